@@ -1,0 +1,380 @@
+"""The one expression language of the rules: typed, scalar, closed.
+
+Composite data (records, arrays, options, sets) is split into scalars when a spec is lowered, so
+every reading (values, SMT, generated code) deals with three sorts and the operators below.
+Enums and strings are integers here; `Variable.type` and `Input.type` say how to print them.
+
+Terms are immutable and compared by identity: they are shared as directed acyclic graphs, so walk
+them with `fold` or a memo keyed by `id`, never by naive recursion over `args`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from fractions import Fraction
+from typing import TypeVar
+
+
+class Sort(Enum):
+    BOOL = "bool"
+    INT = "int"
+    REAL = "real"
+
+
+class Op(Enum):
+    """The closed list of operators; the comment gives the sorts of the arguments."""
+
+    CONST = "const"  # value: bool, int or Fraction
+    VAR = "var"  # value: index into TransitionSystem.variables, in the state before the step
+    POST = "post"  # value: the same, in the state after the step (only in step properties)
+    INPUT = "input"  # value: index into Rule.inputs
+    NOT = "not"  # bool
+    AND = "and"  # bool*
+    OR = "or"  # bool*
+    ITE = "ite"  # bool, s, s
+    EQ = "="  # s, s
+    LE = "<="  # number, number of one sort
+    LT = "<"
+    ADD = "+"  # number*
+    NEG = "-"  # number
+    MUL = "*"  # number, number
+    DIV = "/"  # int: Euclidean, real: exact; x/0 = 0 (and check `arithmetic` complains)
+    MOD = "%"  # int: Euclidean, 0 <= x % y < |y|; x % 0 = 0
+    TO_REAL = "to_real"  # int
+
+
+Scalar = bool | int | Fraction
+
+
+class Expr:
+    """A term.  `value` is the constant, or the index of a variable or an input."""
+
+    __slots__ = ("args", "op", "sort", "value")
+
+    def __init__(self, op: Op, args: tuple[Expr, ...], sort: Sort, value: Scalar | None = None):
+        self.op = op
+        self.args = args
+        self.sort = sort
+        self.value = value
+
+    @property
+    def index(self) -> int:
+        """Of a variable or an input."""
+        assert isinstance(self.value, int)
+        return self.value
+
+    def __repr__(self) -> str:
+        if self.op is Op.CONST:
+            return str(self.value)
+        if self.op in (Op.VAR, Op.POST, Op.INPUT):
+            return f"{self.op.value}{self.value}"
+        return f"({self.op.value} {' '.join(map(repr, self.args))})"
+
+
+TRUE = Expr(Op.CONST, (), Sort.BOOL, True)
+FALSE = Expr(Op.CONST, (), Sort.BOOL, False)
+ZERO = Expr(Op.CONST, (), Sort.INT, 0)
+ONE = Expr(Op.CONST, (), Sort.INT, 1)
+
+
+def const(value: Scalar) -> Expr:
+    """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
+    if value is True:
+        return TRUE
+    if value is False:
+        return FALSE
+    return Expr(Op.CONST, (), Sort.REAL if isinstance(value, Fraction) else Sort.INT, value)
+
+
+def var(index: int, sort: Sort) -> Expr:
+    return Expr(Op.VAR, (), sort, index)
+
+
+def post(index: int, sort: Sort) -> Expr:
+    return Expr(Op.POST, (), sort, index)
+
+
+def inp(index: int, sort: Sort) -> Expr:
+    return Expr(Op.INPUT, (), sort, index)
+
+
+def same(a: Expr, b: Expr) -> bool:
+    """Cheaply known to be equal: identical, or equal leaves."""
+    if a is b:
+        return True
+    return a.op is b.op and not a.args and not b.args and a.value == b.value and a.sort is b.sort
+
+
+def not_(a: Expr) -> Expr:
+    if a.op is Op.CONST:
+        return FALSE if a.value else TRUE
+    if a.op is Op.NOT:
+        return a.args[0]
+    return Expr(Op.NOT, (a,), Sort.BOOL)
+
+
+def _junction(op: Op, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
+    flat: list[Expr] = []
+    seen: set[int] = set()
+    for part in parts:
+        if part is unit or id(part) in seen:
+            continue
+        if part.op is Op.CONST:
+            if part.value is zero.value:
+                return zero
+            continue
+        seen.add(id(part))
+        # Only small junctions are flattened: a wide shared one must stay shared.
+        if part.op is op and len(part.args) <= 4:
+            for arg in part.args:
+                if id(arg) not in seen or arg is part:
+                    seen.add(id(arg))
+                    flat.append(arg)
+        else:
+            flat.append(part)
+    if not flat:
+        return unit
+    if len(flat) == 1:
+        return flat[0]
+    return Expr(op, tuple(flat), Sort.BOOL)
+
+
+def and_(*parts: Expr) -> Expr:
+    return _junction(Op.AND, TRUE, FALSE, parts)
+
+
+def or_(*parts: Expr) -> Expr:
+    return _junction(Op.OR, FALSE, TRUE, parts)
+
+
+def implies(a: Expr, b: Expr) -> Expr:
+    return or_(not_(a), b)
+
+
+def ite(cond: Expr, then: Expr, other: Expr) -> Expr:
+    if cond.op is Op.CONST:
+        return then if cond.value else other
+    if same(then, other):
+        return then
+    if then.sort is Sort.BOOL:
+        if then.op is Op.CONST:
+            return or_(cond, other) if then.value else and_(not_(cond), other)
+        if other.op is Op.CONST:
+            return or_(not_(cond), then) if other.value else and_(cond, then)
+    return Expr(Op.ITE, (cond, then, other), then.sort)
+
+
+def eq(a: Expr, b: Expr) -> Expr:
+    if same(a, b):
+        return TRUE
+    if a.op is Op.CONST and b.op is Op.CONST:
+        return const(a.value == b.value)
+    if a.sort is Sort.BOOL:
+        if a.op is Op.CONST:
+            return b if a.value else not_(b)
+        if b.op is Op.CONST:
+            return a if b.value else not_(a)
+    return Expr(Op.EQ, (a, b), Sort.BOOL)
+
+
+def le(a: Expr, b: Expr) -> Expr:
+    if a.op is Op.CONST and b.op is Op.CONST:
+        return const(_number(a) <= _number(b))
+    if same(a, b):
+        return TRUE
+    return Expr(Op.LE, (a, b), Sort.BOOL)
+
+
+def lt(a: Expr, b: Expr) -> Expr:
+    if a.op is Op.CONST and b.op is Op.CONST:
+        return const(_number(a) < _number(b))
+    if same(a, b):
+        return FALSE
+    return Expr(Op.LT, (a, b), Sort.BOOL)
+
+
+def ne(a: Expr, b: Expr) -> Expr:
+    return not_(eq(a, b))
+
+
+def _number(a: Expr) -> int | Fraction:
+    assert a.value is not None
+    return a.value
+
+
+def add(*parts: Expr) -> Expr:
+    """The sum; of one sort, at least one part."""
+    sort = parts[0].sort
+    total: int | Fraction = Fraction(0) if sort is Sort.REAL else 0
+    flat: list[Expr] = []
+    for part in parts:
+        for arg in part.args if part.op is Op.ADD and len(part.args) <= 4 else (part,):
+            if arg.op is Op.CONST:
+                total += _number(arg)
+            else:
+                flat.append(arg)
+    if total or not flat:
+        flat.append(const(total))
+    if len(flat) == 1:
+        return flat[0]
+    return Expr(Op.ADD, tuple(flat), sort)
+
+
+def neg(a: Expr) -> Expr:
+    if a.op is Op.CONST:
+        return const(-_number(a))
+    if a.op is Op.NEG:
+        return a.args[0]
+    return Expr(Op.NEG, (a,), a.sort)
+
+
+def sub(a: Expr, b: Expr) -> Expr:
+    if same(a, b):
+        return const(Fraction(0) if a.sort is Sort.REAL else 0)
+    return add(a, neg(b))
+
+
+def mul(a: Expr, b: Expr) -> Expr:
+    for x, y in ((a, b), (b, a)):
+        if x.op is Op.CONST:
+            if y.op is Op.CONST:
+                return const(_number(x) * _number(y))
+            if x.value == 1:
+                return y
+            if x.value == 0:
+                return x
+    return Expr(Op.MUL, (a, b), a.sort)
+
+
+def euclid(a: int, b: int) -> tuple[int, int]:
+    """Euclidean quotient and remainder, 0 <= r < |b|; (0, 0) for b = 0, a total reading."""
+    if b == 0:
+        return 0, 0
+    r = a % abs(b)
+    return (a - r) // b, r
+
+
+def div(a: Expr, b: Expr) -> Expr:
+    if a.op is Op.CONST and b.op is Op.CONST:
+        x, y = _number(a), _number(b)
+        if a.sort is Sort.REAL:
+            return const(Fraction(x) / y if y else Fraction(0))
+        return const(euclid(int(x), int(y))[0])
+    return Expr(Op.DIV, (a, b), a.sort)
+
+
+def mod(a: Expr, b: Expr) -> Expr:
+    if a.op is Op.CONST and b.op is Op.CONST:
+        return const(euclid(int(_number(a)), int(_number(b)))[1])
+    return Expr(Op.MOD, (a, b), Sort.INT)
+
+
+def to_real(a: Expr) -> Expr:
+    if a.sort is Sort.REAL:
+        return a
+    if a.op is Op.CONST:
+        return const(Fraction(_number(a)))
+    return Expr(Op.TO_REAL, (a,), Sort.REAL)
+
+
+# --- walks -----------------------------------------------------------------------------------
+
+T = TypeVar("T")
+
+
+def postorder(roots: Iterable[Expr]) -> list[Expr]:
+    """Every distinct node below `roots`, arguments before users; no recursion."""
+    seen: set[int] = set()
+    out: list[Expr] = []
+    stack: list[tuple[Expr, bool]] = [(r, False) for r in roots]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            out.append(node)
+            continue
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if not node.args:
+            out.append(node)
+            continue
+        stack.append((node, True))
+        stack.extend((a, False) for a in node.args if id(a) not in seen)
+    return out
+
+
+def fold(
+    root: Expr, build: Callable[[Expr, Sequence[T]], T], memo: dict[int, T] | None = None
+) -> T:
+    """Bottom-up over the DAG: `build(node, results of its args)`, once a node.
+
+    A caller who passes `memo` must keep the terms alive as long as the memo.
+    """
+    done: dict[int, T] = {} if memo is None else memo
+    if id(root) in done:
+        return done[id(root)]
+    stack: list[tuple[Expr, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in done:
+            continue
+        if ready or not node.args:
+            done[id(node)] = build(node, [done[id(a)] for a in node.args])
+        else:
+            stack.append((node, True))
+            stack.extend((a, False) for a in node.args if id(a) not in done)
+    return done[id(root)]
+
+
+def rebuild(node: Expr, args: Sequence[Expr]) -> Expr:
+    """The same operator on other arguments, simplified."""
+    match node.op:
+        case Op.CONST | Op.VAR | Op.POST | Op.INPUT:
+            return node
+        case Op.NOT:
+            return not_(args[0])
+        case Op.AND:
+            return and_(*args)
+        case Op.OR:
+            return or_(*args)
+        case Op.ITE:
+            return ite(args[0], args[1], args[2])
+        case Op.EQ:
+            return eq(args[0], args[1])
+        case Op.LE:
+            return le(args[0], args[1])
+        case Op.LT:
+            return lt(args[0], args[1])
+        case Op.ADD:
+            return add(*args)
+        case Op.NEG:
+            return neg(args[0])
+        case Op.MUL:
+            return mul(args[0], args[1])
+        case Op.DIV:
+            return div(args[0], args[1])
+        case Op.MOD:
+            return mod(args[0], args[1])
+        case Op.TO_REAL:
+            return to_real(args[0])
+
+
+def substitute(
+    root: Expr, leaf: Callable[[Expr], Expr], memo: dict[int, Expr] | None = None
+) -> Expr:
+    """Replace leaves (`VAR`, `POST`, `INPUT`, `CONST`); untouched parts stay shared."""
+
+    def build(node: Expr, args: Sequence[Expr]) -> Expr:
+        if not node.args:
+            return leaf(node)
+        if all(x is y for x, y in zip(args, node.args, strict=True)):
+            return node
+        return rebuild(node, args)
+
+    return fold(root, build, memo)
+
+
+def variables(roots: Iterable[Expr], op: Op = Op.VAR) -> set[int]:
+    """Indices of the variables (or, with `op`, post-variables or inputs) below `roots`."""
+    return {n.index for n in postorder(roots) if n.op is op}

@@ -1,0 +1,356 @@
+"""What a spec means: variables, an initial condition, and a finite set of rules.
+
+Plain data, built by `semantics.lower`.  Interpreter, verifier and proofs read it; none of them
+needs the syntax tree.
+
+Control.  Every sequential thread has one location variable.  A location value is a `Point` of
+its thread; what a thread holds of a resource is a function of its point (`Point.holds`), so the
+`used` variable of a resource always equals the sum of what the threads' points hold.  A thread
+that is not running sits at point 0 (`ENTRY`); its rules are guarded by its parent's location.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..dsl.errors import NOWHERE, Span
+from ..dsl.types import Type
+from .expr import FALSE, TRUE, Expr, Sort
+
+
+class VarKind(StrEnum):
+    DATA = "data"  # a user's variable (one scalar part of it)
+    SHARED = "shared"  # the same, visible to every instance
+    ARG = "argument"  # of an instance: constant during its run
+    PARAM = "parameter"  # of the spec: constant
+    LOCATION = "location"
+    USED = "used"  # units (or borrows) of a resource in use
+    HIDDEN = "hidden"  # counters, saved arguments, pending errors
+    GHOST = "ghost"  # never read by a guard: observes for a check
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One scalar of the state.
+
+    `init` is an expression over variables of smaller index; None: any value of the type that
+    `TransitionSystem.initial` allows.  `lo`/`hi` bound an `int a..b`; keeping them is check
+    `arithmetic`, they are not assumed.
+    """
+
+    index: int
+    name: str
+    sort: Sort
+    type: Type
+    kind: VarKind
+    init: Expr | None
+    instance: int | None = None
+    lo: int | None = None
+    hi: int | None = None
+    span: Span = NOWHERE
+
+
+class PointKind(StrEnum):
+    ENTRY = "entry"  # the thread has not started, or has been cancelled
+    READY = "ready"  # before a step
+    RUN = "run"  # an activity is running
+    BACKOFF = "backoff"  # waiting to be tried again
+    FORK = "fork"  # waiting for child threads
+    UNWIND = "unwind"  # waiting for cancelled child threads, then a handler or an undo
+    END = "end"  # this thread's part is over
+    FAILED = "failed"  # the same, with an error
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a thread's location; `holds` pairs a USED variable with the amount held."""
+
+    id: int
+    kind: PointKind
+    label: str
+    span: Span
+    holds: tuple[tuple[int, Expr], ...] = ()
+    protected: bool = False  # inside nocancel, finally or a compensation
+    activity: str = ""  # for RUN and BACKOFF
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    id: int
+    name: str
+    instance: int
+    location: int  # variable index
+    parent: int | None
+    points: tuple[Point, ...]  # points[i].id == i; 0 is ENTRY
+    span: Span = NOWHERE
+
+
+class RuleKind(StrEnum):
+    START = "start"  # an attempt of an activity, its claims granted
+    COMPLETE = "complete"
+    FAIL = "fail"  # an attempt fails (also when its retry takes it)
+    TIMEOUT = "timeout"
+    BACKOFF = "backoff"  # the wait before another attempt is over
+    GRANT = "grant"  # of `using`
+    RELEASE = "release"
+    ASSIGN = "assign"
+    ASSERT = "assert"
+    RAISE = "raise"  # `fail E`, or an error that goes on
+    TIMER = "timer"  # `wait d`
+    WAIT = "wait"  # `wait until e`
+    INTERRUPT = "interrupt"  # `within`
+    UNDO = "undo"
+    STEP = "step"  # other internal steps: loop iteration, call, return, skip of a node
+    END = "end"  # of a workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A value that the environment answers, read as `INPUT index`.
+
+    The rule's `relation` says which values are possible.  `key` names it for scripts and
+    determinism: ("result", field..) or ("write", variable).
+    """
+
+    name: str
+    sort: Sort
+    type: Type
+    lo: int | None = None
+    hi: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """The rule fires when it has been enabled without a break for a time in lo..hi (seconds).
+
+    `hi` None: any time from `lo`, or never.  The environment chooses when the rule becomes
+    enabled.  `dist`/`args` for simulation only.  Real-sorted expressions over the variables.
+    """
+
+    lo: Expr
+    hi: Expr | None
+    dist: str = ""
+    args: tuple[Expr, ...] = ()
+
+
+class EventKind(StrEnum):
+    WORKFLOW_CREATED = "WorkflowCreated"
+    WORKFLOW_STARTED = "WorkflowStarted"
+    WORKFLOW_COMPLETED = "WorkflowCompleted"
+    WORKFLOW_FAILED = "WorkflowFailed"
+    WORKFLOW_CANCELLED = "WorkflowCancelled"
+    TASK_SCHEDULED = "TaskScheduled"
+    TASK_STARTED = "TaskStarted"
+    TASK_COMPLETED = "TaskCompleted"
+    TASK_FAILED = "TaskFailed"
+    TASK_TIMED_OUT = "TaskTimedOut"
+    TASK_CANCELLED = "TaskCancelled"
+    TASK_RETRY_SCHEDULED = "TaskRetryScheduled"
+    TASK_COMPENSATED = "TaskCompensated"
+    STEP_TAKEN = "StepTaken"
+    RESOURCE_ALLOCATED = "ResourceAllocated"
+    RESOURCE_RELEASED = "ResourceReleased"
+    TIMER_FIRED = "TimerFired"
+    SNAPSHOT_CREATED = "SnapshotCreated"
+
+
+@dataclass(frozen=True, slots=True)
+class EventTemplate:
+    """An event that a rule emits when it fires.
+
+    `changes` are assignments (variable, value) in terms of the state before the step; for
+    ResourceAllocated and ResourceReleased the value is the amount by which the one variable
+    grows or shrinks.  `when` (None: always) tells whether this occurrence is emitted at all.
+    """
+
+    kind: EventKind
+    subject: str
+    instance: int | None
+    changes: tuple[tuple[int, Expr], ...] = ()
+    when: Expr | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Updates and events shared by many rules: what cancelling everything below a fork does."""
+
+    updates: tuple[tuple[int, Expr], ...]
+    events: tuple[EventTemplate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One step.  Enabled when `guard` holds (state only); `relation` constrains the inputs.
+
+    All updates read the state before the step.  `own` and `bundle` never write the same
+    variable.  Rules with the same `group` are the possible ends of one running attempt: the
+    environment decides between them when the attempt starts.  `activity` is the occurrence
+    (`trip[0].hotel`, `trip[0].hotel#2` for the second place that calls it).
+    """
+
+    index: int
+    name: str
+    kind: RuleKind
+    thread: int
+    instance: int
+    guard: Expr
+    own: tuple[tuple[int, Expr], ...]
+    span: Span
+    relation: Expr = TRUE
+    inputs: tuple[Input, ...] = ()
+    bundle: Bundle | None = None
+    own_events: tuple[EventTemplate, ...] = ()
+    delay: Delay | None = None
+    group: int | None = None
+    activity: str = ""
+    error: str = ""  # raised (RAISE, FAIL, TIMEOUT)
+    probability: Expr | None = None
+    priority: Expr | None = None
+    test_span: Span | None = None  # of the test that is taken with this step
+
+    @property
+    def updates(self) -> Iterator[tuple[int, Expr]]:
+        yield from self.own
+        if self.bundle is not None:
+            yield from self.bundle.updates
+
+    @property
+    def events(self) -> Iterator[EventTemplate]:
+        yield from self.own_events
+        if self.bundle is not None:
+            yield from self.bundle.events
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceInfo:
+    """A pool has one USED variable; a lock has `used` (shared borrows) and `exclusive`."""
+
+    name: str
+    kind: str  # pool | lock
+    capacity: Expr  # of a lock: unused
+    enforced: bool
+    used: int
+    exclusive: int | None
+    span: Span
+    hidden: bool = False  # the slots of `at most k at once`
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What a check must show.
+
+    With `rule`: whenever that rule is taken, `cond` holds of the state before, the inputs and
+    (POST) the state after.  With `every_step`: the same for every rule.  Otherwise `cond` holds
+    in every reachable state.  `cond` FALSE with a rule: the rule is never taken.
+    """
+
+    check: str
+    name: str
+    cond: Expr
+    message: str
+    span: Span
+    rule: int | None = None
+    every_step: bool = False
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    id: int
+    name: str  # "trip[0]"
+    workflow: str
+    root: int  # thread id
+    completed: int  # point of the root thread
+    failed: int  # point of the root thread
+    error: int  # HIDDEN variable: 0, or 1 + index into TransitionSystem.errors
+    span: Span
+    active: Expr = TRUE  # false where a parameter says there are fewer instances
+    observed: tuple[int, ...] = ()  # variables that make up its result
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A `while`: `head` holds when its test is about to be taken; `rules` lie in its body."""
+
+    span: Span
+    thread: int
+    head: Expr
+    cond: Expr
+    rules: tuple[int, ...]
+    back: tuple[int, ...]  # rules after which control is at the head again
+    bounded: bool = False  # by at_most
+    decreases: Expr | None = None
+
+
+class Shape(StrEnum):
+    """How the parts of a `Skeleton` lie in time.  Each is an over-approximation."""
+
+    LEAF = "leaf"  # one step, or one running activity
+    SEQ = "seq"  # one after the other, some perhaps not at all
+    ALT = "alt"  # at most one of them
+    PAR = "par"  # at the same time
+    LOOP = "loop"  # the one part, again and again
+    HOLD = "hold"  # the one part, while `holds` is held
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """The shape of a term: a sound over-approximation of what may run when.
+
+    `rules` are the indices of the rules of a LEAF (an activity: start, ends, retries).
+    `holds` pairs a USED variable with an amount: of a LEAF while it runs, of a HOLD around it.
+    For a PAR, `order` lists pairs (i, j): part j starts only after part i has ended.
+    """
+
+    shape: Shape
+    parts: tuple[Skeleton, ...] = ()
+    rules: tuple[int, ...] = ()
+    holds: tuple[tuple[int, Expr], ...] = ()
+    order: tuple[tuple[int, int], ...] = ()
+    span: Span = NOWHERE
+    waits: bool = False  # a LEAF that waits for a condition on data
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that `no_dead_code` wants to see run: any of `rules` witnesses it."""
+
+    what: str
+    rules: tuple[int, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class SagaInfo:
+    """`exits` are the rules that leave the saga after its compensation."""
+
+    span: Span
+    exits: tuple[int, ...]
+    written: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionSystem:
+    name: str
+    variables: tuple[Variable, ...]
+    initial: Expr  # over the free variables: ranges, `requires`
+    rules: tuple[Rule, ...]
+    threads: tuple[Thread, ...]
+    instances: tuple[Instance, ...]
+    resources: tuple[ResourceInfo, ...]
+    obligations: tuple[Obligation, ...]
+    errors: tuple[str, ...]
+    skeleton: Skeleton
+    loops: tuple[Loop, ...] = ()
+    places: tuple[Place, ...] = ()
+    sagas: tuple[SagaInfo, ...] = ()
+    excluded: Expr = FALSE  # states in which an `assume` is false: such runs do not count
+    strings: tuple[str, ...] = ()  # string literals by their integer
+    initial_events: tuple[EventTemplate, ...] = ()
+    assumptions: tuple[tuple[str, Span], ...] = ()  # shown with a verdict that used them
+    scheduler: str = "any"
+    reads_clock: bool = False
+    has_timeouts: bool = False
