@@ -1,0 +1,37 @@
+"""Front end: source text -> checked syntax tree.
+
+`load(path)`, `load_text(text, file)`, `format_spec(spec)`, `render(diagnostic, source)` and
+`unsupported(spec)` are resolved on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .format import format_spec
+    from .load import load, load_text, parse_text
+    from .render import render
+    from .support import unsupported
+
+__all__ = ["format_spec", "load", "load_text", "parse_text", "render", "unsupported"]
+
+_HOME = {
+    "load": "load",
+    "load_text": "load",
+    "parse_text": "load",
+    "format_spec": "format",
+    "render": "render",
+    "unsupported": "support",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    # The function takes the place of a submodule of the same name (`load`, `render`).
+    found: object = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = found
+    return found

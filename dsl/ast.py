@@ -835,10 +835,17 @@ class Channel(Node):
 
 @dataclass(frozen=True, slots=True)
 class Unsupported(Node):
-    """A form whose meaning comes later: `form` is its name, `text` its source (for `fmt`)."""
+    """A form whose meaning comes later: `form` is its name, `text` its source (for `fmt`).
+
+    `exprs` and `refs` (kind, name) are what the checker can resolve: they stand in `text` too.
+    """
 
     form: str
     text: str
+    name: str = ""
+    exprs: tuple[Expression, ...] = field(default=(), compare=False, repr=False)
+    refs: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    doc: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -879,6 +886,21 @@ class Shared(Node):
     decl: VarDecl
     durable: bool = False
 
+
+PROPERTIES = (
+    Invariant,
+    Always,
+    Requires,
+    Ensures,
+    Pattern,
+    AssumeEventually,
+    CheckOn,
+    SkipCheck,
+    ExpectRefuted,
+    Deadline,
+    Equivalent,
+    Law,
+)
 
 Item = (
     ConstDecl

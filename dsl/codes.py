@@ -1,0 +1,67 @@
+"""The closed list of diagnostic codes: code -> short title."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CODES: Final[dict[str, str]] = {
+    # reading
+    "E0001": "the file cannot be read",
+    "E0002": "not UTF-8 text",
+    "E0003": "file too long",
+    "E0004": "nested too deeply",
+    "E0005": "too many errors",
+    # tokens
+    "E0101": "unknown character",
+    "E0102": "unterminated string",
+    "E0103": "unterminated comment",
+    "E0104": "malformed number or duration",
+    "E0105": "bad escape in a string",
+    # syntax
+    "E0110": "syntax error",
+    "E0111": "missing `;` between terms",
+    "E0112": "`=` where `:=` or `==` is meant",
+    "E0113": "operator of another language",
+    "E0114": "missing bracket",
+    "E0115": "expression where an activity was meant",
+    "E0116": "reserved word used as a name",
+    "E0117": "item in the wrong place",
+    "E0120": "form given twice",
+    "E0121": "missing part",
+    "E0122": "unknown word",
+    "E0123": "malformed built-in function or predicate",
+    # names
+    "E0201": "unknown name",
+    "E0202": "name defined twice",
+    "E0203": "ambiguous name",
+    "E0204": "name of another kind",
+    "E0205": "unknown error name",
+    "E0206": "unknown check",
+    "E0207": "unknown type",
+    "E0208": "several instances",
+    # types
+    "E0301": "type mismatch",
+    "E0302": "units do not agree",
+    "E0303": "literal out of range",
+    "E0304": "not a constant",
+    "E0305": "wrong number of arguments",
+    "E0306": "no result",
+    "E0307": "range is empty or too large",
+    "E0308": "no such field",
+    # rules
+    "E0401": "recursion",
+    "E0402": "claim exceeds the capacity",
+    "E0403": "mode does not fit the resource",
+    "E0404": "not assignable",
+    "E0405": "word out of its place",
+    "E0406": "form not allowed here",
+    "E0407": "cycle in a steps graph",
+    "E0408": "retry, count or bound is negative",
+    "E0409": "duplicate case",
+    # not built yet
+    "E0900": "not supported yet",
+    # warnings
+    "W0001": "unused",
+    "W0002": "unreachable",
+    "W0003": "no effect",
+}

@@ -1,0 +1,68 @@
+"""A file or a text -> checked tree; every complaint about it at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from .ast import Spec
+from .errors import Diagnostic, Rejected, Severity, Span
+from .parser import parse
+
+
+def load(path: str) -> Spec:
+    """The checked tree of the file at `path`; warnings are in `Spec.warnings`.
+
+    Raises `Rejected` with all errors, also where the file cannot be read or is no UTF-8 text.
+    """
+    return load_text(read(path), path)
+
+
+def load_text(text: str, file: str) -> Spec:
+    """The checked tree of `text`; `file` is what spans say.  Raises `Rejected`."""
+    from .check import check
+
+    spec, found = check(parse_text(text, file))
+    errors = [d for d in found if d.severity is Severity.ERROR]
+    if errors:
+        raise Rejected(_sorted(errors))
+    return replace(spec, warnings=_sorted(found))
+
+
+def parse_text(text: str, file: str) -> Spec:
+    """The unchecked tree of `text`.  Raises `Rejected` with all lexical and syntax errors."""
+    spec, errors = parse(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
+    if spec is None:
+        raise Rejected(_sorted(errors))
+    return spec
+
+
+def read(path: str) -> str:
+    """The text of a file.  Raises `Rejected`."""
+    try:
+        raw = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise Rejected((_at_start("E0001", path, f"cannot read `{path}`: {why}"),)) from error
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line = before.count(b"\n") + 1
+        col = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        diagnostic = Diagnostic(
+            "E0002",
+            Span(path, line, col, line, col + 1),
+            f"not UTF-8 text: byte 0x{raw[error.start]:02x}",
+            "save the file as UTF-8",
+        )
+        raise Rejected((diagnostic,)) from error
+
+
+def _at_start(code: str, path: str, message: str) -> Diagnostic:
+    return Diagnostic(code, Span(path, 1, 1, 1, 1), message)
+
+
+def _sorted(found: list[Diagnostic] | tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    unique = dict.fromkeys(found)
+    return tuple(sorted(unique, key=lambda d: (d.span.line, d.span.col, d.code)))

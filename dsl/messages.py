@@ -1,0 +1,186 @@
+"""The words of a syntax error: found, expected, and the mend for common slips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from .errors import Diagnostic, Span
+from .lexer import RESERVED, Tokens
+
+# The first group whose witnesses are all possible names the place; its other words are not listed.
+_PLACES: Final = (
+    ({"skip", "saga", "each"}, "a term (an activity call, `if`, `{`, …)"),
+    ({"workflow", "resource"}, "an item (`workflow`, `activity`, `resource`, …)"),
+    ({"var", "run"}, "a member of the workflow (`var`, `activity`, `run`, …)"),
+    ({"uses", "takes"}, "a clause of the activity (`uses`, `takes`, `do`, …)"),
+    ({"scheduler", "faults"}, "an instance (`name[3]`), `scheduler` or `faults`"),
+    ({"INT", "IDENT", "STRING", "("}, "an expression"),
+    ({"*", "=="}, "an operator"),
+    ({"IDENT", "option"}, "a type"),
+)
+_KINDS: Final = {
+    "IDENT": "a name",
+    "INT": "a whole number",
+    "DECIMAL": "a number",
+    "DURATION": "a duration",
+    "STRING": "a string",
+    "$END": "the end of the file",
+}
+_OPERATORS: Final = frozenset("=> or and == != < <= > >= in + - * / %".split())
+_FOREIGN: Final = {
+    "&&": ("and", "write `and`"),
+    "||": ("or", "write `or`; `||` runs two terms at once"),
+    "&": ("and", "write `and`"),
+    "|": ("or", "write `or` in an expression, `||` between terms"),
+    "!": ("not", "write `not`"),
+    "<>": ("!=", "write `!=`"),
+    "++": ("+", "write `x += 1`"),
+    "'": ("", 'strings stand in double quotes: `"…"`'),
+    "#": ("", "comments begin with `//`"),
+}
+
+
+def describe(
+    tokens: Tokens,
+    i: int,
+    kind: str,
+    expected: set[str],
+    span: Callable[[int], Span],
+    opened: int | None,
+) -> Diagnostic:
+    """The diagnostic for token `i`, at which only `expected` could have been read."""
+    text = tokens.texts[i]
+    found = _found(kind, text)
+    here = span(i)
+    wanted = _expected(expected)
+    in_expression = "*" in expected or _is_expression(expected)
+    if kind == "FOREIGN" or (kind == "||" and in_expression):
+        meant, fix = _FOREIGN.get(text, ("", "remove it"))
+        if text in ("|", "||") and ";" in expected:
+            fix = "write `||`"
+        return Diagnostic("E0113", here, f"`{text}` is no operator of the language", fix)
+    if kind == "=":
+        if ":=" in expected:
+            return Diagnostic("E0112", here, "`=` does not assign", "write `:=`")
+        if "==" in expected:
+            return Diagnostic("E0112", here, "`=` does not compare", "write `==`")
+    if kind == ":=" and ":" in expected:
+        return Diagnostic("E0112", here, f"found `:=`, expected {wanted}", "write `: type = value`")
+    if kind in ("==", ":=") and "=" in expected:
+        return Diagnostic("E0112", here, f"found `{kind}`, expected `=`", "write `=`")
+    if kind == "==" and ":=" in expected and ";" in expected:
+        return Diagnostic(
+            "E0115", here, "expression where an activity was meant", "assign with `:=`, or `assert`"
+        )
+    if kind in _OPERATORS and ";" in expected and "*" not in expected:
+        return Diagnostic(
+            "E0115",
+            here,
+            f"expression where an activity was meant: `{text}` joins no terms",
+            "assign the value (`x := …`), test it (`assert …`), or call an activity",
+        )
+    if kind in ("INT", "DECIMAL", "DURATION", "STRING", "true", "false", "not", "-", "[") and {
+        "skip",
+        "saga",
+    } <= expected:
+        return Diagnostic(
+            "E0115",
+            here,
+            "expression where an activity was meant",
+            "assign the value (`x := …`), test it (`assert …`), or call an activity",
+        )
+    if _starts_term(kind) and ";" in expected:
+        return Diagnostic("E0111", _after(tokens, i, span), "missing `;` between terms", "add `;`")
+    if kind in ("==", "!=", "<", "<=", ">", ">=", "in") and "and" in expected:
+        return Diagnostic(
+            "E0110", here, f"comparisons do not chain: found `{text}`", "join them with `and`"
+        )
+    if kind in RESERVED and "IDENT" in expected and not _is_expression(expected):
+        return Diagnostic(
+            "E0116", here, f"`{text}` is a word of the language", "choose another name"
+        )
+    if kind in ("SOFT", "IDENT") and text in ("forall", "exists", "sum", "count"):
+        if _is_expression(expected):
+            return Diagnostic(
+                "E0110", here, f"`{text}` inside another expression", "parenthesise the quantifier"
+            )
+    if kind == "else" or text in ("elif", "elsif"):
+        return Diagnostic(
+            "E0110", here, f"found {found}, expected {wanted}", "`else` follows the `}` of its `if`"
+        )
+    fix = ""
+    related: tuple[tuple[Span, str], ...] = ()
+    code = "E0110"
+    if opened is not None:
+        mark = tokens.kinds[opened]
+        close = {"(": ")", "[": "]", "{": "}"}[mark]
+        if close in expected and (kind == "$END" or kind in ("}", ")", "]") or kind in RESERVED):
+            code = "E0114"
+            fix = f"close `{mark}` of line {tokens.lines[opened]} with `{close}`"
+            related = ((span(opened), "opened here"),)
+    elif kind in ("}", ")", "]"):
+        code, fix = "E0114", "remove it"
+    if not fix and {"workflow", "resource"} <= expected and kind in ("IDENT", "SOFT"):
+        fix = "items begin with a word such as `workflow`"
+    return Diagnostic(code, here, f"found {found}, expected {wanted}", fix, related=related)
+
+
+def _starts_term(kind: str) -> bool:
+    return kind in ("IDENT", "SOFT", "(", "{") or kind in _TERM_WORDS
+
+
+_TERM_WORDS: Final = frozenset(
+    """skip fail abort if switch each while within try retry saga using transaction atomic
+    nocancel wait par assert require return send receive steps assume""".split()
+)
+
+
+def _after(tokens: Tokens, i: int, span: Callable[[int], Span]) -> Span:
+    """Just behind the token before: that is where the `;` belongs."""
+    if i == 0:
+        return span(i)
+    before = span(i - 1)
+    return Span(before.file, before.line, before.end_col, before.line, before.end_col + 1)
+
+
+def _is_expression(expected: set[str]) -> bool:
+    return {"INT", "IDENT", "STRING", "("} <= expected and "skip" not in expected
+
+
+def _found(kind: str, text: str) -> str:
+    if kind == "$END":
+        return "the end of the file"
+    shown = text if len(text) <= 30 else text[:29] + "…"
+    if kind == "STRING":
+        return f'the string "{shown}"'
+    if kind in RESERVED:
+        return f"the word `{shown}`"
+    return f"`{shown}`"
+
+
+def _expected(expected: set[str]) -> str:
+    parts: list[str] = []
+    rest = set(expected)
+    for witnesses, name in _PLACES:
+        if witnesses <= rest:
+            parts.append(name)
+            if name == "an operator":
+                rest -= _OPERATORS | {"[", ".", "(", ".."}
+                continue
+            if name == "an expression":
+                rest -= {"INT", "IDENT", "STRING", "(", "DECIMAL", "DURATION", "{", "[", "-"}
+                rest -= {"true", "false", "none", "not", "forall", "exists", "sum", "count"}
+                continue
+            # Words that begin the same list are not repeated; closing marks are.
+            rest = {k for k in rest if k in (")", "]", "}", ";", ",", "$END")}
+    marks = [k for k in sorted(rest) if not k[0].isalpha() and k not in ("$END",)]
+    words = [k for k in sorted(rest) if k[0].islower()]
+    kinds = [_KINDS[k] for k in sorted(rest) if k in _KINDS and k != "$END"]
+    parts += kinds
+    parts += [f"`{k}`" for k in marks + words][: max(2, 7 - len(parts))]
+    if "$END" in rest and not parts:
+        parts.append(_KINDS["$END"])
+    if not parts:
+        return "something else"
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]

@@ -1,0 +1,167 @@
+"""Text -> syntax tree: the LALR(1) driver.
+
+Own driver, because Lark's cannot say where optional words are keywords, nor recover, nor keep
+spans without a token object per word; the tables are Lark's.  The loop does not recurse, so
+nesting is limited only by MAX_DEPTH of the tree (which later stages do walk recursively).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from .ast import Spec
+from .errors import Diagnostic, Span
+from .lexer import MAX_ERRORS, Tokens, lex
+from .recovery import Recovery
+from .tables import COLLECT, LIST, PASS, Rule, tables
+from .transform import Builder
+
+# The deepest tree: each later stage may use a few Python frames per level.
+MAX_DEPTH: Final = 128
+
+
+def parse(text: str, file: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+    """The tree, unchecked, and every lexical and syntax error; no tree where there are errors.
+
+    Never raises for any text.
+    """
+    tokens = lex(text, file)
+    errors = list(tokens.errors)
+    if len(errors) >= MAX_ERRORS or any(e.code == "E0003" for e in errors):
+        return None, tuple(errors)
+    builder = Builder(file, text, tokens)
+    spec = _Driver(tokens, builder, errors).run()
+    errors += builder.errors
+    return (None if errors else spec), tuple(errors)
+
+
+class _Driver:
+    """One run of the automaton; lives as long as one call of `parse`."""
+
+    def __init__(self, tokens: Tokens, builder: Builder, errors: list[Diagnostic]) -> None:
+        self.tokens, self.builder, self.errors = tokens, builder, errors
+        self.tables = tables()
+        self.act: list[Callable[[list[Any], Span], Any] | None] = [
+            getattr(builder, "on_" + rule.action) if rule.action and rule.kind != PASS else None
+            for rule in self.tables.rules
+        ]
+
+    def run(self) -> Spec | None:
+        tokens, builder = self.tokens, self.builder
+        kinds, texts, file = tokens.kinds, tokens.texts, builder.file
+        lines, cols, ends = tokens.lines, tokens.cols, tokens.ends
+        actions, gotos, rules = self.tables.actions, self.tables.gotos, self.tables.rules
+        end = self.tables.end
+        states: list[int] = [0]
+        values: list[Any] = []
+        starts: list[int] = []
+        depths: list[int] = []
+        recovery = Recovery(self.tables, tokens, file, self.errors)
+        i = 0
+        while True:
+            kind = kinds[i]
+            row = actions[states[-1]]
+            if kind == "SOFT":
+                kind = self.word(i, row, states, recovery)
+            elif kind == "<-" and "<-" not in row:
+                kind = "<"
+            action = row.get(kind)
+            if action is None:
+                resumed = recovery.recover(i, kind, states, values, starts, depths)
+                if resumed is None:
+                    return None
+                i = resumed
+                continue
+            if action >= 0:
+                states.append(action)
+                values.append(texts[i])
+                starts.append(i)
+                depths.append(0)
+                i += 2 if kind == "<-" else 1
+                continue
+            rule = rules[-1 - action]
+            length = rule.length
+            if rule.kind == PASS:
+                if length > 1:
+                    k = rule.simple[0] - length  # type: ignore[index]
+                    value, depth = values[k], depths[k]
+                    del states[1 - length :], values[1 - length :]
+                    del starts[1 - length :], depths[1 - length :]
+                    values[-1], depths[-1] = value, depth
+                states[-1] = gotos[states[-2]][rule.origin]
+            else:
+                kids = _children(rule, values)
+                if length:
+                    first = starts[-length]
+                    depth = max(depths[-length:]) if length > 1 else depths[-1]
+                    del states[-length:], values[-length:], starts[-length:], depths[-length:]
+                else:
+                    first, depth = i, 0
+                value = kids
+                if rule.kind == COLLECT and len(kids) == 1:
+                    value = kids[0]
+                elif rule.kind != LIST:
+                    last = i - 1 if i > first else first
+                    builder.first = first
+                    span = Span(file, lines[first], cols[first], lines[last], ends[last])
+                    value = self.act[-1 - action](kids, span)  # type: ignore[misc]
+                    depth += 1
+                    if depth > MAX_DEPTH:
+                        self.errors.append(_too_deep(span))
+                        return None
+                states.append(gotos[states[-1]][rule.origin])
+                values.append(value)
+                starts.append(first)
+                depths.append(depth)
+            if states[-1] == end and kind == "$END":
+                spec: Spec = values[-1]
+                return spec
+
+    def word(self, i: int, row: dict[str, int], states: list[int], recovery: Recovery) -> str:
+        """The kind of a word that is a keyword only in its place."""
+        text = self.tokens.texts[i]
+        if text not in row:
+            return "IDENT"
+        if "IDENT" not in row:
+            return text
+        kinds, texts = self.tokens.kinds, self.tokens.texts
+        if text in ("forall", "exists", "sum", "count"):
+            named = kinds[i + 1] in ("IDENT", "SOFT") and kinds[i + 2] == "in"
+            return text if named else "IDENT"
+        if text == "set":
+            return text if texts[i + 1] == "of" else "IDENT"
+        if text == "option":
+            typed = kinds[i + 1] in ("IDENT", "SOFT") or texts[i + 1] in "({"
+            return text if typed else "IDENT"
+        # Lookaheads are merged over contexts: only a real parse says whether it can be a keyword.
+        return text if recovery.accepts(states, text) else "IDENT"
+
+
+def _children(rule: Rule, values: list[Any]) -> list[Any]:
+    length = rule.length
+    if rule.simple is not None:
+        return [values[k - length] for k in rule.simple]
+    kids: list[Any] = []
+    for k, inline, absent in rule.steps:
+        if absent:
+            kids += [None] * absent
+        value = values[k - length]
+        if not inline:
+            kids.append(value)
+        elif kids:
+            kids += value
+        else:
+            kids = value  # a list belongs to one parent only: growing it keeps repetition linear
+    if rule.trailing:
+        kids += [None] * rule.trailing
+    return kids
+
+
+def _too_deep(span: Span) -> Diagnostic:
+    return Diagnostic(
+        "E0004",
+        span,
+        f"nested too deeply: more than {MAX_DEPTH} levels",
+        "name parts of it: a constant, an activity, a child workflow",
+    )

@@ -1,0 +1,246 @@
+"""Syntax errors: what was found, what would have been possible, and where to go on.
+
+As in yacc, the grammar has error symbols (ERROR_TERM, ERROR_CLAUSE, ERROR_MEMBER, ERROR_ITEM).
+After an error the driver drops states and tokens up to a place from which the next token can
+be read again, so that one slip is reported once and the rest of the file is still read.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .errors import Diagnostic, Span
+from .lexer import MAX_ERRORS, RESERVED, Tokens
+from .messages import describe
+from .tables import Tables
+
+_OPEN: Final = {"(": ")", "[": "]", "{": "}"}
+_CLOSE: Final = frozenset(_OPEN.values())
+# Only these begin an item and nothing else, so they end whatever was left open before them.
+_ITEM_WORDS: Final = frozenset(
+    """const param enum type resource environment channel store error metric detector controller
+    workflow system""".split()
+)
+_MEMBER_WORDS: Final = frozenset("var activity run steps".split())
+_CLAUSE_WORDS: Final = frozenset(
+    """uses takes runs_in needs reads writes do ensures fails timeout heartbeat beats undo
+    undone idempotent at_least_once priority runs""".split()
+)
+_LEVELS: Final = ("ERROR_TERM", "ERROR_CLAUSE", "ERROR_MEMBER", "ERROR_ITEM")
+
+
+class Recovery:
+    """Reports and repairs errors of one parse; shares its stacks with the driver."""
+
+    def __init__(
+        self, tables: Tables, tokens: Tokens, file: str, errors: list[Diagnostic]
+    ) -> None:
+        self.tables, self.tokens, self.file, self.errors = tables, tokens, file, errors
+        self.last = -1  # token of the last report
+        self.stuck = 0
+        self.repairs: dict[int, int] = {}
+
+    def span(self, i: int) -> Span:
+        t = self.tokens
+        return Span(self.file, t.lines[i], t.cols[i], t.lines[i], t.ends[i])
+
+    def accepts(self, states: list[int], kind: str) -> bool:
+        """Whether the automaton can shift `kind` after the reductions it calls for."""
+        return self.shifted(states, kind) is not None
+
+    def shifted(self, states: list[int], kind: str) -> list[int] | None:
+        """The stack after shifting `kind`, or None.  Copies only the touched top of the stack."""
+        actions, gotos, rules = self.tables.actions, self.tables.gotos, self.tables.rules
+        base = len(states)  # states[:base] is shared, `top` is ours
+        top: list[int] = []
+        while True:
+            state = top[-1] if top else states[base - 1]
+            action = actions[state].get(kind)
+            if action is None:
+                return None
+            if action >= 0:
+                return [*states[:base], *top, action]
+            rule = rules[-1 - action]
+            cut = min(rule.length, len(top))
+            if cut:
+                del top[-cut:]
+            base -= rule.length - cut
+            state = top[-1] if top else states[base - 1]
+            top.append(gotos[state][rule.origin])
+            if kind == "$END" and top[-1] == self.tables.end and base == 1:
+                return [*states[:base], *top]
+
+    def expected(self, states: list[int]) -> set[str]:
+        row = self.tables.actions[states[-1]]
+        return {k for k in row if not k.startswith("ERROR_") and self.accepts(states, k)}
+
+    def recover(
+        self,
+        i: int,
+        kind: str,
+        states: list[int],
+        values: list[Any],
+        starts: list[int],
+        depths: list[int],
+    ) -> int | None:
+        """Report the token `i` and repair the stacks; the token to go on with, None to stop."""
+        quiet = i == self.last
+        self.stuck = self.stuck + 1 if quiet else 0
+        if self.stuck > 8:
+            return None
+        self.last = i
+        if not quiet:
+            opened = self.unclosed(i)
+            self.errors.append(
+                describe(self.tokens, i, kind, self.expected(states), self.span, opened)
+            )
+            if len(self.errors) >= MAX_ERRORS:
+                self.errors.append(
+                    Diagnostic("E0005", self.span(i), "too many errors: the rest is not read")
+                )
+                return None
+        resumed = self.repair(i, kind, states, values, starts, depths)
+        if resumed is None:
+            resumed = self.resynchronise(i, states, values, starts, depths)
+        return resumed
+
+    def unclosed(self, i: int) -> int | None:
+        """The innermost bracket that is still open before token `i`."""
+        depth = 0
+        kinds = self.tokens.kinds
+        for j in range(i - 1, max(-1, i - 100_000), -1):
+            if kinds[j] in _CLOSE:
+                depth += 1
+            elif kinds[j] in _OPEN:
+                if depth == 0:
+                    return j
+                depth -= 1
+        return None
+
+    def repair(
+        self,
+        i: int,
+        kind: str,
+        states: list[int],
+        values: list[Any],
+        starts: list[int],
+        depths: list[int],
+    ) -> int | None:
+        """Repair by one token where the slip is plain: insert `;`, or read `=` as intended."""
+        kinds = self.tokens.kinds
+        if self.repairs.get(i, 0) >= 2:
+            return None
+        self.repairs[i] = self.repairs.get(i, 0) + 1
+        wish = "IDENT" if kind == "SOFT" else kind
+        if wish == "=":
+            for meant in (":=", "=="):
+                if self.accepts(states, meant):
+                    kinds[i] = meant
+                    return i
+        text = self.tokens.texts[i]
+        if wish == "FOREIGN" or wish == "||":
+            meant = {"&&": "and", "||": "or", "!": "not", "<>": "!=", "|": "||"}.get(text, "")
+            if meant and self.accepts(states, meant):
+                kinds[i] = meant
+                return i
+        if wish in RESERVED and self.accepts(states, "IDENT"):
+            follow = kinds[i + 1] if i + 1 < len(kinds) else "$END"
+            after = self.shifted(states, "IDENT")
+            if after is not None and self.accepts(after, follow):
+                kinds[i] = "IDENT"
+                return i
+        if wish not in _ITEM_WORDS and wish not in ("$END", "FOREIGN", "}", ")", "]"):
+            after = self.shifted(states, ";")
+            if after is not None and self.accepts(after, wish):
+                kinds.insert(i, ";")
+                t = self.tokens
+                t.texts.insert(i, ";")
+                t.lines.insert(i, t.lines[i])
+                t.cols.insert(i, t.cols[i])
+                t.ends.insert(i, t.cols[i])
+                return i
+        return None
+
+    def resynchronise(
+        self,
+        i: int,
+        states: list[int],
+        values: list[Any],
+        starts: list[int],
+        depths: list[int],
+    ) -> int | None:
+        """Drop tokens up to one that some enclosing list can go on with."""
+        bases = self.bases(states)
+        kinds, texts = self.tokens.kinds, self.tokens.texts
+        depth, j = 0, i
+        while True:
+            kind = kinds[j]
+            word = texts[j] if kind == "SOFT" else kind
+            at_end = kind == "$END"
+            if depth == 0 or word in _ITEM_WORDS or at_end:
+                for level, size in bases:
+                    if j == i and self.stuck and level == "ERROR_TERM" and not at_end:
+                        continue
+                    if not self.fits(level, word, at_end):
+                        continue
+                    after = self.shifted(states[:size], level)
+                    if after is None:
+                        continue
+                    if self.accepts(after, word):
+                        del states[size:], values[size - 1 :], starts[size - 1 :]
+                        del depths[size - 1 :]
+                        # Let the driver do the reductions: it sees the error symbol as a token.
+                        return self.insert(j, level)
+            if at_end:
+                return None
+            if word in _OPEN:
+                depth += 1
+            elif word in _CLOSE and depth:
+                depth -= 1
+            j += 1
+
+    def fits(self, level: str, word: str, at_end: bool) -> bool:
+        if level == "ERROR_TERM":
+            return word in (";", "}", ")")
+        if level == "ERROR_CLAUSE":
+            return word in _CLAUSE_WORDS or word == "}"
+        if level == "ERROR_MEMBER":
+            return word in _MEMBER_WORDS or word == "}" or word in _PROPERTY_WORDS
+        return (
+            word in _ITEM_WORDS or at_end or word in _PROPERTY_WORDS or word in ("activity", "shared")
+        )
+
+    def bases(self, states: list[int]) -> list[tuple[str, int]]:
+        """(level, stack size) of the enclosing lists, innermost first."""
+        found: list[tuple[str, int]] = []
+        actions = self.tables.actions
+        for size in range(len(states), 0, -1):
+            row = actions[states[size - 1]]
+            for level in _LEVELS:
+                if level in row and (row[level] >= 0 or self.accepts(states[:size], level)):
+                    found.append((level, size))
+                    break
+            if len(found) >= 200:
+                found += [("ERROR_ITEM", 1)]
+                break
+        return found
+
+    def insert(self, j: int, level: str) -> int:
+        """Put the error symbol in place of the token before `j`, which is dropped anyway."""
+        t = self.tokens
+        if j > 0 and j - 1 >= self.last:
+            t.kinds[j - 1] = level
+            return j - 1
+        t.kinds.insert(j, level)
+        t.texts.insert(j, "")
+        t.lines.insert(j, t.lines[j])
+        t.cols.insert(j, t.cols[j])
+        t.ends.insert(j, t.cols[j])
+        self.last += 1
+        return j
+
+
+_PROPERTY_WORDS: Final = frozenset(
+    """invariant always property skip_check expect deadline equivalent refines upgrade
+    law requires""".split()
+)

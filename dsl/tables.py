@@ -1,0 +1,80 @@
+"""The LALR(1) tables at run time: decoded from `_tables.py`, or built when that is stale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+PASS, LIST, COLLECT, ACT = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a reduction does.
+
+    `kind`: PASS hands its only child on, LIST makes an inlined list, COLLECT hands a single
+    child on and acts on several, ACT calls the action.  `simple` holds the indices of the
+    children where none is inlined and none absent, otherwise `steps` says it all.
+    """
+
+    origin: int
+    length: int
+    kind: int
+    action: str
+    simple: tuple[int, ...] | None
+    steps: tuple[tuple[int, bool, int], ...]
+    trailing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """`actions[state][terminal]`: >= 0 shift to that state, < 0 reduce by rule `-1 - value`."""
+
+    actions: tuple[dict[str, int], ...]
+    gotos: tuple[dict[int, int], ...]
+    rules: tuple[Rule, ...]
+    end: int
+
+
+@cache
+def tables() -> Tables:
+    """The tables of the grammar that lies beside this module."""
+    from . import _tables, tablegen
+
+    grammar = tablegen.grammar_text()
+    if tablegen.digest(grammar) == _tables.GRAMMAR:
+        data = tablegen.unpack(_tables.TABLES)
+    else:
+        data = tablegen.build(grammar)[0]
+    names = data["terminals"]
+    rows = [
+        {names[t]: a for t, a in zip(row[::2], row[1::2], strict=True)} for row in data["rows"]
+    ]
+    gotos = tuple(dict(zip(row[::2], row[1::2], strict=True)) for row in data["gotos"])
+    return Tables(
+        tuple(rows[r] for r in data["actions"]),
+        gotos,
+        tuple(_rule(*rule) for rule in data["rules"]),
+        data["end"],
+    )
+
+
+def _rule(
+    origin: int, length: int, action: str, expand1: int, steps: list[list[int]], trailing: int
+) -> Rule:
+    plain = all(not inline and not absent for _, inline, absent in steps) and not trailing
+    if not action:
+        kind = LIST
+    elif expand1:
+        kind = PASS if plain and len(steps) == 1 else COLLECT
+    else:
+        kind = ACT
+    return Rule(
+        origin,
+        length,
+        kind,
+        action,
+        tuple(i for i, _, _ in steps) if plain else None,
+        tuple((i, bool(inline), absent) for i, inline, absent in steps),
+        trailing,
+    )
