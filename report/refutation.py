@@ -1,0 +1,176 @@
+"""One refutation for people: place, source, run, state, lanes, notes, mend.
+
+Lines of plain text with a style name each; `report.text` puts them on the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from ..verifier.verdict import Refuted, Result
+from . import explain
+from .lanes import picture
+from .outcome import Report, place, title
+from .runs import RunView, StepView, Value, parting, relevant, view
+from .source import cells, excerpt
+
+MAX_STEPS = 60  # of a run; the middle of a longer one is left out
+CAUSE = "bold"
+DIM = "dim"
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """One line; `style` is a style of `rich`."""
+
+    text: str
+    style: str = ""
+
+
+def headline(result: Result, verdict: Refuted) -> Iterator[Styled]:
+    """Which claim, where, and why it does not hold."""
+    where = place(result)
+    word = "REFUTED (warning)" if result.warning else "REFUTED"
+    yield Styled(f"{word}  {title(result)}{'   ' + where if where else ''}", "bold red")
+    yield Styled(f"  {verdict.message}", CAUSE)
+
+
+def refutation(
+    report: Report, result: Result, verdict: Refuted, width: int, ascii_only: bool
+) -> Iterator[Styled]:
+    """All lines about one refuted result."""
+    yield from headline(result, verdict)
+    span = verdict.span if verdict.span.line else result.span
+    for text in excerpt(report.source(span.file), span):
+        yield Styled(f"    {text}", DIM if "^" not in text else "red")
+    if report.system is not None:
+        reads = relevant(report.system, result)
+        first = view(report.system, verdict.trace, reads)
+        if verdict.second is not None:
+            second = view(report.system, verdict.second, reads)
+            yield from two_runs(first, second, width)
+        else:
+            yield from run(first, width)
+            yield from lane_picture(first, width, ascii_only)
+    for note in verdict.notes:
+        yield Styled(f"  note: {note}")
+    for text in verdict.abstract:
+        yield Styled(f"  rests on an abstraction: {text}", "yellow")
+    mend = result.fix or explain.mend(result.check)
+    if mend:
+        yield from _hanging("  mend: ", mend, width, "cyan")
+
+
+def run(shown: RunView, width: int) -> Iterator[Styled]:
+    """The numbered steps and the state after them."""
+    count = len(shown.steps)
+    what = f"{count} step{'s' * (count != 1)}"
+    if shown.loop_at is not None:
+        what += f", the last {count - shown.loop_at} for ever"
+    yield Styled(f"  the run ({what}):" if count else "  already at the start:")
+    yield from values("    start: ", shown.start, width)
+    for step in kept(shown.steps):
+        if step is None:
+            yield Styled(f"         .. {count - MAX_STEPS} steps, see --format json ..", DIM)
+            continue
+        if shown.loop_at == step.number - 1:
+            yield Styled("      -- from here again and again --", DIM)
+        yield from _step(step, shown.timed, width)
+    if shown.loop_at is not None:
+        yield Styled(f"      -- back to step {shown.loop_at + 1} --", DIM)
+    label = "    for ever: " if shown.loop_at is not None else "    then: "
+    yield from values(label, shown.end, width)
+
+
+def kept(steps: Sequence[StepView]) -> Iterator[StepView | None]:
+    """All steps, or the first and the last ones of a long run with None between them."""
+    if len(steps) <= MAX_STEPS + 1:
+        yield from steps
+        return
+    yield from steps[: MAX_STEPS // 2]
+    yield None
+    yield from steps[-(MAX_STEPS - MAX_STEPS // 2) :]
+
+
+def values(label: str, shown: Sequence[Value], width: int) -> Iterator[Styled]:
+    """`label name = value, ..`, nothing for no values."""
+    if shown:
+        text = ", ".join(f"{v.name} = {v.text}" for v in shown)
+        yield from _hanging(label, text, width, "")
+
+
+def details(step: StepView) -> str:
+    """What a step was answered and what it changed."""
+    given = ", ".join(f"{v.name} = {v.text}" for v in step.inputs)
+    changed = ", ".join(f"{c.name}: {c.before} -> {c.after}" for c in step.changes)
+    return "; ".join(part for part in (given, changed) if part)
+
+
+def _step(step: StepView, timed: bool, width: int) -> Iterator[Styled]:
+    clock = f"[{step.time}] " if timed else ""
+    head = f"  {step.number:>5}. {clock}{step.text}"
+    more = details(step)
+    if not more:
+        yield Styled(head)
+    elif cells(head) <= 46 and cells(more) <= width - 50:
+        yield Styled(f"{head}{' ' * (46 - cells(head))}    {more}")
+    else:
+        yield Styled(head)
+        yield from _hanging(" " * 12, more, width, "")
+
+
+def lane_picture(shown: RunView, width: int, ascii_only: bool) -> Iterator[Styled]:
+    """The picture, only for a run of several threads."""
+    if len(shown.steps) > MAX_STEPS:
+        return
+    lines = picture(shown, width - 2, ascii_only)
+    if lines:
+        yield Styled("  who did what (time goes downwards):")
+        for text in lines:
+            yield Styled(f"  {text}", "cyan" if text is lines[0] else "")
+
+
+def two_runs(first: RunView, second: RunView, width: int) -> Iterator[Styled]:
+    """Two runs from the same start: what they share, then side by side."""
+    common = parting(first, second)
+    yield Styled("  two runs with the same inputs:")
+    yield from values("    start: ", first.start, width)
+    for step in kept(first.steps[:common]):
+        if step is not None:
+            yield from _step(step, first.timed, width)
+    half = max(20, (width - 9) // 2)
+    yield Styled("    " + _pad("one", half) + " | " + "other", CAUSE)
+    left, right = (list(_column(r, common, half)) for r in (first, second))
+    for one, two in zip_longest(left, right, fillvalue=""):
+        yield Styled(f"    {_pad(one, half)} | {two}".rstrip())
+
+
+def _column(shown: RunView, common: int, width: int) -> Iterator[str]:
+    import textwrap
+
+    for step in shown.steps[common:]:
+        more = details(step)
+        text = f"{step.number}. {step.text}" + (f"   {more}" if more else "")
+        yield from textwrap.wrap(text, width, subsequent_indent="   ") or [""]
+    end = ", ".join(f"{v.name} = {v.text}" for v in shown.end)
+    if end:
+        yield from textwrap.wrap(f"then: {end}", width, subsequent_indent="   ")
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * max(0, width - cells(text))
+
+
+def _hanging(label: str, text: str, width: int, style: str) -> Iterator[Styled]:
+    import textwrap
+
+    for line in textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_on_hyphens=False,
+    ):
+        yield Styled(line, style)

@@ -1,0 +1,244 @@
+"""A run as a person reads it: who did what, and what it changed.
+
+Text and JSON are both made from a `RunView`, so that they say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..dsl.errors import Span
+from ..semantics.expr import Op, Scalar, variables
+from ..semantics.system import (
+    Obligation,
+    PointKind,
+    Rule,
+    RuleKind,
+    TransitionSystem,
+    Variable,
+    VarKind,
+)
+from ..semantics.trace import Trace
+from ..semantics.values import State, fire, show, show_duration
+from ..verifier.verdict import Result
+from .values import Plain, to_plain
+
+# What a person reads of a state; locations, counters and ghosts are how it is computed.
+VISIBLE = frozenset((VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM, VarKind.USED))
+
+_VERBS = {
+    RuleKind.START: "starts",
+    RuleKind.COMPLETE: "completes",
+    RuleKind.FAIL: "fails",
+    RuleKind.TIMEOUT: "times out",
+    RuleKind.BACKOFF: "tries again",
+    RuleKind.UNDO: "is undone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A variable's value, as shown and as plain data."""
+
+    name: str
+    text: str
+    plain: Plain
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    name: str
+    before: str
+    after: str
+    old: Plain
+    new: Plain
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """`lane` is an index into `RunView.lanes`; `brief` is `text` without the instance's name.
+
+    `stand` tells for each lane what its thread is at after the step.
+    """
+
+    number: int
+    lane: int
+    kind: RuleKind
+    text: str
+    brief: str
+    instance: str
+    activity: str
+    time: str
+    seconds: Fraction
+    inputs: tuple[Value, ...]
+    changes: tuple[Change, ...]
+    span: Span
+    stand: tuple[PointKind, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """`start`: chosen before the first step; `end`: the relevant values after the last one.
+
+    `lanes` are the threads that take a step, in the order of their ids.  `timed` is false where
+    all steps happen at time 0, as in a run found without clocks.
+    """
+
+    lanes: tuple[str, ...]
+    start: tuple[Value, ...]
+    steps: tuple[StepView, ...]
+    end: tuple[Value, ...]
+    loop_at: int | None
+    timed: bool
+
+
+def states(system: TransitionSystem, trace: Trace) -> tuple[State, ...]:
+    """The state before each step, and the last one: one more than there are steps."""
+    out: list[State] = [trace.initial]
+    for step in trace.steps:
+        out.append(fire(system.rules[step.rule], out[-1], step.inputs))
+    return tuple(out)
+
+
+def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None = None) -> RunView:
+    """`relevant` are the variables to show at the end; None: those that the run changed."""
+    along = states(system, trace)
+    rules = [system.rules[step.rule] for step in trace.steps]
+    threads = sorted({rule.thread for rule in rules})
+    steps = tuple(
+        _step(system, number, threads, rule, trace, along) for number, rule in enumerate(rules, 1)
+    )
+    if relevant is None:
+        chosen = {index for rule in rules for index, _ in rule.updates}
+    else:
+        chosen = set(relevant)
+    end = tuple(
+        _value(system, variable, along[-1])
+        for variable in system.variables
+        if variable.index in chosen and variable.kind in VISIBLE
+    )
+    return RunView(
+        lanes=tuple(system.threads[thread].name for thread in threads),
+        start=_start(system, trace),
+        steps=steps,
+        end=end,
+        loop_at=trace.loop_at,
+        timed=any(step.time for step in trace.steps),
+    )
+
+
+def relevant(system: TransitionSystem, result: Result) -> set[int] | None:
+    """The variables that the violated condition reads; None when it is not known."""
+    found = [o for o in system.obligations if _answers(o, result)]
+    if not found:
+        return None
+    conditions = [o.cond for o in found]
+    return variables(conditions) | variables(conditions, Op.POST)
+
+
+def _answers(obligation: Obligation, result: Result) -> bool:
+    if obligation.check != result.check:
+        return False
+    return obligation.name == result.name or obligation.span == result.span
+
+
+def _start(system: TransitionSystem, trace: Trace) -> tuple[Value, ...]:
+    """Arguments, parameters, and the variables that may start with any value."""
+    return tuple(
+        _value(system, v, trace.initial)
+        for v in system.variables
+        if v.kind in (VarKind.ARG, VarKind.PARAM)
+        or (v.init is None and v.kind in (VarKind.DATA, VarKind.SHARED))
+    )
+
+
+def _value(system: TransitionSystem, variable: Variable, state: State) -> Value:
+    value = state[variable.index]
+    return Value(
+        variable.name,
+        show(variable, value, system.strings),
+        to_plain(value, variable.type, system.strings),
+    )
+
+
+def _step(
+    system: TransitionSystem,
+    number: int,
+    threads: Sequence[int],
+    rule: Rule,
+    trace: Trace,
+    along: Sequence[State],
+) -> StepView:
+    step = trace.steps[number - 1]
+    before, after = along[number - 1], along[number]
+    instance = system.instances[rule.instance].name if system.instances else ""
+    text = describe(rule)
+    prefix = f"{instance}."
+    return StepView(
+        number=number,
+        lane=threads.index(rule.thread),
+        kind=rule.kind,
+        text=text,
+        brief=text[len(prefix) :] if instance and text.startswith(prefix) else text,
+        instance=instance,
+        activity=rule.activity,
+        time=show_duration(step.time),
+        seconds=step.time,
+        inputs=_inputs(system, rule, step.inputs),
+        changes=_changes(system, rule, before, after),
+        span=rule.span,
+        stand=tuple(_stand(system, thread, after) for thread in threads),
+    )
+
+
+def _stand(system: TransitionSystem, thread: int, state: State) -> PointKind:
+    found = system.threads[thread]
+    return found.points[int(state[found.location])].kind
+
+
+def describe(rule: Rule) -> str:
+    """`trip[0].charge fails with Declined`; the rule's own name where it is not an activity."""
+    verb = _VERBS.get(rule.kind)
+    if not rule.activity or verb is None:
+        return rule.name
+    if rule.error and rule.kind is RuleKind.FAIL:
+        verb = f"{verb} with {rule.error}"
+    return f"{rule.activity} {verb}"
+
+
+def _inputs(system: TransitionSystem, rule: Rule, values: Sequence[Scalar]) -> tuple[Value, ...]:
+    return tuple(
+        Value(
+            given.name,
+            show(given, value, system.strings),
+            to_plain(value, given.type, system.strings),
+        )
+        for given, value in zip(rule.inputs, values, strict=False)
+    )
+
+
+def _changes(
+    system: TransitionSystem, rule: Rule, before: State, after: State
+) -> tuple[Change, ...]:
+    out = []
+    for index in sorted({index for index, _ in rule.updates}):
+        variable = system.variables[index]
+        if variable.kind not in VISIBLE or before[index] == after[index]:
+            continue
+        old, new = _value(system, variable, before), _value(system, variable, after)
+        out.append(Change(variable.name, old.text, new.text, old.plain, new.plain))
+    return tuple(out)
+
+
+def parting(first: RunView, second: RunView) -> int:
+    """The number of steps that two runs have in common at their beginning."""
+    if first.start != second.start:
+        return 0
+    common = 0
+    for one, two in zip(first.steps, second.steps, strict=False):
+        if (one.text, one.inputs, one.changes) != (two.text, two.inputs, two.changes):
+            break
+        common += 1
+    return common

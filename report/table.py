@@ -1,0 +1,119 @@
+"""The table: one line per check, and a line for each result that needs one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from ..verifier.verdict import Proved, Refuted, Result, Unknown
+from .outcome import Status, fails, status, title
+
+STYLES = {
+    Status.PROVED: "green",
+    Status.REFUTED: "bold red",
+    Status.UNKNOWN: "yellow",
+    Status.SKIPPED: "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    verdict: str
+    style: str
+    name: str
+    figure: str
+    engine: str
+    seconds: float
+
+
+def lines(results: Iterable[Result]) -> tuple[Line, ...]:
+    """Results of one check that are plainly proved fold to one line; order is kept."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.check, []).append(result)
+    out: list[Line] = []
+    for check, group in groups.items():
+        plain = [r for r in group if _plain(r)]
+        if len(plain) > 1:
+            out.append(_folded(check, plain, len(group)))
+            out += [line(r) for r in group if not _plain(r)]
+        else:
+            out += [line(r) for r in group]
+    return tuple(out)
+
+
+def _plain(result: Result) -> bool:
+    return isinstance(result.verdict, Proved) and not result.expected and not result.verdict.warning
+
+
+def _folded(check: str, group: Sequence[Result], total: int) -> Line:
+    engines = dict.fromkeys(r.verdict.engine for r in group if r.verdict is not None)
+    count = f"all {len(group)}" if len(group) == total else f"{len(group)} of {total}"
+    return Line(
+        verdict=Status.PROVED.value,
+        style=STYLES[Status.PROVED],
+        name=check,
+        figure=count,
+        engine=", ".join(engines),
+        seconds=sum(r.seconds for r in group),
+    )
+
+
+def line(result: Result) -> Line:
+    """The line of one result."""
+    state = status(result)
+    style = STYLES[state]
+    word = state.value
+    if result.expected:
+        word += " (unexpected)" if fails(result) else " (expected)"
+        if state in (Status.PROVED, Status.REFUTED):
+            style = "bold red" if fails(result) else "green"
+    elif result.warning and state in (Status.REFUTED, Status.UNKNOWN):
+        word += " (warning)"
+        style = "yellow"
+    return Line(word, style, title(result), figure(result), engine(result), result.seconds)
+
+
+def engine(result: Result) -> str:
+    """What found the verdict, "" where it was skipped."""
+    return result.verdict.engine if result.verdict is not None else ""
+
+
+def figure(result: Result) -> str:
+    """One figure: the engine's, else the length of the run or the reason."""
+    match result.verdict:
+        case None:
+            return result.skipped
+        case Proved(figure=text, warning=warning):
+            return text or ("see below" if warning else "")
+        case Refuted(figure=text, trace=trace):
+            count = len(trace.steps)
+            return text or (f"{count}-step run" if count else "at the start")
+        case Unknown(figure=text):
+            return text
+
+
+def table(results: Iterable[Result], width: int) -> Table:
+    """For `rich`; without borders, so that it can be searched and copied."""
+    out = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), width=None)
+    out.add_column(no_wrap=True)
+    out.add_column(overflow="fold", max_width=max(24, width // 2))
+    out.add_column(overflow="fold")
+    out.add_column(overflow="fold")
+    out.add_column(no_wrap=True, justify="right")
+    for item in lines(results):
+        seconds = f"{item.seconds:.2f} s" if item.engine else ""
+        dim = "dim" if item.verdict == Status.SKIPPED else ""
+        out.add_row(
+            Text(item.verdict, item.style),
+            Text(item.name, dim),
+            Text(item.figure, "dim"),
+            Text(item.engine, "dim"),
+            Text(seconds, "dim"),
+        )
+    return out

@@ -1,0 +1,147 @@
+"""A report for people: the table, then what needs more than a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+
+from ..dsl import render as render_diagnostic
+from ..dsl.errors import Severity
+from ..verifier.verdict import Proved, Refuted, Unknown
+from . import explain
+from .outcome import Report, fails, tally, title
+from .refutation import Styled, headline, refutation
+
+MAX_RUNS = 10  # refutations shown in full without -v
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to write: `width` in cells, colours, pure ASCII, everything (-v) or little (--quiet)."""
+
+    width: int = 100
+    color: bool = False
+    ascii_only: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+def render(report: Report, style: Style) -> str:
+    """The whole text, ends with a line break (or is empty)."""
+    parts: list[str] = []
+    diagnostics = list(_diagnostics(report, style))
+    if diagnostics:
+        parts.append("\n".join(diagnostics) + "\n")
+    if report.results and not style.quiet:
+        parts.append(_paint(report, style))
+    if report.results or not report.diagnostics:
+        parts.append(_closing(report) + "\n")
+    return "\n".join(parts)
+
+
+def _diagnostics(report: Report, style: Style) -> Iterator[str]:
+    for diagnostic in report.diagnostics:
+        if style.quiet and diagnostic.severity is not Severity.ERROR:
+            continue
+        yield render_diagnostic(diagnostic, report.source(diagnostic.span.file))
+    for name in report.unmatched:
+        near = explain.suggest(name)
+        hint = f"; did you mean `{near}`?" if near and near != name else ""
+        yield f"wfverify: --only {name}: nothing in {report.file} is called so{hint}"
+
+
+def _paint(report: Report, style: Style) -> str:
+    from rich.console import Console
+    from rich.text import Text
+
+    from .table import table
+
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=style.width,
+        force_terminal=style.color,
+        color_system="standard" if style.color else None,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+    console.print(table(report.results, style.width))
+    for section in _sections(report, style):
+        console.print()
+        for line in section:
+            console.print(Text(line.text, line.style), soft_wrap=True)
+    # `rich` fills its columns with blanks; they are of no use in a file.
+    text = "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return text.encode("ascii", "replace").decode() if style.ascii_only else text
+
+
+def _sections(report: Report, style: Style) -> Iterator[list[Styled]]:
+    shown = 0
+    for result in report.results:
+        verdict = result.verdict
+        if not isinstance(verdict, Refuted) or (result.expected and not style.verbose):
+            continue
+        full = style.verbose or (not result.warning and shown < MAX_RUNS)
+        if full:
+            shown += 1
+            yield list(refutation(report, result, verdict, style.width, style.ascii_only))
+        else:
+            lines = list(headline(result, verdict))
+            mend = result.fix or explain.mend(result.check)
+            yield [*lines, Styled(f"  mend: {mend}  (-v shows the run)", "cyan")]
+    brief = list(_brief(report))
+    if brief:
+        yield brief
+    if style.verbose:
+        yield list(_how(report))
+
+
+def _brief(report: Report) -> Iterator[Styled]:
+    for result in report.results:
+        match result.verdict:
+            case Unknown(why=why):
+                yield Styled(f"UNKNOWN  {title(result)}: {why}", "yellow")
+            case Proved(warning=warning) if warning:
+                yield Styled(f"PROVED   {title(result)}, but {warning}", "yellow")
+            case _:
+                pass
+        if result.expected and fails(result):
+            text = f"{title(result)} was expected to be refuted, and is proved"
+            yield Styled(f"{text}: {explain.mend('expect')}", "bold red")
+
+
+def _how(report: Report) -> Iterator[Styled]:
+    yield Styled("How it was proved:", "bold")
+    for result in report.results:
+        if isinstance(result.verdict, Proved):
+            yield Styled(f"  {title(result)} ({result.verdict.engine}): {result.verdict.how}")
+            for text in result.verdict.assumptions:
+                yield Styled(f"    assuming {text}")
+    if report.abstractions:
+        yield Styled("What the importer left out or made coarser:", "bold")
+        for note in report.abstractions:
+            yield Styled(f"  {note.place + ': ' if note.place else ''}{note.message}")
+
+
+def _closing(report: Report) -> str:
+    count = tally(report.results)
+    warnings = count.warnings + sum(d.severity is Severity.WARNING for d in report.diagnostics)
+    parts = [
+        f"{number} {word}"
+        for number, word in (
+            (count.proved, "proved"),
+            (count.refuted, "refuted"),
+            (count.expected, "refuted as expected"),
+            (count.unknown, "unknown"),
+            (count.skipped, "skipped"),
+            (warnings, "warning" if warnings == 1 else "warnings"),
+        )
+        if number
+    ]
+    text = ", ".join(parts) or "nothing to check"
+    stop = "interrupted: " if report.interrupted else ""
+    return f"{report.file}: {stop}{text} in {report.seconds:.1f} s"
