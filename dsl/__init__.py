@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .format import format_spec
-    from .load import load, load_text, parse_text
-    from .render import render
+    from .source import load, load_text, parse_text
+    from .rendering import render
     from .support import unsupported
 
 __all__ = ["format_spec", "load", "load_text", "parse_text", "render", "unsupported"]
 
 _HOME = {
-    "load": "load",
-    "load_text": "load",
-    "parse_text": "load",
+    "load": "source",
+    "load_text": "source",
+    "parse_text": "source",
     "format_spec": "format",
-    "render": "render",
+    "render": "rendering",
     "unsupported": "support",
 }
 
@@ -31,7 +31,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    # The function takes the place of a submodule of the same name (`load`, `render`).
     found: object = getattr(import_module(f".{_HOME[name]}", __name__), name)
     globals()[name] = found
     return found

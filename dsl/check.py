@@ -1,10 +1,207 @@
-"""Names, types and static rules."""
+"""Names, types and static rules of a whole file.
+
+`check` is pure: it returns a new tree and everything it has to say.  The order is: collect the
+names, evaluate constants, resolve types, then visit every item once.
+"""
 
 from __future__ import annotations
 
-from .ast import Spec
+from dataclasses import replace
+
+from . import ast
+from .ast import RefKind
+from .check_activity import check_activity
+from .check_expr import ExprChecker
+from .check_items import ItemChecker
+from .check_props import PropertyChecker
+from .check_system import check_system, count_instances
+from .check_terms import Context, TermChecker, find_cycle
+from .collect import Collected, collect
 from .errors import Diagnostic
+from .names import Reporter, Scope, Symbol
+from .unused import unused
 
 
-def check(spec: Spec) -> tuple[Spec, tuple[Diagnostic, ...]]:
-    return spec, ()
+def check(spec: ast.Spec) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
+    """The tree with types and references, and all errors and warnings (in no special order)."""
+    return _Checker(spec).run()
+
+
+class _Checker:
+    """Lives as long as one call of `check`."""
+
+    def __init__(self, spec: ast.Spec) -> None:
+        self.spec = spec
+        self.report = Reporter(spec)
+
+    def run(self) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
+        spec = self.spec
+        names = collect(spec, self.report)
+        self.names = names
+        symbols = names.symbols
+        count_instances(spec, symbols)
+        self.x = ExprChecker(symbols, self.report)
+        self.x.shapes = names.shapes
+        self.terms = TermChecker(self.x)
+        self.terms.resolver = names
+        self.items = ItemChecker(self.terms, names)
+        self.props = PropertyChecker(self.terms)
+        top = Scope(None, symbols.values)
+        self.top = top
+        done = {id(item): self.item(item, top) for item in spec.items}
+        self.recursion()
+        warnings = unused(spec, symbols, top.read)
+        for message in warnings:
+            self.report.found.append(message)
+        return _rebuilt(spec, done), tuple(self.report.found)
+
+    def item(self, item: ast.Item, top: Scope) -> ast.Item:
+        match item:
+            case ast.Workflow():
+                return self.workflow(item, top)
+            case ast.Activity():
+                return check_activity(item, self.terms, self.names, top)
+            case ast.System():
+                return check_system(item, self.terms, self.names, top)
+            case (
+                ast.ConstDecl()
+                | ast.ParamDecl()
+                | ast.EnumDecl()
+                | ast.TypeDecl()
+                | ast.Resource()
+                | ast.ErrorDecl()
+                | ast.Channel()
+                | ast.Unsupported()
+                | ast.Shared()
+            ):
+                return self.items.item(item, top)
+            case _:
+                return self.props.property(item, top, self.spec.properties)
+
+    def workflow(self, w: ast.Workflow, top: Scope) -> ast.Workflow:
+        names: dict[str, Symbol] = {}
+        params = []
+        for p in w.params:
+            kind = self.names.resolved(p)
+            self.local_name(p.name, p, names)
+            names[p.name] = Symbol(RefKind.ARG, kind, p.span)
+            params.append(replace(p, resolved=kind))
+        # An initial value sees constants, parameters and the workflow's arguments.
+        before = top.child(dict(names))
+        variables = []
+        for v in w.variables:
+            variables.append(self.items.variable(v, before))
+            self.local_name(v.name, v, names)
+            names[v.name] = Symbol(RefKind.VAR, variables[-1].resolved, v.span)
+        scope = top.child(names)
+        self.x.local = {a.name: a for a in reversed(w.activities)}
+        self.x.workflow = w
+        self.terms.caller = w.name
+        seen: dict[str, ast.Activity] = {}
+        for a in w.activities:
+            where = self.report.word(a.span, a.name)
+            if a.name in seen:
+                self.report.error(
+                    "E0202",
+                    where,
+                    f"the activity `{a.name}` stands twice in `{w.name}`",
+                    "choose another name",
+                    ((seen[a.name].span, "first here"),),
+                )
+            elif a.name in self.names.symbols.workflows or a.name in self.names.symbols.activities:
+                kind = self.names.symbols.kind_of(a.name)
+                self.report.error(
+                    "E0202", where, f"`{a.name}` is already a {kind}", "choose another name"
+                )
+            seen.setdefault(a.name, a)
+        for name in w.fails:
+            self.terms.known_error(name, w.span)
+        activities = tuple(check_activity(a, self.terms, self.names, scope) for a in w.activities)
+        result = self.names.returned(w)
+        context = Context(returns=result, has_result=w.returns is not None)
+        body = self.terms.term(w.body, scope, context)
+        final = scope
+        if w.returns is not None:
+            final = scope.child({"result": Symbol(RefKind.RESULT, result, w.span)})
+        properties = tuple(
+            self.props.property(p, final if isinstance(p, ast.Ensures) else scope, w.properties)
+            for p in w.properties
+        )
+        self.x.local, self.x.workflow, self.terms.caller = {}, None, ""
+        return replace(
+            w,
+            params=tuple(params),
+            body=body,
+            resolved=result,
+            variables=tuple(variables),
+            activities=activities,
+            properties=properties,
+        )
+
+    def local_name(self, name: str, node: ast.Node, names: dict[str, Symbol]) -> None:
+        if name in names:
+            where = self.report.word(node.span, name)
+            self.report.error(
+                "E0202",
+                where,
+                f"`{name}` is already a{'n' if names[name].ref is RefKind.ARG else ''} "
+                f"{names[name].ref.value} here",
+                "choose another name",
+                ((names[name].span, "first here"),),
+            )
+        elif name in self.names.symbols.values:
+            outer = self.names.symbols.values[name]
+            self.report.error(
+                "E0202",
+                self.report.word(node.span, name),
+                f"`{name}` is already a {outer.ref.value}",
+                "choose another name",
+                ((outer.span, "first here"),),
+            )
+        self.names.own_name(name, node)
+
+    def recursion(self) -> None:
+        edges = {
+            w.name: [callee for callee, _ in self.terms.calls.get(w.name, ())]
+            for w in self.spec.workflows
+        }
+        # Each cycle once: after one is reported its first edge is taken out.
+        for _ in range(10):
+            cycle = find_cycle(edges)
+            if not cycle:
+                return
+            span = next(s for c, s in self.terms.calls[cycle[0]] if c == cycle[1])
+            self.report.error(
+                "E0401",
+                span,
+                "workflows call themselves: " + " -> ".join(cycle),
+                "use a loop, or a fixed number of levels",
+            )
+            edges[cycle[0]] = [c for c in edges[cycle[0]] if c != cycle[1]]
+
+
+def _rebuilt(spec: ast.Spec, done: dict[int, ast.Item]) -> ast.Spec:
+    items = tuple(done[id(i)] for i in spec.items)
+
+    def of(*kinds: type) -> tuple[ast.Item, ...]:
+        return tuple(i for i in items if isinstance(i, kinds))
+
+    fields = {
+        "constants": of(ast.ConstDecl),
+        "params": of(ast.ParamDecl),
+        "enums": of(ast.EnumDecl),
+        "types": of(ast.TypeDecl),
+        "resources": of(ast.Resource),
+        "errors": of(ast.ErrorDecl),
+        "channels": of(ast.Channel),
+        "unsupported": of(ast.Unsupported),
+        "shared": of(ast.Shared),
+        "activities": of(ast.Activity),
+        "workflows": of(ast.Workflow),
+        "properties": of(*ast.PROPERTIES),
+    }
+    system = next((i for i in items if isinstance(i, ast.System)), None)
+    return replace(spec, items=items, system=system, **fields)  # type: ignore[arg-type]
+
+
+__all__ = ["Collected", "check"]

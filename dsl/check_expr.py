@@ -1,0 +1,472 @@
+"""Expressions: names resolved, types computed, units compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from . import ast
+from .ast import RefKind
+from .check_apply import ApplyRules
+from .constants import evaluate
+from .errors import Span
+from .names import Scope, Symbol, suggest
+from .resolve_types import fits, join
+from .types import (
+    Array,
+    Bool,
+    Duration,
+    Enum,
+    Instance,
+    Int,
+    Option,
+    Real,
+    Record,
+    SetOf,
+    Str,
+    Type,
+)
+
+_EQUAL = ("==", "!=")
+_ORDER = ("<", "<=", ">", ">=")
+Typed = tuple[ast.Expression, Type | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A name that has no meaning here, with the reason."""
+
+    message: str
+    fix: str
+
+
+class ExprChecker(ApplyRules):
+    """`expr` returns the same expression with types and references; None where in error."""
+
+    def expr(
+        self, e: ast.Expression, scope: Scope, expected: Type | None = None
+    ) -> ast.Expression:
+        """Check `e`; with `expected`, also that it fits."""
+        typed = self.visit(e, scope, expected)
+        if expected is not None and typed.type is not None:
+            self.require(typed, expected)
+        return typed
+
+    def require(self, typed: ast.Expression, expected: Type) -> None:
+        actual = typed.type
+        if actual is None:
+            return
+        if not fits(expected, actual):
+            self.mismatch(typed.span, expected, actual)
+        elif isinstance(expected, Int) and expected.lo is not None and expected.hi is not None:
+            value = evaluate(typed, self.symbols.constants)
+            if isinstance(value, int) and not expected.lo <= value <= expected.hi:
+                self.report.error("E0303", typed.span, f"{value} is outside of {expected}")
+
+    def mismatch(self, span: Span, expected: Type, actual: Type) -> None:
+        fix = ""
+        if isinstance(expected, Duration) and isinstance(actual, Int | Real):
+            self.report.error(
+                "E0302", span, f"expected a duration, found {actual}", "give it a unit: `5s`"
+            )
+            return
+        if isinstance(expected, Int | Real) and isinstance(actual, Duration):
+            self.report.error("E0302", span, f"expected {expected}, found a duration")
+            return
+        if isinstance(expected, Option) and fits(expected.elem, actual):
+            fix = "wrap it: `some(…)`"
+        elif isinstance(actual, Option) and fits(expected, actual.elem):
+            fix = "unwrap it: `value(…)`"
+        elif isinstance(expected, Real) and isinstance(actual, Int):
+            fix = "there is no implicit conversion: declare it `real`"
+        self.report.error("E0301", span, f"expected {expected}, found {actual}", fix)
+
+    def visit(
+        self, e: ast.Expression, scope: Scope, expected: Type | None = None
+    ) -> ast.Expression:
+        match e:
+            case ast.BoolLit():
+                return replace(e, type=Bool())
+            case ast.IntLit():
+                # A whole number may be written where a real is expected.
+                return replace(e, type=Real() if isinstance(expected, Real) else Int())
+            case ast.RealLit():
+                return replace(e, type=Real())
+            case ast.DurationLit() | ast.Now():
+                return replace(e, type=Duration())
+            case ast.StrLit():
+                return replace(e, type=Str())
+            case ast.Name():
+                return self.name(e, scope, expected)
+            case ast.Unary():
+                return self.unary(e, scope, expected)
+            case ast.Binary():
+                return self.binary(e, scope, expected)
+            case ast.Range():
+                self.report.error(
+                    "E0406", e.span, "a range is a domain, no value", "use it after `in`"
+                )
+                return e
+            case ast.Index():
+                return self.index(e, scope)
+            case ast.Member():
+                return self.member(e, scope)
+            case ast.RecordLit():
+                return self.record(e, scope, expected)
+            case ast.ArrayLit():
+                return self.array(e, scope, expected)
+            case ast.SetLit():
+                return self.set(e, scope, expected)
+            case ast.NoneLit():
+                if isinstance(expected, Option):
+                    return replace(e, type=expected)
+                what = f"expected {expected}, found `none`" if expected else "`none` of which type?"
+                self.report.error("E0301", e.span, what, "compare with `is_some(o)`")
+                return e
+            case ast.Apply():
+                return self.apply(e, scope, expected)
+            case ast.Quantifier():
+                return self.quantifier(e, scope)
+            case ast.StatePredicate():
+                return self.predicate(e, scope)
+
+    # --- names ---------------------------------------------------------------------------------
+
+    def name(self, e: ast.Name, scope: Scope, expected: Type | None) -> ast.Expression:
+        symbol = scope.find(e.name)
+        if symbol is not None:
+            scope.read.add(e.name)
+            self.symbols.used.add(e.name)
+            if isinstance(symbol.type, Instance):
+                fix = f"write `{e.name}.x` or `done({e.name}.a)`"
+                self.report.error("E0204", e.span, f"`{e.name}` is an instance, no value", fix)
+                return e
+            return replace(e, ref=symbol.ref, type=symbol.type)
+        candidates = self.symbols.enum_values.get(e.name, [])
+        chosen = next((c for c in candidates if c == expected), None)
+        if chosen is None and isinstance(expected, Option | SetOf):
+            chosen = next((c for c in candidates if c == expected.elem), None)
+        if chosen is None and len(candidates) == 1:
+            chosen = candidates[0]
+        if chosen is not None:
+            self.symbols.used.add(chosen.name)
+            return replace(e, ref=RefKind.ENUM_VALUE, type=chosen)
+        if candidates:
+            owners = " and ".join(f"`{c.name}`" for c in candidates)
+            self.report.error(
+                "E0203",
+                e.span,
+                f"`{e.name}` is a value of {owners}",
+                "rename one of them, or compare with a variable",
+            )
+            return e
+        missing = self.missing(e.name, scope)
+        self.report.error("E0201", e.span, missing.message, missing.fix)
+        return e
+
+    def missing(self, name: str, scope: Scope) -> Missing:
+        if name == "result":
+            return Missing(
+                "`result` has no meaning here",
+                "it stands in `ensures`, `undo` and `undone when` of what has a result",
+            )
+        kind = self.symbols.kind_of(name)
+        if not kind and self.activity(name) is not None:
+            kind = "activity"
+        if kind in ("activity", "workflow"):
+            article = "an" if kind == "activity" else "a"
+            return Missing(
+                f"`{name}` is {article} {kind}, no value", f"its result: `x <- {name}(…)` as a term"
+            )
+        if kind:
+            article = "an" if kind[0] in "aeiou" else "a"
+            return Missing(f"`{name}` is {article} {kind}, no value", "")
+        known = [*scope.all(), *self.symbols.enum_values]
+        return Missing(f"unknown name `{name}`", suggest(name, known, self.hint(name)))
+
+    def hint(self, name: str) -> str:
+        return "declare it: `var`, `const`, `param` or an argument"
+
+    # --- operators -------------------------------------------------------------------------------
+
+    def unary(self, e: ast.Unary, scope: Scope, expected: Type | None) -> ast.Expression:
+        if e.op == "not":
+            return replace(e, arg=self.expr(e.arg, scope, Bool()), type=Bool())
+        arg = self.visit(e.arg, scope, expected if isinstance(expected, Real) else None)
+        if arg.type is not None and not isinstance(arg.type, Int | Real | Duration):
+            self.report.error("E0301", e.span, f"`-` takes a number or a duration, not {arg.type}")
+            return replace(e, arg=arg)
+        return replace(e, arg=arg, type=Int() if isinstance(arg.type, Int) else arg.type)
+
+    def binary(self, e: ast.Binary, scope: Scope, expected: Type | None) -> ast.Expression:
+        if e.op in ("and", "or", "=>"):
+            left, right = self.expr(e.left, scope, Bool()), self.expr(e.right, scope, Bool())
+            return replace(e, left=left, right=right, type=Bool())
+        if e.op == "in":
+            return self.contains(e, scope)
+        compares = e.op in _EQUAL or e.op in _ORDER
+        wish = None if compares else expected
+        left, right = self.pair(e.left, e.right, scope, wish, mixed=e.op == "*")
+        typed = replace(e, left=left, right=right)
+        if left.type is None or right.type is None:
+            return replace(typed, type=Bool()) if compares else typed
+        result = self.combine(e.op, left.type, right.type, e.span)
+        return replace(typed, type=Bool() if compares else result)
+
+    def pair(
+        self, a: ast.Expression, b: ast.Expression, scope: Scope, wish: Type | None, mixed: bool
+    ) -> tuple[ast.Expression, ast.Expression]:
+        """Two sides of one type: the side that leaves its type open takes it from the other."""
+        if self.open_type(a) and not self.open_type(b):
+            right = self.visit(b, scope, wish)
+            hint = wish if right.type is None or (mixed and isinstance(right.type, Duration)) else right.type
+            return self.visit(a, scope, hint), right
+        left = self.visit(a, scope, wish)
+        hint = wish if left.type is None or (mixed and isinstance(left.type, Duration)) else left.type
+        return left, self.visit(b, scope, hint)
+
+    def open_type(self, e: ast.Expression) -> bool:
+        match e:
+            case ast.IntLit() | ast.NoneLit() | ast.RecordLit() | ast.ArrayLit():
+                return True
+            case ast.SetLit(items=items):
+                return not items or any(self.open_type(i) for i in items)
+            case ast.Name(name=name):
+                return len(self.symbols.enum_values.get(name, ())) > 1
+            case ast.Unary(arg=arg):
+                return self.open_type(arg)
+            case ast.Binary(left=left, right=right):
+                return self.open_type(left) and self.open_type(right)
+            case ast.Apply(func="some" | "min" | "max" | "abs", args=args):
+                return all(self.open_type(a) for a in args)
+            case _:
+                return False
+
+    def combine(self, op: str, a: Type, b: Type, span: Span) -> Type | None:
+        """The type of `a op b`; an error is reported and gives None."""
+        if op in _EQUAL:
+            if not fits(a, b):
+                self.clash(op, a, b, span)
+            return Bool()
+        if op in _ORDER:
+            if isinstance(a, Int | Real | Duration) and fits(a, b):
+                return Bool()
+            self.clash(op, a, b, span)
+            return Bool()
+        match op, a, b:
+            case ("+" | "-" | "*" | "/" | "%"), Int(), Int():
+                return Int()
+            case ("+" | "-" | "*" | "/"), Real(), Real():
+                return Real()
+            case ("+" | "-"), Duration(), Duration():
+                return Duration()
+            case "*", Duration(), Int() | Real():
+                return Duration()
+            case "*", Int() | Real(), Duration():
+                return Duration()
+            case ("+" | "-"), SetOf(), SetOf() if a == b:
+                return a
+        self.clash(op, a, b, span)
+        return None
+
+    def clash(self, op: str, a: Type, b: Type, span: Span) -> None:
+        if isinstance(a, Duration) != isinstance(b, Duration):
+            self.report.error(
+                "E0302",
+                span,
+                f"units do not agree: {a} {op} {b}",
+                "durations add and compare with durations: `5s`; they multiply by a number",
+            )
+            return
+        numbers = isinstance(a, Int | Real) and isinstance(b, Int | Real)
+        fix = "there is no implicit conversion between int and real" if numbers else ""
+        self.report.error("E0301", span, f"`{op}` does not take {a} and {b}", fix)
+
+    def contains(self, e: ast.Binary, scope: Scope) -> ast.Expression:
+        if isinstance(e.right, ast.Range):
+            domain = self.range(e.right, scope)
+            left = self.expr(e.left, scope, Int())
+            return replace(e, left=left, right=domain, type=Bool())
+        if self.open_type(e.left):
+            right = self.visit(e.right, scope)
+            hint = right.type.elem if isinstance(right.type, SetOf) else None
+            left = self.visit(e.left, scope, hint)
+        else:
+            left = self.visit(e.left, scope)
+            hint = SetOf(left.type) if isinstance(left.type, Enum) else None
+            right = self.visit(e.right, scope, hint)
+        if right.type is not None and not isinstance(right.type, SetOf):
+            self.report.error(
+                "E0301", right.span, f"`in` takes a set or a range, not {right.type}"
+            )
+        elif right.type is not None and left.type is not None:
+            self.require(left, right.type.elem)
+        return replace(e, left=left, right=right, type=Bool())
+
+    def range(self, e: ast.Range, scope: Scope) -> ast.Range:
+        lo, hi = self.expr(e.lo, scope, Int()), self.expr(e.hi, scope, Int())
+        low = evaluate(lo, self.symbols.constants)
+        high = evaluate(hi, self.symbols.constants)
+        known = isinstance(low, int) and isinstance(high, int) and low <= high
+        # An empty range is allowed: `0..N-1` of an N that may be 0.
+        kind = Int(low, high) if known else Int()  # type: ignore[arg-type]
+        return replace(e, lo=lo, hi=hi, type=kind)
+
+    # --- access ----------------------------------------------------------------------------------
+
+    def index(self, e: ast.Index, scope: Scope) -> ast.Expression:
+        base = self.visit(e.base, scope)
+        if not isinstance(base.type, Array):
+            if base.type is not None:
+                self.report.error("E0301", e.base.span, f"{base.type} has no elements")
+            return replace(e, base=base, index=self.visit(e.index, scope))
+        array = base.type
+        if array.index is not None:
+            index = self.expr(e.index, scope, array.index)
+        else:
+            index = self.expr(e.index, scope, Int())
+            value = evaluate(index, self.symbols.constants)
+            if isinstance(value, int) and not 0 <= value < array.size:
+                self.report.error(
+                    "E0303", e.index.span, f"index {value} is outside of 0..{array.size - 1}"
+                )
+        return replace(e, base=base, index=index, type=array.elem)
+
+    def member(self, e: ast.Member, scope: Scope) -> ast.Expression:
+        if isinstance(e.base, ast.Name):
+            base_name = self.instance(e.base, scope)
+            if base_name is not None:
+                return self.instance_member(e, base_name, scope)
+        base = self.visit(e.base, scope)
+        if not isinstance(base.type, Record):
+            if base.type is not None:
+                self.report.error("E0308", e.span, f"{base.type} has no field `{e.name}`")
+            return replace(e, base=base)
+        for name, kind in base.type.fields:
+            if name == e.name:
+                return replace(e, base=base, type=kind)
+        fields = [n for n, _ in base.type.fields]
+        self.report.unknown("E0308", e.span, "field", e.name, fields)
+        return replace(e, base=base)
+
+    # --- literals --------------------------------------------------------------------------------
+
+    def record(self, e: ast.RecordLit, scope: Scope, expected: Type | None) -> ast.Expression:
+        wanted = dict(expected.fields) if isinstance(expected, Record) else {}
+        fields: list[tuple[str, ast.Expression]] = []
+        for name, value in e.fields:
+            if any(n == name for n, _ in fields):
+                self.report.error("E0202", value.span, f"the field `{name}` stands twice")
+            elif wanted and name not in wanted:
+                self.report.unknown("E0308", e.span, "field", name, wanted)
+            fields.append((name, self.expr(value, scope, wanted.get(name))))
+        absent = [n for n in wanted if all(n != m for m, _ in fields)]
+        if absent:
+            self.report.error("E0308", e.span, f"the field `{absent[0]}` is missing")
+        kind: Type | None = expected if wanted else None
+        if not wanted and all(v.type is not None for _, v in fields):
+            kind = Record(tuple((n, v.type) for n, v in fields if v.type is not None))
+        return replace(e, fields=tuple(fields), type=kind)
+
+    def array(self, e: ast.ArrayLit, scope: Scope, expected: Type | None) -> ast.Expression:
+        if isinstance(expected, Array):
+            items = tuple(self.expr(i, scope, expected.elem) for i in e.items)
+            if len(items) != expected.size:
+                self.report.error(
+                    "E0301", e.span, f"expected {expected.size} elements, found {len(items)}"
+                )
+            return replace(e, items=items, type=expected)
+        kind: Type | None = None
+        items = ()
+        for item in e.items:
+            typed = self.visit(item, scope, kind)
+            if kind is not None and typed.type is not None:
+                self.require(typed, kind)
+            kind = typed.type if kind is None else join(kind, typed.type or kind)
+            items += (typed,)
+        if not items:
+            self.report.error("E0301", e.span, "an array has at least one element")
+        return replace(e, items=items, type=Array(kind, len(items)) if kind and items else None)
+
+    def set(self, e: ast.SetLit, scope: Scope, expected: Type | None) -> ast.Expression:
+        elem: Type | None = expected.elem if isinstance(expected, SetOf) else None
+        items: tuple[ast.Expression, ...] = ()
+        for item in e.items:
+            typed = self.expr(item, scope, elem)
+            elem = elem or typed.type
+            items += (typed,)
+        if isinstance(elem, Enum):
+            return replace(e, items=items, type=SetOf(elem))
+        if elem is not None:
+            self.report.error("E0301", e.span, f"sets are of enums, not of {elem}")
+        elif not items:
+            self.report.error("E0301", e.span, "`{}` of which type?", "name a set variable instead")
+        return replace(e, items=items)
+
+    # --- quantifiers -----------------------------------------------------------------------------
+
+    def quantifier(self, e: ast.Quantifier, scope: Scope) -> ast.Expression:
+        domain, kind = self.domain(e.domain, scope)
+        inner = self.bind(e.var, kind, e.span, scope)
+        if e.kind == "sum":
+            body = self.visit(e.body, inner)
+            if body.type is not None and not isinstance(body.type, Int | Real | Duration):
+                self.report.error("E0301", body.span, f"`sum` adds numbers, not {body.type}")
+            result: Type | None = Int() if isinstance(body.type, Int) else body.type
+        else:
+            body = self.expr(e.body, inner, Bool())
+            result = Int() if e.kind == "count" else Bool()
+        return replace(e, domain=domain, body=body, type=result)
+
+    def bind(self, name: str, kind: Type | None, span: Span, scope: Scope) -> Scope:
+        """A scope with a bound name, which must not hide a name of the same body."""
+        hidden = scope.find(name)
+        if hidden is not None and hidden.ref is not RefKind.ENUM_TYPE:
+            self.report.error(
+                "E0202",
+                self.report.word(span, name),
+                f"`{name}` is already a {hidden.ref.value} here",
+                "choose another name",
+                ((hidden.span, "declared here"),),
+            )
+        return scope.child({name: Symbol(RefKind.BINDER, kind, span)})
+
+    def domain(self, e: ast.Expression, scope: Scope) -> Typed:
+        """A domain, and the type of what is bound to its elements."""
+        match e:
+            case ast.Range():
+                typed = self.range(e, scope)
+                return typed, typed.type
+            case ast.Name(name=name) if scope.find(name) is None and name in self.symbols.enums:
+                self.symbols.used.add(name)
+                enum = self.symbols.enums[name]
+                return replace(e, ref=RefKind.ENUM_TYPE, type=enum), enum
+            case ast.Name(name=name) if scope.find(name) is None and (
+                name in self.symbols.types and isinstance(self.symbols.types[name], Enum)
+            ):
+                kind = self.symbols.types[name]
+                return replace(e, ref=RefKind.ENUM_TYPE, type=kind), kind
+            case ast.Name(name=name) if scope.find(name) is None and name in self.symbols.workflows:
+                kind = Instance(name)
+                return replace(e, ref=RefKind.INSTANCES, type=kind), kind
+        value = self.visit(e, scope)
+        if isinstance(value.type, SetOf | Array):
+            return value, value.type.elem
+        if value.type is not None:
+            self.report.error(
+                "E0301",
+                e.span,
+                f"{value.type} is no domain",
+                "use a range `a..b`, an enum, a workflow, a set or an array",
+            )
+        return value, None
+
+    @contextmanager
+    def words(self, *allowed: str) -> Iterator[None]:
+        """`old`, `next` are allowed in the expressions checked meanwhile."""
+        before, self.allowed = self.allowed, frozenset(allowed)
+        try:
+            yield
+        finally:
+            self.allowed = before

@@ -1,0 +1,136 @@
+"""Declarations: constants, parameters, types, resources, channels, shared state, later forms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import ast
+from .ast import RefKind
+from .check_terms import TermChecker
+from .collect import Collected
+from .constants import evaluate
+from .names import Scope
+from .types import Array, Bool, Enum, Int, Record, SetOf, Type
+
+
+class ItemChecker:
+    def __init__(self, terms: TermChecker, names: Collected) -> None:
+        self.terms, self.x, self.names = terms, terms.x, names
+        self.report, self.symbols = terms.report, terms.symbols
+
+    def item(self, item: ast.Item, top: Scope) -> ast.Item:
+        match item:
+            case ast.ConstDecl():
+                return self.constant(item, top)
+            case ast.ParamDecl():
+                kind = self.names.type_of(item.type)
+                if kind is not None and not isinstance(kind, Int | Bool | Enum):
+                    self.report.error(
+                        "E0301", item.span, f"a parameter is a number, bool or enum, not {kind}"
+                    )
+                return replace(item, resolved=kind)
+            case ast.Resource():
+                return self.resource(item, top)
+            case ast.Channel():
+                return replace(
+                    item,
+                    capacity=self.terms.count(item.capacity, top, 0),
+                    ttl=self.terms.maybe_time(item.ttl, top),
+                )
+            case ast.Shared():
+                return replace(item, decl=self.variable(item.decl, top))
+            case ast.Unsupported():
+                for e in item.exprs:
+                    self.x.visit(e, top)
+                for kind, name in item.refs:
+                    self.symbols.used.add(name)
+                    table = (
+                        self.symbols.resources
+                        if kind == "resource"
+                        else {n: u for n, u in self.symbols.others.items() if u.form == kind}
+                    )
+                    if name not in table:
+                        self.report.unknown("E0201", item.span, kind, name, table)
+        return item
+
+    def constant(self, item: ast.ConstDecl, top: Scope) -> ast.Item:
+        value = self.x.visit(item.value, top)
+        if value.type is not None and not self.is_constant(value):
+            self.report.error(
+                "E0304",
+                item.value.span,
+                "a constant is made of literals and constants",
+                "use `param` or a variable",
+            )
+        return replace(item, value=value)
+
+    def is_constant(self, e: ast.Expression) -> bool:
+        match e:
+            case ast.Name(ref=RefKind.ENUM_VALUE):
+                return True
+            case ast.ArrayLit(items=items) | ast.SetLit(items=items):
+                return all(self.is_constant(i) for i in items)
+            case ast.Apply(func="some", args=items):
+                return all(self.is_constant(i) for i in items)
+            case ast.RecordLit(fields=fields):
+                return all(self.is_constant(v) for _, v in fields)
+            case ast.Name(ref=RefKind.CONST):
+                return True
+            case ast.Binary(op="/" | "%", right=right):
+                if evaluate(right, self.symbols.constants) == 0:
+                    self.report.error("E0304", e.span, "division by zero")
+                    return True
+        return evaluate(e, self.symbols.constants) is not None
+
+    def variable(self, v: ast.VarDecl, scope: Scope) -> ast.VarDecl:
+        kind = self.names.type_of(v.type)
+        if v.init is None:
+            if isinstance(kind, Int) and kind.lo is not None and kind.hi is not None:
+                if not kind.lo <= 0 <= kind.hi:
+                    self.report.error(
+                        "E0303",
+                        v.span,
+                        f"the default 0 is outside of {kind}",
+                        f"give it a value: `= {kind.lo}`",
+                    )
+            elif kind is not None and not _has_default(kind):
+                self.report.error(
+                    "E0303", v.span, f"{kind} has no default value", "give it a value: `= …`"
+                )
+            return replace(v, resolved=kind)
+        init = self.x.expr(v.init, scope, kind) if kind else self.x.visit(v.init, scope)
+        return replace(v, init=init, resolved=kind)
+
+    def resource(self, r: ast.Resource, top: Scope) -> ast.Resource:
+        if r.busy_error is not None:
+            self.terms.known_error(r.busy_error, r.span)
+        if r.key is not None:
+            kind = self.names.type_of(r.key)
+            if kind is not None and not isinstance(kind, Enum | Int):
+                self.report.error("E0301", r.key.span, f"a key is an enum or an int, not {kind}")
+        if r.advisory and r.on_busy != "wait":
+            self.report.error(
+                "E0403", r.span, "an advisory resource is never busy", "drop `on_busy`"
+            )
+        return replace(
+            r,
+            capacity=self.terms.count(r.capacity, top, 0),
+            per=self.terms.maybe_time(r.per, top),
+            burst=self.terms.count(r.burst, top, 0),
+            lease=self.terms.maybe_time(r.lease, top),
+        )
+
+
+def _has_default(kind: Type) -> bool:
+    """Whether 0, false, the first of the enum, none is a value of the type."""
+    match kind:
+        case Int(lo, hi):
+            return lo is None or hi is None or lo <= 0 <= hi
+        case Array(elem):
+            return _has_default(elem)
+        case Record(fields):
+            return all(_has_default(t) for _, t in fields)
+        case SetOf():
+            return True
+        case _:
+            return True

@@ -1,0 +1,100 @@
+"""Properties, of a workflow or of the file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from . import ast
+from .check_terms import Context, TermChecker
+from .names import BUILT_CHECKS, LATER_CHECKS, Scope
+from .types import Bool
+
+
+class PropertyChecker:
+    def __init__(self, terms: TermChecker) -> None:
+        self.terms, self.x, self.report = terms, terms.x, terms.report
+        self.symbols = terms.symbols
+
+    def property(
+        self, p: ast.Item, scope: Scope, beside: tuple[ast.Property, ...]
+    ) -> Any:
+        """The property, checked; `beside` are the properties that `expect refuted` may name."""
+        match p:
+            case ast.Invariant() | ast.Requires() | ast.Ensures() | ast.AssumeEventually():
+                return replace(p, cond=self.x.expr(p.cond, scope, Bool()))
+            case ast.Always():
+                with self.x.words("next"):
+                    return replace(p, cond=self.x.expr(p.cond, scope, Bool()))
+            case ast.Pattern():
+                return replace(
+                    p,
+                    p=self.x.expr(p.p, scope, Bool()),
+                    q=self.terms.maybe(p.q, scope, Bool()),
+                    within=self.terms.maybe_time(p.within, scope),
+                )
+            case ast.CheckOn():
+                for name in p.names:
+                    self.check_name(name, p)
+            case ast.SkipCheck():
+                self.check_name(p.name, p)
+                if not p.reason.strip():
+                    self.report.error("E0121", p.span, "a skipped check needs a reason")
+            case ast.ExpectRefuted():
+                self.expected(p, beside)
+            case ast.Deadline():
+                if self.x.workflow is None and len(self.symbols.workflows) > 1:
+                    self.report.error(
+                        "E0406",
+                        p.span,
+                        "`deadline` of which workflow?",
+                        "put it into the workflow",
+                    )
+                return replace(p, duration=self.terms.span_of_time(p.duration, scope))
+            case ast.Equivalent():
+                for name in (p.left, p.right):
+                    self.symbols.used.add(name)
+                    if name not in self.symbols.workflows:
+                        self.report.unknown(
+                            "E0201", p.span, "workflow", name, self.symbols.workflows
+                        )
+                left = self.x.shapes.get(p.left, {})
+                for name in p.observing:
+                    if name not in left and name not in self.symbols.values:
+                        known = [*left, *self.symbols.values]
+                        self.report.unknown("E0201", p.span, "variable", name, known)
+            case ast.Law():
+                ctx = Context(metavariables=frozenset(p.metavariables))
+                return replace(
+                    p,
+                    left=self.terms.term(p.left, scope, ctx),
+                    right=self.terms.term(p.right, scope, ctx),
+                )
+            case _:
+                pass
+        return p
+
+    def check_name(self, name: str, p: ast.Node) -> None:
+        if name not in BUILT_CHECKS and name not in LATER_CHECKS:
+            known = sorted(BUILT_CHECKS | LATER_CHECKS)
+            self.report.unknown("E0206", p.span, "check", name, known)
+
+    def expected(self, p: ast.ExpectRefuted, beside: tuple[ast.Property, ...]) -> None:
+        own = {getattr(q, "name", "") for q in beside if not isinstance(q, ast.SkipCheck)}
+        of_workflows = {
+            getattr(q, "name", "")
+            for w in self.symbols.workflows.values()
+            for q in w.properties
+            if not isinstance(q, ast.SkipCheck | ast.ExpectRefuted)
+        }
+        known = (own | of_workflows | BUILT_CHECKS | LATER_CHECKS) - {""}
+        # A name that only other `expect refuted` lines speak of is no property.
+        real = {
+            getattr(q, "name", "")
+            for q in beside
+            if isinstance(q, ast.Invariant | ast.Always | ast.Pattern | ast.Equivalent | ast.Law)
+        }
+        if p.name not in real | of_workflows | BUILT_CHECKS | LATER_CHECKS:
+            self.report.unknown(
+                "E0201", p.span, "property or check", p.name, sorted(known - {p.name})
+            )

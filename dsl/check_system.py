@@ -1,0 +1,131 @@
+"""The system: which instances there are, with which arguments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from . import ast
+from .ast import RefKind
+from .check_terms import TermChecker
+from .collect import Collected
+from .names import Scope, Symbol, Symbols
+
+
+def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
+    """1 where a workflow has exactly one instance in the system, 2 where it may have more."""
+    counts = symbols.instances
+    if spec.system is None:
+        counts.update(dict.fromkeys(symbols.workflows, 1))
+    else:
+        for i in spec.system.instances:
+            single = (
+                (i.count is None or i.count == ast.IntLit(1))
+                and not i.any_number
+                and i.binder is None
+                and i.arrive is None
+            )
+            counts[i.workflow] = counts.get(i.workflow, 0) + (1 if single else 2)
+    stack: list[object] = [w.body for w in spec.workflows]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Call):
+            if node.name in symbols.workflows:
+                counts[node.name] = 2
+        elif isinstance(node, tuple):
+            stack += node
+        elif isinstance(node, _TERMS):
+            stack += [getattr(node, f) for f in ("parts", "then", "orelse", "body", "final")
+                      if hasattr(node, f)]
+            stack += [getattr(node, f) for f in ("cases", "default", "handlers", "nodes", "states")
+                      if hasattr(node, f)]
+
+
+_TERMS = (
+    ast.Seq,
+    ast.Par,
+    ast.Choice,
+    ast.If,
+    ast.Switch,
+    ast.Case,
+    ast.While,
+    ast.Each,
+    ast.Within,
+    ast.Try,
+    ast.Handler,
+    ast.Retry,
+    ast.Saga,
+    ast.Using,
+    ast.Transaction,
+    ast.Atomic,
+    ast.NoCancel,
+    ast.Steps,
+    ast.StepNode,
+    ast.Flow,
+    ast.FlowState,
+)
+
+
+def check_system(s: ast.System, terms: TermChecker, names: Collected, top: Scope) -> ast.System:
+    return replace(
+        s,
+        instances=tuple(_instance(i, terms, names, top) for i in s.instances),
+        faults=tuple(_fault(f, terms, top) for f in s.faults),
+    )
+
+
+def _fault(f: ast.Fault, terms: TermChecker, top: Scope) -> ast.Fault:
+    terms.symbols.used.add(f.workflow)
+    if f.workflow not in terms.symbols.workflows:
+        terms.report.unknown("E0201", f.span, "workflow", f.workflow, terms.symbols.workflows)
+    return replace(
+        f,
+        at_most=terms.count(f.at_most, top, 0),
+        back_within=terms.maybe_time(f.back_within, top),
+    )
+
+
+def _instance(
+    i: ast.InstanceDecl, terms: TermChecker, names: Collected, top: Scope
+) -> ast.InstanceDecl:
+    report, symbols = terms.report, terms.symbols
+    symbols.used.add(i.workflow)
+    scope, domain = top, i.domain
+    if i.binder is not None and i.domain is not None:
+        domain, kind = terms.x.domain(i.domain, top)
+        if top.find(i.binder) is not None:
+            report.error("E0202", report.word(i.span, i.binder), f"`{i.binder}` is already in use")
+        scope = top.child({i.binder: Symbol(RefKind.BINDER, kind, i.span)})
+    workflow = symbols.workflows.get(i.workflow)
+    args: list[tuple[str | None, ast.Expression]] = []
+    if workflow is None:
+        report.unknown("E0201", i.span, "workflow", i.workflow, symbols.workflows)
+        args = [(n, terms.x.visit(e, scope)) for n, e in i.args]
+    else:
+        types = {p.name: names.resolved(p) for p in workflow.params}
+        order = list(types)
+        given: set[str] = set()
+        positional = sum(1 for n, _ in i.args if n is None)
+        if positional and len(i.args) != len(order):
+            report.error(
+                "E0305",
+                i.span,
+                f"`{i.workflow}` takes {len(order)} arguments, not {len(i.args)}",
+                "name the ones you give, `id: 7`: the others are free",
+            )
+        for position, (name, value) in enumerate(i.args):
+            target = name if name is not None else (order + [""] * len(i.args))[position]
+            if name is not None and name not in types:
+                report.unknown("E0201", i.span, f"argument of `{i.workflow}`:", name, types)
+            elif target in given:
+                report.error("E0202", value.span, f"the argument `{target}` is given twice")
+            given.add(target)
+            kind = types.get(target)
+            typed = terms.x.expr(value, scope, kind) if kind else terms.x.visit(value, scope)
+            args.append((name, typed))
+    return replace(
+        i,
+        count=terms.count(i.count, top, 0),
+        args=tuple(args),
+        domain=domain,
+        arrive=terms.maybe_time(i.arrive, top),
+    )

@@ -1,0 +1,101 @@
+"""Values of constant expressions, with the language's own arithmetic (Euclidean `/` and `%`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from . import ast
+from .types import Duration, Real
+
+_LARGE = 1 << 4096  # nobody means a larger one, and Python would take for ever to print it
+
+
+def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | None:
+    """An int, Fraction, bool, str or tuple; None where `expr` is not constant.
+
+    Works on checked and unchecked trees; on the latter a duration is a Fraction of seconds.
+    """
+    match expr:
+        case ast.IntLit(value=value):
+            return Fraction(value) if isinstance(expr.type, Real | Duration) else value
+        case ast.BoolLit(value=flag):
+            return flag
+        case ast.RealLit(value=number) | ast.DurationLit(value=number):
+            return number
+        case ast.StrLit(value=text):
+            return text
+        case ast.Name(name=name, ref=ref) if ref in (None, ast.RefKind.CONST):
+            return constants.get(name)
+        case ast.Unary(op="-", arg=arg):
+            inner = evaluate(arg, constants)
+            return -inner if _is_number(inner) else None  # type: ignore[operator]
+        case ast.Unary(op="not", arg=arg):
+            inner = evaluate(arg, constants)
+            return (not inner) if isinstance(inner, bool) else None
+        case ast.Binary(op=op, left=left, right=right):
+            return _binary(op, evaluate(left, constants), evaluate(right, constants))
+        case ast.Apply(func="min" | "max" | "abs" as func, args=args):
+            values = [evaluate(a, constants) for a in args]
+            if not values or not all(_is_number(v) for v in values):
+                return None
+            if func == "abs":
+                return abs(values[0])  # type: ignore[arg-type]
+            return (min if func == "min" else max)(values)  # type: ignore[type-var]
+        case _:
+            return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Fraction) and not isinstance(value, bool)
+
+
+def _binary(op: str, a: object, b: object) -> object | None:
+    if isinstance(a, bool) or isinstance(b, bool):
+        # One side may decide alone.
+        match op:
+            case "and" if a is False or b is False:
+                return False
+            case "or" if a is True or b is True:
+                return True
+            case "=>" if a is False or b is True:
+                return True
+        if not (isinstance(a, bool) and isinstance(b, bool)):
+            return None
+        return {"and": a and b, "or": a or b, "=>": not a or b, "==": a == b, "!=": a != b}.get(op)
+    if a is None or b is None:
+        return None
+    if isinstance(a, str) or isinstance(b, str):
+        return {"==": a == b, "!=": a != b}.get(op)
+    if not (isinstance(a, int | Fraction) and isinstance(b, int | Fraction)):
+        return None
+    if abs(a) > _LARGE or abs(b) > _LARGE:
+        return None
+    match op:
+        case "+":
+            return a + b
+        case "-":
+            return a - b
+        case "*":
+            return a * b
+        case "/" | "%" if b == 0:
+            return None
+        case "/":
+            if isinstance(a, int) and isinstance(b, int):
+                return (a - a % abs(b)) // b
+            return Fraction(a) / b
+        case "%":
+            return a % abs(b) if isinstance(a, int) and isinstance(b, int) else None
+        case "<":
+            return a < b
+        case "<=":
+            return a <= b
+        case ">":
+            return a > b
+        case ">=":
+            return a >= b
+        case "==":
+            return a == b
+        case "!=":
+            return a != b
+    return None

@@ -1,0 +1,161 @@
+"""What names stand for: symbols, scopes, suggestions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Final
+
+from . import ast
+from .ast import RefKind
+from .errors import Diagnostic, Severity, Span
+from .types import Enum, Type
+
+BUILTIN_ERRORS: Final = ("Timeout", "TooMany", "Interrupted", "LeaseExpired")
+BUILTIN_TYPES: Final = ("bool", "int", "real", "duration", "string")
+# Names that expressions give a meaning of their own: nothing may be declared under them.
+OWN_NAMES: Final = frozenset({"now", "self", "result"})
+
+BUILT_CHECKS: Final = frozenset(
+    """invariants always requires ensures assert contracts resources borrows dependencies atomicity
+    deadlock_free can_finish no_dead_code race_free timing_independent deterministic handled
+    compensated exhaustive arithmetic terminates""".split()
+)
+LATER_CHECKS: Final = frozenset(
+    "starvation_free timeouts messages idempotency stability upgrade".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name of an expression."""
+
+    ref: RefKind
+    type: Type | None  # None: its declaration is in error, already reported
+    span: Span
+
+
+@dataclass(slots=True)
+class Symbols:
+    """The names of a file by kind, filled by `collect`; lives as long as one check."""
+
+    values: dict[str, Symbol] = field(default_factory=dict)
+    enums: dict[str, Enum] = field(default_factory=dict)
+    enum_values: dict[str, list[Enum]] = field(default_factory=dict)
+    types: dict[str, Type | None] = field(default_factory=dict)
+    resources: dict[str, ast.Resource] = field(default_factory=dict)
+    errors: dict[str, ast.ErrorDecl | None] = field(default_factory=dict)
+    channels: dict[str, ast.Channel] = field(default_factory=dict)
+    channel_types: dict[str, tuple[Type | None, Type | None]] = field(default_factory=dict)
+    resource_keys: dict[str, Type | None] = field(default_factory=dict)
+    activities: dict[str, ast.Activity] = field(default_factory=dict)
+    workflows: dict[str, ast.Workflow] = field(default_factory=dict)
+    others: dict[str, ast.Unsupported] = field(default_factory=dict)
+    constants: dict[str, object] = field(default_factory=dict)  # evaluated
+    instances: dict[str, int] = field(default_factory=dict)  # how many; 2 means several
+    used: set[str] = field(default_factory=set)  # items that something speaks of
+
+    def kind_of(self, name: str) -> str:
+        """What sort of thing a top-level name is, for messages; "" when there is none."""
+        tables: tuple[tuple[str, Mapping[str, object]], ...] = (
+            ("activity", self.activities),
+            ("workflow", self.workflows),
+            ("resource", self.resources),
+            ("channel", self.channels),
+            ("error", self.errors),
+            ("enum", self.enums),
+            ("type", self.types),
+        )
+        for kind, table in tables:
+            if name in table:
+                return kind
+        if name in self.values:
+            return self.values[name].ref.value
+        if name in self.others:
+            return self.others[name].form
+        return "enum value" if name in self.enum_values else ""
+
+
+class Scope:
+    """Names of expressions, innermost first."""
+
+    def __init__(self, parent: Scope | None, names: Mapping[str, Symbol] | None = None) -> None:
+        self.parent = parent
+        self.names = dict(names or {})
+        self.read: set[str] = set() if parent is None else parent.read
+
+    def find(self, name: str) -> Symbol | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def child(self, names: Mapping[str, Symbol] | None = None) -> Scope:
+        return Scope(self, names)
+
+    def all(self) -> list[str]:
+        scope: Scope | None = self
+        found: list[str] = []
+        while scope is not None:
+            found += scope.names
+            scope = scope.parent
+        return found
+
+
+class Reporter:
+    """Collects diagnostics of one check."""
+
+    def __init__(self, spec: ast.Spec) -> None:
+        self.source = spec.source
+        self.found: list[Diagnostic] = []
+        self._lines: list[str] | None = None
+
+    def error(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        fix: str = "",
+        related: tuple[tuple[Span, str], ...] = (),
+    ) -> None:
+        self.found.append(Diagnostic(code, span, message, fix, related=related))
+
+    def warn(self, code: str, span: Span, message: str, fix: str = "") -> None:
+        self.found.append(Diagnostic(code, span, message, fix, Severity.WARNING))
+
+    def unknown(
+        self, code: str, span: Span, what: str, name: str, known: Iterable[str], fix: str = ""
+    ) -> None:
+        """`what` NAME is not known; the mend is the name that looks like it, or `fix`."""
+        self.error(code, self.word(span, name), f"unknown {what} `{name}`", suggest(name, known, fix))
+
+    def word(self, span: Span, name: str) -> Span:
+        """Where `name` first stands in `span`: nodes keep names without a place of their own."""
+        if self._lines is None:
+            self._lines = self.source.split("\n")
+        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        for number in range(span.line, min(span.end_line, span.line + 200, len(self._lines)) + 1):
+            line = self._lines[number - 1]
+            begin = span.col - 1 if number == span.line else 0
+            end = span.end_col - 1 if number == span.end_line else len(line)
+            match = pattern.search(line, begin, end)
+            if match:
+                return Span(span.file, number, match.start() + 1, number, match.end() + 1)
+        return span
+
+
+def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """`did you mean ..?`, or `otherwise` when nothing looks like `name`."""
+    candidates = [k for k in dict.fromkeys(known) if abs(len(k) - len(name)) <= 3]
+    lower = {k.lower(): k for k in candidates}
+    if name.lower() in lower:
+        return f"did you mean `{lower[name.lower()]}`?"
+    if len(name) <= 60 and len(candidates) <= 5000:
+        close = get_close_matches(name, candidates, n=2, cutoff=0.6)
+        if close:
+            return "did you mean " + " or ".join(f"`{c}`" for c in close) + "?"
+    return otherwise
