@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from ..dsl import render as render_diagnostic
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from .outcome import Report, fails, is_open, place, title
 from .refutation import refutation
+from .source import complaint
 
 # Characters that XML 1.0 does not allow.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -36,7 +36,7 @@ def render(report: Report) -> str:
         case = SubElement(suite, "testcase", classname="input", name=f"{found.code} {found.span}")
         case.set("file", _clean(found.span.file))
         message = SubElement(case, "error", message=_clean(found.message), type=found.code)
-        message.text = _clean(render_diagnostic(found, report.source(found.span.file)))
+        message.text = _clean(complaint(found, report.source(found.span.file)))
     for name in report.unmatched:
         case = SubElement(suite, "testcase", classname="input", name=_clean(f"--only {name}"))
         SubElement(case, "error", message="nothing is called so", type="usage")

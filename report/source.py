@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ..dsl.errors import Span
+from ..dsl.errors import Diagnostic, Span
 
 MAX_LINES = 3  # of a span over several lines
 
@@ -52,3 +52,16 @@ def cells(text: str) -> int:
 def _carets(text: str, col: int, end: int) -> str:
     before = cells(_flat(text[: col - 1]))
     return " " * before + "^" * max(1, cells(_flat(text[col - 1 : max(end, col + 1) - 1])))
+
+
+def complaint(diagnostic: Diagnostic, source: str) -> str:
+    """The diagnostic as `dsl.render` has it; one line where there is no text to show."""
+    if diagnostic.code == "E0001":  # the file itself is the matter: no line in it is
+        return f"wfverify: {diagnostic.message}"
+    if source.strip():
+        from ..dsl import render
+
+        return render(diagnostic, source)
+    fix = f"; {diagnostic.fix}" if diagnostic.fix else ""
+    where, severity = diagnostic.span, diagnostic.severity
+    return f"{where}: {severity.value}[{diagnostic.code}]: {diagnostic.message}{fix}"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 
-from ..dsl import render as render_diagnostic
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Unknown
 from . import explain
 from .outcome import Report, fails, tally, title
 from .refutation import Styled, headline, refutation
+from .source import complaint
 
 MAX_RUNS = 10  # refutations shown in full without -v
 
@@ -44,7 +44,7 @@ def _diagnostics(report: Report, style: Style) -> Iterator[str]:
     for diagnostic in report.diagnostics:
         if style.quiet and diagnostic.severity is not Severity.ERROR:
             continue
-        yield render_diagnostic(diagnostic, report.source(diagnostic.span.file))
+        yield complaint(diagnostic, report.source(diagnostic.span.file))
     for name in report.unmatched:
         near = explain.suggest(name)
         hint = f"; did you mean `{near}`?" if near and near != name else ""

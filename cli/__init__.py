@@ -1,0 +1,89 @@
+"""The command line.  `main` picks the command; each command is a module with `run(args) -> int`.
+
+Only what a command needs is imported, when it is needed: `--help` must not wait for a solver.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..report.outcome import Exit
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command; returns the exit status (docs/checks.md).  Raises nothing."""
+    try:
+        status = _run(list(argv))
+        sys.stdout.flush()
+        return status
+    except SystemExit as stop:  # argparse has said what is wrong, or printed its help
+        return stop.code if isinstance(stop.code, int) else Exit.USAGE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return _closed()
+    except Exception as error:
+        return _failed(error)
+
+
+def _run(argv: list[str]) -> int:
+    from . import arguments
+
+    command, rest = arguments.command_of(argv)
+    args = arguments.parser(command).parse_args(rest)
+    if command == "explain":
+        from . import explaining
+
+        return explaining.run(args)
+    if command == "fmt":
+        from . import formatting
+
+        return formatting.run(args)
+    if command == "run":
+        from . import running
+
+        return running.run(args)
+    if command == "replay":
+        from . import running
+
+        return running.replay(args)
+    if command == "verify":
+        from . import verifying
+
+        return verifying.run(args)
+    arguments.parser("").print_help(sys.stderr)
+    return Exit.USAGE
+
+
+def _closed() -> int:
+    """The reader of our output has gone (`| head`): nobody is left to tell."""
+    # Python flushes stdout once more at its end; that must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 141  # what a shell reports for a process that SIGPIPE ended
+
+
+def _failed(error: Exception) -> int:
+    from ..dsl.errors import Rejected
+    from .terminal import complain
+
+    if isinstance(error, Rejected):
+        from .loading import say_rejected
+
+        say_rejected(error.diagnostics)
+        return Exit.USAGE
+    if isinstance(error, OSError) and error.filename is not None:
+        complain(f"cannot use {error.filename}: {error.strerror}")
+        return Exit.USAGE
+    if os.environ.get("WFVERIFY_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    name = type(error).__name__
+    complain(
+        f"internal error: {name}: {str(error).splitlines()[0] if str(error) else 'no message'}\n"
+        "This is a mistake in wfverify, not in your file. Please report it with the file;\n"
+        "WFVERIFY_DEBUG=1 shows where it happened."
+    )
+    return Exit.INTERNAL

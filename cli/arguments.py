@@ -1,0 +1,188 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+
+from .. import __version__
+from ..report import FORMATS
+from .terminal import complain
+
+COMMANDS = ("verify", "run", "replay", "fmt", "explain")
+
+_OVERVIEW = """\
+wfverify proves a workflow before you run it, and runs what was proved.
+
+commands:
+  wfverify SPEC             prove or refute everything about a spec (short for: verify SPEC)
+  wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
+  wfverify replay LOG       run a recorded log again and compare
+  wfverify fmt FILE...      bring files to the standard layout
+  wfverify explain [CHECK]  what a check means and how to mend what it refutes
+
+SPEC is a .wf file, or a file of a foreign format (AWS Step Functions: machine.json).
+
+examples:
+  wfverify examples/trip.wf
+  wfverify examples/trip.wf --only resources -v
+  wfverify examples/trip.wf --format github
+  wfverify run examples/trip.wf --seed 7 --runs 100
+  wfverify explain deadlock_free
+
+exit status: 0 all proved (or as expected), 1 something refuted, 2 the file or the call is wrong,
+3 something unknown and nothing refuted, 70 a mistake in wfverify itself, 130 interrupted.
+"""
+
+
+def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The command and its arguments; what is no command is a spec to verify.
+
+    A file that is called like a command is reached as `./run`.
+    """
+    if not argv:
+        return "", []
+    first = argv[0]
+    if first in ("-h", "--help"):
+        return "", ["--help"]
+    if first in ("-V", "--version"):
+        return "", ["--version"]
+    if first in COMMANDS:
+        return first, list(argv[1:])
+    if not first.startswith("-") and not os.path.exists(first) and "." not in first:
+        near = difflib.get_close_matches(first, COMMANDS, 1, 0.5)
+        hint = f"; did you mean `wfverify {near[0]}`?" if near else "; see wfverify --help"
+        complain(f"there is no command and no file `{first}`{hint}")
+        raise SystemExit(2)
+    return "verify", list(argv)
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    """The parser of one command's own arguments; of the overview for ""."""
+    match command:
+        case "verify":
+            return _verify()
+        case "run":
+            return _run()
+        case "replay":
+            return _replay()
+        case "fmt":
+            return _fmt()
+        case "explain":
+            return _explain()
+    out = _new("", "")
+    out.format_help = lambda: _OVERVIEW  # type: ignore[method-assign]
+    out.add_argument("-V", "--version", action="version", version=f"wfverify {__version__}")
+    return out
+
+
+def _new(command: str, text: str, epilog: str = "") -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=f"wfverify {command}".strip(),
+        description=text,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0 seconds")
+    return value
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _verify() -> argparse.ArgumentParser:
+    out = _new(
+        "SPEC",
+        "Prove or refute every property and every built-in check of a spec.",
+        "examples:\n"
+        "  wfverify trip.wf --only deadlock_free --only never_negative\n"
+        "  wfverify trip.wf --format sarif > trip.sarif\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
+    out.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
+    out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
+    out.add_argument("--timeout", type=_seconds, metavar="S", help="seconds for all checks")
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="this check or property only; may be given several times",
+    )
+    out.add_argument("--jobs", type=_count, metavar="N", help="processes at a time")
+    out.add_argument("--strict", action="store_true", help="warnings decide the exit status too")
+    out.add_argument("--seed", type=int, metavar="N", help="of the solvers; default 0")
+    return out
+
+
+def _run() -> argparse.ArgumentParser:
+    out = _new(
+        "run",
+        "Run a spec. The same seed gives the same run.",
+        "examples:\n"
+        "  wfverify run trip.wf --set seats=2 --set budget=900\n"
+        "  wfverify run trip.wf --runs 1000 --seed 1\n"
+        "  wfverify run trip.wf --log trip.db && wfverify replay trip.db\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
+    out.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
+    out.add_argument("--runs", type=_count, default=1, metavar="N", help="with seeds S, S+1, ..")
+    out.add_argument(
+        "--scheduler",
+        choices=("any", "fifo", "priority"),
+        help="who is granted what is contended; default: what the spec says",
+    )
+    out.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument or a parameter; may be given several times",
+    )
+    out.add_argument("--until", metavar="T", help="stop at this virtual time (90, 1h30m)")
+    out.add_argument("--max-steps", type=_count, metavar="N", help="stop after so many steps")
+    out.add_argument("--answers", metavar="FILE", help="what the environment answers (JSON)")
+    out.add_argument("--log", metavar="FILE", help="write the events: FILE.db, or - for JSON lines")
+    return out
+
+
+def _replay() -> argparse.ArgumentParser:
+    out = _new("replay", "Run a recorded log again and compare every state with the record.")
+    out.add_argument("log", metavar="LOG", help="made by wfverify run --log LOG.db")
+    return out
+
+
+def _fmt() -> argparse.ArgumentParser:
+    out = _new(
+        "fmt",
+        "Bring files to the standard layout, in place. A file with errors is left as it is.",
+        "examples:\n  wfverify fmt *.wf\n  wfverify fmt --check *.wf\n  wfverify fmt - < trip.wf\n",
+    )
+    out.add_argument("files", nargs="+", metavar="FILE", help="- reads stdin and writes stdout")
+    out.add_argument("--check", action="store_true", help="change nothing; 1 if something would")
+    return out
+
+
+def _explain() -> argparse.ArgumentParser:
+    out = _new("explain", "What a check means, what it refutes, how to mend that.")
+    out.add_argument("name", nargs="?", metavar="CHECK", help="all in one line each without it")
+    return out

@@ -1,0 +1,75 @@
+"""From the path that a user gave to a checked spec."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ..dsl.ast import Spec
+from ..dsl.errors import Diagnostic, Rejected, Severity
+
+STDIN = "<stdin>"
+
+
+def load_spec(path: str, text: str | None = None) -> Spec:
+    """The checked tree of a .wf file, of a foreign file, or of `text` (from stdin).
+
+    Raises `Rejected`, also for what the front end can read but the rest cannot handle yet.
+    """
+    spec = _load(path, text)
+    from ..dsl import unsupported
+
+    missing = unsupported(spec)
+    if any(d.severity is Severity.ERROR for d in missing):
+        raise Rejected(missing)
+    return spec
+
+
+def _load(path: str, text: str | None) -> Spec:
+    from .. import dsl
+
+    if text is not None:
+        return dsl.load_text(text, path)
+    if not path.endswith(".wf"):
+        from ..dsl.importers import load_foreign
+
+        foreign = load_foreign(path)
+        if foreign is not None:
+            return foreign
+    return dsl.load(path)
+
+
+def read_stdin() -> str:
+    """All of stdin.  Raises `Rejected` when it is not UTF-8."""
+    from ..dsl.errors import Span
+
+    try:
+        return sys.stdin.buffer.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        span = Span(STDIN, 1, 1, 1, 1)
+        found = Diagnostic("E0002", span, f"not UTF-8 text at byte {error.start}")
+        raise Rejected((found,)) from None
+
+
+def opened(path: str) -> tuple[str, str | None]:
+    """What spans call the file, and its text where that comes from stdin."""
+    return (STDIN, read_stdin()) if path == "-" else (path, None)
+
+
+def source_of(path: str) -> str:
+    """The text of a file for excerpts, "" when it cannot be read (the diagnostic says why)."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            return file.read().removeprefix("\ufeff").replace("\r\n", "\n")
+    except (OSError, ValueError):
+        return ""
+
+
+def say_rejected(diagnostics: Sequence[Diagnostic]) -> None:
+    """Prints them on stderr with their source lines."""
+    from ..report.source import complaint
+
+    files = {d.span.file for d in diagnostics}
+    sources = {file: source_of(file) for file in files}
+    for found in diagnostics:
+        print(complaint(found, sources[found.span.file]), file=sys.stderr)

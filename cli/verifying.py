@@ -1,0 +1,121 @@
+"""`wfverify SPEC`: load, lower, verify, report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field
+
+from ..dsl.ast import Spec
+from ..dsl.errors import Diagnostic, Rejected
+from ..report import render
+from ..report.outcome import Note, Report, exit_status
+from ..semantics.system import TransitionSystem
+from ..verifier.verdict import Result
+from .loading import load_spec, opened, source_of
+from .terminal import Progress, style, write
+
+
+@dataclass
+class _Found:
+    """What is known so far: all of it when nothing interrupts."""
+
+    spec: Spec | None = None
+    system: TransitionSystem | None = None
+    results: list[Result] = field(default_factory=list)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    interrupted: bool = False
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the report in the format asked for; returns the exit status."""
+    since = time.monotonic()
+    file, text = opened(args.spec)
+    found = _found(args, file, text)
+    report = _report(file, text, args.only, found, time.monotonic() - since)
+    _say(report, args)
+    return exit_status(report)
+
+
+def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
+    found = _Found()
+    try:
+        found.spec = load_spec(file, text)
+        from ..semantics.lower import lower
+
+        found.system = lower(found.spec)
+        found.diagnostics = found.spec.warnings
+        _verify(args, found.spec, found.system, found)
+    except Rejected as error:
+        found.diagnostics = error.diagnostics
+    except KeyboardInterrupt:
+        found.interrupted = True
+    return found
+
+
+def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, found: _Found) -> None:
+    from ..verifier.portfolio import Options, verify
+
+    given = {
+        name: value
+        for name, value in (
+            ("timeout", args.timeout),
+            ("jobs", args.jobs),
+            ("seed", args.seed),
+        )
+        if value is not None
+    }
+    options = Options(only=tuple(args.only), strict=args.strict, **given)
+    progress = Progress()
+    try:
+        found.results = verify(spec, system, options, progress=progress)
+    finally:
+        progress.clear()
+
+
+def _report(file: str, text: str | None, only: list[str], found: _Found, seconds: float) -> Report:
+    files = dict.fromkeys((file, *(d.span.file for d in found.diagnostics)))
+    sources = {name: source_of(name) for name in files}
+    if text is not None:
+        sources[file] = text
+    if found.spec is not None:
+        sources[found.spec.file] = found.spec.source
+    return Report(
+        file=file,
+        sources=tuple(sources.items()),
+        results=tuple(found.results),
+        system=found.system,
+        diagnostics=found.diagnostics,
+        abstractions=_abstractions(found.spec),
+        imported_from=found.spec.imported_from if found.spec else "",
+        seconds=seconds,
+        interrupted=found.interrupted,
+        unmatched=() if found.interrupted or found.system is None else _unmatched(only, found),
+    )
+
+
+def _abstractions(spec: Spec | None) -> tuple[Note, ...]:
+    if spec is None:
+        return ()
+    return tuple(
+        Note(f"{a.what}: {a.instead}", str(a.span) if a.span.line else "")
+        for a in spec.abstractions
+    )
+
+
+def _unmatched(only: list[str], found: _Found) -> tuple[str, ...]:
+    """Names given with --only that are no check and no result's name: most likely misspelt."""
+    from ..report import explain
+
+    names = {r.check for r in found.results} | {r.name for r in found.results}
+    return tuple(n for n in only if n not in names and explain.find(n) is None)
+
+
+def _say(report: Report, args: argparse.Namespace) -> None:
+    text = render(report, args.format, style(args.verbose, args.quiet))
+    if args.format == "text" and report.rejected:
+        # Complaints about the input are no result: they go where a compiler's go.
+        sys.stderr.write(text)
+    else:
+        write(text)
