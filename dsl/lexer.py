@@ -125,7 +125,7 @@ def lex(text: str, file: str) -> Tokens:
         if group == "word":
             kind = value if value in RESERVED else "SOFT" if value in soft else "IDENT"
         elif group == "op":
-            kind = _UNICODE.get(value, value)
+            kind = value = _UNICODE.get(value, value)
         elif group == "number":
             kind = _number(value)
             if kind == "BAD":
@@ -169,6 +169,7 @@ def lex(text: str, file: str) -> Tokens:
         cols.append(col)
         ends.append(match.end() - start_of_line + 1)
         if kind == "<-":
+            texts[-1] = "<"
             kinds.append("-")
             texts.append("-")
             lines.append(line)

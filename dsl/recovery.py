@@ -171,33 +171,51 @@ class Recovery:
     ) -> int | None:
         """Drop tokens up to one that some enclosing list can go on with."""
         bases = self.bases(states)
+        opened = self.unmatched(i, [starts[size - 1] for _, size in bases if size <= len(starts)])
         kinds, texts = self.tokens.kinds, self.tokens.texts
         depth, j = 0, i
         while True:
             kind = kinds[j]
             word = texts[j] if kind == "SOFT" else kind
             at_end = kind == "$END"
-            if depth == 0 or word in _ITEM_WORDS or at_end:
-                for level, size in bases:
-                    if j == i and self.stuck and level == "ERROR_TERM" and not at_end:
-                        continue
-                    if not self.fits(level, word, at_end):
-                        continue
-                    after = self.shifted(states[:size], level)
-                    if after is None:
-                        continue
-                    if self.accepts(after, word):
-                        del states[size:], values[size - 1 :], starts[size - 1 :]
-                        del depths[size - 1 :]
-                        # Let the driver do the reductions: it sees the error symbol as a token.
-                        return self.insert(j, level)
+            strong = word in _ITEM_WORDS or at_end
+            for level, size in bases:
+                # What is dropped may hold open brackets: their ends are dropped with it.
+                inside = opened.get(starts[size - 1], 0) if size <= len(starts) else 0
+                if (depth != -inside and not strong) or not self.fits(level, word, at_end):
+                    continue
+                if j == i and self.stuck and level == "ERROR_TERM" and not at_end:
+                    continue
+                after = self.shifted(states[:size], level)
+                if after is not None and self.accepts(after, word):
+                    del states[size:], values[size - 1 :], starts[size - 1 :]
+                    del depths[size - 1 :]
+                    # Let the driver do the reductions: it sees the error symbol as a token.
+                    return self.insert(j, level)
             if at_end:
                 return None
             if word in _OPEN:
                 depth += 1
-            elif word in _CLOSE and depth:
+            elif word in _CLOSE:
                 depth -= 1
             j += 1
+
+    def unmatched(self, i: int, firsts: list[int]) -> dict[int, int]:
+        """For each token of `firsts`, how many brackets opened from it on are open at `i`."""
+        kinds, wanted = self.tokens.kinds, set(firsts)
+        found: dict[int, int] = {}
+        closed = opened = 0
+        for j in range(i - 1, min(wanted, default=i) - 1, -1):
+            if kinds[j] in _CLOSE:
+                closed += 1
+            elif kinds[j] in _OPEN:
+                if closed:
+                    closed -= 1
+                else:
+                    opened += 1
+            if j in wanted:
+                found[j] = opened
+        return found
 
     def fits(self, level: str, word: str, at_end: bool) -> bool:
         if level == "ERROR_TERM":
