@@ -1,0 +1,263 @@
+"""Everything that a run does not decide itself: durations, outcomes, results, arguments.
+
+Drawn from the seed, unless a script answers.  Times are in *ticks*, a fraction of a second that
+makes the constants of the spec whole numbers; other instants are exact fractions of a tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import lcm
+from random import Random
+
+from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute
+from ..semantics.system import Delay, RuleKind, TransitionSystem, Variable
+from ..semantics.values import evaluate, fits, initial_state
+from .answers import NO_ANSWERS, Answer, Answers, given_inputs
+from .compile import State, Term
+from .plan import Group, Plan
+from .sampling import Sampler
+
+Tick = int | Fraction
+
+_FAILURE = 0.1  # the chance of failure where the spec gives no probability
+_FINEST = 1000  # durations are drawn in milliseconds at least
+
+
+class Clock:
+    """Between seconds (exact) and ticks."""
+
+    def __init__(self, system: TransitionSystem) -> None:
+        scale = _FINEST
+        seen: set[int] = set()
+        for rule in system.rules:
+            if rule.delay is not None and id(rule.delay) not in seen:
+                seen.add(id(rule.delay))
+                for bound in (rule.delay.lo, rule.delay.hi):
+                    if bound is not None and isinstance(bound.value, Fraction):
+                        wider = lcm(scale, bound.value.denominator)
+                        # Beyond this, fractions of a tick are cheaper than huge ticks.
+                        scale = wider if wider <= 10**9 else scale
+        self.scale = scale
+
+    def ticks(self, seconds: Scalar) -> Tick:
+        exact = Fraction(seconds) * self.scale
+        return exact.numerator if exact.denominator == 1 else exact
+
+    def seconds(self, ticks: Tick) -> Fraction:
+        return Fraction(ticks) / self.scale
+
+
+class AnswerRefused(ValueError):
+    """The script asks for what the spec does not allow."""
+
+
+class Environment:
+    """Answers of one run."""
+
+    def __init__(
+        self, plan: Plan, clock: Clock, random: Random, answers: Answers = NO_ANSWERS
+    ) -> None:
+        self._plan = plan
+        self._rules = plan.system.rules
+        self._clock = clock
+        self._random = random
+        self._answers = answers
+        self._scripted = bool(answers.numbered or answers.always)
+        self._attempts: dict[str, int] = {}
+        self._bounds: dict[int, tuple[Tick, Tick | None] | None] = {}
+        self._delays: dict[int, Delay] = {}
+        self._terms: dict[int, Term] = {}
+        self._samplers: dict[int, Sampler] = {}
+        self._weights: dict[tuple[int, ...], tuple[list[float], float] | None] = {}
+
+    # --- attempts ----------------------------------------------------------------------------
+
+    def attempt_started(self, activity: str) -> None:
+        """Counts attempts, for the script."""
+        self._attempts[activity] = self._attempts.get(activity, 0) + 1
+
+    def _answer(self, rule: int) -> Answer | None:
+        if not self._scripted:
+            return None
+        activity = self._rules[rule].activity
+        return self._answers.find(activity, self._attempts.get(activity, 1)) if activity else None
+
+    def outcome(self, group: Group, enabled: Sequence[int], state: State) -> tuple[int, Tick]:
+        """Which of the enabled outcomes ends the attempt, and when if no time-out comes first.
+
+        A scripted time-out answers -1: no outcome.
+        """
+        answer = self._answer((enabled or group.members)[0])
+        if answer is None:
+            rule = self._choose(enabled, state)
+            return rule, self.duration(rule, state)
+        if answer.outcome == "times_out" and group.timeouts:
+            return -1, 0
+        wanted = [
+            r
+            for r in enabled
+            if answer.outcome != "fails"
+            or (self._rules[r].kind is RuleKind.FAIL and self._rules[r].error == answer.error)
+        ]
+        if answer.outcome == "completes":
+            wanted = [r for r in enabled if self._rules[r].kind is not RuleKind.FAIL]
+        rule = self._choose(wanted or enabled, state)
+        if answer.takes is None:
+            return rule, self.duration(rule, state)
+        low, high = self.bounds(rule, state)
+        ticks = self._clock.ticks(answer.takes)
+        if ticks < low or (high is not None and ticks > high):
+            limits = [str(self._clock.seconds(b)) if b is not None else "" for b in (low, high)]
+            raise AnswerRefused(
+                f"{self._rules[rule].activity}: takes {answer.takes}s is outside"
+                f" {'..'.join(limits)} seconds, which the spec allows"
+            )
+        return rule, ticks
+
+    def _choose(self, enabled: Sequence[int], state: State) -> int:
+        if len(enabled) == 1:
+            return enabled[0]
+        key = tuple(enabled)
+        known = self._weights.get(key)
+        if known is None:
+            weights = self._weigh(enabled, state)
+            total = 0.0
+            sums = [total := total + w for w in weights]
+            known = sums, total
+            given = [self._rules[r].probability for r in enabled]
+            if all(p is None or p.op is Op.CONST for p in given):
+                self._weights[key] = known
+        sums, total = known
+        place = self._random.random() * total
+        for rule, bound in zip(enabled, sums, strict=True):
+            if place < bound:
+                return rule
+        return enabled[-1]
+
+    def _weigh(self, enabled: Sequence[int], state: State) -> list[float]:
+        failing = [r for r in enabled if self._rules[r].kind is RuleKind.FAIL]
+        given = {
+            r: float(evaluate(p, state))
+            for r in enabled
+            if (p := self._rules[r].probability) is not None
+        }
+        open_ = [r for r in failing if r not in given]
+        left = max(0.0, 1.0 - sum(given.values()))
+        share = min(_FAILURE, left) / len(open_) if open_ else 0.0
+        others = [r for r in enabled if r not in failing and r not in given]
+        rest = max(0.0, left - share * len(open_)) / len(others) if others else 0.0
+        weights = [given.get(r, share if r in open_ else rest) for r in enabled]
+        return weights if sum(weights) > 0 else [1.0] * len(enabled)
+
+    # --- durations ---------------------------------------------------------------------------
+
+    def bounds(self, rule: int, state: State) -> tuple[Tick, Tick | None]:
+        """The rule's delay, in ticks, read in this state; high None: unbounded."""
+        known = self._bounds.get(rule)
+        if known is not None:
+            return known
+        delay = self._rules[rule].delay
+        assert delay is not None
+        low = max(self._clock.ticks(self._value(delay.lo, state)), 0)
+        high = (
+            None if delay.hi is None else max(self._clock.ticks(self._value(delay.hi, state)), low)
+        )
+        if delay.lo.op is Op.CONST and (delay.hi is None or delay.hi.op is Op.CONST):
+            self._bounds[rule] = low, high
+        return low, high
+
+    def _value(self, expr: Expr, state: State) -> Scalar:
+        return (
+            expr.value
+            if expr.value is not None and not expr.args and (expr.op is Op.CONST)
+            else evaluate(expr, state)
+        )
+
+    def duration(self, rule: int, state: State) -> Tick:
+        """Drawn from the delay's interval: by its distribution, otherwise uniform."""
+        low, high = self.bounds(rule, state)
+        if low == high:
+            return low
+        delay = self._rules[rule].delay
+        assert delay is not None
+        drawn: Tick
+        if delay.dist in ("normal", "exponential", "uniform") and delay.args:
+            drawn = self._distributed(delay, state)
+        elif high is None:
+            # Finite, with a long tail: as long again as it must take, or about a second.
+            drawn = low + int(self._random.expovariate(1.0) * max(int(low), self._clock.scale))
+        else:
+            drawn = low + int(self._random.random() * (int(high - low) + 1))
+        if drawn < low:
+            return low
+        return high if high is not None and drawn > high else drawn
+
+    def _distributed(self, delay: Delay, state: State) -> Tick:
+        args = [float(self._value(a, state)) * self._clock.scale for a in delay.args]
+        if delay.dist == "normal":
+            drawn = self._random.gauss(args[0], args[1] if len(args) > 1 else 0.0)
+        elif delay.dist == "exponential":
+            drawn = self._random.expovariate(1.0) * args[0]
+        else:
+            drawn = args[0] + self._random.random() * ((args[1] if len(args) > 1 else 0) - args[0])
+        return max(0, round(drawn))
+
+    # --- inputs ------------------------------------------------------------------------------
+
+    def inputs(self, rule: int, state: State) -> tuple[Scalar, ...] | None:
+        """Answers that the rule's relation allows now; None: there are none."""
+        sampler = self._samplers.get(rule)
+        made = self._rules[rule]
+        if sampler is None:
+            strings = len(self._plan.system.strings)
+            sampler = Sampler(made.inputs, made.relation, self._plan.compiler, strings)
+            self._samplers[rule] = sampler
+        answer = self._answer(rule)
+        fixed: Mapping[int, Scalar] = {}
+        if answer is not None and answer.values and made.inputs:
+            fixed = given_inputs(answer, made, self._plan.system.strings)
+        drawn = sampler.draw(state, self._random, fixed)
+        if drawn is None and fixed:
+            named = ", ".join(made.inputs[k].name for k in fixed)
+            raise AnswerRefused(
+                f"{made.activity}: its contract (`ensures`, or a range) does not allow the answer"
+                f" for {named}"
+            )
+        return drawn
+
+
+def draw_initial(plan: Plan, random: Random, chosen: Mapping[int, Scalar]) -> tuple[Scalar, ...]:
+    """A first state: free variables (arguments, parameters) small and allowed, `chosen` kept.
+
+    Raises ValueError where there is none.
+    """
+    system = plan.system
+    free: list[Variable] = [v for v in system.variables if v.init is None]
+    place = {v.index: k for k, v in enumerate(free)}
+    memo: dict[int, Expr] = {}
+
+    def leaf(node: Expr) -> Expr:
+        if node.op is not Op.VAR:
+            return node
+        variable = system.variables[node.index]
+        if variable.init is None:
+            return inp(place[node.index], node.sort)
+        return substitute(variable.init, leaf)
+
+    relation = substitute(system.initial, leaf, memo)
+    for v in free:
+        if v.index in chosen and not fits(v, chosen[v.index]):
+            raise ValueError(f"{v.name} cannot be {chosen[v.index]}")
+    sampler = Sampler(free, relation, plan.compiler, len(system.strings))
+    fixed = {place[index]: value for index, value in chosen.items()}
+    drawn = sampler.draw((), random, fixed)
+    if drawn is None:
+        given = ", ".join(system.variables[i].name for i in chosen)
+        raise ValueError(
+            "no arguments satisfy the spec's `requires` and ranges"
+            + (f" together with the values set for {given}" if given else "")
+        )
+    exact = [Fraction(x) if v.sort is Sort.REAL else x for v, x in zip(free, drawn, strict=True)]
+    return initial_state(system, exact)

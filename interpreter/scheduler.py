@@ -1,0 +1,174 @@
+"""Which of the enabled rules fires: the system's own freedom.
+
+Rules come in buckets that open and close as a whole (see `plan`), so taking one of a thousand
+rules that wait for the same pool must not touch the others.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from random import Random
+from typing import Protocol
+
+from ..semantics.expr import Expr, Scalar
+from ..semantics.values import evaluate
+from .plan import Plan
+
+NAMES = ("any", "fifo", "priority", "fair")
+
+
+class Scheduler(Protocol):
+    """Holds the enabled rules without a delay and picks one."""
+
+    eager: bool  # whether a timer that is due goes before urgent rules
+    count: int  # of rules in open buckets
+
+    def add(self, bucket: int, rule: int) -> None: ...
+    def remove(self, bucket: int, rule: int) -> None: ...
+    def open(self, bucket: int) -> None: ...
+    def close(self, bucket: int) -> None: ...
+    def pick(self, state: list[Scalar]) -> int: ...
+
+
+def make_scheduler(name: str, plan: Plan, random: Random) -> Scheduler:
+    """`any`: seeded random; `fifo` (also `fair`): longest enabled first; `priority`."""
+    if name == "any":
+        return AnyOrder(plan, random)
+    if name in ("fifo", "fair"):
+        return InOrder(plan, False)
+    if name == "priority":
+        return InOrder(plan, True)
+    raise ValueError(f"`{name}` is not a scheduler; one of {', '.join(NAMES)}")
+
+
+class Counting:
+    """No order at all: only how many are enabled (for `schedule`)."""
+
+    eager = False
+
+    def __init__(self, buckets: int) -> None:
+        self.count = 0
+        self._size = [0] * buckets
+        self._open = bytearray(buckets)
+
+    def add(self, bucket: int, rule: int) -> None:
+        self._size[bucket] += 1
+        self.count += self._open[bucket]
+
+    def remove(self, bucket: int, rule: int) -> None:
+        self._size[bucket] -= 1
+        self.count -= self._open[bucket]
+
+    def open(self, bucket: int) -> None:
+        self._open[bucket] = 1
+        self.count += self._size[bucket]
+
+    def close(self, bucket: int) -> None:
+        self._open[bucket] = 0
+        self.count -= self._size[bucket]
+
+
+class AnyOrder:
+    """Each enabled rule is equally likely."""
+
+    eager = False
+
+    def __init__(self, plan: Plan, random: Random) -> None:
+        self.count = 0
+        self._random = random.random
+        self._members: list[list[int]] = [[] for _ in plan.conditions]
+        self._position = [0] * len(plan.bucket)
+        self._open: dict[int, list[int]] = {}
+
+    def add(self, bucket: int, rule: int) -> None:
+        members = self._members[bucket]
+        self._position[rule] = len(members)
+        members.append(rule)
+        if bucket in self._open:
+            self.count += 1
+
+    def remove(self, bucket: int, rule: int) -> None:
+        members = self._members[bucket]
+        last = members.pop()
+        if last != rule:
+            at = self._position[rule]
+            members[at] = last
+            self._position[last] = at
+        if bucket in self._open:
+            self.count -= 1
+
+    def open(self, bucket: int) -> None:
+        members = self._open[bucket] = self._members[bucket]
+        self.count += len(members)
+
+    def close(self, bucket: int) -> None:
+        self.count -= len(self._open.pop(bucket))
+
+    def pick(self, state: list[Scalar]) -> int:
+        number = int(self._random() * self.count)
+        for members in self._open.values():
+            if number < len(members):
+                return members[number]
+            number -= len(members)
+        raise AssertionError("pick without an enabled rule")
+
+
+class InOrder(Counting):
+    """Longest enabled first, ties by when its thread came to the point; or priority before that.
+
+    A priority is read once, when the rule comes into its bucket.
+    """
+
+    eager = True
+
+    def __init__(self, plan: Plan, by_priority: bool) -> None:
+        super().__init__(len(plan.conditions))
+        self._priority: list[Expr | None] = [
+            rule.priority if by_priority else None for rule in plan.system.rules
+        ]
+        self._clock = 0
+        self._stamp = [0] * len(plan.bucket)  # 0: not in its bucket
+        self._opened = [0] * len(plan.conditions)
+        # (rank, stamp, rule); a rule that has left stays until it comes to the top
+        self._heaps: list[list[tuple[Scalar, int, int]]] = [[] for _ in plan.conditions]
+        self._unranked: list[tuple[int, int, int]] = []
+
+    def add(self, bucket: int, rule: int) -> None:
+        super().add(bucket, rule)
+        self._clock += 1
+        self._stamp[rule] = self._clock
+        if self._priority[rule] is None:
+            heappush(self._heaps[bucket], (0, self._clock, rule))
+        else:
+            self._unranked.append((bucket, self._clock, rule))
+
+    def remove(self, bucket: int, rule: int) -> None:
+        super().remove(bucket, rule)
+        self._stamp[rule] = 0
+
+    def open(self, bucket: int) -> None:
+        super().open(bucket)
+        self._clock += 1
+        self._opened[bucket] = self._clock
+
+    def pick(self, state: list[Scalar]) -> int:
+        for bucket, stamp, rule in self._unranked:
+            priority = self._priority[rule]
+            if self._stamp[rule] == stamp and priority is not None:
+                rank = -evaluate(priority, state)
+                heappush(self._heaps[bucket], (rank, stamp, rule))
+        self._unranked.clear()
+        best: tuple[Scalar, int, int, int] | None = None
+        for bucket, heap in enumerate(self._heaps):
+            if not self._open[bucket]:
+                continue
+            while heap and self._stamp[heap[0][2]] != heap[0][1]:
+                heappop(heap)
+            if heap:
+                rank, stamp, rule = heap[0]
+                key = (rank, max(stamp, self._opened[bucket]), stamp, rule)
+                if best is None or key < best:
+                    best = key
+        if best is None:
+            raise AssertionError("pick without an enabled rule")
+        return best[3]
