@@ -125,12 +125,11 @@ def _junction(op: Op, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
                 return zero
             continue
         seen.add(id(part))
-        # Only small junctions are flattened: a wide shared one must stay shared.
-        if part.op is op and len(part.args) <= 4:
-            for arg in part.args:
-                if id(arg) not in seen or arg is part:
-                    seen.add(id(arg))
-                    flat.append(arg)
+        # Only small junctions are flattened: a wide shared one must stay shared (and one that
+        # is still empty is a knot that the builder ties later).
+        if part.op is op and 0 < len(part.args) <= 4:
+            flat.extend(arg for arg in part.args if id(arg) not in seen)
+            seen.update(id(arg) for arg in part.args)
         else:
             flat.append(part)
     if not flat:
@@ -209,7 +208,7 @@ def add(*parts: Expr) -> Expr:
     total: int | Fraction = Fraction(0) if sort is Sort.REAL else 0
     flat: list[Expr] = []
     for part in parts:
-        for arg in part.args if part.op is Op.ADD and len(part.args) <= 4 else (part,):
+        for arg in part.args if part.op is Op.ADD and 0 < len(part.args) <= 4 else (part,):
             if arg.op is Op.CONST:
                 total += _number(arg)
             else:

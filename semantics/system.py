@@ -11,7 +11,7 @@ that is not running sits at point 0 (`ENTRY`); its rules are guarded by its pare
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -282,6 +282,7 @@ class Loop:
     rules: tuple[int, ...]
     back: tuple[int, ...]  # rules after which control is at the head again
     bounded: bool = False  # by at_most
+    graph: bool = False  # a cyclic Flow: no single head
     decreases: Expr | None = None
 
 
@@ -319,7 +320,7 @@ class Place:
     """Something that `no_dead_code` wants to see run: any of `rules` witnesses it."""
 
     what: str
-    rules: tuple[int, ...]
+    rules: Sequence[int]
     span: Span
 
 

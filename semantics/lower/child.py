@@ -1,0 +1,201 @@
+"""The body of a workflow, as an instance of the system or as a child of another workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...dsl import ast
+from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, to_real
+from ..system import EventKind, PointKind, RuleKind, Skeleton, VarKind
+from .builder import RuleDraft
+from .context import At, Ctx, Frame, InstanceDraft, Landing, Log, Out, raise_error, step, union
+from .data import Value, default, leaves
+from .expressions import Bound, Definedness, assign, collecting, lower, scalar
+from .frames import RETURN, UNDO_FAILED, real_error
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A lowered workflow body: where it has ended well, and where with an error."""
+
+    done: At
+    failed: At
+    raised: Sequence[str]
+    skeleton: Skeleton
+    log: Log
+
+
+def body(ctx: Ctx, w: ast.Workflow, at: At, root: bool) -> Body:
+    """Lower the body of `w` in a context whose `inst` is its own."""
+    from .terms import term
+
+    end = ctx.point(PointKind.READY, f"end of {w.name}", w.span)
+    failing = ctx.point(PointKind.UNWIND, f"{w.name} is failing", w.span)
+    error = ctx.inst.error
+
+    def takes(e: str) -> bool:
+        return real_error(e) or e == RETURN or (root and e == UNDO_FAILED)
+
+    def land(e: str) -> Sequence[Landing]:
+        if e == RETURN:
+            return [Landing(TRUE, end)]
+        return [Landing(TRUE, failing, ((error.index, const(ctx.b.error(e))),))]
+
+    frame = Frame(ctx.thread, ctx.frame, takes, land)
+    out = term(replace(ctx, frame=frame), w.body, at, end)
+    for index in dict.fromkeys(frame.rules):
+        rule = ctx.b.rules[index]
+        if rule.error not in (RETURN, UNDO_FAILED) and rule.error not in w.fails:
+            ctx.must(
+                "handled",
+                FALSE,
+                f"{rule.error} leaves {w.name}, which does not declare it",
+                rule.span,
+                rule,
+                name=f"{w.name}: {rule.error}",
+            )
+    ended = ctx.b.ended(frame.forks)
+    done = union(replace(ctx.at(end), cond=and_(ctx.at(end).cond, ended)), out.exit)
+    assert done is not None
+    lost = ctx.at(failing)
+    lost = replace(lost, cond=and_(lost.cond, ended))
+    raised = [e for e in dict.fromkeys(frame.raised) if e != RETURN]
+    return Body(done, lost, raised, out.skeleton, out.log)
+
+
+def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
+    """A child workflow: one step to call it, one to return."""
+    w = ctx.world.workflows[t.name]
+    b = ctx.b
+    number = ctx.inst.occurrences.get(w.name, 0) + 1
+    ctx.inst.occurrences[w.name] = number
+    name = f"{ctx.inst.name}.{w.name}{ctx.tag}" + (f"#{number}" if number > 1 else "")
+    with collecting(ctx.env) as (env, found):
+        values = [lower(env, e) for e in t.args]
+    updates: dict[int, Expr] = {}
+    names: dict[str, Value] = dict(ctx.env.names)
+    for param, value in zip(w.params, values, strict=True):
+        assert param.resolved is not None
+        zero = default(param.resolved, b.string)
+        slot = b.data(
+            f"{name}.{param.name}", param.resolved, VarKind.HIDDEN, zero, ctx.inst.id, t.span
+        )
+        _set(updates, slot, value)
+        names[param.name] = slot
+    shared = {n: v for n, v in ctx.env.variables.items() if n in _shared_names(ctx)}
+    child_env = replace(ctx.env, names=names, variables=dict(shared), store={})
+    slots: dict[str, Value] = dict(shared)
+    taken = replace(child_env, store=dict(updates))
+    for v in w.variables:
+        assert v.resolved is not None
+        init = lower(taken, v.init) if v.init is not None else default(v.resolved, b.string)
+        zero = default(v.resolved, b.string)
+        slot = b.data(f"{name}.{v.name}", v.resolved, VarKind.DATA, zero, ctx.inst.id, v.span)
+        _set(updates, slot, init)
+        slots[v.name] = slot
+        taken = replace(taken, variables=dict(slots), store=dict(updates))
+    child_env = replace(child_env, variables=slots)
+    error = b.hidden(f"{name} error", ctx.inst.id)
+    result: Value | None = None
+    if w.resolved is not None:
+        zero = default(w.resolved, b.string)
+        result = b.data(f"{name}.result", w.resolved, VarKind.HIDDEN, zero, ctx.inst.id, t.span)
+    inst = InstanceDraft(ctx.inst.id, name, w, child_env, ctx.thread, error, result=result)
+    inst.counters = dict(ctx.inst.counters)
+    child_env = replace(child_env, own=Bound(ctx.inst.id, slots, inst))
+    inst.env = child_env
+    inner = replace(ctx, inst=inst, env=child_env)
+
+    started = inner.point(PointKind.READY, f"in {w.name}", t.span)
+    enter = step(
+        ctx,
+        at,
+        RuleKind.STEP,
+        f"call {name}",
+        t.span,
+        started,
+        updates=updates,
+        event=EventKind.WORKFLOW_STARTED,
+        subject=name,
+    )
+    ctx.defined(found, enter)
+    before = replace(child_env, store=dict(updates))
+    for p in w.properties:
+        if isinstance(p, ast.Requires):
+            ctx.must(
+                "requires",
+                scalar(before, p.cond),
+                f"{w.name} is called though its `requires` fails",
+                t.span,
+                enter,
+                name=w.name,
+            )
+    made = body(inner, w, inner.at(started), root=False)
+    back: dict[int, Expr] = {}
+    if t.bind is not None and result is not None:
+        back = dict(assign(ctx.env, t.bind, result, t.bind.type))
+    leave = step(
+        inner,
+        made.done,
+        RuleKind.STEP,
+        f"return from {name}",
+        t.span,
+        k,
+        updates=back,
+        event=EventKind.WORKFLOW_COMPLETED,
+        subject=name,
+    )
+    ctx.in_range(back, leave)
+    ensures(inner, w, leave)
+    for e in made.raised:
+        raise_error(
+            inner,
+            made.failed,
+            e,
+            RuleKind.RAISE,
+            f"{name} failed: {e}",
+            t.span,
+            guard=eq(error, const(b.error(e))),
+            event=EventKind.WORKFLOW_FAILED,
+            subject=name,
+            frame=ctx.frame,
+        )
+    return Out(None, made.skeleton, made.log)
+
+
+def _shared_names(ctx: Ctx) -> set[str]:
+    return {s.decl.name for s in ctx.world.spec.shared}
+
+
+def _set(updates: dict[int, Expr], slot: Value, value: Value) -> None:
+    for s, v in zip(leaves(slot), leaves(value), strict=True):
+        updates[s.index] = to_real(v) if s.sort is Sort.REAL else v
+
+
+def ensures(ctx: Ctx, w: ast.Workflow, rule: RuleDraft) -> None:
+    """What the workflow promises, at the step that completes it."""
+    env = ctx.env
+    if ctx.inst.result is not None:
+        env = env.bind(result=ctx.inst.result)
+    for p in w.properties:
+        if isinstance(p, ast.Ensures):
+            with collecting(env) as (inner, found):
+                cond = scalar(inner, p.cond)
+            ctx.defined(found, rule)
+            ctx.must("ensures", cond, f"{w.name} completes without this", p.span, rule, name=w.name)
+
+
+def returned(ctx: Ctx, t: ast.Return, at: At) -> Out:
+    """`return e`: control leaves the workflow, through `finally` blocks on the way."""
+    updates: dict[int, Expr] = {}
+    found: list[Definedness] = []
+    if t.value is not None and ctx.inst.result is not None:
+        with collecting(ctx.env) as (env, found):
+            _set(updates, ctx.inst.result, lower(env, t.value))
+    rules = raise_error(ctx, at, RETURN, RuleKind.STEP, "return", t.span, updates=updates)
+    for rule in rules:
+        ctx.defined(found, rule)
+    from .terms import leaf
+
+    return Out(None, leaf(t, *(r.index for r in rules)))

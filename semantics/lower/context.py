@@ -1,0 +1,414 @@
+"""Where a term stands while it is lowered, and the two things it can do: step, and raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...dsl import ast
+from ...dsl.errors import Diagnostic, Rejected, Span
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    and_,
+    const,
+    implies,
+    le,
+    not_,
+    or_,
+    substitute,
+    var,
+)
+from ..system import (
+    Delay,
+    EventKind,
+    Input,
+    Loop,
+    Obligation,
+    Place,
+    PointKind,
+    RuleKind,
+    SagaInfo,
+    Shape,
+    Skeleton,
+)
+from .builder import (
+    Builder,
+    ForkDraft,
+    Holds,
+    PointDraft,
+    Region,
+    RegionKind,
+    RuleDraft,
+    ThreadDraft,
+    Update,
+)
+from .data import Value
+from .expressions import Definedness, Env, collecting, scalar
+
+NOTHING = Skeleton(Shape.SEQ)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Control is before a term.
+
+    `moves` are updates that ride along with the first step from here; on paths that do not need
+    them they change nothing.  `points` are the points from which control is certainly here (None
+    where a test or a join decides).
+    """
+
+    cond: Expr
+    moves: tuple[Update, ...] = ()
+    points: tuple[PointDraft, ...] | None = None
+    test: Span | None = None
+
+    def under(self, cond: Expr, span: Span | None = None) -> At:
+        if cond is TRUE:
+            return self
+        return At(and_(self.cond, cond), self.moves, None, span or self.test)
+
+    def plus(self, *moves: Update) -> At:
+        return replace(self, moves=(*self.moves, *moves))
+
+
+def union(*places: At | None) -> At | None:
+    """Control is at one of these."""
+    real = [p for p in places if p is not None and p.cond is not FALSE]
+    if not real:
+        return None
+    if len(real) == 1:
+        return real[0]
+    moves: dict[int, Expr] = {}
+    for place in real:
+        moves.update(place.moves)
+    points: tuple[PointDraft, ...] | None = ()
+    for place in real:
+        points = None if points is None or place.points is None else (*points, *place.points)
+    return At(or_(*(p.cond for p in real)), tuple(moves.items()), points)
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where an error goes: under `guard`, the frame's thread continues at `point`."""
+
+    guard: Expr
+    point: int
+    updates: tuple[Update, ...] = ()
+    event: EventKind | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Frame:
+    """Something that takes errors.  `land` may leave a rest to the frames outside."""
+
+    thread: ThreadDraft
+    outer: Frame | None
+    takes: Callable[[str], bool]
+    land: Callable[[str], Sequence[Landing]]
+    raised: list[str] = field(default_factory=list)
+    forks: list[ForkDraft] = field(default_factory=list)
+    rules: list[int] = field(default_factory=list)  # that landed here
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a saga remembers of one activity: whether it is done, and how to undo it."""
+
+    flag: Expr
+    undo: ast.Undo | None
+    env: Env  # arguments and result as they were
+    name: str
+    span: Span
+    written: tuple[int, ...]
+    undone_when: ast.Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The undo log of a term: in sequence, or of branches that ran side by side."""
+
+    parts: tuple[Log | Done, ...] = ()
+    parallel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A lowered term: how control passes through it silently, its shape, its undo log."""
+
+    exit: At | None
+    skeleton: Skeleton = NOTHING
+    log: Log = Log()
+
+
+@dataclass(eq=False, slots=True)
+class InstanceDraft:
+    """An instance of a workflow, or of a child workflow inside it (`id` is the instance's)."""
+
+    id: int
+    name: str
+    workflow: ast.Workflow
+    env: Env
+    root: ThreadDraft
+    error: Expr
+    occurrences: dict[str, int] = field(default_factory=dict)
+    running: dict[str, list[Expr]] = field(default_factory=dict)
+    counters: dict[tuple[str, str], Expr] = field(default_factory=dict)
+    observed: tuple[int, ...] = ()
+    active: Expr = TRUE
+    completed: int = 0
+    failed: int = 0
+    result: Value | None = None
+
+
+@dataclass(eq=False, slots=True)
+class World:
+    """What is shared by the whole lowering, beside the builder."""
+
+    spec: ast.Spec
+    activities: Mapping[str, ast.Activity]
+    workflows: Mapping[str, ast.Workflow]
+    loops: list[Loop] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    sagas: list[SagaInfo] = field(default_factory=list)
+    wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
+    has_timeouts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ctx:
+    b: Builder
+    world: World
+    inst: InstanceDraft
+    thread: ThreadDraft
+    env: Env
+    frame: Frame | None
+    claims: Holds = ()
+    regions: tuple[Region, ...] = ()
+    in_saga: bool = False
+    tag: str = ""  # which copy of an `each` body this is
+
+    @property
+    def protected(self) -> bool:
+        return any(r.kind == RegionKind.PROTECTED for r in self.regions)
+
+    def point(self, kind: PointKind, label: str, span: Span, **more: str) -> int:
+        return self.b.point(self.thread, kind, label, span, self.claims, self.regions, **more)
+
+    def at(self, point: int) -> At:
+        return At(self.thread.at(point), (), (self.thread.points[point],))
+
+    @property
+    def here(self) -> Expr:
+        return var(self.thread.location, Sort.INT)
+
+    # --- expressions with their definedness ------------------------------------------------
+
+    def test(self, e: ast.Expression, at: At) -> Expr:
+        """A condition that is looked at while control is at `at`."""
+        with collecting(self.env) as (env, found):
+            cond = scalar(env, e)
+        for d in found:
+            self.must("arithmetic", implies(at.cond, d.cond), d.message, d.span)
+        return cond
+
+    def must(
+        self,
+        check: str,
+        cond: Expr,
+        message: str,
+        span: Span,
+        rule: RuleDraft | None = None,
+        name: str = "",
+        warning: bool = False,
+    ) -> None:
+        """Add an obligation, of every state or of a rule."""
+        if cond is TRUE:
+            return
+        self.b.obligations.append(
+            Obligation(
+                check,
+                name,
+                cond,
+                message,
+                span,
+                rule.index if rule else None,
+                warning=warning,
+            )
+        )
+
+    def defined(self, found: Sequence[Definedness], rule: RuleDraft) -> None:
+        for d in found:
+            self.must("arithmetic", d.cond, d.message, d.span, rule)
+
+    def in_range(self, updates: Mapping[int, Expr], rule: RuleDraft) -> None:
+        """An assignment to an `int a..b` stays inside."""
+        for index, value in updates.items():
+            v = self.b.variables[index]
+            if (
+                v.lo is not None
+                and v.hi is not None
+                and not (value.op is Op.VAR and value.index == index)
+            ):
+                ok = and_(le(const(v.lo), value), le(value, const(v.hi)))
+                self.must("arithmetic", ok, f"{v.name} may leave {v.lo}..{v.hi}", rule.span, rule)
+
+
+def step(
+    ctx: Ctx,
+    at: At,
+    kind: RuleKind,
+    name: str,
+    span: Span,
+    target: int | None,
+    *,
+    guard: Expr = TRUE,
+    updates: Mapping[int, Expr] | None = None,
+    held: Holds | None = None,
+    event: EventKind = EventKind.STEP_TAKEN,
+    subject: str = "",
+    detail: str = "",
+    relation: Expr = TRUE,
+    inputs: tuple[Input, ...] = (),
+    delay: Delay | None = None,
+    group: int | None = None,
+    activity: str = "",
+    kills: ForkDraft | None = None,
+    host: ThreadDraft | None = None,
+    then: Holds | None = None,
+    error: str = "",
+    probability: Expr | None = None,
+    priority: Expr | None = None,
+) -> RuleDraft:
+    """One rule: from `at`, the thread (or `host`) goes to `target`."""
+    mover = host or ctx.thread
+    through = _through(at.moves)
+    all_updates = dict(at.moves)
+    for index, value in (updates or {}).items():
+        all_updates[index] = through(value)
+    if target is not None:
+        all_updates[mover.location] = const(target)
+        then = mover.points[target].holds if then is None else then
+    rule = RuleDraft(
+        index=len(ctx.b.rules),
+        name=name,
+        kind=kind,
+        thread=ctx.thread,
+        guard=and_(at.cond, through(guard)),
+        updates=all_updates,
+        held=ctx.claims if held is None else held,
+        then=then if then is not None else (),
+        span=span,
+        relation=through(relation),
+        inputs=inputs,
+        kills=kills,
+        event=event,
+        subject=subject or ctx.inst.name,
+        detail=detail,
+        delay=delay,
+        group=group,
+        activity=activity,
+        error=error,
+        probability=probability,
+        priority=priority,
+        test_span=at.test,
+    )
+    ctx.b.rules.append(rule)
+    return rule
+
+
+def _through(moves: Sequence[Update]) -> Callable[[Expr], Expr]:
+    """Read an expression in the state after the moves."""
+    if not moves:
+        return lambda e: e
+    table = dict(moves)
+    memo: dict[int, Expr] = {}
+    kept: list[Expr] = []
+
+    def apply(e: Expr) -> Expr:
+        kept.append(e)  # the memo is keyed by identity
+        return substitute(e, lambda x: table.get(x.index, x) if x.op is Op.VAR else x, memo)
+
+    return apply
+
+
+def raise_error(
+    ctx: Ctx,
+    at: At,
+    error: str,
+    kind: RuleKind,
+    name: str,
+    span: Span,
+    *,
+    guard: Expr = TRUE,
+    updates: Mapping[int, Expr] | None = None,
+    held: Holds | None = None,
+    abort: ForkDraft | None = None,
+    frame: Frame | None = None,
+    **more: object,
+) -> list[RuleDraft]:
+    """The rules by which `error` leaves this place, one for each way it may be taken.
+
+    `abort` is a fork of this thread whose children end with it.
+    """
+    rest = guard
+    out: list[RuleDraft] = []
+    current = frame or ctx.frame
+    while current is not None:
+        if current.takes(error):
+            path = _path(ctx.thread, current.thread)
+            fork = path[-1] if path else abort
+            taken: list[Expr] = []
+            for landing in current.land(error):
+                if fork is not None:
+                    fork.landings.add(landing.point)
+                    if fork not in current.forks:
+                        current.forks.append(fork)
+                rule = step(
+                    ctx,
+                    at,
+                    kind,
+                    name,
+                    span,
+                    landing.point,
+                    guard=and_(rest, landing.guard),
+                    updates={**(updates or {}), **dict(landing.updates)},
+                    held=path[-1].holds if path else held,
+                    kills=fork,
+                    host=current.thread,
+                    error=error,
+                    **more,  # type: ignore[arg-type]
+                )
+                current.rules.append(rule.index)
+                out.append(rule)
+                taken.append(landing.guard)
+            current.raised.append(error)
+            rest = and_(rest, not_(or_(*taken)))
+            if rest is FALSE:
+                return out
+        current = current.outer
+    raise AssertionError(f"{span}: no frame takes {error}")
+
+
+def _path(inner: ThreadDraft, host: ThreadDraft) -> list[ForkDraft]:
+    """The forks between a thread and the thread of a frame around it, innermost first."""
+    out = []
+    thread = inner
+    while thread is not host:
+        assert thread.fork is not None
+        out.append(thread.fork)
+        thread = thread.fork.host
+    return out
+
+
+def frames(frame: Frame | None) -> Iterator[Frame]:
+    while frame is not None:
+        yield frame
+        frame = frame.outer
+
+
+def not_supported(form: str, span: Span) -> Rejected:
+    return Rejected((Diagnostic("E0900", span, f"not supported yet: {form}"),))

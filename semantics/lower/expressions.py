@@ -1,0 +1,473 @@
+"""Expressions of the language as expressions of the rules.
+
+Partial operations (division, indexing, the value of an option) are made total; the condition
+under which each is defined is collected with its place, under the condition that it is evaluated
+at all (the right side of `and`, a branch), for check `arithmetic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import assert_never
+
+from ...dsl import ast
+from ...dsl.ast import RefKind
+from ...dsl.errors import Span
+from ...dsl.types import Array, Enum, Int, Option, SetOf, Type
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    div,
+    eq,
+    implies,
+    ite,
+    le,
+    lt,
+    mod,
+    mul,
+    neg,
+    not_,
+    or_,
+    post,
+    sub,
+    substitute,
+    to_real,
+)
+from .data import Arr, Members, Opt, Rec, Value, choose, default, equal, leaves, select, transform
+
+
+class NotConstant(Exception):
+    """An expression had to be constant here; `span` says which."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(str(span))
+        self.span = span
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound workflow instance: its variables by name; `draft` answers state predicates."""
+
+    instance: int
+    variables: Mapping[str, Value]
+    draft: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Definedness:
+    cond: Expr
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What names mean at a place.
+
+    `store` maps variables already assigned earlier in the same atomic step to their values.
+    `predicate` answers state predicates; `instances`
+    lists the instances of a workflow; `string` interns a literal.
+    """
+
+    names: Mapping[str, Value]  # constants, parameters, arguments, bound names, result
+    variables: Mapping[str, Value]  # of the workflow, and shared
+    string: Callable[[str], int]
+    predicate: Callable[[ast.StatePredicate, Bound | None], Expr]
+    instances: Callable[[str], tuple[Bound, ...]]
+    now: Callable[[], Expr]
+    bound: Mapping[str, Bound] = field(default_factory=dict)
+    store: Mapping[int, Expr] = field(default_factory=dict)
+    entry: Mapping[int, Expr] = field(default_factory=dict)  # what `old` reads instead
+    own: Bound | None = None
+    defined: list[Definedness] | None = None
+    guard: Expr = TRUE
+    after: bool = False  # inside next(..)
+
+    def bind(self, **more: Value) -> Env:
+        return replace(self, names={**self.names, **more})
+
+
+def read(env: Env, value: Value) -> Value:
+    """The value in the current store (or, inside `next`, after the step)."""
+    if env.after:
+        return transform(value, _after)
+    if not env.store:
+        return value
+    store = env.store
+    return transform(value, lambda e: store.get(e.index, e) if e.op is Op.VAR else e)
+
+
+def _after(e: Expr) -> Expr:
+    return substitute(e, lambda x: post(x.index, x.sort) if x.op is Op.VAR else x)
+
+
+def scalar(env: Env, e: ast.Expression) -> Expr:
+    """Lower an expression of a scalar type."""
+    value = lower(env, e)
+    assert isinstance(value, Expr), f"{e.span}: a scalar was expected"
+    return value
+
+
+def as_sort(env: Env, e: ast.Expression, sort: Sort) -> Expr:
+    """A number, read as real where a real is wanted."""
+    value = scalar(env, e)
+    return to_real(value) if sort is Sort.REAL and value.sort is Sort.INT else value
+
+
+def constant(env: Env, e: ast.Expression) -> int:
+    """A constant integer; raises `NotConstant` with the place."""
+    value = lower(env, e)
+    if isinstance(value, Expr) and value.op is Op.CONST and isinstance(value.value, int):
+        return value.value
+    raise NotConstant(e.span)
+
+
+def lower(env: Env, e: ast.Expression) -> Value:
+    """The value of a checked expression.  Recursion is as deep as the expression."""
+    match e:
+        case ast.BoolLit(value=v):
+            return const(v)
+        case ast.IntLit(value=v):
+            return const(v)
+        case ast.RealLit(value=v) | ast.DurationLit(value=v):
+            return const(Fraction(v))
+        case ast.StrLit(value=s):
+            return const(env.string(s))
+        case ast.Name():
+            return _name(env, e)
+        case ast.Unary(op="not", arg=a):
+            return not_(scalar(env, a))
+        case ast.Unary(arg=a):
+            return neg(scalar(env, a))
+        case ast.Binary():
+            return _binary(env, e)
+        case ast.Index(base=b, index=i):
+            base = lower(env, b)
+            assert isinstance(base, Arr)
+            index = scalar(env, i)
+            _require(env, _within(index, 0, len(base.items) - 1), "index out of range", e.span)
+            return select(base.items, index)
+        case ast.Member(base=b, name=n):
+            if isinstance(b, ast.Name) and b.name in env.bound:
+                return read(env, env.bound[b.name].variables[n])
+            if isinstance(b, ast.Name) and b.name == "self" and env.own is not None:
+                return read(env, env.own.variables[n])
+            base = lower(env, b)
+            assert isinstance(base, Rec)
+            return base.get(n)
+        case ast.RecordLit(fields=fields):
+            return Rec(tuple((n, lower(env, v)) for n, v in fields))
+        case ast.ArrayLit(items=items):
+            return Arr(tuple(lower(env, v) for v in items))
+        case ast.SetLit(items=items):
+            assert isinstance(e.type, SetOf)
+            members = [scalar(env, v) for v in items]
+            size = range(len(e.type.elem.values))
+            return Members(tuple(or_(*(eq(m, const(k)) for m in members)) for k in size))
+        case ast.NoneLit():
+            assert isinstance(e.type, Option)
+            return Opt(FALSE, default(e.type.elem, env.string))
+        case ast.Apply():
+            return _apply(env, e)
+        case ast.Quantifier():
+            return _quantifier(env, e)
+        case ast.StatePredicate(instance=i):
+            if i is None or i == "self":
+                result = env.predicate(e, env.own)
+            else:
+                result = env.predicate(e, env.bound[i])
+            return _after(result) if env.after else result
+        case ast.Now():
+            return env.now()
+        case ast.Range():
+            raise AssertionError(f"{e.span}: a range is not a value")
+        case _:
+            assert_never(e)
+
+
+def _require(env: Env, cond: Expr, message: str, span: Span) -> None:
+    if env.defined is not None:
+        needed = implies(env.guard, cond)
+        if needed is not TRUE:
+            env.defined.append(Definedness(needed, message, span))
+
+
+def _within(e: Expr, lo: int, hi: int) -> Expr:
+    return and_(le(const(lo), e), le(e, const(hi)))
+
+
+def _under(env: Env, cond: Expr) -> Env:
+    return replace(env, guard=and_(env.guard, cond)) if env.defined is not None else env
+
+
+def _name(env: Env, e: ast.Name) -> Value:
+    if e.ref is RefKind.ENUM_VALUE:
+        assert isinstance(e.type, Enum)
+        return const(e.type.values.index(e.name))
+    if e.ref in (RefKind.VAR, RefKind.SHARED, RefKind.STORE):
+        return read(env, env.variables[e.name])
+    return read(env, env.names[e.name])
+
+
+def _binary(env: Env, e: ast.Binary) -> Value:
+    op = e.op
+    if op in ("and", "or", "=>"):
+        left = scalar(env, e.left)
+        right = scalar(_under(env, not_(left) if op == "or" else left), e.right)
+        if op == "and":
+            return and_(left, right)
+        return or_(left, right) if op == "or" else implies(left, right)
+    if op == "in":
+        return _membership(env, e)
+    left_value, right_value = lower(env, e.left), lower(env, e.right)
+    if op in ("==", "!="):
+        if isinstance(left_value, Expr) and isinstance(right_value, Expr):
+            left_value, right_value = _same_sort(left_value, right_value)
+        result = equal(left_value, right_value)
+        return result if op == "==" else not_(result)
+    if isinstance(left_value, Members) and isinstance(right_value, Members):
+        pairs = zip(left_value.bits, right_value.bits, strict=True)
+        if op == "+":
+            return Members(tuple(or_(x, y) for x, y in pairs))
+        return Members(tuple(and_(x, not_(y)) for x, y in pairs))
+    assert isinstance(left_value, Expr) and isinstance(right_value, Expr)
+    x, y = _same_sort(left_value, right_value)
+    match op:
+        case "<":
+            return lt(x, y)
+        case "<=":
+            return le(x, y)
+        case ">":
+            return lt(y, x)
+        case ">=":
+            return le(y, x)
+        case "+":
+            return add(x, y)
+        case "-":
+            return sub(x, y)
+        case "*":
+            return mul(x, y)
+        case "/" | "%":
+            zero = const(Fraction(0)) if y.sort is Sort.REAL else const(0)
+            _require(env, not_(eq(y, zero)), "division by zero", e.span)
+            return div(x, y) if op == "/" else mod(x, y)
+    raise AssertionError(f"{e.span}: unknown operator {op}")
+
+
+def _same_sort(x: Expr, y: Expr) -> tuple[Expr, Expr]:
+    """A duration may be multiplied by an int, a real compared with an integer literal."""
+    if x.sort is Sort.REAL and y.sort is Sort.INT:
+        return x, to_real(y)
+    if x.sort is Sort.INT and y.sort is Sort.REAL:
+        return to_real(x), y
+    return x, y
+
+
+def _membership(env: Env, e: ast.Binary) -> Expr:
+    if isinstance(e.right, ast.Range):
+        x = scalar(env, e.left)
+        lo, hi = scalar(env, e.right.lo), scalar(env, e.right.hi)
+        return and_(le(*_same_sort(lo, x)), le(*_same_sort(x, hi)))
+    left, right = lower(env, e.left), lower(env, e.right)
+    if isinstance(right, Members):
+        assert isinstance(left, Expr)
+        return or_(*(and_(eq(left, const(k)), bit) for k, bit in enumerate(right.bits)))
+    assert isinstance(right, Arr)
+    return or_(*(equal(left, item) for item in right.items))
+
+
+def _apply(env: Env, e: ast.Apply) -> Value:
+    match e.func:
+        case "old":
+            return lower(replace(env, store=env.entry), e.args[0])
+        case "next":
+            return lower(replace(env, after=True), e.args[0])
+        case "some":
+            return Opt(TRUE, lower(env, e.args[0]))
+        case "is_some" | "value":
+            option = lower(env, e.args[0])
+            assert isinstance(option, Opt)
+            if e.func == "is_some":
+                return option.present
+            _require(env, option.present, "the option may be none here", e.span)
+            return option.value
+        case "size":
+            value = lower(env, e.args[0])
+            if isinstance(value, Arr):
+                return const(len(value.items))
+            assert isinstance(value, Members)
+            return add(const(0), *(ite(b, const(1), const(0)) for b in value.bits))
+        case "abs":
+            x = scalar(env, e.args[0])
+            zero = const(Fraction(0)) if x.sort is Sort.REAL else const(0)
+            return ite(lt(x, zero), neg(x), x)
+        case "min" | "max":
+            result = scalar(env, e.args[0])
+            for arg in e.args[1:]:
+                result, other = _same_sort(result, scalar(env, arg))
+                smaller = le(result, other)
+                result = ite(smaller if e.func == "min" else not_(smaller), result, other)
+            return result
+    raise AssertionError(f"{e.span}: unknown function {e.func}")
+
+
+def domain(env: Env, e: ast.Expression) -> list[tuple[Expr, Value]]:
+    """The elements of a domain with static bounds: (is in the domain, element).
+
+    Bounds of a range may be parameters or arguments of a ranged type: then every value that the
+    type allows is listed, under its condition.  Raises `NotConstant`.
+    """
+    if isinstance(e, ast.Range):
+        lo, hi = scalar(env, e.lo), scalar(env, e.hi)
+        first, last = _extent(e.lo, lo)[0], _extent(e.hi, hi)[1]
+        return [
+            (and_(le(lo, const(k)), le(const(k), hi)), const(k)) for k in range(first, last + 1)
+        ]
+    if isinstance(e, ast.Name) and e.ref is RefKind.ENUM_TYPE:
+        assert isinstance(e.type, Enum | SetOf)
+        enum = e.type if isinstance(e.type, Enum) else e.type.elem
+        return [(TRUE, const(k)) for k in range(len(enum.values))]
+    value = lower(env, e)
+    if isinstance(value, Members):
+        return [(bit, const(k)) for k, bit in enumerate(value.bits)]
+    if isinstance(value, Arr):
+        return [(TRUE, item) for item in value.items]
+    raise NotConstant(e.span)
+
+
+def _extent(e: ast.Expression, value: Expr) -> tuple[int, int]:
+    """Static bounds of an integer expression, from constants and ranged types."""
+    if value.op is Op.CONST:
+        assert isinstance(value.value, int)
+        return value.value, value.value
+    if isinstance(e, ast.Binary) and e.op in ("+", "-"):
+        # The parts were lowered with the whole; here only their static types matter.
+        (a, b), (c, d) = _static(e.left), _static(e.right)
+        return (a + c, b + d) if e.op == "+" else (a - d, b - c)
+    return _static(e)
+
+
+def _static(e: ast.Expression) -> tuple[int, int]:
+    match e:
+        case ast.IntLit(value=v):
+            return v, v
+        case ast.Binary(op="+", left=a, right=b):
+            (p, q), (r, s) = _static(a), _static(b)
+            return p + r, q + s
+        case ast.Binary(op="-", left=a, right=b):
+            (p, q), (r, s) = _static(a), _static(b)
+            return p - s, q - r
+        case ast.Unary(op="-", arg=a):
+            p, q = _static(a)
+            return -q, -p
+    if isinstance(e.type, Int) and e.type.lo is not None and e.type.hi is not None:
+        return e.type.lo, e.type.hi
+    raise NotConstant(e.span)
+
+
+def _quantifier(env: Env, e: ast.Quantifier) -> Value:
+    zero = const(0)
+    if isinstance(e.domain, ast.Name) and e.domain.ref is RefKind.INSTANCES:
+        parts = []
+        for bound in env.instances(e.domain.name):
+            inner = replace(env, bound={**env.bound, e.var: bound})
+            parts.append((TRUE, scalar(inner, e.body)))
+    else:
+        parts = []
+        for inside, element in domain(env, e.domain):
+            if inside is FALSE:
+                continue
+            inner = _under(env, inside).bind(**{e.var: element})
+            parts.append((inside, scalar(inner, e.body)))
+    match e.kind:
+        case "forall":
+            return and_(*(implies(i, b) for i, b in parts))
+        case "exists":
+            return or_(*(and_(i, b) for i, b in parts))
+        case "count":
+            return add(zero, *(ite(and_(i, b), const(1), zero) for i, b in parts))
+        case "sum":
+            if not parts:
+                return zero
+            unit = const(Fraction(0)) if parts[0][1].sort is Sort.REAL else zero
+            return add(unit, *(ite(i, b, unit) for i, b in parts))
+    raise AssertionError(f"{e.span}: unknown quantifier {e.kind}")
+
+
+def assign(
+    env: Env, target: ast.Expression, value: Value, type_: Type | None
+) -> Iterator[tuple[int, Expr]]:
+    """Updates that store `value` in an assignable expression; indices may be computed."""
+    match target:
+        case ast.Name(name=n):
+            old = env.variables[n]
+            yield from _store(old, read(env, old), value, TRUE)
+        case _:
+            for place, here in _places(env, target):
+                yield from _store(place, read(env, place), value, here)
+
+
+def _store(place: Value, old: Value, new: Value, here: Expr) -> Iterator[tuple[int, Expr]]:
+    for p, o, n in zip(leaves(place), leaves(old), leaves(new), strict=True):
+        n = to_real(n) if p.sort is Sort.REAL else n
+        yield p.index, ite(here, n, o)
+
+
+def _places(env: Env, target: ast.Expression) -> list[tuple[Value, Expr]]:
+    """The scalar groups that `target` may denote, each with the condition that it does."""
+    match target:
+        case ast.Name(name=n):
+            return [(env.variables[n], TRUE)]
+        case ast.Member(base=b, name=n):
+            out = []
+            for place, here in _places(env, b):
+                assert isinstance(place, Rec)
+                out.append((place.get(n), here))
+            return out
+        case ast.Index(base=b, index=i):
+            index = scalar(env, i)
+            assert isinstance(b.type, Array)
+            _require(env, _within(index, 0, b.type.size - 1), "index out of range", target.span)
+            out = []
+            for place, here in _places(env, b):
+                assert isinstance(place, Arr)
+                for k, item in enumerate(place.items):
+                    cond = and_(here, eq(index, const(k)))
+                    if cond is not FALSE:
+                        out.append((item, cond))
+            return out
+        case _:
+            raise AssertionError(f"{target.span}: not assignable")
+
+
+@contextmanager
+def collecting(env: Env) -> Iterator[tuple[Env, list[Definedness]]]:
+    """An environment that notes what must hold for the expressions to be defined."""
+    found: list[Definedness] = []
+    yield replace(env, defined=found), found
+
+
+__all__ = [
+    "Bound",
+    "Definedness",
+    "Env",
+    "NotConstant",
+    "as_sort",
+    "assign",
+    "choose",
+    "collecting",
+    "constant",
+    "domain",
+    "lower",
+    "read",
+    "scalar",
+]

@@ -1,0 +1,565 @@
+"""Error frames: try, retry, saga, finally, nocancel.
+
+`finally` and `saga` share one mechanism, a *cleanup*: a body whose errors and cancellations lead
+to a protected part, after which the pending error goes on.  `nocancel` is the protected part
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ...dsl import ast
+from ...dsl.errors import Span
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Sort,
+    add,
+    and_,
+    const,
+    eq,
+    ite,
+    lt,
+    mul,
+    not_,
+    or_,
+    var,
+)
+from ..system import (
+    Delay,
+    EventKind,
+    Place,
+    PointKind,
+    RuleKind,
+    SagaInfo,
+    Shape,
+    Skeleton,
+    VarKind,
+)
+from . import activity
+from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
+from .context import At, Ctx, Done, Frame, Landing, Log, Out, raise_error, step, union
+from .effects import effect
+from .expressions import as_sort, scalar
+
+RETURN = "return"  # not an error: `return` on its way out of the workflow
+UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
+
+Body = Callable[[Ctx, At, int], Out]
+
+
+def real_error(error: str) -> bool:
+    return error not in (RETURN, UNDO_FAILED)
+
+
+def try_(ctx: Ctx, t: ast.Try, at: At, k: int) -> Out:
+    if t.final is not None:
+        inner = replace(t, final=None) if t.handlers else t.body
+        return _finally(ctx, inner, t.final, t.span, at, k)
+    return _catch(ctx, t, at, k)
+
+
+def _catch(ctx: Ctx, t: ast.Try, at: At, k: int) -> Out:
+    from .terms import term
+
+    landings = [
+        ctx.point(PointKind.UNWIND, "catch " + (", ".join(h.errors) or "*"), h.span)
+        for h in t.handlers
+    ]
+    landed: list[list[str]] = [[] for _ in t.handlers]
+
+    def which(error: str) -> int | None:
+        if not real_error(error):
+            return None
+        for i, h in enumerate(t.handlers):
+            if not h.errors or error in h.errors:
+                return i
+        return None
+
+    def land(error: str) -> Sequence[Landing]:
+        i = which(error)
+        assert i is not None
+        landed[i].append(error)
+        return [Landing(TRUE, landings[i])]
+
+    frame = Frame(ctx.thread, ctx.frame, lambda e: which(e) is not None, land)
+    body = term(replace(ctx, frame=frame), t.body, at, k)
+    ended = ctx.b.ended(frame.forks)
+    outs = []
+    for i, h in enumerate(t.handlers):
+        into = tuple(r for r in frame.rules if _lands(ctx.b, r, ctx, landings[i]))
+        ctx.world.places.append(
+            Place("the handler of " + (", ".join(h.errors) or "*"), into, h.span)
+        )
+        if landed[i]:
+            here = ctx.at(landings[i])
+            here = replace(here, cond=and_(here.cond, ended))
+            outs.append(term(ctx, h.body, here, k))
+    handlers = Skeleton(Shape.ALT, tuple(o.skeleton for o in outs))
+    return Out(
+        union(body.exit, *(o.exit for o in outs)),
+        Skeleton(Shape.SEQ, (body.skeleton, handlers), span=t.span),
+        Log((body.log, *(o.log for o in outs))),
+    )
+
+
+def _lands(b: Builder, rule: int, ctx: Ctx, point: int) -> bool:
+    new = b.rules[rule].updates.get(ctx.thread.location)
+    return new is not None and not new.args and new.value == point
+
+
+def retry(
+    ctx: Ctx,
+    spec: ast.RetrySpec,
+    span: Span,
+    at: At,
+    k: int,
+    body: Body,
+    label: str = "retry",
+) -> Out:
+    """`n` more attempts after the first, on the named errors; then the error goes on."""
+    attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
+    limit = as_sort(ctx.env, spec.attempts, Sort.INT)
+    again = ctx.point(PointKind.READY, f"{label} again", span)
+    waits = spec.backoff is not None
+    kind = PointKind.BACKOFF if waits else PointKind.UNWIND
+    pause = ctx.point(kind, f"backing off: {label}", span, activity=label)
+
+    def takes(error: str) -> bool:
+        return real_error(error) and (not spec.errors or error in spec.errors)
+
+    def land(_: str) -> Sequence[Landing]:
+        return [Landing(lt(attempts, limit), pause, ((attempts.index, add(attempts, const(1))),))]
+
+    frame = Frame(ctx.thread, ctx.frame, takes, land)
+    entered = at.plus((attempts.index, ite(at.cond, const(0), attempts)))
+    paused = ctx.at(pause)
+    paused = replace(paused, cond=and_(paused.cond, ctx.b.ended(frame.forks)))
+    if waits:
+        step(
+            ctx,
+            paused,
+            RuleKind.BACKOFF,
+            f"retry {label}",
+            span,
+            again,
+            event=EventKind.TASK_RETRY_SCHEDULED,
+            subject=label,
+            activity=label,
+            delay=_backoff(ctx, spec, attempts),
+        )
+        resumed: At | None = ctx.at(again)
+    else:
+        resumed = paused
+    whole = union(entered, resumed)
+    assert whole is not None
+    out = body(replace(ctx, frame=frame), replace(whole, points=at.points), k)
+    return Out(out.exit, Skeleton(Shape.LOOP, (out.skeleton,), span=span), out.log)
+
+
+def _backoff(ctx: Ctx, spec: ast.RetrySpec, attempts: Expr) -> Delay:
+    """backoff * factor^(attempt - 1), capped by max, jittered by a share on both sides."""
+    assert spec.backoff is not None
+    base = as_sort(ctx.env, spec.backoff, Sort.REAL)
+    wait = base
+    limit = as_sort(ctx.env, spec.attempts, Sort.INT)
+    cap = as_sort(ctx.env, spec.max, Sort.REAL) if spec.max is not None else None
+    known = limit.value if isinstance(limit.value, int) and not limit.args else None
+    if spec.factor is not None:
+        factor = as_sort(ctx.env, spec.factor, Sort.REAL)
+        if known is None or known > 64:
+            return Delay(const(Fraction(0)), cap)
+        wait = power = base
+        for n in range(2, known + 1):
+            power = mul(power, factor)
+            wait = ite(lt(attempts, const(n)), wait, power)
+    if cap is not None:
+        wait = ite(lt(cap, wait), cap, wait)
+    if spec.jitter is None:
+        return Delay(wait, wait)
+    share = as_sort(ctx.env, spec.jitter, Sort.REAL)
+    one = const(Fraction(1))
+    less = ite(lt(share, one), add(one, mul(const(Fraction(-1)), share)), const(Fraction(0)))
+    return Delay(mul(wait, less), mul(wait, add(one, share)))
+
+
+# --- protected parts -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A protected part being lowered: its context, the point where it ends, what is pending."""
+
+    ctx: Ctx
+    end: int
+    pending: Expr
+    frame: Frame
+
+
+def _protected(ctx: Ctx, span: Span, label: str, pending: Expr | None = None) -> Guarded:
+    """A context in which cancellation waits, and errors wait for the end of the part."""
+    if pending is None:
+        pending = ctx.b.hidden(f"{ctx.inst.name} pending {label}{ctx.tag}", ctx.inst.id)
+    region = Region(RegionKind.PROTECTED)
+    inner = replace(ctx, regions=(*ctx.regions, region))
+    end = inner.point(PointKind.UNWIND, f"end of {label}", span)
+    kept = pending
+
+    def land(error: str) -> Sequence[Landing]:
+        value = const(RETURNED if error == RETURN else ctx.b.error(error))
+        return [Landing(TRUE, end, ((kept.index, ite(eq(kept, const(0)), value, kept)),))]
+
+    frame = Frame(ctx.thread, ctx.frame, lambda e: e != UNDO_FAILED, land)
+    return Guarded(replace(inner, frame=frame), end, pending, frame)
+
+
+def _leave(
+    ctx: Ctx, g: Guarded, at: At, span: Span, raised: Sequence[str], label: str
+) -> tuple[At, list[RuleDraft]]:
+    """After a protected part: end if cancelled, go on with a pending error, or pass silently."""
+    pending = g.pending
+    at = replace(at, cond=and_(at.cond, ctx.b.ended(g.frame.forks)))
+    fork = ctx.thread.fork
+    marked: Expr = FALSE
+    if fork is not None and not ctx.protected:
+        marked = fork.marked
+    clear = {pending.index: const(0)}
+    cancelled = or_(marked, eq(pending, const(CANCELLED)))
+    rules: list[RuleDraft] = []
+    if fork is not None and not ctx.protected:
+        outer = [r for r in ctx.regions if r.kind == RegionKind.CLEANUP]
+        more: dict[int, Expr] = {}
+        if outer:
+            more = {outer[-1].pending: const(CANCELLED)}
+        rules.append(
+            step(
+                ctx,
+                at,
+                RuleKind.STEP,
+                f"cancelled after {label}",
+                span,
+                outer[-1].unwind if outer else 0,
+                guard=cancelled,
+                updates={**clear, **more},
+                detail="cancelled",
+            )
+        )
+    else:
+        cancelled = FALSE
+    for error in dict.fromkeys(raised):
+        value = RETURNED if error == RETURN else ctx.b.error(error)
+        rules += raise_error(
+            ctx,
+            at,
+            error,
+            RuleKind.RAISE,
+            f"{error} goes on" if error != RETURN else "return goes on",
+            span,
+            guard=and_(not_(cancelled), eq(pending, const(value))),
+            updates=clear,
+        )
+    quiet = and_(not_(cancelled), eq(pending, const(0)))
+    return replace(at.under(quiet), points=None), rules
+
+
+def nocancel(ctx: Ctx, t: ast.NoCancel, at: At, k: int) -> Out:
+    from .terms import term
+
+    if ctx.thread.fork is None or ctx.protected:
+        return term(ctx, t.body, at, k)
+    g = _protected(ctx, t.span, "nocancel")
+    body = term(g.ctx, t.body, at, g.end)
+    after = union(g.ctx.at(g.end), body.exit)
+    assert after is not None
+    exit_, _ = _leave(ctx, g, after, t.span, g.frame.raised, "nocancel")
+    return Out(exit_, body.skeleton, body.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleanup:
+    """The body of a cleanup being lowered, and where it unwinds to."""
+
+    ctx: Ctx
+    unwind: int
+    guarded: Guarded
+    frame: Frame
+
+
+def _cleanup(ctx: Ctx, span: Span, label: str, takes: Callable[[str], bool]) -> Cleanup:
+    pending = ctx.b.hidden(f"{ctx.inst.name} pending {label}{ctx.tag}", ctx.inst.id)
+    g = _protected(ctx, span, label, pending)
+    unwind = g.ctx.point(PointKind.UNWIND, label, span)
+    region = Region(RegionKind.CLEANUP, unwind, pending.index)
+
+    def land(error: str) -> Sequence[Landing]:
+        value = const(RETURNED if error == RETURN else ctx.b.error(error))
+        return [Landing(TRUE, unwind, ((pending.index, value),))]
+
+    frame = Frame(ctx.thread, ctx.frame, takes, land)
+    inner = replace(ctx, frame=frame, regions=(*ctx.regions, region))
+    return Cleanup(inner, unwind, g, frame)
+
+
+def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: int) -> Out:
+    from .terms import term
+
+    c = _cleanup(ctx, span, "finally", lambda e: e != UNDO_FAILED)
+    normal = c.guarded.ctx.point(PointKind.READY, "finally", final.span)
+    before = len(ctx.thread.forks)
+    out = term(c.ctx, body, at, normal)
+    entry = union(c.guarded.ctx.at(normal), _unwound(c, before), out.exit)
+    assert entry is not None
+    first = len(ctx.b.rules)
+    final_out = term(c.guarded.ctx, final, entry, c.guarded.end)
+    ctx.world.places.append(Place("finally", range(first, len(ctx.b.rules)), final.span))
+    after = union(c.guarded.ctx.at(c.guarded.end), final_out.exit)
+    assert after is not None
+    raised = [*c.frame.raised, *c.guarded.frame.raised]
+    exit_, _ = _leave(ctx, c.guarded, after, span, raised, "finally")
+    skeleton = Skeleton(Shape.SEQ, (out.skeleton, final_out.skeleton), span=span)
+    return Out(exit_, skeleton, Log((out.log, final_out.log)))
+
+
+def _unwound(c: Cleanup, before: int) -> At:
+    """Control is at the cleanup, and protected parts of cancelled branches have ended."""
+    inside = c.ctx.thread.forks[before:]
+    at = c.guarded.ctx.at(c.unwind)
+    return replace(at, cond=and_(at.cond, c.ctx.b.ended(inside)), points=None)
+
+
+# --- saga ------------------------------------------------------------------------------------
+
+
+def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
+    """Undo what was done, latest first, then let the error go on."""
+    from .terms import term
+
+    b = ctx.b
+    c = _cleanup(ctx, t.span, "undo", real_error)
+    # Entering takes no step: what it does rides along with the first step inside, which this
+    # mark tells from the others.
+    entered = b.hidden(f"{ctx.inst.name} saga{ctx.tag}", ctx.inst.id, False)
+    first = len(b.rules)
+    before = len(ctx.thread.forks)
+    inside = at.plus((entered.index, or_(at.cond, entered)))
+    out = term(replace(c.ctx, in_saga=True), t.body, inside, k)
+    last = len(b.rules)
+    done = list(_entries(out.log))
+    entering = [r for r in b.rules[first:last] if entered.index in r.updates]
+    if not ctx.in_saga:
+        for rule in entering:
+            for d in done:
+                rule.updates.setdefault(d.flag.index, ite(at.cond, FALSE, d.flag))
+    snapshot = _snapshot(ctx, at.cond, entering, done, first, last)
+    unwound = _unwound(c, before)
+    undo_first = len(b.rules)
+    undone = _undo(c.guarded.ctx, out.log, unwound, c.guarded.end, t.span)
+    after = union(c.guarded.ctx.at(c.guarded.end), undone.exit)
+    assert after is not None
+    raised = [*c.frame.raised, *c.guarded.frame.raised]
+    _, exits = _leave(ctx, c.guarded, after, t.span, raised, "undo")
+    _obligations(ctx, t, done, snapshot, exits, (first, last), (undo_first, len(b.rules)))
+    ctx.world.sagas.append(
+        SagaInfo(
+            t.span,
+            tuple(r.index for r in exits),
+            tuple(sorted({i for d in done for i in d.written})),
+        )
+    )
+    skeleton = Skeleton(Shape.SEQ, (out.skeleton, undone.skeleton), span=t.span)
+    return Out(out.exit, skeleton, out.log)
+
+
+def _entries(log: Log) -> list[Done]:
+    out: list[Done] = []
+    for part in log.parts:
+        out.extend(_entries(part) if isinstance(part, Log) else [part])
+    return out
+
+
+def _to_undo(log: Log | Done) -> bool:
+    if isinstance(log, Done):
+        return log.undo is not None and log.undo.kind in ("block", "call")
+    return any(_to_undo(p) for p in log.parts)
+
+
+def _undo(ctx: Ctx, log: Log | Done, at: At | None, k: int, span: Span) -> Out:
+    """The compensation of a log: reverse order along each sequence, branches side by side."""
+    from . import parallel
+
+    if at is None:
+        return Out(None)
+    if isinstance(log, Done):
+        return _undo_one(ctx, log, at, k)
+    parts = [p for p in log.parts if _to_undo(p)]
+    if not parts:
+        return Out(at)
+    if log.parallel and len(parts) > 1:
+        branches = [
+            parallel.Branch(
+                lambda c, a, e, p=part: _undo(c, p, a, e, span),  # type: ignore[misc]
+                f"undo {i + 1}",
+                span,
+            )
+            for i, part in enumerate(parts)
+        ]
+        return parallel.fork(ctx, branches, at, k, span, "undo")
+    skeletons = []
+    here: At | None = at
+    for i, part in enumerate(reversed(parts)):
+        end = k if i == len(parts) - 1 else ctx.point(PointKind.UNWIND, "undo", span)
+        out = _undo(ctx, part, here, end, span)
+        here = union(None if end == k else ctx.at(end), out.exit)
+        skeletons.append(out.skeleton)
+    return Out(here, Skeleton(Shape.SEQ, tuple(skeletons)))
+
+
+def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
+    undo = d.undo
+    not_done = replace(at.under(not_(d.flag)), points=None)
+    assert undo is not None
+    done = at.under(d.flag)
+    if undo.kind == "block":
+        made = effect(d.env, undo.body)
+        rule = step(
+            ctx,
+            done,
+            RuleKind.UNDO,
+            f"undo {d.name}",
+            undo.span,
+            k,
+            updates={**made.updates, d.flag.index: FALSE},
+            event=EventKind.TASK_COMPENSATED,
+            subject=d.name,
+            activity=d.name,
+        )
+        ctx.defined(list(made.defined), rule)
+        ctx.in_range(made.updates, rule)
+        leaf = Skeleton(Shape.LEAF, rules=(rule.index,), span=undo.span)
+        return Out(not_done, leaf)
+    assert isinstance(undo.body, ast.Call)
+    called = ctx.point(PointKind.UNWIND, f"undone {d.name}", undo.span)
+    trouble = ctx.point(PointKind.UNWIND, f"undo of {d.name} failed", undo.span)
+    frame = Frame(ctx.thread, ctx.frame, real_error, lambda _: [Landing(TRUE, trouble)])
+    inner = replace(ctx, frame=frame, env=replace(d.env, store={}), in_saga=False)
+    out = activity.call(inner, undo.body, done, called)
+    finished = union(ctx.at(called), out.exit)
+    assert finished is not None
+    step(
+        ctx,
+        finished,
+        RuleKind.UNDO,
+        f"undone {d.name}",
+        undo.span,
+        k,
+        updates={d.flag.index: FALSE},
+        event=EventKind.TASK_COMPENSATED,
+        subject=d.name,
+    )
+    if frame.raised:
+        stopped = raise_error(
+            ctx, ctx.at(trouble), UNDO_FAILED, RuleKind.RAISE, f"undo of {d.name} failed", undo.span
+        )
+        for rule in stopped:
+            ctx.must("compensated", FALSE, f"the undo of {d.name} may fail", undo.span, rule)
+    return Out(not_done, out.skeleton)
+
+
+def _snapshot(
+    ctx: Ctx,
+    entry: Expr,
+    entering: list[RuleDraft],
+    done: list[Done],
+    first: int,
+    last: int,
+) -> dict[int, tuple[Expr, Expr]]:
+    """Ghosts for each variable that the saga writes: its value at entry, and whether a step
+    outside the saga has written it since."""
+    b = ctx.b
+    written: set[int] = {i for d in done for i in d.written}
+    for rule in b.rules[first:last]:
+        for i in rule.updates:
+            if b.variables[i].kind in (VarKind.DATA, VarKind.SHARED):
+                written.add(i)
+    out = {}
+    for i in sorted(written):
+        v = b.variables[i]
+        value = b.copy(f"{v.name} at entry of the saga", _var(b, i), VarKind.GHOST, ctx.inst.id)
+        touched = b.hidden(f"{v.name} written from outside the saga", ctx.inst.id, False)
+        for rule in entering:
+            rule.updates[value.index] = ite(entry, _var(b, i), value)
+            rule.updates[touched.index] = and_(not_(entry), touched)
+        out[i] = (value, touched)
+    return out
+
+
+def _var(b: Builder, index: int) -> Expr:
+    return var(index, b.variables[index].sort)
+
+
+def _obligations(
+    ctx: Ctx,
+    t: ast.Saga,
+    done: list[Done],
+    snapshot: dict[int, tuple[Expr, Expr]],
+    exits: list[RuleDraft],
+    body: tuple[int, int],
+    undo: tuple[int, int],
+) -> None:
+    b = ctx.b
+    undoable = {i for d in done for i in d.written}
+    own = set(range(*body)) | set(range(*undo))
+    b.watched.append((snapshot, own))
+    overridden: dict[int, list[tuple[Expr, ast.Expression, Done]]] = {}
+    for d in done:
+        if d.undone_when is not None:
+            for i in d.written:
+                overridden.setdefault(i, []).append((d.flag, d.undone_when, d))
+    for rule in exits:
+        for i, (value, touched) in snapshot.items():
+            if i in overridden:
+                continue
+            same = or_(touched, eq(_var(b, i), value))
+            name = b.variables[i].name
+            if i in undoable:
+                message = f"{name} is not restored when the saga is undone"
+            else:
+                message = f"the assignment to {name} survives the undo of the saga"
+            ctx.must("compensated", same, message, t.span, rule, warning=i not in undoable)
+        for entries in overridden.values():
+            for _, cond, d in entries:
+                holds = _undone(d, cond, snapshot)
+                ctx.must(
+                    "compensated",
+                    holds,
+                    f"`undone when` of {d.name} fails after the undo",
+                    cond.span,
+                    rule,
+                )
+        for d in done:
+            if d.undo is None:
+                ctx.must(
+                    "compensated",
+                    not_(d.flag),
+                    f"{d.name} is done and has no undo when the saga is undone",
+                    d.span,
+                    rule,
+                )
+            elif d.undo.kind in ("block", "call"):
+                ctx.must(
+                    "compensated",
+                    not_(d.flag),
+                    f"{d.name} is done and has not been undone when the saga ends",
+                    d.span,
+                    rule,
+                )
+
+
+def _undone(d: Done, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:
+    """`undone when e`: `old(x)` is the value of x at the entry of the saga."""
+    entry = {i: value for i, (value, _) in snapshot.items()}
+    return scalar(replace(d.env, store={}, entry=entry), cond)

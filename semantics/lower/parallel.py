@@ -1,0 +1,359 @@
+"""Parallel composition: one fork for `||`, its policies, `each`, `within` and dependency graphs.
+
+The fork point is entered with the first step of any child.  A policy that tolerates failures
+gives every branch a frame of its own; otherwise an error goes to the frames around the fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...dsl import ast
+from ...dsl.errors import Span
+from ...dsl.types import Int
+from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, lt, not_, or_, sub, var
+from ..system import (
+    Delay,
+    EventKind,
+    Place,
+    PointKind,
+    ResourceInfo,
+    RuleKind,
+    Shape,
+    Skeleton,
+    VarKind,
+)
+from .builder import ForkDraft, ThreadDraft
+from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, step, union
+from .data import Value
+from .expressions import as_sort, lower, scalar
+from .frames import real_error
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """`body(ctx, at, end)` lowers it; it exists only where `active`."""
+
+    body: Callable[[Ctx, At, int], Out]
+    label: str
+    span: Span
+    active: Expr = TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A branch that has been lowered."""
+
+    thread: ThreadDraft
+    end: int
+    failed: int | None
+    succeeded: Expr
+    out: Out
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A fork with its children: `active` while control is inside (or ready to be)."""
+
+    fork: ForkDraft
+    active: Expr
+    children: tuple[Child, ...]
+    resets: tuple[tuple[int, Expr], ...]
+    skeleton: Skeleton
+    log: Log
+
+
+def par(ctx: Ctx, t: ast.Par, at: At, k: int) -> Out:
+    from .terms import describe, term
+
+    branches = [
+        Branch(lambda c, a, e, p=p: term(c, p, a, e), describe(p), p.span)  # type: ignore[misc]
+        for p in t.parts
+    ]
+    if t.policy == "all":
+        return fork(ctx, branches, at, k, t.span, "||")
+    needed: Expr | None = None
+    if t.policy == "any":
+        needed = const(1)
+    elif t.policy == "n":
+        assert t.n is not None
+        needed = as_sort(ctx.env, t.n, Sort.INT)
+    return _with_policy(ctx, branches, at, k, t.span, needed)
+
+
+def each(ctx: Ctx, t: ast.Each, items: Sequence[tuple[Expr, Value]], at: At, k: int) -> Out:
+    """`each i in D { }`: one branch for each value; at most k at once by a hidden pool."""
+    from .terms import term
+
+    slots: ResourceInfo | None = None
+    if t.at_once is not None:
+        name = f"slots of each {t.var}{ctx.tag}"
+        used = ctx.b.variable(name, Int(), VarKind.USED, const(0), ctx.inst.id, t.span)
+        capacity = as_sort(ctx.env, t.at_once, Sort.INT)
+        slots = ResourceInfo(
+            f"{name}#{used.index}", "pool", capacity, True, used.index, None, t.span, hidden=True
+        )
+        ctx.b.resources[slots.name] = slots
+
+    def body(item: Value, label: str) -> Callable[[Ctx, At, int], Out]:
+        def lower_item(c: Ctx, a: At, end: int) -> Out:
+            inner = replace(c, env=c.env.bind(**{t.var: item}), tag=f"{c.tag}[{label}]")
+            if slots is None:
+                return term(inner, t.body, a, end)
+            return _slot(inner, slots, t, a, end)
+
+        return lower_item
+
+    branches = []
+    for i, (inside, item) in enumerate(items):
+        if inside is FALSE:
+            continue
+        label = str(item.value) if isinstance(item, Expr) and item.value is not None else str(i)
+        branches.append(Branch(body(item, label), f"{t.var}={label}", t.span, inside))
+    if t.tolerate is not None:
+        return _tolerant(ctx, t, branches, at, k)
+    return fork(ctx, branches, at, k, t.span, "each")
+
+
+def _slot(ctx: Ctx, slots: ResourceInfo, t: ast.Each, at: At, k: int) -> Out:
+    from .terms import term
+
+    inner = replace(ctx, claims=(*ctx.claims, (slots.used, const(1))))
+    used = var(slots.used, Sort.INT)
+    inside = inner.point(PointKind.READY, "slot", t.span)
+    grant = step(ctx, at, RuleKind.GRANT, "slot", t.span, inside, guard=lt(used, slots.capacity))
+    body = term(inner, t.body, inner.at(inside), k)
+    if body.exit is not None:
+        step(inner, body.exit, RuleKind.RELEASE, "slot given back", t.span, k)
+    holds = ((slots.used, const(1)),)
+    skeleton = Skeleton(
+        Shape.HOLD, (body.skeleton,), rules=(grant.index,), holds=holds, span=t.span
+    )
+    return Out(None, skeleton, body.log)
+
+
+def opened(
+    ctx: Ctx,
+    branches: Sequence[Branch],
+    at: At,
+    span: Span,
+    label: str,
+    frame: Callable[[Ctx, Branch, int], Frame] | None = None,
+    moves: tuple[tuple[int, Expr], ...] = (),
+) -> Opened:
+    """Fork the branches; with `frame`, each takes the errors that reach its top."""
+    host = ctx.thread
+    made = ctx.b.fork(host, label, span, ctx.claims, ctx.regions)
+    active = or_(host.at(made.point), at.cond)
+    enter = (*at.moves, *moves, (host.location, const(made.point)))
+    entering = {i for i, _ in enter}
+    children: list[Child] = []
+    resets: dict[int, Expr] = {}
+    names: dict[str, int] = {}
+    for branch in branches:
+        names[branch.label] = names.get(branch.label, 0) + 1
+        number = f"#{names[branch.label]}" if names[branch.label] > 1 else ""
+        name = f"{host.name}/{branch.label}{ctx.tag}{number}"
+        thread = ctx.b.thread(name, ctx.inst.id, made, branch.span)
+        entry = ctx.b.point(thread, PointKind.ENTRY, f"before {branch.label}", branch.span)
+        assert entry == 0
+        end = ctx.b.point(thread, PointKind.END, f"end of {branch.label}", branch.span)
+        inner = replace(ctx, thread=thread, claims=(), regions=())
+        failed = None
+        if frame is not None:
+            failed = ctx.b.point(thread, PointKind.FAILED, f"{branch.label} failed", branch.span)
+            inner = replace(inner, frame=frame(inner, branch, failed))
+        start = At(and_(thread.at(0), active), enter, at.points, at.test).under(branch.active)
+        out = branch.body(inner, start, end)
+        done = [thread.at(end)]
+        if out.exit is not None:
+            done.append(out.exit.cond)
+            resets.update({i: v for i, v in out.exit.moves if i not in entering})
+        if branch.active is not TRUE:
+            done.append(not_(branch.active))
+        resets[thread.location] = const(0)
+        children.append(Child(thread, end, failed, or_(*done), out))
+    skeleton = Skeleton(Shape.PAR, tuple(c.out.skeleton for c in children), span=span)
+    log = Log(tuple(c.out.log for c in children), parallel=True)
+    return Opened(made, active, tuple(children), tuple(resets.items()), skeleton, log)
+
+
+def fork(ctx: Ctx, branches: Sequence[Branch], at: At, k: int, span: Span, label: str) -> Out:
+    """All branches at once; done when all are; the first error goes outwards."""
+    o = opened(ctx, branches, at, span, label)
+    cond = and_(o.active, *(c.succeeded for c in o.children))
+    return Out(At(cond, (*at.moves, *o.resets), None), o.skeleton, o.log)
+
+
+def _failure_counter(ctx: Ctx, label: str) -> tuple[Expr, Expr]:
+    """How many branches failed, and the first of their errors."""
+    failures = ctx.b.hidden(f"{ctx.inst.name} failures in {label}{ctx.tag}", ctx.inst.id)
+    first = ctx.b.hidden(f"{ctx.inst.name} first error in {label}{ctx.tag}", ctx.inst.id)
+    return failures, first
+
+
+def _with_policy(
+    ctx: Ctx, branches: list[Branch], at: At, k: int, span: Span, needed: Expr | None
+) -> Out:
+    """`wait_all` (needed None), `any`, `n of`."""
+    failures, first = _failure_counter(ctx, "par")
+    entry = (
+        (failures.index, ite(at.cond, const(0), failures)),
+        (first.index, ite(at.cond, const(0), first)),
+    )
+    raised: list[str] = []
+
+    def frame(inner: Ctx, _: Branch, failed: int) -> Frame:
+        def land(error: str) -> list[Landing]:
+            raised.append(error)
+            code = const(ctx.b.error(error))
+            note = (
+                (failures.index, add(failures, const(1))),
+                (first.index, ite(eq(first, const(0)), code, first)),
+            )
+            return [Landing(TRUE, failed, note)]
+
+        return Frame(inner.thread, ctx.frame, real_error, land)
+
+    o = opened(ctx, branches, at, span, "par", frame, entry)
+    total = len(o.children)
+    leaving = (*at.moves, *o.resets)
+    if needed is None:
+        over = [
+            or_(c.succeeded, c.thread.at(c.failed)) if c.failed is not None else c.succeeded
+            for c in o.children
+        ]
+        all_over = and_(o.active, *over)
+        exit_ = At(and_(o.active, *(c.succeeded for c in o.children)), leaving)
+        _raise_first(ctx, At(all_over, leaving), lt(const(0), failures), first, raised, span, None)
+        return Out(exit_, o.skeleton, o.log)
+    count = add(const(0), *(ite(c.succeeded, const(1), const(0)) for c in o.children))
+    won = ctx.point(PointKind.UNWIND, "enough branches are done", span)
+    o.fork.landings.add(won)
+    step(
+        ctx,
+        At(o.active, leaving),
+        RuleKind.STEP,
+        "enough branches are done",
+        span,
+        won,
+        guard=le(needed, count),
+        kills=o.fork,
+    )
+    hopeless = lt(sub(const(total), needed), failures)
+    _raise_first(ctx, At(o.active, leaving), hopeless, first, raised, span, o.fork)
+    exit_ = ctx.at(won)
+    exit_ = replace(exit_, cond=and_(exit_.cond, ctx.b.ended([o.fork])), points=None)
+    return Out(exit_, o.skeleton, o.log)
+
+
+def _raise_first(
+    ctx: Ctx,
+    at: At,
+    guard: Expr,
+    first: Expr,
+    raised: list[str],
+    span: Span,
+    abort: ForkDraft | None,
+) -> None:
+    for error in dict.fromkeys(raised):
+        raise_error(
+            ctx,
+            at,
+            error,
+            RuleKind.RAISE,
+            f"{error} goes on",
+            span,
+            guard=and_(guard, eq(first, const(ctx.b.error(error)))),
+            abort=abort,
+        )
+
+
+def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> Out:
+    """`tolerate n as bad`: n failures are counted, the next one goes on."""
+    assert t.tolerate is not None
+    failures, _ = _failure_counter(ctx, f"each {t.var}")
+    limit = as_sort(ctx.env, t.tolerate, Sort.INT)
+    entry = [(failures.index, ite(at.cond, const(0), failures))]
+    bad: Expr | None = None
+    if t.bad is not None:
+        place = lower(ctx.env, t.bad)
+        assert isinstance(place, Expr)
+        bad = place
+        entry.append((bad.index, ite(at.cond, const(0), bad)))
+
+    def frame(inner: Ctx, _: Branch, failed: int) -> Frame:
+        note = [(failures.index, add(failures, const(1)))]
+        if bad is not None:
+            note.append((bad.index, add(failures, const(1))))
+        landing = Landing(lt(failures, limit), failed, tuple(note))
+        return Frame(inner.thread, ctx.frame, real_error, lambda _: [landing])
+
+    o = opened(ctx, branches, at, t.span, "each", frame, tuple(entry))
+    over = [
+        or_(c.succeeded, c.thread.at(c.failed)) if c.failed is not None else c.succeeded
+        for c in o.children
+    ]
+    cond = and_(o.active, *over)
+    return Out(At(cond, (*at.moves, *o.resets), None), o.skeleton, o.log)
+
+
+def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
+    """The body runs as the one child of a fork; the interrupt cancels it."""
+    from .terms import describe, term
+
+    if t.receive is not None:
+        from .context import not_supported
+
+        raise not_supported("within receive", t.span)
+    inside = Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
+    o = opened(ctx, [inside], at, t.span, "within")
+    child = o.children[0]
+    delay: Delay | None = None
+    cond = TRUE
+    if t.duration is not None:
+        ctx.world.has_timeouts = True
+        limit = as_sort(ctx.env, t.duration, Sort.REAL)
+        delay = Delay(limit, limit)
+        what = "the time is over"
+    else:
+        assert t.until is not None
+        cond = scalar(ctx.env, t.until)
+        what = "interrupt"
+    from_here = At(and_(o.active, not_(child.succeeded)), (*at.moves, *o.resets))
+    outs: list[Out] = [Out(At(and_(o.active, child.succeeded), (*at.moves, *o.resets)))]
+    if t.orelse is None:
+        raise_error(
+            ctx,
+            from_here,
+            "Timeout" if t.duration is not None else "Interrupted",
+            RuleKind.INTERRUPT,
+            what,
+            t.span,
+            guard=cond,
+            abort=o.fork,
+            event=EventKind.TIMER_FIRED,
+            delay=delay,
+        )
+    else:
+        landed = ctx.point(PointKind.UNWIND, "else of within", t.orelse.span)
+        o.fork.landings.add(landed)
+        rule = step(
+            ctx,
+            from_here,
+            RuleKind.INTERRUPT,
+            what,
+            t.span,
+            landed,
+            guard=cond,
+            kills=o.fork,
+            event=EventKind.TIMER_FIRED,
+            delay=delay,
+        )
+        ctx.world.places.append(Place("the else of `within`", (rule.index,), t.orelse.span))
+        other = ctx.at(landed)
+        other = replace(other, cond=and_(other.cond, ctx.b.ended([o.fork])))
+        outs.append(term(ctx, t.orelse, other, k))
+    skeleton = Skeleton(Shape.SEQ, (o.skeleton, *(x.skeleton for x in outs[1:])), span=t.span)
+    return Out(union(*(x.exit for x in outs)), skeleton, Log((o.log, *(x.log for x in outs[1:]))))

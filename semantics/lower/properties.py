@@ -1,0 +1,74 @@
+"""Declared properties, and the properties that every resource has, as obligations."""
+
+from __future__ import annotations
+
+from ...dsl import ast
+from ..expr import Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
+from ..system import Obligation, ResourceInfo
+from .context import Ctx
+from .expressions import Env, collecting, scalar
+
+
+def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
+    """`invariant` and `always` of a workflow, for one of its instances."""
+    for p in w.properties:
+        _declared(ctx, ctx.env, p, ctx.inst.name)
+
+
+def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr, initial: list[Expr]) -> None:
+    """Properties at top level; `over` says that every instance has ended."""
+    for p in spec.properties:
+        if isinstance(p, ast.Requires):
+            initial.append(scalar(env, p.cond))
+        elif isinstance(p, ast.Ensures):
+            ctx.must(
+                "ensures",
+                implies(over, scalar(env, p.cond)),
+                "this does not hold when every instance has ended",
+                p.span,
+                name="system",
+            )
+        else:
+            _declared(ctx, env, p, "")
+    for r in ctx.b.resources.values():
+        _resource(ctx, r, over)
+
+
+def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
+    """Within capacity, compatible borrows, and nothing held after the end."""
+
+    def must(check: str, cond: Expr, message: str) -> None:
+        name = "slots" if r.hidden else r.name
+        ctx.must(check, cond, message, r.span, name=name)
+
+    used = var(r.used, Sort.INT)
+    nothing = const(0)
+    if r.exclusive is None:
+        must("resources", le(used, r.capacity), f"more than the capacity of {r.name} is in use")
+        must("resources", implies(over, eq(used, nothing)), f"{r.name} is held after the end")
+        return
+    exclusive = var(r.exclusive, Sort.INT)
+    sharers = ite(lt(nothing, used), const(1), nothing)
+    free = and_(eq(used, nothing), eq(exclusive, nothing))
+    must("borrows", le(add(exclusive, sharers), const(1)), f"conflicting borrows of {r.name}")
+    must("borrows", implies(over, free), f"{r.name} is borrowed after the end")
+
+
+def _declared(ctx: Ctx, env: Env, p: ast.Property, owner: str) -> None:
+    match p:
+        case ast.Invariant(name=name, cond=cond):
+            with collecting(env) as (inner, found):
+                holds = scalar(inner, cond)
+            for d in found:
+                ctx.must("arithmetic", d.cond, d.message, d.span)
+            where = f" in {owner}" if owner else ""
+            ctx.must("invariant", holds, f"{name} does not hold{where}", p.span, name=name)
+        case ast.Always(name=name, cond=cond):
+            holds = scalar(env, cond)
+            ctx.b.obligations.append(
+                Obligation(
+                    "always", name, holds, f"this step breaks {name}", p.span, every_step=True
+                )
+            )
+        case _:
+            pass

@@ -1,0 +1,375 @@
+"""Terms of the language as rules: one function per operator.
+
+`term(ctx, t, at, k)` adds the rules of `t`, started from `at`; its last steps go to point `k` of
+the thread.  It returns how control may pass through `t` without a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from ...dsl import ast
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    implies,
+    ite,
+    le,
+    lt,
+    not_,
+    or_,
+)
+from ..system import Delay, EventKind, Loop, Place, PointKind, RuleKind, Shape, Skeleton
+from . import activity, child, frames, graphs, parallel
+from .context import At, Ctx, Log, Out, not_supported, raise_error, step, union
+from .data import equal
+from .effects import assigned, effect
+from .expressions import NotConstant, as_sort, collecting, domain, lower
+
+
+def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
+    match t:
+        case ast.Skip():
+            return Out(at)
+        case ast.Seq():
+            return sequence(ctx, list(t.parts), at, k)
+        case ast.Call():
+            if t.name in ctx.world.workflows:
+                return child.call(ctx, t, at, k)
+            return activity.call(ctx, t, at, k)
+        case ast.Assign():
+            return _assign(ctx, t, at, k)
+        case ast.Atomic():
+            return _atomic(ctx, t, at, k)
+        case ast.Fail():
+            rules = raise_error(ctx, at, t.error, RuleKind.RAISE, f"fail {t.error}", t.span)
+            return Out(None, leaf(t, *(r.index for r in rules)))
+        case ast.Return():
+            return child.returned(ctx, t, at)
+        case ast.Assert():
+            return _assert(ctx, t, at, k)
+        case ast.Assume():
+            return _assume(ctx, t, at, k)
+        case ast.If():
+            return _if(ctx, t, at, k)
+        case ast.Switch():
+            return _switch(ctx, t, at, k)
+        case ast.Choice():
+            outs = [term(ctx, p, replace(at, points=None), k) for p in t.parts]
+            return _alternatives(outs)
+        case ast.While():
+            return _while(ctx, t, at, k)
+        case ast.Par():
+            return parallel.par(ctx, t, at, k)
+        case ast.Each():
+            return _each(ctx, t, at, k)
+        case ast.Steps():
+            return graphs.steps(ctx, t, at, k)
+        case ast.Flow():
+            return graphs.flow(ctx, t, at, k)
+        case ast.Try():
+            return frames.try_(ctx, t, at, k)
+        case ast.Retry():
+            return frames.retry(ctx, t.spec, t.span, at, k, lambda c, a, e: term(c, t.body, a, e))
+        case ast.Saga():
+            return frames.saga(ctx, t, at, k)
+        case ast.NoCancel():
+            return frames.nocancel(ctx, t, at, k)
+        case ast.Within():
+            return parallel.within(ctx, t, at, k)
+        case ast.Using():
+            return activity.using(ctx, t, at, k)
+        case ast.Wait():
+            delay = as_sort(ctx.env, t.duration, Sort.REAL)
+            rule = step(
+                ctx,
+                at,
+                RuleKind.TIMER,
+                "wait",
+                t.span,
+                k,
+                event=EventKind.TIMER_FIRED,
+                delay=Delay(delay, delay),
+            )
+            return Out(None, leaf(t, rule.index))
+        case ast.WaitUntil():
+            cond = ctx.test(t.cond, at)
+            rule = step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
+            return Out(None, replace(leaf(t, rule.index), waits=True))
+        case ast.Transaction():
+            raise not_supported("transaction", t.span)
+        case ast.Abort() | ast.Require():
+            raise not_supported(type(t).__name__.lower(), t.span)
+        case ast.Send() | ast.Receive() | ast.Request():
+            raise not_supported(type(t).__name__.lower(), t.span)
+        case _:
+            assert_never(t)
+
+
+def leaf(t: ast.Node, *rules: int) -> Skeleton:
+    return Skeleton(Shape.LEAF, rules=rules, span=t.span)
+
+
+def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
+    """`;`: each part starts where the one before ends."""
+    skeletons: list[Skeleton] = []
+    logs: list[Log] = []
+    for i, part in enumerate(parts):
+        if at is None:
+            break
+        if i == len(parts) - 1:
+            out = term(ctx, part, at, k)
+            at = out.exit
+        else:
+            m = ctx.point(PointKind.READY, describe(parts[i + 1]), parts[i + 1].span)
+            out = term(ctx, part, at, m)
+            at = union(ctx.at(m), out.exit)
+        skeletons.append(out.skeleton)
+        logs.append(out.log)
+    return Out(at, Skeleton(Shape.SEQ, tuple(skeletons)), Log(tuple(logs)))
+
+
+def describe(t: ast.Term) -> str:
+    """A few words for a place, as in «waiting at ..»."""
+    match t:
+        case ast.Call(name=n):
+            return n
+        case ast.Seq(parts=parts) | ast.Choice(parts=parts) if parts:
+            return describe(parts[0])
+        case ast.Assign(target=ast.Name(name=n)):
+            return f"{n} {t.op}"
+        case ast.WaitUntil():
+            return "wait until"
+        case ast.Using(claims=claims):
+            return "using " + ", ".join(c.resource for c in claims)
+        case ast.Fail(error=e):
+            return f"fail {e}"
+        case _:
+            return type(t).__name__.lower()
+
+
+def _alternatives(outs: list[Out]) -> Out:
+    exit_ = union(*(o.exit for o in outs))
+    if exit_ is not None:
+        exit_ = replace(exit_, points=None)
+    return Out(
+        exit_,
+        Skeleton(Shape.ALT, tuple(o.skeleton for o in outs)),
+        Log(tuple(o.log for o in outs)),
+    )
+
+
+def _assign(ctx: Ctx, t: ast.Assign, at: At, k: int) -> Out:
+    with collecting(ctx.env) as (env, found):
+        updates = assigned(env, t.target, lower(env, t.value), t.op)
+    rule = step(ctx, at, RuleKind.ASSIGN, describe(t), t.span, k, updates=updates)
+    ctx.defined(found, rule)
+    ctx.in_range(updates, rule)
+    return Out(None, leaf(t, rule.index))
+
+
+def _atomic(ctx: Ctx, t: ast.Atomic, at: At, k: int) -> Out:
+    done = effect(ctx.env, t.body)
+    rule = step(ctx, at, RuleKind.ASSIGN, "atomic", t.span, k, updates=done.updates)
+    ctx.defined(done.defined, rule)
+    ctx.in_range(done.updates, rule)
+    for cond, span in done.asserts:
+        ctx.must("assert", cond, "the assertion may fail", span, rule)
+    return Out(None, leaf(t, rule.index))
+
+
+def _assert(ctx: Ctx, t: ast.Assert, at: At, k: int) -> Out:
+    with collecting(ctx.env) as (env, found):
+        cond = lower(env, t.cond)
+    rule = step(ctx, at, RuleKind.ASSERT, "assert", t.span, k)
+    ctx.defined(found, rule)
+    assert isinstance(cond, Expr)
+    ctx.must("assert", cond, "the assertion may fail", t.span, rule)
+    return Out(None, leaf(t, rule.index))
+
+
+def _assume(ctx: Ctx, t: ast.Assume, at: At, k: int) -> Out:
+    cond = ctx.test(t.cond, at)
+    ctx.b.excluded.append(and_(at.cond, not_(cond)))
+    rule = step(ctx, at, RuleKind.STEP, "assume", t.span, k, guard=cond)
+    return Out(None, leaf(t, rule.index))
+
+
+def _branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
+    """A part that `no_dead_code` wants to see run."""
+    first = len(ctx.b.rules)
+    out = term(ctx, t, at, k)
+    if len(ctx.b.rules) > first:
+        ctx.world.places.append(Place(what, range(first, len(ctx.b.rules)), t.span))
+    return out
+
+
+def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
+    cond = ctx.test(t.cond, at)
+    then = _branch(ctx, t.then, at.under(cond, t.cond.span), k, "the branch of `if`")
+    away = at.under(not_(cond), t.cond.span)
+    if t.orelse is None:
+        other = Out(replace(away, points=None))
+    else:
+        other = _branch(ctx, t.orelse, away, k, "the branch of `else`")
+    return _alternatives([then, other])
+
+
+def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
+    with collecting(ctx.env) as (env, found):
+        subject = lower(env, t.subject)
+        tests = [or_(*(equal(subject, lower(env, v)) for v in c.values)) for c in t.cases]
+    for d in found:
+        ctx.must("arithmetic", implies(at.cond, d.cond), d.message, d.span)
+    outs = []
+    rest = TRUE
+    for case, cond in zip(t.cases, tests, strict=True):
+        here = at.under(and_(rest, cond), case.span)
+        outs.append(_branch(ctx, case.body, here, k, "the case"))
+        rest = and_(rest, not_(cond))
+    if t.default is not None:
+        outs.append(_branch(ctx, t.default, at.under(rest, t.span), k, "the default"))
+    elif rest is not FALSE:
+        ctx.must(
+            "exhaustive",
+            implies(at.cond, not_(rest)),
+            "no case of this switch covers the value",
+            t.span,
+        )
+        outs.append(Out(replace(at.under(rest), points=None)))
+    return _alternatives(outs)
+
+
+def _while(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
+    head = ctx.point(PointKind.READY, "while", t.span)
+    entered = at
+    count = None
+    if t.at_most is not None:
+        count = ctx.b.hidden(f"{ctx.inst.name} rounds{ctx.tag}", ctx.inst.id)
+        bound = as_sort(ctx.env, t.at_most, Sort.INT)
+        # Counting starts anew where the loop is entered from outside.
+        entered = at.plus((count.index, ite(at.cond, const(0), count)))
+    around = union(entered, ctx.at(head))
+    assert around is not None
+    cond = ctx.test(t.cond, around)
+    inside = around.under(cond, t.cond.span)
+    first = len(ctx.b.rules)
+    if count is not None:
+        current = ite(entered.cond, const(0), count)
+        raise_error(
+            ctx,
+            inside,
+            "TooMany",
+            RuleKind.RAISE,
+            "too many rounds",
+            t.span,
+            guard=le(bound, count),
+        )
+        inside = inside.under(lt(current, bound)).plus((count.index, add(current, const(1))))
+    body = _branch(ctx, t.body, inside, head, "the body of `while`")
+    if body.exit is not None:
+        step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
+    last = len(ctx.b.rules)
+    ctx.world.loops.append(
+        Loop(
+            t.span,
+            ctx.thread.id,
+            around.cond,
+            cond,
+            tuple(range(first, last)),
+            tuple(
+                r.index
+                for r in ctx.b.rules[first:last]
+                if (u := r.updates.get(ctx.thread.location)) is not None
+                and u.value == head
+                and u.args == ()
+            ),
+            bounded=count is not None,
+            decreases=as_sort(ctx.env, t.decreases, Sort.INT) if t.decreases else None,
+        )
+    )
+    skeleton = Skeleton(Shape.LOOP, (body.skeleton,), span=t.span)
+    if ctx.in_saga and _has_undo(body.log):
+        raise not_supported("undo inside a loop", t.span)
+    return Out(replace(around.under(not_(cond), t.cond.span), points=None), skeleton)
+
+
+def _has_undo(log: Log) -> bool:
+    return any(not isinstance(p, Log) or _has_undo(p) for p in log.parts)
+
+
+def _each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
+    try:
+        items = domain(ctx.env, t.domain)
+    except NotConstant:
+        if not t.sequential:
+            raise not_supported(
+                "parallel each over a range without static bounds", t.span
+            ) from None
+        return _each_counted(ctx, t, at, k)
+    if not t.sequential:
+        return parallel.each(ctx, t, items, at, k)
+    if t.tolerate is not None:
+        raise not_supported("each seq with tolerate", t.span)
+    here: At | None = at
+    skeletons, logs = [], []
+    for i, (inside, item) in enumerate(items):
+        if here is None:
+            break
+        last = i == len(items) - 1
+        m = k if last else ctx.point(PointKind.READY, f"{t.var} = {i + 1}", t.span)
+        label = item.value if isinstance(item, Expr) and item.op is Op.CONST else i
+        inner = replace(ctx, env=ctx.env.bind(**{t.var: item}), tag=f"{ctx.tag}[{label}]")
+        out = term(inner, t.body, here.under(inside), m)
+        skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
+        here = union(None if last else ctx.at(m), out.exit, skipped)
+        skeletons.append(out.skeleton)
+        logs.append(out.log)
+    return Out(here, Skeleton(Shape.SEQ, tuple(skeletons)), Log(tuple(logs)))
+
+
+def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
+    """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
+    if not isinstance(t.domain, ast.Range):
+        raise not_supported("each over this domain", t.span)
+    i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
+    first = as_sort(ctx.env, t.domain.lo, Sort.INT)
+    last = as_sort(ctx.env, t.domain.hi, Sort.INT)
+    head = ctx.point(PointKind.READY, f"each {t.var}", t.span)
+    done = ctx.point(PointKind.READY, f"after {t.var}", t.span)
+    entered = at.plus((i.index, ite(at.cond, first, i)))
+    current = ite(at.cond, first, i)
+    around = union(entered, ctx.at(head))
+    assert around is not None
+    cond = le(current, last)
+    start = len(ctx.b.rules)
+    inner = replace(ctx, env=ctx.env.bind(**{t.var: i}))
+    body = term(inner, t.body, around.under(cond, t.span), done)
+    finished = union(ctx.at(done), body.exit)
+    assert finished is not None
+    back = step(
+        ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}
+    )
+    if ctx.in_saga and _has_undo(body.log):
+        raise not_supported("undo inside a loop", t.span)
+    ctx.world.loops.append(
+        Loop(
+            t.span,
+            ctx.thread.id,
+            around.cond,
+            cond,
+            tuple(range(start, len(ctx.b.rules))),
+            (back.index,),
+        )
+    )
+    return Out(
+        replace(around.under(not_(cond)), points=None),
+        Skeleton(Shape.LOOP, (body.skeleton,), span=t.span),
+    )

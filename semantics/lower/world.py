@@ -1,0 +1,453 @@
+"""The whole system: resources, shared state, instances, and the properties of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from pathlib import PurePath
+
+from ...dsl import ast
+from ...dsl.errors import Span
+from ...dsl.types import Enum, Int
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    implies,
+    ite,
+    le,
+    lt,
+    not_,
+    or_,
+    sub,
+    var,
+)
+from ..system import (
+    EventKind,
+    EventTemplate,
+    Instance,
+    PointKind,
+    ResourceInfo,
+    RuleKind,
+    Shape,
+    Skeleton,
+    TransitionSystem,
+    VarKind,
+)
+from . import child
+from .builder import Builder, knot, tie
+from .context import At, Ctx, InstanceDraft, World, not_supported, step
+from .data import Value, default, leaves
+from .expressions import Bound, Env, NotConstant, as_sort, constant, domain, scalar
+from .expressions import lower as lower_expr
+from .frames import UNDO_FAILED
+from .properties import system_properties, workflow_properties
+
+PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\s*\(")
+
+
+def lower(spec: ast.Spec) -> TransitionSystem:
+    """The transition system of a checked spec."""
+    return _Lowering(spec).run()
+
+
+class _Lowering:
+    """One call of `lower`: the builder, and what the expressions need to know."""
+
+    def __init__(self, spec: ast.Spec) -> None:
+        self.spec = spec
+        self.b = Builder()
+        local = {a.name: a for w in spec.workflows for a in w.activities}
+        self.world = World(
+            spec,
+            {**{a.name: a for a in spec.activities}, **local},
+            {w.name: w for w in spec.workflows},
+        )
+        self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
+        self.initial: list[Expr] = []
+        self.running_knots: list[tuple[Expr, InstanceDraft, str]] = []
+        self.held_knots: list[tuple[Expr, InstanceDraft, str]] = []
+        self.env = Env(
+            names={},
+            variables={},
+            string=self.b.string,
+            predicate=self.predicate,
+            instances=lambda w: tuple(_bound(i) for i in self.instances[w]),
+            now=self.now,
+        )
+
+    def run(self) -> TransitionSystem:
+        self.b.string("")
+        self._constants()
+        self._shared()
+        self._resources()
+        self._errors()
+        self._declare()
+        drafts = [i for group in self.instances.values() for i in group]
+        drafts.sort(key=lambda d: d.id)
+        skeletons = [self._lower_instance(d) for d in drafts]
+        env = self._top_env()
+        for d in drafts:
+            workflow_properties(self._ctx(d), d.workflow)
+        if drafts:
+            over = and_(*(implies(d.active, _ended(d)) for d in drafts))
+            system_properties(self._ctx(drafts[0]), self.spec, env, over, self.initial)
+        self._tie()
+        rules, threads = self.b.finish()
+        initial_events = tuple(
+            EventTemplate(kind, d.name, d.id)
+            for d in drafts
+            for kind in (EventKind.WORKFLOW_CREATED, EventKind.WORKFLOW_STARTED)
+        ) + tuple(
+            EventTemplate(EventKind.TASK_SCHEDULED, name, d.id)
+            for d in drafts
+            for name in d.root.points[0].scheduled
+        )
+        return TransitionSystem(
+            name=PurePath(self.spec.file).stem,
+            variables=tuple(self.b.variables),
+            initial=and_(*self.initial),
+            rules=rules,
+            threads=threads,
+            instances=tuple(
+                Instance(
+                    d.id,
+                    d.name,
+                    d.workflow.name,
+                    d.root.id,
+                    d.completed,
+                    d.failed,
+                    d.error.index,
+                    d.workflow.span,
+                    d.active,
+                    d.observed,
+                )
+                for d in drafts
+            ),
+            resources=tuple(self.b.resources.values()),
+            obligations=tuple(self.b.obligations),
+            errors=tuple(self.b.errors),
+            skeleton=Skeleton(Shape.PAR, tuple(skeletons)),
+            loops=tuple(self.world.loops),
+            places=tuple(self.world.places),
+            sagas=tuple(self.world.sagas),
+            excluded=or_(*self.b.excluded),
+            strings=tuple(self.b.strings),
+            initial_events=initial_events,
+            scheduler=self.spec.system.scheduler if self.spec.system else "any",
+            has_timeouts=self.world.has_timeouts,
+        )
+
+    # --- declarations ----------------------------------------------------------------------
+
+    def _constants(self) -> None:
+        for c in self.spec.constants:
+            self.env = self.env.bind(**{c.name: lower_expr(self.env, c.value)})
+        for p in self.spec.params:
+            assert p.resolved is not None
+            value = self.b.data(p.name, p.resolved, VarKind.PARAM, None, None, p.span)
+            self._ranges(value)
+            self.env = self.env.bind(**{p.name: value})
+
+    def _ranges(self, value: Value) -> None:
+        """A free initial value is of its type."""
+        for slot in leaves(value):
+            v = self.b.variables[slot.index]
+            if isinstance(v.type, Int) and v.lo is not None and v.hi is not None:
+                self.initial.append(and_(le(const(v.lo), slot), le(slot, const(v.hi))))
+            elif isinstance(v.type, Enum):
+                size = len(v.type.values)
+                self.initial.append(and_(le(const(0), slot), lt(slot, const(size))))
+
+    def _shared(self) -> None:
+        table: dict[str, Value] = {}
+        for s in self.spec.shared:
+            d = s.decl
+            if s.durable:
+                raise not_supported("store", s.span)
+            assert d.resolved is not None
+            init = (
+                lower_expr(self.env, d.init)
+                if d.init is not None
+                else default(d.resolved, self.b.string)
+            )
+            table[d.name] = self.b.data(d.name, d.resolved, VarKind.SHARED, init, None, d.span)
+        self.env = replace(self.env, variables=table)
+
+    def _resources(self) -> None:
+        for r in self.spec.resources:
+            if r.kind == "rate" or r.key is not None or r.lease is not None or r.on_busy != "wait":
+                raise not_supported("this kind of resource", r.span)
+            used = self.b.variable(r.name, Int(), VarKind.USED, const(0), None, r.span)
+            exclusive = None
+            capacity: Expr = const(1)
+            if r.kind == "pool":
+                assert r.capacity is not None
+                capacity = as_sort(self.env, r.capacity, Sort.INT)
+            else:
+                exclusive = self.b.variable(
+                    f"{r.name} exclusive", Int(), VarKind.USED, const(0), None, r.span
+                ).index
+            self.b.resources[r.name] = ResourceInfo(
+                r.name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span
+            )
+
+    def _errors(self) -> None:
+        for e in self.spec.errors:
+            self.b.error(e.name)
+        for name in ("Timeout", "TooMany", "Interrupted", UNDO_FAILED):
+            self.b.error(name)
+
+    def _declare(self) -> None:
+        self.world.wants = frozenset(_wants(self.spec))
+        system = self.spec.system
+        decls = (
+            system.instances
+            if system is not None
+            else tuple(ast.InstanceDecl(w.name, span=w.span) for w in self.spec.workflows)
+        )
+        for d in decls:
+            if d.any_number:
+                raise not_supported(f"{d.workflow}[*]", d.span)
+            if d.arrive is not None:
+                raise not_supported("arrive", d.span)
+            self._declare_group(d)
+
+    def _declare_group(self, d: ast.InstanceDecl) -> None:
+        w = self.world.workflows[d.workflow]
+        if d.binder is not None and d.domain is not None:
+            for inside, item in domain(self.env, d.domain):
+                if inside is not FALSE:
+                    env = self.env.bind(**{d.binder: item})
+                    self._instance(w, d, env, _label(d.domain, item), inside)
+            return
+        if d.count is None:
+            taken = len(self.instances[w.name])
+            self._instance(w, d, self.env, str(taken) if taken else "", TRUE)
+            return
+        try:
+            count: Expr = const(constant(self.env, d.count))
+        except NotConstant:
+            count = as_sort(self.env, d.count, Sort.INT)
+        most = _most(self.b, count, d.count.span)
+        for i in range(most):
+            self._instance(w, d, self.env, str(i), lt(const(i), count))
+
+    def _instance(
+        self, w: ast.Workflow, d: ast.InstanceDecl, env: Env, label: str, active: Expr
+    ) -> None:
+        b = self.b
+        number = sum(len(g) for g in self.instances.values())
+        name = f"{w.name}[{label}]" if label else w.name
+        given: dict[str, ast.Expression] = {}
+        for i, (arg, value) in enumerate(d.args):
+            given[arg if arg is not None else w.params[i].name] = value
+        names: dict[str, Value] = dict(self.env.names)
+        free = False
+        for p in w.params:
+            assert p.resolved is not None
+            init = lower_expr(env, given[p.name]) if p.name in given else None
+            slot = b.data(f"{name}.{p.name}", p.resolved, VarKind.ARG, init, number, p.span)
+            if init is None:
+                free = True
+                self._ranges(slot)
+            names[p.name] = slot
+        slots: dict[str, Value] = dict(self.env.variables)
+        own = replace(self.env, names=names)
+        first = len(b.variables)
+        for v in w.variables:
+            assert v.resolved is not None
+            init = (
+                lower_expr(replace(own, variables=slots), v.init)
+                if v.init is not None
+                else default(v.resolved, b.string)
+            )
+            slots[v.name] = b.data(
+                f"{name}.{v.name}", v.resolved, VarKind.DATA, init, number, v.span
+            )
+        observed = list(range(first, len(b.variables)))
+        error = b.hidden(f"{name} error", number)
+        result: Value | None = None
+        if w.resolved is not None:
+            zero = default(w.resolved, b.string)
+            result = b.data(f"{name}.result", w.resolved, VarKind.DATA, zero, number, w.span)
+        root = b.thread(name, number, None, w.span)
+        b.point(root, PointKind.ENTRY, f"before {w.name}", w.span)
+        completed = b.point(root, PointKind.END, "completed", w.span)
+        failed = b.point(root, PointKind.FAILED, "failed", w.span)
+        draft = InstanceDraft(number, name, w, own, root, error, result=result)
+        draft.completed, draft.failed, draft.active = completed, failed, active
+        if result is not None:
+            observed += [x.index for x in leaves(result)]
+        draft.observed = tuple(observed)
+        for activity, predicate in sorted(self.world.wants):
+            if predicate in ("started", "done", "failed"):
+                draft.counters[activity, predicate] = b.hidden(
+                    f"{name}.{predicate}({activity})", number, False
+                )
+            elif predicate == "times":
+                draft.counters[activity, predicate] = b.hidden(f"{name}.times({activity})", number)
+        draft.env = replace(own, variables=slots)
+        draft.env = replace(draft.env, own=_bound(draft))
+        for prop in w.properties:
+            if isinstance(prop, ast.Requires):
+                cond = scalar(draft.env, prop.cond)
+                if free:
+                    self.initial.append(implies(active, cond))
+                else:
+                    self._ctx(draft).must(
+                        "requires",
+                        implies(and_(active, root.at(0)), cond),
+                        f"{name} is started though its `requires` fails",
+                        d.span,
+                        name=w.name,
+                    )
+        self.instances[w.name].append(draft)
+
+    def _ctx(self, d: InstanceDraft) -> Ctx:
+        return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self._single()), None)
+
+    def _single(self) -> Mapping[str, Bound]:
+        """A workflow with one instance may be named for it."""
+        return {name: _bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
+
+    def _top_env(self) -> Env:
+        return replace(self.env, bound=self._single())
+
+    def _lower_instance(self, d: InstanceDraft) -> Skeleton:
+        ctx = self._ctx(d)
+        w = d.workflow
+        at = At(d.root.at(0), (), (d.root.points[0],)).under(d.active)
+        made = child.body(ctx, w, at if d.active is TRUE else replace(at, points=None), root=True)
+        end = step(
+            ctx,
+            made.done,
+            RuleKind.END,
+            f"end of {d.name}",
+            w.span,
+            d.completed,
+            event=EventKind.WORKFLOW_COMPLETED,
+        )
+        child.ensures(ctx, w, end)
+        if made.raised:
+            step(
+                ctx,
+                made.failed,
+                RuleKind.END,
+                f"{d.name} fails",
+                w.span,
+                d.failed,
+                event=EventKind.WORKFLOW_FAILED,
+            )
+        return made.skeleton
+
+    # --- state predicates ------------------------------------------------------------------
+
+    def now(self) -> Expr:
+        raise not_supported("now", self.spec.span)
+
+    def predicate(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
+        kind = e.kind
+        if kind in ("used", "free", "held") and e.target in self.b.resources:
+            r = self.b.resources[e.target]
+            total = var(r.used, Sort.INT)
+            if r.exclusive is not None:
+                total = add(total, var(r.exclusive, Sort.INT))
+            if kind == "used":
+                return total
+            if kind == "free":
+                return sub(r.capacity, total)
+            draft = self._draft(e, bound)
+            k = knot(Op.ADD)
+            self.held_knots.append((k, draft, e.target))
+            return k
+        if kind == "instances":
+            group = self.instances[e.target]
+            alive = [ite(and_(d.active, not_(_ended(d))), const(1), const(0)) for d in group]
+            return add(const(0), *alive)
+        draft = self._draft(e, bound)
+        if kind == "running":
+            k = knot(Op.OR)
+            self.running_knots.append((k, draft, e.target))
+            return k
+        if (e.target, kind) not in draft.counters:
+            raise not_supported(f"{kind} of this", e.span)
+        return draft.counters[e.target, kind]
+
+    def _draft(self, e: ast.StatePredicate, bound: Bound | None) -> InstanceDraft:
+        if bound is not None and isinstance(bound.draft, InstanceDraft):
+            return bound.draft
+        owners = [
+            d
+            for g in self.instances.values()
+            for d in g
+            if any(a.name == e.target for a in d.workflow.activities) or len(self.instances) == 1
+        ]
+        if len(owners) != 1:
+            raise not_supported(f"{e.kind} without an instance", e.span)
+        return owners[0]
+
+    def _tie(self) -> None:
+        for k, draft, activity in self.running_knots:
+            tie(k, draft.running.get(activity, []))
+        for k, draft, resource in self.held_knots:
+            r = self.b.resources[resource]
+            mine = {r.used, r.exclusive}
+            parts = [
+                ite(t.at(p.id), amount, const(0))
+                for t in self.b.threads
+                if t.instance == draft.id
+                for p in t.points
+                for used, amount in p.holds
+                if used in mine
+            ]
+            tie(k, parts)
+
+
+def _bound(d: InstanceDraft) -> Bound:
+    return Bound(d.id, {**d.env.names, **d.env.variables}, d)
+
+
+def _ended(d: InstanceDraft) -> Expr:
+    return or_(d.root.at(d.completed), d.root.at(d.failed))
+
+
+def _label(e: ast.Expression, item: Value) -> str:
+    if not isinstance(item, Expr) or not isinstance(item.value, int):
+        return "?"
+    if isinstance(e.type, Enum):
+        return e.type.values[item.value]
+    return str(item.value)
+
+
+def _most(b: Builder, count: Expr, span: Span) -> int:
+    if count.op is Op.CONST and isinstance(count.value, int):
+        return count.value
+    if count.op is Op.VAR:
+        hi = b.variables[count.index].hi
+        if hi is not None:
+            return hi
+    raise not_supported("a number of instances without a static bound", span)
+
+
+def _wants(spec: ast.Spec) -> Iterator[tuple[str, str]]:
+    """Which state predicates of which activities are spoken of."""
+    if not spec.imported_from and not PREDICATES.search(spec.source):
+        return
+    stack: list[object] = [spec]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.StatePredicate):
+            yield node.target, node.kind
+        if isinstance(node, ast.Spec | ast.Node):
+            for f in fields(node):
+                if f.name not in ("span", "type", "resolved", "source", "items", "warnings"):
+                    stack.append(getattr(node, f.name))
+        elif isinstance(node, tuple):
+            stack.extend(node)
