@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid, postorder
+from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid
 from ..semantics.system import Bundle, EventTemplate, Rule
+from .shapes import Draft, draft
 
 State = list[Scalar]
 Inputs = Sequence[Scalar]
@@ -24,10 +25,6 @@ Step = Callable[[State, Inputs], Sequence[tuple[int, Scalar]]]
 Row = tuple[int, str, int | None, str, str, int, str, str, str]
 # (state, inputs, first seq, time, inputs as text, append) -> next seq
 Emitter = Callable[[Sequence[Scalar], Inputs, int, str, str, Callable[[Row], None]], int]
-
-# Deeper nesting than this gets a local name: Python's parser has limits of its own.
-_DEPTH = 12
-_WIDE = 16
 
 
 def _div(a: int, b: int) -> int:
@@ -43,139 +40,59 @@ def _ratio(a: Fraction, b: Fraction) -> Fraction:
 
 
 _GLOBALS = {"div": _div, "mod": _mod, "ratio": _ratio, "Fraction": Fraction}
-
-
-class _Writer:
-    """Collects one function's source, and the values that its shape leaves open."""
-
-    def __init__(self, roots: Sequence[Expr]) -> None:
-        self.values: list[object] = []
-        self.lines: list[str] = []
-        self.text: dict[int, str] = {}
-        self._variables: dict[int, str] = {}
-        self._locals = 0
-        self._roots = roots  # keeps the ids valid
-        self._write(roots)
-
-    def slot(self, value: object) -> str:
-        self.values.append(value)
-        return f"a{len(self.values) - 1}"
-
-    def local(self, text: str) -> str:
-        name = f"t{self._locals}"
-        self._locals += 1
-        self.lines.append(f"{name} = {text}")
-        return name
-
-    def variable(self, index: int) -> str:
-        name = self._variables.get(index)
-        if name is None:
-            name = self._variables[index] = self.slot(index)
-        return name
-
-    def _write(self, roots: Sequence[Expr]) -> None:
-        nodes = postorder(roots)
-        uses: dict[int, int] = {}
-        for node in nodes:
-            for arg in node.args:
-                uses[id(arg)] = uses.get(id(arg), 0) + 1
-        for root in roots:
-            uses[id(root)] = uses.get(id(root), 0) + 1
-        depth: dict[int, int] = {}
-        for node in nodes:
-            text = self._node(node)
-            deep = 1 + max((depth[id(a)] for a in node.args), default=0)
-            if node.args and (uses[id(node)] > 1 or deep >= _DEPTH):
-                text, deep = self.local(text), 0
-            self.text[id(node)], depth[id(node)] = text, deep
-
-    def _node(self, node: Expr) -> str:
-        args = [self.text[id(a)] for a in node.args]
-        match node.op:
-            case Op.CONST:
-                return str(node.value) if node.sort is Sort.BOOL else self.slot(node.value)
-            case Op.VAR:
-                return f"s[{self.variable(node.index)}]"
-            case Op.POST:
-                raise ValueError("a rule does not speak of the state after its step")
-            case Op.INPUT:
-                return f"x[{node.index}]"
-            case Op.NOT:
-                return f"(not {args[0]})"
-            case Op.AND:
-                return f"({' and '.join(args)})"
-            case Op.OR:
-                return f"({' or '.join(args)})"
-            case Op.ITE:
-                return f"({args[1]} if {args[0]} else {args[2]})"
-            case Op.EQ:
-                return f"({args[0]} == {args[1]})"
-            case Op.LE:
-                return f"({args[0]} <= {args[1]})"
-            case Op.LT:
-                return f"({args[0]} < {args[1]})"
-            case Op.ADD if len(args) > _WIDE:
-                return f"sum(({', '.join(args)}))"
-            case Op.ADD:
-                return f"({' + '.join(args)})"
-            case Op.NEG:
-                return f"(-{args[0]})"
-            case Op.MUL:
-                return f"({args[0]} * {args[1]})"
-            case Op.DIV | Op.MOD if node.sort is Sort.INT:
-                divisor = node.args[1]
-                # Python's own operators agree with Euclid's for a positive divisor.
-                if divisor.op is Op.CONST and divisor.index > 0:
-                    return f"({args[0]} {'//' if node.op is Op.DIV else '%'} {args[1]})"
-                return f"{'div' if node.op is Op.DIV else 'mod'}({args[0]}, {args[1]})"
-            case Op.DIV:
-                return f"ratio({args[0]}, {args[1]})"
-            case Op.TO_REAL:
-                return f"Fraction({args[0]})"
-        raise AssertionError(node.op)
+_PLAIN = "f(s, x)"
 
 
 class Compiler:
     """Generates code for one system; keeps each shape's code for the next rule of that shape."""
 
     def __init__(self) -> None:
-        self._factories: dict[str, Callable[..., Any]] = {}
+        self._factories: dict[tuple[object, ...], Callable[..., Any]] = {}
         self._bundles: dict[int, tuple[Bundle, Term]] = {}
-        self._conditions: dict[tuple[object, ...], Term] = {}
 
     @property
     def shapes(self) -> int:
         """How many functions were compiled."""
         return len(self._factories)
 
-    def _close(self, writer: _Writer, head: str, tail: Iterable[str]) -> Any:
-        body = "\n        ".join([*writer.lines, *tail])
-        names = ", ".join(f"a{i}" for i in range(len(writer.values)))
-        source = f"def make({names}):\n    def {head}:\n        {body}\n    return f\n"
-        factory = self._factories.get(source)
+    def _close(
+        self,
+        what: object,
+        drafted: Draft,
+        head: str,
+        body: Callable[[list[str]], Iterable[str]],
+    ) -> Any:
+        key = (what, drafted.key)
+        factory = self._factories.get(key)
         if factory is None:
+            lines, texts = drafted.text()
+            inner = "\n        ".join([*lines, *body(texts)])
+            names = ", ".join(f"a{i}" for i in range(len(drafted.values)))
+            source = f"def make({names}):\n    def {head}:\n        {inner}\n    return f\n"
             scope: dict[str, Any] = dict(_GLOBALS)
             exec(compile(source, "<rule>", "exec"), scope)
-            factory = self._factories[source] = scope["make"]
-        return factory(*writer.values)
+            factory = self._factories[key] = scope["make"]
+        return factory(*drafted.values)
 
     def term(self, expr: Expr) -> Term:
         """`(state, inputs) -> value`."""
-        writer = _Writer([expr])
-        made: Term = self._close(writer, "f(s, x)", [f"return {writer.text[id(expr)]}"])
+        made: Term = self._close("term", draft((expr,)), _PLAIN, lambda t: [f"return {t[0]}"])
         return made
 
     def terms(self, exprs: Sequence[Expr]) -> Term:
         """`(state, inputs) -> tuple of values`, shared parts computed once."""
-        writer = _Writer(exprs)
-        values = "".join(f"{writer.text[id(e)]}, " for e in exprs)
-        made: Term = self._close(writer, "f(s, x)", [f"return ({values})"])
+        made: Term = self._close(
+            ("terms", len(exprs)),
+            draft(exprs),
+            _PLAIN,
+            lambda texts: [f"return ({''.join(t + ', ' for t in texts)})"],
+        )
         return made
 
     def key(self, expr: Expr) -> tuple[object, ...]:
         """Equal for terms that are written alike (a sufficient test for being equal)."""
-        writer = _Writer([expr])
-        return ("\n".join([*writer.lines, writer.text[id(expr)]]), *writer.values)
+        drafted = draft((expr,))
+        return (drafted.key, *drafted.values)
 
     def step(self, rule: Rule) -> Step:
         """Fires `rule` in place.  Guard and relation are the caller's business."""
@@ -202,29 +119,31 @@ class Compiler:
         return both
 
     def _own(self, updates: Sequence[tuple[int, Expr]]) -> Step:
-        writer = _Writer([e for _, e in updates])
-        tail: list[str] = []
-        pairs = ""
-        for i, (_, e) in enumerate(updates):
-            text = writer.text[id(e)]
-            if e.args or e.op in (Op.VAR, Op.INPUT):
-                tail.append(f"n{i} = {text}")
-        for i, (v, _) in enumerate(updates):
-            target = writer.variable(v)
-            tail.append(f"o{i} = s[{target}]")
-            pairs += f"({target}, o{i}), "
-        for i, (v, e) in enumerate(updates):
-            new = f"n{i}" if e.op is not Op.CONST else writer.text[id(e)]
-            tail.append(f"s[{writer.variable(v)}] = {new}")
-        tail.append(f"return ({pairs})")
-        made: Step = self._close(writer, "f(s, x)", tail)
+        count = len(updates)
+
+        def body(texts: list[str]) -> list[str]:
+            # Read all, write all: the order of updates does not matter.
+            return [
+                *(f"n{i} = {text}" for i, text in enumerate(texts)),
+                *(f"o{i} = s[a{i}]" for i in range(count)),
+                *(f"s[a{i}] = n{i}" for i in range(count)),
+                f"return ({''.join(f'(a{i}, o{i}), ' for i in range(count))})",
+            ]
+
+        drafted = draft([e for _, e in updates], [v for v, _ in updates])
+        made: Step = self._close(("step", count), drafted, _PLAIN, body)
         return made
 
     def counter(self, rule: Rule) -> int | Term:
         """How many events the rule emits: a number, or a function where it depends."""
-        whens = [t.when for t in rule.events]
-        sure = sum(w is None for w in whens)
-        maybe = [w for w in whens if w is not None]
+        sure = 0
+        maybe = []
+        for events in (rule.own_events, rule.bundle.events if rule.bundle is not None else ()):
+            for template in events:
+                if template.when is None:
+                    sure += 1
+                else:
+                    maybe.append(template.when)
         if not maybe:
             return sure
         conditions = self.terms(maybe)
@@ -232,55 +151,79 @@ class Compiler:
 
     def emitter(self, rule: Rule) -> Emitter:
         """Appends the rows of the rule's events, read from the state before the step."""
-        return self._emitter(tuple(rule.events), rule.index)
+        return self.events(tuple(rule.events), rule.index)
 
-    def _emitter(self, templates: Sequence[EventTemplate], rule: int) -> Emitter:
-        roots = [e for t in templates for _, e in t.changes]
-        roots.extend(t.when for t in templates if t.when is not None)
-        writer = _Writer(roots)
-        tail: list[str] = []
+    def events(self, templates: Sequence[EventTemplate], rule: int) -> Emitter:
+        """The same for given events."""
+        fixed: list[object] = [rule]
+        roots: list[Expr] = []
+        layout: list[tuple[object, ...]] = []  # what the text depends on besides the terms
         for t in templates:
-            fixed = [writer.slot(v) for v in (t.instance, t.kind.value, t.subject, rule)]
-            changes = self._changes(writer, t)
-            row = f"(seq, time, {', '.join(fixed)}, given, {changes}, {writer.slot(t.detail)})"
-            if t.when is None:
-                tail += [f"append({row})", "seq += 1"]
+            fixed += (t.instance, t.kind.value, t.subject, t.detail)
+            sorts: list[str] | None = None
+            if all(e.op is Op.CONST for _, e in t.changes):
+                fixed.append(changes_text([(v, e.value) for v, e in t.changes]))
             else:
-                tail += [f"if {writer.text[id(t.when)]}:", f"    append({row})", "    seq += 1"]
-        tail.append("return seq")
-        made: Emitter = self._close(writer, "f(s, x, seq, time, given, append)", tail)
+                sorts = [e.sort.value for _, e in t.changes]
+                fixed += [v for v, _ in t.changes]
+                roots += [e for _, e in t.changes]
+            if t.when is not None:
+                roots.append(t.when)
+            layout.append((t.when is not None, None if sorts is None else tuple(sorts)))
+        made: Emitter = self._close(
+            ("events", *layout),
+            draft(roots, fixed),
+            "f(s, x, seq, time, given, append)",
+            lambda texts: _rows(layout, texts),
+        )
         return made
-
-    def _changes(self, writer: _Writer, template: EventTemplate) -> str:
-        """An expression for the text `[[index,value],..]`, JSON with fractions as "p/q"."""
-        if all(e.op is Op.CONST for _, e in template.changes):
-            return writer.slot(changes_text([(v, e.value) for v, e in template.changes]))
-        parts = []
-        for v, e in template.changes:
-            text = writer.text[id(e)]
-            match e.sort:
-                case Sort.INT:
-                    value = f"{{{text}}}"
-                case Sort.BOOL:
-                    value = f"{{'true' if {text} else 'false'}}"
-                case Sort.REAL:
-                    name = writer.local(text)
-                    value = f'\\"{{{name}.numerator}}/{{{name}.denominator}}\\"'
-            parts.append(f"[{{{writer.variable(v)}}},{value}]")
-        return f'f"[{",".join(parts)}]"'
-
-    def first_events(self, templates: Sequence[EventTemplate]) -> Emitter:
-        """The same for the events before the first step."""
-        return self._emitter(templates, -1)
 
     def relation(self, rule: Rule) -> Term | None:
         """None where every answer inside the inputs' ranges will do."""
         return None if rule.relation is TRUE else self.term(rule.relation)
 
 
+def _rows(layout: Sequence[tuple[object, ...]], texts: Sequence[str]) -> Iterable[str]:
+    place, root = 1, 0
+    for conditional, sorts in layout:
+        instance, kind, subject, detail = (f"a{place + i}" for i in range(4))
+        place += 4
+        if not isinstance(sorts, tuple):
+            changes = f"a{place}"
+            place += 1
+        else:
+            parts = []
+            for i, sort in enumerate(sorts):
+                text = texts[root + i]
+                if sort == Sort.REAL.value:
+                    yield f"r{i} = {text}"
+                parts.append(f"[{{a{place + i}}},{_placeholder(sort, text, i)}]")
+            place += len(sorts)
+            root += len(sorts)
+            changes = f"f'[{','.join(parts)}]'"
+        row = f"(seq, time, {instance}, {kind}, {subject}, a0, given, {changes}, {detail})"
+        if conditional:
+            yield f"if {texts[root]}:"
+            yield f"    append({row})"
+            yield "    seq += 1"
+            root += 1
+        else:
+            yield f"append({row})"
+            yield "seq += 1"
+    yield "return seq"
+
+
+def _placeholder(sort: object, text: str, number: int) -> str:
+    if sort == Sort.BOOL.value:
+        return f'{{"true" if {text} else "false"}}'
+    if sort == Sort.REAL.value:
+        return f'"{{r{number}.numerator}}/{{r{number}.denominator}}"'
+    return f"{{{text}}}"
+
+
 def changes_text(changes: Iterable[tuple[int, Scalar | None]]) -> str:
     """`[[index,value],..]` as JSON."""
-    return "[" + ",".join(f"[{v},{scalar_text(value)}]" for v, value in changes) + "]"
+    return "[" + ",".join([f"[{v},{scalar_text(value)}]" for v, value in changes]) + "]"
 
 
 def scalar_text(value: Scalar | None) -> str:

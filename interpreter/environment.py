@@ -42,7 +42,9 @@ class Clock:
         self.scale = scale
 
     def ticks(self, seconds: Scalar) -> Tick:
-        exact = Fraction(seconds) * self.scale
+        if isinstance(seconds, int) or seconds.denominator == 1:
+            return seconds.numerator * self.scale
+        exact = seconds * self.scale
         return exact.numerator if exact.denominator == 1 else exact
 
     def seconds(self, ticks: Tick) -> Fraction:

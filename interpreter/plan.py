@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ..semantics.expr import TRUE, Expr, Op, Scalar, and_, fold, variables
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
+from .collection import paused
 from .compile import Compiler, Step, Term
 
 Places = dict[int, frozenset[int]]  # location variable -> values that it must have
@@ -64,6 +65,11 @@ class Plan:
 
 def build_plan(system: TransitionSystem) -> Plan:
     """Analyse every guard; linear in the size of the rules."""
+    with paused():
+        return _build_plan(system)
+
+
+def _build_plan(system: TransitionSystem) -> Plan:
     compiler = Compiler()
     size = len(system.variables)
     locations = {v.index for v in system.variables if v.kind is VarKind.LOCATION}

@@ -35,7 +35,7 @@ def first_rows(plan: Plan, initial: Sequence[Scalar]) -> list[Row]:
             "initial",
         )
     ]
-    emit = plan.compiler.first_events(system.initial_events)
+    emit = plan.compiler.events(system.initial_events, -1)
     emit(initial, (), 1, "0", "[]", rows.append)
     return rows
 

@@ -19,6 +19,7 @@ from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate
 from .answers import Answers
 from .choices import choose_values
+from .collection import paused
 from .compile import Term
 from .dynamics import Dynamics
 from .environment import Clock, Environment, Tick, draw_initial
@@ -89,7 +90,8 @@ def run(
     `plan` saves work over many runs of one system.  ValueError: the values set, or the script's
     answers, are not possible.
     """
-    return _Runner(plan or build_plan(system), options or RunOptions(), log).run()
+    with paused():
+        return _Runner(plan or build_plan(system), options or RunOptions(), log).run()
 
 
 class _Runner:
