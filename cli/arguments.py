@@ -161,6 +161,7 @@ def _run() -> argparse.ArgumentParser:
     out.add_argument("--until", metavar="T", help="stop at this virtual time (90, 1h30m)")
     out.add_argument("--max-steps", type=_count, metavar="N", help="stop after so many steps")
     out.add_argument("--answers", metavar="FILE", help="what the environment answers (JSON)")
+    out.add_argument("-q", "--quiet", action="store_true", help="how it ended, not its steps")
     out.add_argument("--log", metavar="FILE", help="write the events: FILE.db, or - for JSON lines")
     return out
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from ..dsl.ast import Spec
-from ..dsl.errors import Diagnostic, Rejected, Severity
+from ..dsl.errors import Diagnostic, Rejected, Severity, Span
 
 STDIN = "<stdin>"
 
@@ -17,6 +18,8 @@ def load_spec(path: str, text: str | None = None) -> Spec:
     Raises `Rejected`, also for what the front end can read but the rest cannot handle yet.
     """
     spec = _load(path, text)
+    if not spec.workflows and not spec.properties:
+        raise Rejected((_nothing(path),))
     from ..dsl import unsupported
 
     missing = unsupported(spec)
@@ -25,12 +28,21 @@ def load_spec(path: str, text: str | None = None) -> Spec:
     return spec
 
 
+def _nothing(path: str) -> Diagnostic:
+    return Diagnostic(
+        "E0121",
+        Span(path, 1, 1, 1, 1),
+        "there is no workflow in this file",
+        "write one: `workflow NAME { activity a { }  run { a } }`",
+    )
+
+
 def _load(path: str, text: str | None) -> Spec:
     from .. import dsl
 
     if text is not None:
         return dsl.load_text(text, path)
-    if not path.endswith(".wf"):
+    if not path.endswith(".wf") and os.path.isfile(path):
         from ..dsl.importers import load_foreign
 
         foreign = load_foreign(path)
@@ -41,8 +53,6 @@ def _load(path: str, text: str | None) -> Spec:
 
 def read_stdin() -> str:
     """All of stdin.  Raises `Rejected` when it is not UTF-8."""
-    from ..dsl.errors import Span
-
     try:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:

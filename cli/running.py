@@ -3,13 +3,99 @@
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from ..interpreter.answers import Answers, load_answers
+from ..interpreter.log import JsonLog, Log, open_log, spec_hash
+from ..interpreter.plan import build_plan
+from ..interpreter.run import RunOptions, RunResult, Status
+from ..interpreter.run import run as run_once
+from ..report import simulation
+from ..report.outcome import Exit
+from ..semantics.lower import lower
+from ..semantics.system import TransitionSystem
+from ..semantics.values import read_duration
+from .loading import load_spec, opened
+from .terminal import Progress, complain, style, write
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs a spec once or many times."""
-    raise NotImplementedError
+    """Runs a spec once, and shows the run, or many times, and shows what came out.
+
+    Status 1 when a run got stuck, 2 when a value or an answer is not possible.
+    """
+    file, text = opened(args.spec)
+    spec = load_spec(file, text)
+    system = lower(spec)
+    try:
+        options = _options(args, system, file, spec.source)
+        with _log(args.log) as log:
+            runs = _runs(args, system, options, log)
+            if args.runs == 1:
+                (result,) = runs
+                text = simulation.one(file, system, result, args.seed, style(quiet=args.quiet))
+                stuck = result.status is Status.DEADLOCK
+            else:
+                summary = simulation.summarise(runs)
+                text = simulation.many(file, summary, args.seed, style(quiet=args.quiet))
+                stuck = summary.stuck is not None
+    except ValueError as error:  # what the user gave: values, answers, a log
+        complain(str(error))
+        return Exit.USAGE
+    if args.log != "-":
+        write(text)
+    return Exit.REFUTED if stuck else Exit.PROVED
 
 
-def replay(args: argparse.Namespace) -> int:
-    """Runs a recorded log again."""
-    raise NotImplementedError
+def _options(
+    args: argparse.Namespace, system: TransitionSystem, file: str, source: str
+) -> RunOptions:
+    answers: Answers | None = load_answers(args.answers, system) if args.answers else None
+    until: Fraction | None = read_duration(args.until) if args.until else None
+    more = {} if args.max_steps is None else {"max_steps": args.max_steps}
+    return RunOptions(
+        seed=args.seed,
+        scheduler=args.scheduler or "",
+        answers=answers,
+        set_values=tuple(args.set),
+        until=until,
+        source=os.path.abspath(file),
+        spec_sha256=spec_hash(source),
+        **more,
+    )
+
+
+@contextmanager
+def _log(path: str | None) -> Iterator[Log | None]:
+    """The log to write to; `-` is JSON lines on stdout, when all runs are over."""
+    if path is None:
+        yield None
+    elif path == "-":
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder, "log.jsonl")
+            with closing(JsonLog(place)) as log:
+                yield log
+            write(place.read_text(encoding="utf-8"))
+    else:
+        with closing(open_log(path)) as log:
+            yield log
+
+
+def _runs(
+    args: argparse.Namespace, system: TransitionSystem, options: RunOptions, log: Log | None
+) -> Iterator[RunResult]:
+    plan = build_plan(system)
+    progress = Progress()
+    try:
+        for number in range(args.runs):
+            if number:
+                progress(f"run {number} of {args.runs}")
+            yield run_once(system, replace(options, seed=args.seed + number), log, plan)
+    finally:
+        progress.clear()

@@ -19,6 +19,7 @@ from .source import cells, excerpt
 MAX_STEPS = 60  # of a run; the middle of a longer one is left out
 CAUSE = "bold"
 DIM = "dim"
+_FIXED = "\u00a0"  # a blank at which no line is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,20 @@ def kept(steps: Sequence[StepView]) -> Iterator[StepView | None]:
 def values(label: str, shown: Sequence[Value], width: int) -> Iterator[Styled]:
     """`label name = value, ..`, nothing for no values."""
     if shown:
-        text = ", ".join(f"{v.name} = {v.text}" for v in shown)
-        yield from _hanging(label, text, width, "")
+        text = listed(shown).replace(" = ", f"{_FIXED}={_FIXED}")
+        for line in _hanging(label, text, width, ""):
+            yield Styled(line.text.replace(_FIXED, " "), line.style)
+
+
+def listed(shown: Sequence[Value]) -> str:
+    """`a = 1, b = 2`."""
+    return ", ".join(f"{v.name} = {v.text}" for v in shown)
 
 
 def details(step: StepView) -> str:
     """What a step was answered and what it changed."""
-    given = ", ".join(f"{v.name} = {v.text}" for v in step.inputs)
-    changed = ", ".join(f"{c.name}: {c.before} -> {c.after}" for c in step.changes)
+    given = listed(step.inputs)
+    changed = ", ".join(f"{c.short}: {c.before} -> {c.after}" for c in step.changes)
     return "; ".join(part for part in (given, changed) if part)
 
 
@@ -114,8 +121,8 @@ def _step(step: StepView, timed: bool, width: int) -> Iterator[Styled]:
     more = details(step)
     if not more:
         yield Styled(head)
-    elif cells(head) <= 46 and cells(more) <= width - 50:
-        yield Styled(f"{head}{' ' * (46 - cells(head))}    {more}")
+    elif cells(head) <= 46 and cells(more) <= width - 48:
+        yield Styled(f"{head}{' ' * (46 - cells(head))}  {more}")
     else:
         yield Styled(head)
         yield from _hanging(" " * 12, more, width, "")
@@ -154,9 +161,8 @@ def _column(shown: RunView, common: int, width: int) -> Iterator[str]:
         more = details(step)
         text = f"{step.number}. {step.text}" + (f"   {more}" if more else "")
         yield from textwrap.wrap(text, width, subsequent_indent="   ") or [""]
-    end = ", ".join(f"{v.name} = {v.text}" for v in shown.end)
-    if end:
-        yield from textwrap.wrap(f"then: {end}", width, subsequent_indent="   ")
+    if shown.end:
+        yield from textwrap.wrap(f"then: {listed(shown.end)}", width, subsequent_indent="   ")
 
 
 def _pad(text: str, width: int) -> str:

@@ -49,7 +49,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """`short` is the name without the instance, where that is the one that takes the step."""
+
     name: str
+    short: str
     before: str
     after: str
     old: Plain
@@ -156,8 +159,10 @@ def _start(system: TransitionSystem, trace: Trace) -> tuple[Value, ...]:
 
 def _value(system: TransitionSystem, variable: Variable, state: State) -> Value:
     value = state[variable.index]
+    # A resource's variable is called like the resource; what it says is how much is in use.
+    used = variable.kind is VarKind.USED and variable.name.isidentifier()
     return Value(
-        variable.name,
+        f"used({variable.name})" if used else variable.name,
         show(variable, value, system.strings),
         to_plain(value, variable.type, system.strings),
     )
@@ -173,15 +178,15 @@ def _step(
 ) -> StepView:
     step = trace.steps[number - 1]
     before, after = along[number - 1], along[number]
-    instance = system.instances[rule.instance].name if system.instances else ""
-    text = describe(rule)
-    prefix = f"{instance}."
+    instance = _instance(system, rule)
+    brief = describe(rule)
+    text = brief if instance in brief else f"{instance}: {brief}"
     return StepView(
         number=number,
         lane=threads.index(rule.thread),
         kind=rule.kind,
         text=text,
-        brief=text[len(prefix) :] if instance and text.startswith(prefix) else text,
+        brief=_without(brief, instance),
         instance=instance,
         activity=rule.activity,
         time=show_duration(step.time),
@@ -191,6 +196,14 @@ def _step(
         span=rule.span,
         stand=tuple(_stand(system, thread, after) for thread in threads),
     )
+
+
+def _instance(system: TransitionSystem, rule: Rule) -> str:
+    return system.instances[rule.instance].name if system.instances else ""
+
+
+def _without(text: str, instance: str) -> str:
+    return text.removeprefix(f"{instance}.") if instance else text
 
 
 def _stand(system: TransitionSystem, thread: int, state: State) -> PointKind:
@@ -223,12 +236,14 @@ def _changes(
     system: TransitionSystem, rule: Rule, before: State, after: State
 ) -> tuple[Change, ...]:
     out = []
+    instance = _instance(system, rule)
     for index in sorted({index for index, _ in rule.updates}):
         variable = system.variables[index]
         if variable.kind not in VISIBLE or before[index] == after[index]:
             continue
         old, new = _value(system, variable, before), _value(system, variable, after)
-        out.append(Change(variable.name, old.text, new.text, old.plain, new.plain))
+        short = _without(new.name, instance) if variable.instance == rule.instance else new.name
+        out.append(Change(new.name, short, old.text, new.text, old.plain, new.plain))
     return tuple(out)
 
 

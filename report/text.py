@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Unknown
@@ -12,6 +13,9 @@ from . import explain
 from .outcome import Report, fails, tally, title
 from .refutation import Styled, headline, refutation
 from .source import complaint
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 MAX_RUNS = 10  # refutations shown in full without -v
 
@@ -52,10 +56,15 @@ def _diagnostics(report: Report, style: Style) -> Iterator[str]:
 
 
 def _paint(report: Report, style: Style) -> str:
+    from .table import table
+
+    return paint(_sections(report, style), style, table(report.results, style.width))
+
+
+def paint(sections: Iterable[list[Styled]], style: Style, head: Table | None = None) -> str:
+    """Styled lines as text: a table, then the sections, a blank line before each but the first."""
     from rich.console import Console
     from rich.text import Text
-
-    from .table import table
 
     out = StringIO()
     console = Console(
@@ -69,9 +78,11 @@ def _paint(report: Report, style: Style) -> str:
         emoji=False,
         soft_wrap=False,
     )
-    console.print(table(report.results, style.width))
-    for section in _sections(report, style):
-        console.print()
+    if head is not None:
+        console.print(head)
+    for number, section in enumerate(sections):
+        if number or head is not None:
+            console.print()
         for line in section:
             console.print(Text(line.text, line.style), soft_wrap=True)
     # `rich` fills its columns with blanks; they are of no use in a file.

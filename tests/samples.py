@@ -105,7 +105,7 @@ def make_system() -> TransitionSystem:
         variables=(
             _variable(0, "trip[0].n", VarKind.ARG),
             _variable(1, "trip[0].paid", VarKind.DATA),
-            _variable(2, "used(api)", VarKind.USED, instance=None),
+            _variable(2, "api", VarKind.USED, instance=None),
             _variable(3, "trip[0].status", VarKind.DATA, type=STATUS),
             _variable(4, "at hotel", VarKind.LOCATION),
             _variable(5, "at flight", VarKind.LOCATION),

@@ -59,7 +59,7 @@ def test_a_refutation_shows_place_source_run_state_and_mend(make: Make) -> None:
 
 def test_inputs_and_only_the_variables_that_the_claim_reads(make: Make) -> None:
     text = render(make(BROKEN), Style())
-    assert "price = 5; trip[0].paid: 0 -> 5" in text
+    assert "price = 5; paid: 0 -> 5" in text
     assert "then: trip[0].paid = 5\n" in text
 
 
@@ -84,7 +84,7 @@ def test_two_runs_stand_side_by_side_from_where_they_part(make: Make) -> None:
     (row,) = (line for line in text.splitlines() if line.lstrip().startswith("3. "))
     assert "3. trip[0].flight completes" in row.split("|")[0]
     assert "3. trip[0].hotel completes" in row.split("|")[1]
-    assert "trip[0].status: draft -> booked" in text
+    assert "status: draft -> booked" in " ".join(text.split())
     assert "mend: order them" in text
 
 

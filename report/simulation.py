@@ -1,0 +1,117 @@
+"""What `wfverify run` shows: one run, or a summary of many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..interpreter.run import RunResult, Status
+from ..semantics.system import TransitionSystem
+from ..semantics.values import show_duration
+from .refutation import Styled, lane_picture, run
+from .runs import view
+from .text import Style, paint
+
+_WORDS = {
+    Status.ENDED: "ended",
+    Status.DEADLOCK: "stuck: nothing can go on, and no time will change that",
+    Status.UNTIL: "stopped at the time asked for",
+    Status.STEPS: "stopped at the number of steps asked for",
+    Status.EXCLUDED: "left out: an `assume` was false",
+}
+
+
+def one(file: str, system: TransitionSystem, result: RunResult, seed: int, style: Style) -> str:
+    """The steps (unless quiet), the picture, and how it ended."""
+    return paint([list(_lines(file, system, result, seed, style))], style)
+
+
+def _lines(
+    file: str, system: TransitionSystem, result: RunResult, seed: int, style: Style
+) -> Iterator[Styled]:
+    if not style.quiet:
+        shown = view(system, result.trace)
+        yield from run(shown, style.width)
+        yield from lane_picture(shown, style.width, style.ascii_only)
+    for name in result.completed:
+        yield Styled(f"  {name} completed", "green")
+    for name, error in result.failed:
+        yield Styled(f"  {name} failed{f' with {error}' if error else ''}", "yellow")
+    for blocked in result.blocked:
+        yield Styled(f"  {blocked.thread.name} waits at: {blocked.where}", "red")
+    yield Styled(f"{file}: seed {seed}: {closing(result)}", "bold")
+
+
+def closing(result: RunResult) -> str:
+    """`ended after 12 steps, at 4.155s`."""
+    steps = f"{result.steps} step{'s' * (result.steps != 1)}"
+    return f"{_WORDS[result.status]} ({steps}, {show_duration(result.time)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of many runs: how often each end came, times sorted; `stuck` is the first stuck run."""
+
+    ends: tuple[tuple[str, int], ...]
+    times: tuple[Fraction, ...]
+    steps: int
+    stuck: int | None  # counted from 0
+
+
+def summarise(runs: Iterable[RunResult]) -> Summary:
+    """Keeps no run: there may be a million."""
+    ends: Counter[str] = Counter()
+    times: list[Fraction] = []
+    steps = 0
+    stuck: int | None = None
+    for number, result in enumerate(runs):
+        ends[_end(result)] += 1
+        times.append(result.time)
+        steps += result.steps
+        if result.status is Status.DEADLOCK and stuck is None:
+            stuck = number
+    return Summary(tuple(ends.most_common()), tuple(sorted(times)), steps, stuck)
+
+
+def _end(result: RunResult) -> str:
+    """Alike for runs whose instances ended alike; which instance it was does not matter."""
+    if result.status is not Status.ENDED:
+        return _WORDS[result.status]
+    ends: dict[str, Counter[str]] = {}
+    for name in result.completed:
+        ends.setdefault(name.split("[")[0], Counter())["completed"] += 1
+    for name, error in result.failed:
+        how = f"failed with {error}" if error else "failed"
+        ends.setdefault(name.split("[")[0], Counter())[how] += 1
+    return "; ".join(
+        f"{workflow}: {', '.join(f'{number} {how}' for how, number in sorted(count.items()))}"
+        for workflow, count in sorted(ends.items())
+    )
+
+
+def many(file: str, summary: Summary, seed: int, style: Style) -> str:
+    """How the runs ended, and how long they took."""
+    return paint([list(_many(file, summary, seed, style))], style)
+
+
+def _many(file: str, summary: Summary, seed: int, style: Style) -> Iterator[Styled]:
+    count = len(summary.times)
+    if not style.quiet:
+        width = len(str(count))
+        for what, number in summary.ends:
+            yield Styled(f"  {number:>{width}}  {100 * number / count:5.1f} %  {what}")
+        low, middle, high = (
+            _rounded(summary.times[i]) for i in (0, count // 2, min(count - 1, count * 95 // 100))
+        )
+        last = _rounded(summary.times[-1])
+        yield Styled(f"  time: least {low}, median {middle}, 95 % within {high}, most {last}")
+    if summary.stuck is not None:
+        where = seed + summary.stuck
+        yield Styled(f"  the first stuck run: --seed {where} shows it", "red")
+    yield Styled(f"{file}: {count} runs, seeds {seed} to {seed + count - 1}", "bold")
+
+
+def _rounded(time: Fraction) -> str:
+    return show_duration(round(time * 1000) / Fraction(1000))

@@ -1,0 +1,97 @@
+"""`wfverify run` and `replay`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from wfverify import cli
+
+SPEC = """\
+error Declined permanent
+workflow w(n: int) fails Declined {
+  requires 0 <= n and n <= 9
+  var x: int = 0
+  activity a { takes 1s..2s  do { x := x + n } }
+  activity b { takes 3s..3s  fails Declined }
+  run { a || b }
+}
+"""
+STUCK = """\
+workflow w {
+  var flag: bool = false
+  activity a { takes 1s..1s }
+  run { skip ; a ; wait until (flag) }
+}
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    path = tmp_path / "w.wf"
+    path.write_text(SPEC)
+    return str(path)
+
+
+def test_one_run_shows_its_steps_and_its_end(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", spec, "--seed", "1", "--set", "n=4"]) == 0
+    out = capsys.readouterr().out
+    assert "a completes" in out
+    assert "x: 0 -> 4" in out
+    assert "who did what" in out
+    assert "seed 1: ended" in out
+
+
+def test_the_same_seed_gives_the_same_run(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    outs = []
+    for seed in ("5", "5", "6"):
+        cli.main(["run", spec, "--seed", seed, "--log", "-"])
+        outs.append(capsys.readouterr().out)
+    assert outs[0] == outs[1] != outs[2]
+    first, *_, last = (json.loads(line) for line in outs[0].splitlines())
+    assert first["seed"] == 5
+    assert last["end"] == "ended"
+
+
+def test_many_runs_are_summarised(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", spec, "--runs", "50"]) == 0
+    out = capsys.readouterr().out
+    assert "w: 1 completed" in out
+    assert "w: 1 failed with Declined" in out
+    assert "50 runs, seeds 0 to 49" in out
+
+
+def test_answers(spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = tmp_path / "answers.json"
+    answers.write_text('{"b": {"fails": "Declined"}}')
+    assert cli.main(["run", spec, "--answers", str(answers), "-q"]) == 0
+    assert "failed with Declined" in capsys.readouterr().out
+
+
+def test_a_stuck_run_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "stuck.wf"
+    path.write_text(STUCK)
+    assert cli.main(["run", str(path)]) == 1
+    assert "waits at" in capsys.readouterr().out
+    assert cli.main(["run", str(path), "--runs", "3", "--seed", "7"]) == 1
+    assert "--seed 7 shows it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--set", "m=1"],
+        ["--set", "n=twelve"],
+        ["--set", "n"],
+        ["--until", "soon"],
+        ["--answers", "missing.json"],
+    ],
+)
+def test_impossible_values_are_status_2(
+    spec: str, wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["run", spec, *wrong]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("wfverify: ")
+    assert "internal" not in err
