@@ -921,10 +921,15 @@ Item = (
 
 @dataclass(frozen=True, slots=True)
 class Abstraction(Node):
-    """Something an importer could not keep exactly, and what stands in its place."""
+    """Something an importer could not keep exactly, and what stands in its place.
+
+    Most abstractions have more runs than the original: a proof holds all the same.  `bounds`
+    marks one that leaves runs out: a proof rests on it, and is listed with it.
+    """
 
     what: str
     instead: str
+    bounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

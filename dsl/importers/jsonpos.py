@@ -30,7 +30,7 @@ class Hole:
 class Json:
     """One value and its place.  Objects keep the span of every key beside its value."""
 
-    value: None | bool | Fraction | str | Hole | tuple[Json, ...] | dict[str, tuple[Span, Json]]
+    value: bool | Fraction | str | Hole | tuple[Json, ...] | dict[str, tuple[Span, Json]] | None
     span: Span
 
     def get(self, key: str) -> Json | None:
@@ -104,7 +104,9 @@ class _Reader:
             self.file, line, start - self.lines[line - 1] + 1, last, end - self.lines[last - 1] + 1
         )
 
-    def fail(self, message: str, fix: str, start: int | None = None, code: str = "E0110") -> Rejected:
+    def fail(
+        self, message: str, fix: str, start: int | None = None, code: str = "E0110"
+    ) -> Rejected:
         at = self.pos if start is None else start
         return Rejected((Diagnostic(code, self.span(at, at + 1), message, fix),))
 
@@ -182,7 +184,10 @@ class _Reader:
                 self.pos += 2
             else:
                 raise self.fail(
-                    f"`\\{escape}` is no escape of JSON", "write `\\\\` for a backslash", None, "E0105"
+                    f"`\\{escape}` is no escape of JSON",
+                    "write `\\\\` for a backslash",
+                    None,
+                    "E0105",
                 )
 
     def array(self, depth: int) -> Json:

@@ -159,7 +159,9 @@ def _test(node: Json, out: list[Diagnostic]) -> Cond:
             if place is not None:  # a hole, or a path of a dialect that we do not know
                 return Opaque(f"{variable or 'a template'} {key}", span)
             out.append(
-                Diagnostic("E0121", node.span, "this test has no `Variable`", 'add "Variable": "$.."')
+                Diagnostic(
+                    "E0121", node.span, "this test has no `Variable`", 'add "Variable": "$.."'
+                )
             )
             return Opaque(key, span)
         return _operand(path, kind, relation, key != word, child, span)
@@ -174,9 +176,7 @@ def _test(node: Json, out: list[Diagnostic]) -> Cond:
     return Opaque("", node.span)
 
 
-def _operand(
-    path: Path, kind: str, relation: str, other: bool, child: Json, span: Span
-) -> Cond:
+def _operand(path: Path, kind: str, relation: str, other: bool, child: Json, span: Span) -> Cond:
     value = child.value
     if relation == "is":
         if not isinstance(value, bool):
@@ -189,7 +189,7 @@ def _operand(
         right = parse_path(value) if isinstance(value, str) else None
         opaque = right is None or right.opaque or path.opaque
         # only numbers, times and flags are compared with each other exactly
-        if right is None or opaque or (kind == "text" and relation != "=="):
+        if right is None or opaque or kind == "text":
             return Opaque(f"{path} {relation} {value}", span)
         return Test(path, kind, relation, right, span)
     if kind == "number" and isinstance(value, Fraction):

@@ -47,7 +47,11 @@ def scopes_of(machine: Machine) -> list[Scope]:
     def visit(machine: Machine, parent: Scope | None, owner: State | None) -> None:
         names = set[str]()
         for state in machine.states.values():
-            for node in [state.node, *(r.node for r in state.rules), *(c.node for c in state.catches)]:
+            for node in [
+                state.node,
+                *(r.node for r in state.rules),
+                *(c.node for c in state.catches),
+            ]:
                 assign = node.get("Assign")
                 if assign is not None:
                     names |= {"$" + key.removesuffix(".$") for key, _, _ in assign.members()}
@@ -121,7 +125,7 @@ class Document:
         return raw if isinstance(raw, Keep) or not place[1].opaque else Any()
 
     def after(self, place: Place, scope: Scope, state: State, how: Rule | Catcher | None) -> Value:
-        """The value at `place` after `state` (of `scope`) was left by a rule, a catcher, or well."""
+        """The value at `place` after `state` was left by a rule, by a catcher, or well."""
         if place[0] != scope.index:
             return Keep()
         return self.value(place, scope, _raw(state, how, _plain(place[1])))
@@ -185,7 +189,9 @@ class Document:
             return
         raws = [(scope, _raw(s, h, path)) for s in scope.machine.states.values() for h in _ways(s)]
         if scope.parent is not None and scope.owner is not None and path.root == "$":
-            if not scope.repeated or any(scope.owner.node.has(k) for k in ("ItemSelector", "Parameters")):
+            if not scope.repeated or any(
+                scope.owner.node.has(k) for k in ("ItemSelector", "Parameters")
+            ):
                 raws.append((scope.parent, effective_input(scope.owner, path.steps)))
         for where, raw in raws:
             if isinstance(raw, (Copy, Add)):

@@ -26,12 +26,24 @@ WRITER = "States.ResultWriterFailed"
 
 PREDEFINED = frozenset(
     "States." + name
-    for name in (
-        "ALL TaskFailed Timeout HeartbeatTimeout NoChoiceMatched Runtime BranchFailed "
-        "ExceedToleratedFailureThreshold ItemReaderFailed ResultWriterFailed DataLimitExceeded "
-        "IntrinsicFailure ParameterPathFailure ResultPathMatchFailure Permissions "
-        "QueryEvaluationError"
-    ).split()
+    for name in [
+        "ALL",
+        "TaskFailed",
+        "Timeout",
+        "HeartbeatTimeout",
+        "NoChoiceMatched",
+        "Runtime",
+        "BranchFailed",
+        "ExceedToleratedFailureThreshold",
+        "ItemReaderFailed",
+        "ResultWriterFailed",
+        "DataLimitExceeded",
+        "IntrinsicFailure",
+        "ParameterPathFailure",
+        "ResultPathMatchFailure",
+        "Permissions",
+        "QueryEvaluationError",
+    ]
 ) | {"States.Http.Socket"}
 
 # named in a Retry or Catch, these do not mean an error that the task's own work raises
@@ -142,18 +154,19 @@ class Errors:
     def inside(self, state: State, scopes: list[Scope], scope: Scope) -> tuple[str, ...]:
         """Every error that may come out of the branches of a Parallel or Map."""
         found = dict[str, None]()
-        for inner in scopes:
-            if inner.owner is not state or inner.parent is not scope:
-                continue
-            if inner.machine.timeout is not None:
-                found[TIMEOUT] = None
-            for child in inner.machine.states.values():
-                for name in self.leaving(child, scopes, inner):
-                    found[name] = None
         if state.node.has("ItemReader"):
             found[READER] = None
         if state.node.has("ResultWriter"):
             found[WRITER] = None
+        for inner in scopes:
+            if inner.owner is not state or inner.parent is not scope:
+                continue
+            if inner.machine.timeout is not None:
+                found[leaving(TIMEOUT, state)] = None
+            for child in inner.machine.states.values():
+                for name in self.leaving(child, scopes, inner):
+                    if catcher_of(child, name) is None:
+                        found[leaving(name, state)] = None
         return tuple(found)
 
     def leaving(self, state: State, scopes: list[Scope], scope: Scope) -> tuple[str, ...]:

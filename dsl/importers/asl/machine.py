@@ -114,6 +114,16 @@ class Machine:
     timeout: Amount | None
     span: Span
 
+    def reachable(self) -> set[str]:
+        """The states that some way from the start leads to."""
+        found, todo = set[str](), [self.start]
+        while todo:
+            name = todo.pop()
+            if name not in found and name in self.states:
+                found.add(name)
+                todo.extend(self.states[name].targets())
+        return found
+
     def walk(self) -> Iterator[tuple[Machine, State]]:
         """Every state, inner machines included, in source order."""
         for state in self.states.values():
@@ -167,9 +177,13 @@ class Reader:
                     self.unknown(place, state.node, target, states)
         return Machine(start or "", states, node, _amount(node, "TimeoutSeconds"), span)
 
-    def unknown(self, place: Json | None, around: Json, name: str, states: dict[str, State]) -> None:
+    def unknown(
+        self, place: Json | None, around: Json, name: str, states: dict[str, State]
+    ) -> None:
         close = [s for s in states if s.strip().lower() == name.strip().lower()]
-        hint = f'did you mean "{close[0]}"?' if close else "add that state, or name another one here"
+        hint = (
+            f'did you mean "{close[0]}"?' if close else "add that state, or name another one here"
+        )
         span = place.span if place is not None else around.span
         self.error(span, f'there is no state "{name}" in this machine', hint, "E0201")
 

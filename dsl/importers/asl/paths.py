@@ -84,7 +84,7 @@ class Missing:
 class Const:
     """`value` None is null; `composite` is an object or an array."""
 
-    value: None | bool | Fraction | str = None
+    value: bool | Fraction | str | None = None
     composite: bool = False
 
 

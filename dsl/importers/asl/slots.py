@@ -97,9 +97,7 @@ class Slots:
         several = len(classes.classes) > 1
         kind = self.names.fresh(base) if several else ""
         number = self.names.fresh(base + "_value") if classes.exact else ""
-        slot = Slot(
-            splitter, classes, kind, number, enum.name, enum.values, self.indices(scope)
-        )
+        slot = Slot(splitter, classes, kind, number, enum.name, enum.values, self.indices(scope))
         self.found[place] = slot
         doc = f"{place[1]}"
         for name, type_name in ((kind, enum.name), (number, "real")):
@@ -169,7 +167,9 @@ class Slots:
                 s.among(_apart(s, test.kind), span) for s in (slot, other)
             ]
             left, right = (s.read(s.number, span) for s in (slot, other))
-            return any_of([*numbers, ast.Binary(test.relation, left, right, span=span)], span, "and")
+            return any_of(
+                [*numbers, ast.Binary(test.relation, left, right, span=span)], span, "and"
+            )
         if exact.get(test.kind) and isinstance(test.operand, Fraction):
             value = slot.read(slot.number, span)
             compare = ast.Binary(test.relation, value, literal(test.operand, span), span=span)

@@ -1,0 +1,121 @@
+"""Output lines with the comments of the source woven in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+
+from .errors import Span
+from .lexer import Comment, Tokens
+
+WIDTH = 100
+
+
+class Out:
+    """Lines of text; comments are put out when the printer passes their place."""
+
+    def __init__(self, tokens: Tokens | None) -> None:
+        self.lines: list[tuple[str, str]] = []  # code, trailing comment
+        self.comments: list[Comment] = tokens.comments if tokens is not None else []
+        self.places = [(c.line, c.col) for c in self.comments]
+        self.tokens = tokens
+        self.starts = (
+            list(zip(tokens.lines, tokens.cols, strict=True)) if tokens is not None else []
+        )
+        self.next = 0  # comment
+        self.at = 0  # source line of what was put out last; 0 at the start of a block
+
+    def line(self, indent: int, text: str) -> None:
+        self.lines.append((" " * indent + text, ""))
+
+    def commented(self, span: Span) -> bool:
+        """Whether a comment stands inside `span`."""
+        first = bisect_left(self.places, (span.line, span.col))
+        return bisect_left(self.places, (span.end_line, span.end_col)) > first
+
+    def reach(self, line: int, col: int, indent: int) -> None:
+        """Put out the comments before that place, then a blank line where the source has one."""
+        while self.next < len(self.comments) and self.places[self.next] < (line, col):
+            self.comment(self.comments[self.next], indent)
+            self.next += 1
+        if line and self.at and line - self.at > 1:
+            self.blank()
+
+    def comment(self, c: Comment, indent: int) -> None:
+        fits = self.lines and self.lines[-1][0] and not self.lines[-1][1].startswith("//")
+        if not c.own_line and fits and not c.text.startswith("///"):
+            code, trailing = self.lines[-1]
+            self.lines[-1] = (code, f"{trailing} {c.text}".strip())
+        else:
+            if self.at and c.line - self.at > 1:
+                self.blank()
+            for number, text in enumerate(c.text.split("\n")):
+                # Further lines of a block comment are nobody's code: they stay as they are.
+                self.lines.append((" " * indent + text if number == 0 else text, ""))
+        self.at = max(self.at, c.end_line)
+
+    def blank(self) -> None:
+        if self.lines and self.lines[-1] != ("", ""):
+            self.lines.append(("", ""))
+
+    def passed(self, span: Span) -> None:
+        """The node of `span` is put out."""
+        if span.end_line:
+            self.at = max(self.at, span.end_line)
+
+    def skip_comments(self, span: Span) -> None:
+        """Comments inside `span` were put out with its text."""
+        end = bisect_left(self.places, (span.end_line, span.end_col))
+        self.next = max(self.next, end)
+
+    def close(self, span: Span, indent: int, mark: str = "}") -> None:
+        """Comments between the last thing in a block and its end; `span` is that thing's."""
+        if self.tokens is None or not span.line:
+            return
+        i = bisect_left(self.starts, (span.end_line, span.end_col))
+        kinds = self.tokens.kinds
+        while i < len(kinds) and kinds[i] in (";", ")", ","):
+            i += 1
+        if i < len(kinds) and kinds[i] == mark:
+            before = self.at
+            self.at = before or span.line
+            self.reach(0, 0, indent)
+            self.upto(self.starts[i], indent)
+            self.at = max(self.at, self.starts[i][0])
+
+    def upto(self, place: tuple[int, int], indent: int) -> None:
+        while self.next < len(self.comments) and self.places[self.next] < place:
+            self.comment(self.comments[self.next], indent)
+            self.next += 1
+
+    def word(self, span: Span, word: str) -> tuple[int, int] | None:
+        """Where the token `word` first stands in `span`."""
+        if self.tokens is None:
+            return None
+        i = bisect_left(self.starts, (span.line, span.col))
+        j = bisect_right(self.starts, (span.end_line, span.end_col))
+        texts = self.tokens.texts
+        return next((self.starts[k] for k in range(i, j) if texts[k] == word), None)
+
+    def text(self) -> str:
+        """All lines; trailing comments of neighbouring lines stand below each other."""
+        done: list[str] = []
+        i = 0
+        while i < len(self.lines):
+            j = i
+            while j < len(self.lines) and self.lines[j][1]:
+                j += 1
+            if j == i:
+                done.append(self.lines[i][0].rstrip())
+                i += 1
+                continue
+            group = self.lines[i:j]
+            column = max(len(code) for code, _ in group) + 2
+            if any(column + len(text) > WIDTH for _, text in group):
+                column = 0
+            done += [f"{code.ljust(column - 2)}  {text}".rstrip() for code, text in group]
+            i = j
+        while done and not done[-1]:
+            done.pop()
+        while done and not done[0]:
+            done.pop(0)
+        return "\n".join(done) + "\n" if done else ""
