@@ -84,6 +84,8 @@ class Thread:
     location: int  # variable index
     parent: int | None
     points: tuple[Point, ...]  # points[i].id == i; 0 is ENTRY
+    fork: int | None = None  # the point of the parent that forks it
+    after: tuple[int, ...] = ()  # siblings that end before it starts
     span: Span = NOWHERE
 
 
@@ -210,6 +212,9 @@ class Rule:
     probability: Expr | None = None
     priority: Expr | None = None
     test_span: Span | None = None  # of the test that is taken with this step
+    holds: tuple[tuple[int, Expr], ...] = ()  # held before, also by the blocks around the fork
+    gains: tuple[tuple[int, Expr], ...] = ()  # granted by this step
+    over_children: bool = False  # may be taken while child threads of its thread run
 
     @property
     def updates(self) -> Iterator[tuple[int, Expr]]:
@@ -286,35 +291,6 @@ class Loop:
     decreases: Expr | None = None
 
 
-class Shape(StrEnum):
-    """How the parts of a `Skeleton` lie in time.  Each is an over-approximation."""
-
-    LEAF = "leaf"  # one step, or one running activity
-    SEQ = "seq"  # one after the other, some perhaps not at all
-    ALT = "alt"  # at most one of them
-    PAR = "par"  # at the same time
-    LOOP = "loop"  # the one part, again and again
-    HOLD = "hold"  # the one part, while `holds` is held
-
-
-@dataclass(frozen=True, slots=True)
-class Skeleton:
-    """The shape of a term: a sound over-approximation of what may run when.
-
-    `rules` are the indices of the rules of a LEAF (an activity: start, ends, retries).
-    `holds` pairs a USED variable with an amount: of a LEAF while it runs, of a HOLD around it.
-    For a PAR, `order` lists pairs (i, j): part j starts only after part i has ended.
-    """
-
-    shape: Shape
-    parts: tuple[Skeleton, ...] = ()
-    rules: tuple[int, ...] = ()
-    holds: tuple[tuple[int, Expr], ...] = ()
-    order: tuple[tuple[int, int], ...] = ()
-    span: Span = NOWHERE
-    waits: bool = False  # a LEAF that waits for a condition on data
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Something that `no_dead_code` wants to see run: any of `rules` witnesses it."""
@@ -344,7 +320,6 @@ class TransitionSystem:
     resources: tuple[ResourceInfo, ...]
     obligations: tuple[Obligation, ...]
     errors: tuple[str, ...]
-    skeleton: Skeleton
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()
     sagas: tuple[SagaInfo, ...] = ()

@@ -17,8 +17,6 @@ from wfverify.semantics.system import (
     ResourceInfo,
     Rule,
     RuleKind,
-    Shape,
-    Skeleton,
     Thread,
     TransitionSystem,
     Variable,
@@ -125,7 +123,6 @@ def make_system() -> TransitionSystem:
             Obligation("invariant", "unpaid", eq(paid, const(0)), "broken", at(7, 3, 21)),
         ),
         errors=("Declined",),
-        skeleton=Skeleton(Shape.SEQ),
     )
 
 

@@ -35,8 +35,6 @@ from ..system import (
     Place,
     PointKind,
     RuleKind,
-    Shape,
-    Skeleton,
     VarKind,
 )
 from . import frames
@@ -94,19 +92,12 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     want = demand(ctx, t.claims)
     inner = replace(ctx, claims=(*ctx.claims, *want.holds))
     entered = inner.point(PointKind.READY, describe(t.body), t.body.span)
-    grant = step(ctx, at, RuleKind.GRANT, f"using {names}", t.span, entered, guard=want.free)
+    step(ctx, at, RuleKind.GRANT, f"using {names}", t.span, entered, guard=want.free)
     body = term(inner, t.body, inner.at(entered), k)
     if body.exit is not None:
         # The block may end without a step: then giving back is one.
         step(inner, body.exit, RuleKind.RELEASE, f"release {names}", t.span, k)
-    skeleton = Skeleton(
-        Shape.HOLD,
-        (body.skeleton,),
-        rules=(grant.index,),
-        holds=want.holds,
-        span=t.span,
-    )
-    return Out(None, skeleton, body.log)
+    return Out(None, body.log)
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
@@ -263,10 +254,7 @@ def _attempt(
             group=group,
         )
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span))
-    skeleton = Skeleton(
-        Shape.LEAF, rules=tuple(r.index for r in rules), holds=want.holds, span=t.span
-    )
-    return Out(None, skeleton, Log((done,)) if done else Log())
+    return Out(None, Log((done,)) if done else Log())
 
 
 def _through_taken(taken: dict[int, Expr]) -> Callable[[Expr], Expr]:

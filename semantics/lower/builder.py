@@ -92,6 +92,7 @@ class ThreadDraft:
     fork: ForkDraft | None
     span: Span
     points: list[PointDraft] = field(default_factory=list)
+    after: tuple[int, ...] = ()
     forks: list[ForkDraft] = field(default_factory=list)
 
     def at(self, point: int) -> Expr:
@@ -297,6 +298,8 @@ class Builder:
                     Point(p.id, p.kind, p.label, p.span, p.holds, p.protected, p.activity)
                     for p in t.points
                 ),
+                t.fork.point if t.fork else None,
+                t.after,
                 t.span,
             )
             for t in self.threads
@@ -382,6 +385,17 @@ class Builder:
             resource_events.append(
                 EventTemplate(kind, name, r.thread.instance, ((used, amount),), None, r.subject)
             )
+        around = dict(before)
+        outer = r.thread.fork
+        while outer is not None:
+            for used, amount in outer.holds:
+                around[used] = add(around[used], amount) if used in around else amount
+            outer = outer.host.fork
+        gains = {
+            used: sub(amount, before.get(used, const(0)))
+            for used, amount in after.items()
+            if r.kind in (RuleKind.START, RuleKind.GRANT) and amount is not before.get(used)
+        }
         scheduled = tuple(
             EventTemplate(EventKind.TASK_SCHEDULED, name, r.thread.instance)
             for t in self._entered(r)
@@ -408,6 +422,9 @@ class Builder:
             probability=r.probability,
             priority=r.priority,
             test_span=r.test_span,
+            holds=tuple(around.items()),
+            gains=tuple(gains.items()),
+            over_children=r.kills is not None and r.kills.host is r.thread,
         )
 
     def _entered(self, r: RuleDraft) -> list[PointDraft]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, to_real
-from ..system import EventKind, PointKind, RuleKind, Skeleton, VarKind
+from ..system import EventKind, PointKind, RuleKind, VarKind
 from .builder import RuleDraft
 from .context import At, Ctx, Frame, InstanceDraft, Landing, Log, Out, raise_error, step, union
 from .data import Value, default, leaves
@@ -22,7 +22,6 @@ class Body:
     done: At
     failed: At
     raised: Sequence[str]
-    skeleton: Skeleton
     log: Log
 
 
@@ -61,7 +60,7 @@ def body(ctx: Ctx, w: ast.Workflow, at: At, root: bool) -> Body:
     lost = ctx.at(failing)
     lost = replace(lost, cond=and_(lost.cond, ended))
     raised = [e for e in dict.fromkeys(frame.raised) if e != RETURN]
-    return Body(done, lost, raised, out.skeleton, out.log)
+    return Body(done, lost, raised, out.log)
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
@@ -161,7 +160,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             subject=name,
             frame=ctx.frame,
         )
-    return Out(None, made.skeleton, made.log)
+    return Out(None, made.log)
 
 
 def _shared_names(ctx: Ctx) -> set[str]:
@@ -196,6 +195,4 @@ def returned(ctx: Ctx, t: ast.Return, at: At) -> Out:
     rules = raise_error(ctx, at, RETURN, RuleKind.STEP, "return", t.span, updates=updates)
     for rule in rules:
         ctx.defined(found, rule)
-    from .terms import leaf
-
-    return Out(None, leaf(t, *(r.index for r in rules)))
+    return Out(None)

@@ -32,8 +32,6 @@ from ..system import (
     PointKind,
     RuleKind,
     SagaInfo,
-    Shape,
-    Skeleton,
 )
 from .builder import (
     Builder,
@@ -48,8 +46,6 @@ from .builder import (
 )
 from .data import Value
 from .expressions import Definedness, Env, collecting, scalar
-
-NOTHING = Skeleton(Shape.SEQ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,6 @@ class Out:
     """A lowered term: how control passes through it silently, its shape, its undo log."""
 
     exit: At | None
-    skeleton: Skeleton = NOTHING
     log: Log = Log()
 
 

@@ -36,8 +36,6 @@ from ..system import (
     PointKind,
     RuleKind,
     SagaInfo,
-    Shape,
-    Skeleton,
     VarKind,
 )
 from . import activity
@@ -99,10 +97,8 @@ def _catch(ctx: Ctx, t: ast.Try, at: At, k: int) -> Out:
             here = ctx.at(landings[i])
             here = replace(here, cond=and_(here.cond, ended))
             outs.append(term(ctx, h.body, here, k))
-    handlers = Skeleton(Shape.ALT, tuple(o.skeleton for o in outs))
     return Out(
         union(body.exit, *(o.exit for o in outs)),
-        Skeleton(Shape.SEQ, (body.skeleton, handlers), span=t.span),
         Log((body.log, *(o.log for o in outs))),
     )
 
@@ -158,7 +154,7 @@ def retry(
     whole = union(entered, resumed)
     assert whole is not None
     out = body(replace(ctx, frame=frame), replace(whole, points=at.points), k)
-    return Out(out.exit, Skeleton(Shape.LOOP, (out.skeleton,), span=span), out.log)
+    return Out(out.exit, out.log)
 
 
 def _backoff(ctx: Ctx, spec: ast.RetrySpec, attempts: Expr) -> Delay:
@@ -276,7 +272,7 @@ def nocancel(ctx: Ctx, t: ast.NoCancel, at: At, k: int) -> Out:
     after = union(g.ctx.at(g.end), body.exit)
     assert after is not None
     exit_, _ = _leave(ctx, g, after, t.span, g.frame.raised, "nocancel")
-    return Out(exit_, body.skeleton, body.log)
+    return Out(exit_, body.log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +316,7 @@ def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: i
     assert after is not None
     raised = [*c.frame.raised, *c.guarded.frame.raised]
     exit_, _ = _leave(ctx, c.guarded, after, span, raised, "finally")
-    skeleton = Skeleton(Shape.SEQ, (out.skeleton, final_out.skeleton), span=span)
-    return Out(exit_, skeleton, Log((out.log, final_out.log)))
+    return Out(exit_, Log((out.log, final_out.log)))
 
 
 def _unwound(c: Cleanup, before: int) -> At:
@@ -370,8 +365,7 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
             tuple(sorted({i for d in done for i in d.written})),
         )
     )
-    skeleton = Skeleton(Shape.SEQ, (out.skeleton, undone.skeleton), span=t.span)
-    return Out(out.exit, skeleton, out.log)
+    return Out(out.exit, out.log)
 
 
 def _entries(log: Log) -> list[Done]:
@@ -408,14 +402,12 @@ def _undo(ctx: Ctx, log: Log | Done, at: At | None, k: int, span: Span) -> Out:
             for i, part in enumerate(parts)
         ]
         return parallel.fork(ctx, branches, at, k, span, "undo")
-    skeletons = []
     here: At | None = at
     for i, part in enumerate(reversed(parts)):
         end = k if i == len(parts) - 1 else ctx.point(PointKind.UNWIND, "undo", span)
         out = _undo(ctx, part, here, end, span)
         here = union(None if end == k else ctx.at(end), out.exit)
-        skeletons.append(out.skeleton)
-    return Out(here, Skeleton(Shape.SEQ, tuple(skeletons)))
+    return Out(here)
 
 
 def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
@@ -439,8 +431,7 @@ def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
         )
         ctx.defined(list(made.defined), rule)
         ctx.in_range(made.updates, rule)
-        leaf = Skeleton(Shape.LEAF, rules=(rule.index,), span=undo.span)
-        return Out(not_done, leaf)
+        return Out(not_done)
     assert isinstance(undo.body, ast.Call)
     called = ctx.point(PointKind.UNWIND, f"undone {d.name}", undo.span)
     trouble = ctx.point(PointKind.UNWIND, f"undo of {d.name} failed", undo.span)
@@ -466,7 +457,7 @@ def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
         )
         for rule in stopped:
             ctx.must("compensated", FALSE, f"the undo of {d.name} may fail", undo.span, rule)
-    return Out(not_done, out.skeleton)
+    return Out(not_done)
 
 
 def _snapshot(

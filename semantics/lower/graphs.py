@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, not_, or_
-from ..system import Loop, Place, PointKind, RuleKind, Shape, Skeleton
+from ..system import Loop, Place, PointKind, RuleKind
 from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, step, union
 from .expressions import as_sort
 from .frames import real_error
@@ -82,15 +82,11 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
             t.span,
             guard=eq(first, const(ctx.b.error(error))),
         )
-    position = {i: p for p, i in enumerate(order)}
-    pairs = tuple(
-        (position[number[name]], position[i])
-        for i, n in enumerate(t.nodes)
-        for name in n.after
-        if n.join in ("all", "always", "on_failure")
-    )
-    skeleton = replace(o.skeleton, order=pairs)
-    return Out(At(and_(over, eq(first, const(0))), leaving), skeleton, o.log)
+    thread = {t.nodes[i].name: o.children[p].thread for p, i in enumerate(order)}
+    for n in t.nodes:
+        if n.join in ("all", "always", "on_failure"):
+            thread[n.name].after = tuple(thread[a].id for a in n.after)
+    return Out(At(and_(over, eq(first, const(0))), leaving), o.log)
 
 
 def _join(ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]]) -> tuple[Expr, Expr]:
@@ -166,7 +162,6 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
     from .terms import term
 
     before = {s.name: ctx.point(PointKind.READY, s.name, s.span) for s in t.states}
-    skeletons = []
     logs = []
     exits: list[At | None] = []
     first_rule = len(ctx.b.rules)
@@ -207,7 +202,6 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
         frame = Frame(ctx.thread, ctx.frame, takes, land)
         start = len(ctx.b.rules)
         out = term(replace(ctx, frame=frame), state.body, here, after)
-        skeletons.append(out.skeleton)
         logs.append(out.log)
         ended = ctx.b.ended(frame.forks)
         for i in sorted(hit):
@@ -274,7 +268,6 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
         )
     return Out(
         exit_,
-        Skeleton(Shape.LOOP, (Skeleton(Shape.ALT, tuple(skeletons)),), span=t.span),
         Log(tuple(logs)),
     )
 

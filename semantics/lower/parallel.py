@@ -20,8 +20,6 @@ from ..system import (
     PointKind,
     ResourceInfo,
     RuleKind,
-    Shape,
-    Skeleton,
     VarKind,
 )
 from .builder import ForkDraft, ThreadDraft
@@ -60,7 +58,6 @@ class Opened:
     active: Expr
     children: tuple[Child, ...]
     resets: tuple[tuple[int, Expr], ...]
-    skeleton: Skeleton
     log: Log
 
 
@@ -122,15 +119,11 @@ def _slot(ctx: Ctx, slots: ResourceInfo, t: ast.Each, at: At, k: int) -> Out:
     inner = replace(ctx, claims=(*ctx.claims, (slots.used, const(1))))
     used = var(slots.used, Sort.INT)
     inside = inner.point(PointKind.READY, "slot", t.span)
-    grant = step(ctx, at, RuleKind.GRANT, "slot", t.span, inside, guard=lt(used, slots.capacity))
+    step(ctx, at, RuleKind.GRANT, "slot", t.span, inside, guard=lt(used, slots.capacity))
     body = term(inner, t.body, inner.at(inside), k)
     if body.exit is not None:
         step(inner, body.exit, RuleKind.RELEASE, "slot given back", t.span, k)
-    holds = ((slots.used, const(1)),)
-    skeleton = Skeleton(
-        Shape.HOLD, (body.skeleton,), rules=(grant.index,), holds=holds, span=t.span
-    )
-    return Out(None, skeleton, body.log)
+    return Out(None, body.log)
 
 
 def opened(
@@ -174,16 +167,15 @@ def opened(
             done.append(not_(branch.active))
         resets[thread.location] = const(0)
         children.append(Child(thread, end, failed, or_(*done), out))
-    skeleton = Skeleton(Shape.PAR, tuple(c.out.skeleton for c in children), span=span)
     log = Log(tuple(c.out.log for c in children), parallel=True)
-    return Opened(made, active, tuple(children), tuple(resets.items()), skeleton, log)
+    return Opened(made, active, tuple(children), tuple(resets.items()), log)
 
 
 def fork(ctx: Ctx, branches: Sequence[Branch], at: At, k: int, span: Span, label: str) -> Out:
     """All branches at once; done when all are; the first error goes outwards."""
     o = opened(ctx, branches, at, span, label)
     cond = and_(o.active, *(c.succeeded for c in o.children))
-    return Out(At(cond, (*at.moves, *o.resets), None), o.skeleton, o.log)
+    return Out(At(cond, (*at.moves, *o.resets), None), o.log)
 
 
 def _failure_counter(ctx: Ctx, label: str) -> tuple[Expr, Expr]:
@@ -227,7 +219,7 @@ def _with_policy(
         all_over = and_(o.active, *over)
         exit_ = At(and_(o.active, *(c.succeeded for c in o.children)), leaving)
         _raise_first(ctx, At(all_over, leaving), lt(const(0), failures), first, raised, span, None)
-        return Out(exit_, o.skeleton, o.log)
+        return Out(exit_, o.log)
     count = add(const(0), *(ite(c.succeeded, const(1), const(0)) for c in o.children))
     won = ctx.point(PointKind.UNWIND, "enough branches are done", span)
     o.fork.landings.add(won)
@@ -245,7 +237,7 @@ def _with_policy(
     _raise_first(ctx, At(o.active, leaving), hopeless, first, raised, span, o.fork)
     exit_ = ctx.at(won)
     exit_ = replace(exit_, cond=and_(exit_.cond, ctx.b.ended([o.fork])), points=None)
-    return Out(exit_, o.skeleton, o.log)
+    return Out(exit_, o.log)
 
 
 def _raise_first(
@@ -296,7 +288,7 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
         for c in o.children
     ]
     cond = and_(o.active, *over)
-    return Out(At(cond, (*at.moves, *o.resets), None), o.skeleton, o.log)
+    return Out(At(cond, (*at.moves, *o.resets), None), o.log)
 
 
 def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
@@ -355,5 +347,4 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
         other = ctx.at(landed)
         other = replace(other, cond=and_(other.cond, ctx.b.ended([o.fork])))
         outs.append(term(ctx, t.orelse, other, k))
-    skeleton = Skeleton(Shape.SEQ, (o.skeleton, *(x.skeleton for x in outs[1:])), span=t.span)
-    return Out(union(*(x.exit for x in outs)), skeleton, Log((o.log, *(x.log for x in outs[1:]))))
+    return Out(union(*(x.exit for x in outs)), Log((o.log, *(x.log for x in outs[1:]))))

@@ -26,7 +26,7 @@ from ..expr import (
     not_,
     or_,
 )
-from ..system import Delay, EventKind, Loop, Place, PointKind, RuleKind, Shape, Skeleton
+from ..system import Delay, EventKind, Loop, Place, PointKind, RuleKind
 from . import activity, child, frames, graphs, parallel
 from .context import At, Ctx, Log, Out, not_supported, raise_error, step, union
 from .data import equal
@@ -49,8 +49,8 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Atomic():
             return _atomic(ctx, t, at, k)
         case ast.Fail():
-            rules = raise_error(ctx, at, t.error, RuleKind.RAISE, f"fail {t.error}", t.span)
-            return Out(None, leaf(t, *(r.index for r in rules)))
+            raise_error(ctx, at, t.error, RuleKind.RAISE, f"fail {t.error}", t.span)
+            return Out(None)
         case ast.Return():
             return child.returned(ctx, t, at)
         case ast.Assert():
@@ -98,11 +98,11 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
                 event=EventKind.TIMER_FIRED,
                 delay=Delay(delay, delay),
             )
-            return Out(None, leaf(t, rule.index))
+            return Out(None)
         case ast.WaitUntil():
             cond = ctx.test(t.cond, at)
-            rule = step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
-            return Out(None, replace(leaf(t, rule.index), waits=True))
+            step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
+            return Out(None)
         case ast.Transaction():
             raise not_supported("transaction", t.span)
         case ast.Abort() | ast.Require():
@@ -113,13 +113,8 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
             assert_never(t)
 
 
-def leaf(t: ast.Node, *rules: int) -> Skeleton:
-    return Skeleton(Shape.LEAF, rules=rules, span=t.span)
-
-
 def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
     """`;`: each part starts where the one before ends."""
-    skeletons: list[Skeleton] = []
     logs: list[Log] = []
     for i, part in enumerate(parts):
         if at is None:
@@ -131,9 +126,8 @@ def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
             m = ctx.point(PointKind.READY, describe(parts[i + 1]), parts[i + 1].span)
             out = term(ctx, part, at, m)
             at = union(ctx.at(m), out.exit)
-        skeletons.append(out.skeleton)
         logs.append(out.log)
-    return Out(at, Skeleton(Shape.SEQ, tuple(skeletons)), Log(tuple(logs)))
+    return Out(at, Log(tuple(logs)))
 
 
 def describe(t: ast.Term) -> str:
@@ -161,7 +155,6 @@ def _alternatives(outs: list[Out]) -> Out:
         exit_ = replace(exit_, points=None)
     return Out(
         exit_,
-        Skeleton(Shape.ALT, tuple(o.skeleton for o in outs)),
         Log(tuple(o.log for o in outs)),
     )
 
@@ -172,7 +165,7 @@ def _assign(ctx: Ctx, t: ast.Assign, at: At, k: int) -> Out:
     rule = step(ctx, at, RuleKind.ASSIGN, describe(t), t.span, k, updates=updates)
     ctx.defined(found, rule)
     ctx.in_range(updates, rule)
-    return Out(None, leaf(t, rule.index))
+    return Out(None)
 
 
 def _atomic(ctx: Ctx, t: ast.Atomic, at: At, k: int) -> Out:
@@ -182,7 +175,7 @@ def _atomic(ctx: Ctx, t: ast.Atomic, at: At, k: int) -> Out:
     ctx.in_range(done.updates, rule)
     for cond, span in done.asserts:
         ctx.must("assert", cond, "the assertion may fail", span, rule)
-    return Out(None, leaf(t, rule.index))
+    return Out(None)
 
 
 def _assert(ctx: Ctx, t: ast.Assert, at: At, k: int) -> Out:
@@ -192,14 +185,14 @@ def _assert(ctx: Ctx, t: ast.Assert, at: At, k: int) -> Out:
     ctx.defined(found, rule)
     assert isinstance(cond, Expr)
     ctx.must("assert", cond, "the assertion may fail", t.span, rule)
-    return Out(None, leaf(t, rule.index))
+    return Out(None)
 
 
 def _assume(ctx: Ctx, t: ast.Assume, at: At, k: int) -> Out:
     cond = ctx.test(t.cond, at)
     ctx.b.excluded.append(and_(at.cond, not_(cond)))
-    rule = step(ctx, at, RuleKind.STEP, "assume", t.span, k, guard=cond)
-    return Out(None, leaf(t, rule.index))
+    step(ctx, at, RuleKind.STEP, "assume", t.span, k, guard=cond)
+    return Out(None)
 
 
 def _branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
@@ -295,10 +288,9 @@ def _while(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
             decreases=as_sort(ctx.env, t.decreases, Sort.INT) if t.decreases else None,
         )
     )
-    skeleton = Skeleton(Shape.LOOP, (body.skeleton,), span=t.span)
     if ctx.in_saga and _has_undo(body.log):
         raise not_supported("undo inside a loop", t.span)
-    return Out(replace(around.under(not_(cond), t.cond.span), points=None), skeleton)
+    return Out(replace(around.under(not_(cond), t.cond.span), points=None))
 
 
 def _has_undo(log: Log) -> bool:
@@ -319,7 +311,7 @@ def _each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     if t.tolerate is not None:
         raise not_supported("each seq with tolerate", t.span)
     here: At | None = at
-    skeletons, logs = [], []
+    logs = []
     for i, (inside, item) in enumerate(items):
         if here is None:
             break
@@ -330,9 +322,8 @@ def _each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
         out = term(inner, t.body, here.under(inside), m)
         skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
         here = union(None if last else ctx.at(m), out.exit, skipped)
-        skeletons.append(out.skeleton)
         logs.append(out.log)
-    return Out(here, Skeleton(Shape.SEQ, tuple(skeletons)), Log(tuple(logs)))
+    return Out(here, Log(tuple(logs)))
 
 
 def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
@@ -371,5 +362,4 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     )
     return Out(
         replace(around.under(not_(cond)), points=None),
-        Skeleton(Shape.LOOP, (body.skeleton,), span=t.span),
     )

@@ -35,8 +35,6 @@ from ..system import (
     PointKind,
     ResourceInfo,
     RuleKind,
-    Shape,
-    Skeleton,
     TransitionSystem,
     VarKind,
 )
@@ -91,7 +89,8 @@ class _Lowering:
         self._declare()
         drafts = [i for group in self.instances.values() for i in group]
         drafts.sort(key=lambda d: d.id)
-        skeletons = [self._lower_instance(d) for d in drafts]
+        for d in drafts:
+            self._lower_instance(d)
         env = self._top_env()
         for d in drafts:
             workflow_properties(self._ctx(d), d.workflow)
@@ -133,7 +132,6 @@ class _Lowering:
             resources=tuple(self.b.resources.values()),
             obligations=tuple(self.b.obligations),
             errors=tuple(self.b.errors),
-            skeleton=Skeleton(Shape.PAR, tuple(skeletons)),
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),
             sagas=tuple(self.world.sagas),
@@ -320,7 +318,7 @@ class _Lowering:
     def _top_env(self) -> Env:
         return replace(self.env, bound=self._single())
 
-    def _lower_instance(self, d: InstanceDraft) -> Skeleton:
+    def _lower_instance(self, d: InstanceDraft) -> None:
         ctx = self._ctx(d)
         w = d.workflow
         at = At(d.root.at(0), (), (d.root.points[0],)).under(d.active)
@@ -345,7 +343,6 @@ class _Lowering:
                 d.failed,
                 event=EventKind.WORKFLOW_FAILED,
             )
-        return made.skeleton
 
     # --- state predicates ------------------------------------------------------------------
 

@@ -30,8 +30,6 @@ from wfverify.semantics.system import (
     ResourceInfo,
     Rule,
     RuleKind,
-    Shape,
-    Skeleton,
     Thread,
     TransitionSystem,
     Variable,
@@ -143,7 +141,6 @@ def pool_system(
         (ResourceInfo("agents", "pool", const(capacity), True, 0, None, NOWHERE),),
         (),
         ("Bad",),
-        Skeleton(Shape.PAR),
         initial_events=tuple(
             EventTemplate(EventKind.WORKFLOW_STARTED, f"w[{i}]", i) for i in range(instances)
         ),
