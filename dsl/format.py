@@ -183,20 +183,20 @@ class _Printer(ActivityLayout):
     def system(self, s: ast.System) -> None:
         self.out.line(0, "system {")
         self.out.at = 0
-        entries: list[ast.Node] = [*s.instances, *s.faults]
-        if all(e.span.line for e in entries):
-            entries.sort(key=lambda e: (e.span.line, e.span.col))
-        for entry in entries:
-            self.at_node(entry, 2)
-            if isinstance(entry, ast.InstanceDecl):
-                self.out.line(2, _instance(entry))
-            elif isinstance(entry, ast.Fault):
-                self.out.line(2, _fault(entry))
-            self.out.passed(entry.span)
+        entries = [((i.span.line, i.span.col), _instance(i)) for i in s.instances]
+        entries += [((f.span.line, f.span.col), _fault(f)) for f in s.faults]
+        place = self.out.word(s.span, "scheduler")
+        if s.scheduler != "any" or place is not None:
+            entries.append((place or (0, 0), f"scheduler {s.scheduler}"))
+        if s.span.line:
+            entries.sort()
+        for (line, col), text in entries:
+            if line:
+                self.out.reach(line, col, 2)
+                self.out.at = line
+            self.out.line(2, text)
         if s.span.line:
             self.out.upto((s.span.end_line, s.span.end_col - 1), 2)
-        if s.scheduler != "any":
-            self.out.line(2, f"scheduler {s.scheduler}")
         self.out.line(0, "}")
 
 

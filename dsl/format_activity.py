@@ -18,13 +18,14 @@ class _Clause:
     place: tuple[int, int] | None = None
     body: ast.Term | None = None  # a block, which may take several lines
     tail: str = ""
+    end: int = 0  # its last line in the source
 
 
 class ActivityLayout(TermLayout):
     def activity(self, a: ast.Activity, indent: int) -> None:
         self.doc(a.doc, indent)
         params = ", ".join(f"{p.name}: {type_text(p.type)}" for p in a.params)
-        start = f"activity {a.name}{f'({params})' if params else ''}"
+        start = f"activity {a.name}{f'({params})' if params or a.returns is not None else ''}"
         if a.returns is not None:
             start += f" -> {type_text(a.returns)}"
         clauses = self.clauses(a)
@@ -43,7 +44,7 @@ class ActivityLayout(TermLayout):
                 self.out.reach(*clause.place, indent + 2)
             self.clause(clause, indent + 2, width)
             if clause.place is not None:
-                self.out.at = max(self.out.at, clause.place[0])
+                self.out.at = max(self.out.at, clause.place[0], clause.end)
             if clause.body is not None:
                 self.out.passed(clause.body.span)
         if a.span.line:
@@ -69,7 +70,7 @@ class ActivityLayout(TermLayout):
 
         def at(node: ast.Node, word: str, text: str) -> None:
             place = (node.span.line, node.span.col) if node.span.line else None
-            found.append(_Clause(word, text, place))
+            found.append(_Clause(word, text, place, end=node.span.end_line))
 
         if a.uses:
             at(a.uses[0], "uses", ", ".join(claim(c) for c in a.uses))
@@ -84,8 +85,7 @@ class ActivityLayout(TermLayout):
         if a.writes:
             add("writes", ", ".join(a.writes))
         if a.do is not None:
-            place = (a.do.span.line, a.do.span.col) if a.do.span.line else None
-            found.append(_Clause("do", block(a.do), place, a.do))
+            add("do", block(a.do), a.do)
         for e in a.ensures:
             at(e, "ensures", expr(e))
         if a.fails:

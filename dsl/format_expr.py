@@ -54,7 +54,8 @@ def _expr(e: ast.Expression) -> tuple[str, int]:
         case ast.Binary():
             return _binary(e)
         case ast.Range(lo=lo, hi=hi):
-            return f"{expr(lo, SUM)}..{expr(hi, SUM)}", ARRAY
+            # `0..N-1` reads better than `0..N - 1`.
+            return f"{_tight(lo)}..{_tight(hi)}", ARRAY
         case ast.Index(base=base, index=index):
             return f"{expr(base, POSTFIX)}[{expr(index)}]", POSTFIX
         case ast.Member(base=base, name=name):
@@ -76,6 +77,14 @@ def _expr(e: ast.Expression) -> tuple[str, int]:
 
 def exprs(items: tuple[ast.Expression, ...]) -> str:
     return ", ".join(expr(i) for i in items)
+
+
+def _tight(e: ast.Expression) -> str:
+    match e:
+        case ast.Binary("+" | "-" as op, ast.Name(left), ast.IntLit(right)) if right >= 0:
+            return f"{left}{op}{right}"
+        case _:
+            return expr(e, SUM)
 
 
 def in_domain(e: ast.Expression) -> str:

@@ -34,11 +34,19 @@ class Out:
 
     def reach(self, line: int, col: int, indent: int) -> None:
         """Put out the comments before that place, then a blank line where the source has one."""
-        while self.next < len(self.comments) and self.places[self.next] < (line, col):
-            self.comment(self.comments[self.next], indent)
-            self.next += 1
-        if line and self.at and line - self.at > 1:
+        self.upto((line, col), indent)
+        if self.at and self.opening(line, col)[0] - self.at > 1:
             self.blank()
+
+    def opening(self, line: int, col: int) -> tuple[int, int]:
+        """The place of the marks before a node (`|| {`), which belong to its line."""
+        i = bisect_left(self.starts, (line, col))
+        if self.tokens is None or i >= len(self.starts):
+            return (line, col)
+        kinds = self.tokens.kinds
+        while i > 0 and kinds[i - 1] in ("{", "(", "||", "+"):
+            i -= 1
+        return self.starts[i]
 
     def comment(self, c: Comment, indent: int) -> None:
         fits = self.lines and self.lines[-1][0] and not self.lines[-1][1].startswith("//")
@@ -76,9 +84,7 @@ class Out:
         while i < len(kinds) and kinds[i] in (";", ")", ","):
             i += 1
         if i < len(kinds) and kinds[i] == mark:
-            before = self.at
-            self.at = before or span.line
-            self.reach(0, 0, indent)
+            self.at = self.at or span.line
             self.upto(self.starts[i], indent)
             self.at = max(self.at, self.starts[i][0])
 

@@ -31,6 +31,11 @@ class TermLayout:
         if node.span.line:
             self.out.reach(node.span.line, node.span.col, indent)
 
+    def before(self, node: ast.Node, indent: int) -> None:
+        """The same for a node that is put into brackets: what stands in them waits."""
+        if node.span.line:
+            self.out.reach(*self.out.opening(node.span.line, node.span.col), indent)
+
     def doc(self, text: str, indent: int) -> None:
         """A doc comment of a tree without source; otherwise it is among the comments."""
         if self.out.tokens is None and text:
@@ -49,17 +54,19 @@ class TermLayout:
         self, t: ast.Term, indent: int, lead: str = "", tail: str = "", level: int = CHOICE
     ) -> None:
         """`t` at its place: comments before it, then its lines."""
-        self.at_node(t, indent)
         text = " " * indent + lead + inline(t, level) + tail
         if self.stays_inline(t, text) or not _breakable(t):
+            self.at_node(t, indent)
             self.out.lines.append((text, ""))
             self.out.passed(t.span)
             return
         own = level_of(t)
         if own < level:
+            self.before(t, indent)
             marks = ("{", "}") if own == SEQ else ("(", ")")
             self.braces(indent, lead + marks[0], t, marks[1] + tail)
             return
+        self.at_node(t, indent)
         match t:
             case ast.Seq(parts=parts):
                 for i, part in enumerate(parts):
@@ -83,7 +90,7 @@ class TermLayout:
             first = lead if i == 0 else mark
             after = tail if last else ""
             if mark == "+ " and not last and ends_open(part):
-                self.at_node(part, indent)
+                self.before(part, indent)
                 self.braces(indent, first + "{", part, "}" + after)
             else:
                 # A sequence as a part stands in braces when it takes several lines.
