@@ -1,0 +1,67 @@
+"""One run of a system: runs, logs, replays, and times for counterexamples.
+
+The names below are loaded when they are first used, so that a command that needs one of them
+does not pay for the rest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .answers import Answers, load_answers, read_answers
+    from .environment import AnswerRefused
+    from .log import Log, LogError, open_log, spec_hash
+    from .plan import Plan, build_plan
+    from .rebuild import LogReplay, replay_log, snapshot
+    from .retrace import Replay, replay
+    from .runner import Blocked, RunOptions, RunResult, Status, run
+    from .summary import Summary, summarise
+    from .timing import Scheduling, schedule
+
+_WHERE = {
+    "answers": ("Answers", "load_answers", "read_answers"),
+    "environment": ("AnswerRefused",),
+    "log": ("Log", "LogError", "open_log", "spec_hash"),
+    "plan": ("Plan", "build_plan"),
+    "rebuild": ("LogReplay", "replay_log", "snapshot"),
+    "retrace": ("Replay", "replay"),
+    "runner": ("Blocked", "RunOptions", "RunResult", "Status", "run"),
+    "summary": ("Summary", "summarise"),
+    "timing": ("Scheduling", "schedule"),
+}
+
+__all__ = [
+    "AnswerRefused",
+    "Answers",
+    "Blocked",
+    "Log",
+    "LogError",
+    "LogReplay",
+    "Plan",
+    "Replay",
+    "RunOptions",
+    "RunResult",
+    "Scheduling",
+    "Status",
+    "Summary",
+    "build_plan",
+    "load_answers",
+    "open_log",
+    "read_answers",
+    "replay",
+    "replay_log",
+    "run",
+    "schedule",
+    "snapshot",
+    "spec_hash",
+    "summarise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _WHERE.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

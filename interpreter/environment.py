@@ -15,7 +15,7 @@ from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute
 from ..semantics.system import Delay, RuleKind, TransitionSystem, Variable
 from ..semantics.values import evaluate, fits, initial_state
 from .answers import NO_ANSWERS, Answer, Answers, given_inputs
-from .compile import State, Term
+from .compile import State
 from .plan import Group, Plan
 from .sampling import Sampler
 
@@ -51,6 +51,23 @@ class Clock:
         return Fraction(ticks) / self.scale
 
 
+def delay_bounds(clock: Clock, delay: Delay, state: Sequence[Scalar]) -> tuple[Tick, Tick | None]:
+    """The interval in ticks, never negative, never empty."""
+    low = clock.ticks(_value(delay.lo, state))
+    if low < 0:
+        low = 0
+    if delay.hi is None:
+        return low, None
+    high = clock.ticks(_value(delay.hi, state))
+    return low, low if high < low else high
+
+
+def _value(expr: Expr, state: Sequence[Scalar]) -> Scalar:
+    if expr.op is Op.CONST and expr.value is not None:
+        return expr.value
+    return evaluate(expr, state)
+
+
 class AnswerRefused(ValueError):
     """The script asks for what the spec does not allow."""
 
@@ -69,8 +86,6 @@ class Environment:
         self._scripted = bool(answers.numbered or answers.always)
         self._attempts: dict[str, int] = {}
         self._bounds: dict[int, tuple[Tick, Tick | None] | None] = {}
-        self._delays: dict[int, Delay] = {}
-        self._terms: dict[int, Term] = {}
         self._samplers: dict[int, Sampler] = {}
         self._weights: dict[tuple[int, ...], tuple[list[float], float] | None] = {}
 
@@ -162,20 +177,10 @@ class Environment:
             return known
         delay = self._rules[rule].delay
         assert delay is not None
-        low = max(self._clock.ticks(self._value(delay.lo, state)), 0)
-        high = (
-            None if delay.hi is None else max(self._clock.ticks(self._value(delay.hi, state)), low)
-        )
+        low, high = delay_bounds(self._clock, delay, state)
         if delay.lo.op is Op.CONST and (delay.hi is None or delay.hi.op is Op.CONST):
             self._bounds[rule] = low, high
         return low, high
-
-    def _value(self, expr: Expr, state: State) -> Scalar:
-        return (
-            expr.value
-            if expr.value is not None and not expr.args and (expr.op is Op.CONST)
-            else evaluate(expr, state)
-        )
 
     def duration(self, rule: int, state: State) -> Tick:
         """Drawn from the delay's interval: by its distribution, otherwise uniform."""
@@ -197,7 +202,7 @@ class Environment:
         return high if high is not None and drawn > high else drawn
 
     def _distributed(self, delay: Delay, state: State) -> Tick:
-        args = [float(self._value(a, state)) * self._clock.scale for a in delay.args]
+        args = [float(_value(a, state)) * self._clock.scale for a in delay.args]
         if delay.dist == "normal":
             drawn = self._random.gauss(args[0], args[1] if len(args) > 1 else 0.0)
         elif delay.dist == "exponential":

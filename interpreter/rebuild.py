@@ -1,0 +1,228 @@
+"""A log read back: the state from the events alone, and whether the log can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..semantics.events import apply_in_place
+from ..semantics.expr import Scalar
+from ..semantics.system import EventKind, TransitionSystem
+from .collection import paused
+from .compile import Emitter, Row, Term
+from .log import Log, LogError, RunEnd, RunInfo, checksum, open_log, read_scalar, to_event
+from .plan import build_plan
+from .recorder import first_rows
+
+# From where the spec came from (as the log has it) to what it means.
+LoadSystem = Callable[[str], TransitionSystem]
+
+
+@dataclass(frozen=True, slots=True)
+class LogReplay:
+    """`problem` "": the state rebuilt from the events is the recorded one, and, where the spec
+    could be loaded, every event is the one that its rule emits.  `event` is the first wrong one.
+    """
+
+    info: RunInfo
+    end: RunEnd | None
+    events: int
+    state: tuple[Scalar, ...]
+    problem: str = ""
+    event: int | None = None
+    checked_rules: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem
+
+
+def replay_log(
+    path: str | Path, load_system: LoadSystem | None = None, run: int | None = None
+) -> LogReplay:
+    """Rebuild the state of a run (the last one) from its events alone, and compare.
+
+    With `load_system` the rules are fired again too, so that any event that was altered is
+    named.  LogError: there is no log there, or no such run.
+    """
+    if not Path(path).is_file():
+        raise LogError(f"there is no file {path}")
+    log = open_log(path)
+    try:
+        runs = log.runs()
+        if not runs:
+            raise LogError(f"{path} holds no run")
+        number = runs[-1] if run is None else run
+        info = log.info(number)
+        system = load_system(info.source) if load_system is not None else None
+        with paused():
+            return _Rebuild(log, number, info, system).replay()
+    finally:
+        log.close()
+
+
+def snapshot(log: Log, run: int, seq: int) -> tuple[Scalar, ...]:
+    """The state of a run after event `seq`, from the events alone."""
+    state: list[Scalar] = []
+    for row in log.rows(run):
+        event = to_event(row)
+        _apply(event.kind, event.changes, state)
+        if event.seq >= seq:
+            break
+    return tuple(state)
+
+
+def _apply(kind: EventKind, changes: Sequence[tuple[int, Scalar]], state: list[Scalar]) -> None:
+    if kind is EventKind.SNAPSHOT_CREATED:
+        state[:] = [value for _, value in changes]
+        return
+    try:
+        apply_in_place(kind, changes, state)
+    except (IndexError, TypeError) as wrong:
+        raise LogError(f"it changes what there is not: {wrong}") from None
+
+
+class _Rebuild:
+    def __init__(self, log: Log, run: int, info: RunInfo, system: TransitionSystem | None) -> None:
+        self._log = log
+        self._run = run
+        self._info = info
+        self._system = system
+        self._state: list[Scalar] = []
+        self._count = 0
+        self._sum = 0
+
+    def replay(self) -> LogReplay:
+        try:
+            problem, event = self._events()
+            end = self._log.final(self._run)
+        except LogError as wrong:
+            return self._answer(None, str(wrong), self._count)
+        if not problem and end is not None:
+            problem = self._compare(end)
+        elif end is None:
+            # Said first: whatever else is wrong is likely to come from that.
+            problem = f"the log is cut off after event {self._count - 1}: the run has no end"
+            event = None
+        return self._answer(end, problem, event)
+
+    def _answer(self, end: RunEnd | None, problem: str, event: int | None) -> LogReplay:
+        return LogReplay(
+            self._info,
+            end,
+            self._count,
+            tuple(self._state),
+            problem,
+            event if problem else None,
+            self._system is not None,
+        )
+
+    def _events(self) -> tuple[str, int | None]:
+        rules = _Rules(self._system, self._state) if self._system is not None else None
+        for row in self._log.rows(self._run):
+            if row[0] != self._count:
+                return f"event {self._count} is missing: {row[0]} comes in its place", self._count
+            event = to_event(row)
+            self._sum = checksum((row,), self._sum)
+            if rules is not None:
+                wrong = rules.check(row, event.inputs)
+                if wrong:
+                    return f"event {event.seq}: {wrong}", event.seq
+            try:
+                _apply(event.kind, event.changes, self._state)
+            except LogError as wrong_change:
+                return f"event {event.seq}: {wrong_change}", event.seq
+            self._count += 1
+        return "", None
+
+    def _compare(self, end: RunEnd) -> str:
+        if self._count != end.events:
+            return f"{self._count} events, but the run ended with {end.events}"
+        names = self._info.variables
+        if len(end.state) != len(self._state):
+            return f"the final state has {len(end.state)} values, not {len(self._state)}"
+        for i, (built, recorded) in enumerate(zip(self._state, end.state, strict=True)):
+            if built != recorded:
+                name = names[i] if i < len(names) else f"variable {i}"
+                return f"{name} is {built} after the events, but the log ends with {recorded}"
+        if self._sum != end.checksum:
+            return "an event was altered, though the final state agrees: the checksum differs"
+        return ""
+
+
+class _Rules:
+    """Fires the rules again beside the log, and says which row is not what its rule emits."""
+
+    def __init__(self, system: TransitionSystem, state: list[Scalar]) -> None:
+        self._system = system
+        self._plan = build_plan(system)
+        self._state = state  # the rebuilt one: the caller applies the events to it
+        self._expected: list[Row] = []
+        self._emitters: dict[int, Emitter] = {}
+        self._guards: dict[int, Term] = {}
+        self._begun = False
+
+    def check(self, row: Row, inputs: tuple[Scalar, ...]) -> str:
+        if not self._begun:
+            self._begun = True
+            wrong = self._first(row)
+            if wrong:
+                return wrong
+        elif not self._expected:
+            wrong = self._next_step(row, inputs)
+            if wrong:
+                return wrong
+        expected = self._expected.pop()
+        if expected == row:
+            return ""
+        names = (
+            "seq",
+            "time",
+            "instance",
+            "kind",
+            "subject",
+            "rule",
+            "inputs",
+            "changes",
+            "detail",
+        )
+        for name, mine, theirs in zip(names, expected, row, strict=True):
+            if mine != theirs:
+                return f"its {name} is {theirs}, but the rule gives {mine}"
+        return "it is not what the rule gives"
+
+    def _first(self, row: Row) -> str:
+        import json
+
+        try:
+            values = [read_scalar(value) for _, value in json.loads(row[7])]
+        except (ValueError, TypeError):
+            return "the initial state cannot be read"
+        if len(values) != len(self._system.variables):
+            return (
+                f"the initial state has {len(values)} variables,"
+                f" the spec has {len(self._system.variables)}"
+            )
+        self._expected = first_rows(self._plan, values)[::-1]
+        return ""
+
+    def _next_step(self, row: Row, inputs: tuple[Scalar, ...]) -> str:
+        seq, time, number = row[0], row[1], row[5]
+        if not 0 <= number < len(self._system.rules):
+            return f"there is no rule {number}"
+        rule = self._system.rules[number]
+        emit = self._emitters.get(number)
+        if emit is None:
+            emit = self._emitters[number] = self._plan.compiler.emitter(rule)
+            self._guards[number] = self._plan.compiler.term(rule.guard)
+        if not self._guards[number](self._state, ()):
+            return f"`{rule.name}` is not enabled"
+        relation = self._plan.compiler.relation(rule)
+        if len(inputs) != len(rule.inputs) or not (
+            relation is None or relation(self._state, inputs)
+        ):
+            return f"the environment cannot answer `{rule.name}` like this"
+        emit(self._state, inputs, seq, time, row[6], self._expected.append)
+        self._expected.reverse()
+        return "" if self._expected else f"`{rule.name}` emits no event here"

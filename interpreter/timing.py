@@ -1,0 +1,229 @@
+"""Times for an untimed trace: is it also a run of the timed system?
+
+What the timed system asks of the instants t_0 <= t_1 <= .. of the steps is a set of difference
+constraints (Dill 1989; Dechter, Meiri, Pearl 1991), of which the least solution is found by
+sweeping forwards over the lower bounds and backwards over the upper ones (Yen's order for
+Bellman-Ford), with exact numbers:
+
+- a rule with a delay that fires at step j, enabled without a break since step i (or the start):
+  lo <= t_j - t_i <= hi;
+- one that is disabled by step k, or still enabled at the last one: t_k - t_i <= hi;
+- of the ends of one attempt only the last possible moment counts: the attempt has ended by the
+  longest of its outcomes, or by a time-out that comes first;
+- where a rule without a delay is enabled, no time passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from ..semantics.expr import Scalar
+from ..semantics.system import TransitionSystem
+from ..semantics.trace import Step, Trace
+from .collection import paused
+from .dynamics import Dynamics
+from .environment import Clock, Tick, delay_bounds
+from .plan import Plan, build_plan
+from .scheduler import Counting
+
+# (earlier, later, distance): t_later - t_earlier >= distance, or <= distance
+Bound = tuple[int, int, Tick]
+
+
+class Scheduling:
+    """Finds times for traces of one system; the analysis of its rules is done once."""
+
+    def __init__(self, system: TransitionSystem, plan: Plan | None = None) -> None:
+        self.plan = plan or build_plan(system)
+        self._clock = Clock(system)
+
+    def schedule(self, trace: Trace) -> Trace | None:
+        """The trace with the earliest times that make it a timed run; None: there are none.
+
+        The steps must be possible (see `replay`).  Of a lasso, one round is timed.
+        """
+        with paused():
+            if not trace.steps:
+                return trace
+            collector = _Collector(self.plan, self._clock, trace.initial)
+            for step in trace.steps:
+                collector.step(step.rule, step.inputs)
+            collector.finish()
+            times = solve(len(trace.steps), collector.lower, collector.upper)
+            if times is None:
+                return None
+            exact: dict[Tick, Fraction] = {}
+            steps: list[Step] = []
+            for step, tick in zip(trace.steps, times[1:], strict=True):
+                if tick not in exact:
+                    exact[tick] = self._clock.seconds(tick)
+                steps.append(Step(step.rule, step.inputs, exact[tick]))
+            return replace(trace, steps=tuple(steps))
+
+
+def schedule(
+    system: TransitionSystem, trace: Trace, scheduling: Scheduling | None = None
+) -> Trace | None:
+    """Times that make `trace` a run of the timed system, or None.
+
+    For many traces of one system, make one `Scheduling` and pass it.
+    """
+    return (scheduling or Scheduling(system)).schedule(trace)
+
+
+class _Collector:
+    """Follows the steps and notes constraints.  Instant 0 is the start, i + 1 that of step i."""
+
+    def __init__(self, plan: Plan, clock: Clock, initial: Sequence[Scalar]) -> None:
+        self.lower: list[Bound] = []
+        self.upper: list[Bound] = []
+        self._plan = plan
+        self._clock = clock
+        self._rules = plan.system.rules
+        self._urgent = Counting(len(plan.conditions))
+        self._dynamics = Dynamics(plan, initial, self._urgent)
+        self._instant = 0
+        self._since: dict[int, int] = {}  # enabled rule with a delay -> instant
+        self._limits: dict[int, tuple[Tick, Tick | None]] = {}
+        # by group: its first instant, and the deadline
+        self._attempts: dict[int, tuple[int, Tick | None]] = {}
+        self._members: dict[int, int] = {}  # by group: how many of it are enabled
+        self._clocks(None)
+
+    def step(self, rule: int, inputs: Sequence[Scalar]) -> None:
+        now = self._instant + 1
+        if self._urgent.count:
+            self.upper.append((self._instant, now, 0))
+        if self._rules[rule].delay is not None:
+            since = self._since.get(rule)
+            if since is None:
+                raise ValueError(f"`{self._rules[rule].name}` is not enabled at step {now - 1}")
+            self.lower.append((since, now, self._limits[rule][0]))
+            # Its own bound, also where another end of the attempt could come later.
+            self._within(since, now, self._limits[rule][1])
+        self._instant = now
+        self._dynamics.fire(rule, inputs)
+        self._clocks(rule)
+
+    def finish(self) -> None:
+        """What is still enabled must not have stayed too long."""
+        for rule in list(self._since):
+            self._stop(rule, self._instant)
+
+    def _within(self, since: int, now: int, high: Tick | None) -> None:
+        if high is not None:
+            self.upper.append((since, now, high))
+
+    def _clocks(self, fired: int | None) -> None:
+        now = self._instant
+        started, stopped = self._dynamics.started, self._dynamics.stopped
+        for rule in stopped:
+            self._stop(rule, now)
+        if fired is not None and fired in self._since:
+            # It fired and is enabled still: its clock, or those of its attempt, start anew.
+            group = self._rules[fired].group
+            again = [fired] if group is None else self._plan.groups[group].members
+            again = [r for r in again if r in self._since]
+            for rule in again:
+                self._stop(rule, now)
+            started.extend(again)
+        state = self._dynamics.state
+        for rule in started:
+            delay = self._rules[rule].delay
+            assert delay is not None
+            self._since[rule] = now
+            self._limits[rule] = delay_bounds(self._clock, delay, state)
+        for rule in started:
+            group = self._rules[rule].group
+            if group is None:
+                continue
+            if group not in self._attempts:
+                self._attempts[group] = (now, self._deadline(group))
+            self._members[group] = self._members.get(group, 0) + 1
+        started.clear()
+        stopped.clear()
+
+    def _deadline(self, group: int) -> Tick | None:
+        """When an attempt that begins now must be over, at the latest."""
+        ends = self._plan.groups[group]
+        outcomes = [self._limits[r][1] for r in ends.outcomes if r in self._since]
+        latest: Tick | None = None
+        if outcomes and all(h is not None for h in outcomes):
+            latest = max(h for h in outcomes if h is not None)
+        for r in ends.timeouts:
+            high = self._limits[r][1] if r in self._since else None
+            if high is not None and (latest is None or high < latest):
+                latest = high
+        return latest
+
+    def _stop(self, rule: int, now: int) -> None:
+        since = self._since.pop(rule)
+        group = self._rules[rule].group
+        if group is None:
+            self._within(since, now, self._limits[rule][1])
+            return
+        self._members[group] -= 1
+        if not self._members[group]:
+            begun, deadline = self._attempts.pop(group)
+            self._within(begun, now, deadline)
+
+
+def solve(count: int, lower: Sequence[Bound], upper: Sequence[Bound]) -> list[Tick] | None:
+    """The least t with t_0 = 0, t_i <= t_(i+1), and the bounds; None where there is none.
+
+    Indices 0..count.  Each bound relates an earlier to a later (or the same) index.
+    """
+    below: list[list[tuple[int, Tick]]] = [[] for _ in range(count + 1)]
+    above: list[list[tuple[int, Tick]]] = [[] for _ in range(count + 1)]
+    for i, j, distance in lower:
+        below[j].append((i, distance))
+    for i, j, distance in upper:
+        above[i].append((j, distance))
+    t: list[Tick] = [0] * (count + 1)
+    reason = [-1] * (count + 1)  # the index that forced the last rise
+    rounds = 0
+    while True:
+        for j in range(1, count + 1):
+            best, why = t[j], -1
+            if t[j - 1] > best:
+                best, why = t[j - 1], j - 1
+            for i, distance in below[j]:
+                if t[i] + distance > best:
+                    best, why = t[i] + distance, i
+            if why >= 0:
+                t[j], reason[j] = best, why
+        moved = False
+        for i in range(count, -1, -1):
+            best, why = t[i], -1
+            for j, distance in above[i]:
+                if t[j] - distance > best:
+                    best, why = t[j] - distance, j
+            if why >= 0:
+                t[i], reason[i] = best, why
+                moved = True
+        if not moved:
+            return t
+        if t[0] > 0:
+            return None
+        rounds += 1
+        # A circle of reasons raises itself for ever.
+        if rounds & (rounds - 1) == 0 and _circular(reason):
+            return None
+
+
+def _circular(reason: Sequence[int]) -> bool:
+    done = bytearray(len(reason))
+    for start in range(len(reason)):
+        path = []
+        at = start
+        while at >= 0 and not done[at]:
+            done[at] = 2
+            path.append(at)
+            at = reason[at]
+        if at >= 0 and done[at] == 2:
+            return True
+        for p in path:
+            done[p] = 1
+    return False
