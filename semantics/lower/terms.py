@@ -88,7 +88,7 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
             return activity.using(ctx, t, at, k)
         case ast.Wait():
             delay = as_sort(ctx.env, t.duration, Sort.REAL)
-            rule = step(
+            step(
                 ctx,
                 at,
                 RuleKind.TIMER,

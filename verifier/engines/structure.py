@@ -1,0 +1,274 @@
+"""Arguments from the structure alone: threads, points, forks, and what rules claim.
+
+Nearly linear in the size of the system, for any data and any number of steps.
+
+Peaks.  A thread is at one point; at a fork its children may all be at theirs.  So the peak of a
+resource is a maximum over points of what the point holds plus, at a fork, what the children reach
+(with dependencies among them: the heaviest antichain, `antichain`).  Where a cancelled thread may
+linger in a protected part while its parent has moved on, what it holds there is added.
+
+Deadlock.  See `hold_and_wait`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ...semantics.expr import Expr, Op, Sort
+from ...semantics.system import PointKind, Rule, Thread, TransitionSystem
+from .antichain import heaviest_antichain
+
+
+def upper(e: Expr, system: TransitionSystem) -> int | None:
+    """An upper bound of a non-negative amount, from constants and ranged constants of the run."""
+    interval = _interval(e, system)
+    return None if interval is None else interval[1]
+
+
+def _interval(e: Expr, system: TransitionSystem) -> tuple[int, int] | None:
+    if e.sort is not Sort.INT:
+        return None
+    match e.op:
+        case Op.CONST:
+            assert isinstance(e.value, int)
+            return e.value, e.value
+        case Op.VAR:
+            v = system.variables[e.index]
+            if v.kind.name in ("ARG", "PARAM") and v.lo is not None and v.hi is not None:
+                # Only a free initial value is known to keep its range.
+                return (v.lo, v.hi) if v.init is None else _interval(v.init, system)
+            return None
+        case Op.ADD:
+            parts = [_interval(a, system) for a in e.args]
+            if any(p is None for p in parts):
+                return None
+            return sum(p[0] for p in parts if p), sum(p[1] for p in parts if p)
+        case Op.NEG:
+            inner = _interval(e.args[0], system)
+            return None if inner is None else (-inner[1], -inner[0])
+        case Op.MUL:
+            a, b = _interval(e.args[0], system), _interval(e.args[1], system)
+            if a is None or b is None:
+                return None
+            products = [x * y for x in a for y in b]
+            return min(products), max(products)
+        case Op.ITE:
+            a, b = _interval(e.args[1], system), _interval(e.args[2], system)
+            return None if a is None or b is None else (min(a[0], b[0]), max(a[1], b[1]))
+        case _:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A rule that asks for `wanted` while `held` is held around it (USED variables)."""
+
+    rule: int
+    held: frozenset[int]
+    wanted: frozenset[int]
+
+
+@dataclass(slots=True)
+class Structure:
+    """What can be read off threads and rules; every figure is computed once."""
+
+    system: TransitionSystem
+    forks: list[dict[int, list[Thread]]] = field(default_factory=list)  # by thread, by point
+    _peaks: dict[int, int | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.forks = [{} for _ in self.system.threads]
+        for t in self.system.threads:
+            if t.parent is not None and t.fork is not None:
+                self.forks[t.parent].setdefault(t.fork, []).append(t)
+
+    def roots(self) -> Iterator[Thread]:
+        return (t for t in self.system.threads if t.parent is None)
+
+    def peak(self, used: int) -> int | None:
+        """The most of a USED variable that can be held at once; None: no bound is known."""
+        if used not in self._peaks:
+            self._peaks[used] = self._peak(used)
+        return self._peaks[used]
+
+    def _peak(self, used: int) -> int | None:
+        # Children have larger numbers than their parents.
+        best: list[int | None] = [0] * len(self.system.threads)
+        lingering: list[int | None] = [0] * len(self.system.threads)
+        for t in reversed(self.system.threads):
+            top: int | None = 0
+            protected: int | None = 0
+            for p in t.points:
+                here = self._held(p.holds, used)
+                group = self.forks[t.id].get(p.id, ())
+                if group:
+                    here = _plus(here, self._group(group, best))
+                top = _max(top, here)
+                if p.protected:
+                    protected = _max(protected, here)
+            below: int | None = 0
+            for group in self.forks[t.id].values():
+                for child in group:
+                    below = _plus(below, lingering[child.id])
+            best[t.id] = _plus(top, below)
+            lingering[t.id] = _plus(protected, below)
+        total: int | None = 0
+        for t in self.roots():
+            total = _plus(total, best[t.id])
+        return total
+
+    def _held(self, holds: Sequence[tuple[int, Expr]], used: int) -> int | None:
+        total: int | None = 0
+        for variable, amount in holds:
+            if variable == used:
+                total = _plus(total, upper(amount, self.system))
+        return total
+
+    def _group(self, group: Sequence[Thread], best: list[int | None]) -> int | None:
+        weights = [best[t.id] for t in group]
+        known = [w for w in weights if w is not None]
+        if len(known) < len(weights):
+            return None
+        if not any(t.after for t in group):
+            return sum(known)
+        place = {t.id: i for i, t in enumerate(group)}
+        edges = [(place[a], i) for i, t in enumerate(group) for a in t.after]
+        return heaviest_antichain(known, edges)
+
+    # --- contention ------------------------------------------------------------------------
+
+    def contended(self) -> set[int]:
+        """USED variables of enforced resources on which a claim may ever have to wait."""
+        out: set[int] = set()
+        for r in self.system.resources:
+            if not r.enforced:
+                continue
+            shared = self.peak(r.used)
+            if r.exclusive is None:
+                capacity = _interval(r.capacity, self.system)
+                if shared is None or capacity is None or shared > capacity[0]:
+                    out.add(r.used)
+                continue
+            exclusive = self.peak(r.exclusive)
+            if exclusive == 0 or (exclusive == 1 and shared == 0):
+                continue
+            out |= {r.used, r.exclusive}
+        return out
+
+    def resource_of(self) -> dict[int, int]:
+        """USED variable -> position of its resource."""
+        out = {}
+        for i, r in enumerate(self.system.resources):
+            out[r.used] = i
+            if r.exclusive is not None:
+                out[r.exclusive] = i
+        return out
+
+    def requests(self, contended: set[int]) -> list[Request]:
+        out = []
+        for rule in self.system.rules:
+            if rule.gains:
+                wanted = frozenset(u for u, _ in rule.gains if u in contended)
+                if wanted:
+                    held = frozenset(u for u, _ in rule.holds if u in contended)
+                    out.append(Request(rule.index, held, wanted))
+        return out
+
+    def hold_and_wait(self, contended: set[int]) -> list[int] | None:
+        """A cycle of resources each held while the next is asked for, as positions; or None.
+
+        Without one, claims alone cannot deadlock, provided that every block that holds a
+        contended resource can end when its claims are granted: in a set of threads that wait
+        for ever, take the resource last in the order among those that members hold.  Its
+        holder waits for later ones, which no member holds, and which others give back; so its
+        claim, which fits into the capacity, can be granted.  (Havender 1968; also Coffman,
+        Elphick, Shoshani 1971, "System deadlocks", condition 4.)
+        """
+        position = self.resource_of()
+        edges: dict[int, set[int]] = {}
+        for request in self.requests(contended):
+            for h in request.held:
+                for w in request.wanted:
+                    edges.setdefault(position[h], set()).add(position[w])
+        return find_cycle(edges)
+
+    # --- what may run at once --------------------------------------------------------------
+
+    def ancestors(self, thread: int) -> list[tuple[int, int | None]]:
+        """(thread, point at which it forked the one before), from the thread to its root."""
+        out: list[tuple[int, int | None]] = [(thread, None)]
+        t = self.system.threads[thread]
+        while t.parent is not None:
+            out.append((t.parent, t.fork))
+            t = self.system.threads[t.parent]
+        return out
+
+    def beside(self, a: Rule, b: Rule) -> bool:
+        """May the two rules be taken in either order from one state, as far as threads tell?"""
+        if a.thread == b.thread:
+            return False
+        up_a, up_b = self.ancestors(a.thread), self.ancestors(b.thread)
+        forked_a = {t: (point, up_a[i - 1][0] if i else None) for i, (t, point) in enumerate(up_a)}
+        for i, (t, point) in enumerate(up_b):
+            if t in forked_a:
+                point_a, child_a = forked_a[t]
+                child_b = up_b[i - 1][0] if i else None
+                if child_a is None:
+                    return a.over_children
+                if child_b is None:
+                    return b.over_children
+                if point_a != point:
+                    return False
+                return not self._ordered(child_a, child_b)
+        return True
+
+    def _ordered(self, a: int, b: int) -> bool:
+        """Does one sibling come after the other, directly or through others?"""
+        return self._reaches(a, b) or self._reaches(b, a)
+
+    def _reaches(self, late: int, early: int) -> bool:
+        stack, seen = [late], {late}
+        while stack:
+            for before in self.system.threads[stack.pop()].after:
+                if before == early:
+                    return True
+                if before not in seen:
+                    seen.add(before)
+                    stack.append(before)
+        return False
+
+    def points_of_kind(self, kind: PointKind) -> int:
+        return sum(p.kind is kind for t in self.system.threads for p in t.points)
+
+
+def _plus(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b
+
+
+def _max(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else max(a, b)
+
+
+def find_cycle(edges: dict[int, set[int]]) -> list[int] | None:
+    """Some cycle of a directed graph, as its nodes in order, or None."""
+    state: dict[int, int] = {}
+    for root in sorted(edges):
+        if root in state:
+            continue
+        path: list[int] = [root]
+        state[root] = 1
+        stack = [iter(sorted(edges[root]))]
+        while stack:
+            for node in stack[-1]:
+                if state.get(node) == 1:
+                    return path[path.index(node) :]
+                if node not in state:
+                    state[node] = 1
+                    path.append(node)
+                    stack.append(iter(sorted(edges.get(node, ()))))
+                    break
+            else:
+                state[path.pop()] = 2
+                stack.pop()
+    return None
