@@ -1,7 +1,7 @@
 """One run of a system: runs, logs, replays, and times for counterexamples.
 
 The names below are loaded when they are first used, so that a command that needs one of them
-does not pay for the rest.
+does not pay for the rest.  `run` is the module: write `from ..interpreter.run import run`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .plan import Plan, build_plan
     from .rebuild import LogReplay, replay_log, snapshot
     from .retrace import Replay, replay
-    from .runner import Blocked, RunOptions, RunResult, Status, run
+    from .run import Blocked, RunOptions, RunResult, Status
     from .summary import Summary, summarise
     from .timing import Scheduling, schedule
 
@@ -27,7 +27,7 @@ _WHERE = {
     "plan": ("Plan", "build_plan"),
     "rebuild": ("LogReplay", "replay_log", "snapshot"),
     "retrace": ("Replay", "replay"),
-    "runner": ("Blocked", "RunOptions", "RunResult", "Status", "run"),
+    "run": ("Blocked", "RunOptions", "RunResult", "Status"),
     "summary": ("Summary", "summarise"),
     "timing": ("Scheduling", "schedule"),
 }
@@ -52,7 +52,6 @@ __all__ = [
     "read_answers",
     "replay",
     "replay_log",
-    "run",
     "schedule",
     "snapshot",
     "spec_hash",

@@ -13,7 +13,7 @@ from .log import Log, RunEnd, RunInfo
 from .plan import Plan
 
 if TYPE_CHECKING:
-    from .runner import RunOptions
+    from .run import RunOptions
 
 _BATCH = 4000
 
