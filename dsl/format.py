@@ -10,7 +10,7 @@ from . import ast
 from .format_activity import ActivityLayout
 from .format_expr import expr, type_text
 from .format_inline import claim
-from .format_out import WIDTH, Out
+from .format_out import WIDTH, Line, Out
 from .format_props import property_text
 from .lexer import lex
 
@@ -27,29 +27,28 @@ class _Printer(ActivityLayout):
     def spec(self, spec: ast.Spec) -> str:
         items = spec.items or _items(spec)
         tall = False
-        pads = _pads(items)
         for i, item in enumerate(items):
             if tall or (i and _is_tall(item)):
-                self.out.reach(item.span.line, item.span.col, 0) if item.span.line else None
-                self.blank_before_comments(item)
+                self.at_node(item, 0)
+                self.blank_before_comments()
             self.at_node(item, 0)
             before = len(self.out.lines)
-            self.item(item, pads.get(i, 0))
+            self.item(item)
             tall = len(self.out.lines) - before > 1
             self.out.passed(item.span)
         self.out.upto((1 << 60, 0), 0)
         return self.out.text()
 
-    def blank_before_comments(self, item: ast.Node) -> None:
+    def blank_before_comments(self) -> None:
         """A blank line before an item of several lines and the comments that belong to it."""
         lines = self.out.lines
         k = len(lines)
-        while k and lines[k - 1][0].startswith("//") and not lines[k - 1][1]:
+        while k and lines[k - 1].is_comment:
             k -= 1
-        if k and lines[k - 1] != ("", ""):
-            lines.insert(k, ("", ""))
+        if k and lines[k - 1].text:
+            lines.insert(k, Line(""))
 
-    def item(self, item: ast.Item, pad: int) -> None:
+    def item(self, item: ast.Item) -> None:
         match item:
             case ast.Workflow():
                 self.workflow(item)
@@ -59,12 +58,11 @@ class _Printer(ActivityLayout):
                 self.system(item)
             case ast.Unsupported(text=text):
                 self.doc(item.doc, 0)
-                for number, line in enumerate(text.split("\n")):
-                    self.out.line(0, line) if number == 0 else self.out.lines.append((line, ""))
+                self.out.line(0, text)
                 self.out.skip_comments(item.span)
             case ast.Resource():
                 self.doc(item.doc, 0)
-                self.out.line(0, _resource(item, pad))
+                self.out.padded("resource", f"resource {_resource_name(item)}", _resource(item))
             case ast.Shared(decl=decl, durable=durable):
                 self.doc(decl.doc, 0)
                 self.variable("store" if durable else "shared", decl, 0)
@@ -82,10 +80,13 @@ class _Printer(ActivityLayout):
                 self.out.line(0, f"type {item.name} = {type_text(item.type)}")
             case ast.ErrorDecl():
                 self.doc(item.doc, 0)
-                self.out.line(0, f"error {item.name.ljust(pad)} {item.kind}")
+                self.out.padded("error", f"error {item.name}", f" {item.kind}")
             case ast.Channel():
                 self.doc(item.doc, 0)
                 self.out.line(0, _channel(item))
+            case ast.Invariant() | ast.Always():
+                head, _, rest = property_text(item).partition(" ")
+                self.out.padded("property", head, f" {rest}")
             case _:
                 self.out.line(0, property_text(item))
 
@@ -149,6 +150,9 @@ class _Printer(ActivityLayout):
                 self.out.line(2, f"requires {expr(cond)}")
             case ast.Ensures(cond=cond):
                 self.out.line(2, f"ensures  {expr(cond)}")
+            case ast.Invariant() | ast.Always():
+                head, _, rest = property_text(member).partition(" ")
+                self.out.padded("property", f"  {head}", f" {rest}")
             case _:
                 self.out.line(2, property_text(member))
         self.out.passed(member.span)
@@ -162,7 +166,7 @@ class _Printer(ActivityLayout):
         run = self.run_of(body)
         if run is not None:
             self.out.reach(*run, 2)
-        if self.stays_inline(body, f"  run {{ {self.one_line(body)} }}"):
+        if self.block_stays_inline(body, f"  run {{ {self.one_line(body)} }}"):
             self.out.line(2, f"run {{ {self.one_line(body)} }}")
             self.out.passed(body.span)
             return
@@ -224,34 +228,13 @@ def _is_tall(item: ast.Item) -> bool:
     return isinstance(item, ast.Workflow | ast.System)
 
 
-def _pads(items: tuple[ast.Item, ...]) -> dict[int, int]:
-    """Names of neighbouring resources and of neighbouring errors are padded to one width."""
-    pads: dict[int, int] = {}
-    i = 0
-    while i < len(items):
-        j = i
-        kind = type(items[i])
-        while (
-            j < len(items)
-            and type(items[j]) is kind
-            and (j == i or items[j].span.line - items[j - 1].span.end_line <= 1)
-        ):
-            j += 1
-        if kind in (ast.Resource, ast.ErrorDecl):
-            names = [_resource_name(r) if isinstance(r, ast.Resource) else r.name  # type: ignore[union-attr]
-                     for r in items[i:j]]
-            for k in range(i, j):
-                pads[k] = max(len(n) for n in names)
-        i = j
-    return pads
-
-
 def _resource_name(r: ast.Resource) -> str:
     return r.name if r.key is None else f"{r.name}[{type_text(r.key)}]"
 
 
-def _resource(r: ast.Resource, pad: int) -> str:
-    text = f"resource {_resource_name(r).ljust(pad)} : "
+def _resource(r: ast.Resource) -> str:
+    """What stands behind the name."""
+    text = " : "
     if r.kind == "pool" and r.capacity is not None:
         text += f"pool({expr(r.capacity)})"
     elif r.kind == "rate" and r.capacity is not None and r.per is not None:

@@ -53,7 +53,7 @@ class ActivityLayout(TermLayout):
 
     def clause(self, c: _Clause, indent: int, width: int) -> None:
         text = f"{c.word.ljust(width)} {c.text}".rstrip()
-        if c.body is None or self.stays_inline(c.body, " " * indent + text):
+        if c.body is None or self.block_stays_inline(c.body, " " * indent + text):
             self.out.line(indent, text)
             return
         self.braces(indent, f"{c.word.ljust(width)} {{", c.body, "}" + c.tail)

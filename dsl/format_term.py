@@ -34,7 +34,8 @@ class TermLayout:
     def before(self, node: ast.Node, indent: int) -> None:
         """The same for a node that is put into brackets: what stands in them waits."""
         if node.span.line:
-            self.out.reach(*self.out.opening(node.span.line, node.span.col), indent)
+            place = self.out.opening(node.span.line, node.span.col, through=True)
+            self.out.reach(*place, indent)
 
     def doc(self, text: str, indent: int) -> None:
         """A doc comment of a tree without source; otherwise it is among the comments."""
@@ -50,6 +51,13 @@ class TermLayout:
         span = node.span
         return len(text) <= WIDTH and span.line == span.end_line and not self.out.commented(span)
 
+    def block_stays_inline(self, body: ast.Term, text: str) -> bool:
+        """The same for what stands in braces that its span leaves out."""
+        inside = self.out.bracketed(body.span)
+        if _breakable(body) and not self.stays_inline(body, text):
+            return False
+        return len(text) <= WIDTH and not self.out.commented(inside)
+
     def term(
         self, t: ast.Term, indent: int, lead: str = "", tail: str = "", level: int = CHOICE
     ) -> None:
@@ -57,7 +65,7 @@ class TermLayout:
         text = " " * indent + lead + inline(t, level) + tail
         if self.stays_inline(t, text) or not _breakable(t):
             self.at_node(t, indent)
-            self.out.lines.append((text, ""))
+            self.out.line(0, text)
             self.out.passed(t.span)
             return
         own = level_of(t)
@@ -77,7 +85,7 @@ class TermLayout:
             case ast.Choice(parts=parts):
                 self.joined(parts, indent, lead, tail, "+ ", PAR)
             case ast.Steps(nodes=nodes):
-                self.steps(nodes, indent, lead, tail)
+                self.steps(t, indent, lead, tail)
             case _:
                 self.blocks(t, indent, lead, tail)
         self.out.passed(t.span)
@@ -154,9 +162,13 @@ class TermLayout:
         if t.default is not None:
             cases.append(("default", t.default, t.default))
         for start, body, node in cases:
-            self.at_node(node, indent + 2)
+            if node is body:
+                self.before(node, indent + 2)
+            else:
+                self.at_node(node, indent + 2)
             text = f"{start} {block(body)}"
-            if self.stays_inline(node, " " * (indent + 2) + text):
+            whole = body is node or self.stays_inline(node, "")
+            if whole and self.block_stays_inline(body, " " * (indent + 2) + text):
                 self.out.line(indent + 2, text)
             else:
                 self.braces(indent + 2, f"{start} {{", body, "}")
@@ -165,9 +177,8 @@ class TermLayout:
             self.out.upto((t.span.end_line, t.span.end_col - 1), indent + 2)
         self.out.line(indent, "}" + tail)
 
-    def steps(
-        self, nodes: tuple[ast.StepNode, ...], indent: int, lead: str, tail: str
-    ) -> None:
+    def steps(self, t: ast.Steps, indent: int, lead: str, tail: str) -> None:
+        nodes = t.nodes
         self.out.line(indent, f"{lead}steps {{")
         self.out.at = 0
         texts = [step(n) for n in nodes]
@@ -186,6 +197,8 @@ class TermLayout:
                 self.braces(indent + 2, f"{node.name} {{", node.body, "}" + step_options(node))
             self.out.passed(node.span)
             self.out.upto((node.span.end_line, node.span.end_col), indent + 2)
+        if t.span.line:
+            self.out.upto((t.span.end_line, t.span.end_col - 1), indent + 2)
         self.out.line(indent, "}" + tail)
 
 
