@@ -11,9 +11,16 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from ..interpreter.answers import Answers, load_answers
-from ..interpreter.log import JsonLog, Log, open_log, spec_hash
-from ..interpreter.plan import build_plan
+from ..interpreter import (
+    Answers,
+    Log,
+    LogError,
+    build_plan,
+    load_answers,
+    open_log,
+    replay_log,
+    spec_hash,
+)
 from ..interpreter.run import RunOptions, RunResult, Status
 from ..interpreter.run import run as run_once
 from ..report import simulation
@@ -21,7 +28,7 @@ from ..report.outcome import Exit
 from ..semantics.lower import lower
 from ..semantics.system import TransitionSystem
 from ..semantics.values import read_duration
-from .loading import load_spec, opened
+from .loading import load_spec, opened, source_of
 from .terminal import Progress, complain, style, write
 
 
@@ -79,7 +86,7 @@ def _log(path: str | None) -> Iterator[Log | None]:
     elif path == "-":
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder, "log.jsonl")
-            with closing(JsonLog(place)) as log:
+            with closing(open_log(place)) as log:
                 yield log
             write(place.read_text(encoding="utf-8"))
     else:
@@ -99,3 +106,33 @@ def _runs(
             yield run_once(system, replace(options, seed=args.seed + number), log, plan)
     finally:
         progress.clear()
+
+
+def replay(args: argparse.Namespace) -> int:
+    """Rebuilds the state from the log's events, and fires the spec's rules beside them.
+
+    Status 1 when the log does not agree with itself or with the spec, 2 when it is no log.
+    """
+    notes: list[str] = []
+    try:
+        found = replay_log(args.log)
+        source = found.info.source
+        if _unchanged(source, found.info.spec_sha256, notes):
+            found = replay_log(args.log, lambda path: lower(load_spec(path)))
+    except LogError as error:
+        complain(str(error))
+        return Exit.USAGE
+    write(simulation.replayed(args.log, found, tuple(notes)))
+    return Exit.PROVED if found.ok else Exit.REFUTED
+
+
+def _unchanged(source: str, sha256: str, notes: list[str]) -> bool:
+    """Whether the spec that was run is still there; otherwise a note says so."""
+    text = source_of(source)
+    if not text:
+        notes.append(f"the spec {source} cannot be read: only the events are compared")
+    elif spec_hash(text) != sha256:
+        notes.append(f"the spec {source} was changed since: only the events are compared")
+    else:
+        return True
+    return False

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..interpreter.run import RunResult, Status
+from ..interpreter import LogReplay, RunResult, Status
+from ..interpreter import summarise as figures
 from ..semantics.system import TransitionSystem
 from ..semantics.values import show_duration
 from .refutation import Styled, lane_picture, run
@@ -39,6 +40,14 @@ def _lines(
         yield Styled(f"  {name} completed", "green")
     for name, error in result.failed:
         yield Styled(f"  {name} failed{f' with {error}' if error else ''}", "yellow")
+    for resource in figures(system, result.trace, result.time).resources:
+        most = (
+            f"{resource.peak}"
+            if resource.capacity is None
+            else f"{resource.peak} of {resource.capacity}"
+        )
+        mean = f"{float(resource.mean):.2f}"
+        yield Styled(f"  {resource.name}: at most {most} in use, {mean} on average", "dim")
     for blocked in result.blocked:
         yield Styled(f"  {blocked.thread.name} waits at: {blocked.where}", "red")
     yield Styled(f"{file}: seed {seed}: {closing(result)}", "bold")
@@ -115,3 +124,16 @@ def _many(file: str, summary: Summary, seed: int, style: Style) -> Iterator[Styl
 
 def _rounded(time: Fraction) -> str:
     return show_duration(round(time * 1000) / Fraction(1000))
+
+
+def replayed(path: str, found: LogReplay, notes: tuple[str, ...]) -> str:
+    """What `wfverify replay` found."""
+    lines = [f"note: {note}" for note in notes]
+    how = "rules and events agree" if found.checked_rules else "the events agree"
+    what = f"seed {found.info.seed}, {found.events} events"
+    if found.ok:
+        lines.append(f"{path}: {what}: {how} with the recorded state")
+    else:
+        where = "" if found.event is None else f" at event {found.event}"
+        lines.append(f"{path}: {what}: not a faithful record{where}: {found.problem}")
+    return "\n".join(lines) + "\n"

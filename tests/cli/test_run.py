@@ -95,3 +95,32 @@ def test_impossible_values_are_status_2(
     err = capsys.readouterr().err
     assert err.startswith("wfverify: ")
     assert "internal" not in err
+
+
+def test_a_log_replays_until_it_is_altered(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.jsonl"
+    assert cli.main(["run", spec, "--seed", "2", "--log", str(log), "-q"]) == 0
+    capsys.readouterr()
+    assert cli.main(["replay", str(log)]) == 0
+    assert "rules and events agree" in capsys.readouterr().out
+
+    whole = log.read_text()
+    lines = whole.splitlines(keepends=True)
+    log.write_text("".join(lines[:5] + lines[6:]))
+    assert cli.main(["replay", str(log)]) == 1
+    assert "not a faithful record" in capsys.readouterr().out
+
+    log.write_text(whole)
+    Path(spec).write_text(SPEC + "// changed\n")
+    assert cli.main(["replay", str(log)]) == 0
+    assert "was changed since" in capsys.readouterr().out
+
+
+def test_what_is_no_log_is_status_2(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (spec, str(tmp_path), str(tmp_path / "missing.db")):
+        assert cli.main(["replay", path]) == 2
+        assert "internal" not in capsys.readouterr().err
