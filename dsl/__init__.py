@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .format import format_spec
-    from .source import load, load_text, parse_text
     from .rendering import render
+    from .source import load, load_text, parse_text
     from .support import unsupported
 
 __all__ = ["format_spec", "load", "load_text", "parse_text", "render", "unsupported"]

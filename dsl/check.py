@@ -11,11 +11,13 @@ from dataclasses import replace
 from . import ast
 from .ast import RefKind
 from .check_activity import check_activity
+from .check_blocks import find_cycle
+from .check_calls import Context
 from .check_expr import ExprChecker
 from .check_items import ItemChecker
 from .check_props import PropertyChecker
 from .check_system import check_system, count_instances
-from .check_terms import Context, TermChecker, find_cycle
+from .check_terms import TermChecker
 from .collect import Collected, collect
 from .errors import Diagnostic
 from .names import Reporter, Scope, Symbol
@@ -76,7 +78,8 @@ class _Checker:
             ):
                 return self.items.item(item, top)
             case _:
-                return self.props.property(item, top, self.spec.properties)
+                done: ast.Item = self.props.property(item, top, self.spec.properties)
+                return done
 
     def workflow(self, w: ast.Workflow, top: Scope) -> ast.Workflow:
         names: dict[str, Symbol] = {}
@@ -109,9 +112,9 @@ class _Checker:
                     ((seen[a.name].span, "first here"),),
                 )
             elif a.name in self.names.symbols.workflows or a.name in self.names.symbols.activities:
-                kind = self.names.symbols.kind_of(a.name)
+                other = self.names.symbols.kind_of(a.name)
                 self.report.error(
-                    "E0202", where, f"`{a.name}` is already a {kind}", "choose another name"
+                    "E0202", where, f"`{a.name}` is already a {other}", "choose another name"
                 )
             seen.setdefault(a.name, a)
         for name in w.fails:

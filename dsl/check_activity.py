@@ -7,8 +7,9 @@ from fractions import Fraction
 
 from . import ast
 from .ast import RefKind
+from .check_calls import Context
 from .check_claims import Resolved
-from .check_terms import Context, TermChecker
+from .check_terms import TermChecker
 from .constants import evaluate
 from .names import Scope, Symbol
 from .types import Bool, Int

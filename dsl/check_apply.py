@@ -51,9 +51,7 @@ class ApplyRules:
             self.report.error("E0305", e.span, f"`{e.func}` takes {wanted}, not {len(e.args)}")
             return replace(e, args=tuple(self.visit(a, scope) for a in e.args))
         if e.func in ("old", "next") and e.func not in self.allowed:
-            place = (
-                "`ensures` and `undone when` of an activity" if e.func == "old" else "`always`"
-            )
+            place = "`ensures` and `undone when` of an activity" if e.func == "old" else "`always`"
             self.report.error("E0405", e.span, f"`{e.func}` stands only in {place}")
         match e.func:
             case "old" | "next":
@@ -108,7 +106,7 @@ class ApplyRules:
             self.report.error(
                 "E0204",
                 where,
-                f"`{e.func}` is a{'n' if what == 'activity' else ''} {what}: an expression calls none",
+                f"`{e.func}` is a{'n' * (what == 'activity')} {what}: expressions call none",
                 f"take its result first: `x <- {e.func}(…) ; …`",
             )
         else:
@@ -116,7 +114,7 @@ class ApplyRules:
             self.report.unknown("E0201", e.span, "function", e.func, known)
         return replace(e, args=args)
 
-    # --- instances ---------------------------------------------------------------------------------
+    # --- instances -------------------------------------------------------------------------------
 
     def instance(self, base: ast.Name, scope: Scope) -> ast.Name | None:
         """`base` as an instance of a workflow, or None when it is an ordinary value."""
@@ -151,12 +149,10 @@ class ApplyRules:
         if e.name in shape:
             self.symbols.used.add(f"{base.type.workflow}.{e.name}")
             return replace(e, base=base, type=shape[e.name])
-        self.report.unknown(
-            "E0201", e.span, f"variable of `{base.type.workflow}`:", e.name, shape
-        )
+        self.report.unknown("E0201", e.span, f"variable of `{base.type.workflow}`:", e.name, shape)
         return replace(e, base=base)
 
-    # --- state predicates --------------------------------------------------------------------------
+    # --- state predicates ------------------------------------------------------------------------
 
     def predicate(self, e: ast.StatePredicate, scope: Scope) -> ast.Expression:
         kinds: dict[str, Type] = {
@@ -201,9 +197,7 @@ class ApplyRules:
                     return
                 self.wrong_target(e, "activity", dict.fromkeys(known))
             return
-        base = self.instance(
-            ast.Name(e.instance, span=self.report.word(e.span, e.instance)), scope
-        )
+        base = self.instance(ast.Name(e.instance, span=self.report.word(e.span, e.instance)), scope)
         self.symbols.used.add(e.instance)
         if base is None:
             known = [*scope.all(), *self.symbols.workflows, "self"]
@@ -216,9 +210,7 @@ class ApplyRules:
                     "E0201", e.span, f"activity of `{workflow.name}`:", e.target, names
                 )
 
-    def wrong_target(
-        self, e: ast.StatePredicate, what: str, known: Mapping[str, object]
-    ) -> None:
+    def wrong_target(self, e: ast.StatePredicate, what: str, known: Mapping[str, object]) -> None:
         where = self.report.word(e.span, e.target)
         kind = self.symbols.kind_of(e.target)
         if kind:

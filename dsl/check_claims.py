@@ -29,16 +29,14 @@ class ClaimRules:
         self.x = exprs
         self.symbols, self.report = exprs.symbols, exprs.report
 
-    # --- small ones --------------------------------------------------------------------------------
+    # --- small ones ------------------------------------------------------------------------------
 
     def maybe(
         self, e: ast.Expression | None, scope: Scope, expected: Type
     ) -> ast.Expression | None:
         return None if e is None else self.x.expr(e, scope, expected)
 
-    def count(
-        self, e: ast.Expression | None, scope: Scope, least: int
-    ) -> ast.Expression | None:
+    def count(self, e: ast.Expression | None, scope: Scope, least: int) -> ast.Expression | None:
         """A whole number, at least `least` where that is known."""
         if e is None:
             return None
@@ -93,14 +91,14 @@ class ClaimRules:
             self.known_error(name, spec.span)
         return replace(
             spec,
-            attempts=self.count(spec.attempts, scope, 0),
+            attempts=self.count(spec.attempts, scope, 0) or spec.attempts,
             backoff=self.maybe_time(spec.backoff, scope),
             factor=self.number(spec.factor, scope, 0),
             max=self.maybe_time(spec.max, scope),
             jitter=self.number(spec.jitter, scope, 0, 1),
         )
 
-    # --- claims --------------------------------------------------------------------------------------
+    # --- claims ----------------------------------------------------------------------------------
 
     def claims(self, claims: tuple[ast.Claim, ...], scope: Scope) -> tuple[ast.Claim, ...]:
         """Claims of one `uses` or `using`: together they stay within each pool."""
@@ -178,7 +176,7 @@ class ClaimRules:
         }
         return scope.child(named) if named else scope
 
-    # --- channels ------------------------------------------------------------------------------------
+    # --- channels --------------------------------------------------------------------------------
 
     def channel(self, name: str, span: Span) -> Type | None:
         self.symbols.used.add(name)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from . import ast
 from .ast import RefKind
-from .check_apply import ApplyRules
+from .check_literals import LiteralRules
 from .constants import evaluate
 from .errors import Span
-from .names import Scope, Symbol, suggest
-from .resolve_types import fits, join
+from .names import Scope, suggest
+from .resolve_types import fits
 from .types import (
     Array,
     Bool,
@@ -41,12 +39,10 @@ class Missing:
     fix: str
 
 
-class ExprChecker(ApplyRules):
+class ExprChecker(LiteralRules):
     """`expr` returns the same expression with types and references; None where in error."""
 
-    def expr(
-        self, e: ast.Expression, scope: Scope, expected: Type | None = None
-    ) -> ast.Expression:
+    def expr(self, e: ast.Expression, scope: Scope, expected: Type | None = None) -> ast.Expression:
         """Check `e`; with `expected`, also that it fits."""
         typed = self.visit(e, scope, expected)
         if expected is not None and typed.type is not None:
@@ -131,7 +127,7 @@ class ExprChecker(ApplyRules):
             case ast.StatePredicate():
                 return self.predicate(e, scope)
 
-    # --- names ---------------------------------------------------------------------------------
+    # --- names -----------------------------------------------------------------------------------
 
     def name(self, e: ast.Name, scope: Scope, expected: Type | None) -> ast.Expression:
         symbol = scope.find(e.name)
@@ -220,11 +216,13 @@ class ExprChecker(ApplyRules):
         """Two sides of one type: the side that leaves its type open takes it from the other."""
         if self.open_type(a) and not self.open_type(b):
             right = self.visit(b, scope, wish)
-            hint = wish if right.type is None or (mixed and isinstance(right.type, Duration)) else right.type
-            return self.visit(a, scope, hint), right
+            return self.visit(a, scope, self.hint_from(right.type, wish, mixed)), right
         left = self.visit(a, scope, wish)
-        hint = wish if left.type is None or (mixed and isinstance(left.type, Duration)) else left.type
-        return left, self.visit(b, scope, hint)
+        return left, self.visit(b, scope, self.hint_from(left.type, wish, mixed))
+
+    def hint_from(self, other: Type | None, wish: Type | None, mixed: bool) -> Type | None:
+        """What the other side lets expect; a factor of a duration is no duration."""
+        return wish if other is None or (mixed and isinstance(other, Duration)) else other
 
     def open_type(self, e: ast.Expression) -> bool:
         match e:
@@ -255,17 +253,17 @@ class ExprChecker(ApplyRules):
             self.clash(op, a, b, span)
             return Bool()
         match op, a, b:
-            case ("+" | "-" | "*" | "/" | "%"), Int(), Int():
+            case (("+" | "-" | "*" | "/" | "%"), Int(), Int()):
                 return Int()
-            case ("+" | "-" | "*" | "/"), Real(), Real():
+            case (("+" | "-" | "*" | "/"), Real(), Real()):
                 return Real()
-            case ("+" | "-"), Duration(), Duration():
+            case (("+" | "-"), Duration(), Duration()):
                 return Duration()
             case "*", Duration(), Int() | Real():
                 return Duration()
             case "*", Int() | Real(), Duration():
                 return Duration()
-            case ("+" | "-"), SetOf(), SetOf() if a == b:
+            case (("+" | "-"), SetOf(), SetOf()) if a == b:
                 return a
         self.clash(op, a, b, span)
         return None
@@ -294,12 +292,10 @@ class ExprChecker(ApplyRules):
             left = self.visit(e.left, scope, hint)
         else:
             left = self.visit(e.left, scope)
-            hint = SetOf(left.type) if isinstance(left.type, Enum) else None
-            right = self.visit(e.right, scope, hint)
+            wanted = SetOf(left.type) if isinstance(left.type, Enum) else None
+            right = self.visit(e.right, scope, wanted)
         if right.type is not None and not isinstance(right.type, SetOf):
-            self.report.error(
-                "E0301", right.span, f"`in` takes a set or a range, not {right.type}"
-            )
+            self.report.error("E0301", right.span, f"`in` takes a set or a range, not {right.type}")
         elif right.type is not None and left.type is not None:
             self.require(left, right.type.elem)
         return replace(e, left=left, right=right, type=Bool())
@@ -349,124 +345,3 @@ class ExprChecker(ApplyRules):
         fields = [n for n, _ in base.type.fields]
         self.report.unknown("E0308", e.span, "field", e.name, fields)
         return replace(e, base=base)
-
-    # --- literals --------------------------------------------------------------------------------
-
-    def record(self, e: ast.RecordLit, scope: Scope, expected: Type | None) -> ast.Expression:
-        wanted = dict(expected.fields) if isinstance(expected, Record) else {}
-        fields: list[tuple[str, ast.Expression]] = []
-        for name, value in e.fields:
-            if any(n == name for n, _ in fields):
-                self.report.error("E0202", value.span, f"the field `{name}` stands twice")
-            elif wanted and name not in wanted:
-                self.report.unknown("E0308", e.span, "field", name, wanted)
-            fields.append((name, self.expr(value, scope, wanted.get(name))))
-        absent = [n for n in wanted if all(n != m for m, _ in fields)]
-        if absent:
-            self.report.error("E0308", e.span, f"the field `{absent[0]}` is missing")
-        kind: Type | None = expected if wanted else None
-        if not wanted and all(v.type is not None for _, v in fields):
-            kind = Record(tuple((n, v.type) for n, v in fields if v.type is not None))
-        return replace(e, fields=tuple(fields), type=kind)
-
-    def array(self, e: ast.ArrayLit, scope: Scope, expected: Type | None) -> ast.Expression:
-        if isinstance(expected, Array):
-            items = tuple(self.expr(i, scope, expected.elem) for i in e.items)
-            if len(items) != expected.size:
-                self.report.error(
-                    "E0301", e.span, f"expected {expected.size} elements, found {len(items)}"
-                )
-            return replace(e, items=items, type=expected)
-        kind: Type | None = None
-        items = ()
-        for item in e.items:
-            typed = self.visit(item, scope, kind)
-            if kind is not None and typed.type is not None:
-                self.require(typed, kind)
-            kind = typed.type if kind is None else join(kind, typed.type or kind)
-            items += (typed,)
-        if not items:
-            self.report.error("E0301", e.span, "an array has at least one element")
-        return replace(e, items=items, type=Array(kind, len(items)) if kind and items else None)
-
-    def set(self, e: ast.SetLit, scope: Scope, expected: Type | None) -> ast.Expression:
-        elem: Type | None = expected.elem if isinstance(expected, SetOf) else None
-        items: tuple[ast.Expression, ...] = ()
-        for item in e.items:
-            typed = self.expr(item, scope, elem)
-            elem = elem or typed.type
-            items += (typed,)
-        if isinstance(elem, Enum):
-            return replace(e, items=items, type=SetOf(elem))
-        if elem is not None:
-            self.report.error("E0301", e.span, f"sets are of enums, not of {elem}")
-        elif not items:
-            self.report.error("E0301", e.span, "`{}` of which type?", "name a set variable instead")
-        return replace(e, items=items)
-
-    # --- quantifiers -----------------------------------------------------------------------------
-
-    def quantifier(self, e: ast.Quantifier, scope: Scope) -> ast.Expression:
-        domain, kind = self.domain(e.domain, scope)
-        inner = self.bind(e.var, kind, e.span, scope)
-        if e.kind == "sum":
-            body = self.visit(e.body, inner)
-            if body.type is not None and not isinstance(body.type, Int | Real | Duration):
-                self.report.error("E0301", body.span, f"`sum` adds numbers, not {body.type}")
-            result: Type | None = Int() if isinstance(body.type, Int) else body.type
-        else:
-            body = self.expr(e.body, inner, Bool())
-            result = Int() if e.kind == "count" else Bool()
-        return replace(e, domain=domain, body=body, type=result)
-
-    def bind(self, name: str, kind: Type | None, span: Span, scope: Scope) -> Scope:
-        """A scope with a bound name, which must not hide a name of the same body."""
-        hidden = scope.find(name)
-        if hidden is not None and hidden.ref is not RefKind.ENUM_TYPE:
-            self.report.error(
-                "E0202",
-                self.report.word(span, name),
-                f"`{name}` is already a {hidden.ref.value} here",
-                "choose another name",
-                ((hidden.span, "declared here"),),
-            )
-        return scope.child({name: Symbol(RefKind.BINDER, kind, span)})
-
-    def domain(self, e: ast.Expression, scope: Scope) -> Typed:
-        """A domain, and the type of what is bound to its elements."""
-        match e:
-            case ast.Range():
-                typed = self.range(e, scope)
-                return typed, typed.type
-            case ast.Name(name=name) if scope.find(name) is None and name in self.symbols.enums:
-                self.symbols.used.add(name)
-                enum = self.symbols.enums[name]
-                return replace(e, ref=RefKind.ENUM_TYPE, type=enum), enum
-            case ast.Name(name=name) if scope.find(name) is None and (
-                name in self.symbols.types and isinstance(self.symbols.types[name], Enum)
-            ):
-                kind = self.symbols.types[name]
-                return replace(e, ref=RefKind.ENUM_TYPE, type=kind), kind
-            case ast.Name(name=name) if scope.find(name) is None and name in self.symbols.workflows:
-                kind = Instance(name)
-                return replace(e, ref=RefKind.INSTANCES, type=kind), kind
-        value = self.visit(e, scope)
-        if isinstance(value.type, SetOf | Array):
-            return value, value.type.elem
-        if value.type is not None:
-            self.report.error(
-                "E0301",
-                e.span,
-                f"{value.type} is no domain",
-                "use a range `a..b`, an enum, a workflow, a set or an array",
-            )
-        return value, None
-
-    @contextmanager
-    def words(self, *allowed: str) -> Iterator[None]:
-        """`old`, `next` are allowed in the expressions checked meanwhile."""
-        before, self.allowed = self.allowed, frozenset(allowed)
-        try:
-            yield
-        finally:
-            self.allowed = before

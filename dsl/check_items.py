@@ -42,15 +42,15 @@ class ItemChecker:
             case ast.Unsupported():
                 for e in item.exprs:
                     self.x.visit(e, top)
-                for kind, name in item.refs:
+                for sort, name in item.refs:
                     self.symbols.used.add(name)
                     table = (
                         self.symbols.resources
-                        if kind == "resource"
-                        else {n: u for n, u in self.symbols.others.items() if u.form == kind}
+                        if sort == "resource"
+                        else {n: u for n, u in self.symbols.others.items() if u.form == sort}
                     )
                     if name not in table:
-                        self.report.unknown("E0201", item.span, kind, name, table)
+                        self.report.unknown("E0201", item.span, sort, name, table)
         return item
 
     def constant(self, item: ast.ConstDecl, top: Scope) -> ast.Item:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from . import ast
-from .check_terms import Context, TermChecker
+from .check_calls import Context
+from .check_terms import TermChecker
 from .names import BUILT_CHECKS, LATER_CHECKS, Scope
 from .types import Bool
 
@@ -16,9 +17,7 @@ class PropertyChecker:
         self.terms, self.x, self.report = terms, terms.x, terms.report
         self.symbols = terms.symbols
 
-    def property(
-        self, p: ast.Item, scope: Scope, beside: tuple[ast.Property, ...]
-    ) -> Any:
+    def property(self, p: ast.Item, scope: Scope, beside: tuple[ast.Property, ...]) -> Any:
         """The property, checked; `beside` are the properties that `expect refuted` may name."""
         match p:
             case ast.Invariant() | ast.Requires() | ast.Ensures() | ast.AssumeEventually():

@@ -34,10 +34,16 @@ def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
         elif isinstance(node, tuple):
             stack += node
         elif isinstance(node, _TERMS):
-            stack += [getattr(node, f) for f in ("parts", "then", "orelse", "body", "final")
-                      if hasattr(node, f)]
-            stack += [getattr(node, f) for f in ("cases", "default", "handlers", "nodes", "states")
-                      if hasattr(node, f)]
+            stack += [
+                getattr(node, f)
+                for f in ("parts", "then", "orelse", "body", "final")
+                if hasattr(node, f)
+            ]
+            stack += [
+                getattr(node, f)
+                for f in ("cases", "default", "handlers", "nodes", "states")
+                if hasattr(node, f)
+            ]
 
 
 _TERMS = (

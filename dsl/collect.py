@@ -205,9 +205,7 @@ def _constants(spec: ast.Spec, names: Collected) -> None:
         ready = [n for n in order if n in pending and _ready(pending[n].value, pending)]
         if not ready:
             for c in pending.values():
-                names.report.error(
-                    "E0401", c.span, f"the constant `{c.name}` is defined by itself"
-                )
+                names.report.error("E0401", c.span, f"the constant `{c.name}` is defined by itself")
                 symbols.values[c.name] = Symbol(RefKind.CONST, None, c.span)
             return
         for name in ready:

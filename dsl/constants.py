@@ -37,11 +37,14 @@ def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | 
             return _binary(op, evaluate(left, constants), evaluate(right, constants))
         case ast.Apply(func="min" | "max" | "abs" as func, args=args):
             values = [evaluate(a, constants) for a in args]
-            if not values or not all(_is_number(v) for v in values):
+            numbers: list[int | Fraction] = [
+                v for v in values if isinstance(v, int | Fraction) and not isinstance(v, bool)
+            ]
+            if not numbers or len(numbers) < len(values):
                 return None
             if func == "abs":
-                return abs(values[0])  # type: ignore[arg-type]
-            return (min if func == "min" else max)(values)  # type: ignore[type-var]
+                return abs(numbers[0])
+            return min(numbers) if func == "min" else max(numbers)
         case _:
             return None
 

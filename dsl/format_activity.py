@@ -62,9 +62,7 @@ class ActivityLayout(TermLayout):
         """In source order; without a source in the order of the language page."""
         found: list[_Clause] = []
 
-        def add(
-            word: str, text: str = "", body: ast.Term | None = None, tail: str = ""
-        ) -> None:
+        def add(word: str, text: str = "", body: ast.Term | None = None, tail: str = "") -> None:
             place = self.out.word(a.span, word.split()[0]) if a.span.line else None
             found.append(_Clause(word, text, place, body, tail))
 

@@ -98,9 +98,9 @@ def _prim(t: ast.Term) -> str:
         case ast.Receive():
             return receive(t)
         case ast.Request(bind=bind, value=value, channel=channel, within=within):
-            target = expr(bind) if bind is not None else "_"
+            place = expr(bind) if bind is not None else "_"
             limit = f" within {expr(within, SUM)}" if within is not None else ""
-            return f"{target} <- request({expr(value)}) to {channel}{limit}"
+            return f"{place} <- request({expr(value)}) to {channel}{limit}"
         case ast.Steps(nodes=nodes):
             return "steps { " + "  ".join(step(n) for n in nodes) + " }"
         case ast.If(orelse=orelse):
@@ -109,10 +109,10 @@ def _prim(t: ast.Term) -> str:
                 return text
             return f"{text} else {inline(orelse) if isinstance(orelse, ast.If) else block(orelse)}"
         case ast.Switch(cases=cases, default=default):
-            parts = [f"case {exprs(c.values)} {block(c.body)}" for c in cases]
+            texts = [f"case {exprs(c.values)} {block(c.body)}" for c in cases]
             if default is not None:
-                parts.append(f"default {block(default)}")
-            return f"{head(t)} {{ {' '.join(parts)} }}"
+                texts.append(f"default {block(default)}")
+            return f"{head(t)} {{ {' '.join(texts)} }}"
         case ast.Within(orelse=orelse):
             text = f"{head(t)} {block(t.body)}"
             return text if orelse is None else f"{text} else {block(orelse)}"

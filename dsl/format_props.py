@@ -38,10 +38,10 @@ def property_text(p: ast.Node) -> str:
                 text += f" under {p.under}"
             return text + (f" observing {', '.join(p.observing)}" if p.observing else "")
         case ast.Law():
-            names = ", ".join(p.metavariables)
+            variables = ", ".join(p.metavariables)
             left, right = inline(p.left, law=True), inline(p.right, law=True)
             under = f" under {p.under}" if p.under else ""
-            return f"law {p.name} forall {names} : {left} == {right}{under}"
+            return f"law {p.name} forall {variables} : {left} == {right}{under}"
     raise TypeError(f"{type(p).__name__} is no property")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import ast
+from .format_expr import exprs
 from .format_inline import (
     CHOICE,
     PAR,
@@ -18,7 +19,6 @@ from .format_inline import (
     step_name,
     step_options,
 )
-from .format_expr import exprs
 from .format_out import WIDTH, Out
 
 
@@ -84,7 +84,7 @@ class TermLayout:
                 self.joined(parts, indent, lead, tail, "|| ", SEQ + 1)
             case ast.Choice(parts=parts):
                 self.joined(parts, indent, lead, tail, "+ ", PAR)
-            case ast.Steps(nodes=nodes):
+            case ast.Steps():
                 self.steps(t, indent, lead, tail)
             case _:
                 self.blocks(t, indent, lead, tail)

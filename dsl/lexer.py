@@ -20,14 +20,70 @@ MAX_ERRORS: Final = 25
 
 # Words that begin an item, a member of a workflow or a term, and the words of expressions.
 RESERVED: Final = frozenset(
-    """
-    const param enum type resource environment channel store shared error metric detector
-    controller activity workflow system invariant always requires ensures property assume check
-    skip_check expect deadline equivalent refines upgrade law var run steps
-    skip fail abort if switch each while within try retry saga using transaction atomic nocancel
-    wait par assert require return send receive
-    true false none and or not in
-    """.split()
+    [
+        "const",
+        "param",
+        "enum",
+        "type",
+        "resource",
+        "environment",
+        "channel",
+        "store",
+        "shared",
+        "error",
+        "metric",
+        "detector",
+        "controller",
+        "activity",
+        "workflow",
+        "system",
+        "invariant",
+        "always",
+        "requires",
+        "ensures",
+        "property",
+        "assume",
+        "check",
+        "skip_check",
+        "expect",
+        "deadline",
+        "equivalent",
+        "refines",
+        "upgrade",
+        "law",
+        "var",
+        "run",
+        "steps",
+        "skip",
+        "fail",
+        "abort",
+        "if",
+        "switch",
+        "each",
+        "while",
+        "within",
+        "try",
+        "retry",
+        "saga",
+        "using",
+        "transaction",
+        "atomic",
+        "nocancel",
+        "wait",
+        "par",
+        "assert",
+        "require",
+        "return",
+        "send",
+        "receive",
+        "true",
+        "false",
+        "none",
+        "and",
+        "or",
+        "not",
+        "in",
+    ]
 )
 
 _UNICODE: Final = {
@@ -49,7 +105,8 @@ _TOKEN: Final = re.compile(
     | (?P<newline>\n)
     | (?P<word>[^\W\d]\w*)
     | (?P<number>[0-9]\w*(?:\.[0-9]\w*)*)
-    | (?P<op><-|:=|==|!=|<=|>=|=>|->|\.\.|\|\||\+=|-=|[;:,.(){}\[\]<>+\-*/%=·∥⟹⇒∧∨¬≤≥≠](?<!/)|/(?![/*]))
+    | (?P<op><-|:=|==|!=|<=|>=|=>|->|\.\.|\|\||\+=|-=
+        |[;:,.(){}\[\]<>+\-*/%=·∥⟹⇒∧∨¬≤≥≠](?<!/)|/(?![/*]))
     | (?P<string>"(?:[^"\\\n]|\\.)*")
     | (?P<line>//[^\n]*)
     | (?P<block>/\*(?s:.*?)\*/)

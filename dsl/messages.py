@@ -27,7 +27,9 @@ _KINDS: Final = {
     "STRING": "a string",
     "$END": "the end of the file",
 }
-_OPERATORS: Final = frozenset("=> or and == != < <= > >= in + - * / %".split())
+_OPERATORS: Final = frozenset(
+    ["=>", "or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%"]
+)
 _FOREIGN: Final = {
     "&&": ("and", "write `and`"),
     "||": ("or", "write `or`; `||` runs two terms at once"),
@@ -56,7 +58,7 @@ def describe(
     wanted = _expected(expected)
     in_expression = "*" in expected or _is_expression(expected)
     if kind == "FOREIGN" or (kind == "||" and in_expression):
-        meant, fix = _FOREIGN.get(text, ("", "remove it"))
+        _, fix = _FOREIGN.get(text, ("", "remove it"))
         if text in ("|", "||") and ";" in expected:
             fix = "write `||`"
         return Diagnostic("E0113", here, f"`{text}` is no operator of the language", fix)
@@ -80,10 +82,14 @@ def describe(
             f"expression where an activity was meant: `{text}` joins no terms",
             "assign the value (`x := …`), test it (`assert …`), or call an activity",
         )
-    if kind in ("INT", "DECIMAL", "DURATION", "STRING", "true", "false", "not", "-", "[") and {
-        "skip",
-        "saga",
-    } <= expected:
+    if (
+        kind in ("INT", "DECIMAL", "DURATION", "STRING", "true", "false", "not", "-", "[")
+        and {
+            "skip",
+            "saga",
+        }
+        <= expected
+    ):
         return Diagnostic(
             "E0115",
             here,
@@ -131,8 +137,32 @@ def _starts_term(kind: str) -> bool:
 
 
 _TERM_WORDS: Final = frozenset(
-    """skip fail abort if switch each while within try retry saga using transaction atomic
-    nocancel wait par assert require return send receive steps assume""".split()
+    [
+        "skip",
+        "fail",
+        "abort",
+        "if",
+        "switch",
+        "each",
+        "while",
+        "within",
+        "try",
+        "retry",
+        "saga",
+        "using",
+        "transaction",
+        "atomic",
+        "nocancel",
+        "wait",
+        "par",
+        "assert",
+        "require",
+        "return",
+        "send",
+        "receive",
+        "steps",
+        "assume",
+    ]
 )
 
 

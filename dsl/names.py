@@ -19,12 +19,32 @@ BUILTIN_TYPES: Final = ("bool", "int", "real", "duration", "string")
 OWN_NAMES: Final = frozenset({"now", "self", "result"})
 
 BUILT_CHECKS: Final = frozenset(
-    """invariants always requires ensures assert contracts resources borrows dependencies atomicity
-    deadlock_free can_finish no_dead_code race_free timing_independent deterministic handled
-    compensated exhaustive arithmetic terminates""".split()
+    [
+        "invariants",
+        "always",
+        "requires",
+        "ensures",
+        "assert",
+        "contracts",
+        "resources",
+        "borrows",
+        "dependencies",
+        "atomicity",
+        "deadlock_free",
+        "can_finish",
+        "no_dead_code",
+        "race_free",
+        "timing_independent",
+        "deterministic",
+        "handled",
+        "compensated",
+        "exhaustive",
+        "arithmetic",
+        "terminates",
+    ]
 )
 LATER_CHECKS: Final = frozenset(
-    "starvation_free timeouts messages idempotency stability upgrade".split()
+    ["starvation_free", "timeouts", "messages", "idempotency", "stability", "upgrade"]
 )
 
 
@@ -131,7 +151,9 @@ class Reporter:
         self, code: str, span: Span, what: str, name: str, known: Iterable[str], fix: str = ""
     ) -> None:
         """`what` NAME is not known; the mend is the name that looks like it, or `fix`."""
-        self.error(code, self.word(span, name), f"unknown {what} `{name}`", suggest(name, known, fix))
+        self.error(
+            code, self.word(span, name), f"unknown {what} `{name}`", suggest(name, known, fix)
+        )
 
     def word(self, span: Span, name: str) -> Span:
         """Where `name` first stands in `span`: nodes keep names without a place of their own."""

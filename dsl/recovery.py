@@ -18,13 +18,45 @@ _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
 _CLOSE: Final = frozenset(_OPEN.values())
 # Only these begin an item and nothing else, so they end whatever was left open before them.
 _ITEM_WORDS: Final = frozenset(
-    """const param enum type resource environment channel store error metric detector controller
-    workflow system""".split()
+    [
+        "const",
+        "param",
+        "enum",
+        "type",
+        "resource",
+        "environment",
+        "channel",
+        "store",
+        "error",
+        "metric",
+        "detector",
+        "controller",
+        "workflow",
+        "system",
+    ]
 )
-_MEMBER_WORDS: Final = frozenset("var activity run steps".split())
+_MEMBER_WORDS: Final = frozenset(["var", "activity", "run", "steps"])
 _CLAUSE_WORDS: Final = frozenset(
-    """uses takes runs_in needs reads writes do ensures fails timeout heartbeat beats undo
-    undone idempotent at_least_once priority runs""".split()
+    [
+        "uses",
+        "takes",
+        "runs_in",
+        "needs",
+        "reads",
+        "writes",
+        "do",
+        "ensures",
+        "fails",
+        "timeout",
+        "heartbeat",
+        "beats",
+        "undo",
+        "undone",
+        "idempotent",
+        "at_least_once",
+        "priority",
+        "runs",
+    ]
 )
 _LEVELS: Final = ("ERROR_TERM", "ERROR_CLAUSE", "ERROR_MEMBER", "ERROR_ITEM")
 
@@ -32,9 +64,7 @@ _LEVELS: Final = ("ERROR_TERM", "ERROR_CLAUSE", "ERROR_MEMBER", "ERROR_ITEM")
 class Recovery:
     """Reports and repairs errors of one parse; shares its stacks with the driver."""
 
-    def __init__(
-        self, tables: Tables, tokens: Tokens, file: str, errors: list[Diagnostic]
-    ) -> None:
+    def __init__(self, tables: Tables, tokens: Tokens, file: str, errors: list[Diagnostic]) -> None:
         self.tables, self.tokens, self.file, self.errors = tables, tokens, file, errors
         self.last = -1  # token of the last report
         self.stuck = 0
@@ -225,7 +255,10 @@ class Recovery:
         if level == "ERROR_MEMBER":
             return word in _MEMBER_WORDS or word == "}" or word in _PROPERTY_WORDS
         return (
-            word in _ITEM_WORDS or at_end or word in _PROPERTY_WORDS or word in ("activity", "shared")
+            word in _ITEM_WORDS
+            or at_end
+            or word in _PROPERTY_WORDS
+            or word in ("activity", "shared")
         )
 
     def bases(self, states: list[int]) -> list[tuple[str, int]]:
@@ -259,6 +292,17 @@ class Recovery:
 
 
 _PROPERTY_WORDS: Final = frozenset(
-    """invariant always property skip_check expect deadline equivalent refines upgrade
-    law requires""".split()
+    [
+        "invariant",
+        "always",
+        "property",
+        "skip_check",
+        "expect",
+        "deadline",
+        "equivalent",
+        "refines",
+        "upgrade",
+        "law",
+        "requires",
+    ]
 )

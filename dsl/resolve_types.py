@@ -107,9 +107,7 @@ class TypeResolver:
                 self.symbols.used.add(expr.name)
             return value
         if isinstance(expr, ast.Name) and not self.symbols.kind_of(expr.name):
-            self.report.unknown(
-                "E0201", expr.span, "constant", expr.name, self.symbols.constants
-            )
+            self.report.unknown("E0201", expr.span, "constant", expr.name, self.symbols.constants)
         elif isinstance(expr, ast.Name) and self.symbols.kind_of(expr.name) == "constant":
             pass  # its declaration is in error
         else:
@@ -118,9 +116,7 @@ class TypeResolver:
             )
         return None
 
-    def range(
-        self, lo: ast.Expression, hi: ast.Expression, written: ast.RangeType
-    ) -> Type | None:
+    def range(self, lo: ast.Expression, hi: ast.Expression, written: ast.RangeType) -> Type | None:
         low, high = self.bound(lo), self.bound(hi)
         if low is None or high is None:
             return None

@@ -53,7 +53,7 @@ def build(grammar: str) -> tuple[dict[str, Any], list[str]]:
     finally:
         logger.handlers = others
         logger.setLevel(level)
-    table = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    table = lark.parser.parser._parse_table
     spelling = {
         t.name: t.pattern.value if t.pattern.type == "str" else t.name for t in lark.terminals
     }

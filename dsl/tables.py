@@ -47,9 +47,7 @@ def tables() -> Tables:
     else:
         data = tablegen.build(grammar)[0]
     names = data["terminals"]
-    rows = [
-        {names[t]: a for t, a in zip(row[::2], row[1::2], strict=True)} for row in data["rows"]
-    ]
+    rows = [{names[t]: a for t, a in zip(row[::2], row[1::2], strict=True)} for row in data["rows"]]
     gotos = tuple(dict(zip(row[::2], row[1::2], strict=True)) for row in data["gotos"])
     return Tables(
         tuple(rows[r] for r in data["actions"]),

@@ -10,9 +10,11 @@ from . import ast
 from .errors import Span
 from .transform_base import RuleBase
 
-FUNCTIONS: Final = frozenset("some min max abs is_some value size old next".split())
+FUNCTIONS: Final = frozenset(
+    ["some", "min", "max", "abs", "is_some", "value", "size", "old", "next"]
+)
 PREDICATES: Final = frozenset(
-    "started running done failed times used free held len instances".split()
+    ["started", "running", "done", "failed", "times", "used", "free", "held", "len", "instances"]
 )
 UNITS: Final[dict[str, Fraction]] = {
     "d": Fraction(86400),
@@ -185,7 +187,7 @@ class ExprRules(RuleBase):
         self.error("E0123", span, f"`{name}` speaks of one thing, given by its name", fix)
         return ast.StatePredicate(name, "", span=span)
 
-    # --- types ---------------------------------------------------------------------------------
+    # --- types -----------------------------------------------------------------------------------
 
     def on_type_name(self, kids: list[Any], span: Span) -> Any:
         return ast.TypeName(kids[0], span=span)

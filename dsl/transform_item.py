@@ -6,7 +6,7 @@ from typing import Any
 
 from . import ast
 from .errors import Span
-from .transform_base import Option, RuleBase
+from .transform_base import Option
 from .transform_prop import PropertyRules
 from .transform_term import _constant, _option
 
@@ -46,25 +46,25 @@ class ItemRules(PropertyRules):
     # --- declarations ----------------------------------------------------------------------------
 
     def on_const(self, kids: list[Any], span: Span) -> Any:
-        return ast.ConstDecl(*kids, doc=self.doc(), span=span)
+        return ast.ConstDecl(kids[0], kids[1], doc=self.doc(), span=span)
 
     def on_param(self, kids: list[Any], span: Span) -> Any:
-        return ast.ParamDecl(*kids, doc=self.doc(), span=span)
+        return ast.ParamDecl(kids[0], kids[1], doc=self.doc(), span=span)
 
     def on_enum(self, kids: list[Any], span: Span) -> Any:
         return ast.EnumDecl(kids[0], tuple(kids[1:]), doc=self.doc(), span=span)
 
     def on_typedef(self, kids: list[Any], span: Span) -> Any:
-        return ast.TypeDecl(*kids, doc=self.doc(), span=span)
+        return ast.TypeDecl(kids[0], kids[1], doc=self.doc(), span=span)
 
     def on_error_kind(self, kids: list[Any], span: Span) -> Any:
         return kids[0]
 
     def on_error(self, kids: list[Any], span: Span) -> Any:
-        return ast.ErrorDecl(*kids, doc=self.doc(), span=span)
+        return ast.ErrorDecl(kids[0], kids[1], doc=self.doc(), span=span)
 
     def on_var(self, kids: list[Any], span: Span) -> Any:
-        return ast.VarDecl(*kids, doc=self.doc(), span=span)
+        return ast.VarDecl(kids[0], kids[1], kids[2], doc=self.doc(), span=span)
 
     def on_shared(self, kids: list[Any], span: Span) -> Any:
         return ast.Shared(self.on_var(kids, span), span=span)
@@ -72,7 +72,7 @@ class ItemRules(PropertyRules):
     def on_store(self, kids: list[Any], span: Span) -> Any:
         return ast.Shared(self.on_var(kids, span), durable=True, span=span)
 
-    # --- resources, channels -----------------------------------------------------------------------
+    # --- resources, channels ---------------------------------------------------------------------
 
     def on_pool(self, kids: list[Any], span: Span) -> Any:
         return ("pool", kids[0], None, None)
@@ -146,7 +146,7 @@ class ItemRules(PropertyRules):
             span=span,
         )
 
-    # --- forms whose meaning comes later: source kept, names and expressions for the checker ---------
+    # --- forms whose meaning comes later: source kept, names and expressions for the checker -----
 
     def later(
         self,
@@ -195,7 +195,9 @@ class ItemRules(PropertyRules):
     def on_scheduler(self, kids: list[Any], span: Span) -> Any:
         known = ("any", "fifo", "priority", "fair")
         if kids[0] not in known:
-            self.error("E0122", span, f"unknown scheduler `{kids[0]}`", f"one of {', '.join(known)}")
+            self.error(
+                "E0122", span, f"unknown scheduler `{kids[0]}`", f"one of {', '.join(known)}"
+            )
         return Option("scheduler", kids[0], span)
 
     def on_instance_count(self, kids: list[Any], span: Span) -> Any:
@@ -239,7 +241,7 @@ class ItemRules(PropertyRules):
             span=span,
         )
 
-    # --- workflows ---------------------------------------------------------------------------------
+    # --- workflows -------------------------------------------------------------------------------
 
     def on_body(self, kids: list[Any], span: Span) -> Any:
         return Option("run", kids[0], span)
@@ -273,6 +275,3 @@ class ItemRules(PropertyRules):
 
     def on_formals(self, kids: list[Any], span: Span) -> Any:
         return tuple(k for k in kids if k is not None)
-
-
-__all__ = ["ItemRules", "RuleBase"]

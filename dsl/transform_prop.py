@@ -86,7 +86,7 @@ class PropertyRules(RuleBase):
     def on_law_seq(self, kids: list[Any], span: Span) -> Any:
         return ast.Seq(tuple(kids), span=span)
 
-    # --- clauses of an activity ----------------------------------------------------------------------
+    # --- clauses of an activity ------------------------------------------------------------------
 
     on_uses, on_takes_clause, on_runs_in = _option("uses"), _option("takes"), _option("runs_in")
     on_needs, on_reads, on_writes = _option("needs"), _option("reads"), _option("writes")
@@ -123,8 +123,8 @@ class PropertyRules(RuleBase):
                         f"`{name}` takes {_DISTRIBUTIONS[name]} arguments, not {len(args)}",
                     )
                     return ast.Takes(None, None, name, args, span=span)
-                bounds = args if name == "uniform" else (None, None)
-                return ast.Takes(*bounds, name, args, span=span)
+                lo, hi = args if name == "uniform" else (None, None)
+                return ast.Takes(lo, hi, name, args, span=span)
             case value:
                 return ast.Takes(value, value, span=span)
 
@@ -158,7 +158,7 @@ class PropertyRules(RuleBase):
     def on_activity(self, kids: list[Any], span: Span) -> Any:
         name, params, returns, *clauses = kids
         doc = self.doc()
-        several: dict[str, tuple[Any, ...]] = {key: () for key in _REPEATED}
+        several: dict[str, Any] = dict.fromkeys(_REPEATED, ())
         single = []
         for clause in clauses:
             if clause is None:

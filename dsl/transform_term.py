@@ -141,7 +141,7 @@ class TermRules(RuleBase):
         plain = isinstance(body, ast.Par) and body.policy == "all"
         return ast.Par(body.parts if plain else (body,), policy, n, span=span)
 
-    # --- messages ------------------------------------------------------------------------------
+    # --- messages --------------------------------------------------------------------------------
 
     def on_channel_ref(self, kids: list[Any], span: Span) -> Any:
         return tuple(kids)
@@ -150,7 +150,8 @@ class TermRules(RuleBase):
         return ast.Send(kids[0], *kids[1], span=span)
 
     def on_receive(self, kids: list[Any], span: Span) -> Any:
-        return ast.Receive(kids[0], *kids[1], kids[2], span=span)
+        name, (channel, key), where = kids
+        return ast.Receive(name, channel, key, where, span=span)
 
     def on_request(self, kids: list[Any], span: Span) -> Any:
         bind, call, (channel, key), within = kids

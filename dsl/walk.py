@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 
 from .ast import Node
 
 
 @cache
-def _children(kind: type[Node]) -> tuple[str, ...]:
-    fields: dict[str, object] = kind.__dataclass_fields__
-    return tuple(f for f in fields if f not in ("span", "type_", "source", "file", "doc"))
+def _children(kind: Hashable) -> tuple[str, ...]:
+    names = getattr(kind, "__match_args__")  # noqa: B009
+    return tuple(f for f in names if f not in ("source", "file", "doc"))
 
 
 def walk(root: object) -> Iterator[Node]:
@@ -23,7 +23,8 @@ def walk(root: object) -> Iterator[Node]:
             stack.extend(reversed(node))
         elif isinstance(node, Node):
             yield node
-            for name in reversed(_children(type(node))):
+            kind: Hashable = node.__class__  # type: ignore[assignment]
+            for name in reversed(_children(kind)):
                 value = getattr(node, name)
                 if isinstance(value, tuple | Node):
                     stack.append(value)

@@ -104,7 +104,8 @@ def _together(patterns: list[str]) -> Iterator[frozenset[str]]:
         return
     first, rest = patterns[0], patterns[1:]
     for found in _together(rest):
-        yield found
+        if first.strip("*"):  # otherwise every text matches
+            yield found
         if not any(_apart(first, other) for other in found):
             yield found | {first}
 
