@@ -125,7 +125,7 @@ class _Reader:
             )
         start, head = self.pos, self.space()
         start = self.pos
-        if head == "{":
+        if head == "{" and not self.text.startswith("{{", start):
             return self.object(depth)
         if head == "[":
             return self.array(depth)

@@ -174,7 +174,7 @@ def _time(
         return
     each = limit.value if limit is not None and limit.value is not None else None
     total = backoff + (attempts + 1) * (each or 0)
-    if total <= outer.value:
+    if total <= outer.value and backoff < outer.value:
         return
     span = state.node.key_span("Retry")
     if backoff >= outer.value:
@@ -206,7 +206,7 @@ def _worst_retries(state: State) -> tuple[Fraction, int]:
     total, attempts = Fraction(0), 0
     for retrier in state.retries:
         if retrier.attempts is not None:
-            total += sum(retrier.delays(), Fraction(0))
+            total += retrier.waits
             attempts += retrier.attempts
     return total, attempts
 

@@ -33,14 +33,22 @@ class Retrier:
     jitter: bool
     span: Span
 
-    def delays(self, upto: int = 100_000) -> Iterator[Fraction]:
-        """The waits before the second, third, .. attempt (without jitter)."""
-        delay, limit = self.interval, Fraction(10**9)
-        for _ in range(min(self.attempts or 0, upto)):
+    @property
+    def waits(self) -> Fraction:
+        """The sum of the waits between all attempts (without jitter), exactly.
+
+        Beyond 200 attempts a lower bound: the later waits are no shorter.
+        """
+        total, delay, left = Fraction(0), self.interval, self.attempts or 0
+        for _ in range(min(left, 200)):
             if self.max_delay is not None:
                 delay = min(delay, self.max_delay)
-            yield delay
-            delay = min(delay * self.rate, limit)  # keeps the fractions short
+            total += delay
+            left -= 1
+            if delay * self.rate > 10**9 or delay * self.rate == delay:
+                break  # far beyond any time limit, or constant from here on
+            delay *= self.rate
+        return total + left * delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +277,7 @@ class Reader:
         return Retrier(
             errors=_names(node),
             interval=_at_least(node.number("IntervalSeconds"), Fraction(1)),
-            rate=_at_least(node.number("BackoffRate"), Fraction(2)),
+            rate=max(Fraction(1), _at_least(node.number("BackoffRate"), Fraction(2))),
             attempts=max(0, int(attempts if attempts is not None else 3)) if known else None,
             max_delay=node.number("MaxDelaySeconds"),
             jitter=node.text("JitterStrategy") == "FULL",
