@@ -64,4 +64,17 @@ CODES: Final[dict[str, str]] = {
     "W0001": "unused",
     "W0002": "unreachable",
     "W0003": "no effect",
+    # imported state machines
+    "W0201": "token wait without a time limit",
+    "W0202": "cycle without a way out",
+    "W0203": "polling without a bound",
+    "W0204": "state that nothing leads to",
+    "W0205": "state from which no end is reached",
+    "W0206": "retries do not fit in their time limit",
+    "W0207": "failure inside Parallel or Map is not caught",
+    "W0208": "heartbeat not shorter than the time limit",
+    "W0209": "error name that never matches",
+    "W0210": "clause that is never used",
+    "W0211": "key given twice",
+    "W0212": "field among the states",
 }

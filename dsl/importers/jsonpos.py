@@ -229,7 +229,7 @@ class _Reader:
             if key in found:
                 self.warnings.append(
                     Diagnostic(
-                        "W213",
+                        "W0211",
                         key_span,
                         f'"{key}" stands twice in this object; only the last one counts',
                         "rename or remove one of them",

@@ -18,7 +18,7 @@ def test_a_quiet_machine(find, task):
 
 
 def test_places_point_into_the_file(find, task):
-    finding = find({"T": task("a"), "a": END, "lost": END}).finding("W204")
+    finding = find({"T": task("a"), "a": END, "lost": END}).finding("W0204")
     assert finding.span.file == "machine.json"
     line = finding.span.line
     assert (
@@ -29,12 +29,12 @@ def test_places_point_into_the_file(find, task):
     assert '"lost"' in finding.message
 
 
-# --- W201 ------------------------------------------------------------------------------------
+# --- W0201 ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resource", [TOKEN, "arn:aws:states:us-east-1:1:activity:approve"])
 def test_a_token_wait_without_a_limit(find, task, resource):
-    finding = find({"T": task(Resource=resource)}).finding("W201")
+    finding = find({"T": task(Resource=resource)}).finding("W0201")
     assert '"T"' in finding.message
     assert "TimeoutSeconds" in finding.fix
 
@@ -43,22 +43,22 @@ def test_a_token_wait_without_a_limit(find, task, resource):
     "more", [{"TimeoutSeconds": 9}, {"HeartbeatSeconds": 9}, {"TimeoutSecondsPath": "$.t"}]
 )
 def test_a_token_wait_with_a_limit(find, task, more):
-    assert "W201" not in find({"T": task(Resource=TOKEN, **more)}).codes
+    assert "W0201" not in find({"T": task(Resource=TOKEN, **more)}).codes
 
 
 def test_the_limit_of_the_machine_counts_for_inner_ones_too(find, task):
     states = {"P": {"Type": "Parallel", "Branches": [branch(task(Resource=TOKEN))], "End": True}}
-    assert "W201" in find(states).codes
-    assert "W201" not in find(states, TimeoutSeconds=60).codes
+    assert "W0201" in find(states).codes
+    assert "W0201" not in find(states, TimeoutSeconds=60).codes
 
 
-# --- W202, W203, W205 ------------------------------------------------------------------------
+# --- W0202, W0203, W0205 ------------------------------------------------------------------------
 
 
 def test_a_cycle_without_a_way_out(find, task):
     seen = find({"S": task("A"), "A": {"Type": "Pass", "Next": "B"}, "B": task("A")})
-    assert seen.finding("W202").message.startswith("the cycle A, B has no way out")
-    assert '"S"' in seen.finding("W205").message
+    assert seen.finding("W0202").message.startswith("the cycle A, B has no way out")
+    assert '"S"' in seen.finding("W0205").message
 
 
 def test_a_catch_is_a_way_out(find, task):
@@ -76,7 +76,7 @@ def polling(choice, task, **more):
 
 
 def test_polling_without_a_bound(find, choice, task):
-    finding = find(polling(choice, task)).finding("W203")
+    finding = find(polling(choice, task)).finding("W0203")
     assert "T, C, W" in finding.message
 
 
@@ -96,12 +96,12 @@ def test_a_loop_that_does_not_wait_works_off_something(find, choice, task):
     assert find(states).codes == []
 
 
-# --- W204 ------------------------------------------------------------------------------------
+# --- W0204 ------------------------------------------------------------------------------------
 
 
 def test_only_a_lost_state_leads_to_another(find, task):
     seen = find({"T": task(), "lost": {"Type": "Pass", "Next": "also"}, "also": END})
-    assert seen.codes == ["W204", "W204"]
+    assert seen.codes == ["W0204", "W0204"]
 
 
 def test_a_state_named_by_a_catch_is_reached(find, task):
@@ -109,7 +109,7 @@ def test_a_state_named_by_a_catch_is_reached(find, task):
     assert find({"T": task(Catch=catch), "a": END}).codes == []
 
 
-# --- W206, W208 ------------------------------------------------------------------------------
+# --- W0206, W0208 ------------------------------------------------------------------------------
 
 
 def retry(**words):
@@ -119,7 +119,7 @@ def retry(**words):
 def test_waits_alone_exceed_the_machines_limit(find, task):
     # 10 + 20 + 40 + 80 = 150
     words = retry(IntervalSeconds=10, MaxAttempts=4)
-    finding = find({"T": task(Retry=words)}, TimeoutSeconds=150).finding("W206")
+    finding = find({"T": task(Retry=words)}, TimeoutSeconds=150).finding("W0206")
     assert "add up to 150 s alone" in finding.message
     assert find({"T": task(Retry=words)}, TimeoutSeconds=151).codes == []
 
@@ -127,7 +127,7 @@ def test_waits_alone_exceed_the_machines_limit(find, task):
 def test_attempts_and_waits_exceed_it(find, task):
     # 4 attempts of 10 s, and 1 + 2 + 4 s between them
     words = {"Retry": retry(), "TimeoutSeconds": 10}
-    finding = find({"T": task(**words)}, TimeoutSeconds=46).finding("W206")
+    finding = find({"T": task(**words)}, TimeoutSeconds=46).finding("W0206")
     assert "up to 47 s (4 x 10 s and 7 s of waits)" in finding.message
     assert find({"T": task(**words)}, TimeoutSeconds=47).codes == []
 
@@ -135,27 +135,27 @@ def test_attempts_and_waits_exceed_it(find, task):
 def test_a_longest_wait_is_heeded(find, task):
     words = retry(IntervalSeconds=10, MaxAttempts=4, MaxDelaySeconds=10)
     assert find({"T": task(Retry=words)}, TimeoutSeconds=41).codes == []
-    assert find({"T": task(Retry=words)}, TimeoutSeconds=40).codes == ["W206"]
+    assert find({"T": task(Retry=words)}, TimeoutSeconds=40).codes == ["W0206"]
 
 
 def test_a_limit_longer_than_the_machines(find, task):
     seen = find({"T": task(TimeoutSeconds=100)}, TimeoutSeconds=60)
-    assert "never fires" in seen.finding("W206").message
+    assert "never fires" in seen.finding("W0206").message
 
 
 def test_very_many_retries_do_not_take_long(find, task):
     words = retry(MaxAttempts=99_999_999, BackoffRate=1.7)
-    assert find({"T": task(Retry=words)}, TimeoutSeconds=60).codes == ["W206"]
+    assert find({"T": task(Retry=words)}, TimeoutSeconds=60).codes == ["W0206"]
 
 
 def test_a_heartbeat_that_cannot_be_missed(find, task):
     seen = find({"T": task(Resource=TOKEN, TimeoutSeconds=60, HeartbeatSeconds=60)})
-    assert seen.codes == ["W208"]
+    assert seen.codes == ["W0208"]
     seen = find({"T": task(Resource=TOKEN, TimeoutSeconds=60, HeartbeatSeconds=59)})
     assert seen.codes == []
 
 
-# --- W207 ------------------------------------------------------------------------------------
+# --- W0207 ------------------------------------------------------------------------------------
 
 
 def parallel(*states, **more):
@@ -163,7 +163,7 @@ def parallel(*states, **more):
 
 
 def test_a_failure_cancels_the_other_branches(find, task):
-    finding = find(parallel(task(), task())).finding("W207")
+    finding = find(parallel(task(), task())).finding("W0207")
     assert "cancels the other branches" in finding.message
 
 
@@ -190,23 +190,23 @@ def test_only_the_outermost_tells(find, task):
             "End": True,
         }
     }
-    finding = find(states).finding("W207")
+    finding = find(states).finding("W0207")
     assert '"Q"' in finding.message
 
 
 def test_items_of_a_map(find, task):
     states = {"M": {"Type": "Map", "ItemProcessor": branch(task()), "End": True}}
-    assert "items that are still running" in find(states).finding("W207").message
+    assert "items that are still running" in find(states).finding("W0207").message
     states["M"]["ToleratedFailurePercentage"] = 5
     assert find(states).codes == []
 
 
-# --- W209, W210, W213, W214 ------------------------------------------------------------------
+# --- W0209, W0210, W0211, W0212 ------------------------------------------------------------------
 
 
 def test_a_name_that_the_service_never_uses(find, task):
     words = [{"ErrorEquals": ["States.TaskFailedId"]}]
-    finding = find({"T": task(Retry=words)}).finding("W209")
+    finding = find({"T": task(Retry=words)}).finding("W0209")
     assert finding.fix == "write States.TaskFailed"
     words = [{"ErrorEquals": ["States.TaskFailed"]}]
     assert find({"T": task(Retry=words)}).codes == []
@@ -221,10 +221,10 @@ def test_a_name_that_a_fail_state_raises(find, task):
 
 def test_a_catch_after_one_that_takes_everything(find, task):
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "a"}, {"ErrorEquals": ["E"], "Next": "a"}]
-    assert find({"T": task(Catch=catch), "a": END}).codes == ["W210"]
+    assert find({"T": task(Catch=catch), "a": END}).codes == ["W0210"]
     catch.reverse()
     assert find({"T": task(Catch=catch), "a": END}).codes == []
 
 
 def test_a_field_among_the_states(find, task):
-    assert find({"QueryLanguage": "JSONata", "T": task()}, start="T").codes == ["W214"]
+    assert find({"QueryLanguage": "JSONata", "T": task()}, start="T").codes == ["W0212"]

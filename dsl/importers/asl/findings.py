@@ -1,4 +1,4 @@
-"""What an engineer wants to know before the first run: warnings W2.., each at its place.
+"""What an engineer wants to know before the first run: warnings W02.., each at its place.
 
 These are read off the machine as written; what needs all runs is left to the verifier.
 """
@@ -55,7 +55,7 @@ def _control(machine: Machine, limited: bool) -> Iterator[Diagnostic]:
     for name, state in machine.states.items():
         if name not in reachable:
             yield _warn(
-                "W204",
+                "W0204",
                 state.span,
                 f'nothing leads to state "{name}"',
                 "remove it, or name it in a Next, Default or Catch",
@@ -67,7 +67,7 @@ def _control(machine: Machine, limited: bool) -> Iterator[Diagnostic]:
         if cycle[0] not in ending:
             trapped.update(cycle)
             yield _warn(
-                "W202",
+                "W0202",
                 machine.states[cycle[0]].span,
                 f"the cycle {_list(cycle)} has no way out: this machine never ends",
                 "let one of its states go to an end",
@@ -77,7 +77,7 @@ def _control(machine: Machine, limited: bool) -> Iterator[Diagnostic]:
     for name in lost:
         if name not in trapped:
             yield _warn(
-                "W205",
+                "W0205",
                 machine.states[name].span,
                 f'from state "{name}" no end can be reached',
                 "let the cycle that it leads to have a way out",
@@ -99,7 +99,7 @@ def _unbounded(machine: Machine, cycle: list[str]) -> Diagnostic | None:
     if any("States.MathAdd" in text for state in states for text in _texts(state)):
         return None
     return _warn(
-        "W203",
+        "W0203",
         waits[0].span,
         f"the loop {_list(cycle)} goes on for as long as its test says so: nothing bounds its "
         "rounds, and the machine has no TimeoutSeconds",
@@ -129,7 +129,7 @@ def _token(
         return
     what = "for a task token" if state.waits_for_token else "for a worker"
     yield _warn(
-        "W201",
+        "W0201",
         state.span,
         f'"{state.name}" waits {what} with no time limit anywhere: if nobody answers, the '
         "execution hangs until the service ends it after a year",
@@ -149,7 +149,7 @@ def _time(
     ):
         if beat.value >= limit.value:
             yield _warn(
-                "W208",
+                "W0208",
                 beat.span,
                 f'the heartbeat of "{state.name}" ({beat.value} s) is not shorter than its '
                 f"TimeoutSeconds ({limit.value} s): it can never be missed",
@@ -164,7 +164,7 @@ def _time(
     if attempts == 0:
         if limit is not None and limit.value is not None and limit.value > outer.value:
             yield _warn(
-                "W206",
+                "W0206",
                 limit.span,
                 f'TimeoutSeconds of "{state.name}" ({limit.value} s) is longer than that of the '
                 f"machine around it ({outer.value} s): it never fires",
@@ -190,7 +190,7 @@ def _time(
             f"but the machine ends after {_shown(outer.value)} s"
         )
     yield _warn(
-        "W206",
+        "W0206",
         span,
         message,
         "fewer retries, shorter waits (MaxDelaySeconds), or more time for the machine",
@@ -235,7 +235,7 @@ def _uncaught(
         return
     others = "other branches" if state.kind == "Parallel" else "items that are still running"
     yield _warn(
-        "W207",
+        "W0207",
         state.span,
         f'{state.kind} "{state.name}": a failure of {_list([s.name for s in risky])} is caught '
         f"neither there nor here; it cancels the {others} and fails the machine",
@@ -274,7 +274,7 @@ def _names(state: State, raised: set[str]) -> Iterator[Diagnostic]:
             for name in clause.errors:
                 if name.startswith("States.") and name not in PREDEFINED | raised:
                     yield _warn(
-                        "W209",
+                        "W0209",
                         clause.span,
                         f'"{name}" in the {what} of "{state.name}" is no error of the service: '
                         "this name never matches",
@@ -282,7 +282,7 @@ def _names(state: State, raised: set[str]) -> Iterator[Diagnostic]:
                     )
             if everything is not None:
                 yield _warn(
-                    "W210",
+                    "W0210",
                     clause.span,
                     f'this {what} of "{state.name}" is never used: the one before it takes '
                     "every error",

@@ -166,7 +166,7 @@ class Reader:
                 states[name] = self.state(name, key, child, jsonata)
             else:
                 self.warn(
-                    "W214",
+                    "W0212",
                     key,
                     f'"{name}" stands among the states but is not a state',
                     f'move "{name}" out of "States"',
