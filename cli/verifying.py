@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected
 from ..report import render
-from ..report.outcome import Note, Report, exit_status
+from ..report.outcome import Note, Report, exit_status, status, title
 from ..semantics.system import TransitionSystem
 from ..verifier.verdict import Result
 from .loading import load_spec, opened, source_of
@@ -68,8 +68,17 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
     }
     options = Options(only=tuple(args.only), strict=args.strict, **given)
     progress = Progress()
+
+    def note(what: str | Result) -> None:
+        """What is being done, or a result that is sure: kept in case of an interrupt."""
+        if isinstance(what, Result):
+            found.results.append(what)
+            progress(f"{status(what)} {title(what)}")
+        else:
+            progress(what)
+
     try:
-        found.results = verify(spec, system, options, progress=progress)
+        found.results = list(verify(spec, system, options, progress=note))
     finally:
         progress.clear()
 

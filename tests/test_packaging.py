@@ -85,7 +85,7 @@ def test_modules_are_short_and_say_what_they_are_for() -> None:
             continue
         assert ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
         lines = text.count("\n")
-        assert lines <= 500 or path.name in long_by_nature, f"{path} has {lines} lines"
+        assert lines <= 600 or path.name in long_by_nature, f"{path} has {lines} lines"
 
 
 def test_tests_and_tool_use_the_same_copy() -> None:
