@@ -175,7 +175,7 @@ def _places(node: Expr, args: Sequence[Places], locations: set[int]) -> Places:
                 for v, values in arg.items():
                     both[v] = both[v] & values if v in both else values
             return both
-        case Op.OR:
+        case Op.OR if args:
             first, *rest = args
             return {
                 v: values.union(*(r[v] for r in rest))

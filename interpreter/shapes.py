@@ -19,8 +19,10 @@ _DEPTH = 12
 _WIDE = 16
 
 # Codes of leaves; INPUT k is -1 - k, operators are the ids of `Op` members (large).
-_CONST, _VAR, _TRUE, _FALSE, _FLOOR_DIV, _FLOOR_MOD, _RATIO = range(7)
+_CONST, _VAR, _TRUE, _FALSE, _ZERO, _FLOOR_DIV, _FLOOR_MOD, _RATIO = range(8)
 _OPS = {id(op): op for op in Op}
+# Lowering may leave a junction or a sum without parts.
+_EMPTY = {Op.AND: _TRUE, Op.OR: _FALSE, Op.ADD: _ZERO}
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ def draft(roots: Sequence[Expr], first: Sequence[object] = ()) -> Draft:
             values.append(node.value)
         elif op is Op.INPUT:
             key.append(-1 - node.index)
+        elif not node.args:
+            key.append(_EMPTY[op])
         else:
             args = node.args
             if op is Op.DIV or op is Op.MOD:
@@ -98,7 +102,7 @@ def _infix(key: Sequence[object], first: int) -> list[str]:
         if code in (_CONST, _VAR):
             tokens.append((code, 0, place))
             place += 1
-        elif code <= _FALSE:
+        elif code <= _ZERO:
             tokens.append((code, 0, -1))
         else:
             arity = next(codes)
@@ -118,6 +122,8 @@ def _leaf(code: int, place: int) -> str:
         return f"s[a{place}]"
     if code in (_TRUE, _FALSE):
         return str(code == _TRUE)
+    if code == _ZERO:
+        return "0"
     return f"x[{-1 - code}]"
 
 
@@ -126,11 +132,11 @@ _JOINED = {Op.AND: "and", Op.OR: "or", Op.EQ: "==", Op.LE: "<=", Op.LT: "<", Op.
 
 def _operator(code: int, args: list[str]) -> str:
     match code:
-        case 4:
-            return f"({args[0]} // {args[1]})"
         case 5:
-            return f"({args[0]} % {args[1]})"
+            return f"({args[0]} // {args[1]})"
         case 6:
+            return f"({args[0]} % {args[1]})"
+        case 7:
             return f"ratio({args[0]}, {args[1]})"
     op = _OPS[code]
     match op:
@@ -199,5 +205,7 @@ class _Writer:
                 return f"x[{node.index}]"
             case Op.DIV | Op.MOD:
                 return _operator(_division(node), args)
+            case _ if not args:
+                return _leaf(_EMPTY[node.op], -1)
             case _:
                 return _operator(id(node.op), args)

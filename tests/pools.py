@@ -17,7 +17,6 @@ from wfverify.semantics.expr import (
     const,
     eq,
     le,
-    neg,
     var,
 )
 from wfverify.semantics.system import (
@@ -153,6 +152,3 @@ def ready(activity: int) -> int:
 
 def running(activity: int) -> int:
     return 2 + 2 * activity
-
-
-__all__ = ["neg", "pool_system", "ready", "real", "running"]
