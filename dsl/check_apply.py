@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import ast
 from .ast import RefKind
-from .names import Reporter, Scope, Symbols, suggest
+from .names import Reporter, Scope, Symbols
 from .transform_expr import FUNCTIONS, PREDICATES
 from .types import Array, Bool, Duration, Instance, Int, Option, Real, SetOf, Type
 
@@ -219,5 +219,5 @@ class ApplyRules:
                 "E0204", where, f"`{e.kind}` takes {article} {what}; `{e.target}` is a {kind}"
             )
         else:
-            fix = suggest(e.target, known)
+            fix = self.report.suggest(e.target, known)
             self.report.error("E0201", where, f"unknown {what} `{e.target}`", fix)

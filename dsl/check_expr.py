@@ -9,7 +9,7 @@ from .ast import RefKind
 from .check_literals import LiteralRules
 from .constants import evaluate
 from .errors import Span
-from .names import Scope, suggest
+from .names import Scope
 from .resolve_types import fits
 from .types import (
     Array,
@@ -179,7 +179,7 @@ class ExprChecker(LiteralRules):
             article = "an" if kind[0] in "aeiou" else "a"
             return Missing(f"`{name}` is {article} {kind}, no value", "")
         known = [*scope.all(), *self.symbols.enum_values]
-        return Missing(f"unknown name `{name}`", suggest(name, known, self.hint(name)))
+        return Missing(f"unknown name `{name}`", self.report.suggest(name, known, self.hint(name)))
 
     def hint(self, name: str) -> str:
         return "declare it: `var`, `const`, `param` or an argument"

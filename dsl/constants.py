@@ -8,7 +8,7 @@ from fractions import Fraction
 from . import ast
 from .types import Duration, Real
 
-_LARGE = 1 << 4096  # nobody means a larger one, and Python would take for ever to print it
+_LARGE: int = 1 << 4096  # nobody means a larger one, and Python would take for ever to print it
 
 
 def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | None:
@@ -72,7 +72,11 @@ def _binary(op: str, a: object, b: object) -> object | None:
         return {"==": a == b, "!=": a != b}.get(op)
     if not (isinstance(a, int | Fraction) and isinstance(b, int | Fraction)):
         return None
-    if abs(a) > _LARGE or abs(b) > _LARGE:
+    return _arithmetic(op, a, b)
+
+
+def _arithmetic(op: str, a: int | Fraction, b: int | Fraction) -> object | None:
+    if not (-_LARGE < a < _LARGE and -_LARGE < b < _LARGE):
         return None
     match op:
         case "+":

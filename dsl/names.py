@@ -13,6 +13,9 @@ from .ast import RefKind
 from .errors import Diagnostic, Severity, Span
 from .types import Enum, Type
 
+# Looking for names that resemble one takes time linear in the names there are.
+MAX_SUGGESTIONS: Final = 100
+
 BUILTIN_ERRORS: Final = ("Timeout", "TooMany", "Interrupted", "LeaseExpired")
 BUILTIN_TYPES: Final = ("bool", "int", "real", "duration", "string")
 # Names that expressions give a meaning of their own: nothing may be declared under them.
@@ -133,6 +136,7 @@ class Reporter:
         self.source = spec.source
         self.found: list[Diagnostic] = []
         self._lines: list[str] | None = None
+        self.suggestions = 0
 
     def error(
         self,
@@ -152,8 +156,15 @@ class Reporter:
     ) -> None:
         """`what` NAME is not known; the mend is the name that looks like it, or `fix`."""
         self.error(
-            code, self.word(span, name), f"unknown {what} `{name}`", suggest(name, known, fix)
+            code, self.word(span, name), f"unknown {what} `{name}`", self.suggest(name, known, fix)
         )
+
+    def suggest(self, name: str, known: Iterable[str], otherwise: str = "") -> str:
+        """`did you mean ..?`, or `otherwise` when nothing looks like `name`."""
+        self.suggestions += 1
+        if self.suggestions > MAX_SUGGESTIONS:
+            return otherwise
+        return _suggest(name, known, otherwise)
 
     def word(self, span: Span, name: str) -> Span:
         """Where `name` first stands in `span`: nodes keep names without a place of their own."""
@@ -170,13 +181,12 @@ class Reporter:
         return span
 
 
-def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """`did you mean ..?`, or `otherwise` when nothing looks like `name`."""
+def _suggest(name: str, known: Iterable[str], otherwise: str) -> str:
     candidates = [k for k in dict.fromkeys(known) if abs(len(k) - len(name)) <= 3]
     lower = {k.lower(): k for k in candidates}
     if name.lower() in lower:
         return f"did you mean `{lower[name.lower()]}`?"
-    if len(name) <= 60 and len(candidates) <= 5000:
+    if len(name) <= 60 and len(candidates) <= 2000:
         close = get_close_matches(name, candidates, n=2, cutoff=0.6)
         if close:
             return "did you mean " + " or ".join(f"`{c}`" for c in close) + "?"

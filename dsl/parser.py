@@ -106,7 +106,8 @@ class _Driver:
                     builder.first = first
                     span = Span(file, lines[first], cols[first], lines[last], ends[last])
                     value = self.act[-1 - action](kids, span)  # type: ignore[misc]
-                    depth += 1
+                    depth += builder.height
+                    builder.height = 1
                     if depth > MAX_DEPTH:
                         self.errors.append(_too_deep(span))
                         return None

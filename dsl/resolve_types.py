@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import ast
 from .constants import evaluate
+from .errors import Span
 from .names import BUILTIN_TYPES, Reporter, Symbols
 from .types import (
     Array,
@@ -20,7 +21,8 @@ from .types import (
     Type,
 )
 
-MAX_ARRAY = 100_000  # elements are variables of the transition system
+MAX_SIZE = 100_000  # elements are variables of the transition system
+MAX_NESTING = 64
 
 _PLAIN: dict[str, Type] = {
     "bool": Bool(),
@@ -37,12 +39,30 @@ class TypeResolver:
     def __init__(self, symbols: Symbols, report: Reporter, aliases: dict[str, ast.TypeDecl]):
         self.symbols, self.report, self.aliases = symbols, report, aliases
         self.open: list[str] = []
+        # How many plain variables a value of the type is; by identity, because types share parts
+        # and walking them could take exponential time.
+        self.sizes: dict[int, tuple[Type, int]] = {}
+
+    def sized(self, type_: Type, size: int, span: Span) -> Type | None:
+        if size > MAX_SIZE:
+            self.report.error(
+                "E0307", span, f"the type is too large: more than {MAX_SIZE:,} plain values"
+            )
+            return None
+        self.sizes[id(type_)] = (type_, size)
+        return type_
+
+    def size(self, type_: Type) -> int:
+        return self.sizes.get(id(type_), (type_, 1))[1]
 
     def alias(self, name: str) -> Type | None:
         """The type of a `type` item; a cycle is reported once."""
         if name in self.symbols.types:
             return self.symbols.types[name]
         decl = self.aliases[name]
+        if len(self.open) > MAX_NESTING:
+            self.report.error("E0004", decl.span, "types nested too deeply")
+            return None
         if name in self.open:
             cycle = " -> ".join([*self.open[self.open.index(name) :], name])
             self.report.error("E0401", decl.span, f"type defined by itself: {cycle}")
@@ -73,7 +93,9 @@ class TypeResolver:
                 return None
             case ast.OptionType(elem=elem):
                 inner = self.resolve(elem)
-                return Option(inner) if inner else None
+                if inner is None:
+                    return None
+                return self.sized(Option(inner), self.size(inner), written.span)
 
     def named(self, name: str, written: ast.TypeName) -> Type | None:
         if name in _PLAIN:
@@ -137,7 +159,8 @@ class TypeResolver:
             resolved.append((name, self.resolve(type_)))
         if any(t is None for _, t in resolved):
             return None
-        return Record(tuple((n, t) for n, t in resolved if t is not None))
+        fields_ = tuple((n, t) for n, t in resolved if t is not None)
+        return self.sized(Record(fields_), sum(self.size(t) for _, t in fields_), written.span)
 
     def array(self, elem: ast.TypeExpr, index: ast.Expression) -> Type | None:
         inner = self.resolve(elem)
@@ -146,7 +169,7 @@ class TypeResolver:
         ):
             named = self.named(index.name, ast.TypeName(index.name, span=index.span))
             if isinstance(named, Enum):
-                return Array(inner, len(named.values), named) if inner else None
+                return self.array_of(inner, len(named.values), named, index.span)
             if named is not None:
                 self.report.error(
                     "E0301", index.span, f"arrays are indexed by an enum or a size, not by {named}"
@@ -155,12 +178,17 @@ class TypeResolver:
         size = self.bound(index)
         if size is None:
             return None
-        if not 1 <= size <= MAX_ARRAY:
+        if not 1 <= size <= MAX_SIZE:
             self.report.error(
-                "E0307", index.span, f"an array of {size} elements", f"1 to {MAX_ARRAY:,} elements"
+                "E0307", index.span, f"an array of {size} elements", f"1 to {MAX_SIZE:,} elements"
             )
             return None
-        return Array(inner, size) if inner else None
+        return self.array_of(inner, size, None, index.span)
+
+    def array_of(self, elem: Type | None, size: int, index: Enum | None, span: Span) -> Type | None:
+        if elem is None:
+            return None
+        return self.sized(Array(elem, size, index), size * self.size(elem), span)
 
 
 def fits(target: Type, source: Type) -> bool:

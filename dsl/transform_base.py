@@ -18,12 +18,17 @@ class Option(NamedTuple):
 
 
 class RuleBase:
-    """State of one parse.  `first` is the token at which the current reduction begins."""
+    """State of one parse.
+
+    `first` is the token at which the current reduction begins.  A rule that builds more than one
+    level of nodes says how many in `height`.
+    """
 
     def __init__(self, file: str, text: str, tokens: Tokens) -> None:
         self.file, self.text, self.tokens = file, text, tokens
         self.errors: list[Diagnostic] = []
         self.first = 0
+        self.height = 1
         self._lines: list[str] | None = None
 
     def error(self, code: str, span: Span, message: str, fix: str = "") -> None:

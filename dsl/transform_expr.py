@@ -25,7 +25,7 @@ UNITS: Final[dict[str, Fraction]] = {
 }
 # A longer chain of one associative operator becomes a balanced tree, so that a long conjunction
 # is no deep one; `format` prints it flat again.
-CHAIN: Final = 24
+CHAIN: Final = 8
 
 
 def duration(text: str) -> tuple[Fraction, bool]:
@@ -63,6 +63,7 @@ def fold(op: str, parts: list[Any]) -> Any:
 
 def _binary(op: str) -> Callable[[RuleBase, list[Any], Span], Any]:
     def rule(self: RuleBase, kids: list[Any], span: Span) -> Any:
+        self.height = min(len(kids) - 1, max(CHAIN, len(kids).bit_length()))
         return fold(op, kids)
 
     return rule
@@ -165,8 +166,10 @@ class ExprRules(RuleBase):
 
     def _chain(self, kids: list[Any], associative: str) -> Any:
         if len(kids) > 2 * CHAIN and all(op == associative for op in kids[1::2]):
+            self.height = max(CHAIN, len(kids).bit_length())
             return fold(associative, kids[::2])
         tree = kids[0]
+        self.height = len(kids) // 2
         for op, part in zip(kids[1::2], kids[2::2], strict=True):
             tree = ast.Binary(op, tree, part, span=tree.span.to(part.span))
         return tree

@@ -48,6 +48,7 @@ def parse_foreign(text: str, file: str) -> Spec:
     from .asl.findings import findings
     from .asl.machine import Reader
 
+    text = text.replace("\r\n", "\n")
     node, warnings = read_json(text, file)
     if not (node.has("StartAt") or node.has("States")):
         raise Rejected((_not_recognised(node),))
