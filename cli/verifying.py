@@ -55,6 +55,7 @@ def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
 
 
 def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, found: _Found) -> None:
+    from ..interpreter import replay, schedule
     from ..verifier.portfolio import Options, verify
 
     given = {
@@ -78,7 +79,8 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
             progress(what)
 
     try:
-        found.results = list(verify(spec, system, options, progress=note))
+        results = verify(spec, system, options, replay=replay, schedule=schedule, progress=note)
+        found.results = list(results)
     finally:
         progress.clear()
 

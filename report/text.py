@@ -129,7 +129,10 @@ def _how(report: Report) -> Iterator[Styled]:
     yield Styled("How it was proved:", "bold")
     for result in report.results:
         if isinstance(result.verdict, Proved):
-            yield Styled(f"  {title(result)} ({result.verdict.engine}): {result.verdict.how}")
+            first, *more = result.verdict.how.splitlines() or [""]
+            yield Styled(f"  {title(result)} ({result.verdict.engine}): {first}")
+            for text in more:
+                yield Styled(f"    {text}")
             for text in result.verdict.assumptions:
                 yield Styled(f"    assuming {text}")
     if report.abstractions:
