@@ -268,6 +268,9 @@ class SqliteLog:
 # --- JSON Lines ------------------------------------------------------------------------------
 
 
+_HEAD = '{"run":'
+
+
 class JsonLog:
     """One object a line: a run's `run`, its events, and its `end`."""
 
@@ -346,7 +349,12 @@ class JsonLog:
                 yield line
 
     def runs(self) -> list[int]:
-        return [n for line in self._lines() if isinstance(n := line.get("run"), int)]
+        if not self.path.exists():
+            return []
+        # Without reading events: a log that is cut off still tells its runs.
+        with self.path.open(encoding="utf-8", errors="replace") as lines:
+            heads = [json.loads(line) for line in lines if line.startswith(_HEAD)]
+        return [head["run"] for head in heads]
 
     def info(self, run: int) -> RunInfo:
         for line in self._of(run):
