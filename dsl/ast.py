@@ -489,10 +489,13 @@ class FlowEdge(Node):
     """Where a flow goes on: to a state, or to the end (`target` None).
 
     `cond` None is the default edge; edges are tried in order, the first true one is taken.
+    With `raises` the state fails with that error instead; without a `cond` besides, this is what
+    happens where no edge applies, and check `exhaustive` is about it.
     """
 
     target: str | None
     cond: Expression | None = None
+    raises: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,9 +225,13 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
                 test = ctx.test(edge.cond, leaving)
                 cond = and_(rest, test)
                 rest = and_(rest, not_(test))
+            elif edge.raises:
+                break
             else:
                 rest = FALSE
-            if edge.target is None:
+            if edge.raises:
+                _raised(ctx, leaving, edge, cond)
+            elif edge.target is None:
                 exits.append(replace(leaving.under(cond), points=None))
             else:
                 reached.add(edge.target)
@@ -248,6 +252,8 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
                 state.span,
                 name=state.name,
             )
+            if state.edges[-1].raises:
+                _raised(ctx, leaving, state.edges[-1], rest)
         if len(ctx.b.rules) > start:
             ctx.world.places.append(
                 Place(f"state {state.name}", range(start, len(ctx.b.rules)), state.span)
@@ -270,6 +276,12 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
         exit_,
         Log(tuple(logs)),
     )
+
+
+def _raised(ctx: Ctx, at: At, edge: ast.FlowEdge, guard: Expr) -> None:
+    """The machine itself fails: no state catches it, a frame around the flow may."""
+    name = f"fail {edge.raises}"
+    raise_error(ctx, at, edge.raises, RuleKind.RAISE, name, edge.span, guard=guard)
 
 
 def _cyclic(t: ast.Flow) -> bool:

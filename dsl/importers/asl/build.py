@@ -48,7 +48,7 @@ def _state(ctx: Import, state: State, scope: Scope) -> list[ast.FlowState]:
         return name
 
     if state.kind == "Choice":
-        body, edges = choice(ctx, state, scope, via, extra)
+        body, edges = choice(ctx, state, scope, via)
     else:
         body, edges = _work(ctx, state, scope), _edges(state)
     possible = ctx.errors.leaving(state, ctx.document.scopes, scope)

@@ -20,7 +20,7 @@ Via = Callable[[str, Rule | None, str, Span], str]
 
 
 def choice(
-    ctx: Import, state: State, scope: Scope, via: Via, extra: list[ast.FlowState]
+    ctx: Import, state: State, scope: Scope, via: Via
 ) -> tuple[ast.Term, tuple[ast.FlowEdge, ...]]:
     """The body (new values for what is not followed) and the edges."""
     conds = [followed(rule.cond, ctx.document, scope, state) for rule in state.rules]
@@ -58,7 +58,7 @@ def choice(
         place = state.node.key_span("Default")
         edges.append(ast.FlowEdge(via("default", None, state.default, place), span=place))
     else:
-        edges.extend(_no_default(ctx, state, scope, extra))
+        edges.extend(_no_default(ctx, state, scope))
     return in_order(body, state.span), tuple(edges)
 
 
@@ -118,28 +118,27 @@ def _context_values(ctx: Import, state: State, scope: Scope) -> list[ast.Term]:
     return parts
 
 
-def _no_default(
-    ctx: Import, state: State, scope: Scope, extra: list[ast.FlowState]
-) -> list[ast.FlowEdge]:
-    """Without a default: a value of a kind that no rule is about stops the machine.
+def _no_default(ctx: Import, state: State, scope: Scope) -> list[ast.FlowEdge]:
+    """Without a default: where no rule applies, the machine fails.
 
-    Only values of the kinds that the rules compare are left to check `exhaustive`.
+    Only values of the kinds that the rules compare are a matter of check `exhaustive`; one of
+    another kind, or a missing one, ends the machine with an error of its own.
     """
     untyped = list[ast.Expression]()
     for place, tests in _tested(ctx, state, scope).items():
         outside = ctx.slots.untyped(place, typed_tags(tests), state.span)
         if outside is not None:
             untyped.append(outside)
+    edges = list[ast.FlowEdge]()
+    if untyped:
+        test = any_of(untyped, state.span)
+        edges.append(ast.FlowEdge(None, test, raises=ctx.error(RUNTIME), span=state.span))
+        ctx.declared.setdefault(RUNTIME, state.span)
+        ctx.note(
+            f"{state.name} has no Default",
+            "a missing value, or one of another kind than compared, ends the machine with Runtime",
+            state.span,
+        )
     ctx.declared.setdefault(NO_CHOICE, state.span)
-    if not untyped:
-        return []
-    name = f"{state.name} (value of another kind)"
-    ctx.note(
-        f"{state.name} has no Default",
-        "a missing value, or one of another kind than compared, ends the machine with Runtime",
-        state.span,
-    )
-    ctx.declared.setdefault(RUNTIME, state.span)
-    failing = ast.Fail(ctx.error(RUNTIME), span=state.span)
-    extra.append(ast.FlowState(name, failing, span=state.span))
-    return [ast.FlowEdge(name, any_of(untyped, state.span), span=state.span)]
+    edges.append(ast.FlowEdge(None, raises=ctx.error(NO_CHOICE), span=state.span))
+    return edges
