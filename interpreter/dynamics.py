@@ -61,9 +61,9 @@ class Dynamics:
     def fire(self, rule: int, inputs: Sequence[Scalar] = ()) -> Sequence[tuple[int, Scalar]]:
         """Take the step; answers the variables that it wrote, with their old values."""
         plan = self.plan
-        step = plan.steps[rule] or plan.step(rule)
         state = self.state
-        changed = step(state, inputs)
+        step = plan.steps[rule]
+        changed = plan.step(rule, state, inputs) if step is None else step(state, inputs)
         level = self.level
         arrived: list[int] = []
         touched: list[int] = []

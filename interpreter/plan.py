@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from ..semantics.expr import TRUE, Expr, Op, Scalar, and_, fold, variables
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
 from .collection import paused
-from .compile import Compiler, Step, Term
+from .compile import Compiler, Inputs, State, Step, Term, plain_step
 
 Places = dict[int, frozenset[int]]  # location variable -> values that it must have
 
@@ -53,14 +53,19 @@ class Plan:
     conditions: list[Term | None]  # by bucket
     opens: list[tuple[int, ...]]  # by variable: the buckets whose condition reads it
     groups: dict[int, Group]
-    steps: list[Step | None]
+    steps: list[Step | None]  # by rule: compiled when it fires often enough
+    fired: bytearray
 
-    def step(self, rule: int) -> Step:
-        """The rule's step function, compiled when it first fires."""
-        made = self.steps[rule]
-        if made is None:
-            made = self.steps[rule] = self.compiler.step(self.system.rules[rule])
-        return made
+    def step(self, rule: int, state: State, inputs: Inputs) -> Sequence[tuple[int, Scalar]]:
+        """Fire a rule that has no step function yet; it gets one when it fires again."""
+        made = self.system.rules[rule]
+        if not self.fired[rule]:
+            self.fired[rule] = 1
+            changed = plain_step(made, state)
+            if changed is not None:
+                return changed
+        step = self.steps[rule] = self.compiler.step(made)
+        return step(state, inputs)
 
 
 def build_plan(system: TransitionSystem) -> Plan:
@@ -84,9 +89,10 @@ def _build_plan(system: TransitionSystem) -> Plan:
     memo: dict[int, Places] = {}
     at: list[dict[int, list[int]] | None] = [None] * size
     plan = Plan(
-        system, compiler, [None] * size, [], [], [], [], [None], [()] * size, {}, []
+        system, compiler, [None] * size, [], [], [], [], [None], [()] * size, {}, [], bytearray()
     )  # fmt: skip
     plan.steps = [None] * len(system.rules)
+    plan.fired = bytearray(len(system.rules))
     numbers: dict[tuple[object, ...], int] = {}
     opens: list[list[int]] = [[] for _ in range(size)]
     for rule in system.rules:

@@ -126,7 +126,13 @@ class _Runner:
             r.activity if r.kind is RuleKind.START and options.answers else "" for r in system.rules
         ]
         self._delayed = [r.delay is not None for r in system.rules]
-        self._group = [r.group if r.delay is not None else None for r in system.rules]
+        # An attempt with one end needs no choice, unless a script speaks of it.
+        lone = {
+            g for g, group in plan.groups.items() if not options.answers and len(group.members) == 1
+        }
+        self._group = [
+            r.group if r.delay is not None and r.group not in lone else None for r in system.rules
+        ]
         self.recorder = Recorder(plan, self.clock, log, name, options, self.initial)
         self.dynamics = Dynamics(plan, self.initial, self.scheduler)
         self._roots = {i.root: i for i in system.instances}
@@ -254,15 +260,15 @@ class _Runner:
     def _clocks(self, fired: int | None) -> None:
         """Start and stop clocks after a step; a rule that fired starts anew."""
         dynamics = self.dynamics
+        started, stopped = dynamics.started, dynamics.stopped
         groups: dict[int, None] = {}
-        for r in dynamics.stopped:
+        for r in stopped:
             self._armed[r] = 0
             g = self._group[r]
             if g is not None:
                 if self._chosen.get(g) == r:
                     del self._chosen[g]
                 groups[g] = None
-        started = dynamics.started
         if fired is not None and self._delayed[fired] and dynamics.level[fired] == 2:
             g = self._group[fired]
             if g is None:
@@ -282,8 +288,8 @@ class _Runner:
                 groups[g] = None
         for g in groups:
             self._attempt(g)
-        dynamics.stopped.clear()
-        dynamics.started.clear()
+        stopped.clear()
+        started.clear()
 
     def _attempt(self, number: int) -> None:
         """A group whose enabled members changed: choose its end, and start its time-outs."""
