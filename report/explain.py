@@ -184,10 +184,12 @@ PROPERTIES: Mapping[str, Explanation] = MappingProxyType(
             "ensures paid == 0     // one path ends without the refund",
             "correct the path that the run shows, or weaken the condition.",
         ),
-        "needs": _e(
-            "The condition holds whenever the activity starts.",
+        "contracts": _e(
+            "An activity starts only where its `needs` holds, claims no negative amount, and its "
+            "`ensures` can be met at all.",
             "activity ship { needs paid > 0 }     // a path reaches ship before the payment",
-            "establish the condition on every path before the activity.",
+            "establish `needs` on every path before the activity, and write an `ensures` that some "
+            "result meets.",
         ),
         "assert": _e(
             "The condition holds whenever control is at the `assert`.",

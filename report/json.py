@@ -15,7 +15,7 @@ from ..semantics.trace import Trace
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
 from .outcome import Report, exit_status, fails, is_open, status, tally
-from .runs import RunView, StepView, Value, relevant, view
+from .runs import RunView, StepView, Value, of_result
 
 FORMAT = 1  # grows when a program that reads the old format could misread the new one
 
@@ -123,9 +123,8 @@ def result(report: Report, found: Result) -> Json:
 
 
 def _run(report: Report, found: Result, trace: Trace | None) -> Json | None:
-    if trace is None or report.system is None:
-        return None
-    return run(view(report.system, trace, relevant(report.system, found)))
+    shown = of_result(report.system, found, trace)
+    return None if shown is None else run(shown)
 
 
 def run(shown: RunView) -> Json:

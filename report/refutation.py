@@ -13,7 +13,7 @@ from ..verifier.verdict import Refuted, Result
 from . import explain
 from .lanes import picture
 from .outcome import Report, place, title
-from .runs import RunView, StepView, Value, parting, relevant, view
+from .runs import RunView, StepView, Value, of_result, parting
 from .source import cells, excerpt
 
 MAX_STEPS = 60  # of a run; the middle of a longer one is left out
@@ -46,15 +46,13 @@ def refutation(
     span = verdict.span if verdict.span.line else result.span
     for text in excerpt(report.source(span.file), span):
         yield Styled(f"    {text}", DIM if "^" not in text else "red")
-    if report.system is not None:
-        reads = relevant(report.system, result)
-        first = view(report.system, verdict.trace, reads)
-        if verdict.second is not None:
-            second = view(report.system, verdict.second, reads)
-            yield from two_runs(first, second, width)
-        else:
-            yield from run(first, width)
-            yield from lane_picture(first, width, ascii_only)
+    first = of_result(report.system, result, verdict.trace)
+    second = of_result(report.system, result, verdict.second)
+    if first is not None and second is not None:
+        yield from two_runs(first, second, width)
+    elif first is not None:
+        yield from run(first, width)
+        yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
         yield Styled(f"  note: {note}")
     for text in verdict.abstract:

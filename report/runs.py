@@ -132,6 +132,15 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
     )
 
 
+def of_result(
+    system: TransitionSystem | None, result: Result, trace: Trace | None
+) -> RunView | None:
+    """The view of a result's run; None where there is no run (a contradiction needs none)."""
+    if system is None or trace is None or len(trace.initial) != len(system.variables):
+        return None
+    return view(system, trace, relevant(system, result))
+
+
 def relevant(system: TransitionSystem, result: Result) -> set[int] | None:
     """The variables that the violated condition reads; None when it is not known."""
     found = [o for o in system.obligations if _answers(o, result)]

@@ -18,7 +18,7 @@ from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
 from .outcome import Report, exit_status, fails, is_open, shown_path, title
 from .refutation import details
-from .runs import relevant, view
+from .runs import of_result
 
 Json = dict[str, Any]
 
@@ -135,13 +135,11 @@ def _result(report: Report, result: Result) -> Json | None:
 
 
 def _flows(report: Report, result: Result, verdict: Refuted) -> list[Json]:
-    if report.system is None:
-        return []
     out = []
     for trace in (verdict.trace, verdict.second):
-        if trace is None or not trace.steps:
+        shown = of_result(report.system, result, trace)
+        if shown is None or not shown.steps:
             continue
-        shown = view(report.system, trace, relevant(report.system, result))
         places = []
         for step in shown.steps:
             more = details(step)

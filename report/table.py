@@ -93,7 +93,9 @@ def figure(result: Result) -> str:
             return text or ("see below" if warning else "")
         case Refuted(figure=text, trace=trace):
             count = len(trace.steps)
-            return text or (f"{count}-step run" if count else "at the start")
+            return text or (
+                f"{count}-step run" if count else "at the start" if trace.initial else ""
+            )
         case Unknown(figure=text):
             return text
 

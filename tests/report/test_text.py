@@ -167,3 +167,14 @@ def test_rejected_input_shows_its_place(make: Make) -> None:
 def test_an_unknown_name_for_only(make: Make) -> None:
     text = render(make(unmatched=("deadlockfree",)), Style())
     assert "did you mean `deadlock_free`?" in text
+
+
+def test_a_contradiction_has_no_run(make: Make) -> None:
+    verdict = OVERUSE.verdict
+    assert isinstance(verdict, Refuted)
+    result = replace(
+        OVERUSE, verdict=replace(verdict, trace=replace(verdict.trace, initial=(), steps=()))
+    )
+    text = render(make(result), Style())
+    assert "the run" not in text
+    assert "mend:" in text
