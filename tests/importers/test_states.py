@@ -235,7 +235,7 @@ def test_map_with_one_at_a_time(find, task):
     ("words", "errors"),
     [
         ({}, {"TaskFailed"}),
-        ({"ToleratedFailureCount": 2}, set()),
+        ({"ToleratedFailureCount": 0}, {"TaskFailed"}),
         ({"ToleratedFailureCount": 1}, {"TaskFailed"}),
         ({"ToleratedFailurePercentage": 100}, set()),
         ({"ToleratedFailurePercentage": 10}, {"TaskFailed"}),

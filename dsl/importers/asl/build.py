@@ -145,7 +145,9 @@ def _map(ctx: Import, state: State, scope: Scope) -> ast.Term:
     )
     some = ast.Unary("not", ctx.param(f"no_items_{state.name}", "bool", span), span=span)
     term = ast.If(some, term, span=span)
-    if TOLERATED in ctx.errors.inside(state, ctx.document.scopes, scope):
+    if not isinstance(tolerate, ast.IntLit) and TOLERATED in ctx.errors.inside(
+        state, ctx.document.scopes, scope
+    ):
         failing = ast.Fail(ctx.error(TOLERATED), span=span)
         term = ast.Try(term, (ast.Handler((), failing, span=span),), span=span)
     before = _helper(ctx, state, "ItemReader", READER)
@@ -175,9 +177,9 @@ def _tolerated(ctx: Import, state: State) -> ast.Expression | None:
             value, span = node.number(name), node.key_span(name)
             if value is not None and value <= 0:
                 return None
-            if value is not None and (key.endswith("Count") or value >= 100):
-                return ast.IntLit(min(int(value), 2), span=span)
-            # two items stand for any number: a share of them may be 0, 1 or 2
+            if value is not None and value >= 100 and key.endswith("Percentage"):
+                return ast.IntLit(2, span=span)
+            # two items stand for any number: how many of them may fail is not known
             count = ctx.param(f"tolerated_{state.name}", "int", span)
             ctx.require(count, ">=", ast.IntLit(0, span=span))
             ctx.require(count, "<=", ast.IntLit(2, span=span))
