@@ -53,7 +53,7 @@ class CallRules(ClaimRules):
             shown = ", ".join(p.name for p in params)
             self.report.error(
                 "E0305",
-                t.span,
+                self.report.word(t.span, t.name),
                 f"`{t.name}` takes {_count(len(params), 'argument')}, not {len(t.args)}",
                 f"call `{t.name}({shown})`",
             )
@@ -68,7 +68,7 @@ class CallRules(ClaimRules):
             if callee.returns is None:
                 self.report.error(
                     "E0306",
-                    t.span,
+                    self.report.word(t.span, t.name),
                     f"`{t.name}` has no result to bind",
                     f"declare one: `{t.name}(…) -> int`, or drop `<-`",
                 )

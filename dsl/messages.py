@@ -27,6 +27,7 @@ _KINDS: Final = {
     "STRING": "a string",
     "$END": "the end of the file",
 }
+_QUANTIFIERS: Final = ("forall", "exists", "sum", "count")
 _OPERATORS: Final = frozenset(
     ["=>", "or", "and", "==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%"]
 )
@@ -96,6 +97,13 @@ def describe(
             "expression where an activity was meant",
             "assign the value (`x := …`), test it (`assert …`), or call an activity",
         )
+    if i and tokens.texts[i - 1] in _QUANTIFIERS and tokens.kinds[i + 1 : i + 2] == ["in"]:
+        return Diagnostic(
+            "E0110",
+            span(i - 1),
+            f"`{tokens.texts[i - 1]}` inside another expression",
+            "parenthesise the quantifier",
+        )
     if _starts_term(kind) and ";" in expected:
         return Diagnostic("E0111", _after(tokens, i, span), "missing `;` between terms", "add `;`")
     if kind in ("==", "!=", "<", "<=", ">", ">=", "in") and "and" in expected:
@@ -106,11 +114,6 @@ def describe(
         return Diagnostic(
             "E0116", here, f"`{text}` is a word of the language", "choose another name"
         )
-    if kind in ("SOFT", "IDENT") and text in ("forall", "exists", "sum", "count"):
-        if _is_expression(expected):
-            return Diagnostic(
-                "E0110", here, f"`{text}` inside another expression", "parenthesise the quantifier"
-            )
     if kind == "else" or text in ("elif", "elsif"):
         return Diagnostic(
             "E0110", here, f"found {found}, expected {wanted}", "`else` follows the `}` of its `if`"

@@ -33,6 +33,9 @@ def parse(text: str, file: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     builder = Builder(file, text, tokens)
     spec = _Driver(tokens, builder, errors).run()
     errors += builder.errors
+    # What is left of a line without the unknown character says nothing.
+    torn = {e.span.line for e in tokens.errors if e.code == "E0101"}
+    errors = [e for e in errors if e.code[:4] != "E011" or e.span.line not in torn]
     return (None if errors else spec), tuple(errors)
 
 
@@ -57,6 +60,9 @@ class _Driver:
         values: list[Any] = []
         starts: list[int] = []
         depths: list[int] = []
+        # States popped by each reduction since the last shift: an LALR automaton may reduce before
+        # it sees an error, and what was possible is known only in the state before that.
+        undo: list[list[int]] = []
         recovery = Recovery(self.tables, tokens, file, self.errors)
         i = 0
         while True:
@@ -68,7 +74,8 @@ class _Driver:
                 kind = "<"
             action = row.get(kind)
             if action is None:
-                resumed = recovery.recover(i, kind, states, values, starts, depths)
+                resumed = recovery.recover(i, kind, states, values, starts, depths, undo)
+                undo.clear()
                 if resumed is None:
                     return None
                 i = resumed
@@ -78,11 +85,13 @@ class _Driver:
                 values.append(texts[i])
                 starts.append(i)
                 depths.append(0)
+                undo.clear()
                 i += 2 if kind == "<-" else 1
                 continue
             rule = rules[-1 - action]
             length = rule.length
             if rule.kind == PASS:
+                undo.append(states[-length:])
                 if length > 1:
                     k = rule.simple[0] - length  # type: ignore[index]
                     value, depth = values[k], depths[k]
@@ -93,10 +102,12 @@ class _Driver:
             else:
                 kids = _children(rule, values)
                 if length:
+                    undo.append(states[-length:])
                     first = starts[-length]
                     depth = max(depths[-length:]) if length > 1 else depths[-1]
                     del states[-length:], values[-length:], starts[-length:], depths[-length:]
                 else:
+                    undo.append([])
                     first, depth = i, 0
                 value = kids
                 if rule.kind == COLLECT and len(kids) == 1:

@@ -112,6 +112,7 @@ class Recovery:
         values: list[Any],
         starts: list[int],
         depths: list[int],
+        undo: list[list[int]],
     ) -> int | None:
         """Report the token `i` and repair the stacks; the token to go on with, None to stop."""
         quiet = i == self.last
@@ -120,9 +121,12 @@ class Recovery:
             return None
         self.last = i
         if not quiet:
+            before = list(states)
+            for popped in reversed(undo):
+                before[-1:] = popped
             opened = self.unclosed(i)
             self.errors.append(
-                describe(self.tokens, i, kind, self.expected(states), self.span, opened)
+                describe(self.tokens, i, kind, self.expected(before), self.span, opened)
             )
             if len(self.errors) >= MAX_ERRORS:
                 self.errors.append(
