@@ -1,0 +1,231 @@
+"""The SMT reading of terms, in Z3; the only module that imports the solver.
+
+Variables are named by index and step: `v3@0` is variable 3 before step 0, `i1@0` is input 1 of
+step 0.  `POST` of step k is the variable at step k + 1.  Z3's integer `div` and `mod` are
+Euclidean (SMT-LIB Ints) except for a zero divisor, which our terms map to 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+import z3
+
+from .expr import FALSE, TRUE, Expr, Op, Scalar, Sort
+
+Term = Any  # z3 is untyped
+Leaf = Callable[[Expr], Term]
+
+
+class Answer(Enum):
+    SAT = "sat"
+    UNSAT = "unsat"
+    UNKNOWN = "unknown"
+
+
+def symbol(name: str, sort: Sort, relaxed: bool = False) -> Term:
+    if sort is Sort.BOOL:
+        return z3.Bool(name)
+    if sort is Sort.INT and not relaxed:
+        return z3.Int(name)
+    return z3.Real(name)
+
+
+class Encoder:
+    """Translates terms of one step; shared parts once.
+
+    With `relaxed`, integers are read as reals (strict comparisons of integers are tightened
+    first, integer division becomes an unconstrained value): every model of the exact reading
+    gives one of the relaxed reading, so an `unsat` of the relaxed formula counts for the exact
+    one, and nothing else does.
+    """
+
+    def __init__(self, step: int = 0, relaxed: bool = False, leaf: Leaf | None = None) -> None:
+        self.step = step
+        self.relaxed = relaxed
+        self._leaf = leaf
+        self._memo: dict[int, Term] = {}
+        self._alive: list[Expr] = []  # the memo is keyed by identity
+
+    def __call__(self, root: Expr) -> Term:
+        memo = self._memo
+        done = memo.get(id(root))
+        if done is not None:
+            return done
+        self._alive.append(root)
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if id(node) in memo:
+                stack.pop()
+                continue
+            missing = [a for a in node.args if id(a) not in memo]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            memo[id(node)] = self._build(node, [memo[id(a)] for a in node.args])
+        return memo[id(root)]
+
+    def leaf(self, node: Expr) -> Term:
+        """The default names."""
+        if node.op is Op.VAR:
+            return symbol(f"v{node.index}@{self.step}", node.sort, self.relaxed)
+        if node.op is Op.POST:
+            return symbol(f"v{node.index}@{self.step + 1}", node.sort, self.relaxed)
+        return symbol(f"i{node.index}@{self.step}", node.sort, self.relaxed)
+
+    def number(self, value: int | Fraction, sort: Sort) -> Term:
+        if sort is Sort.INT and not self.relaxed:
+            return z3.IntVal(int(value))
+        fraction = Fraction(value)
+        return z3.RealVal(f"{fraction.numerator}/{fraction.denominator}")
+
+    def _build(self, node: Expr, args: list[Term]) -> Term:
+        match node.op:
+            case Op.CONST:
+                if node.sort is Sort.BOOL:
+                    return z3.BoolVal(bool(node.value))
+                assert node.value is not None
+                return self.number(node.value, node.sort)
+            case Op.VAR | Op.POST | Op.INPUT:
+                return self.leaf(node) if self._leaf is None else self._leaf(node)
+            case Op.NOT:
+                # Over the integers, not (a <= b) is b + 1 <= a; tighter once they are reals.
+                inner = node.args[0]
+                if self.relaxed and inner.op in (Op.LE, Op.LT) and inner.args[0].sort is Sort.INT:
+                    low, high = (self._memo[id(a)] for a in inner.args)
+                    return high <= low if inner.op is Op.LT else high + 1 <= low
+                return z3.Not(args[0])
+            case Op.AND:
+                return z3.And(args)
+            case Op.OR:
+                return z3.Or(args)
+            case Op.ITE:
+                return z3.If(args[0], args[1], args[2])
+            case Op.EQ:
+                return args[0] == args[1]
+            case Op.LE:
+                return args[0] <= args[1]
+            case Op.LT:
+                if self.relaxed and node.args[0].sort is Sort.INT:
+                    return args[0] + 1 <= args[1]
+                return args[0] < args[1]
+            case Op.ADD:
+                return z3.Sum(args)
+            case Op.NEG:
+                return -args[0]
+            case Op.MUL:
+                return args[0] * args[1]
+            case Op.DIV | Op.MOD:
+                return self._divide(node, args)
+            case Op.TO_REAL:
+                return args[0] if self.relaxed else z3.ToReal(args[0])
+
+    def _divide(self, node: Expr, args: list[Term]) -> Term:
+        a, b = args
+        divisor = node.args[1]
+        zero = self.number(0, node.sort)
+        if self.relaxed and node.sort is Sort.INT:
+            return z3.FreshReal("d")
+        quotient = a % b if node.op is Op.MOD else a / b
+        if divisor.op is Op.CONST:
+            return quotient if divisor.value else zero
+        return z3.If(b == zero, zero, quotient)
+
+
+def negated(a: Term) -> Term:
+    return z3.Not(a)
+
+
+def any_of(parts: Sequence[Term]) -> Term:
+    return z3.Or(list(parts))
+
+
+def implication(a: Term, b: Term) -> Term:
+    return z3.Implies(a, b)
+
+
+def flag(name: str) -> Term:
+    """A fresh Boolean, for assumptions."""
+    return z3.Bool(name)
+
+
+def decode(model: Term, term: Term, sort: Sort) -> Scalar | None:
+    """The value of `term` in `model`; None where it is not a rational number."""
+    value = model.eval(term, model_completion=True)
+    if sort is Sort.BOOL:
+        if z3.is_true(value):
+            return True
+        return False if z3.is_false(value) else None
+    if z3.is_int_value(value):
+        whole = int(value.as_long())
+        return whole if sort is Sort.INT else Fraction(whole)
+    if z3.is_rational_value(value):
+        fraction = Fraction(int(value.numerator_as_long()), int(value.denominator_as_long()))
+        if sort is Sort.REAL:
+            return fraction
+        return int(fraction) if fraction.denominator == 1 else None
+    return None
+
+
+class Smt:
+    """A solver with typed answers.  `unknown` is an answer of its own, never a pass.
+
+    The limits are a wall-clock time and Z3's deterministic resource count; the second is meant
+    to strike first, so that a run gives the same answer again.
+    """
+
+    def __init__(self, milliseconds: int = 2000, resources: int = 0, logic: str = "") -> None:
+        self._solver = z3.SolverFor(logic) if logic else z3.Solver()
+        self._solver.set("timeout", max(1, milliseconds))
+        if resources:
+            self._solver.set("rlimit", resources)
+        self._solver.set("random_seed", 0)
+
+    def limit(self, milliseconds: int) -> None:
+        self._solver.set("timeout", max(1, milliseconds))
+
+    def add(self, *terms: Term) -> None:
+        self._solver.add(*terms)
+
+    def push(self) -> None:
+        self._solver.push()
+
+    def pop(self) -> None:
+        self._solver.pop()
+
+    def check(self, assumptions: Iterable[Term] = ()) -> Answer:
+        try:
+            result = self._solver.check(*assumptions)
+        except z3.Z3Exception:
+            # Cancelled or out of resources inside preprocessing: no answer.
+            return Answer.UNKNOWN
+        if result == z3.sat:
+            return Answer.SAT
+        return Answer.UNSAT if result == z3.unsat else Answer.UNKNOWN
+
+    def core(self) -> list[str]:
+        """Names of the assumptions that were used (they must be plain Booleans)."""
+        return [str(t) for t in self._solver.unsat_core()]
+
+    def model(self) -> Term:
+        return self._solver.model()
+
+    def value(self, term: Term, sort: Sort) -> Scalar | None:
+        return decode(self._solver.model(), term, sort)
+
+
+def is_valid(expr: Expr, milliseconds: int = 1000) -> bool:
+    """Whether `expr` surely holds for all values (of pre, post and inputs)."""
+    if expr is TRUE or expr is FALSE:
+        return expr is TRUE
+    for relaxed in (True, False):
+        solver = Smt(milliseconds)
+        solver.add(z3.Not(Encoder(relaxed=relaxed)(expr)))
+        if solver.check() is Answer.UNSAT:
+            return True
+    return False

@@ -1,0 +1,124 @@
+"""The search against the oracle, on random systems and on small ones made by hand."""
+
+from __future__ import annotations
+
+import naive
+import pytest
+from random_systems import random_system
+from wfverify.verifier.engines.search import Holds, Open, Violated, explore
+from wfverify.verifier.engines.search_live import (
+    Free,
+    NeverEnds,
+    Stuck,
+    can_finish,
+    deadlocks,
+    lasso,
+    reachable_rules,
+)
+from wfverify.verifier.engines.slice import slice_for
+
+SEEDS = range(0, 120)
+
+
+def oracle(system):
+    try:
+        return naive.explore(system, 2500)
+    except naive.TooBig:
+        pytest.skip("too big for the oracle")
+
+
+def agree(system, graph, goal, found, shortest: bool) -> None:
+    want = graph.broken(goal)
+    if isinstance(found, Violated):
+        assert want is not None
+        assert naive.replays(system, found.trace, goal)
+        if shortest:
+            assert len(found.trace.steps) == want
+    elif isinstance(found, Holds):
+        assert want is None
+    else:
+        assert isinstance(found, Open)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_goals(seed: int) -> None:
+    system = random_system(seed, wide=seed % 2 == 0, excluded=seed % 5 == 0)
+    graph = oracle(system)
+    goals = system.obligations
+    for reduce in (False, True):
+        result = explore(system, goals, seconds=1.5, reduce=reduce)
+        for goal, found in zip(goals, result.findings, strict=True):
+            agree(system, graph, goal, found, not reduce)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_slices(seed: int) -> None:
+    system = random_system(seed, wide=seed % 2 == 0, excluded=seed % 5 == 0)
+    graph = oracle(system)
+    data = [v.index for v in system.variables if v.name in ("flag", "colour", "x", "y")]
+    for k, goal in enumerate(system.obligations):
+        cut = [v for v in data if (seed + v + k) % 3 == 0]
+        for severed in ([], cut):
+            cone = slice_for(system, [goal], severed)
+            found = explore(system, [goal], seconds=1, cone=cone).findings[0]
+            agree(system, graph, goal, found, True)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_graphs(seed: int) -> None:
+    system = random_system(seed, wide=seed % 2 == 0, excluded=seed % 5 == 0)
+    graph = oracle(system)
+    reach = {s: graph.reach(s) for s in graph.states}
+    result = explore(system, [], seconds=1.5, want_graph=True)
+    assert result.graph is not None
+    # States with a way into the excluded ones are nobody's deadlock: such runs do not count.
+    sure = {s for s in graph.states if not reach[s] & graph.leaves}
+    dead = {s for s in sure if graph.dead_threads(s)}
+    stuck = deadlocks(result.graph)
+    if isinstance(stuck, Stuck):
+        end = state_after(system, stuck.trace)
+        assert naive.replays(system, stuck.trace)
+        assert end in sure
+        assert set(stuck.dead) <= graph.dead_threads(end)
+    elif isinstance(stuck, Free):
+        assert not dead
+    never = can_finish(result.graph)
+    endless = {s for s in sure if not graph.can_finish(s)}
+    if isinstance(never, NeverEnds):
+        assert state_after(system, never.trace) in endless
+    elif isinstance(never, Free):
+        assert all(graph.can_finish(s) for s in graph.states)
+    if result.complete:
+        traces = reachable_rules(result.graph)
+        if result.graph.concrete:
+            assert set(traces) == graph.fires()
+        for rule, trace in traces.items():
+            assert naive.replays(system, trace)
+            assert trace.steps[-1].rule == rule
+    loop = lasso(result.graph)
+    if loop is not None:
+        assert naive.replays(system, loop)
+        assert fair(system, loop)
+
+
+def state_after(system, trace):
+    state = tuple(trace.initial)
+    for step in trace.steps:
+        after = list(state)
+        for v, term in system.rules[step.rule].updates:
+            after[v] = naive.value(term, state, step.inputs)
+        state = tuple(after)
+    return state
+
+
+def fair(system, loop) -> bool:
+    """Each thread moves in the cycle or is disabled somewhere on it."""
+    on_cycle = [
+        state_after(system, type(loop)(loop.initial, loop.steps[:k]))
+        for k in range(loop.loop_at, len(loop.steps))
+    ]
+    moving = {system.rules[s.rule].thread for s in loop.steps[loop.loop_at :]}
+    always = set.intersection(
+        *({rule.thread for rule, _, _ in naive.steps(system, s)} for s in on_cycle)
+    )
+    return bool(on_cycle) and always <= moving

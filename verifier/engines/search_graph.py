@@ -1,0 +1,195 @@
+"""Questions about the whole reachable graph: who is stuck, can it end, what can run, lassos.
+
+With symbolic data a node stands for many states and an edge only for some of them.  What *may*
+happen follows all edges; what *must* be possible follows sets of edges (a step with all its
+outcomes) that every state of the node has.  A refutation needs that something may not happen
+any more, a proof that it must be possible; in between the answer is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...semantics.expr import Expr, Op, Scalar
+from ...semantics.system import TransitionSystem
+from ...semantics.trace import Trace
+from .search_space import Move, Space, State
+from .search_trace import Path, realize
+
+EXCLUDED = -1  # as a target: runs that do not count
+SPLIT = -1  # as a rule: the node is the union of its targets
+
+
+class Edge(NamedTuple):
+    """`sure`: every state of the source can take this step, with one of its outcomes."""
+
+    rule: int
+    inputs: tuple[Scalar | None, ...]
+    target: int
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The reachable graph; node numbers are in breadth-first order."""
+
+    system: TransitionSystem
+    space: Space
+    nodes: Sequence[State]
+    edges: Sequence[Sequence[Edge]]
+    frontier: frozenset[int]  # nodes whose steps were not explored
+    path: Callable[[int], Path]
+    first: Mapping[int, tuple[int, Move]]  # where a rule fires first
+
+    @property
+    def complete(self) -> bool:
+        return not self.frontier
+
+    @property
+    def concrete(self) -> bool:
+        """No symbolic data anywhere."""
+        return not self.space.symbolic
+
+    def holds(self, node: int, expr: Expr) -> bool | None:
+        """Whether a condition holds in all states of a node (True) or in none (False)."""
+        state = self.nodes[node]
+        term = self.space.term(expr, state)
+        if term.op is Op.CONST:
+            return bool(term.value)
+        terms = self.space.terms
+        for answer, part in ((True, terms.negate(term)), (False, term)):
+            both = terms.extend(state.condition, part)
+            if both is None or terms.possible(both) is False:
+                return answer
+        return None
+
+    def at(self, node: int, location: int) -> int:
+        """A location's value."""
+        return int(self.nodes[node].values[self.space.slots[location]])
+
+    def before(self) -> dict[int, list[int]]:
+        """Predecessors."""
+        out: dict[int, list[int]] = {}
+        for node, edges in enumerate(self.edges):
+            for edge in edges:
+                out.setdefault(edge.target, []).append(node)
+        return out
+
+    def trace(self, node: int) -> Trace | None:
+        """A run to a node."""
+        return realize(self.system, self.path(node))
+
+
+def components(graph: Graph) -> list[list[int]]:
+    """Strongly connected components, successors before predecessors (Tarjan, no recursion)."""
+    n = len(graph.nodes)
+    order = [0] * n
+    low = [0] * n
+    on = bytearray(n)
+    stack: list[int] = []
+    out: list[list[int]] = []
+    clock = 0
+    following = [[e.target for e in es if e.target >= 0] for es in graph.edges]
+    for root in range(n):
+        if order[root]:
+            continue
+        clock += 1
+        order[root] = low[root] = clock
+        stack.append(root)
+        on[root] = 1
+        work = [(root, 0)]
+        while work:
+            node, at = work.pop()
+            targets = following[node]
+            descend = -1
+            while at < len(targets):
+                target = targets[at]
+                at += 1
+                if not order[target]:
+                    descend = target
+                    break
+                if on[target]:
+                    low[node] = min(low[node], order[target])
+            if descend >= 0:
+                work.append((node, at))
+                clock += 1
+                order[descend] = low[descend] = clock
+                stack.append(descend)
+                on[descend] = 1
+                work.append((descend, 0))
+                continue
+            if low[node] == order[node]:
+                part: list[int] = []
+                while True:
+                    top = stack.pop()
+                    on[top] = 0
+                    part.append(top)
+                    if top == node:
+                        break
+                out.append(part)
+            if work:
+                parent = work[-1][0]
+                low[parent] = min(low[parent], low[node])
+    return out
+
+
+def reaching(graph: Graph, wanted: Iterable[int]) -> set[int]:
+    """Nodes from which one of `wanted` may be reached."""
+    before: dict[int, list[int]] = graph.before()
+    found = set(wanted)
+    queue = list(found)
+    while queue:
+        for source in before.get(queue.pop(), ()):
+            if source not in found:
+                found.add(source)
+                queue.append(source)
+    return found
+
+
+def surely(
+    graph: Graph, wanted: Collection[int], rules: Collection[int], excluded: bool
+) -> set[int]:
+    """Nodes from all of whose states it must be possible to reach `wanted` or fire a rule.
+
+    Backwards: a node is good when some step that all its states can take leads, with each of
+    its outcomes, to good nodes; `excluded` says whether an excluded state is good.
+    """
+    groups: list[tuple[int, set[int]]] = []
+    waiting: dict[int, list[int]] = {}
+    good = set(wanted)
+    queue = list(good)
+
+    def mark(node: int) -> None:
+        if node not in good:
+            good.add(node)
+            queue.append(node)
+
+    for node, edges in enumerate(graph.edges):
+        steps: dict[tuple[object, ...], set[int]] = {}
+        for edge in edges:
+            if not edge.sure:
+                continue
+            if edge.rule in rules:
+                mark(node)
+                break
+            steps.setdefault((edge.rule, edge.inputs), set()).add(edge.target)
+        for targets in steps.values():
+            if EXCLUDED in targets:
+                if not excluded:
+                    continue
+                targets.discard(EXCLUDED)
+            if not targets:
+                mark(node)
+            for target in targets:
+                waiting.setdefault(target, []).append(len(groups))
+            groups.append((node, set(targets)))
+    while queue:
+        done = queue.pop()
+        for k in waiting.get(done, ()):
+            node, targets = groups[k]
+            targets.discard(done)
+            if not targets:
+                mark(node)
+    return good

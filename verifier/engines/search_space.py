@@ -1,0 +1,336 @@
+"""The successor function of the search: explicit control, symbolic data.
+
+A state is a tuple of values and a path condition.  A variable is *symbolic* when it may receive
+data that is not enumerated; its value is then a Python scalar or a term of `Terms`.  All other
+variables always have Python scalars: where an update of one of them depends on a symbolic
+condition, the step is split in two.  Rules that read no symbolic variable run as compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, variables
+from ...semantics.system import Rule, TransitionSystem, VarKind
+from .common import conjuncts, fixed_by, normal, read, written
+from .search_compile import Fire, Test, Values, compile_rule, compile_state
+from .search_shape import enumerated, input_domains, split_on, symbolic_variables, unit
+from .search_terms import NOTHING, Condition, Terms
+
+
+class Unsupported(Exception):
+    """A construction that the search cannot treat exactly."""
+
+
+class State(NamedTuple):
+    values: Values
+    condition: Condition
+
+
+class Move(NamedTuple):
+    """A step.  `inputs` has None for symbolic ones.  `during` is the path condition when the
+    step is taken, before dead parts are dropped; `symbols` are the terms of the inputs.
+    `sure`: every concrete state of the source can take it (with some of its outcomes).
+    """
+
+    rule: Rule
+    inputs: tuple[Scalar | None, ...]
+    target: State
+    during: Condition
+    answers: tuple[Expr, ...] = ()
+    sure: bool = True
+
+
+@dataclass(slots=True)
+class _Plan:
+    """How to take a rule that deals with symbolic data."""
+
+    rule: Rule
+    test: Test  # the conjuncts of the guard over plain variables
+    guard: list[Expr]  # the others
+    domains: list[tuple[Scalar, ...] | None]
+    updates: list[tuple[int, Expr]]
+
+
+class Space:
+    """Successors of the states of a system (perhaps a slice of it)."""
+
+    def __init__(self, system: TransitionSystem, kept: Iterable[int] | None = None) -> None:
+        everything = [v.index for v in system.variables]
+        self.kept = everything if kept is None else sorted(kept)
+        self.system = normal(system, set(self.kept))
+        self.slots = {v: at for at, v in enumerate(self.kept)}
+        self.terms = Terms()
+        self.enumerated = enumerated(self.system, self.kept)
+        self._domains = {r.index: input_domains(r.inputs) for r in self.system.rules}
+        self.symbolic = symbolic_variables(self.system, self.kept, self.enumerated, self._domains)
+        self.plain = [v not in self.symbolic for v in self.kept]
+        self.excluded = self.system.excluded
+        self.excluded_plain: Test | None = None
+        if self.excluded is not FALSE and not self.is_symbolic(self.excluded):
+            self.excluded_plain = compile_state([self.excluded], self.slots)
+        self._writes_symbolic = {
+            r.index: bool(written(r) & self.symbolic) for r in self.system.rules
+        }
+        self._always: list[Fire | _Plan] = []
+        self._tables: list[tuple[int, dict[Scalar, list[Fire | _Plan]]]] = []
+        self._index_rules()
+
+    # --- classification ---------------------------------------------------------------------
+
+    def is_symbolic(self, expr: Expr) -> bool:
+        return not self.symbolic.isdisjoint(variables([expr]))
+
+    def _index_rules(self) -> None:
+        tables: dict[int, dict[Scalar, list[Fire | _Plan]]] = {}
+        for rule in self.system.rules:
+            pinned = {
+                v: c.value
+                for v, c in fixed_by(conjuncts(rule.guard)).items()
+                if v in self.slots and v not in self.symbolic and c.value is not None
+            }
+            own = [v for v in pinned if self.system.variables[v].kind is VarKind.LOCATION] or list(
+                pinned
+            )
+            if self.system.threads and rule.thread < len(self.system.threads):
+                location = self.system.threads[rule.thread].location
+                own = [location] if location in pinned else own
+            known = {v: pinned[v] for v in own[:1]}
+            action = self._action(rule, known)
+            if own:
+                tables.setdefault(own[0], {}).setdefault(pinned[own[0]], []).append(action)
+            else:
+                self._always.append(action)
+        self._tables = [(self.slots[v], table) for v, table in sorted(tables.items())]
+
+    def _action(self, rule: Rule, known: dict[int, Scalar]) -> Fire | _Plan:
+        domains = self._domains[rule.index]
+        if self.symbolic.isdisjoint(read(rule)):
+            if all(d is not None for d in domains):
+                return compile_rule(rule, self.slots, known, [d for d in domains if d is not None])
+        plain = [c for c in conjuncts(rule.guard) if not self.is_symbolic(c)]
+        other = [c for c in conjuncts(rule.guard) if self.is_symbolic(c)]
+        updates = [(v, e) for v, e in rule.updates if v in self.slots]
+        return _Plan(rule, compile_state(plain, self.slots), other, domains, updates)
+
+    # --- states -----------------------------------------------------------------------------
+
+    def initial(self) -> Iterator[State]:
+        """The initial states; free variables of small types enumerated, others symbols."""
+        names = list(self.enumerated)
+        for choice in product(*self.enumerated.values()):
+            yield from self._start(dict(zip(names, choice, strict=True)))
+
+    def _start(self, chosen: dict[int, Scalar]) -> Iterator[State]:
+        env: dict[int, Expr] = {}
+        memo: dict[int, Expr] = {}
+
+        def leaf(node: Expr) -> Expr:
+            return env[node.index]
+
+        for i in self.kept:
+            variable = self.system.variables[i]
+            if i in chosen:
+                env[i] = self.terms.const(chosen[i])
+            elif variable.init is None:
+                env[i] = self.terms.symbol(("initial", i), variable.sort)
+            else:
+                env[i] = self.terms.evaluate(variable.init, leaf, memo)
+        condition = self.terms.extend(NOTHING, self.terms.evaluate(self.system.initial, leaf, memo))
+        if condition is None or self.terms.possible(condition) is False:
+            return
+        for values, split in self._settle([env[i] for i in self.kept], condition):
+            state = self._state(values, split)
+            if state is not None:
+                yield state
+
+    def environment(self, values: Values) -> list[Expr]:
+        """The values as terms."""
+        return [v if isinstance(v, Expr) else self.terms.const(v) for v in values]
+
+    def term(
+        self,
+        expr: Expr,
+        state: State,
+        answers: Sequence[Expr] = (),
+        target: State | None = None,
+    ) -> Expr:
+        """A condition read in a state (and its inputs, and the state after)."""
+
+        def leaf(node: Expr) -> Expr:
+            if node.op is Op.INPUT:
+                return answers[node.index]
+            values = state.values
+            if node.op is Op.POST:
+                assert target is not None
+                values = target.values
+            value = values[self.slots[node.index]]
+            return value if isinstance(value, Expr) else self.terms.const(value)
+
+        return self.terms.evaluate(expr, leaf, {})
+
+    def _state(self, values: list[Expr], condition: Condition) -> State | None:
+        """Known equalities put in, what is not about the store left out.
+
+        None when the condition turns out false (the solver had not known).
+        """
+        terms = self.terms
+        while True:
+            fixed = next(filter(None, map(unit, condition)), None)
+            if fixed is None:
+                break
+            symbol, value = fixed
+            owned = terms.own(value)
+            values = [terms.replace(v, symbol, owned) for v in values]
+            extended = terms.extend(NOTHING, *(terms.replace(c, symbol, owned) for c in condition))
+            if extended is None:
+                return None
+            condition = extended
+        if condition:
+            condition = terms.live(condition, values)
+        return State(
+            tuple(v.value if v.op is Op.CONST else v for v in values),
+            condition,
+        )
+
+    # --- steps ------------------------------------------------------------------------------
+
+    def moves(self, state: State) -> list[Move]:
+        """All steps from a state, in the order of the rules' tables."""
+        values, condition = state
+        fast: list[tuple[Rule, Values, Values]] = []
+        out: list[Move] = []
+        for slot, table in self._tables:
+            actions = table.get(values[slot])
+            if actions is not None:
+                for action in actions:
+                    if isinstance(action, _Plan):
+                        out.extend(self._take(action, state))
+                    else:
+                        action(values, fast)
+        for action in self._always:
+            if isinstance(action, _Plan):
+                out.extend(self._take(action, state))
+            else:
+                action(values, fast)
+        for rule, inputs, after in fast:
+            target = State(after, condition)
+            if condition and self._writes_symbolic[rule.index]:
+                kept = self._state(self.environment(after), condition)
+                if kept is None:
+                    continue
+                target = kept
+            answers = tuple(map(self.terms.const, inputs)) if condition else ()
+            out.append(Move(rule, inputs, target, condition, answers))
+        return out
+
+    def guards(self, state: State) -> Iterator[tuple[Expr, Expr]]:
+        """The symbolic parts of the guards that decide what can fire here, and their terms."""
+        actions = list(self._always)
+        for slot, table in self._tables:
+            actions += table.get(state.values[slot], ())
+        for action in actions:
+            if isinstance(action, _Plan) and action.guard and action.test(state.values):
+                for part in action.guard:
+                    term = self.term(part, state)
+                    if term.op is not Op.CONST:
+                        yield part, term
+
+    def _take(self, plan: _Plan, state: State) -> Iterator[Move]:
+        if not plan.test(state.values):
+            return
+        env = self.environment(state.values)
+        memo: dict[int, Expr] = {}
+        slots = self.slots
+        guard = [
+            self.terms.evaluate(part, lambda n: env[slots[n.index]], memo) for part in plan.guard
+        ]
+        enabled = self.terms.extend(state.condition, *guard)
+        if enabled is None or self.terms.possible(enabled) is False:
+            return
+        fresh = self._fresh(plan, state)
+        options = [(None,) if d is None else d for d in plan.domains]
+        for inputs in product(*options):
+            answers = tuple(
+                fresh[k] if value is None else self.terms.const(value)
+                for k, value in enumerate(inputs)
+            )
+            yield from self._answer(plan, state, enabled, inputs, answers)
+
+    def _fresh(self, plan: _Plan, state: State) -> dict[int, Expr]:
+        """A symbol for each input that is not enumerated; none that is in use."""
+        used: set[int] = set()
+        for term in (*(v for v in state.values if isinstance(v, Expr)), *state.condition):
+            used |= self.terms.symbols(term)
+        out: dict[int, Expr] = {}
+        for k, values in enumerate(plan.domains):
+            if values is not None:
+                continue
+            sort = plan.rule.inputs[k].sort
+            generation = 0
+            while True:
+                symbol = self.terms.symbol((plan.rule.index, k, generation), sort)
+                if symbol.index not in used:
+                    break
+                generation += 1
+            out[k] = symbol
+        return out
+
+    def _answer(
+        self,
+        plan: _Plan,
+        state: State,
+        enabled: Condition,
+        inputs: tuple[Scalar | None, ...],
+        answers: tuple[Expr, ...],
+    ) -> Iterator[Move]:
+        env = self.environment(state.values)
+
+        def leaf(node: Expr) -> Expr:
+            return answers[node.index] if node.op is Op.INPUT else env[self.slots[node.index]]
+
+        memo: dict[int, Expr] = {}
+        relation = self.terms.evaluate(plan.rule.relation, leaf, memo)
+        condition = self.terms.extend(enabled, relation)
+        if condition is None or self.terms.possible(condition) is False:
+            return
+        old = frozenset().union(
+            *(self.terms.symbols(t) for t in env), *(self.terms.symbols(t) for t in state.condition)
+        )
+        # Every concrete state can do it when nothing new is asked of the old symbols.
+        sure = (
+            all(old.isdisjoint(self.terms.symbols(part)) for part in condition - state.condition)
+            and self.terms.possible(condition) is True
+        )
+        store = list(env)
+        for v, e in plan.updates:
+            store[self.slots[v]] = self.terms.evaluate(e, leaf, memo)
+        for values, split in self._settle(store, condition):
+            target = self._state(values, split)
+            if target is not None:
+                yield Move(plan.rule, inputs, target, split, answers, sure)
+
+    def _settle(
+        self, store: list[Expr], condition: Condition
+    ) -> Iterator[tuple[list[Expr], Condition]]:
+        """Splits until every plain variable has a constant."""
+        for at, plain in enumerate(self.plain):
+            if plain and store[at].op is not Op.CONST:
+                break
+        else:
+            yield store, condition
+            return
+        test = split_on(store[at])
+        if test is None:
+            name = self.system.variables[self.kept[at]].name
+            raise Unsupported(f"{name} would hold a value that is not known")
+        for value in (TRUE, FALSE):
+            part = test if value is TRUE else self.terms.negate(test)
+            extended = self.terms.extend(condition, part)
+            if extended is None or self.terms.possible(extended) is False:
+                continue
+            known = self.terms.own(value)
+            yield from self._settle([self.terms.replace(t, test, known) for t in store], extended)
