@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .answers import Answers, load_answers, read_answers
+    from .ending import Blocked
     from .environment import AnswerRefused
     from .log import Log, LogError, open_log, spec_hash
     from .plan import Plan, build_plan
     from .rebuild import LogReplay, replay_log, snapshot
     from .retrace import Replay, replay
-    from .run import Blocked, RunOptions, RunResult, Status
+    from .run import RunOptions, RunResult, Status
     from .summary import Summary, summarise
     from .timing import Scheduling, schedule
 
 _WHERE = {
     "answers": ("Answers", "load_answers", "read_answers"),
+    "ending": ("Blocked",),
     "environment": ("AnswerRefused",),
     "log": ("Log", "LogError", "open_log", "spec_hash"),
     "plan": ("Plan", "build_plan"),
     "rebuild": ("LogReplay", "replay_log", "snapshot"),
     "retrace": ("Replay", "replay"),
-    "run": ("Blocked", "RunOptions", "RunResult", "Status"),
+    "run": ("RunOptions", "RunResult", "Status"),
     "summary": ("Summary", "summarise"),
     "timing": ("Scheduling", "schedule"),
 }

@@ -210,6 +210,28 @@ def plain_step(rule: Rule, s: State) -> Sequence[tuple[int, Scalar]] | None:
     return changed
 
 
+def plain_rows(
+    rule: Rule, seq: int, time: str, given: str, append: Callable[[Row], None]
+) -> int | None:
+    """What the emitter would do, where all that the events say is constant; otherwise None."""
+    events = rule.own_events
+    if rule.bundle is not None:
+        return None
+    for t in events:
+        if t.when is not None:
+            return None
+        for _, e in t.changes:
+            if e.op is not Op.CONST:
+                return None
+    for t in events:
+        changes = changes_text([(v, e.value) for v, e in t.changes]) if t.changes else "[]"
+        append(
+            (seq, time, t.instance, t.kind.value, t.subject, rule.index, given, changes, t.detail)
+        )
+        seq += 1
+    return seq
+
+
 def _rows(layout: Sequence[tuple[object, ...]], texts: Sequence[str]) -> Iterable[str]:
     place, root = 1, 0
     for conditional, sorts in layout:
@@ -248,14 +270,16 @@ def _placeholder(sort: object, text: str, number: int) -> str:
     return f"{{{text}}}"
 
 
-def changes_text(changes: Iterable[tuple[int, Scalar | None]]) -> str:
+def changes_text(changes: Sequence[tuple[int, Scalar | None]]) -> str:
     """`[[index,value],..]` as JSON."""
+    if len(changes) == 1:
+        return f"[[{changes[0][0]},{scalar_text(changes[0][1])}]]"
     return "[" + ",".join([f"[{v},{scalar_text(value)}]" for v, value in changes]) + "]"
 
 
 def scalar_text(value: Scalar | None) -> str:
     """One value as JSON: true, 12, "1/3" (fractions always as a quotient)."""
-    if isinstance(value, bool):
+    if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, Fraction):
         return f'"{value.numerator}/{value.denominator}"'

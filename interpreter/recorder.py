@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..semantics.expr import Scalar
 from ..semantics.system import EventKind
-from .compile import Emitter, Row, Term, changes_text, inputs_text
+from .compile import Emitter, Row, Term, changes_text, inputs_text, plain_rows
 from .environment import Clock, Tick
 from .log import Log, RunEnd, RunInfo
 from .plan import Plan
@@ -58,6 +58,7 @@ class Recorder:
         self._log = log
         self._counts: list[int | Term | None] = [None] * len(plan.system.rules)
         self._emitters: list[Emitter | None] = [None] * len(plan.system.rules)
+        self._seen = bytearray(len(plan.system.rules))
         self._tick: Tick = 0
         self._time = "0"
         self._rows: list[Row] = first_rows(plan, initial)
@@ -93,16 +94,26 @@ class Recorder:
         if now != self._tick:
             self._tick = now
             self._time = str(self._clock.seconds(now))
-        emit = self._emitters[rule]
-        if emit is None:
-            emit = self._plan.compiler.emitter(self._plan.system.rules[rule])
-            self._emitters[rule] = emit
         rows = self._rows
         given = inputs_text(inputs) if inputs else "[]"
-        self.events = emit(state, inputs, self.events, self._time, given, rows.append)
+        self.events = self._emit(rule, inputs, state, given)
         if len(rows) >= _BATCH:
             self._log.append(rows)
             rows.clear()
+
+    def _emit(self, rule: int, inputs: tuple[Scalar, ...], state: list[Scalar], given: str) -> int:
+        append = self._rows.append
+        emit = self._emitters[rule]
+        if emit is None:
+            made = self._plan.system.rules[rule]
+            if not self._seen[rule]:
+                # Most rules of a large system fire once: see `plain_step`.
+                self._seen[rule] = 1
+                last = plain_rows(made, self.events, self._time, given, append)
+                if last is not None:
+                    return last
+            emit = self._emitters[rule] = self._plan.compiler.emitter(made)
+        return emit(state, inputs, self.events, self._time, given, append)
 
     def finish(self, end: RunEnd) -> None:
         """Write what is left, and the end."""

@@ -13,15 +13,14 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from random import Random
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, Scalar, variables
-from ..semantics.system import PointKind, RuleKind, Thread, TransitionSystem
+from ..semantics.expr import FALSE, TRUE, Expr, Scalar
+from ..semantics.system import RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
-from ..semantics.values import evaluate
 from .answers import Answers
 from .choices import choose_values
 from .collection import paused
-from .compile import Term
 from .dynamics import Dynamics
+from .ending import Blocked, Ends, Watched, blocked_threads
 from .environment import Clock, Environment, Tick, draw_initial
 from .log import Log, RunEnd
 from .plan import Plan, build_plan
@@ -51,14 +50,6 @@ class RunOptions:
     source: str = ""  # for the log: where the spec came from, and its hash
     spec_sha256: str = ""
     noted: Mapping[str, object] = field(default_factory=dict)  # for the log: other options
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """A thread that cannot go on, and where it stands."""
-
-    thread: Thread
-    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +127,9 @@ class _Runner:
         self.recorder = Recorder(plan, self.clock, log, name, options, self.initial)
         self.dynamics = Dynamics(plan, self.initial, self.scheduler)
         self._roots = {i.root: i for i in system.instances}
-        self._ends = _Ends(system, self.dynamics.state)
-        self._excluded = _Watched(plan, system.excluded)
-        self._until = _Watched(plan, options.stop_when or FALSE)
+        self._ends = Ends(system, self.dynamics.state)
+        self._excluded = Watched(plan, system.excluded)
+        self._until = Watched(plan, options.stop_when or FALSE)
 
     def run(self) -> RunResult:
         state = self.dynamics.state
@@ -354,61 +345,3 @@ class _Runner:
             tuple(completed),
             blocked,
         )
-
-
-class _Ends:
-    """Which instances still run."""
-
-    def __init__(self, system: TransitionSystem, state: Sequence[Scalar]) -> None:
-        self.roots: dict[int, tuple[int, int]] = {}
-        self._ended: dict[int, bool] = {}
-        self.running = 0 if system.instances else -1  # nothing that could end
-        for i in system.instances:
-            if not evaluate(i.active, state):
-                continue
-            location = system.threads[i.root].location
-            self.roots[location] = (i.completed, i.failed)
-            self._ended[location] = state[location] in self.roots[location]
-            self.running += not self._ended[location]
-
-    def moved(self, location: int, state: Sequence[Scalar]) -> None:
-        ended = state[location] in self.roots[location]
-        if ended != self._ended[location]:
-            self._ended[location] = ended
-            self.running += -1 if ended else 1
-
-
-class _Watched:
-    """A condition, split at its `or`s, read again only where a variable of it changed."""
-
-    def __init__(self, plan: Plan, cond: Expr) -> None:
-        self.terms: list[Term] = []
-        self._by_variable: dict[int, list[Term]] = {}
-        if cond is FALSE:
-            return
-        for part in cond.args if cond.op is Op.OR else (cond,):
-            term = plan.compiler.term(part)
-            self.terms.append(term)
-            for v in variables([part]):
-                self._by_variable.setdefault(v, []).append(term)
-
-    def holds(self, changed: Sequence[tuple[int, Scalar]] | None, state: Sequence[Scalar]) -> bool:
-        if changed is None:
-            return any(t(state, ()) for t in self.terms)
-        return any(t(state, ()) for v, _ in changed for t in self._by_variable.get(v, ()))
-
-
-_RESTING = (PointKind.ENTRY, PointKind.END, PointKind.FAILED)
-
-
-def blocked_threads(system: TransitionSystem, state: Sequence[Scalar]) -> tuple[Blocked, ...]:
-    """Threads that stand before something, and wait for no child that does."""
-    standing: list[tuple[Thread, str]] = []
-    parents = set()
-    for thread in system.threads:
-        point = thread.points[int(state[thread.location])]
-        if point.kind not in _RESTING:
-            standing.append((thread, point.label or point.kind.value))
-            if thread.parent is not None:
-                parents.add(thread.parent)
-    return tuple(Blocked(t, where) for t, where in standing if t.id not in parents)
