@@ -229,3 +229,12 @@ def is_valid(expr: Expr, milliseconds: int = 1000) -> bool:
         if solver.check() is Answer.UNSAT:
             return True
     return False
+
+
+def is_satisfiable(expr: Expr, milliseconds: int = 1000) -> bool:
+    """Whether some state and inputs surely satisfy a condition; an unknown answer is a no."""
+    if expr is TRUE or expr is FALSE:
+        return expr is TRUE
+    solver = Smt(milliseconds)
+    solver.add(Encoder()(expr))
+    return solver.check() is Answer.SAT

@@ -323,6 +323,7 @@ class TransitionSystem:
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()
     sagas: tuple[SagaInfo, ...] = ()
+    choices: tuple[tuple[range, ...], ...] = ()  # for each `+`, the rules of its sides
     excluded: Expr = FALSE  # states in which an `assume` is false: such runs do not count
     strings: tuple[str, ...] = ()  # string literals by their integer
     initial_events: tuple[EventTemplate, ...] = ()

@@ -169,6 +169,7 @@ class World:
     loops: list[Loop] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     sagas: list[SagaInfo] = field(default_factory=list)
+    choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
     has_timeouts: bool = False
 

@@ -62,8 +62,7 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Switch():
             return _switch(ctx, t, at, k)
         case ast.Choice():
-            outs = [term(ctx, p, replace(at, points=None), k) for p in t.parts]
-            return _alternatives(outs)
+            return _choice(ctx, t, at, k)
         case ast.While():
             return _while(ctx, t, at, k)
         case ast.Par():
@@ -157,6 +156,17 @@ def _alternatives(outs: list[Out]) -> Out:
         exit_,
         Log(tuple(o.log for o in outs)),
     )
+
+
+def _choice(ctx: Ctx, t: ast.Choice, at: At, k: int) -> Out:
+    """`+`: the sides share the place they start from; the first step of one leaves it."""
+    outs, sides = [], []
+    for part in t.parts:
+        first = len(ctx.b.rules)
+        outs.append(_branch(ctx, part, replace(at, points=None), k, "the side of `+`"))
+        sides.append(range(first, len(ctx.b.rules)))
+    ctx.world.choices.append(tuple(sides))
+    return _alternatives(outs)
 
 
 def _assign(ctx: Ctx, t: ast.Assign, at: At, k: int) -> Out:

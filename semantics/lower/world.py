@@ -135,6 +135,7 @@ class _Lowering:
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),
             sagas=tuple(self.world.sagas),
+            choices=tuple(self.world.choices),
             excluded=or_(*self.b.excluded),
             strings=tuple(self.b.strings),
             initial_events=initial_events,

@@ -18,9 +18,10 @@ from fractions import Fraction
 from ...semantics.expr import Scalar
 from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Step, Trace
-from ...semantics.values import enabled, evaluate, fire
+from ...semantics.values import enabled, evaluate, fire, relation_holds
 
 Occurrence = tuple[str, int]  # activity (or rule) and which start of it
+Pace = Callable[[Fraction, Fraction | None, random.Random], Fraction]
 Answer = Callable[[Rule, Sequence[Scalar], random.Random], tuple[Scalar, ...] | None]
 
 
@@ -33,16 +34,25 @@ class Environment:
 
     seed: int
     failing: float
-    pace: Callable[[Fraction, Fraction | None, random.Random], Fraction]
+    pace: Pace
     answer: Answer
-    ends: dict[Occurrence, tuple[int, tuple[Scalar, ...]]] = field(default_factory=dict)
+    ends: dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]] = field(default_factory=dict)
     durations: dict[Occurrence, Fraction] = field(default_factory=dict)
+    broken: bool = False  # an answer kept earlier is not allowed in another state
 
     def end(
         self, occurrence: Occurrence, group: Sequence[Rule], state: Sequence[Scalar]
     ) -> tuple[int, tuple[Scalar, ...]] | None:
         """Which rule ends this attempt, and with what inputs.  By kind of end, not by rule:
         a failure lands differently when retries are used up."""
+        if occurrence in self.ends:
+            kind, error, kept = self.ends[occurrence]
+            for rule in group:
+                if rule.kind is kind and rule.error == error and enabled(rule, state):
+                    if relation_holds(rule, state, kept):
+                        return rule.index, kept
+            self.broken = True
+            return None
         rng = random.Random(f"{self.seed}/{occurrence}")
         choices = [r for r in group if r.kind is RuleKind.COMPLETE]
         errors = sorted({r.error for r in group if r.kind is RuleKind.FAIL})
@@ -55,6 +65,7 @@ class Environment:
             if enabled(rule, state):
                 inputs = self.answer(rule, state, rng)
                 if inputs is not None:
+                    self.ends[occurrence] = (rule.kind, rule.error, inputs)
                     return rule.index, inputs
         return None
 
@@ -62,7 +73,10 @@ class Environment:
         if occurrence not in self.durations:
             rng = random.Random(f"{self.seed}/time/{occurrence}")
             self.durations[occurrence] = self.pace(lo, hi, rng)
-        return self.durations[occurrence]
+        chosen = self.durations[occurrence]
+        if chosen < lo or (hi is not None and chosen > hi):
+            self.broken = True
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,320 @@
+"""`deadlock_free`, `can_finish` and `terminates`: can everybody always go on, and to an end?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...dsl.errors import Span
+from ...semantics.expr import FALSE, Op, Scalar, variables
+from ...semantics.system import ResourceInfo, Rule, RuleKind, TransitionSystem
+from ...semantics.trace import Trace
+from ...semantics.values import enabled, evaluate
+from ..engines.structure import Structure, upper
+from ..session import Session
+from ..verdict import Proved, Unknown, Verdict
+from . import loops
+from .graph import full_graph
+from .stuck import blocked_for_ever
+
+
+def deadlock_free(session: Session) -> Verdict:
+    """In every reachable state, each set of waiting threads can be released from outside it."""
+    obstacle, contended = _obstacles(session)
+    cycle: list[int] | None = None
+    if not obstacle:
+        structure = session.structure
+        if not contended:
+            return Proved(
+                "structure",
+                "no claim ever waits: what all threads together can hold at once stays within "
+                "the capacity of every resource, and nothing else blocks",
+            )
+        cycle = structure.hold_and_wait(contended)
+        if cycle is None:
+            names = sorted({r.name for r in _resources(session, contended)})
+            return Proved(
+                "structure",
+                "the resources can be put in an order such that whoever holds one only asks for "
+                f"later ones (contended: {', '.join(names)}), so no circle of waiting is possible",
+            )
+    if cycle is not None:
+        found = _deadlock_among_few(session, contended, cycle)
+        if found is not None:
+            return found
+    return _by_search(session, obstacle)
+
+
+def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
+    return [r for r in session.system.resources if r.used in used or r.exclusive in used]
+
+
+def _obstacles(session: Session) -> tuple[str, set[int]]:
+    """What, beside claims, may block or keep a holder from ending; and the contended resources.
+
+    The structural argument needs that every step but a claim can be taken, at the latest when
+    the environment answers.
+    """
+    system = session.system
+    structure = session.structure
+    contended = structure.contended()
+    if any(r.kind is RuleKind.WAIT for r in system.rules):
+        return "it waits for conditions on data", contended
+    if system.excluded is not FALSE:
+        return "it has assumptions", contended
+    for rule in system.rules:
+        if rule.kind is RuleKind.COMPLETE and not loops.always_answerable(rule):
+            return f"{rule.activity} may have no result that its contract allows", contended
+    for r in system.resources:
+        for rule in system.rules:
+            for used, amount in rule.gains:
+                if used == r.used and r.exclusive is None and r.enforced:
+                    most = upper(amount, system)
+                    capacity = r.capacity.value if r.capacity.op is Op.CONST else None
+                    if most is None or not isinstance(capacity, int) or most > capacity:
+                        return f"a claim may exceed the capacity of {r.name}", contended
+    for loop in system.loops:
+        held = _held_throughout(system, loop.rules)
+        if held & contended and not loops.ends(session, loop):
+            return "a loop that may go on for ever holds a resource", contended
+    return "", contended
+
+
+def _held_throughout(system: TransitionSystem, rules: Sequence[int]) -> set[int]:
+    held: set[int] | None = None
+    for index in rules:
+        mine = {u for u, _ in system.rules[index].holds}
+        held = mine if held is None else held & mine
+    return held or set()
+
+
+# --- a deadlock among few threads ------------------------------------------------------------
+
+
+def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int]) -> Verdict | None:
+    """Let only as many threads move as are needed to use up the resources of a cycle.
+
+    The others stay where they are, which is a run of the whole system; that the waiting threads
+    are stuck in the whole system as well is shown by `stuck_for_ever`.
+    """
+    from ..engines.search import explore
+    from ..engines.search_live import Stuck, deadlocks
+
+    system = session.system
+    structure = session.structure
+    position = structure.resource_of()
+    chosen: set[int] = set()
+    for k, place in enumerate(cycle):
+        following = cycle[(k + 1) % len(cycle)]
+        room = _room(system, place)
+        asking = [
+            r
+            for r in structure.requests(contended)
+            if any(position[h] == place for h in r.held)
+            and any(position[w] == following for w in r.wanted)
+        ]
+        taken = 0
+        for request in asking:
+            if taken >= room:
+                break
+            rule = system.rules[request.rule]
+            thread = rule.thread
+            if thread in chosen and len(asking) > 1:
+                continue
+            chosen.add(thread)
+            taken += max(1, _amount(system, rule, place))
+    moving = set(chosen)
+    for thread in chosen:
+        moving |= {t for t, _ in structure.ancestors(thread)}
+    rules = tuple(r if r.thread in moving else replace(r, guard=FALSE) for r in system.rules)
+    few = replace(system, rules=rules)
+    result = explore(few, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
+    if result.graph is None:
+        return None
+    stuck = deadlocks(result.graph)
+    if isinstance(stuck, Stuck):
+        return refuted(session, stuck.trace, stuck.dead)
+    return None
+
+
+def _room(system: TransitionSystem, place: int) -> int:
+    r = system.resources[place]
+    if r.exclusive is not None:
+        return 1
+    return r.capacity.value if isinstance(r.capacity.value, int) else 1
+
+
+def _amount(system: TransitionSystem, rule: Rule, place: int) -> int:
+    r = system.resources[place]
+    return sum(upper(a, system) or 1 for u, a in rule.holds if u in (r.used, r.exclusive))
+
+
+def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
+    """REFUTED with the wait-for relation, once the run is confirmed on the whole system."""
+    system = session.system
+
+    def stuck(states: Sequence[tuple[Scalar, ...]], _: Trace) -> bool:
+        return bool(blocked_for_ever(session.structure, states[-1], dead))
+
+    replayed = session.replay(system, trace)
+    if replayed.ok and not stuck(replayed.states, trace):
+        return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
+    final = replayed.states[-1]
+    core = blocked_for_ever(session.structure, final, dead)
+    notes = wait_for(system, session.structure, final, core)
+    message = "nobody of these can ever go on"
+    first = system.threads[core[0]] if core else system.threads[0]
+    span = _place(system, first.id, final)
+    return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
+
+
+def wait_for(
+    system: TransitionSystem,
+    structure: Structure,
+    state: Sequence[Scalar],
+    members: Sequence[int],
+) -> list[str]:
+    """Who holds what and waits for what, a line each."""
+    names = {}
+    for r in system.resources:
+        names[r.used] = r.name
+        if r.exclusive is not None:
+            names[r.exclusive] = r.name
+    out = []
+    for t in members:
+        thread = system.threads[t]
+        point = thread.points[int(state[thread.location])]
+        held = []
+        for a, _ in structure.ancestors(t):
+            at = system.threads[a]
+            here = at.points[int(state[at.location])]
+            held += [
+                f"{evaluate(amount, state)} of {names[u]}" for u, amount in here.holds if u in names
+            ]
+        wants = sorted(
+            {
+                names[u]
+                for r in system.rules
+                if r.thread == t and not enabled(r, state)
+                for u, _ in r.gains
+                if u in names and _located(system, r, state)
+            }
+        )
+        says = f"{thread.name} is at {point.label}"
+        if held:
+            says += f", holds {', '.join(held)}"
+        if wants:
+            says += f", waits for {', '.join(wants)}"
+        out.append(says)
+    return out
+
+
+def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
+    """Everything in the guard holds but the claims."""
+    parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
+    used = {v.index for v in system.variables if v.kind.name == "USED"}
+    return all(evaluate(p, state) is True for p in parts if not variables([p]) & used)
+
+
+def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:
+    t = system.threads[thread]
+    return t.points[int(state[t.location])].span
+
+
+# --- search ----------------------------------------------------------------------------------
+
+
+def _by_search(session: Session, obstacle: str) -> Verdict:
+    from ..engines.search_live import Free, Stuck, deadlocks
+
+    graph, why = full_graph(session)
+    if graph is None:
+        return Unknown("search", why)
+    answer = deadlocks(graph)
+    match answer:
+        case Stuck(trace, dead):
+            return refuted(session, trace, dead)
+        case Free(states):
+            return Proved("search", f"all {states} states were visited", f"{states} states")
+        case _:
+            reason = answer.reason
+            return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
+
+
+def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
+    """From every reachable state an end can be reached."""
+    from ..engines.search_live import Free, NeverEnds
+    from ..engines.search_live import can_finish as by_graph
+
+    if isinstance(deadlock, Proved) and isinstance(terminates, Proved):
+        return Proved(
+            "structure", "every run ends (`terminates`), and nobody is ever stuck on the way"
+        )
+    graph, why = full_graph(session)
+    if graph is None:
+        return Unknown("search", why)
+    answer = by_graph(graph)
+    match answer:
+        case NeverEnds(trace, instances):
+            names = ", ".join(session.system.instances[i].name for i in instances)
+            span = session.system.instances[instances[0]].span if instances else None
+            assert span is not None
+            return session.confirm(
+                "search",
+                f"from here no end of {names} can be reached",
+                trace,
+                span,
+                lambda states, _: True,
+            )
+        case Free(states):
+            return Proved("search", f"all {states} states were visited", f"{states} states")
+        case _:
+            return Unknown("search", answer.reason)
+
+
+def terminates(session: Session, deadlock: Verdict) -> Verdict:
+    """Every run ends: no deadlock, and every loop has a ranking function or a bound."""
+    system = session.system
+    proofs: list[str] = []
+    open_loops = []
+    for loop in system.loops:
+        how = loops.ends(session, loop)
+        if how:
+            proofs.append(f"{loop.span}: {how}")
+        else:
+            open_loops.append(loop)
+    if not open_loops and isinstance(deadlock, Proved):
+        how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
+        return Proved(
+            "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
+        )
+    from ..engines.search_live import lasso
+
+    if open_loops or not isinstance(deadlock, Proved):
+        graph, why = full_graph(session)
+        if graph is None:
+            return Unknown("search", why)
+        trace = lasso(graph)
+        if trace is not None:
+            assert trace.loop_at is not None
+            rule = system.rules[trace.steps[trace.loop_at].rule]
+            span = open_loops[0].span if open_loops else rule.span
+
+            def goes_round(states: Sequence[tuple[Scalar, ...]], t: Trace) -> bool:
+                return t.loop_at is not None and states[t.loop_at] == states[-1]
+
+            return session.confirm(
+                "search",
+                "this run goes round for ever",
+                trace,
+                span,
+                goes_round,
+                figure=f"lasso of {len(trace.steps) - trace.loop_at} steps",
+            )
+        if not open_loops:
+            return Unknown("structure", "the loops end, but whether somebody is stuck is open")
+        if graph.concrete and graph.complete and isinstance(deadlock, Proved):
+            states = len(graph.nodes)
+            return Proved("search", f"no cycle among all {states} states", f"{states} states")
+    where = ", ".join(str(x.span) for x in open_loops[:3])
+    return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")

@@ -1,0 +1,118 @@
+"""`no_dead_code`: every activity, branch and handler can run."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from ...semantics.expr import FALSE, Scalar
+from ...semantics.system import Obligation, Place, TransitionSystem
+from ...semantics.trace import Trace
+from ..session import Session
+from ..verdict import Proved, Refuted, Unknown, Verdict
+from .graph import full_graph
+from .walk import Walker
+
+
+def no_dead_code(session: Session) -> Verdict:
+    """Walks at random first: most places are seen at once; the rest is searched for."""
+    system = session.system
+    if not system.places:
+        return Proved("structure", "there is nothing that could be dead")
+    seen = _walks(session)
+    missing = [p for p in system.places if not any(r in seen for r in p.rules)]
+    engine = "simulation"
+    doubt: list[Place] = []
+    for place in missing:
+        found = _search(session, place, seen)
+        if isinstance(found, Refuted):
+            return found
+        if found is None:
+            doubt.append(place)
+        engine = "search"
+    if doubt:
+        first = doubt[0]
+        return Unknown(
+            "search",
+            f"no run was found in which {first.what} at {first.span} runs"
+            + (f", nor {len(doubt) - 1} others" if len(doubt) > 1 else ""),
+        )
+    count = len(system.places)
+    return Proved(engine, f"a run was found for each of {count} places", f"{count} places")
+
+
+def _walks(session: Session) -> set[int]:
+    """Rules fired in a few random runs, each possible in time."""
+    system = session.system
+    walker = Walker(system)
+    seen: set[int] = set()
+    wanted = list(system.places)
+    quiet = 0
+    for number in range(60):
+        rng = random.Random(session.options.seed * 1000 + number)
+        trace = walker.run(rng, limit=20 * len(system.rules) + 200, seconds=session.share(0.05))
+        if trace is None:
+            continue
+        fired = {s.rule for s in trace.steps}
+        if fired <= seen:
+            quiet += 1
+            if quiet > 8:
+                break
+            continue
+        if session.schedule(system, trace) is None:
+            continue
+        quiet = 0
+        seen |= fired
+        wanted = [p for p in wanted if not any(r in seen for r in p.rules)]
+        if not wanted:
+            break
+    return seen
+
+
+def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | None:
+    """True: a run exists; REFUTED: proved dead; None: not known."""
+    from ..engines.search import Holds, Violated, explore
+    from ..engines.slice import slice_for
+
+    system = session.system
+    if not place.rules:
+        return _dead(system, place, "no step leads there")
+    goals = [
+        Obligation("no_dead_code", "", FALSE, "", place.span, rule=r) for r in list(place.rules)[:6]
+    ]
+    graph, _ = session.graph if session.graph is not None else (None, "")
+    if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
+        return _dead(system, place, "it is in no reachable state")
+    cone = slice_for(system, goals)
+    result = explore(
+        system,
+        goals,
+        max_states=session.options.max_states,
+        seconds=session.share(0.1),
+        cone=cone,
+    )
+    for finding in result.findings:
+        if isinstance(finding, Violated):
+            timed = session.timed(finding.trace, lambda states, trace: True)
+            if timed is not None:
+                seen |= {s.rule for s in timed.steps}
+                return True
+    if len(place.rules) <= 6 and all(isinstance(f, Holds) for f in result.findings):
+        return _dead(system, place, "its guard holds in no reachable state")
+    if len(place.rules) > 6 and all(isinstance(f, Holds) for f in result.findings):
+        graph, _ = full_graph(session)
+        if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
+            return _dead(system, place, "it is in no reachable state")
+    return None
+
+
+def _dead(system: TransitionSystem, place: Place, why: str) -> Verdict:
+    nothing: Sequence[Scalar] = ()
+    del system
+    return Refuted(
+        "search",
+        f"{place.what} can never run: {why}",
+        Trace(tuple(nothing)),
+        place.span,
+        "dead",
+    )

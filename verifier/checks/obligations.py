@@ -1,0 +1,216 @@
+"""Checks whose claims are obligations of states and steps: safety.
+
+Structure first, then induction over the rules, then search on the cone of each claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ...semantics.expr import FALSE, Op
+from ...semantics.system import Obligation, TransitionSystem, VarKind
+from ..engines.common import Budget, touched
+from ..session import Session, breaks_obligation
+from ..verdict import Proved, Refuted, Unknown, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one line of the table is about: all these goals must hold."""
+
+    check: str
+    name: str
+    goals: tuple[Obligation, ...]
+    warning: bool = False
+
+
+def claims(system: TransitionSystem, wanted: Iterable[str]) -> list[Claim]:
+    """The obligations of the wanted checks, grouped by check and name, in order of place."""
+    names = set(wanted)
+    groups: dict[tuple[str, str, bool], list[Obligation]] = {}
+    for o in system.obligations:
+        if o.check in names:
+            groups.setdefault((o.check, o.name, o.warning), []).append(o)
+    return [Claim(c, n, tuple(g), w) for (c, n, w), g in groups.items()]
+
+
+def decide(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]:
+    """A verdict for each claim, by its position."""
+    goals = [g for c in groups for g in c.goals]
+    verdicts = _Deciding(session, goals).run()
+    out: dict[int, Verdict] = {}
+    at = 0
+    for i, claim in enumerate(groups):
+        mine = verdicts[at : at + len(claim.goals)]
+        at += len(claim.goals)
+        out[i] = together(mine)
+    return out
+
+
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """Of several goals: refuted if one is (the shortest run), unknown if one is, else proved."""
+    refuted = [v for v in verdicts if isinstance(v, Refuted)]
+    if refuted:
+        return min(refuted, key=lambda v: len(v.trace.steps))
+    unknown = [v for v in verdicts if isinstance(v, Unknown)]
+    if unknown:
+        return unknown[0]
+    proved = [v for v in verdicts if isinstance(v, Proved)]
+    engines = list(dict.fromkeys(v.engine for v in proved))
+    how = list(dict.fromkeys(v.how for v in proved if v.how))
+    figures = list(dict.fromkeys(v.figure for v in proved if v.figure))
+    return Proved(", ".join(engines), "\n".join(how[:6]), ", ".join(figures[:2]))
+
+
+class _Deciding:
+    """One pass over the engines; a goal leaves when it is decided."""
+
+    def __init__(self, session: Session, goals: Sequence[Obligation]) -> None:
+        self.session = session
+        self.system = session.system
+        self.goals = goals
+        self.verdicts: list[Verdict | None] = [None] * len(goals)
+        self.tried: dict[int, str] = {}
+
+    def run(self) -> list[Verdict]:
+        self._structure()
+        self._induction()
+        for attempt in (self._abstract, self._solo, self._exact):
+            if self._open():
+                attempt()
+        return [
+            v if v is not None else Unknown("search", self.tried.get(k, "no engine decided it"))
+            for k, v in enumerate(self.verdicts)
+        ]
+
+    def _open(self) -> list[int]:
+        return [k for k, v in enumerate(self.verdicts) if v is None]
+
+    def _structure(self) -> None:
+        """Peaks that stay within capacity; conditions that are constant."""
+        structure = self.session.structure
+        for k, goal in enumerate(self.goals):
+            if goal.cond.op is Op.CONST and goal.cond.value is True:
+                self.verdicts[k] = Proved("structure", "the condition is always true")
+        for r in self.system.resources:
+            if r.exclusive is not None:
+                continue
+            peak = structure.peak(r.used)
+            capacity = r.capacity.value if r.capacity.op is Op.CONST else None
+            if peak is None or not isinstance(capacity, int) or peak > capacity:
+                continue
+            for k, goal in enumerate(self.goals):
+                if goal.check == "resources" and _is_capacity(goal, r.used):
+                    how = (
+                        f"at most {peak} of the {capacity} units of {r.name} can be held at once, "
+                        "whatever the order: maximum over the points of each thread, "
+                        "sum over threads side by side"
+                    )
+                    self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
+
+    def _induction(self) -> None:
+        try:
+            from ..engines.induction import prove_invariants
+        except ImportError:
+            return
+
+        left = self._open()
+        if not left:
+            return
+        goals = [self.goals[k] for k in left]
+        budget = Budget(self.session.share(0.3))
+        answers = prove_invariants(self.system, [], goals, budget)
+        for k, answer in zip(left, answers, strict=True):
+            if answer.proved:
+                self.verdicts[k] = Proved("induction", answer.how, _figure(self, k))
+
+    def _abstract(self) -> None:
+        """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
+        used = {v.index for v in self.system.variables if v.kind is VarKind.USED}
+        self._search(used, self.system, proofs_only=True)
+
+    def _solo(self) -> None:
+        """Only the instance that a goal is about moves: fewer runs, so good for refutations."""
+        instances = {self._instance(self.goals[k]) for k in self._open()}
+        if len(self.system.instances) < 2:
+            return
+        for instance in sorted(i for i in instances if i is not None):
+            rules = tuple(
+                r if r.instance == instance else replace(r, guard=FALSE) for r in self.system.rules
+            )
+            solo = replace(self.system, rules=rules)
+            only = {k for k in self._open() if self._instance(self.goals[k]) == instance}
+            self._search(set(), solo, refutations_only=True, among=only)
+
+    def _exact(self) -> None:
+        self._search(set(), self.system)
+
+    def _instance(self, goal: Obligation) -> int | None:
+        """The one instance that a goal speaks of."""
+        found = {self.system.variables[v].instance for v in touched(goal.cond)}
+        if goal.rule is not None:
+            found.add(self.system.rules[goal.rule].instance)
+        found.discard(None)
+        return found.pop() if len(found) == 1 else None
+
+    def _search(
+        self,
+        cut: set[int],
+        system: TransitionSystem,
+        *,
+        proofs_only: bool = False,
+        refutations_only: bool = False,
+        among: set[int] | None = None,
+    ) -> None:
+        from ..engines.search import Holds, Open, Violated, explore
+        from ..engines.slice import slice_for
+
+        groups: dict[object, list[int]] = {}
+        for k in self._open():
+            if among is None or k in among:
+                groups.setdefault(self._instance(self.goals[k]), []).append(k)
+        for members in groups.values():
+            goals = [self.goals[k] for k in members]
+            if not goals or self.session.left() <= 0:
+                continue
+            cone = slice_for(system, goals, cut)
+            result = explore(
+                system,
+                goals,
+                max_states=self.session.options.max_states,
+                seconds=self.session.share(0.25),
+                cone=cone,
+            )
+            for k, finding in zip(members, result.findings, strict=True):
+                goal = self.goals[k]
+                match finding:
+                    case Holds(states) if not refutations_only:
+                        how = f"all {states} states that can matter were visited"
+                        self.verdicts[k] = Proved("search", how, f"{states} states")
+                    case Violated(trace) if not proofs_only:
+                        breaks = breaks_obligation(self.system, goal)
+                        self.verdicts[k] = self.session.confirm(
+                            "search", goal.message, trace, goal.span, breaks
+                        )
+                    case Open(reason, depth):
+                        self.tried[k] = f"{reason} (no violation within {depth} steps)"
+                    case _:
+                        pass
+
+
+def _is_capacity(goal: Obligation, used: int) -> bool:
+    return goal.rule is None and goal.cond.op is Op.LE and touched(goal.cond) == {used}
+
+
+def _figure(deciding: _Deciding, k: int) -> str:
+    """The peak, for an enforced pool whose guard keeps it within capacity."""
+    goal = deciding.goals[k]
+    if goal.check != "resources" or goal.cond.op is not Op.LE:
+        return ""
+    for r in deciding.system.resources:
+        if _is_capacity(goal, r.used) and isinstance(r.capacity.value, int):
+            peak = deciding.session.structure.peak(r.used)
+            if peak is not None:
+                return f"peak {min(peak, r.capacity.value)} of {r.capacity.value}"
+    return ""

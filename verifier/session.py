@@ -1,0 +1,210 @@
+"""What the checks of one system share: structure, budget, and the confirmation of runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..dsl.errors import Span
+from ..semantics.expr import Expr, Scalar
+from ..semantics.system import Obligation, Rule, TransitionSystem
+from ..semantics.trace import Step, Trace
+from ..semantics.values import enabled, evaluate, fire
+from .engines.search_graph import Graph
+from .engines.structure import Structure
+from .verdict import Proved, Refuted, Unknown, Verdict
+
+
+class Replayed(Protocol):
+    """What a replay of a trace answers (the interpreter's `Replay`)."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def states(self) -> tuple[tuple[Scalar, ...], ...]: ...
+
+
+Replay = Callable[[TransitionSystem, Trace], Replayed]
+Schedule = Callable[[TransitionSystem, Trace], Trace | None]
+
+
+class InternalError(Exception):
+    """A refutation that does not replay, or the like: our bug, never the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`only` names checks or properties; `timeout` is in seconds for the whole call."""
+
+    only: tuple[str, ...] = ()
+    timeout: float = 60.0
+    jobs: int = 2
+    strict: bool = False
+    seed: int = 0
+    max_states: int = 200_000
+
+
+@dataclass
+class Session:
+    system: TransitionSystem
+    options: Options
+    replay: Replay
+    schedule: Schedule
+    begin: float = field(default_factory=time.monotonic)
+    results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
+    rankings: dict[str, str] = field(default_factory=dict)
+    graph: tuple[Graph | None, str] | None = None
+    _structure: Structure | None = None
+
+    @property
+    def structure(self) -> Structure:
+        if self._structure is None:
+            self._structure = Structure(self.system)
+        return self._structure
+
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return max(0.0, self.options.timeout - (time.monotonic() - self.begin))
+
+    def share(self, part: float, least: float = 0.2) -> float:
+        """A part of what is left, in seconds."""
+        return min(self.left(), max(least, self.left() * part))
+
+    # --- refutations -----------------------------------------------------------------------
+
+    def confirm(
+        self,
+        engine: str,
+        message: str,
+        trace: Trace,
+        span: Span,
+        breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool],
+        *,
+        figure: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> Verdict:
+        """REFUTED, if the run replays, breaks the claim, and is possible in time.
+
+        `breaks` looks at the replayed states.  Raises `InternalError` if the run is not a run.
+        """
+        replayed = self.replay(self.system, trace)
+        if not replayed.ok:
+            raise InternalError(f"{engine}: a counterexample does not replay: {replayed.why}")
+        if not breaks(replayed.states, trace):
+            raise InternalError(f"{engine}: a counterexample does not break its claim: {message}")
+        timed = self.timed(trace, breaks)
+        if timed is None:
+            return Unknown(
+                engine,
+                "a run was found that breaks it, but not at any times that `takes` allows: "
+                + message,
+            )
+        steps = len(timed.steps)
+        return Refuted(
+            engine,
+            message,
+            timed,
+            span,
+            figure or f"{steps}-step run",
+            notes=notes,
+        )
+
+    def timed(
+        self,
+        trace: Trace,
+        breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool],
+    ) -> Trace | None:
+        """The run with times, or one like it in which nothing urgent is put off."""
+        found = self.schedule(self.system, trace)
+        if found is not None:
+            return found
+        eager = promptly(self.system, trace)
+        if eager is None or eager == trace:
+            return None
+        replayed = self.replay(self.system, eager)
+        if not replayed.ok or not breaks(replayed.states, eager):
+            return None
+        return self.schedule(self.system, eager)
+
+
+def promptly(system: TransitionSystem, trace: Trace) -> Trace | None:
+    """The same run with urgent steps taken before time passes, where that is possible.
+
+    Before each step that takes time, enabled urgent steps are taken: those that come later in
+    the trace are brought forward, others are added.  None if a step of the trace is lost by it.
+    """
+    if trace.loop_at is not None:
+        return None
+    rules = system.rules
+    urgent = [r for r in rules if r.delay is None and not r.inputs]
+    state = trace.initial
+    rest = list(trace.steps)
+    done: list[Step] = []
+    limit = 50 * (len(rest) + 10)
+    while rest:
+        step = rest[0]
+        if rules[step.rule].delay is not None:
+            for rule in urgent:
+                if enabled(rule, state):
+                    here = next((k for k, s in enumerate(rest) if s.rule == rule.index), None)
+                    if here is not None:
+                        rest.pop(here)
+                    step = Step(rule.index)
+                    break
+            else:
+                rest.pop(0)
+        else:
+            rest.pop(0)
+        if not enabled(rules[step.rule], state):
+            return None
+        state = fire(rules[step.rule], state, step.inputs)
+        done.append(step)
+        if len(done) > limit:
+            return None
+    return Trace(trace.initial, tuple(done))
+
+
+def breaks_obligation(
+    system: TransitionSystem, goal: Obligation
+) -> Callable[[Sequence[tuple[Scalar, ...]], Trace], bool]:
+    """Does the last state (or step) of a run break the goal?"""
+
+    def broken(states: Sequence[tuple[Scalar, ...]], trace: Trace) -> bool:
+        if goal.rule is None and not goal.every_step:
+            return any(evaluate(goal.cond, s) is False for s in states)
+        if not trace.steps:
+            return False
+        for number in range(len(trace.steps) - 1, -1, -1):
+            step = trace.steps[number]
+            if goal.rule is not None and step.rule != goal.rule:
+                continue
+            before, after = states[number], states[number + 1]
+            if evaluate(goal.cond, before, step.inputs, after) is False:
+                return True
+        return False
+
+    return broken
+
+
+def holds(expr: Expr, state: Sequence[Scalar]) -> bool:
+    return evaluate(expr, state) is True
+
+
+def rules_of(system: TransitionSystem, thread: int) -> list[Rule]:
+    return [r for r in system.rules if r.thread == thread]
+
+
+__all__ = [
+    "InternalError",
+    "Options",
+    "Proved",
+    "Session",
+    "breaks_obligation",
+    "holds",
+    "promptly",
+    "rules_of",
+]
