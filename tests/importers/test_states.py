@@ -310,6 +310,28 @@ def test_a_map_gives_its_items_what_the_selector_says(run, choice):
     assert "C -> f" not in seen.steps
 
 
+def test_a_batch_is_not_an_item(run, choice):
+    test = {"Variable": "$.kind", "StringEquals": "A"}
+    inner = {
+        "StartAt": "C",
+        "States": {
+            "C": choice([(test, "e")], "f"),
+            "e": {"Type": "Succeed"},
+            "f": {"Type": "Succeed"},
+        },
+    }
+    states = {
+        "M": {
+            "Type": "Map",
+            "ItemProcessor": inner,
+            "End": True,
+            "ItemSelector": {"kind": "A"},
+            "ItemBatcher": {"MaxItemsPerBatch": 5},
+        }
+    }
+    assert {"C -> e", "C -> f"} <= run(states).steps
+
+
 def test_a_loop_goes_round(run, choice, task):
     test = {"Variable": "$.done", "BooleanEquals": True}
     seen = run(

@@ -136,9 +136,8 @@ class Document:
         path = place[1]
         if scope.parent is None or scope.owner is None or path.root != "$":
             return Any()
-        if scope.repeated and scope.owner.node.get("ItemSelector") is None:
-            if scope.owner.node.get("Parameters") is None or scope.owner.jsonata:
-                return Any()  # an item
+        if not _selected(scope, scope.owner):
+            return Any()
         raw = effective_input(scope.owner, path.steps)
         return self.value(place, scope.parent, Any() if isinstance(raw, Keep) else raw)
 
@@ -189,9 +188,7 @@ class Document:
             return
         raws = [(scope, _raw(s, h, path)) for s in scope.machine.states.values() for h in _ways(s)]
         if scope.parent is not None and scope.owner is not None and path.root == "$":
-            if not scope.repeated or any(
-                scope.owner.node.has(k) for k in ("ItemSelector", "Parameters")
-            ):
+            if _selected(scope, scope.owner):
                 raws.append((scope.parent, effective_input(scope.owner, path.steps)))
         for where, raw in raws:
             if isinstance(raw, (Copy, Add)):
@@ -210,6 +207,15 @@ class Document:
     def of(self, place: Place) -> tuple[Splitter, Classes] | None:
         """How the values at a place are split; None where they are not followed."""
         return self.classes.get(self.find(place)) if place in self.group else None
+
+
+def _selected(scope: Scope, owner: State) -> bool:
+    """Does the owner's template say what the scope's document is?  A bare item may be anything."""
+    if not scope.repeated:
+        return True
+    node = owner.node
+    shaped = node.has("ItemSelector") or (node.has("Parameters") and not owner.jsonata)
+    return shaped and not node.has("ItemBatcher")
 
 
 def _plain(path: Path) -> Path:

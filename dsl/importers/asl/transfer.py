@@ -168,8 +168,7 @@ def chosen(state: State, rule: Rule | None, path: Path) -> Value:
     """The value at `path` after a Choice has gone by `rule` (None: by its default)."""
     if rule is not None and path.root != "$":
         found = _assigned(rule.node, path, input_path(state), state.jsonata)
-        if found is not None:
-            return _settle(found, path)
+        return Keep() if found is None else _settle(found, path)
     if rule is not None and state.jsonata and path.root == "$" and rule.node.has("Output"):
         return Any()
     return completed(state, path)

@@ -1,0 +1,199 @@
+"""Imports and verifies every state machine of a directory; writes bench/results/asl.md.
+
+    python bench/asl.py [DIR] [--timeout SECONDS] [--out FILE]
+
+DIR is a folder of Amazon States Language files, by default ../shared/corpora/asl beside the
+checkout.  One line per file: states, findings, one letter per check (P proved, R refuted,
+r refuted at warning level, ? unknown, - nothing of the kind), steps of the importer and time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wfverify.dsl import ast
+from wfverify.dsl.errors import Rejected
+from wfverify.dsl.importers import load_foreign
+from wfverify.interpreter import replay, schedule
+from wfverify.semantics.lower import lower
+from wfverify.verifier.portfolio import CHECKS, Options, verify
+from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT.parent / "shared" / "corpora" / "asl"
+RESULTS = ROOT / "bench" / "results" / "asl.md"
+SHOWN = (
+    "exhaustive",
+    "deadlock_free",
+    "can_finish",
+    "terminates",
+    "handled",
+    "no_dead_code",
+    "race_free",
+    "timing_independent",
+    "deterministic",
+    "atomicity",
+    "arithmetic",
+    "contracts",
+)
+
+
+@dataclass
+class Row:
+    file: str
+    states: int = 0
+    findings: Counter[str] = field(default_factory=Counter)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    refuted: list[str] = field(default_factory=list)
+    imported: float = 0.0
+    seconds: float = 0.0
+    failed: str = ""  # rejected or crashed
+
+
+def count_states(term: ast.Term) -> int:
+    """The states of a machine and of the machines inside it."""
+    match term:
+        case ast.Flow(states=states):
+            named = [s for s in states if not s.name.endswith(")") or " (" not in s.name]
+            return len(named) + sum(count_states(s.body) for s in states)
+        case ast.Seq(parts=parts) | ast.Par(parts=parts) | ast.Choice(parts=parts):
+            return sum(count_states(p) for p in parts)
+        case ast.If(then=then):
+            return count_states(then)
+        case (
+            ast.Each(body=body) | ast.Within(body=body) | ast.Retry(body=body) | ast.Try(body=body)
+        ):
+            return count_states(body)
+        case _:
+            return 0
+
+
+def letter(results: list[Result]) -> str:
+    """The worst verdict of a check: refuted, unknown, proved."""
+    verdicts = [r.verdict for r in results if r.verdict is not None]
+    if any(isinstance(r.verdict, Refuted) and not r.warning for r in results):
+        return "R"
+    if any(isinstance(v, Refuted) for v in verdicts):
+        return "r"
+    if any(isinstance(v, Unknown) for v in verdicts):
+        return "?"
+    return "P" if any(isinstance(v, Proved) for v in verdicts) else "-"
+
+
+def measure(path: Path, timeout: float) -> Row:
+    """One file, from its text to all verdicts.  Whatever goes wrong stands in the row."""
+    row, since = Row(path.name), time.perf_counter()
+    try:
+        spec = load_foreign(str(path))
+        assert spec is not None
+        row.imported = time.perf_counter() - since
+        row.states = sum(count_states(w.body) for w in spec.workflows)
+        row.findings.update(d.code for d in spec.warnings)
+        options = Options(timeout=timeout)
+        results = verify(spec, lower(spec), options, replay=replay, schedule=schedule)
+        for check in CHECKS:
+            found = [r for r in results if r.check == check]
+            row.verdicts[check] = letter(found)
+            for result in found:
+                name = f"{check} {result.name}".strip()
+                if isinstance(result.verdict, Unknown):
+                    row.unknown.append(f"{name}: {result.verdict.why}")
+                elif isinstance(result.verdict, Refuted):
+                    row.refuted.append(f"{name}: {result.verdict.message}")
+    except Rejected as refusal:
+        row.failed = f"rejected: {refusal.diagnostics[0].message}"
+    except Exception as error:  # a crash is what this bench looks for
+        row.failed = f"CRASH {type(error).__name__}: {error}"
+    row.seconds = time.perf_counter() - since
+    return row
+
+
+def summary(rows: list[Row]) -> list[str]:
+    """The figures of the whole corpus, as lines of Markdown."""
+    crashed = [r for r in rows if r.failed]
+    states = sum(r.states for r in rows)
+    lines = [
+        f"{len(rows)} files, {states} states, {len(crashed)} rejected or crashed, "
+        f"{sum(r.seconds for r in rows):.1f} s in all "
+        f"(import {sum(r.imported for r in rows):.1f} s), "
+        f"slowest {max(r.seconds for r in rows):.1f} s.",
+        "",
+        "| check | proved | refuted | unknown |",
+        "|---|---|---|---|",
+    ]
+    for check in SHOWN:
+        found = Counter(r.verdicts.get(check, "") for r in rows)
+        refuted = found["R"] + found["r"]
+        lines.append(f"| `{check}` | {found['P']} | {refuted} | {found['?']} |")
+    codes = Counter[str]()
+    files = Counter[str]()
+    for row in rows:
+        codes.update(row.findings)
+        files.update(row.findings.keys())
+    lines += ["", "| finding | times | files |", "|---|---|---|"]
+    lines += [f"| {code} | {codes[code]} | {files[code]} |" for code in sorted(codes)]
+    return lines
+
+
+def table(rows: list[Row]) -> list[str]:
+    names = [c.replace("_", " ") for c in SHOWN]
+    lines = [
+        "| file | states | findings | " + " | ".join(names) + " | s |",
+        "|---|---|---|" + "---|" * (len(SHOWN) + 1),
+    ]
+    for row in rows:
+        found = ", ".join(
+            code if n == 1 else f"{code} x{n}" for code, n in sorted(row.findings.items())
+        )
+        cells = [row.verdicts.get(check, " ") for check in SHOWN]
+        note = f" ({row.failed})" if row.failed else ""
+        lines.append(
+            f"| {row.file}{note} | {row.states} | {found} | "
+            + " | ".join(cells)
+            + f" | {row.seconds:.2f} |"
+        )
+    return lines
+
+
+def main() -> int:
+    """0 when no file crashed and none was rejected."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dir", nargs="?", type=Path, default=CORPUS)
+    parser.add_argument("--timeout", type=float, default=2.0, help="seconds per file")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    paths = sorted(args.dir.glob("*.json"))
+    if not paths:
+        print(f"no state machines in {args.dir}", file=sys.stderr)
+        return 2
+    rows = []
+    for i, path in enumerate(paths):
+        print(f"\r{i + 1}/{len(paths)} {path.name:70.70}", end="", file=sys.stderr)
+        rows.append(measure(path, args.timeout))
+    print("\r" + " " * 90 + "\r", end="", file=sys.stderr)
+    head = [
+        "# Amazon States Language: every machine of the corpus",
+        "",
+        "Written by `bench/asl.py`; P proved, R refuted, r refuted at warning level, ? unknown, "
+        "- nothing of the kind.",
+        "",
+        *summary(rows),
+        "",
+    ]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text("\n".join([*head, *table(rows), ""]), encoding="utf-8")
+    print("\n".join(summary(rows)))
+    for row in rows:
+        if row.failed:
+            print(f"{row.file}: {row.failed}")
+    return 1 if any(row.failed for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
