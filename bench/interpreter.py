@@ -15,7 +15,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def simpy_model(instances: int, seed: int) -> int:
     pool = simpy.Resource(env, capacity=POOL)
     events = 0
 
-    def instance() -> Iterator[Any]:
+    def instance() -> Generator[Any, Any, None]:
         nonlocal events
         for _ in range(ACTIVITIES):
             with pool.request() as claim:

@@ -206,6 +206,7 @@ class _Runner:
         dynamics = self.dynamics
         self.recorder.record(rule, inputs, self.now, dynamics.state)
         self.steps.append((rule, inputs, self.now))
+        self.scheduler.step = len(self.steps)
         if self._starts[rule]:
             self.environment.attempt_started(self._starts[rule])
         overdue = self._readmit() if self._refused else None

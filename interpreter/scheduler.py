@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Protocol
 
-from ..semantics.expr import Expr, Scalar
+from ..semantics.expr import Scalar
 from ..semantics.values import evaluate
 from .plan import Plan
 
@@ -22,6 +22,7 @@ class Scheduler(Protocol):
 
     eager: bool  # whether a timer that is due goes before urgent rules
     count: int  # of rules in open buckets
+    step: int  # how many steps the run has; the runner counts
 
     def add(self, bucket: int, rule: int) -> None: ...
     def remove(self, bucket: int, rule: int) -> None: ...
@@ -35,9 +36,9 @@ def make_scheduler(name: str, plan: Plan, random: Random) -> Scheduler:
     if name == "any":
         return AnyOrder(plan, random)
     if name in ("fifo", "fair"):
-        return InOrder(plan, False)
+        return InOrder(plan, random, False)
     if name == "priority":
-        return InOrder(plan, True)
+        return InOrder(plan, random, True)
     raise ValueError(f"`{name}` is not a scheduler; one of {', '.join(NAMES)}")
 
 
@@ -48,6 +49,7 @@ class Counting:
 
     def __init__(self, buckets: int) -> None:
         self.count = 0
+        self.step = 0
         self._size = [0] * buckets
         self._open = bytearray(buckets)
 
@@ -75,6 +77,7 @@ class AnyOrder:
 
     def __init__(self, plan: Plan, random: Random) -> None:
         self.count = 0
+        self.step = 0
         self._random = random.random
         self._members: list[list[int]] = [[] for _ in plan.conditions]
         self._position = [0] * len(plan.bucket)
@@ -113,62 +116,68 @@ class AnyOrder:
         raise AssertionError("pick without an enabled rule")
 
 
-class InOrder(Counting):
-    """Longest enabled first, ties by when its thread came to the point; or priority before that.
+# rank, step in which it was enabled, instance, a number drawn, rule, token
+_Entry = tuple[Scalar, int, int, float, int, int]
 
-    A priority is read once, when the rule comes into its bucket.
+
+class InOrder(Counting):
+    """Longest enabled first; or priority before that.
+
+    Among rules that were enabled by one step those of the instance that comes first in the
+    spec; which of the same instance's is the environment's choice (`a + b`), so it is drawn.  A
+    priority is read once, when the rule comes into its bucket.
     """
 
     eager = True
 
-    def __init__(self, plan: Plan, by_priority: bool) -> None:
+    def __init__(self, plan: Plan, random: Random, by_priority: bool) -> None:
         super().__init__(len(plan.conditions))
-        self._priority: list[Expr | None] = [
-            rule.priority if by_priority else None for rule in plan.system.rules
-        ]
-        self._clock = 0
-        self._stamp = [0] * len(plan.bucket)  # 0: not in its bucket
+        self._random = random.random
+        rules = plan.system.rules
+        self._priority = [rule.priority if by_priority else None for rule in rules]
+        self._instance = [rule.instance for rule in rules]
+        self._token = [0] * len(rules)  # of its entry; 0: not in its bucket
+        self._tokens = 0
         self._opened = [0] * len(plan.conditions)
-        # (rank, stamp, rule); a rule that has left stays until it comes to the top
-        self._heaps: list[list[tuple[Scalar, int, int]]] = [[] for _ in plan.conditions]
-        self._unranked: list[tuple[int, int, int]] = []
+        # A rule that has left stays in the heap until it comes to the top.
+        self._heaps: list[list[_Entry]] = [[] for _ in plan.conditions]
+        self._unranked: list[tuple[int, int, _Entry]] = []
 
     def add(self, bucket: int, rule: int) -> None:
         super().add(bucket, rule)
-        self._clock += 1
-        self._stamp[rule] = self._clock
+        self._tokens += 1
+        self._token[rule] = self._tokens
+        entry = (0, self.step, self._instance[rule], self._random(), rule, self._tokens)
         if self._priority[rule] is None:
-            heappush(self._heaps[bucket], (0, self._clock, rule))
+            heappush(self._heaps[bucket], entry)
         else:
-            self._unranked.append((bucket, self._clock, rule))
+            self._unranked.append((bucket, rule, entry))
 
     def remove(self, bucket: int, rule: int) -> None:
         super().remove(bucket, rule)
-        self._stamp[rule] = 0
+        self._token[rule] = 0
 
     def open(self, bucket: int) -> None:
         super().open(bucket)
-        self._clock += 1
-        self._opened[bucket] = self._clock
+        self._opened[bucket] = self.step
 
     def pick(self, state: list[Scalar]) -> int:
-        for bucket, stamp, rule in self._unranked:
+        for bucket, rule, entry in self._unranked:
             priority = self._priority[rule]
-            if self._stamp[rule] == stamp and priority is not None:
-                rank = -evaluate(priority, state)
-                heappush(self._heaps[bucket], (rank, stamp, rule))
+            if self._token[rule] == entry[5] and priority is not None:
+                heappush(self._heaps[bucket], (-evaluate(priority, state), *entry[1:]))
         self._unranked.clear()
-        best: tuple[Scalar, int, int, int] | None = None
+        best: tuple[Scalar, int, _Entry] | None = None
         for bucket, heap in enumerate(self._heaps):
             if not self._open[bucket]:
                 continue
-            while heap and self._stamp[heap[0][2]] != heap[0][1]:
+            while heap and self._token[heap[0][4]] != heap[0][5]:
                 heappop(heap)
             if heap:
-                rank, stamp, rule = heap[0]
-                key = (rank, max(stamp, self._opened[bucket]), stamp, rule)
+                top = heap[0]
+                key = (top[0], max(top[1], self._opened[bucket]), top)
                 if best is None or key < best:
                     best = key
         if best is None:
             raise AssertionError("pick without an enabled rule")
-        return best[3]
+        return best[2][4]
