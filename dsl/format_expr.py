@@ -98,16 +98,27 @@ def _binary(e: ast.Binary) -> tuple[str, int]:
         return f"{expr(e.left, ARRAY)} {e.op} {right}", COMPARE
     if level == IMPLIES:
         return f"{expr(e.left, OR)} => {expr(e.right, IMPLIES)}", IMPLIES
-    if e.op in ("and", "or", "+", "*"):
-        operands = _flat(e, e.op)
-        if len(operands) > CHAIN and fold(e.op, operands) == e:
-            return f" {e.op} ".join(expr(o, level + 1) for o in operands), level
-    spine, node = 1, e.left
-    while isinstance(node, ast.Binary) and _LEVELS.get(node.op) == level:
-        spine, node = spine + 1, node.left
-    # A chain too long would be read as a balanced tree.
-    left = f"({expr(e.left)})" if spine >= CHAIN else expr(e.left, level)
+    operands = _balanced(e)
+    if operands:
+        return f" {e.op} ".join(expr(o, level + 1) for o in operands), level
+    count, node, same = 1, e.left, e.op in _ASSOCIATIVE
+    while isinstance(node, ast.Binary) and _LEVELS.get(node.op) == level and not _balanced(node):
+        count, same, node = count + 1, same and node.op == e.op, node.left
+    # A chain too long would be read as a balanced tree, and a balanced one must stay whole.
+    grouped = bool(_balanced(e.left)) or (same and count >= CHAIN)
+    left = f"({expr(e.left)})" if grouped else expr(e.left, level)
     return f"{left} {e.op} {expr(e.right, level + 1)}", level
+
+
+_ASSOCIATIVE: Final = ("and", "or", "+", "*")
+
+
+def _balanced(e: ast.Expression) -> list[ast.Expression]:
+    """The operands of a long chain, which is read as a balanced tree; [] for anything else."""
+    if not isinstance(e, ast.Binary) or e.op not in _ASSOCIATIVE:
+        return []
+    operands = _flat(e, e.op)
+    return operands if len(operands) > CHAIN and fold(e.op, operands) == e else []
 
 
 def _flat(e: ast.Expression, op: str) -> list[ast.Expression]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from wfverify.dsl import ast, load, load_text, parse_text, unsupported
 from wfverify.dsl import types as t
 from wfverify.dsl.walk import walk
@@ -81,8 +80,15 @@ def test_example_of_the_page() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("250ms", "1/4"), ("1.5s", "3/2"), ("2m", "120"), ("3h", "10800"), ("1d", "86400")]
-    + [("1h30m", "5400"), ("1d1h1m1s1ms", "90061001/1000")],
+    [
+        ("250ms", "1/4"),
+        ("1.5s", "3/2"),
+        ("2m", "120"),
+        ("3h", "10800"),
+        ("1d", "86400"),
+        ("1h30m", "5400"),
+        ("1d1h1m1s1ms", "90061001/1000"),
+    ],
 )
 def test_durations(text: str, seconds: str) -> None:
     assert term(f"wait {text}").duration.value == Fraction(seconds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from wfverify.dsl import parse_text
 from wfverify.dsl.lexer import RESERVED, soft_words
 from wfverify.dsl.tablegen import build, grammar_text, module_text, unpack

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from wfverify.dsl import load_text
 from wfverify.dsl.codes import CODES
 from wfverify.dsl.errors import Rejected, Severity
@@ -255,7 +254,8 @@ def test_all_errors_at_once_in_source_order() -> None:
     [
         "f := 1 ; f := f * 2 ; f := 2 - f ; t := 3 * t ; t := t * 1.5 ; t := 2 * 3s",
         "f := min(1, f) ; x := max(1, x, 3) ; t := abs(t - 3s)",
-        "s := draft ; ok := s == draft ; ok := draft == s ; perms := {draft} ; ok := draft in perms",
+        "s := draft ; ok := s == draft ; ok := draft == s ; perms := {draft}",
+        "ok := draft in perms ; perms := perms + {booked} - {draft}",
         "o := some(3) ; o := none ; ok := o == none ; ok := o != some(x)",
         "p := {b: true, a: 3} ; ok := p == {a: 1, b: ok} ; p.a += 1",
         "arr := [1, 2, x] ; arr[x + 1] := 2 ; ok := forall y in arr: y > 0",

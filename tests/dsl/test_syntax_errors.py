@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from wfverify.dsl import load_text, render
 from wfverify.dsl.codes import CODES
 from wfverify.dsl.errors import Diagnostic, Rejected
