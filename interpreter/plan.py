@@ -114,7 +114,7 @@ def _build_plan(system: TransitionSystem) -> Plan:
         private = [p for p in parts if not any(p is q for q in shared)]
         plan.private.append(compiler.term(and_(*private)) if private else None)
         reads = variables(private) & written
-        if where is not None and len(where[1]) == 1:
+        if where is not None and len(where[1]) == 1:  # else its value tells more
             reads.discard(where[0])
         plan.watch.append(tuple(sorted(reads)))
         plan.bucket.append(_bucket(plan, shared, numbers, opens))
@@ -200,9 +200,14 @@ def _choose(places: Places) -> tuple[int, frozenset[int]] | None:
 
 def _is_place(part: Expr, where: tuple[int, frozenset[int]]) -> bool:
     """Whether the conjunct says no more than the index already does."""
-    if part.op is not Op.EQ or len(where[1]) != 1:
-        return False
-    place, value = part.args
-    if place.op is Op.CONST:
-        place, value = value, place
-    return place.op is Op.VAR and place.index == where[0] and value.value in where[1]
+    allowed = set()
+    for node in part.args if part.op is Op.OR else (part,):
+        if node.op is not Op.EQ:
+            return False
+        place, value = node.args
+        if place.op is Op.CONST:
+            place, value = value, place
+        if place.op is not Op.VAR or place.index != where[0] or value.op is not Op.CONST:
+            return False
+        allowed.add(value.value)
+    return where[1] <= allowed

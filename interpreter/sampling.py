@@ -172,9 +172,9 @@ class Sampler:
                 width = _SPREAD
             value = low + int(random.random() * (width + 1))
         elif low is not None:
-            value = low + int(random.random() * (_SPREAD + 1))
+            value = low + _far(random)
         elif high is not None:
-            value = high - int(random.random() * (_SPREAD + 1))
+            value = high - _far(random)
         else:
             value = int(random.random() * (_SPREAD + 2)) - (1 if hints else 0)
         if low is not None:
@@ -184,6 +184,13 @@ class Sampler:
         if declared.sort is Sort.REAL:
             return Fraction(value)
         return int(value)
+
+
+def _far(random: Random) -> int:
+    """How far from a bound that has no other side: mostly near, sometimes in the hundreds."""
+    place = random.random()
+    reach = _SPREAD + 1 if place < 0.5 else 100 if place < 0.8 else 1000
+    return int(random.random() * reach)
 
 
 def limits(declared: Input | Variable, strings: int) -> tuple[Scalar | None, Scalar | None]:

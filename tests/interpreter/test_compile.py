@@ -56,8 +56,8 @@ def test_many_terms_at_once(
 def test_a_compiled_step_is_the_plain_step(
     data: st.DataObject, state: tuple[Scalar, ...], inputs: tuple[Scalar, ...]
 ) -> None:
-    targets = data.draw(st.lists(st.sampled_from(range(len(SORTS))), unique=True, max_size=5))
-    updates = [(v, data.draw(terms(SORTS[v], 3))) for v in targets]
+    targets = data.draw(st.lists(st.sampled_from(range(len(SORTS))), unique=True, max_size=4))
+    updates = [(v, data.draw(terms(SORTS[v], 2))) for v in targets]
     cut = data.draw(st.integers(0, len(updates)))
     made = rule(updates[:cut], updates[cut:] if data.draw(st.booleans()) else None)
     now = list(state)
