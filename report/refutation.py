@@ -30,19 +30,19 @@ class Styled:
     style: str = ""
 
 
-def headline(result: Result, verdict: Refuted) -> Iterator[Styled]:
+def headline(result: Result, verdict: Refuted, width: int) -> Iterator[Styled]:
     """Which claim, where, and why it does not hold."""
     where = place(result)
     word = "REFUTED (warning)" if result.warning else "REFUTED"
     yield Styled(f"{word}  {title(result)}{'   ' + where if where else ''}", "bold red")
-    yield Styled(f"  {verdict.message}", CAUSE)
+    yield from hanging("  ", verdict.message, width, CAUSE)
 
 
 def refutation(
     report: Report, result: Result, verdict: Refuted, width: int, ascii_only: bool
 ) -> Iterator[Styled]:
     """All lines about one refuted result."""
-    yield from headline(result, verdict)
+    yield from headline(result, verdict, width)
     span = verdict.span if verdict.span.line else result.span
     for text in excerpt(report.source(span.file), span):
         yield Styled(f"    {text}", DIM if "^" not in text else "red")
@@ -54,12 +54,12 @@ def refutation(
         yield from run(first, width)
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
-        yield Styled(f"  note: {note}")
+        yield from hanging("  note: ", note, width, "")
     for text in verdict.abstract:
-        yield Styled(f"  rests on an abstraction: {text}", "yellow")
+        yield from hanging("  rests on an abstraction: ", text, width, "yellow")
     mend = result.fix or explain.mend(result.check)
     if mend:
-        yield from _hanging("  mend: ", mend, width, "cyan")
+        yield from hanging("  mend: ", mend, width, "cyan")
 
 
 def run(shown: RunView, width: int) -> Iterator[Styled]:
@@ -97,7 +97,7 @@ def values(label: str, shown: Sequence[Value], width: int) -> Iterator[Styled]:
     """`label name = value, ..`, nothing for no values."""
     if shown:
         text = listed(shown).replace(" = ", f"{_FIXED}={_FIXED}")
-        for line in _hanging(label, text, width, ""):
+        for line in hanging(label, text, width, ""):
             yield Styled(line.text.replace(_FIXED, " "), line.style)
 
 
@@ -123,7 +123,7 @@ def _step(step: StepView, timed: bool, width: int) -> Iterator[Styled]:
         yield Styled(f"{head}{' ' * (46 - cells(head))}  {more}")
     else:
         yield Styled(head)
-        yield from _hanging(" " * 12, more, width, "")
+        yield from hanging(" " * 12, more, width, "")
 
 
 def lane_picture(shown: RunView, width: int, ascii_only: bool) -> Iterator[Styled]:
@@ -167,7 +167,8 @@ def _pad(text: str, width: int) -> str:
     return text + " " * max(0, width - cells(text))
 
 
-def _hanging(label: str, text: str, width: int, style: str) -> Iterator[Styled]:
+def hanging(label: str, text: str, width: int, style: str) -> Iterator[Styled]:
+    """The text in lines of at most `width`, the later ones below where it begins."""
     import textwrap
 
     for line in textwrap.wrap(

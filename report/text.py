@@ -11,7 +11,7 @@ from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Unknown
 from . import explain
 from .outcome import Report, fails, tally, title
-from .refutation import Styled, headline, refutation
+from .refutation import Styled, hanging, headline, refutation
 from .source import complaint
 
 if TYPE_CHECKING:
@@ -101,21 +101,22 @@ def _sections(report: Report, style: Style) -> Iterator[list[Styled]]:
             shown += 1
             yield list(refutation(report, result, verdict, style.width, style.ascii_only))
         else:
-            lines = list(headline(result, verdict))
+            lines = list(headline(result, verdict, style.width))
             mend = result.fix or explain.mend(result.check)
-            yield [*lines, Styled(f"  mend: {mend}  (-v shows the run)", "cyan")]
-    brief = list(_brief(report))
+            mend += "  (-v shows the run)"
+            yield [*lines, *hanging("  mend: ", mend, style.width, "cyan")]
+    brief = list(_brief(report, style.width))
     if brief:
         yield brief
     if style.verbose:
         yield list(_how(report))
 
 
-def _brief(report: Report) -> Iterator[Styled]:
+def _brief(report: Report, width: int) -> Iterator[Styled]:
     for result in report.results:
         match result.verdict:
             case Unknown(why=why):
-                yield Styled(f"UNKNOWN  {title(result)}: {why}", "yellow")
+                yield from hanging(f"UNKNOWN  {title(result)}: ", why, width, "yellow")
             case Proved(warning=warning) if warning:
                 yield Styled(f"PROVED   {title(result)}, but {warning}", "yellow")
             case _:
