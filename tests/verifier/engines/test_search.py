@@ -17,7 +17,7 @@ from wfverify.verifier.engines.search_live import (
 )
 from wfverify.verifier.engines.slice import slice_for
 
-SEEDS = range(0, 120)
+SEEDS = range(120)
 
 
 def oracle(system):

@@ -1,0 +1,177 @@
+"""Candidate invariants from the spec's own terms.  Guesses: Houdini keeps what is inductive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from ...dsl.types import Enum
+from ...semantics.expr import (
+    Expr,
+    Op,
+    Scalar,
+    Sort,
+    const,
+    eq,
+    implies,
+    le,
+    lt,
+    not_,
+    or_,
+    postorder,
+    variables,
+)
+from ...semantics.expr import var as variable_term
+from ...semantics.system import Obligation, Rule, TransitionSystem, Variable, VarKind
+from .common import conjuncts, fixed_by
+from .slice import slice_for
+
+LIMIT = 1500
+CONTROL = (VarKind.LOCATION, VarKind.USED)
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.found: list[Expr] = []
+        self._keys: set[str] = set()
+
+    def add(self, expr: Expr) -> None:
+        if expr.op is Op.CONST or len(self.found) >= LIMIT or len(variables([expr])) > 6:
+            return
+        key = repr(expr)
+        if key not in self._keys:
+            self._keys.add(key)
+            self.found.append(expr)
+
+
+def templates(
+    system: TransitionSystem, goals: Sequence[Obligation], given: Iterable[Expr] = ()
+) -> list[Expr]:
+    """Bounds, constants and relations that the spec mentions, also per point of a thread."""
+    used = [v.index for v in system.variables if v.kind is VarKind.USED]
+    cone = slice_for(system, goals, used)
+    data = [
+        system.variables[i]
+        for i in sorted(cone.variables)
+        if system.variables[i].kind not in CONTROL
+    ]
+    rules = list(cone.system.rules)
+    out = _Collector()
+    atoms = _atoms(system, goals, rules, {v.index for v in data})
+    for variable in data:
+        _bounds(out, variable)
+    for atom in atoms:
+        out.add(atom)
+        out.add(not_(atom))
+        _related(out, atom)
+    for variable in data:
+        _constants(out, system, variable, rules)
+    for thread in system.threads:
+        if thread.location not in cone.variables:
+            continue
+        location = variable_term(thread.location, Sort.INT)
+        near = [v for v in data if v.instance in (None, thread.instance)]
+        reach = {v.index for v in near}
+        mine = [a for a in atoms if variables([a]) <= reach]
+        values = {v.index: _values(system, v, rules) for v in near}
+        for point in _visited(rules, thread.location):
+            here = eq(location, const(point))
+            for atom in mine:
+                out.add(implies(here, atom))
+                out.add(implies(here, not_(atom)))
+            for v in near:
+                term = variable_term(v.index, v.sort)
+                for value in values[v.index]:
+                    out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
+    return out.found
+
+
+def _bounds(out: _Collector, variable: Variable) -> None:
+    term = variable_term(variable.index, variable.sort)
+    if variable.sort is Sort.BOOL:
+        return
+    zero = Expr(Op.CONST, (), variable.sort, _zero(variable.sort))
+    low, high = variable.lo, variable.hi
+    if isinstance(variable.type, Enum):
+        low, high = 0, len(variable.type.values) - 1
+    if variable.sort is Sort.INT:
+        if low is not None:
+            out.add(le(const(low), term))
+        if high is not None:
+            out.add(le(term, const(high)))
+    out.add(le(zero, term))
+
+
+def _zero(sort: Sort) -> Scalar:
+    return Fraction(0) if sort is Sort.REAL else 0
+
+
+def _constants(
+    out: _Collector, system: TransitionSystem, variable: Variable, rules: Sequence[Rule]
+) -> None:
+    """It stays constant, or takes only the values that are assigned to it."""
+    term = variable_term(variable.index, variable.sort)
+    values = _values(system, variable, rules)
+    if values and len(values) <= 4:
+        parts = [eq(term, Expr(Op.CONST, (), variable.sort, v)) for v in values]
+        out.add(or_(*parts))
+        for part in parts:
+            out.add(part)
+
+
+def _values(system: TransitionSystem, variable: Variable, rules: Sequence[Rule]) -> list[Scalar]:
+    found: dict[Scalar, None] = {}
+    terms = [e for r in rules for v, e in r.updates if v == variable.index]
+    if variable.init is not None:
+        terms.append(variable.init)
+    for term in terms:
+        stack = [term]
+        while stack:
+            node = stack.pop()
+            if node.op is Op.ITE:
+                stack.extend(node.args[1:])
+            elif node.op is Op.CONST and node.value is not None and len(found) < 8:
+                found[node.value] = None
+    return list(found)
+
+
+def _visited(rules: Sequence[Rule], location: int) -> list[int]:
+    """Points that rules of the cone test or set."""
+    points: set[int] = set()
+    for rule in rules:
+        pin = fixed_by(conjuncts(rule.guard)).get(location)
+        if pin is not None and isinstance(pin.value, int):
+            points.add(pin.value)
+        for v, e in rule.updates:
+            if v == location:
+                points.update(
+                    n.value for n in postorder([e]) if n.op is Op.CONST and type(n.value) is int
+                )
+    return sorted(points)
+
+
+def _atoms(
+    system: TransitionSystem, goals: Sequence[Obligation], rules: Sequence[Rule], data: set[int]
+) -> list[Expr]:
+    """Comparisons over data in goals, guards and the initial condition, and Boolean data."""
+    roots = [g.cond for g in goals] + [r.guard for r in rules]
+    roots += [e for r in rules for _, e in r.updates] + [system.initial]
+    out: dict[str, Expr] = {}
+    for node in postorder(roots):
+        if node.sort is not Sort.BOOL or node.op in (Op.AND, Op.OR, Op.NOT, Op.ITE, Op.CONST):
+            continue
+        if any(n.op in (Op.INPUT, Op.POST) for n in postorder([node])):
+            continue
+        mentioned = variables([node])
+        if mentioned and mentioned <= data and len(mentioned) <= 4:
+            out.setdefault(repr(node), node)
+    return list(out.values())[:60]
+
+
+def _related(out: _Collector, atom: Expr) -> None:
+    """The same two sides, compared otherwise."""
+    if atom.op in (Op.LE, Op.LT, Op.EQ) and atom.args[0].sort is not Sort.BOOL:
+        a, b = atom.args
+        for compare in (le, lt, eq):
+            out.add(compare(a, b))
+            out.add(compare(b, a))
