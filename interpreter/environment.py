@@ -120,7 +120,10 @@ class Environment:
         ]
         if answer.outcome == "completes":
             wanted = [r for r in enabled if self._rules[r].kind is not RuleKind.FAIL]
-        rule = self._choose(wanted or enabled, state)
+        if not wanted:
+            named = f"fail with {answer.error}" if answer.error else "complete"
+            raise AnswerRefused(f"{self._rules[enabled[0]].activity}: it cannot {named} here")
+        rule = self._choose(wanted, state)
         if answer.takes is None:
             return rule, self.duration(rule, state)
         low, high = self.bounds(rule, state)

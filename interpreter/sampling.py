@@ -130,7 +130,7 @@ class Sampler:
             low, high = self._range(part, k, state)
             if low is not None and high is not None and low > high:
                 return False
-            ranges[k] = (low, high, [int(h(state, ())) for h in part.hints[k]])
+            ranges[k] = (low, high, [h(state, ()) for h in part.hints[k]])
         for attempt in range(_TRIES if open_ else 1):
             for k in open_:
                 low, high, hints = ranges[k]
@@ -157,7 +157,7 @@ class Sampler:
         return reduce(max, lows) if lows else None, reduce(min, highs) if highs else None
 
     def _guess(
-        self, k: int, low: Scalar | None, high: Scalar | None, hints: list[int], random: Random
+        self, k: int, low: Scalar | None, high: Scalar | None, hints: list[Scalar], random: Random
     ) -> Scalar:
         declared = self.declared[k]
         if declared.sort is Sort.BOOL:
@@ -170,7 +170,10 @@ class Sampler:
             width = int(high - low)
             if width > 3 * _SPREAD and random.random() < 0.7:
                 width = _SPREAD
-            value = low + int(random.random() * (width + 1))
+            if declared.sort is Sort.REAL and width < _SPREAD:
+                value = low + (high - low) * Fraction(int(random.random() * 9), 8)
+            else:
+                value = low + int(random.random() * (width + 1))
         elif low is not None:
             value = low + _far(random)
         elif high is not None:

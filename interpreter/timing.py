@@ -31,6 +31,8 @@ from .scheduler import Counting
 # (earlier, later, distance): t_later - t_earlier >= distance, or <= distance
 Bound = tuple[int, int, Tick]
 
+_ROUNDS = 3
+
 
 class Scheduling:
     """Finds times for traces of one system; the analysis of its rules is done once."""
@@ -42,25 +44,30 @@ class Scheduling:
     def schedule(self, trace: Trace) -> Trace | None:
         """The trace with the earliest times that make it a timed run; None: there are none.
 
-        The steps must be possible (see `replay`).  Of a lasso, one round is timed.
+        The steps must be possible (see `replay`).  Of a lasso the loop must have times three
+        times over, so that clocks which run through its end are looked at; the times given are
+        those of the first round.
         """
         with paused():
             if not trace.steps:
                 return trace
             collector = _Collector(self.plan, self._clock, trace.initial)
-            for step in trace.steps:
+            steps = trace.steps
+            if trace.loop_at is not None:
+                steps += trace.steps[trace.loop_at :] * (_ROUNDS - 1)
+            for step in steps:
                 collector.step(step.rule, step.inputs)
             collector.finish()
-            times = solve(len(trace.steps), collector.lower, collector.upper)
+            times = solve(len(steps), collector.lower, collector.upper)
             if times is None:
                 return None
             exact: dict[Tick, Fraction] = {}
-            steps: list[Step] = []
-            for step, tick in zip(trace.steps, times[1:], strict=True):
+            timed: list[Step] = []
+            for step, tick in zip(trace.steps, times[1:], strict=False):
                 if tick not in exact:
                     exact[tick] = self._clock.seconds(tick)
-                steps.append(Step(step.rule, step.inputs, exact[tick]))
-            return replace(trace, steps=tuple(steps))
+                timed.append(Step(step.rule, step.inputs, exact[tick]))
+            return replace(trace, steps=tuple(timed))
 
 
 def schedule(

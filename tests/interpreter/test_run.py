@@ -19,7 +19,7 @@ from wfverify.interpreter import (
 )
 from wfverify.interpreter.run import run
 from wfverify.semantics.events import events_of, fold
-from wfverify.semantics.expr import Sort, add, and_, const, eq, inp, le, lt, mul, ne, not_, var
+from wfverify.semantics.expr import Sort, add, and_, const, eq, inp, le, lt, mul, ne, not_, or_, var
 from wfverify.semantics.system import Input, RuleKind, TransitionSystem, Variable, VarKind
 
 HARD = pool_system(6, 3, 2, fails=True, timeout="2")
@@ -222,6 +222,7 @@ a, b = inp(0, Sort.INT), inp(1, Sort.INT)
         eq(add(a, b), const(777)),
         and_(eq(mul(a, a), const(169)), lt(a, const(0))),  # only the solver finds -13
         ne(a, var(0, Sort.INT)),
+        or_(eq(a, const(99)), and_(lt(const(500), a), lt(a, const(502)))),
     ],
 )
 def test_inputs_satisfy_their_relation(relation: object) -> None:
@@ -236,6 +237,40 @@ def test_an_attempt_that_cannot_end_is_a_deadlock() -> None:
     result = run(with_result(and_(lt(a, b), lt(b, a))))
     assert result.status is Status.DEADLOCK
     assert result.blocked[0].where == "running a0"
+
+
+def test_an_outcome_without_an_answer_gives_way_to_another() -> None:
+    system = pool_system(1, 1, 1, fails=True)
+    rules = tuple(
+        replace(r, inputs=(Input("result", Sort.INT, Int()),), relation=lt(a, a))
+        if r.kind is RuleKind.COMPLETE
+        else r
+        for r in system.rules
+    )
+    for seed in range(5):
+        result = run(replace(system, rules=rules), RunOptions(seed=seed))
+        assert result.failed == (("w[0]", "Bad"),)
+        assert 1 <= result.time <= 3
+
+
+def test_a_step_without_an_answer_waits_until_there_is_one() -> None:
+    """The first start of instance 0 may be answered only while instance 1 runs."""
+    system = pool_system(2, 1, 2)
+    there = eq(var(3, Sort.INT), const(running(0)))
+    choice = (Input("go", Sort.INT, Int()),)
+    rules = tuple(
+        replace(r, inputs=choice, relation=and_(there, eq(a, const(1))))
+        if r.kind is RuleKind.START and r.instance == 0
+        else r
+        for r in system.rules
+    )
+    waiting = replace(system, rules=rules)
+    for seed in range(8):
+        for scheduler in ("any", "fifo"):
+            result = run(waiting, RunOptions(seed=seed, scheduler=scheduler))
+            assert result.status is Status.ENDED
+            assert replay(waiting, result.trace).ok
+            assert [s.inputs for s in result.trace.steps].count((1,)) == 1
 
 
 def test_a_script_gives_results_within_the_contract() -> None:

@@ -160,6 +160,20 @@ def test_a_timeout_ends_an_attempt_that_could_last_longer() -> None:
     assert times(system, 0, 2) == [1, 4]
 
 
+def test_a_loop_must_have_times_again_and_again() -> None:
+    # The other thread's rule must fire within 5s: one round of 2s fits, three do not.
+    system = timed(("a", 0, 1, ("1", "1"), None), ("a", 1, 0, ("1", "1"), None),
+                   ("b", 0, 1, ("3", "5"), None))  # fmt: skip
+    assert isinstance(system, TransitionSystem)
+    steps = (Step(0), Step(1))
+    assert schedule(system, Trace((0, 0, 0), steps)) is not None
+    assert schedule(system, Trace((0, 0, 0), steps, loop_at=0)) is None
+    alone = replace(system, rules=system.rules[:2])
+    found = schedule(alone, Trace((0, 0, 0), steps, loop_at=0))
+    assert found is not None
+    assert ([s.time for s in found.steps], found.loop_at) == ([1, 2], 0)
+
+
 def test_an_empty_trace_needs_no_times() -> None:
     system = timed(("a", 0, 1, ("1", "2"), None))
     assert times(system) == []
