@@ -32,7 +32,11 @@ def parse(text: str, file: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
         return None, tuple(errors)
     builder = Builder(file, text, tokens)
     spec = _Driver(tokens, builder, errors).run()
-    errors += builder.errors
+    if not errors:
+        # A part that could not be read is not missing: such complaints wait.
+        errors += builder.errors
+    else:
+        errors += [e for e in builder.errors if e.code not in ("E0120", "E0121")]
     # What is left of a line without the unknown character says nothing.
     torn = {e.span.line for e in tokens.errors if e.code == "E0101"}
     errors = [e for e in errors if e.code[:4] != "E011" or e.span.line not in torn]

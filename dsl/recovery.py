@@ -7,6 +7,7 @@ be read again, so that one slip is reported once and the rest of the file is sti
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from .errors import Diagnostic, Span
@@ -125,9 +126,16 @@ class Recovery:
             for popped in reversed(undo):
                 before[-1:] = popped
             opened = self.unclosed(i)
-            self.errors.append(
-                describe(self.tokens, i, kind, self.expected(before), self.span, opened)
-            )
+            found = describe(self.tokens, i, kind, self.expected(before), self.span, opened)
+            last = self.errors[-1] if self.errors else None
+            # Words that follow each other without a mark are one slip, not one each.
+            if not (
+                found.code == "E0111"
+                and last is not None
+                and last.code in ("E0111", "E0115")
+                and last.span.line == found.span.line
+            ):
+                self.errors.append(found)
             if len(self.errors) >= MAX_ERRORS:
                 self.errors.append(
                     Diagnostic("E0005", self.span(i), "too many errors: the rest is not read")
@@ -183,17 +191,64 @@ class Recovery:
             if after is not None and self.accepts(after, follow):
                 kinds[i] = "IDENT"
                 return i
-        if wish not in _ITEM_WORDS and wish not in ("$END", "FOREIGN", "}", ")", "]"):
-            after = self.shifted(states, ";")
-            if after is not None and self.accepts(after, wish):
-                kinds.insert(i, ";")
-                t = self.tokens
-                t.texts.insert(i, ";")
-                t.lines.insert(i, t.lines[i])
-                t.cols.insert(i, t.cols[i])
-                t.ends.insert(i, t.cols[i])
-                return i
+        inserted = self.missing(i, wish, states)
+        if inserted:
+            self.put(i, inserted, inserted)
+            if not self.errors[-1].fix and self.errors[-1].span == self.span(i + 1):
+                self.errors[-1] = replace(self.errors[-1], fix=f"add `{inserted}`")
+            return i
+        opened = self.unclosed(i) if wish in _CLOSE else None
+        closes = opened is not None and _OPEN[kinds[opened]] == wish
+        if wish in (")", "]", ";", ",") and not closes and self.plausible(states, i + 1, 2):
+            if not self.errors[-1].fix and self.errors[-1].span == self.span(i):
+                self.errors[-1] = replace(self.errors[-1], fix=f"remove `{wish}`")
+            return i + 1
         return None
+
+    def missing(self, i: int, kind: str, states: list[int]) -> str:
+        """One mark whose absence explains the error: with it the next words can be read."""
+        if kind in ("$END", "FOREIGN"):
+            return ""
+        soft = self.tokens.kinds[i] == "SOFT"
+        if soft and self.accepts_after(states, "}", i, self.tokens.texts[i]):
+            return "}"
+        if kind not in _ITEM_WORDS and kind not in _CLOSE:
+            after = self.shifted(states, ";")
+            if after is not None and self.accepts(after, kind):
+                return ";"
+        for mark in ("(", "{", ")", ":", ",", "]", "="):
+            after = self.shifted(states, mark)
+            if after is not None and self.plausible(after, i, 3):
+                return mark
+        return ""
+
+    def accepts_after(self, states: list[int], mark: str, i: int, word: str) -> bool:
+        """Whether after `mark` the token `i` is the keyword `word`, and goes on well."""
+        after = self.shifted(states, mark)
+        after = self.shifted(after, word) if after is not None else None
+        return after is not None and self.plausible(after, i + 1, 2)
+
+    def plausible(self, states: list[int], j: int, count: int) -> bool:
+        """Whether the automaton can read `count` tokens from `j` on (or up to the end)."""
+        stack: list[int] | None = states
+        for k in range(j, min(j + count, len(self.tokens.kinds))):
+            kind = self.tokens.kinds[k]
+            if kind == "$END":
+                return stack is not None and self.accepts(stack, kind)
+            if kind == "SOFT":
+                word = self.tokens.texts[k]
+                kind = word if stack is not None and self.accepts(stack, word) else "IDENT"
+            stack = self.shifted(stack, kind) if stack is not None else None
+        return stack is not None
+
+    def put(self, j: int, kind: str, text: str) -> None:
+        """Insert a token before token `j`."""
+        t = self.tokens
+        t.kinds.insert(j, kind)
+        t.texts.insert(j, text)
+        t.lines.insert(j, t.lines[j])
+        t.cols.insert(j, t.cols[j])
+        t.ends.insert(j, t.cols[j])
 
     def resynchronise(
         self,
@@ -286,11 +341,7 @@ class Recovery:
         if j > 0 and j - 1 >= self.last:
             t.kinds[j - 1] = level
             return j - 1
-        t.kinds.insert(j, level)
-        t.texts.insert(j, "")
-        t.lines.insert(j, t.lines[j])
-        t.cols.insert(j, t.cols[j])
-        t.ends.insert(j, t.cols[j])
+        self.put(j, level, "")
         self.last += 1
         return j
 
