@@ -13,20 +13,23 @@ points hold nothing, so nothing is in use.  (Place invariants of the net of poin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, Sort, postorder
-from ...semantics.system import PointKind, Rule, Thread, TransitionSystem
+from ...semantics.expr import Expr, Op, postorder
+from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 
 QUIET = (PointKind.ENTRY, PointKind.END, PointKind.FAILED)
+
+Amount = Counter[object]  # a sum: multiplicities of terms; the constant part under 1
+Places = Mapping[int, frozenset[int]]  # location variable -> points at which a guard can hold
 
 
 @dataclass(slots=True)
 class Linking:
-    """`quiet` and `linked` tell which of the invariants hold."""
+    """`quiet` and `linked` (by USED variable) tell which of the invariants hold."""
 
-    system: TransitionSystem
     quiet: bool = False
     linked: dict[int, bool] = field(default_factory=dict)
     why_not: str = ""
@@ -38,158 +41,214 @@ class Linking:
 
 def check(system: TransitionSystem) -> Linking:
     """Both invariants, for all threads and all USED variables."""
-    out = Linking(system)
-    by_location = {t.location: t for t in system.threads}
-    out.linked = {v.index: True for v in system.variables if v.kind.name == "USED"}
-    if any(not _starts_at_entry(system, t) for t in system.threads):
-        out.why_not = "a thread does not begin at its entry"
+    return _Checking(system).run()
+
+
+class _Checking:
+    def __init__(self, system: TransitionSystem) -> None:
+        self.system = system
+        self.by_location = {t.location: t for t in system.threads}
+        self.children: dict[int, dict[int, list[Thread]]] = {}
+        for t in system.threads:
+            if t.parent is not None and t.fork is not None:
+                self.children.setdefault(t.parent, {}).setdefault(t.fork, []).append(t)
+        self.places: dict[int, Places] = {}  # by id of a shared guard term
+        self.cancels: dict[int, frozenset[int] | None] = {}
+        self.out = Linking()
+
+    def run(self) -> Linking:
+        out, system = self.out, self.system
+        used = [v for v in system.variables if v.kind is VarKind.USED]
+        out.linked = {
+            v.index: v.init is not None and v.init.op is Op.CONST and v.init.value == 0
+            for v in used
+        }
+        for t in system.threads:
+            init = system.variables[t.location].init
+            if init is None or init.op is not Op.CONST or init.value != 0:
+                out.why_not = f"{t.name} does not begin at its entry"
+            elif any(p.holds for p in t.points if p.kind in QUIET):
+                out.why_not = f"{t.name} holds something when it is over"
+            if out.why_not:
+                return out
+        for rule in system.rules:
+            if not self.rule(rule):
+                out.why_not = out.why_not or f"`{rule.name}` may leave a branch running"
+                return out
+        out.quiet = True
         return out
-    children: dict[tuple[int, int], list[Thread]] = {}
-    for t in system.threads:
-        if any(p.protected for p in t.points):
-            out.why_not = f"{t.name} has protected parts"
-        if t.parent is not None and t.fork is not None:
-            children.setdefault((t.parent, t.fork), []).append(t)
-        if any(p.holds for p in t.points if p.kind in QUIET):
-            out.why_not = f"{t.name} holds something when it is over"
-    if out.why_not:
-        return out
-    cancelled: dict[int, frozenset[int] | None] = {}
-    for rule in system.rules:
-        if rule.bundle is not None and id(rule.bundle) not in cancelled:
-            cancelled[id(rule.bundle)] = _cancels(system, rule, by_location)
-        if not _quiet_kept(system, rule, by_location, children, cancelled):
-            out.why_not = f"`{rule.name}` may leave a branch running after its fork"
-            return out
-        _linking_kept(system, rule, by_location, cancelled, out.linked)
-    out.quiet = True
-    return out
 
+    def rule(self, rule: Rule) -> bool:
+        after: dict[int, int] = {}
+        for v, e in rule.own:
+            if v in self.by_location:
+                if e.op is not Op.CONST or not isinstance(e.value, int):
+                    return False
+                after[self.by_location[v].id] = e.value
+        gone: frozenset[int] = frozenset()
+        if rule.bundle is not None:
+            found = self.cancelled(rule)
+            if found is None:
+                return False
+            gone = found
+        at = self.possible(rule.guard)
+        whole = {**after, **dict.fromkeys(gone, 0)}
+        self.linking(rule, after, gone, at)
+        return all(self.quiet(t, point, whole, at) for t, point in whole.items())
 
-def _starts_at_entry(system: TransitionSystem, t: Thread) -> bool:
-    init = system.variables[t.location].init
-    return init is not None and init.op is Op.CONST and init.value == 0
-
-
-def _cancels(
-    system: TransitionSystem, rule: Rule, by_location: Mapping[int, Thread]
-) -> frozenset[int] | None:
-    """Threads that the bundle sends to their entry; None if it does anything else."""
-    assert rule.bundle is not None
-    out = set()
-    for v, e in rule.bundle.updates:
-        if v not in by_location or e.op is not Op.CONST or e.value != 0:
-            return None
-        out.add(by_location[v].id)
-    return frozenset(out)
-
-
-def pinned(guard: Expr) -> dict[int, int]:
-    """Locations that a guard fixes: top-level conjuncts `location = point`."""
-    out: dict[int, int] = {}
-    stack = [guard]
-    while stack:
-        e = stack.pop()
-        if e.op is Op.AND:
-            stack.extend(e.args)
-        elif e.op is Op.EQ and e.args[0].op is Op.VAR and isinstance(e.args[1].value, int):
-            out[e.args[0].index] = e.args[1].value
-    return out
-
-
-def possible(guard: Expr, location: int) -> set[int] | None:
-    """Points at which the guard can hold, as far as its positive structure tells; None: any."""
-    memo: dict[int, set[int] | None] = {}
-    for e in postorder([guard]):
-        result: set[int] | None = None
-        if e.op is Op.EQ and e.args[0].op is Op.VAR and e.args[0].index == location:
-            result = {e.args[1].value} if isinstance(e.args[1].value, int) else None
-        elif e.op is Op.AND:
-            for a in e.args:
-                part = memo[id(a)]
-                if part is not None:
-                    result = part if result is None else result & part
-        elif e.op is Op.OR:
-            parts = [memo[id(a)] for a in e.args]
-            if all(p is not None for p in parts):
-                result = set().union(*(p for p in parts if p is not None))
-        elif e.op is Op.CONST and e.value is False:
-            result = set()
-        memo[id(e)] = result
-    return memo[id(guard)]
-
-
-def _quiet_kept(
-    system: TransitionSystem,
-    rule: Rule,
-    by_location: Mapping[int, Thread],
-    children: Mapping[tuple[int, int], list[Thread]],
-    cancelled: Mapping[int, frozenset[int] | None],
-) -> bool:
-    own = {v: e for v, e in rule.own if v in by_location}
-    gone: frozenset[int] = frozenset()
-    if rule.bundle is not None:
-        found = cancelled[id(rule.bundle)]
-        if found is None:
-            return False
-        gone = found
-    after: dict[int, int] = {}
-    for v, e in own.items():
-        if e.op is not Op.CONST or not isinstance(e.value, int):
-            return False
-        after[by_location[v].id] = e.value
-    for t in gone:
-        after[t] = 0
-    for t_id, point in after.items():
-        thread = system.threads[t_id]
-        if thread.points[point].kind not in QUIET and thread.parent is not None:
+    def quiet(self, t_id: int, point: int, after: Mapping[int, int], at: Places) -> bool:
+        thread = self.system.threads[t_id]
+        if thread.parent is not None and thread.points[point].kind not in QUIET:
             # It runs afterwards: its parent must be at the fork then.
             if thread.parent in after:
                 if after[thread.parent] != thread.fork:
                     return False
-            else:
-                parent = system.threads[thread.parent]
-                at = possible(rule.guard, parent.location)
-                mine = possible(rule.guard, thread.location)
-                was_running = mine is not None and all(
-                    thread.points[p].kind not in QUIET for p in mine
-                )
-                if at != {thread.fork} and not was_running:
+            elif not self.was_running(thread, at):
+                parent = self.system.threads[thread.parent]
+                if at.get(parent.location) != frozenset((thread.fork,)):
                     return False
-        # A parent that leaves a fork (or may) must leave quiet children behind.
-        for (parent_id, fork), group in _forks(children, t_id):
-            if parent_id == t_id and point != fork:
-                for child in group:
-                    if child.id in after:
-                        if child.points[after[child.id]].kind not in QUIET:
-                            return False
-                        continue
-                    here = possible(rule.guard, thread.location)
-                    if here is not None and fork not in here:
-                        continue  # it was not at that fork, so its children were quiet
-                    there = possible(rule.guard, child.location)
-                    if there is None or any(
-                        child.points[p].kind not in QUIET for p in there
-                    ):
-                        return False
-    return True
+        for fork, group in self.children.get(t_id, {}).items():
+            before = at.get(thread.location)
+            if fork == point or (before is not None and fork not in before):
+                continue
+            # It leaves this fork: the children must be quiet afterwards.
+            for child in group:
+                places = (
+                    frozenset((after[child.id],)) if child.id in after else at.get(child.location)
+                )
+                if places is None or any(child.points[p].kind not in QUIET for p in places):
+                    return False
+        return True
+
+    def was_running(self, thread: Thread, at: Places) -> bool:
+        here = at.get(thread.location)
+        return here is not None and all(thread.points[p].kind not in QUIET for p in here)
+
+    def cancelled(self, rule: Rule) -> frozenset[int] | None:
+        """Threads that the bundle sends to their entry; None if it does anything else."""
+        assert rule.bundle is not None
+        key = id(rule.bundle)
+        if key not in self.cancels:
+            updates = rule.bundle.updates
+            plain = all(
+                v in self.by_location and e.op is Op.CONST and e.value == 0 for v, e in updates
+            )
+            # A protected part that lives on needs another argument.
+            gone = frozenset(self.by_location[v].id for v, _ in updates) if plain else None
+            self.cancels[key] = gone
+        return self.cancels[key]
+
+    # --- linking ---------------------------------------------------------------------------
+
+    def linking(
+        self, rule: Rule, after: Mapping[int, int], gone: frozenset[int], at: Places
+    ) -> None:
+        """Compares what the rule adds to each USED variable with what its threads gain."""
+        expected: dict[int, Amount] = {}
+        for t_id, target in after.items():
+            if t_id in gone:
+                continue
+            thread = self.system.threads[t_id]
+            places = at.get(thread.location)
+            sources = range(len(thread.points)) if places is None else sorted(places)
+            held = [_held(thread.points[p].holds) for p in sources]
+            then = _held(thread.points[target].holds)
+            for used in {*then, *(u for h in held for u in h)}:
+                amounts = [h.get(used, Counter()) for h in held]
+                if any(a != amounts[0] for a in amounts):
+                    self.out.linked[used] = False
+                    continue
+                total = expected.setdefault(used, Counter())
+                total.update(then.get(used, Counter()))
+                total.subtract(amounts[0] if amounts else Counter())
+        for t_id in gone:
+            thread = self.system.threads[t_id]
+            for p in thread.points:
+                for used, amount in _held(p.holds).items():
+                    total = expected.setdefault(used, Counter())
+                    total[("at", thread.location, p.id, frozenset(amount.items()))] -= 1
+        actual = {v: e for v, e in rule.updates if v in self.out.linked}
+        for used in {*expected, *actual}:
+            wanted = _clean(expected.get(used, Counter()))
+            if used not in actual:
+                if wanted:
+                    self.out.linked[used] = False
+                continue
+            got = _sum(actual[used])
+            got[("var", used)] -= 1
+            if _clean(got) != wanted:
+                self.out.linked[used] = False
+
+    # --- where a guard can hold ------------------------------------------------------------
+
+    def possible(self, guard: Expr) -> Places:
+        """For locations that the guard constrains, the points at which it can hold."""
+        for e in postorder([guard]):
+            if id(e) in self.places:
+                continue
+            self.places[id(e)] = self._possible(e)
+        return self.places[id(guard)]
+
+    def _possible(self, e: Expr) -> Places:
+        if e.op is Op.EQ and e.args[0].op is Op.VAR and e.args[0].index in self.by_location:
+            value = e.args[1].value
+            if isinstance(value, int):
+                return {e.args[0].index: frozenset((value,))}
+        if e.op is Op.AND:
+            both: dict[int, frozenset[int]] = {}
+            for a in e.args:
+                for v, points in self.places[id(a)].items():
+                    both[v] = both[v] & points if v in both else points
+            return both
+        if e.op is Op.OR:
+            parts = [self.places[id(a)] for a in e.args]
+            common = set(parts[0]).intersection(*parts[1:])
+            return {v: frozenset().union(*(p[v] for p in parts)) for v in common}
+        return {}
 
 
-def _forks(
-    children: Mapping[tuple[int, int], list[Thread]], thread: int
-) -> list[tuple[tuple[int, int], list[Thread]]]:
-    # Forks of one thread have consecutive keys in no order: keep an index on first use.
-    return [(k, g) for k, g in children.items() if k[0] == thread]
+def _held(holds: Sequence[tuple[int, Expr]]) -> dict[int, Amount]:
+    out: dict[int, Amount] = {}
+    for used, amount in holds:
+        out.setdefault(used, Counter()).update(_sum(amount))
+    return {u: _clean(a) for u, a in out.items()}
 
 
-def _linking_kept(
-    system: TransitionSystem,
-    rule: Rule,
-    by_location: Mapping[int, Thread],
-    cancelled: Mapping[int, frozenset[int] | None],
-    linked: dict[int, bool],
-) -> None:
-    raise NotImplementedError
+def _sum(e: Expr) -> Amount:
+    """A sum as a multiset of terms; what a cancelled thread held is recognised by its form."""
+    out: Amount = Counter()
+    stack = [(e, 1)]
+    while stack:
+        x, sign = stack.pop()
+        if x.op is Op.ADD:
+            stack.extend((a, sign) for a in x.args)
+        elif x.op is Op.NEG:
+            stack.append((x.args[0], -sign))
+        elif x.op is Op.CONST:
+            assert isinstance(x.value, int)
+            out[1] += sign * x.value
+        elif x.op is Op.VAR:
+            out[("var", x.index)] += sign
+        elif _is_place(x):
+            place, amount = x.args[0], x.args[1]
+            key = ("at", place.args[0].index, place.args[1].value)
+            out[(*key, frozenset(_clean(_sum(amount)).items()))] += sign
+        else:
+            out[id(x)] += sign
+    return out
 
 
-__all__ = ["Linking", "Sort", "check", "pinned", "possible"]
+def _is_place(e: Expr) -> bool:
+    """`amount if location = point else 0`."""
+    return (
+        e.op is Op.ITE
+        and e.args[0].op is Op.EQ
+        and e.args[0].args[0].op is Op.VAR
+        and e.args[0].args[1].op is Op.CONST
+        and e.args[2].op is Op.CONST
+        and e.args[2].value == 0
+    )
+
+
+def _clean(a: Amount) -> Amount:
+    return Counter({k: n for k, n in a.items() if n})

@@ -2,13 +2,14 @@
 
 A thread's location is *local* when all its rules there commute with all rules of all other
 threads, are not disabled or enabled by them, and change nothing that a goal reads.  At a local
-location where the thread can move, its moves alone are explored, if all of them lead to new
-states (so no cycle is closed on which other threads are put off for ever).
+location where the thread can move, its moves alone are explored, if all of them lead to states
+that have not been expanded yet (the proviso for breadth-first search of Bosnacki, Leue and Lluch
+Lafuente, 2006: otherwise a cycle might be closed on which other threads are put off for ever).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...semantics.expr import Expr, Op, Scalar, postorder, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem
@@ -86,16 +87,15 @@ class Reducer:
 
     def ample(
         self, values: Values, moves: Sequence[Move], slots: Mapping[int, int]
-    ) -> list[Move] | None:
-        """The steps of one thread that may be taken first, or None."""
+    ) -> Iterator[list[Move]]:
+        """The choices of one thread whose steps may be taken first."""
         for thread, points in self._local.items():
             slot = slots.get(self._location[thread])
             if slot is None or values[slot] not in points:
                 continue
             mine = [m for m in moves if m.rule.thread == thread]
             if mine and len(mine) < len(moves):
-                return mine
-        return None
+                yield mine
 
 
 def _reads(rule: Rule, goals: Iterable[Obligation]) -> set[int]:

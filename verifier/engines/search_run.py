@@ -285,18 +285,21 @@ class Search:
             return
         moves = self.space.moves(state)
         if self.reducer is not None:
-            small = self.reducer.ample(state.values, moves, self.space.slots)
-            if small is not None:
-                # Not where it might close a cycle: others would be put off for ever.
-                fresh = [self.take(node, move, following) for move in small]
-                if all(fresh):
+            for small in self.reducer.ample(state.values, moves, self.space.slots):
+                if any(self.seen.get(m.target, node + 1) <= node for m in small):
+                    continue
+                # What is put off stays enabled there.  If those nodes are all expanded later
+                # (numbers are in order of expansion), it is not put off for ever.
+                later = [self.take(node, move, following) for move in small]
+                if all(later):
                     return
                 moves = [m for m in moves if m not in small]
+                break
         for move in moves:
             self.take(node, move, following)
 
     def take(self, node: int, move: Move, following: list[int]) -> bool:
-        """Follows one step; whether it leads to a new node."""
+        """Follows one step; whether it leads to a node that will be expanded after this one."""
         self.transitions += 1
         target, partly = self.allowed(move.target)
         if partly and self.edges is not None:
@@ -317,7 +320,7 @@ class Search:
                 self.check_state(found, move.rule.index, written(move.rule))
         if self.edges is not None:
             self.edges[node].append(Edge(move.rule.index, move.inputs, found, move.sure))
-        return new
+        return found > node
 
     def split(self, node: int, following: list[int]) -> bool:
         """Splits a node by the first guard that holds in one part of it only."""
