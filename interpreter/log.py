@@ -39,6 +39,12 @@ create table events (
   inputs text, changes text, detail text, primary key (run, seq)) without rowid;
 create table state (
   run integer, variable integer, value text, primary key (run, variable)) without rowid;
+-- For people who look into a log: one line a changed variable, by name.
+create view changes as
+  select e.run, e.seq, e.time, e.kind, e.subject, v.name,
+    json_extract(c.value, '$[1]') as value
+  from events e, json_each(e.changes) c
+  join variables v on v.run = e.run and v.variable = json_extract(c.value, '$[0]');
 """
 
 

@@ -95,6 +95,14 @@ def test_sqlite_leaves_one_plain_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["run.db"]
 
 
+def test_a_log_tells_changes_by_name(tmp_path: Path) -> None:
+    write(tmp_path / "run.db")
+    db = sqlite3.connect(tmp_path / "run.db")
+    query = "select name, value from changes where kind = 'ResourceAllocated' limit 1"
+    assert db.execute(query).fetchall() == [("agents", 1)]
+    db.close()
+
+
 def test_fractions_are_exact(path: Path) -> None:
     result = write(path)
     assert any(s.time.denominator > 1 for s in result.trace.steps)
