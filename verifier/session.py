@@ -12,6 +12,8 @@ from ..semantics.expr import Expr, Scalar
 from ..semantics.system import Obligation, Rule, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
+from .engines.linking import Linking
+from .engines.linking import check as check_linking
 from .engines.search_graph import Graph
 from .engines.structure import Structure
 from .verdict import Proved, Refuted, Unknown, Verdict
@@ -59,12 +61,19 @@ class Session:
     rankings: dict[str, str] = field(default_factory=dict)
     graph: tuple[Graph | None, str] | None = None
     _structure: Structure | None = None
+    _linking: Linking | None = None
 
     @property
     def structure(self) -> Structure:
         if self._structure is None:
             self._structure = Structure(self.system)
         return self._structure
+
+    @property
+    def linking(self) -> Linking:
+        if self._linking is None:
+            self._linking = check_linking(self.system)
+        return self._linking
 
     def left(self) -> float:
         """Seconds of the budget that are left."""

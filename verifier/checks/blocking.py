@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from ...dsl.errors import Span
 from ...semantics.expr import FALSE, Op, Scalar, variables
-from ...semantics.system import ResourceInfo, Rule, RuleKind, TransitionSystem
+from ...semantics.system import PointKind, ResourceInfo, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
+from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
-from ..session import Session
+from ..session import InternalError, Replayed, Session
 from ..verdict import Proved, Unknown, Verdict
 from . import loops
 from .graph import full_graph
@@ -131,10 +132,41 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     result = explore(few, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
         return None
-    stuck = deadlocks(result.graph)
-    if isinstance(stuck, Stuck):
-        return refuted(session, stuck.trace, stuck.dead)
+    if isinstance(deadlocks(result.graph), Stuck):
+        return _first_circle(session, result.graph)
     return None
+
+
+def _first_circle(session: Session, graph: Graph) -> Verdict | None:
+    """The shortest run after which some threads wait for each other only.
+
+    A thread may be doomed before the others of its circle wait; such states are passed over.
+    """
+    from ..engines.search_live import doomed
+
+    for node in doomed(graph)[:400]:
+        trace = graph.trace(node)
+        if trace is None:
+            continue
+        replayed = session.replay(session.system, trace)
+        if not replayed.ok:
+            raise InternalError(f"a run of the search does not replay: {replayed.why}")
+        if blocked_for_ever(session.structure, replayed.states[-1], _waiting(session, replayed)):
+            return refuted(session, trace, _waiting(session, replayed))
+    return None
+
+
+def _waiting(session: Session, replayed: Replayed) -> list[int]:
+    """Unfinished threads of which no rule can be taken."""
+    system = session.system
+    state = replayed.states[-1]
+    able = {r.thread for r in system.rules if enabled(r, state)}
+    out = []
+    for t in system.threads:
+        kind = t.points[int(state[t.location])].kind
+        if t.id not in able and kind not in (PointKind.END, PointKind.FAILED):
+            out.append(t.id)
+    return out
 
 
 def _room(system: TransitionSystem, place: int) -> int:
@@ -233,7 +265,7 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
     answer = deadlocks(graph)
     match answer:
         case Stuck(trace, dead):
-            return refuted(session, trace, dead)
+            return _first_circle(session, graph) or refuted(session, trace, dead)
         case Free(states):
             return Proved("search", f"all {states} states were visited", f"{states} states")
         case _:

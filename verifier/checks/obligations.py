@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import FALSE, Op
-from ...semantics.system import Obligation, TransitionSystem, VarKind
+from ...semantics.expr import FALSE, Expr, Op
+from ...semantics.system import Obligation, ResourceInfo, TransitionSystem, VarKind
+from ...semantics.words import in_words
 from ..engines.common import Budget, touched
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -94,6 +95,7 @@ class _Deciding:
             if goal.cond.op is Op.CONST and goal.cond.value is True:
                 self.verdicts[k] = Proved("structure", "the condition is always true")
         for r in self.system.resources:
+            self._conservation(r)
             if r.exclusive is not None:
                 continue
             peak = structure.peak(r.used)
@@ -109,21 +111,42 @@ class _Deciding:
                     )
                     self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
 
+    def _conservation(self, r: ResourceInfo) -> None:
+        """Nothing is held after the end: points that are over hold nothing."""
+        mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
+        locations = {t.location for t in self.system.threads if t.parent is None}
+        for k, goal in enumerate(self.goals):
+            if goal.check not in ("resources", "borrows") or goal.rule is not None:
+                continue
+            seen = touched(goal.cond)
+            if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
+                continue
+            if self.session.linking.conserved(mine):
+                how = (
+                    f"what is in use of {r.name} is the sum of what the branches hold where they "
+                    "are, and a branch that is over holds nothing: checked for every step"
+                )
+                self.verdicts[k] = Proved("structure", how)
+
     def _induction(self) -> None:
-        try:
-            from ..engines.induction import prove_invariants
-        except ImportError:
-            return
+        from ..engines.induction import Inductive, prove_invariants
 
         left = self._open()
         if not left:
             return
         goals = [self.goals[k] for k in left]
         budget = Budget(self.session.share(0.3))
-        answers = prove_invariants(self.system, [], goals, budget)
-        for k, answer in zip(left, answers, strict=True):
-            if answer.proved:
-                self.verdicts[k] = Proved("induction", answer.how, _figure(self, k))
+        found = prove_invariants(self.system, [], goals, budget)
+        for k, answer in zip(left, found.answers, strict=True):
+            if isinstance(answer, Inductive):
+                self.verdicts[k] = Proved(
+                    "induction", self._words(answer.invariants), _figure(self, k)
+                )
+
+    def _words(self, invariants: Sequence[Expr]) -> str:
+        shown = [in_words(self.system, e, 160) for e in invariants[:8]]
+        more = f" (and {len(invariants) - 8} more)" if len(invariants) > 8 else ""
+        return "inductive, every step keeps it: " + "; ".join(shown) + more
 
     def _abstract(self) -> None:
         """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
@@ -201,6 +224,12 @@ class _Deciding:
 
 def _is_capacity(goal: Obligation, used: int) -> bool:
     return goal.rule is None and goal.cond.op is Op.LE and touched(goal.cond) == {used}
+
+
+def _names_every_root(system: TransitionSystem, goal: Obligation) -> bool:
+    """The goal is conditional on the end of every instance, as `system_properties` writes it."""
+    roots = {system.threads[i.root].location for i in system.instances}
+    return goal.message.endswith("after the end") and roots <= touched(goal.cond)
 
 
 def _figure(deciding: _Deciding, k: int) -> str:

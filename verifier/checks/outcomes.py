@@ -31,12 +31,17 @@ def obstacle(session: Session) -> str:
     for r in system.rules:
         if r.kind in (RuleKind.TIMEOUT, RuleKind.INTERRUPT):
             return f"a timeout may decide at {r.span}"
-    for r in system.rules:
-        if r.bundle is not None and _cancels_others(session, r):
-            return f"`{r.name}` cancels what runs beside it"
-    conflict = next(iter(conflicts(structure, STATE, locks=False)), None)
-    if conflict is not None:
+    matters = cone(system)
+    for group in _cancellations(session):
+        why = _cancellation_matters(session, group, matters)
+        if why:
+            return why
+    for conflict in conflicts(structure, STATE, locks=False):
+        if conflict.variable not in matters:
+            continue
         a, b = system.rules[conflict.first], system.rules[conflict.second]
+        if a.bundle is not None and a.bundle is b.bundle:
+            continue  # both lead to the same, as was just seen
         name = system.variables[conflict.variable].name
         return f"`{a.name}` and `{b.name}` may come in either order and share {name}"
     contended = structure.contended()
@@ -49,6 +54,70 @@ def obstacle(session: Session) -> str:
                 if any(u in contended for u, _ in r.gains):
                     return f"which sides of a choice can move depends on others at {r.span}"
     return _looks_around(session)
+
+
+def cone(system: TransitionSystem) -> set[int]:
+    """Variables that can influence control or an observed result."""
+    out = {v for i in system.instances for v in (*i.observed, i.error)}
+    out |= {v.index for v in system.variables if v.kind is VarKind.SHARED}
+    for r in system.rules:
+        out |= variables([r.guard, r.relation])
+        if r.delay is not None:
+            out |= variables([r.delay.lo, *([r.delay.hi] if r.delay.hi is not None else [])])
+    readers: dict[int, set[int]] = {}
+    for r in system.rules:
+        for v, e in r.updates:
+            readers.setdefault(v, set()).update(variables([e]))
+    stack = list(out)
+    while stack:
+        for v in readers.get(stack.pop(), ()):
+            if v not in out:
+                out.add(v)
+                stack.append(v)
+    return out
+
+
+def _cancellations(session: Session) -> list[list[Rule]]:
+    """Rules that cancel branches side by side, those with the same bundle together."""
+    groups: dict[int, list[Rule]] = {}
+    for r in session.system.rules:
+        if r.bundle is not None and _cancels_others(session, r):
+            groups.setdefault(id(r.bundle), []).append(r)
+    return list(groups.values())
+
+
+def _cancellation_matters(session: Session, group: list[Rule], matters: set[int]) -> str:
+    """A cancellation is harmless if all that may cause it lead to the same, and nothing that
+    the cancelled branches may have done by then can be seen."""
+    system = session.system
+    bundle = group[0].bundle
+    assert bundle is not None
+    location = {t.location: t.id for t in system.threads}
+    killed = {location[v] for v, _ in bundle.updates if v in location}
+    aside = {v.index for v in system.variables if v.kind is VarKind.USED} | location.keys()
+    causes = {r.index for r in group}
+    first = group[0]
+    for r in group[1:]:
+        if _effect(r, matters - aside) != _effect(first, matters - aside) or (
+            _targets(r, location) != _targets(first, location)
+        ):
+            return f"it matters whether `{first.name}` or `{r.name}` comes first"
+    for r in system.rules:
+        if r.thread in killed and r.index not in causes:
+            seen = {v for v, _ in r.updates} & (matters - aside)
+            if seen:
+                name = system.variables[min(seen)].name
+                return f"`{first.name}` may come before or after `{r.name}`, which writes {name}"
+    return ""
+
+
+def _effect(rule: Rule, matters: set[int]) -> dict[int, object]:
+    """Updates that matter; terms that are not constant are told apart by identity."""
+    return {v: (e.value if not e.args else id(e)) for v, e in rule.own if v in matters}
+
+
+def _targets(rule: Rule, location: dict[int, int]) -> dict[int, object]:
+    return {v: (e.value if not e.args else id(e)) for v, e in rule.own if v in location}
 
 
 def _cancels_others(session: Session, rule: Rule) -> bool:

@@ -72,7 +72,7 @@ class _Stuck:
                 ):
                     return False
             elif self.system.variables[v].kind is VarKind.USED:
-                if not _is_claim(rule, part, v) or not self.kept(v, members):
+                if not _is_claim(rule, part, v) or not self.kept(v, members, deep):
                     return False
             elif self.system.variables[v].kind not in (VarKind.ARG, VarKind.PARAM):
                 writers = {r.thread for r in self.system.rules for u, _ in r.updates if u == v}
@@ -80,11 +80,11 @@ class _Stuck:
                     return False
         return True
 
-    def kept(self, used: int, members: set[int]) -> bool:
+    def kept(self, used: int, members: set[int], deep: bool) -> bool:
         """All that is held now is held by members, or by threads that wait for them."""
         return all(
             t in members
-            or all(self.hopeless(r, members, deep=False) for r in self.moving.get(t, ()))
+            or (deep and all(self.hopeless(r, members, deep=False) for r in self.moving.get(t, ())))
             for t in self.holders.get(used, ())
         )
 

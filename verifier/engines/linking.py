@@ -91,10 +91,25 @@ class _Checking:
             if found is None:
                 return False
             gone = found
-        at = self.possible(rule.guard)
+        at = self.above(self.possible(rule.guard))
         whole = {**after, **dict.fromkeys(gone, 0)}
         self.linking(rule, after, gone, at)
         return all(self.quiet(t, point, whole, at) for t, point in whole.items())
+
+    def above(self, at: Places) -> Places:
+        """With what *quiet* says of the state before: a running branch has its parent at the fork."""
+        out = dict(at)
+        todo = [self.by_location[v] for v in at]
+        while todo:
+            thread = todo.pop()
+            if thread.parent is None or thread.fork is None or not self.was_running(thread, out):
+                continue
+            parent = self.system.threads[thread.parent]
+            here = frozenset((thread.fork,))
+            if out.get(parent.location) != here:
+                out[parent.location] = here
+                todo.append(parent)
+        return out
 
     def quiet(self, t_id: int, point: int, after: Mapping[int, int], at: Places) -> bool:
         thread = self.system.threads[t_id]

@@ -359,3 +359,17 @@ def _way(graph: Graph, inside: set[int], source: int, target: int) -> list[Edge]
         out.append(edge)
     out.reverse()
     return out
+
+
+def doomed(graph: Graph) -> list[int]:
+    """Nodes, in breadth-first order, at which some unfinished thread can never move again."""
+    threads = Threads(graph)
+    out: set[int] = set()
+    for thread in graph.system.threads:
+        mine = threads.rules_of(thread.id)
+        moving = {n for n, edges in enumerate(graph.edges) if any(e.rule in mine for e in edges)}
+        may = reaching(graph, moving | graph.frontier | {EXCLUDED})
+        for node in range(len(graph.nodes)):
+            if node not in may and threads.waiting(node, thread)[1]:
+                out.add(node)
+    return sorted(out)

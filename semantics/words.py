@@ -1,0 +1,67 @@
+"""Terms of the rules in words that a reader of the spec understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from .expr import Expr, Op, fold
+from .system import TransitionSystem, VarKind
+from .values import show
+
+_INFIX = {Op.AND: " and ", Op.OR: " or ", Op.ADD: " + ", Op.MUL: " * ", Op.LE: " <= ", Op.LT: " < "}
+
+
+def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
+    """The term with the names of the spec, places of threads included; cut after `most`."""
+
+    def build(node: Expr, args: Sequence[str]) -> str:
+        match node.op:
+            case Op.CONST:
+                return _constant(node)
+            case Op.VAR:
+                return system.variables[node.index].name
+            case Op.POST:
+                return f"next({system.variables[node.index].name})"
+            case Op.INPUT:
+                return f"answer {node.index + 1}"
+            case Op.NOT:
+                return f"not {args[0]}"
+            case Op.NEG:
+                return f"-{args[0]}"
+            case Op.ITE:
+                return f"({args[1]} if {args[0]} else {args[2]})"
+            case Op.EQ:
+                return _equation(system, node, args)
+            case Op.DIV | Op.MOD:
+                return f"({args[0]} {node.op.value} {args[1]})"
+            case Op.TO_REAL:
+                return args[0]
+            case _:
+                text = _INFIX[node.op].join(args)
+                return f"({text})"
+
+    text = fold(root, build)
+    if text.startswith("(") and text.endswith(")") and root.op is not Op.ITE:
+        text = text[1:-1]
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _equation(system: TransitionSystem, node: Expr, args: Sequence[str]) -> str:
+    left, right = node.args
+    if left.op is Op.VAR and right.op is Op.CONST and right.value is not None:
+        variable = system.variables[left.index]
+        if variable.kind is VarKind.LOCATION:
+            thread = next(t for t in system.threads if t.location == left.index)
+            if isinstance(right.value, int) and right.value < len(thread.points):
+                return f"{thread.name} is at «{thread.points[right.value].label}»"
+        return f"{args[0]} == {show(variable, right.value, system.strings)}"
+    return f"{args[0]} == {args[1]}"
+
+
+def _constant(node: Expr) -> str:
+    if isinstance(node.value, bool):
+        return "true" if node.value else "false"
+    if isinstance(node.value, Fraction) and node.value.denominator == 1:
+        return str(node.value.numerator)
+    return str(node.value)
