@@ -232,13 +232,34 @@ PROPERTIES: Mapping[str, Explanation] = MappingProxyType(
 )
 
 
+_FOREIGN: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "asl": {
+            "handled": 'give the state a "Catch" for the error, or let the machine fail.',
+            "terminates": "count the rounds (States.MathAdd) and compare them in the Choice, or "
+            'give the machine "TimeoutSeconds".',
+            "can_finish": "let every path lead to a state that ends the machine, and check the "
+            "tests of the Choice states on the way.",
+            "no_dead_code": "remove the state, or correct the Choice before it.",
+            "exhaustive": 'give the Choice a "Default".',
+            "timing_independent": "let the branches not depend on each other's order, or decide "
+            "after the Parallel or Map state.",
+            "arithmetic": "test the field in a Choice before it is used.",
+            "contracts": "give the field a value on every path before it is used.",
+        }
+    }
+)
+
+
 def find(name: str) -> Explanation | None:
     """Of a check or of a kind of property."""
     return CHECKS.get(name) or PROPERTIES.get(name)
 
 
-def mend(check: str) -> str:
-    """One sentence, "" for a name that is not known."""
+def mend(check: str, imported_from: str = "") -> str:
+    """One sentence, in the words of the foreign format if any; "" for a name that is not known."""
+    if imported_from and check in _FOREIGN.get(imported_from, {}):
+        return _FOREIGN[imported_from][check]
     found = find(check)
     return found.mend if found else ""
 

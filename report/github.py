@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from ..dsl.errors import Severity, Span
 from ..verifier.verdict import Proved, Refuted, Unknown
-from . import explain
-from .outcome import Report, fails, is_open, shown_path, title
+from .outcome import Report, fails, is_open, mend_of, shown_path, title
 
 
 def render(report: Report) -> str:
@@ -27,7 +26,7 @@ def _lines(report: Report) -> Iterator[str]:
             case Refuted() as verdict if not result.expected:
                 level = "error" if fails(result) else "warning"
                 where = verdict.span if verdict.span.line else result.span
-                mend = result.fix or explain.mend(result.check)
+                mend = mend_of(report, result)
                 text = verdict.message + (f"\nmend: {mend}" if mend else "")
                 yield command(level, where, f"REFUTED {title(result)}", text)
             case Proved() if fails(result):

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 from ..dsl.errors import NOWHERE, Diagnostic, Severity
 from ..semantics.system import TransitionSystem
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
+from . import explain
 
 
 class Exit(IntEnum):
@@ -104,6 +105,11 @@ def exit_status(report: Report) -> Exit:
     if any(map(is_open, report.results)):
         return Exit.UNKNOWN
     return Exit.PROVED
+
+
+def mend_of(report: Report, result: Result) -> str:
+    """The result's own mend, else the usual one of its check."""
+    return result.fix or explain.mend(result.check, report.imported_from)
 
 
 def title(result: Result) -> str:

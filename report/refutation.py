@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..verifier.verdict import Refuted, Result
-from . import explain
 from .lanes import picture
-from .outcome import Report, place, title
+from .outcome import Report, mend_of, place, title
 from .runs import RunView, StepView, Value, of_result, parting
 from .source import cells, excerpt
 
@@ -57,7 +56,7 @@ def refutation(
         yield from hanging("  note: ", note, width, "")
     for text in verdict.abstract:
         yield from hanging("  rests on an abstraction: ", text, width, "yellow")
-    mend = result.fix or explain.mend(result.check)
+    mend = mend_of(report, result)
     if mend:
         yield from hanging("  mend: ", mend, width, "cyan")
 

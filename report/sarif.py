@@ -16,7 +16,7 @@ from ..dsl.codes import CODES
 from ..dsl.errors import Diagnostic, Severity, Span
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
-from .outcome import Report, exit_status, fails, is_open, shown_path, title
+from .outcome import Report, exit_status, fails, is_open, mend_of, shown_path, title
 from .refutation import details
 from .runs import of_result
 
@@ -97,7 +97,7 @@ def _diagnostic(found: Diagnostic) -> Json:
 def _result(report: Report, result: Result) -> Json | None:
     match result.verdict:
         case Refuted() as verdict:
-            mend = result.fix or explain.mend(result.check)
+            mend = mend_of(report, result)
             text = f"{title(result)}: {verdict.message}" + (f"\nMend: {mend}" if mend else "")
             out: Json = {
                 "ruleId": result.check,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Unknown
 from . import explain
-from .outcome import Report, fails, tally, title
+from .outcome import Report, fails, mend_of, tally, title
 from .refutation import Styled, hanging, headline, refutation
 from .source import complaint
 
@@ -102,7 +102,7 @@ def _sections(report: Report, style: Style) -> Iterator[list[Styled]]:
             yield list(refutation(report, result, verdict, style.width, style.ascii_only))
         else:
             lines = list(headline(result, verdict, style.width))
-            mend = result.fix or explain.mend(result.check)
+            mend = mend_of(report, result)
             mend += "  (-v shows the run)"
             yield [*lines, *hanging("  mend: ", mend, style.width, "cyan")]
     brief = list(_brief(report, style.width))
@@ -157,6 +157,6 @@ def _closing(report: Report) -> str:
         )
         if number
     ]
-    text = ", ".join(parts) or "nothing to check"
+    text = ", ".join(parts) or ("no result yet" if report.interrupted else "nothing to check")
     stop = "interrupted: " if report.interrupted else ""
     return f"{report.file}: {stop}{text} in {report.seconds:.1f} s"
