@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from ..semantics.events import apply_in_place
 from ..semantics.expr import Scalar
 from ..semantics.system import EventKind, TransitionSystem
+from ..semantics.trace import Step, Trace
 from .collection import paused
 from .compile import Emitter, Row, Term
 from .log import Log, LogError, RunEnd, RunInfo, checksum, open_log, read_scalar, to_event
 from .plan import build_plan
 from .recorder import first_rows
+from .timing import Scheduling
 
 # From where the spec came from (as the log has it) to what it means.
 LoadSystem = Callable[[str], TransitionSystem]
@@ -134,7 +138,7 @@ class _Rebuild:
             except LogError as wrong_change:
                 return f"event {event.seq}: {wrong_change}", event.seq
             self._count += 1
-        return "", None
+        return rules.times() if rules is not None else ("", None)
 
     def _compare(self, end: RunEnd) -> str:
         if self._count != end.events:
@@ -162,6 +166,19 @@ class _Rules:
         self._emitters: dict[int, Emitter] = {}
         self._guards: dict[int, Term] = {}
         self._begun = False
+        self._initial: tuple[Scalar, ...] = ()
+        self._steps: list[Step] = []
+        self._first_events: list[int] = []  # by step
+
+    def times(self) -> tuple[str, int | None]:
+        """When all rows have been checked: could the steps happen at their times?"""
+        trace = Trace(self._initial, tuple(self._steps))
+        wrong = Scheduling(self._system, self._plan).misplaced(trace)
+        if wrong is None:
+            return "", None
+        step, event = self._steps[wrong], self._first_events[wrong]
+        name = self._system.rules[step.rule].name
+        return f"event {event}: `{name}` cannot happen at {step.time} seconds", event
 
     def check(self, row: Row, inputs: tuple[Scalar, ...]) -> str:
         if not self._begun:
@@ -193,8 +210,6 @@ class _Rules:
         return "it is not what the rule gives"
 
     def _first(self, row: Row) -> str:
-        import json
-
         try:
             values = [read_scalar(value) for _, value in json.loads(row[7])]
         except (ValueError, TypeError):
@@ -204,6 +219,7 @@ class _Rules:
                 f"the initial state has {len(values)} variables,"
                 f" the spec has {len(self._system.variables)}"
             )
+        self._initial = tuple(values)
         self._expected = first_rows(self._plan, values)[::-1]
         return ""
 
@@ -223,6 +239,8 @@ class _Rules:
             relation is None or relation(self._state, inputs)
         ):
             return f"the environment cannot answer `{rule.name}` like this"
+        self._steps.append(Step(number, inputs, Fraction(time)))
+        self._first_events.append(seq)
         emit(self._state, inputs, seq, time, row[6], self._expected.append)
         self._expected.reverse()
         return "" if self._expected else f"`{rule.name}` emits no event here"

@@ -69,6 +69,22 @@ class Scheduling:
                 timed.append(Step(step.rule, step.inputs, exact[tick]))
             return replace(trace, steps=tuple(timed))
 
+    def misplaced(self, trace: Trace) -> int | None:
+        """The first step whose given time the timed system does not allow; None: all are right.
+
+        The steps must be possible (see `replay`); a loop is not looked at.
+        """
+        with paused():
+            collector = _Collector(self.plan, self._clock, trace.initial)
+            for step in trace.steps:
+                collector.step(step.rule, step.inputs)
+            collector.finish()
+        ticks = [0, *(self._clock.ticks(step.time) for step in trace.steps)]
+        wrong = [i for i in range(1, len(ticks)) if ticks[i] < ticks[i - 1]]
+        wrong += [j for i, j, least in collector.lower if ticks[j] - ticks[i] < least]
+        wrong += [j for i, j, most in collector.upper if ticks[j] - ticks[i] > most]
+        return min(wrong) - 1 if wrong else None
+
 
 def schedule(
     system: TransitionSystem, trace: Trace, scheduling: Scheduling | None = None

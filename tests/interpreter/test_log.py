@@ -181,6 +181,17 @@ def test_an_edited_time_is_found(tmp_path: Path) -> None:
     assert "checksum" in replay_log(path).problem
 
 
+def test_times_that_cannot_be_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    write(path)
+    db = sqlite3.connect(path)
+    with db:  # all events of the last step, so that they agree with one another
+        last = db.execute("select rule, time from events order by seq desc limit 1").fetchone()
+        db.execute("update events set time = '999' where rule = ? and time = ?", last)
+    db.close()
+    assert "cannot happen at 999 seconds" in replay_log(path, load).problem
+
+
 def test_an_edited_final_state_names_the_variable(path: Path) -> None:
     write(path)
     if path.suffix == ".db":

@@ -117,7 +117,10 @@ def test_runs_agree_with_every_other_reading(system: TransitionSystem) -> None:
         events = list(events_of(system, result.trace))
         assert len(events) == result.events
         assert fold(events[1:], result.trace.initial) == result.final
-        assert scheduling.schedule(result.trace) is not None
+        assert scheduling.misplaced(result.trace) is None
+        earliest = scheduling.schedule(result.trace)
+        assert earliest is not None
+        assert scheduling.misplaced(earliest) is None
         summarise(system, result.trace, result.time)
 
 

@@ -194,6 +194,18 @@ def test_every_run_has_times(seed: int) -> None:
         assert scheduling.schedule(replace(trace, steps=trace.steps[:length])) is not None
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_step_at_a_wrong_time_is_named(seed: int) -> None:
+    trace = run(HARD, RunOptions(seed=seed)).trace
+    scheduling = Scheduling(HARD)
+    assert scheduling.misplaced(trace) is None
+    for number, step in enumerate(trace.steps):
+        for wrong in (step.time + 5, step.time - 5):
+            steps = list(trace.steps)
+            steps[number] = replace(step, time=wrong)
+            assert scheduling.misplaced(replace(trace, steps=tuple(steps))) is not None
+
+
 bounds = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 9))
     .map(lambda b: (min(b[0], b[1]), max(b[0], b[1]), b[2]))
