@@ -9,9 +9,9 @@ condition, the step is split in two.  Rules that read no symbolic variable run a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, variables
 from ...semantics.system import Rule, TransitionSystem, VarKind
@@ -53,6 +53,12 @@ class _Plan:
     guard: list[Expr]  # the others
     domains: list[tuple[Scalar, ...] | None]
     updates: list[tuple[int, Expr]]
+    guard_slots: list[int]  # what the guard reads
+    slots: list[int]  # what relation and updates read
+    guards: dict[Values, list[Expr]] = field(default_factory=dict)  # by the values read
+    effects: dict[tuple[Values, tuple[Expr, ...]], tuple[Expr, list[tuple[int, Any]]]] = field(
+        default_factory=dict
+    )
 
 
 class Space:
@@ -68,6 +74,7 @@ class Space:
         self._domains = {r.index: input_domains(r.inputs) for r in self.system.rules}
         self.symbolic = symbolic_variables(self.system, self.kept, self.enumerated, self._domains)
         self.plain = [v not in self.symbolic for v in self.kept]
+        self._plain_slots = [at for at, plain in enumerate(self.plain) if plain]
         self.excluded = self.system.excluded
         self.excluded_plain: Test | None = None
         if self.excluded is not FALSE and not self.is_symbolic(self.excluded):
@@ -114,7 +121,16 @@ class Space:
         plain = [c for c in conjuncts(rule.guard) if not self.is_symbolic(c)]
         other = [c for c in conjuncts(rule.guard) if self.is_symbolic(c)]
         updates = [(v, e) for v, e in rule.updates if v in self.slots]
-        return _Plan(rule, compile_state(plain, self.slots), other, domains, updates)
+        reads = variables([rule.relation, *(e for _, e in updates)])
+        return _Plan(
+            rule,
+            compile_state(plain, self.slots),
+            other,
+            domains,
+            updates,
+            sorted(self.slots[v] for v in variables(other)),
+            sorted(self.slots[v] for v in reads),
+        )
 
     # --- states -----------------------------------------------------------------------------
 
@@ -142,14 +158,10 @@ class Space:
         condition = self.terms.extend(NOTHING, self.terms.evaluate(self.system.initial, leaf, memo))
         if condition is None or self.terms.possible(condition) is False:
             return
-        for values, split in self._settle([env[i] for i in self.kept], condition):
+        for values, split in self._settle([_value(env[i]) for i in self.kept], condition):
             state = self._state(values, split)
             if state is not None:
                 yield state
-
-    def environment(self, values: Values) -> list[Expr]:
-        """The values as terms."""
-        return [v if isinstance(v, Expr) else self.terms.const(v) for v in values]
 
     def term(
         self,
@@ -172,7 +184,7 @@ class Space:
 
         return self.terms.evaluate(expr, leaf, {})
 
-    def _state(self, values: list[Expr], condition: Condition) -> State | None:
+    def _state(self, values: list[Any], condition: Condition) -> State | None:
         """Known equalities put in, what is not about the store left out.
 
         None when the condition turns out false (the solver had not known).
@@ -184,17 +196,17 @@ class Space:
                 break
             symbol, value = fixed
             owned = terms.own(value)
-            values = [terms.replace(v, symbol, owned) for v in values]
+            values = [
+                _value(terms.replace(v, symbol, owned)) if isinstance(v, Expr) else v
+                for v in values
+            ]
             extended = terms.extend(NOTHING, *(terms.replace(c, symbol, owned) for c in condition))
             if extended is None:
                 return None
             condition = extended
         if condition:
-            condition = terms.live(condition, values)
-        return State(
-            tuple(v.value if v.op is Op.CONST else v for v in values),
-            condition,
-        )
+            condition = terms.live(condition, [v for v in values if isinstance(v, Expr)])
+        return State(tuple(values), condition)
 
     # --- steps ------------------------------------------------------------------------------
 
@@ -219,7 +231,7 @@ class Space:
         for rule, inputs, after in fast:
             target = State(after, condition)
             if condition and self._writes_symbolic[rule.index]:
-                kept = self._state(self.environment(after), condition)
+                kept = self._state(list(after), condition)
                 if kept is None:
                     continue
                 target = kept
@@ -242,16 +254,15 @@ class Space:
     def _take(self, plan: _Plan, state: State) -> Iterator[Move]:
         if not plan.test(state.values):
             return
-        env = self.environment(state.values)
-        memo: dict[int, Expr] = {}
-        slots = self.slots
-        guard = [
-            self.terms.evaluate(part, lambda n: env[slots[n.index]], memo) for part in plan.guard
-        ]
+        read_values = tuple(state.values[slot] for slot in plan.guard_slots)
+        guard = plan.guards.get(read_values)
+        if guard is None:
+            guard = [self.term(part, state) for part in plan.guard]
+            plan.guards[read_values] = guard
         enabled = self.terms.extend(state.condition, *guard)
         if enabled is None or self.terms.possible(enabled) is False:
             return
-        fresh = self._fresh(plan, state)
+        fresh = self._fresh(plan, state) if None in plan.domains else {}
         options = [(None,) if d is None else d for d in plan.domains]
         for inputs in product(*options):
             answers = tuple(
@@ -260,11 +271,14 @@ class Space:
             )
             yield from self._answer(plan, state, enabled, inputs, answers)
 
+    def _used(self, state: State) -> frozenset[int]:
+        """The symbols in a state."""
+        terms = [v for v in state.values if isinstance(v, Expr)]
+        return frozenset().union(*map(self.terms.symbols, (*terms, *state.condition)))
+
     def _fresh(self, plan: _Plan, state: State) -> dict[int, Expr]:
         """A symbol for each input that is not enumerated; none that is in use."""
-        used: set[int] = set()
-        for term in (*(v for v in state.values if isinstance(v, Expr)), *state.condition):
-            used |= self.terms.symbols(term)
+        used = self._used(state)
         out: dict[int, Expr] = {}
         for k, values in enumerate(plan.domains):
             if values is not None:
@@ -287,38 +301,46 @@ class Space:
         inputs: tuple[Scalar | None, ...],
         answers: tuple[Expr, ...],
     ) -> Iterator[Move]:
-        env = self.environment(state.values)
-
-        def leaf(node: Expr) -> Expr:
-            return answers[node.index] if node.op is Op.INPUT else env[self.slots[node.index]]
-
-        memo: dict[int, Expr] = {}
-        relation = self.terms.evaluate(plan.rule.relation, leaf, memo)
+        relation, updates = self._effect(plan, state, answers)
         condition = self.terms.extend(enabled, relation)
         if condition is None or self.terms.possible(condition) is False:
             return
-        old = frozenset().union(
-            *(self.terms.symbols(t) for t in env), *(self.terms.symbols(t) for t in state.condition)
-        )
         # Every concrete state can do it when nothing new is asked of the old symbols.
-        sure = (
-            all(old.isdisjoint(self.terms.symbols(part)) for part in condition - state.condition)
-            and self.terms.possible(condition) is True
-        )
-        store = list(env)
-        for v, e in plan.updates:
-            store[self.slots[v]] = self.terms.evaluate(e, leaf, memo)
+        sure = True
+        if condition is not state.condition:
+            old = self._used(state)
+            new = condition - state.condition
+            sure = all(old.isdisjoint(self.terms.symbols(part)) for part in new)
+            sure = sure and self.terms.possible(condition) is True
+        store = list(state.values)
+        for slot, value in updates:
+            store[slot] = value
         for values, split in self._settle(store, condition):
             target = self._state(values, split)
             if target is not None:
                 yield Move(plan.rule, inputs, target, split, answers, sure)
 
+    def _effect(
+        self, plan: _Plan, state: State, answers: tuple[Expr, ...]
+    ) -> tuple[Expr, list[tuple[int, Any]]]:
+        """The relation and the new values; remembered by the values that they depend on."""
+        key = (tuple(state.values[slot] for slot in plan.slots), answers)
+        found = plan.effects.get(key)
+        if found is None:
+            relation = self.term(plan.rule.relation, state, answers)
+            found = (
+                relation,
+                [(self.slots[v], _value(self.term(e, state, answers))) for v, e in plan.updates],
+            )
+            plan.effects[key] = found
+        return found
+
     def _settle(
-        self, store: list[Expr], condition: Condition
-    ) -> Iterator[tuple[list[Expr], Condition]]:
+        self, store: list[Any], condition: Condition
+    ) -> Iterator[tuple[list[Any], Condition]]:
         """Splits until every plain variable has a constant."""
-        for at, plain in enumerate(self.plain):
-            if plain and store[at].op is not Op.CONST:
+        for at in self._plain_slots:
+            if isinstance(store[at], Expr):
                 break
         else:
             yield store, condition
@@ -333,4 +355,13 @@ class Space:
             if extended is None or self.terms.possible(extended) is False:
                 continue
             known = self.terms.own(value)
-            yield from self._settle([self.terms.replace(t, test, known) for t in store], extended)
+            simpler = [
+                _value(self.terms.replace(t, test, known)) if isinstance(t, Expr) else t
+                for t in store
+            ]
+            yield from self._settle(simpler, extended)
+
+
+def _value(term: Expr) -> Any:
+    """A constant's value, or the term."""
+    return term.value if term.op is Op.CONST else term

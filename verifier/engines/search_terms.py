@@ -27,6 +27,7 @@ class Terms:
 
     def __init__(self, milliseconds: int = 1000) -> None:
         self._table: dict[tuple[object, ...], Expr] = {}
+        self._constants: dict[tuple[type, Scalar], Expr] = {}
         self._serial: dict[int, int] = {}
         self._symbols: dict[int, frozenset[int]] = {}
         self._names: dict[tuple[object, ...], int] = {}
@@ -47,8 +48,12 @@ class Terms:
         return self._symbols[id(term)]
 
     def const(self, value: Scalar) -> Expr:
-        c = const(value)
-        return self._intern(c.op, (), c.sort, value)
+        key = (type(value), value)
+        found = self._constants.get(key)
+        if found is None:
+            c = const(value)
+            found = self._constants[key] = self._intern(c.op, (), c.sort, value)
+        return found
 
     def _intern(
         self, op: Op, args: tuple[Expr, ...], sort: Sort, value: Scalar | None = None
