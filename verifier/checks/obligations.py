@@ -75,9 +75,17 @@ class _Deciding:
         self.tried: dict[int, str] = {}
 
     def run(self) -> list[Verdict]:
-        self._structure()
-        self._induction()
-        for attempt in (self._abstract, self._solo, self._exact):
+        attempts = (
+            self._structure,
+            lambda: self._induction(guess=False),
+            lambda: self._abstract(3_000, 1.5),
+            lambda: self._solo(3_000, 1.5),
+            lambda: self._induction(guess=True),
+            lambda: self._abstract(self.session.options.max_states, self.session.share(0.25)),
+            lambda: self._solo(self.session.options.max_states, self.session.share(0.25)),
+            self._exact,
+        )
+        for attempt in attempts:
             if self._open():
                 attempt()
         return [
@@ -128,7 +136,7 @@ class _Deciding:
                 )
                 self.verdicts[k] = Proved("structure", how)
 
-    def _induction(self) -> None:
+    def _induction(self, guess: bool) -> None:
         from ..engines.induction import Inductive, prove_invariants
 
         left = self._open()
@@ -136,7 +144,7 @@ class _Deciding:
             return
         goals = [self.goals[k] for k in left]
         budget = Budget(self.session.share(0.3))
-        found = prove_invariants(self.system, [], goals, budget)
+        found = prove_invariants(self.system, [], goals, budget, guess)
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
                 self.verdicts[k] = Proved(
@@ -148,12 +156,12 @@ class _Deciding:
         more = f" (and {len(invariants) - 8} more)" if len(invariants) > 8 else ""
         return "inductive, every step keeps it: " + "; ".join(shown) + more
 
-    def _abstract(self) -> None:
+    def _abstract(self, states: int, seconds: float) -> None:
         """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
         used = {v.index for v in self.system.variables if v.kind is VarKind.USED}
-        self._search(used, self.system, proofs_only=True)
+        self._search(used, self.system, states, seconds, proofs_only=True)
 
-    def _solo(self) -> None:
+    def _solo(self, states: int, seconds: float) -> None:
         """Only the instance that a goal is about moves: fewer runs, so good for refutations."""
         instances = {self._instance(self.goals[k]) for k in self._open()}
         if len(self.system.instances) < 2:
@@ -164,10 +172,11 @@ class _Deciding:
             )
             solo = replace(self.system, rules=rules)
             only = {k for k in self._open() if self._instance(self.goals[k]) == instance}
-            self._search(set(), solo, refutations_only=True, among=only)
+            self._search(set(), solo, states, seconds, refutations_only=True, among=only)
 
     def _exact(self) -> None:
-        self._search(set(), self.system)
+        limit = self.session.options.max_states
+        self._search(set(), self.system, limit, self.session.share(0.25))
 
     def _instance(self, goal: Obligation) -> int | None:
         """The one instance that a goal speaks of."""
@@ -181,6 +190,8 @@ class _Deciding:
         self,
         cut: set[int],
         system: TransitionSystem,
+        states: int,
+        seconds: float,
         *,
         proofs_only: bool = False,
         refutations_only: bool = False,
@@ -201,16 +212,16 @@ class _Deciding:
             result = explore(
                 system,
                 goals,
-                max_states=self.session.options.max_states,
-                seconds=self.session.share(0.25),
+                max_states=states,
+                seconds=min(seconds, self.session.left()),
                 cone=cone,
             )
             for k, finding in zip(members, result.findings, strict=True):
                 goal = self.goals[k]
                 match finding:
-                    case Holds(states) if not refutations_only:
-                        how = f"all {states} states that can matter were visited"
-                        self.verdicts[k] = Proved("search", how, f"{states} states")
+                    case Holds(n) if not refutations_only:
+                        how = f"all {n} states that can matter were visited"
+                        self.verdicts[k] = Proved("search", how, f"{n} states")
                     case Violated(trace) if not proofs_only:
                         breaks = breaks_obligation(self.system, goal)
                         self.verdicts[k] = self.session.confirm(

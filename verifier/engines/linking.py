@@ -217,9 +217,24 @@ class _Checking:
             return both
         if e.op is Op.OR:
             parts = [self.places[id(a)] for a in e.args]
-            common = set(parts[0]).intersection(*parts[1:])
-            return {v: frozenset().union(*(p[v] for p in parts)) for v in common}
+            merged: dict[int, frozenset[int]] = {}
+            for v in set().union(*parts):
+                found = [p[v] if v in p else self.resting(v, p) for p in parts]
+                known = [f for f in found if f is not None]
+                if len(known) == len(found):
+                    merged[v] = frozenset().union(*known)
+            return merged
         return {}
+
+    def resting(self, location: int, at: Places) -> frozenset[int] | None:
+        """The quiet points of a branch, where *quiet* says that it is at one of them."""
+        thread = self.by_location[location]
+        if thread.parent is None:
+            return None
+        parent = at.get(self.system.threads[thread.parent].location)
+        if parent is None or thread.fork in parent:
+            return None
+        return frozenset(p.id for p in thread.points if p.kind in QUIET)
 
 
 def _held(holds: Sequence[tuple[int, Expr]]) -> dict[int, Amount]:
