@@ -41,7 +41,7 @@ class Dynamics:
         self.stopped: list[int] = []
         self.level = bytearray(len(plan.private))
         self._watchers: list[dict[int, None] | None] = [None] * len(self.state)
-        self._delayed = [rule.delay is not None for rule in plan.system.rules]
+        self._delayed = plan.delayed
         self._open = bytearray(len(plan.conditions))
         for number in range(len(plan.conditions)):
             self._reopen(number)

@@ -1,71 +1,25 @@
 """Everything that a run does not decide itself: durations, outcomes, results, arguments.
 
-Drawn from the seed, unless a script answers.  Times are in *ticks*, a fraction of a second that
-makes the constants of the spec whole numbers; other instants are exact fractions of a tick.
+Drawn from the seed, unless a script answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import lcm
 from random import Random
 
-from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute
-from ..semantics.system import Delay, RuleKind, TransitionSystem, Variable
+from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute, var
+from ..semantics.system import Delay, RuleKind, Variable
 from ..semantics.values import evaluate, fits, initial_state
 from .answers import NO_ANSWERS, Answer, Answers, given_inputs
+from .clock import Tick, delay_bounds, value_of
 from .compile import State
 from .plan import Group, Plan
 from .sampling import Sampler
-
-Tick = int | Fraction
+from .shapes import canonical
 
 _FAILURE = 0.1  # the chance of failure where the spec gives no probability
-_FINEST = 1000  # durations are drawn in milliseconds at least
-
-
-class Clock:
-    """Between seconds (exact) and ticks."""
-
-    def __init__(self, system: TransitionSystem) -> None:
-        scale = _FINEST
-        seen: set[int] = set()
-        for rule in system.rules:
-            if rule.delay is not None and id(rule.delay) not in seen:
-                seen.add(id(rule.delay))
-                for bound in (rule.delay.lo, rule.delay.hi):
-                    if bound is not None and isinstance(bound.value, Fraction):
-                        wider = lcm(scale, bound.value.denominator)
-                        # Beyond this, fractions of a tick are cheaper than huge ticks.
-                        scale = wider if wider <= 10**9 else scale
-        self.scale = scale
-
-    def ticks(self, seconds: Scalar) -> Tick:
-        if isinstance(seconds, int) or seconds.denominator == 1:
-            return seconds.numerator * self.scale
-        exact = seconds * self.scale
-        return exact.numerator if exact.denominator == 1 else exact
-
-    def seconds(self, ticks: Tick) -> Fraction:
-        return Fraction(ticks) / self.scale
-
-
-def delay_bounds(clock: Clock, delay: Delay, state: Sequence[Scalar]) -> tuple[Tick, Tick | None]:
-    """The interval in ticks, never negative, never empty."""
-    low = clock.ticks(_value(delay.lo, state))
-    if low < 0:
-        low = 0
-    if delay.hi is None:
-        return low, None
-    high = clock.ticks(_value(delay.hi, state))
-    return low, low if high < low else high
-
-
-def _value(expr: Expr, state: Sequence[Scalar]) -> Scalar:
-    if expr.op is Op.CONST and expr.value is not None:
-        return expr.value
-    return evaluate(expr, state)
 
 
 class AnswerRefused(ValueError):
@@ -75,18 +29,18 @@ class AnswerRefused(ValueError):
 class Environment:
     """Answers of one run."""
 
-    def __init__(
-        self, plan: Plan, clock: Clock, random: Random, answers: Answers = NO_ANSWERS
-    ) -> None:
+    def __init__(self, plan: Plan, random: Random, answers: Answers = NO_ANSWERS) -> None:
         self._plan = plan
         self._rules = plan.system.rules
-        self._clock = clock
+        self._clock = plan.clock
         self._random = random
         self._answers = answers
         self._scripted = bool(answers.numbered or answers.always)
         self._attempts: dict[str, int] = {}
         self._bounds: dict[int, tuple[Tick, Tick | None] | None] = {}
-        self._samplers: dict[int, Sampler] = {}
+        # By rule; instances share the samplers, each with its own variables.
+        self._samplers: dict[int, tuple[Sampler, Sequence[int] | None]] = {}
+        self._shared: dict[object, Sampler] = {}
         self._weights: dict[tuple[int, ...], tuple[list[float], float] | None] = {}
 
     # --- attempts ----------------------------------------------------------------------------
@@ -205,7 +159,7 @@ class Environment:
         return high if high is not None and drawn > high else drawn
 
     def _distributed(self, delay: Delay, state: State) -> Tick:
-        args = [float(_value(a, state)) * self._clock.scale for a in delay.args]
+        args = [float(value_of(a, state)) * self._clock.scale for a in delay.args]
         if delay.dist == "normal":
             drawn = self._random.gauss(args[0], args[1] if len(args) > 1 else 0.0)
         elif delay.dist == "exponential":
@@ -218,17 +172,17 @@ class Environment:
 
     def inputs(self, rule: int, state: State) -> tuple[Scalar, ...] | None:
         """Answers that the rule's relation allows now; None: there are none."""
-        sampler = self._samplers.get(rule)
+        known = self._samplers.get(rule)
+        if known is None:
+            known = self._samplers[rule] = self._sampler(rule)
+        sampler, places = known
         made = self._rules[rule]
-        if sampler is None:
-            strings = len(self._plan.system.strings)
-            sampler = Sampler(made.inputs, made.relation, self._plan.compiler, strings)
-            self._samplers[rule] = sampler
         answer = self._answer(rule)
         fixed: Mapping[int, Scalar] = {}
         if answer is not None and answer.values and made.inputs:
             fixed = given_inputs(answer, made, self._plan.system.strings)
-        drawn = sampler.draw(state, self._random, fixed)
+        view = state if places is None else [state[v] for v in places]
+        drawn = sampler.draw(view, self._random, fixed)
         if drawn is None and fixed:
             named = ", ".join(made.inputs[k].name for k in fixed)
             raise AnswerRefused(
@@ -236,6 +190,23 @@ class Environment:
                 f" for {named}"
             )
         return drawn
+
+    def _sampler(self, rule: int) -> tuple[Sampler, Sequence[int] | None]:
+        made = self._rules[rule]
+        strings, compiler = len(self._plan.system.strings), self._plan.compiler
+        short = canonical(made.relation)
+        if short is None:
+            return Sampler(made.inputs, made.relation, compiler, strings), None
+        shape, places = short
+        key = (shape, made.inputs)
+        shared = self._shared.get(key)
+        if shared is None:
+            number = {v: k for k, v in enumerate(places)}
+            relation = substitute(
+                made.relation, lambda n: var(number[n.index], n.sort) if n.op is Op.VAR else n
+            )
+            shared = self._shared[key] = Sampler(made.inputs, relation, compiler, strings)
+        return shared, places
 
 
 def draw_initial(plan: Plan, random: Random, chosen: Mapping[int, Scalar]) -> tuple[Scalar, ...]:

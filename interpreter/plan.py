@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ..semantics.expr import TRUE, Expr, Op, Scalar, and_, fold, variables
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
+from .clock import Clock
 from .collection import paused
 from .compile import Compiler, Inputs, State, Step, Term, plain_step
 
@@ -55,6 +56,11 @@ class Plan:
     groups: dict[int, Group]
     steps: list[Step | None]  # by rule: compiled when it fires often enough
     fired: bytearray
+    clock: Clock
+    delayed: list[bool]  # by rule
+    asks: list[bool]  # by rule: whether the environment has a say when it fires
+    attempt: list[int | None]  # by rule with a delay: its group
+    choice: list[int | None]  # the same, without groups of one, where nothing is chosen
 
     def step(self, rule: int, state: State, inputs: Inputs) -> Sequence[tuple[int, Scalar]]:
         """Fire a rule that has no step function yet; it gets one when it fires again."""
@@ -88,11 +94,27 @@ def _build_plan(system: TransitionSystem) -> Plan:
 
     memo: dict[int, Places] = {}
     at: list[dict[int, list[int]] | None] = [None] * size
+    rules = system.rules
+    delayed = [rule.delay is not None for rule in rules]
     plan = Plan(
-        system, compiler, [None] * size, [], [], [], [], [None], [()] * size, {}, [], bytearray()
-    )  # fmt: skip
-    plan.steps = [None] * len(system.rules)
-    plan.fired = bytearray(len(system.rules))
+        system=system,
+        compiler=compiler,
+        at=[],
+        anywhere=[],
+        private=[],
+        watch=[],
+        bucket=[],
+        conditions=[None],
+        opens=[],
+        groups={},
+        steps=[None] * len(rules),
+        fired=bytearray(len(rules)),
+        clock=Clock(system),
+        delayed=delayed,
+        asks=[bool(rule.inputs) or rule.relation is not TRUE for rule in rules],
+        attempt=[r.group if d else None for r, d in zip(rules, delayed, strict=True)],
+        choice=[],
+    )
     numbers: dict[tuple[object, ...], int] = {}
     opens: list[list[int]] = [[] for _ in range(size)]
     for rule in system.rules:
@@ -127,6 +149,8 @@ def _build_plan(system: TransitionSystem) -> Plan:
         for table in at
     ]
     plan.opens = [tuple(b) for b in opens]
+    lone = {g for g, group in plan.groups.items() if len(group.members) == 1}
+    plan.choice = [None if g in lone else g for g in plan.attempt]
     return plan
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ..semantics.expr import Scalar
 from ..semantics.system import EventKind
+from .clock import Tick
 from .compile import Emitter, Row, Term, changes_text, inputs_text, plain_rows
-from .environment import Clock, Tick
 from .log import Log, RunEnd, RunInfo
 from .plan import Plan
 
@@ -46,7 +46,6 @@ class Recorder:
     def __init__(
         self,
         plan: Plan,
-        clock: Clock,
         log: Log | None,
         scheduler: str,
         options: RunOptions,
@@ -54,7 +53,7 @@ class Recorder:
     ) -> None:
         self.events = 0
         self._plan = plan
-        self._clock = clock
+        self._clock = plan.clock
         self._log = log
         self._counts: list[int | Term | None] = [None] * len(plan.system.rules)
         self._emitters: list[Emitter | None] = [None] * len(plan.system.rules)

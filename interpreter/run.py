@@ -13,15 +13,16 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from random import Random
 
-from ..semantics.expr import FALSE, TRUE, Expr, Scalar
+from ..semantics.expr import FALSE, Expr, Scalar
 from ..semantics.system import RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from .answers import Answers
 from .choices import choose_values
+from .clock import Tick
 from .collection import paused
 from .dynamics import Dynamics
 from .ending import Blocked, Ends, Watched, blocked_threads
-from .environment import Clock, Environment, Tick, draw_initial
+from .environment import Environment, draw_initial
 from .log import Log, RunEnd
 from .plan import Plan, build_plan
 from .recorder import Recorder
@@ -93,11 +94,11 @@ class _Runner:
         self.options = options
         random = Random(options.seed)
         self.random = random
-        self.clock = Clock(system)
+        self.clock = plan.clock
         self.environment = (
-            Environment(plan, self.clock, random, options.answers)
+            Environment(plan, random, options.answers)
             if options.answers
-            else Environment(plan, self.clock, random)
+            else Environment(plan, random)
         )
         name = options.scheduler or system.scheduler
         self.scheduler = make_scheduler(name, plan, random)
@@ -112,19 +113,16 @@ class _Runner:
         self._chosen: dict[int, int] = {}  # by group: the rule that will end the attempt
         self._since: dict[int, Tick] = {}
         self._refused: list[int] = []
-        self._asks = [bool(r.inputs) or r.relation is not TRUE for r in system.rules]
-        self._starts = [
-            r.activity if r.kind is RuleKind.START and options.answers else "" for r in system.rules
-        ]
-        self._delayed = [r.delay is not None for r in system.rules]
+        self._asks = plan.asks
+        self._starts = (
+            {r.index: r.activity for r in system.rules if r.kind is RuleKind.START}
+            if options.answers
+            else {}
+        )
+        self._delayed = plan.delayed
         # An attempt with one end needs no choice, unless a script speaks of it.
-        lone = {
-            g for g, group in plan.groups.items() if not options.answers and len(group.members) == 1
-        }
-        self._group = [
-            r.group if r.delay is not None and r.group not in lone else None for r in system.rules
-        ]
-        self.recorder = Recorder(plan, self.clock, log, name, options, self.initial)
+        self._group = plan.attempt if options.answers else plan.choice
+        self.recorder = Recorder(plan, log, name, options, self.initial)
         self.dynamics = Dynamics(plan, self.initial, self.scheduler)
         self._roots = {i.root: i for i in system.instances}
         self._ends = Ends(system, self.dynamics.state)
@@ -207,7 +205,7 @@ class _Runner:
         self.recorder.record(rule, inputs, self.now, dynamics.state)
         self.steps.append((rule, inputs, self.now))
         self.scheduler.step = len(self.steps)
-        if self._starts[rule]:
+        if rule in self._starts:
             self.environment.attempt_started(self._starts[rule])
         overdue = self._readmit() if self._refused else None
         changed = dynamics.fire(rule, inputs)

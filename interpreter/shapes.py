@@ -83,6 +83,31 @@ def draft(roots: Sequence[Expr], first: Sequence[object] = ()) -> Draft:
     return Draft(tuple(key), values, len(first), None)
 
 
+def canonical(root: Expr) -> tuple[tuple[object, ...], list[int]] | None:
+    """Equal for terms that are equal up to a renaming of variables, and the variables in order.
+
+    None for a term that is too large to be worth it.
+    """
+    drafted = draft((root,))
+    if drafted.writer is not None:
+        return None
+    numbers: dict[int, int] = {}
+    values: list[object] = []
+    given = iter(drafted.values)
+    codes = iter(drafted.key)
+    for code in codes:
+        if code == _VAR:
+            index = next(given)
+            assert isinstance(index, int)
+            values.append(numbers.setdefault(index, len(numbers)))
+        elif code == _CONST:
+            constant = next(given)
+            values.append((type(constant), constant))
+        elif isinstance(code, int) and code > _ZERO:
+            next(codes)  # the number of arguments
+    return (drafted.key, *values), list(numbers)
+
+
 def _division(node: Expr) -> int:
     if node.sort is Sort.REAL:
         return _RATIO

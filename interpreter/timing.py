@@ -22,9 +22,9 @@ from fractions import Fraction
 from ..semantics.expr import Scalar
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Step, Trace
+from .clock import Clock, Tick, delay_bounds
 from .collection import paused
 from .dynamics import Dynamics
-from .environment import Clock, Tick, delay_bounds
 from .plan import Plan, build_plan
 from .scheduler import Counting
 
@@ -39,7 +39,7 @@ class Scheduling:
 
     def __init__(self, system: TransitionSystem, plan: Plan | None = None) -> None:
         self.plan = plan or build_plan(system)
-        self._clock = Clock(system)
+        self._clock = self.plan.clock
 
     def schedule(self, trace: Trace) -> Trace | None:
         """The trace with the earliest times that make it a timed run; None: there are none.
