@@ -56,7 +56,8 @@ def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
 
 def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, found: _Found) -> None:
     from ..interpreter import replay, schedule
-    from ..verifier.portfolio import Options, verify
+    from ..verifier.portfolio import verify
+    from ..verifier.session import Options
 
     given = {
         name: value

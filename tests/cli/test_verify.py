@@ -34,7 +34,6 @@ def verifier(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         state.options = options
         return list(state.answer(more["progress"]))
 
-    module.Options = lambda **given: SimpleNamespace(**given)  # type: ignore[attr-defined]
     module.verify = verify  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return state
