@@ -22,6 +22,7 @@ from .collect import Collected, collect
 from .errors import Diagnostic
 from .names import Reporter, Scope, Symbol
 from .unused import unused
+from .walk import items_of
 
 
 def check(spec: ast.Spec) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
@@ -50,7 +51,7 @@ class _Checker:
         self.props = PropertyChecker(self.terms)
         top = Scope(None, symbols.values)
         self.top = top
-        done = {id(item): self.item(item, top) for item in spec.items}
+        done = {id(item): self.item(item, top) for item in items_of(spec)}
         self.recursion()
         warnings = unused(spec, symbols, top.read)
         for message in warnings:
@@ -184,7 +185,7 @@ class _Checker:
 
 
 def _rebuilt(spec: ast.Spec, done: dict[int, ast.Item]) -> ast.Spec:
-    items = tuple(done[id(i)] for i in spec.items)
+    items = tuple(done[id(i)] for i in items_of(spec))
 
     def of(*kinds: type) -> tuple[ast.Item, ...]:
         return tuple(i for i in items if isinstance(i, kinds))
@@ -204,7 +205,7 @@ def _rebuilt(spec: ast.Spec, done: dict[int, ast.Item]) -> ast.Spec:
         "properties": of(*ast.PROPERTIES),
     }
     system = next((i for i in items if isinstance(i, ast.System)), None)
-    return replace(spec, items=items, system=system, **fields)  # type: ignore[arg-type]
+    return replace(spec, items=items if spec.items else (), system=system, **fields)  # type: ignore[arg-type]
 
 
 __all__ = ["Collected", "check"]

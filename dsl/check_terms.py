@@ -126,6 +126,10 @@ class TermChecker(BlockRules):
             case ast.Steps():
                 return self.steps(t, scope, ctx)
             case ast.Flow():
+                for state in t.states:
+                    for handler in state.catches:
+                        for name in handler.errors:
+                            self.known_error(name, handler.span)
                 states = tuple(
                     replace(
                         s,
@@ -201,6 +205,8 @@ class TermChecker(BlockRules):
         if isinstance(e, ast.Name) and e.ref is RefKind.ENUM_VALUE:
             return ("enum", e.name)
         value = evaluate(e, self.symbols.constants)
+        if value is None and isinstance(e, ast.Name) and e.ref is RefKind.CONST:
+            return ("constant", e.name)
         return None if value is None else (type(value).__name__, value)
 
 

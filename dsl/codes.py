@@ -25,7 +25,6 @@ CODES: Final[dict[str, str]] = {
     "E0114": "missing bracket",
     "E0115": "expression where an activity was meant",
     "E0116": "reserved word used as a name",
-    "E0117": "item in the wrong place",
     "E0120": "form given twice",
     "E0121": "missing part",
     "E0122": "unknown word",
@@ -63,7 +62,6 @@ CODES: Final[dict[str, str]] = {
     # warnings
     "W0001": "unused",
     "W0002": "unreachable",
-    "W0003": "no effect",
     # imported state machines
     "W0201": "token wait without a time limit",
     "W0202": "cycle without a way out",

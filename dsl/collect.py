@@ -11,6 +11,7 @@ from .errors import Span
 from .names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES, Reporter, Symbol, Symbols
 from .resolve_types import TypeResolver
 from .types import Array, Bool, Enum, Int, Real, Str, Type
+from .walk import items_of
 
 
 @dataclass(slots=True)
@@ -82,7 +83,7 @@ def _declare(spec: ast.Spec, names: Collected) -> None:
     symbols, report = names.symbols, names.report
     first: dict[str, tuple[Span, str]] = {}
     properties: dict[str, Span] = {}
-    for item in spec.items:
+    for item in items_of(spec):
         name = _name(item)
         if name is None:
             continue

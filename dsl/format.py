@@ -13,6 +13,7 @@ from .format_inline import claim
 from .format_out import WIDTH, Line, Out
 from .format_props import property_text
 from .lexer import lex
+from .walk import items_of
 
 
 def format_spec(spec: ast.Spec) -> str:
@@ -25,7 +26,7 @@ def format_spec(spec: ast.Spec) -> str:
 
 class _Printer(ActivityLayout):
     def spec(self, spec: ast.Spec) -> str:
-        items = spec.items or _items(spec)
+        items = items_of(spec)
         tall = False
         for i, item in enumerate(items):
             if tall or (i and _is_tall(item)):
@@ -202,26 +203,6 @@ class _Printer(ActivityLayout):
         if s.span.line:
             self.out.upto((s.span.end_line, s.span.end_col - 1), 2)
         self.out.line(0, "}")
-
-
-def _items(spec: ast.Spec) -> tuple[ast.Item, ...]:
-    """All items of a tree that was built and not read, in a good order."""
-    system = (spec.system,) if spec.system is not None else ()
-    return (
-        *spec.constants,
-        *spec.params,
-        *spec.enums,
-        *spec.types,
-        *spec.resources,
-        *spec.channels,
-        *spec.shared,
-        *spec.errors,
-        *spec.unsupported,
-        *spec.activities,
-        *spec.workflows,
-        *system,
-        *spec.properties,
-    )
 
 
 def _is_tall(item: ast.Item) -> bool:

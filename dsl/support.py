@@ -7,32 +7,18 @@ from collections.abc import Iterator
 from . import ast
 from .errors import Diagnostic, Span
 from .names import LATER_CHECKS
-from .walk import walk
+from .walk import items_of, walk
 
 
 def unsupported(spec: ast.Spec) -> tuple[Diagnostic, ...]:
     """Every use of such a form: `not supported yet: FORM`, code E0900, in source order."""
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for item in (*spec.items, *spec.abstractions) if spec.items else _parts(spec):
+    for item in items_of(spec):
         for node in walk(item):
             for form, span in _forms(node):
                 message = f"not supported yet: {form}"
                 found.setdefault((form, span), Diagnostic("E0900", span, message))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
-
-
-def _parts(spec: ast.Spec) -> tuple[object, ...]:
-    """An importer may leave `items` empty."""
-    return (
-        spec.resources,
-        spec.channels,
-        spec.unsupported,
-        spec.shared,
-        spec.activities,
-        spec.workflows,
-        spec.system,
-        spec.properties,
-    )
 
 
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:

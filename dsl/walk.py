@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from functools import cache
 
+from . import ast
 from .ast import Node
 
 
@@ -28,3 +29,25 @@ def walk(root: object) -> Iterator[Node]:
                 value = getattr(node, name)
                 if isinstance(value, tuple | Node):
                     stack.append(value)
+
+
+def items_of(spec: ast.Spec) -> tuple[ast.Item, ...]:
+    """All items in file order, or in a good order where the tree was built and not read."""
+    if spec.items:
+        return spec.items
+    system = (spec.system,) if spec.system is not None else ()
+    return (
+        *spec.constants,
+        *spec.params,
+        *spec.enums,
+        *spec.types,
+        *spec.resources,
+        *spec.channels,
+        *spec.shared,
+        *spec.errors,
+        *spec.unsupported,
+        *spec.activities,
+        *spec.workflows,
+        *system,
+        *spec.properties,
+    )

@@ -277,3 +277,37 @@ def test_well_typed(run: str) -> None:
 
 def test_single_instance_may_be_named_bare() -> None:
     load_text(flow("return 1") + "system { w }\ninvariant i : w.x > 0 and done(w.a)", "f")
+
+
+def test_codes_are_a_closed_list() -> None:
+    import re
+    from pathlib import Path
+
+    import wfverify.dsl as package
+
+    texts = [
+        p.read_text(encoding="utf-8")
+        for p in Path(str(package.__file__)).parent.rglob("*.py")
+        if p.name not in ("codes.py", "_tables.py")
+    ]
+    spoken = {c for text in texts for c in re.findall(r"\"([EW]\d{4})\"", text)}
+    assert spoken <= set(CODES)
+
+
+def test_a_constant_of_an_enum_is_a_case() -> None:
+    load_text(
+        "enum E { a, b }\nconst D = a\nworkflow v() { var e: E = D run {\n"
+        "switch (e) { case D { skip } default { skip } } } }",
+        "f",
+    )
+
+
+def test_a_tree_that_was_built_and_not_read_is_checked() -> None:
+    from wfverify.dsl import ast
+    from wfverify.dsl.check import check
+
+    flow_ = ast.Flow("s", (ast.FlowState("s", ast.Call("nothing")),))
+    spec = ast.Spec(file="f", source="", workflows=(ast.Workflow("w", (), flow_),))
+    checked, found = check(spec)
+    assert [d.code for d in found] == ["E0201"]
+    assert checked == spec
