@@ -52,7 +52,7 @@ def _plain(result: Result) -> bool:
 
 
 def _folded(check: str, group: Sequence[Result], total: int) -> Line:
-    engines = dict.fromkeys(r.verdict.engine for r in group if r.verdict is not None)
+    engines = dict.fromkeys(name for r in group for name in engine(r).split(", "))
     count = f"all {len(group)}" if len(group) == total else f"{len(group)} of {total}"
     return Line(
         verdict=Status.PROVED.value,
