@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid
-from ..semantics.system import Bundle, EventTemplate, Rule
+from ..semantics.system import Bundle, EventKind, EventTemplate, Rule
 from .shapes import Draft, draft
 
 State = list[Scalar]
@@ -41,6 +41,8 @@ def _ratio(a: Fraction, b: Fraction) -> Fraction:
 
 _GLOBALS = {"div": _div, "mod": _mod, "ratio": _ratio, "Fraction": Fraction}
 _PLAIN = "f(s, x)"
+# An enum's own `value` is slow, and so is its hash.
+_NAMES = {id(kind): kind.value for kind in EventKind}
 
 
 class Compiler:
@@ -211,24 +213,25 @@ def plain_step(rule: Rule, s: State) -> Sequence[tuple[int, Scalar]] | None:
 
 
 def plain_rows(
-    rule: Rule, seq: int, time: str, given: str, append: Callable[[Row], None]
+    rule: Rule, seq: int, time: str, given: str, extend: Callable[[list[Row]], None]
 ) -> int | None:
     """What the emitter would do, where all that the events say is constant; otherwise None."""
-    events = rule.own_events
     if rule.bundle is not None:
         return None
-    for t in events:
+    rows: list[Row] = []
+    for t in rule.own_events:
         if t.when is not None:
             return None
-        for _, e in t.changes:
-            if e.op is not Op.CONST:
-                return None
-    for t in events:
-        changes = changes_text([(v, e.value) for v, e in t.changes]) if t.changes else "[]"
-        append(
-            (seq, time, t.instance, t.kind.value, t.subject, rule.index, given, changes, t.detail)
-        )
+        changes = "[]"
+        if t.changes:
+            for _, e in t.changes:
+                if e.op is not Op.CONST:
+                    return None
+            changes = changes_text([(v, e.value) for v, e in t.changes])
+        kind = _NAMES[id(t.kind)]
+        rows.append((seq, time, t.instance, kind, t.subject, rule.index, given, changes, t.detail))
         seq += 1
+    extend(rows)
     return seq
 
 
@@ -273,7 +276,8 @@ def _placeholder(sort: object, text: str, number: int) -> str:
 def changes_text(changes: Sequence[tuple[int, Scalar | None]]) -> str:
     """`[[index,value],..]` as JSON."""
     if len(changes) == 1:
-        return f"[[{changes[0][0]},{scalar_text(changes[0][1])}]]"
+        v, value = changes[0]
+        return f"[[{v},{value if type(value) is int else scalar_text(value)}]]"
     return "[" + ",".join([f"[{v},{scalar_text(value)}]" for v, value in changes]) + "]"
 
 

@@ -107,9 +107,6 @@ def checksum(rows: Iterable[Row], start: int = 0) -> int:
     return crc32("".join(map(repr, rows)).encode(), start)
 
 
-# --- values as text --------------------------------------------------------------------------
-
-
 def read_scalar(value: object) -> Scalar:
     """The inverse of `scalar_text`, after JSON."""
     if isinstance(value, str):

@@ -108,7 +108,7 @@ class Recorder:
             if not self._seen[rule]:
                 # Most rules of a large system fire once: see `plain_step`.
                 self._seen[rule] = 1
-                last = plain_rows(made, self.events, self._time, given, append)
+                last = plain_rows(made, self.events, self._time, given, self._rows.extend)
                 if last is not None:
                     return last
             emit = self._emitters[rule] = self._plan.compiler.emitter(made)
