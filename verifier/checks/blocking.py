@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
@@ -99,8 +99,6 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     are stuck in the whole system as well is shown by `stuck_for_ever`.
     """
     from ..engines.search import explore
-    from ..engines.search_live import Stuck, deadlocks
-
     system = session.system
     structure = session.structure
     position = structure.resource_of()
@@ -132,19 +130,19 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     result = explore(few, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
         return None
-    if isinstance(deadlocks(result.graph), Stuck):
-        return _first_circle(session, result.graph)
-    return None
+    return _first_circle(session, result.graph, chosen)
 
 
-def _first_circle(session: Session, graph: Graph) -> Verdict | None:
+def _first_circle(
+    session: Session, graph: Graph, among: Collection[int] | None = None
+) -> Verdict | None:
     """The shortest run after which some threads wait for each other only.
 
     A thread may be doomed before the others of its circle wait; such states are passed over.
     """
     from ..engines.search_live import doomed
 
-    for node in doomed(graph)[:400]:
+    for node in doomed(graph, among)[:400]:
         trace = graph.trace(node)
         if trace is None:
             continue
@@ -193,11 +191,23 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
         return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
     final = replayed.states[-1]
     core = blocked_for_ever(session.structure, final, dead)
+    # Those that hold something are the circle, if they are stuck by themselves.
+    holders = [t for t in core if _holds_something(system, session.structure, t, final)]
+    core = blocked_for_ever(session.structure, final, holders) or core
     notes = wait_for(system, session.structure, final, core)
     message = "nobody of these can ever go on"
     first = system.threads[core[0]] if core else system.threads[0]
     span = _place(system, first.id, final)
     return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
+
+
+def _holds_something(
+    system: TransitionSystem, structure: Structure, thread: int, state: Sequence[Scalar]
+) -> bool:
+    return any(
+        system.threads[t].points[int(state[system.threads[t].location])].holds
+        for t, _ in structure.ancestors(thread)
+    )
 
 
 def wait_for(
@@ -213,7 +223,7 @@ def wait_for(
         if r.exclusive is not None:
             names[r.exclusive] = r.name
     out = []
-    for t in members:
+    for t in members[:12]:
         thread = system.threads[t]
         point = thread.points[int(state[thread.location])]
         held = []
@@ -238,6 +248,8 @@ def wait_for(
         if wants:
             says += f", waits for {', '.join(wants)}"
         out.append(says)
+    if len(members) > 12:
+        out.append(f"and {len(members) - 12} others")
     return out
 
 

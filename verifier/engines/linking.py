@@ -231,7 +231,8 @@ class _Checking:
         thread = self.by_location[location]
         if thread.parent is None:
             return None
-        parent = at.get(self.system.threads[thread.parent].location)
+        above = self.system.threads[thread.parent].location
+        parent = at[above] if above in at else self.resting(above, at)
         if parent is None or thread.fork in parent:
             return None
         return frozenset(p.id for p in thread.points if p.kind in QUIET)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from ...semantics.expr import Expr, Op, Scalar
@@ -31,7 +32,7 @@ class Edge(NamedTuple):
     sure: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Graph:
     """The reachable graph; node numbers are in breadth-first order."""
 
@@ -69,6 +70,7 @@ class Graph:
         """A location's value."""
         return int(self.nodes[node].values[self.space.slots[location]])
 
+    @cached_property
     def before(self) -> dict[int, list[int]]:
         """Predecessors."""
         out: dict[int, list[int]] = {}
@@ -137,7 +139,7 @@ def components(graph: Graph) -> list[list[int]]:
 
 def reaching(graph: Graph, wanted: Iterable[int]) -> set[int]:
     """Nodes from which one of `wanted` may be reached."""
-    before: dict[int, list[int]] = graph.before()
+    before: dict[int, list[int]] = graph.before
     found = set(wanted)
     queue = list(found)
     while queue:

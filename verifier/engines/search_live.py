@@ -13,27 +13,16 @@ from ...semantics.expr import (
     Expr,
     Op,
     Scalar,
-    Sort,
     and_,
-    const,
-    eq,
     not_,
-    or_,
-    postorder,
-    var,
 )
 from ...semantics.system import (
-    Instance,
     Obligation,
-    PointKind,
-    Rule,
-    Thread,
     TransitionSystem,
-    VarKind,
 )
 from ...semantics.trace import Step, Trace
-from .common import conjuncts
 from .search_graph import EXCLUDED, Edge, Graph, components, reaching, surely
+from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
 
 
@@ -65,134 +54,97 @@ class Undecided:
     reason: str
 
 
-class Threads:
-    """Which threads are waiting at a node, from their points and the rules' guards."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.system = graph.system
-        rules: dict[int, list[Rule]] = {}
-        for rule in self.system.rules:
-            rules.setdefault(rule.thread, []).append(rule)
-        kinds = [v.kind for v in self.system.variables]
-        self._claims: dict[int, Expr] = {}
-        self._control: dict[int, Expr] = {}
-        self.children: dict[int, list[int]] = {}
-        for thread in self.system.threads:
-            mine = rules.get(thread.id, [])
-            self._claims[thread.id] = or_(*(_control(r.guard, kinds, True) for r in mine))
-            self._control[thread.id] = or_(*(_control(r.guard, kinds, False) for r in mine))
-            if thread.parent is not None:
-                self.children.setdefault(thread.parent, []).append(thread.id)
-        self._ended = [_ended(self.system, i) for i in self.system.instances]
-
-    def kind(self, thread: Thread, node: int) -> PointKind:
-        return thread.points[self.graph.at(node, thread.location)].kind
-
-    def ended(self, node: int, instance: int) -> bool | None:
-        """Whether an instance is over, or does not exist."""
-        return self.graph.holds(node, self._ended[instance])
-
-    def waiting(self, node: int, thread: Thread) -> tuple[bool, bool]:
-        """(surely, perhaps) unfinished.
-
-        A thread at its entry waits when control has reached it: surely when some rule of it
-        would be enabled but for resources; perhaps, when but for resources and data.
-        """
-        kind = self.kind(thread, node)
-        if kind in (PointKind.END, PointKind.FAILED):
-            return False, False
-        ended = self.ended(node, thread.instance)
-        if ended is True:
-            return False, False
-        if kind is PointKind.ENTRY and thread.parent is not None:
-            surely = self.graph.holds(node, self._claims[thread.id]) is True
-            perhaps = self.graph.holds(node, self._control[thread.id]) is not False
-        else:
-            surely = perhaps = True
-        return surely and ended is False, perhaps
-
-    def below(self, thread: int) -> set[int]:
-        """The threads that a thread may fork, and theirs."""
-        out: set[int] = set()
-        todo = [thread]
-        while todo:
-            for child in self.children.get(todo.pop(), ()):
-                out.add(child)
-                todo.append(child)
-        return out
-
-    def rules_of(self, thread: int) -> frozenset[int]:
-        return frozenset(r.index for r in self.system.rules if r.thread == thread)
-
-
-def _ended(system: TransitionSystem, instance: Instance) -> Expr:
-    location = var(system.threads[instance.root].location, Sort.INT)
-    return or_(
-        not_(instance.active),
-        eq(location, const(instance.completed)),
-        eq(location, const(instance.failed)),
-    )
-
-
-def _control(guard: Expr, kinds: Sequence[VarKind], data: bool) -> Expr:
-    """A guard without its claims; without `data`, what it says about locations only."""
-    parts: list[Expr] = []
-    for part in conjuncts(guard):
-        read = {kinds[n.index] for n in postorder([part]) if n.op is Op.VAR}
-        if VarKind.USED in read or (not data and read - {VarKind.LOCATION}):
-            continue
-        parts.append(part)
-    return and_(*parts)
-
-
-WAITS_FOR_CHILDREN = (PointKind.FORK, PointKind.UNWIND)
-
-
 def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
-    """Is there a reachable state in which an unfinished thread can never move again?
+    """Is there a reachable state in which unfinished threads can never go on?
 
-    A thread that waits for threads which it forked is not blamed while one of them can move.
+    Refuted by a state from which on a thread always waits for resources and never moves, or by
+    one from which on a whole instance never moves and never ends.  Free when from every state
+    every unfinished thread must be able to move, to be released (ended, cancelled, or control
+    goes on past its fork), or to have threads below it that can move.
     """
     threads = Threads(graph)
-    system = graph.system
-    may: dict[int, set[int]] = {}
-    must: dict[int, set[int]] = {}
-    for thread in system.threads:
-        mine = threads.rules_of(thread.id)
-        moving = {n for n, edges in enumerate(graph.edges) if any(e.rule in mine for e in edges)}
-        # What may leave the explored part, or the runs that count, may do anything.
-        may[thread.id] = reaching(graph, moving | graph.frontier | {EXCLUDED})
-        must[thread.id] = may[thread.id] if graph.concrete else surely(graph, (), mine, True)
     doubt = ""
-    for node in range(len(graph.nodes)):
-        dead: list[int] = []
-        for thread in system.threads:
-            if node in must[thread.id]:
-                continue
-            surely_waiting, perhaps = threads.waiting(node, thread)
-            if not perhaps:
-                continue
-            children = (
-                threads.below(thread.id)
-                if threads.kind(thread, node) in WAITS_FOR_CHILDREN
-                else set()
-            )
-            if any(node in must[c] for c in children):
-                continue
-            gone = node not in may[thread.id] and not any(node in may[c] for c in children)
-            if gone and surely_waiting:
-                dead.append(thread.id)
-            else:
-                doubt = f"whether thread {thread.name} can always go on was not decided"
-        if dead:
-            trace = graph.trace(node)
-            if trace is not None and (graph.concrete or _stay_dead(system, trace, dead)):
-                return Stuck(trace, tuple(dead))
-            doubt = "a possible deadlock could not be made a run"
-    if doubt:
+    dead = _dead_threads(graph, threads) + _dead_instances(graph, threads)
+    # A thread that waits says more than that its instance cannot end.
+    for node in sorted({n for n, _ in dead})[:50]:
+        blamed = sorted({t for n, t in dead if n == node})
+        trace = graph.trace(node)
+        if trace is not None and (graph.concrete or _stay_dead(graph.system, trace, blamed)):
+            return Stuck(trace, tuple(blamed))
+        doubt = "a possible deadlock could not be made a run"
+    if dead:
         return Undecided(doubt)
-    return Free(len(graph.nodes)) if graph.complete else Undecided("the graph is not complete")
+    if graph.frontier:
+        return Undecided("the graph is not complete")
+    doubt = _doubt(graph, threads)
+    return Undecided(doubt) if doubt else Free(len(graph.nodes))
+
+
+def _moving(graph: Graph, rules: Collection[int]) -> set[int]:
+    return {n for n, edges in enumerate(graph.edges) if any(e.rule in rules for e in edges)}
+
+
+def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
+    """(node, thread): it waits for resources, from here on for ever."""
+    out: list[tuple[int, int]] = []
+    for thread in graph.system.threads:
+        released = _moving(graph, threads.rules_of(thread.id))
+        released.update(
+            n
+            for n in range(len(graph.nodes))
+            if n not in released and not threads.waiting(n, thread)[0]
+        )
+        # What may leave the explored part, or the runs that count, may do anything.
+        may = reaching(graph, released | graph.frontier | {EXCLUDED})
+        out.extend((n, thread.id) for n in range(len(graph.nodes)) if n not in may)
+    return out
+
+
+def _dead_instances(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
+    """(node, thread): the instance has not ended, and none of its threads ever moves again."""
+    out: list[tuple[int, int]] = []
+    for instance in graph.system.instances:
+        rules = {r.index for r in graph.system.rules if r.instance == instance.id}
+        good = _moving(graph, rules)
+        good.update(
+            n for n in range(len(graph.nodes)) if threads.ended(n, instance.id) is not False
+        )
+        may = reaching(graph, good | graph.frontier | {EXCLUDED})
+        mine = [t for t in graph.system.threads if t.instance == instance.id]
+        for node in range(len(graph.nodes)):
+            if node not in may:
+                waiting = [t.id for t in mine if threads.waiting(node, t)[0]]
+                out.extend((node, t) for t in waiting or [instance.root])
+    return out
+
+
+def _doubt(graph: Graph, threads: Threads) -> str:
+    """Why freedom from deadlock is not shown, or nothing."""
+    moving = {t.id: _moving(graph, threads.rules_of(t.id)) for t in graph.system.threads}
+    count = range(len(graph.nodes))
+    alive: dict[int, set[int]] = {}
+
+    def able(thread: int) -> set[int]:
+        if thread not in alive:
+            rules = threads.rules_of(thread)
+            if graph.concrete:
+                alive[thread] = reaching(graph, moving[thread] | {EXCLUDED})
+            else:
+                alive[thread] = surely(graph, (), rules, True)
+        return alive[thread]
+
+    for thread in graph.system.threads:
+        released = {n for n in count if not threads.waiting(n, thread)[1]}
+        if graph.concrete:
+            fine = reaching(graph, released | moving[thread.id] | {EXCLUDED})
+        else:
+            fine = surely(graph, released, threads.rules_of(thread.id), True)
+        left = set(count) - fine
+        for child in threads.below(thread.id) if left else ():
+            left -= able(child)
+        if left:
+            return f"it was not decided whether {thread.name} can always go on"
+    return ""
 
 
 def _stay_dead(system: TransitionSystem, trace: Trace, dead: Collection[int]) -> bool:
@@ -248,8 +200,8 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
 def _never_ends(system: TransitionSystem, trace: Trace) -> bool:
     from .search import Holds, explore
 
-    ended = and_(*(_ended(system, i) for i in system.instances))
-    goal = Obligation("can_finish", "", not_(ended), "", NOWHERE)
+    over = and_(*(ended(system, i) for i in system.instances))
+    goal = Obligation("can_finish", "", not_(over), "", NOWHERE)
     there = at_state(system, final_state(system, trace))
     result = explore(there, [goal], max_states=20_000, seconds=3.0)
     return isinstance(result.findings[0], Holds)
@@ -361,11 +313,14 @@ def _way(graph: Graph, inside: set[int], source: int, target: int) -> list[Edge]
     return out
 
 
-def doomed(graph: Graph) -> list[int]:
-    """Nodes, in breadth-first order, at which some unfinished thread can never move again."""
+def doomed(graph: Graph, among: Collection[int] | None = None) -> list[int]:
+    """Nodes, in breadth-first order, at which some unfinished thread (`among` these) can never
+    move again."""
     threads = Threads(graph)
     out: set[int] = set()
     for thread in graph.system.threads:
+        if among is not None and thread.id not in among:
+            continue
         mine = threads.rules_of(thread.id)
         moving = {n for n, edges in enumerate(graph.edges) if any(e.rule in mine for e in edges)}
         may = reaching(graph, moving | graph.frontier | {EXCLUDED})

@@ -1,0 +1,104 @@
+"""Who is unfinished, and who waits for what, at a node of the reachable graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, postorder, var
+from ...semantics.system import Instance, PointKind, Rule, Thread, TransitionSystem, VarKind
+from .common import conjuncts
+from .search_compile import compile_state
+from .search_graph import Graph
+
+Reading = Callable[[int], bool | None]
+
+
+class Threads:
+    """Which threads are unfinished at a node, and which of them wait for resources only."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.system = graph.system
+        self.rules: dict[int, frozenset[int]] = {}
+        rules: dict[int, list[Rule]] = {}
+        for rule in self.system.rules:
+            rules.setdefault(rule.thread, []).append(rule)
+        kinds = [v.kind for v in self.system.variables]
+        self._unclaimed: dict[int, Reading] = {}
+        self.children: dict[int, list[int]] = {}
+        for thread in self.system.threads:
+            mine = rules.get(thread.id, [])
+            self.rules[thread.id] = frozenset(r.index for r in mine)
+            self._unclaimed[thread.id] = self._reading(
+                or_(*(_without_claims(r.guard, kinds) for r in mine))
+            )
+            if thread.parent is not None:
+                self.children.setdefault(thread.parent, []).append(thread.id)
+        self._ended = [self._reading(ended(self.system, i)) for i in self.system.instances]
+
+    def _reading(self, expr: Expr) -> Reading:
+        graph = self.graph
+        if graph.space.is_symbolic(expr):
+            return lambda node: graph.holds(node, expr)
+        test = compile_state([expr], graph.space.slots)
+        return lambda node: test(graph.nodes[node].values)
+
+    def kind(self, thread: Thread, node: int) -> PointKind:
+        return thread.points[self.graph.at(node, thread.location)].kind
+
+    def ended(self, node: int, instance: int) -> bool | None:
+        """Whether an instance is over, or does not exist."""
+        return self._ended[instance](node)
+
+    def waiting(self, node: int, thread: Thread) -> tuple[bool, bool]:
+        """(surely waiting, perhaps unfinished).
+
+        A thread is perhaps unfinished while control is at the fork that it belongs to (of a
+        root: while its instance has not ended) and it is not at an end; control may have passed
+        on from there without a step, so this alone says little.  It surely waits when it would
+        have a step but for resources.
+        """
+        if self.kind(thread, node) in (PointKind.END, PointKind.FAILED):
+            return False, False
+        over = self.ended(node, thread.instance)
+        if over is True:
+            return False, False
+        surely = over is False and self._unclaimed[thread.id](node) is True
+        if thread.parent is None or thread.fork is None:
+            return surely, True
+        above = self.system.threads[thread.parent].location
+        return surely, surely or self.graph.at(node, above) == thread.fork
+
+    def below(self, thread: int) -> set[int]:
+        """The threads that a thread may fork, and theirs."""
+        out: set[int] = set()
+        todo = [thread]
+        while todo:
+            for child in self.children.get(todo.pop(), ()):
+                out.add(child)
+                todo.append(child)
+        return out
+
+    def rules_of(self, thread: int) -> frozenset[int]:
+        return self.rules[thread]
+
+
+def ended(system: TransitionSystem, instance: Instance) -> Expr:
+    """The instance is over, or does not exist."""
+    location = var(system.threads[instance.root].location, Sort.INT)
+    return or_(
+        not_(instance.active),
+        eq(location, const(instance.completed)),
+        eq(location, const(instance.failed)),
+    )
+
+
+def _without_claims(guard: Expr, kinds: Sequence[VarKind]) -> Expr:
+    """A guard without the conjuncts that ask for resources."""
+    return and_(
+        *(
+            part
+            for part in conjuncts(guard)
+            if not any(n.op is Op.VAR and kinds[n.index] is VarKind.USED for n in postorder([part]))
+        )
+    )
