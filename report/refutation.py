@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from ..dsl.errors import Span
 from ..verifier.verdict import Refuted, Result
 from .lanes import picture
 from .outcome import Report, mend_of, place, title
@@ -43,14 +44,16 @@ def refutation(
     """All lines about one refuted result."""
     yield from headline(result, verdict, width)
     span = verdict.span if verdict.span.line else result.span
-    for text in excerpt(report.source(span.file), span):
-        yield Styled(f"    {text}", DIM if "^" not in text else "red")
+    yield from _source(report, span)
     first = of_result(report.system, result, verdict.trace)
     second = of_result(report.system, result, verdict.second)
     if first is not None and second is not None:
         yield from two_runs(first, second, width)
     elif first is not None:
         yield from run(first, width)
+        if first.steps and first.loop_at is None and first.steps[-1].span.line != span.line:
+            yield Styled("  the last step is taken here:")
+            yield from _source(report, first.steps[-1].span)
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
         yield from hanging("  note: ", note, width, "")
@@ -61,8 +64,13 @@ def refutation(
         yield from hanging("  mend: ", mend, width, "cyan")
 
 
-def run(shown: RunView, width: int) -> Iterator[Styled]:
-    """The numbered steps and the state after them."""
+def _source(report: Report, span: Span) -> Iterator[Styled]:
+    for text in excerpt(report.source(span.file), span):
+        yield Styled(f"    {text}", DIM if "^" not in text else "red")
+
+
+def run(shown: RunView, width: int, last: str = "at the violation") -> Iterator[Styled]:
+    """The numbered steps and the state after them, which `last` names."""
     count = len(shown.steps)
     what = f"{count} step{'s' * (count != 1)}"
     if shown.loop_at is not None:
@@ -78,7 +86,7 @@ def run(shown: RunView, width: int) -> Iterator[Styled]:
         yield from _step(step, shown.timed, width)
     if shown.loop_at is not None:
         yield Styled(f"      -- back to step {shown.loop_at + 1} --", DIM)
-    label = "    for ever: " if shown.loop_at is not None else "    then: "
+    label = "    for ever: " if shown.loop_at is not None else f"    {last}: "
     yield from values(label, shown.end, width)
 
 

@@ -34,7 +34,7 @@ def _lines(
 ) -> Iterator[Styled]:
     if not style.quiet:
         shown = view(system, result.trace)
-        yield from run(shown, style.width)
+        yield from run(shown, style.width, "at the end")
         yield from lane_picture(shown, style.width, style.ascii_only)
     for name in result.completed:
         yield Styled(f"  {name} completed", "green")

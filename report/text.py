@@ -109,7 +109,7 @@ def _sections(report: Report, style: Style) -> Iterator[list[Styled]]:
     if brief:
         yield brief
     if style.verbose:
-        yield list(_how(report))
+        yield list(_how(report, style.width))
 
 
 def _brief(report: Report, width: int) -> Iterator[Styled]:
@@ -126,20 +126,21 @@ def _brief(report: Report, width: int) -> Iterator[Styled]:
             yield Styled(f"{text}: {explain.mend('expect')}", "bold red")
 
 
-def _how(report: Report) -> Iterator[Styled]:
+def _how(report: Report, width: int) -> Iterator[Styled]:
     yield Styled("How it was proved:", "bold")
     for result in report.results:
         if isinstance(result.verdict, Proved):
             first, *more = result.verdict.how.splitlines() or [""]
-            yield Styled(f"  {title(result)} ({result.verdict.engine}): {first}")
-            for text in more:
-                yield Styled(f"    {text}")
+            yield Styled(f"  {title(result)} ({result.verdict.engine})")
+            for text in (first, *more):
+                yield from hanging("    ", text, width, "")
             for text in result.verdict.assumptions:
-                yield Styled(f"    assuming {text}")
+                yield from hanging("    assuming ", text, width, "")
     if report.abstractions:
         yield Styled("What the importer left out or made coarser:", "bold")
         for note in report.abstractions:
-            yield Styled(f"  {note.place + ': ' if note.place else ''}{note.message}")
+            where = f"{note.place}: " if note.place else ""
+            yield from hanging(f"  {where}", note.message, width, "")
 
 
 def _closing(report: Report) -> str:

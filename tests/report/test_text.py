@@ -52,7 +52,7 @@ def test_a_refutation_shows_place_source_run_state_and_mend(make: Make) -> None:
     assert "1. [0s] trip[0].hotel starts" in text
     assert "2. [1.5s] trip[0].flight starts" in text
     assert "used(api): 1 -> 2" in text
-    assert "then: used(api) = 2" in text
+    assert "at the violation: used(api) = 2" in text
     assert "start: trip[0].n = 2" in text
     assert "mend: make the claim wait" in text
 
@@ -60,7 +60,7 @@ def test_a_refutation_shows_place_source_run_state_and_mend(make: Make) -> None:
 def test_inputs_and_only_the_variables_that_the_claim_reads(make: Make) -> None:
     text = render(make(BROKEN), Style())
     assert "price = 5; paid: 0 -> 5" in text
-    assert "then: trip[0].paid = 5\n" in text
+    assert "at the violation: trip[0].paid = 5\n" in text
 
 
 def test_a_run_of_several_threads_has_a_picture(make: Make) -> None:
@@ -106,7 +106,7 @@ def test_verbose_says_how_and_under_which_assumptions(make: Make) -> None:
     report = make(replace(FINE, verdict=proved))
     assert "ranking function" not in render(report, Style())
     text = render(report, Style(verbose=True))
-    assert "borrows (chc): the loop has a ranking function." in text
+    assert "borrows (chc)\n    the loop has a ranking function." in text
     assert "assuming poll succeeds" in text
     assert "trip.wf:1:1: a Lambda is an activity with any result" in text
     assert "PROVED   borrows, but no step" in text
