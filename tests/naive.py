@@ -175,8 +175,8 @@ class Naive:
         """Unfinished threads that never move again.
 
         Unfinished: the instance has not ended, and the thread is neither at an end nor at its
-        entry (a root thread at its entry is unfinished).  A thread that waits for its children
-        is not dead while one of them can move.
+        entry (a root thread at its entry is unfinished).  A thread is not dead while one
+        of its children (or theirs) can move: control may be with them.
         """
         still = self.never_moves(state)
         out = set()
@@ -188,7 +188,7 @@ class Naive:
                 continue
             if kind is PointKind.ENTRY and t.parent is not None:
                 continue
-            if kind in (PointKind.FORK, PointKind.UNWIND) and not self.below(t.id) <= still:
+            if not self.below(t.id) <= still:
                 continue
             out.add(t.id)
         return out
