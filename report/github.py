@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..dsl.errors import Severity, Span
 from ..verifier.verdict import Proved, Refuted, Unknown
-from .outcome import Report, fails, is_open, mend_of, shown_path, title
+from .outcome import Report, fails, is_open, mend_of, shown_path, title, why_unmatched
 
 
 def render(report: Report) -> str:
@@ -20,7 +20,7 @@ def _lines(report: Report) -> Iterator[str]:
         text = found.message + (f"\nfix: {found.fix}" if found.fix else "")
         yield command(level, found.span, found.code, text)
     for name in report.unmatched:
-        yield f"::error title=wfverify::{_data(f'--only {name}: nothing is called so')}"
+        yield f"::error title=wfverify::{_data(why_unmatched(report, name))}"
     for result in report.results:
         match result.verdict:
             case Refuted() as verdict if not result.expected:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
-from .outcome import Report, fails, is_open, place, title
+from .outcome import Report, fails, is_open, place, title, why_unmatched
 from .refutation import refutation
 from .source import complaint
 
@@ -39,7 +39,7 @@ def render(report: Report) -> str:
         message.text = _clean(complaint(found, report.source(found.span.file)))
     for name in report.unmatched:
         case = SubElement(suite, "testcase", classname="input", name=_clean(f"--only {name}"))
-        SubElement(case, "error", message="nothing is called so", type="usage")
+        SubElement(case, "error", message=_clean(why_unmatched(report, name)), type="usage")
     for result in report.results:
         _case(suite, report, result)
     if report.interrupted:

@@ -112,6 +112,15 @@ def mend_of(report: Report, result: Result) -> str:
     return result.fix or explain.mend(result.check, report.imported_from)
 
 
+def why_unmatched(report: Report, name: str) -> str:
+    """What is wrong with a name given with --only."""
+    if name in explain.LATER:
+        return f"--only {name}: this check is not built yet"
+    near = explain.suggest(name)
+    hint = f"; did you mean `{near}`?" if near else ""
+    return f"--only {name}: nothing in {report.file} is called so{hint}"
+
+
 def title(result: Result) -> str:
     """`check: name`, or the check alone."""
     return f"{result.check}: {result.name}" if result.name else result.check

@@ -16,7 +16,7 @@ from ..dsl.codes import CODES
 from ..dsl.errors import Diagnostic, Severity, Span
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
-from .outcome import Report, exit_status, fails, is_open, mend_of, shown_path, title
+from .outcome import Report, exit_status, fails, is_open, mend_of, shown_path, title, why_unmatched
 from .refutation import details
 from .runs import of_result
 
@@ -43,7 +43,7 @@ def document(report: Report) -> Json:
     }
     if report.unmatched:
         invocation["toolConfigurationNotifications"] = [
-            {"level": "error", "message": {"text": f"--only {name}: nothing is called so"}}
+            {"level": "error", "message": {"text": why_unmatched(report, name)}}
             for name in report.unmatched
         ]
     return {

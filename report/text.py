@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Unknown
 from . import explain
-from .outcome import Report, fails, mend_of, tally, title
+from .outcome import Report, fails, mend_of, tally, title, why_unmatched
 from .refutation import Styled, hanging, headline, refutation
 from .source import complaint
 
@@ -50,9 +50,7 @@ def _diagnostics(report: Report, style: Style) -> Iterator[str]:
             continue
         yield complaint(diagnostic, report.source(diagnostic.span.file))
     for name in report.unmatched:
-        near = explain.suggest(name)
-        hint = f"; did you mean `{near}`?" if near and near != name else ""
-        yield f"wfverify: --only {name}: nothing in {report.file} is called so{hint}"
+        yield f"wfverify: {why_unmatched(report, name)}"
 
 
 def _paint(report: Report, style: Style) -> str:
