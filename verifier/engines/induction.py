@@ -26,14 +26,19 @@ from .common import (
     written,
 )
 from .induction_query import Queries, values_of
+from .kinduction import k_induction
 from .templates import templates
 
 
 @dataclass(frozen=True, slots=True)
 class Inductive:
-    """The goal follows from `invariants`, which are inductive together (the goal among them)."""
+    """The goal follows from `invariants`, which are inductive together (the goal among them).
+
+    With `k` above 1 the goal is not among them: it is k-inductive, given that they hold.
+    """
 
     invariants: tuple[Expr, ...]
+    k: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class Prover:
 
     def __init__(self, system: TransitionSystem, budget: Budget) -> None:
         self.system = system
+        self.budget = budget
         self.deadline = time.monotonic() + budget.seconds
         self.queries = Queries(int(budget.query * 1000))
         self.steps = [s for r in system.rules if (s := _ready(r)) is not None]
@@ -334,11 +340,13 @@ def prove_invariants(
     goals: Sequence[Obligation],
     budget: Budget | None = None,
     guess: bool = True,
+    k: int = 1,
 ) -> Induction:
     """Tries to prove the goals by induction, with help from the candidates that survive.
 
     First with the candidates and the goals alone; then, with `guess`, also with templates made
-    of the spec's own terms.  Nothing that the solver did not answer counts as shown.
+    of the spec's own terms; then, with `k` above 1, state goals by k-induction.  Nothing that
+    the solver did not answer counts as shown.
     """
     begin = time.monotonic()
     prover = Prover(system, budget or Budget())
@@ -346,21 +354,21 @@ def prove_invariants(
     answers: list[Inductive | NotInductive] = [NotInductive("out of time") for _ in goals]
     found: list[Expr] = []
     for more in (False, True) if guess else (False,):
-        open_goals = [k for k in range(len(goals)) if k not in best]
+        open_goals = [g for g in range(len(goals)) if g not in best]
         if not open_goals or prover.out_of_time():
             break
-        own = {k: goals[k].cond for k in range(len(goals)) if is_state(goals[k])}
+        own = {g: goals[g].cond for g in range(len(goals)) if is_state(goals[g])}
         listed = list(own.values()) + [c for c in candidates if c is not TRUE]
-        position = {k: at for at, k in enumerate(own)}
+        position = {g: at for at, g in enumerate(own)}
         if more:
-            listed += templates(system, [goals[k] for k in open_goals], candidates)
+            listed += templates(system, [goals[g] for g in open_goals], candidates)
         thinned = prover.thin(listed)
         if len(thinned.known) > len(found):
             found = list(thinned.known.values())
-        for k in open_goals:
-            goal = goals[k]
+        for g in open_goals:
+            goal = goals[g]
             if is_state(goal):
-                at = position[k]
+                at = position[g]
                 used: NotInductive | set[int]
                 if at in thinned.known:
                     used = {at}
@@ -369,12 +377,18 @@ def prove_invariants(
             else:
                 used = prover.step_goal(goal, thinned)
             if isinstance(used, NotInductive):
-                answers[k] = used
+                answers[g] = used
             else:
                 needed = sorted(prover.closure(used, thinned))
-                best[k] = Inductive(tuple(listed[n] for n in needed))
-    for k, answer in best.items():
-        answers[k] = answer
+                best[g] = Inductive(tuple(listed[n] for n in needed))
+    for g, answer in best.items():
+        answers[g] = answer
+    for g, goal in enumerate(goals):
+        left = prover.deadline - time.monotonic()
+        if k > 1 and g not in best and is_state(goal) and left > 0:
+            depth = k_induction(system, goal, found, k, Budget(left, prover.budget.query))
+            if depth is not None:
+                answers[g] = Inductive(tuple(found), depth)
     return Induction(
         answers, found, prover.queries.asked, prover.queries.shared, time.monotonic() - begin
     )
