@@ -7,7 +7,7 @@ tested against it, and counterexamples are replayed with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 from typing import assert_never
@@ -32,6 +32,19 @@ def evaluate(
         return _apply(node, args, state, inputs, after)
 
     return fold(expr, build)
+
+
+def reader(state: State) -> Callable[[Expr], Scalar]:
+    """Values of many terms in one state, shared parts evaluated once over all of them.
+
+    The terms must live as long as the reader: it remembers them by identity.
+    """
+    memo: dict[int, Scalar] = {}
+
+    def build(node: Expr, args: Sequence[Scalar]) -> Scalar:
+        return _apply(node, args, state, (), None)
+
+    return lambda expr: fold(expr, build, memo)
 
 
 def evaluate_all(

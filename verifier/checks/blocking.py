@@ -9,7 +9,7 @@ from ...dsl.errors import Span
 from ...semantics.expr import FALSE, Op, Scalar, variables
 from ...semantics.system import PointKind, ResourceInfo, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
-from ...semantics.values import enabled, evaluate
+from ...semantics.values import enabled, evaluate, reader
 from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
 from ..session import InternalError, Replayed, Session
@@ -99,6 +99,7 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     are stuck in the whole system as well is shown by `stuck_for_ever`.
     """
     from ..engines.search import explore
+
     system = session.system
     structure = session.structure
     position = structure.resource_of()
@@ -158,7 +159,8 @@ def _waiting(session: Session, replayed: Replayed) -> list[int]:
     """Unfinished threads of which no rule can be taken."""
     system = session.system
     state = replayed.states[-1]
-    able = {r.thread for r in system.rules if enabled(r, state)}
+    read = reader(state)
+    able = {r.thread for r in system.rules if read(r.guard)}
     out = []
     for t in system.threads:
         kind = t.points[int(state[t.location])].kind
@@ -192,13 +194,22 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
     final = replayed.states[-1]
     core = blocked_for_ever(session.structure, final, dead)
     # Those that hold something are the circle, if they are stuck by themselves.
-    holders = [t for t in core if _holds_something(system, session.structure, t, final)]
+    holders = [
+        t
+        for t in core
+        if _holds_something(system, session.structure, t, final)
+        or any(c in core for c in _children(session.structure, t))
+    ]
     core = blocked_for_ever(session.structure, final, holders) or core
     notes = wait_for(system, session.structure, final, core)
     message = "nobody of these can ever go on"
     first = system.threads[core[0]] if core else system.threads[0]
     span = _place(system, first.id, final)
     return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
+
+
+def _children(structure: Structure, thread: int) -> list[int]:
+    return [c.id for group in structure.forks[thread].values() for c in group]
 
 
 def _holds_something(
@@ -223,7 +234,8 @@ def wait_for(
         if r.exclusive is not None:
             names[r.exclusive] = r.name
     out = []
-    for t in members[:12]:
+    shown = [t for t in members if not any(c in members for c in _children(structure, t))]
+    for t in shown[:12]:
         thread = system.threads[t]
         point = thread.points[int(state[thread.location])]
         held = []
@@ -248,8 +260,8 @@ def wait_for(
         if wants:
             says += f", waits for {', '.join(wants)}"
         out.append(says)
-    if len(members) > 12:
-        out.append(f"and {len(members) - 12} others")
+    if len(shown) > 12:
+        out.append(f"and {len(shown) - 12} others")
     return out
 
 

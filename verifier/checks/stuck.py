@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from ...semantics.expr import Expr, Op, Scalar, postorder, variables
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
-from ...semantics.values import enabled, evaluate
+from ...semantics.values import reader
 from ..engines.structure import Structure
 
 
@@ -28,14 +28,18 @@ class _Stuck:
     def __init__(self, structure: Structure, state: Sequence[Scalar]) -> None:
         self.system: TransitionSystem = structure.system
         self.state = state
+        self.read = reader(state)
         self.thread_at = {t.location: t.id for t in self.system.threads}
-        self.moving: dict[int, list[Rule]] = {}  # thread -> rules that write its location
+        self.moving: dict[int, list[Rule]] = {}  # thread -> rules that are its own or move it
+        self.writers: dict[int, set[int]] = {}  # data -> threads whose rules write it
         for rule in self.system.rules:
+            self.moving.setdefault(rule.thread, []).append(rule)
             for v, _ in rule.updates:
                 if v in self.thread_at:
-                    self.moving.setdefault(self.thread_at[v], []).append(rule)
-            if not any(v == self.system.threads[rule.thread].location for v, _ in rule.updates):
-                self.moving.setdefault(rule.thread, []).append(rule)
+                    if self.thread_at[v] != rule.thread:
+                        self.moving.setdefault(self.thread_at[v], []).append(rule)
+                else:
+                    self.writers.setdefault(v, set()).add(rule.thread)
         self.holders: dict[int, list[int]] = {}  # USED variable -> threads that hold some now
         for t in self.system.threads:
             for used, _ in t.points[int(state[t.location])].holds:
@@ -43,50 +47,39 @@ class _Stuck:
 
     def core(self, members: set[int]) -> list[int]:
         while True:
-            leaving = {
-                t
-                for t in members
-                if not all(self.hopeless(r, members, deep=True) for r in self.moving.get(t, ()))
-            }
+            answers: dict[int, bool] = {}  # of rules, for these members
+            leaving = set()
+            for t in members:
+                for rule in self.moving.get(t, ()):
+                    if rule.index not in answers:
+                        answers[rule.index] = self.hopeless(rule, members)
+                    if not answers[rule.index]:
+                        leaving.add(t)
+                        break
             if not leaving:
                 return sorted(members)
             members = members - leaving
 
-    def hopeless(self, rule: Rule, members: set[int], deep: bool) -> bool:
-        """Disabled, by a conjunct of the guard that stays false while no member moves."""
-        if enabled(rule, self.state):
-            return False
-        parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
-        return any(
-            evaluate(p, self.state) is False and self.lasting(rule, p, members, deep) for p in parts
-        )
+    def hopeless(self, rule: Rule, members: set[int]) -> bool:
+        """Disabled, and its guard stays false while no member moves."""
+        return self.read(rule.guard) is False and self.lasting(rule, rule.guard, members)
 
-    def lasting(self, rule: Rule, part: Expr, members: set[int], deep: bool) -> bool:
-        for v in variables([part]):
-            if v in self.thread_at:
-                t = self.thread_at[v]
-                if t in members:
-                    continue
-                if not deep or not all(
-                    self.hopeless(r, members, deep=False) for r in self.moving.get(t, ())
-                ):
-                    return False
-            elif self.system.variables[v].kind is VarKind.USED:
-                if not _is_claim(rule, part, v) or not self.kept(v, members, deep):
-                    return False
-            elif self.system.variables[v].kind not in (VarKind.ARG, VarKind.PARAM):
-                writers = {r.thread for r in self.system.rules for u, _ in r.updates if u == v}
-                if not writers <= members:
-                    return False
-        return True
+    def lasting(self, rule: Rule, part: Expr, members: set[int]) -> bool:
+        """A condition that is false now and can be made true by members only."""
+        if part.op is Op.AND:
+            return any(self.read(a) is False and self.lasting(rule, a, members) for a in part.args)
+        if part.op is Op.OR:
+            return all(self.lasting(rule, a, members) for a in part.args)
+        return all(self.frozen(rule, part, v, members) for v in variables([part]))
 
-    def kept(self, used: int, members: set[int], deep: bool) -> bool:
-        """All that is held now is held by members, or by threads that wait for them."""
-        return all(
-            t in members
-            or (deep and all(self.hopeless(r, members, deep=False) for r in self.moving.get(t, ())))
-            for t in self.holders.get(used, ())
-        )
+    def frozen(self, rule: Rule, part: Expr, v: int, members: set[int]) -> bool:
+        if v in self.thread_at:
+            return self.thread_at[v] in members
+        kind = self.system.variables[v].kind
+        if kind is VarKind.USED:
+            held_by = self.holders.get(v, ())
+            return _is_claim(rule, part, v) and all(t in members for t in held_by)
+        return kind in (VarKind.ARG, VarKind.PARAM) or self.writers.get(v, set()) <= members
 
 
 def _is_claim(rule: Rule, part: Expr, used: int) -> bool:

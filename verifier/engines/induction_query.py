@@ -36,6 +36,9 @@ class Queries:
     asked: int = 0
     shared: int = 0
     _answers: dict[Key, Outcome] = field(default_factory=dict)
+    # Kept between questions: most hypotheses come again and again.
+    _exact: Encoder = field(default_factory=Encoder)
+    _relaxed: Encoder = field(default_factory=lambda: Encoder(relaxed=True))
 
     def check(
         self, premises: Sequence[Expr], hypotheses: Sequence[Expr], conclusions: Sequence[Expr]
@@ -69,11 +72,11 @@ class Queries:
     def _batch(
         self, premises: Sequence[Expr], hypotheses: Sequence[Expr], conclusions: Sequence[Expr]
     ) -> Outcome:
-        relaxed = _Question(premises, hypotheses, conclusions, True, self.milliseconds)
+        relaxed = _Question(premises, hypotheses, conclusions, self._relaxed, self.milliseconds)
         self.asked += 1
         if relaxed.check(range(len(conclusions))) is Answer.UNSAT:
             return Outcome((), relaxed.used())
-        exact = _Question(premises, hypotheses, conclusions, False, self.milliseconds)
+        exact = _Question(premises, hypotheses, conclusions, self._exact, self.milliseconds)
         left = set(range(len(conclusions)))
         sure = True
         while left:
@@ -94,7 +97,7 @@ class Queries:
         self, premises: Sequence[Expr], hypotheses: Sequence[Expr], conclusion: Expr
     ) -> dict[int, Scalar] | None:
         """Values of the variables in a state where the step breaks the conclusion."""
-        question = _Question(premises, hypotheses, [conclusion], False, self.milliseconds)
+        question = _Question(premises, hypotheses, [conclusion], self._exact, self.milliseconds)
         if question.check([0]) is not Answer.SAT:
             return None
         return question.state([*premises, *hypotheses, conclusion])
@@ -106,11 +109,11 @@ class _Question:
         premises: Sequence[Expr],
         hypotheses: Sequence[Expr],
         conclusions: Sequence[Expr],
-        relaxed: bool,
+        encode: Encoder,
         milliseconds: int,
     ) -> None:
         self._solver = Smt(milliseconds)
-        self._encode = Encoder(relaxed=relaxed)
+        self._encode = encode
         self._solver.add(*map(self._encode, premises))
         self._given = [flag(f"h{k}") for k in range(len(hypotheses))]
         for name, hypothesis in zip(self._given, hypotheses, strict=True):

@@ -94,6 +94,8 @@ class Space:
     def _index_rules(self) -> None:
         tables: dict[int, dict[Scalar, list[Fire | _Plan]]] = {}
         for rule in self.system.rules:
+            if rule.guard is FALSE:
+                continue
             pinned = {
                 v: c.value
                 for v, c in fixed_by(conjuncts(rule.guard)).items()
