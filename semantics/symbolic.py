@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import z3
+from z3 import z3core as core
 
 from .expr import FALSE, TRUE, Expr, Op, Scalar, Sort
 
@@ -99,27 +100,29 @@ class Encoder:
                 if self.relaxed and inner.op in (Op.LE, Op.LT) and inner.args[0].sort is Sort.INT:
                     low, high = (self._memo[id(a)] for a in inner.args)
                     return high <= low if inner.op is Op.LT else high + 1 <= low
-                return z3.Not(args[0])
+                return negated(args[0])
             case Op.AND:
-                return z3.And(args)
+                return _boolean(core.Z3_mk_and, args) if args else z3.BoolVal(True)
             case Op.OR:
-                return z3.Or(args)
+                return any_of(args)
             case Op.ITE:
-                return z3.If(args[0], args[1], args[2])
+                wrap = z3.BoolRef if node.sort is Sort.BOOL else z3.ArithRef
+                test, then, other = (a.as_ast() for a in args)
+                return wrap(core.Z3_mk_ite(_context(), test, then, other), z3.main_ctx())
             case Op.EQ:
-                return args[0] == args[1]
+                return _pair(core.Z3_mk_eq, args)
             case Op.LE:
-                return args[0] <= args[1]
+                return _pair(core.Z3_mk_le, args)
             case Op.LT:
                 if self.relaxed and node.args[0].sort is Sort.INT:
                     return args[0] + 1 <= args[1]
-                return args[0] < args[1]
+                return _pair(core.Z3_mk_lt, args)
             case Op.ADD:
-                return z3.Sum(args)
+                return _number(core.Z3_mk_add, args)
             case Op.NEG:
                 return -args[0]
             case Op.MUL:
-                return args[0] * args[1]
+                return _number(core.Z3_mk_mul, args)
             case Op.DIV | Op.MOD:
                 return self._divide(node, args)
             case Op.TO_REAL:
@@ -137,16 +140,40 @@ class Encoder:
         return z3.If(b == zero, zero, quotient)
 
 
+# Our terms are well sorted, so the checks and coercions of z3py's operators, which cost several
+# times what the solver itself needs, are left out.  Results are wrapped by their known sort.
+
+
+def _context() -> Any:
+    return z3.main_ctx().ref()
+
+
+def _array(args: Sequence[Term]) -> Any:
+    return (z3.Ast * len(args))(*[a.as_ast() for a in args])
+
+
+def _boolean(make: Callable[..., Any], args: Sequence[Term]) -> Term:
+    return z3.BoolRef(make(_context(), len(args), _array(args)), z3.main_ctx())
+
+
+def _number(make: Callable[..., Any], args: Sequence[Term]) -> Term:
+    return z3.ArithRef(make(_context(), len(args), _array(args)), z3.main_ctx())
+
+
+def _pair(make: Callable[..., Any], args: Sequence[Term]) -> Term:
+    return z3.BoolRef(make(_context(), args[0].as_ast(), args[1].as_ast()), z3.main_ctx())
+
+
 def negated(a: Term) -> Term:
-    return z3.Not(a)
+    return z3.BoolRef(core.Z3_mk_not(_context(), a.as_ast()), z3.main_ctx())
 
 
 def any_of(parts: Sequence[Term]) -> Term:
-    return z3.Or(list(parts))
+    return _boolean(core.Z3_mk_or, parts) if parts else z3.BoolVal(False)
 
 
 def implication(a: Term, b: Term) -> Term:
-    return z3.Implies(a, b)
+    return _pair(core.Z3_mk_implies, (a, b))
 
 
 def flag(name: str) -> Term:
