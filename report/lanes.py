@@ -91,7 +91,7 @@ def _narrow(run: RunView, width: int, marks: _Marks) -> tuple[str, ...]:
             marks.step if lane == step.lane else _mark(stand, marks)
             for lane, stand in enumerate(step.stand)
         )
-        text = f"{step.number:>4}  {row}  {step.text}"
+        text = f"{step.number:>4}  {row}  {run.said(step)}"
         out.append(_cut(text, max(width, GUTTER + 2 * len(letters) + 20), marks).rstrip())
     legend = (f"{letter} = {name}" for letter, name in zip(letters, run.lanes, strict=True))
     out.append(f"{'':>4}  " + "\n      ".join(_fill(list(legend), width - GUTTER)))

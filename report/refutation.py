@@ -34,7 +34,12 @@ def headline(result: Result, verdict: Refuted, width: int) -> Iterator[Styled]:
     """Which claim, where, and why it does not hold."""
     where = place(result)
     word = "REFUTED (warning)" if result.warning else "REFUTED"
-    yield Styled(f"{word}  {title(result)}{'   ' + where if where else ''}", "bold red")
+    first = f"{word}  {title(result)}"
+    if where and cells(first) + 3 + cells(where) > width:
+        yield Styled(first, "bold red")
+        yield Styled(f"  {where}", DIM)
+    else:
+        yield Styled(f"{first}   {where}".rstrip(), "bold red")
     yield from hanging("  ", verdict.message, width, CAUSE)
 
 
@@ -83,7 +88,7 @@ def run(shown: RunView, width: int, last: str = "at the violation") -> Iterator[
             continue
         if shown.loop_at == step.number - 1:
             yield Styled("      -- from here again and again --", DIM)
-        yield from _step(step, shown.timed, width)
+        yield from _step(shown, step, width)
     if shown.loop_at is not None:
         yield Styled(f"      -- back to step {shown.loop_at + 1} --", DIM)
     label = "    for ever: " if shown.loop_at is not None else f"    {last}: "
@@ -120,16 +125,17 @@ def details(step: StepView) -> str:
     return "; ".join(part for part in (given, changed) if part)
 
 
-def _step(step: StepView, timed: bool, width: int) -> Iterator[Styled]:
-    clock = f"[{step.time}] " if timed else ""
-    head = f"  {step.number:>5}. {clock}{step.text}"
+def _step(shown: RunView, step: StepView, width: int) -> Iterator[Styled]:
+    clock = f"[{step.time}] " if shown.timed else ""
+    number = f"  {step.number:>5}. "
+    head = f"{number}{clock}{shown.said(step)}"
     more = details(step)
     if not more:
-        yield Styled(head)
+        yield from hanging(number, head[len(number) :], width, "")
     elif cells(head) <= 46 and cells(more) <= width - 48:
         yield Styled(f"{head}{' ' * (46 - cells(head))}  {more}")
     else:
-        yield Styled(head)
+        yield from hanging(number, head[len(number) :], width, "")
         yield from hanging(" " * 12, more, width, "")
 
 
@@ -151,7 +157,7 @@ def two_runs(first: RunView, second: RunView, width: int) -> Iterator[Styled]:
     yield from values("    start: ", first.start, width)
     for step in kept(first.steps[:common]):
         if step is not None:
-            yield from _step(step, first.timed, width)
+            yield from _step(first, step, width)
     half = max(20, (width - 9) // 2)
     yield Styled("    " + _pad("one", half) + " | " + "other", CAUSE)
     left, right = (list(_column(r, common, half)) for r in (first, second))
@@ -164,7 +170,7 @@ def _column(shown: RunView, common: int, width: int) -> Iterator[str]:
 
     for step in shown.steps[common:]:
         more = details(step)
-        text = f"{step.number}. {step.text}" + (f"   {more}" if more else "")
+        text = f"{step.number}. {shown.said(step)}" + (f"   {more}" if more else "")
         yield from textwrap.wrap(text, width, subsequent_indent="   ") or [""]
     if shown.end:
         yield from textwrap.wrap(f"then: {listed(shown.end)}", width, subsequent_indent="   ")

@@ -95,6 +95,11 @@ class RunView:
     end: tuple[Value, ...]
     loop_at: int | None
     timed: bool
+    single: bool  # one instance only: its name says nothing
+
+    def said(self, step: StepView) -> str:
+        """The step in words, without the instance where there is only one."""
+        return step.brief if self.single else step.text
 
 
 def states(system: TransitionSystem, trace: Trace) -> tuple[State, ...]:
@@ -129,6 +134,7 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
         end=end,
         loop_at=trace.loop_at,
         timed=any(step.time for step in trace.steps),
+        single=len(system.instances) == 1,
     )
 
 

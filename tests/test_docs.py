@@ -105,4 +105,4 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_every_decision_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     for path in (ROOT / "docs" / "decisions").glob("*.md"):
-        assert f"(decisions/{path.name})" in index, path.name
+        assert f"(decisions/{path.name})" in index, f"add {path.name} to docs/README.md"
