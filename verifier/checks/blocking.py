@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from ...dsl.errors import Span
 from ...semantics.expr import FALSE, Op, Scalar, variables
 from ...semantics.system import PointKind, ResourceInfo, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate, reader
+from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
 from ..session import InternalError, Replayed, Session
@@ -126,16 +126,19 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     moving = set(chosen)
     for thread in chosen:
         moving |= {t for t, _ in structure.ancestors(thread)}
-    rules = tuple(r if r.thread in moving else replace(r, guard=FALSE) for r in system.rules)
-    few = replace(system, rules=rules)
-    result = explore(few, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
+    few = restrict(system, moving)
+    result = explore(few.system, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
         return None
-    return _first_circle(session, result.graph, chosen)
+    members = {i for i, t in enumerate(few.threads) if t in chosen}
+    return _first_circle(session, result.graph, members, few)
 
 
 def _first_circle(
-    session: Session, graph: Graph, among: Collection[int] | None = None
+    session: Session,
+    graph: Graph,
+    among: Collection[int] | None = None,
+    part: Restricted | None = None,
 ) -> Verdict | None:
     """The shortest run after which some threads wait for each other only.
 
@@ -147,6 +150,8 @@ def _first_circle(
         trace = graph.trace(node)
         if trace is None:
             continue
+        if part is not None:
+            trace = part.widen(trace)
         replayed = session.replay(session.system, trace)
         if not replayed.ok:
             raise InternalError(f"a run of the search does not replay: {replayed.why}")

@@ -97,7 +97,7 @@ class _Checking:
         return all(self.quiet(t, point, whole, at) for t, point in whole.items())
 
     def above(self, at: Places) -> Places:
-        """With what *quiet* says of the state before: running branches keep their parent at the fork."""
+        """With what *quiet* says of the state before: parents of running branches are at forks."""
         out = dict(at)
         todo = [self.by_location[v] for v in at]
         while todo:

@@ -142,7 +142,8 @@ def reaching(graph: Graph, wanted: Iterable[int]) -> set[int]:
     before: dict[int, list[int]] = graph.before
     found = set(wanted)
     queue = list(found)
-    while queue:
+    everything = len(graph.nodes) + (EXCLUDED in found)
+    while queue and len(found) < everything:
         for source in before.get(queue.pop(), ()):
             if source not in found:
                 found.add(source)

@@ -80,15 +80,11 @@ def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
     return Undecided(doubt) if doubt else Free(len(graph.nodes))
 
 
-def _moving(graph: Graph, rules: Collection[int]) -> set[int]:
-    return {n for n, edges in enumerate(graph.edges) if any(e.rule in rules for e in edges)}
-
-
 def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
     """(node, thread): it waits for resources, from here on for ever."""
     out: list[tuple[int, int]] = []
     for thread in graph.system.threads:
-        released = _moving(graph, threads.rules_of(thread.id))
+        released = set(threads.moving(thread.id))
         released.update(
             n
             for n in range(len(graph.nodes))
@@ -104,10 +100,13 @@ def _dead_instances(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
     """(node, thread): the instance has not ended, and none of its threads ever moves again."""
     out: list[tuple[int, int]] = []
     for instance in graph.system.instances:
-        rules = {r.index for r in graph.system.rules if r.instance == instance.id}
-        good = _moving(graph, rules)
+        good: set[int] = set()
+        for thread in {r.thread for r in graph.system.rules if r.instance == instance.id}:
+            good |= threads.moving(thread)
         good.update(
-            n for n in range(len(graph.nodes)) if threads.ended(n, instance.id) is not False
+            n
+            for n in range(len(graph.nodes))
+            if n not in good and threads.ended(n, instance.id) is not False
         )
         may = reaching(graph, good | graph.frontier | {EXCLUDED})
         mine = [t for t in graph.system.threads if t.instance == instance.id]
@@ -120,7 +119,6 @@ def _dead_instances(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
 
 def _doubt(graph: Graph, threads: Threads) -> str:
     """Why freedom from deadlock is not shown, or nothing."""
-    moving = {t.id: _moving(graph, threads.rules_of(t.id)) for t in graph.system.threads}
     count = range(len(graph.nodes))
     alive: dict[int, set[int]] = {}
 
@@ -128,7 +126,7 @@ def _doubt(graph: Graph, threads: Threads) -> str:
         if thread not in alive:
             rules = threads.rules_of(thread)
             if graph.concrete:
-                alive[thread] = reaching(graph, moving[thread] | {EXCLUDED})
+                alive[thread] = reaching(graph, threads.moving(thread) | {EXCLUDED})
             else:
                 alive[thread] = surely(graph, (), rules, True)
         return alive[thread]
@@ -136,7 +134,7 @@ def _doubt(graph: Graph, threads: Threads) -> str:
     for thread in graph.system.threads:
         released = {n for n in count if not threads.waiting(n, thread)[1]}
         if graph.concrete:
-            fine = reaching(graph, released | moving[thread.id] | {EXCLUDED})
+            fine = reaching(graph, released | threads.moving(thread.id) | {EXCLUDED})
         else:
             fine = surely(graph, released, threads.rules_of(thread.id), True)
         left = set(count) - fine
@@ -179,7 +177,7 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
     done = {n for n in count if all(a is True for a in answers[n])}
     perhaps = {n for n in count if all(a is not False for a in answers[n])}
     may = reaching(graph, perhaps | graph.frontier | {EXCLUDED})
-    must = surely(graph, done, (), False)
+    must = reaching(graph, done) if graph.concrete else surely(graph, done, (), False)
     doubt = ""
     for node in count:
         if node in must:

@@ -8,7 +8,7 @@ from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, postor
 from ...semantics.system import Instance, PointKind, Rule, Thread, TransitionSystem, VarKind
 from .common import conjuncts
 from .search_compile import compile_state
-from .search_graph import Graph
+from .search_graph import SPLIT, Graph
 
 Reading = Callable[[int], bool | None]
 
@@ -26,6 +26,7 @@ class Threads:
         kinds = [v.kind for v in self.system.variables]
         self._unclaimed: dict[int, Reading] = {}
         self.children: dict[int, list[int]] = {}
+        self._moving: dict[int, set[int]] | None = None
         for thread in self.system.threads:
             mine = rules.get(thread.id, [])
             self.rules[thread.id] = frozenset(r.index for r in mine)
@@ -78,6 +79,17 @@ class Threads:
                 out.add(child)
                 todo.append(child)
         return out
+
+    def moving(self, thread: int) -> set[int]:
+        """The nodes at which some state of the node has a step of the thread."""
+        if self._moving is None:
+            owner = {r.index: r.thread for r in self.system.rules}
+            self._moving = {}
+            for node, edges in enumerate(self.graph.edges):
+                for edge in edges:
+                    if edge.rule != SPLIT:
+                        self._moving.setdefault(owner[edge.rule], set()).add(node)
+        return self._moving.get(thread, set())
 
     def rules_of(self, thread: int) -> frozenset[int]:
         return self.rules[thread]
