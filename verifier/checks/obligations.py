@@ -12,6 +12,7 @@ from ...semantics.expr import FALSE, Expr, Op
 from ...semantics.system import Obligation, ResourceInfo, TransitionSystem, VarKind
 from ...semantics.words import in_words
 from ..engines.common import Budget, touched
+from ..engines.linking import guarded
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
 
@@ -109,6 +110,7 @@ class _Deciding:
             peak = structure.peak(r.used)
             capacity = r.capacity.value if r.capacity.op is Op.CONST else None
             if peak is None or not isinstance(capacity, int) or peak > capacity:
+                self._grants(r, peak)
                 continue
             for k, goal in enumerate(self.goals):
                 if goal.check == "resources" and _is_capacity(goal, r.used):
@@ -118,6 +120,22 @@ class _Deciding:
                         "sum over threads side by side"
                     )
                     self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
+
+    def _grants(self, r: ResourceInfo, peak: int | None) -> None:
+        """An enforced pool: whoever takes units makes sure in the same step that they are free."""
+        mine = [k for k, goal in enumerate(self.goals) if _is_capacity(goal, r.used)]
+        initial = self.system.variables[r.used].init
+        empty = initial is not None and initial.value == 0
+        capacity = r.capacity.value
+        if not mine or not empty or not isinstance(capacity, int) or capacity < 0:
+            return
+        if r.enforced and guarded(self.system, r):
+            most = capacity if peak is None else min(peak, capacity)
+            how = (
+                f"each step that takes units of {r.name} waits until they are free; none is forced"
+            )
+            for k in mine:
+                self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
 
     def _conservation(self, r: ResourceInfo) -> None:
         """Nothing is held after the end: points that are over hold nothing."""

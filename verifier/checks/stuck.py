@@ -30,16 +30,8 @@ class _Stuck:
         self.state = state
         self.read = reader(state)
         self.thread_at = {t.location: t.id for t in self.system.threads}
-        self.moving: dict[int, list[Rule]] = {}  # thread -> rules that are its own or move it
-        self.writers: dict[int, set[int]] = {}  # data -> threads whose rules write it
-        for rule in self.system.rules:
-            self.moving.setdefault(rule.thread, []).append(rule)
-            for v, _ in rule.updates:
-                if v in self.thread_at:
-                    if self.thread_at[v] != rule.thread:
-                        self.moving.setdefault(self.thread_at[v], []).append(rule)
-                else:
-                    self.writers.setdefault(v, set()).add(rule.thread)
+        self.moving = structure.moving()
+        self.writers = structure.writers()
         self.holders: dict[int, list[int]] = {}  # USED variable -> threads that hold some now
         for t in self.system.threads:
             for used, _ in t.points[int(state[t.location])].holds:

@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, postorder
-from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
+from ...semantics.expr import Expr, Op, postorder, same
+from ...semantics.system import PointKind, ResourceInfo, Rule, Thread, TransitionSystem, VarKind
 
 QUIET = (PointKind.ENTRY, PointKind.END, PointKind.FAILED)
 
@@ -236,6 +236,47 @@ class _Checking:
         if parent is None or thread.fork in parent:
             return None
         return frozenset(p.id for p in thread.points if p.kind in QUIET)
+
+
+def guarded(system: TransitionSystem, resource: ResourceInfo) -> bool:
+    """Every step that adds to the pool checks in its guard that there is room for it."""
+    used = resource.used
+    for rule in system.rules:
+        for v, e in rule.updates:
+            if v != used:
+                continue
+            change = _sum(e)
+            change[("var", used)] -= 1
+            change = _clean(change)
+            if all(k == 1 or (isinstance(k, tuple) and k[0] == "at") for k in change):
+                if all(n <= 0 for n in change.values()) and _positive(change):
+                    continue
+            room = [
+                _clean(_sum(part.args[0]))
+                for part in _conjuncts(rule.guard)
+                if part.op is Op.LE and same(part.args[1], resource.capacity)
+            ]
+            if _clean(_sum(e)) not in room:
+                return False
+    return True
+
+
+def _positive(change: Amount) -> bool:
+    """What cancelled threads give back is a known amount, not a negative one."""
+    return all(
+        k == 1 or (isinstance(k, tuple) and all(x == 1 and n >= 0 for x, n in k[3])) for k in change
+    )
+
+
+def _conjuncts(guard: Expr) -> list[Expr]:
+    out, stack = [], [guard]
+    while stack:
+        e = stack.pop()
+        if e.op is Op.AND:
+            stack.extend(e.args)
+        else:
+            out.append(e)
+    return out
 
 
 def _held(holds: Sequence[tuple[int, Expr]]) -> dict[int, Amount]:

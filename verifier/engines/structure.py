@@ -76,12 +76,41 @@ class Structure:
     system: TransitionSystem
     forks: list[dict[int, list[Thread]]] = field(default_factory=list)  # by thread, by point
     _peaks: dict[int, int | None] = field(default_factory=dict)
+    _moving: dict[int, list[Rule]] | None = None
+    _writers: dict[int, set[int]] | None = None
 
     def __post_init__(self) -> None:
         self.forks = [{} for _ in self.system.threads]
         for t in self.system.threads:
             if t.parent is not None and t.fork is not None:
                 self.forks[t.parent].setdefault(t.fork, []).append(t)
+
+    def moving(self) -> dict[int, list[Rule]]:
+        """By thread: its own rules, and those that write its location."""
+        if self._moving is None:
+            self._index()
+        assert self._moving is not None
+        return self._moving
+
+    def writers(self) -> dict[int, set[int]]:
+        """By variable that is no location: threads whose rules write it."""
+        if self._writers is None:
+            self._index()
+        assert self._writers is not None
+        return self._writers
+
+    def _index(self) -> None:
+        thread_at = {t.location: t.id for t in self.system.threads}
+        moving: dict[int, list[Rule]] = {}
+        writers: dict[int, set[int]] = {}
+        for rule in self.system.rules:
+            moving.setdefault(rule.thread, []).append(rule)
+            for v, _ in rule.updates:
+                if v not in thread_at:
+                    writers.setdefault(v, set()).add(rule.thread)
+                elif thread_at[v] != rule.thread:
+                    moving.setdefault(thread_at[v], []).append(rule)
+        self._moving, self._writers = moving, writers
 
     def roots(self) -> Iterator[Thread]:
         return (t for t in self.system.threads if t.parent is None)
