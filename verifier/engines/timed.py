@@ -1,17 +1,17 @@
 """Exhaustive search over schedules of the timed system under one fixed environment.
 
 An environment fixes, for every occurrence of an attempt, how it ends, with what result, and how
-long it takes; what is left free is the order of steps that are ready at the same instant, the
-side of `+`, and who is granted a contended claim.  Two runs of one environment with different
-results refute `deterministic`; of two environments that differ in durations only, they refute
-`timing_independent`.
+long it takes, and which side of each `+` it names among those that can move; what is left free is
+the order of steps that are ready at the same instant, and who is granted a contended claim.  Two
+runs of one environment with different results refute `deterministic`; of two environments that
+differ in durations only, they refute `timing_independent`.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -22,6 +22,7 @@ from ...semantics.values import enabled, evaluate, fire, relation_holds
 
 Occurrence = tuple[str, int]  # activity (or rule) and which start of it
 Pace = Callable[[Fraction, Fraction | None, random.Random], Fraction]
+Move = tuple[Rule, tuple[Scalar, ...], Fraction]  # with its inputs, and how long from now
 Answer = Callable[[Rule, Sequence[Scalar], random.Random], tuple[Scalar, ...] | None]
 
 
@@ -78,6 +79,11 @@ class Environment:
             self.broken = True
         return chosen
 
+    def side(self, choice: int, sides: Collection[int]) -> int:
+        """The side of a `+` that is named among those that can move: by one order for all of its
+        occurrences, because two runs may not agree on which occurrence is which."""
+        return min(sides, key=lambda s: random.Random(f"{self.seed}/+/{choice}/{s}").random())
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -108,6 +114,11 @@ class Schedules:
         for r in system.rules:
             if r.group is not None:
                 self.groups.setdefault(r.group, []).append(r)
+        self.sides: dict[int, dict[int, int]] = {}  # rule -> choice -> side
+        for choice, sides in enumerate(system.choices):
+            for side, mine in enumerate(sides):
+                for rule in mine:
+                    self.sides.setdefault(rule, {})[choice] = side
         self.observed = sorted(
             {v for i in system.instances for v in (*i.observed, i.error)}
             | {v.index for v in system.variables if v.kind.name == "SHARED"}
@@ -151,10 +162,10 @@ class Schedules:
                     stack.append((after, now + wait, (*steps, step)))
         return list(found.values()), True
 
-    def _moves(self, node: Node) -> list[tuple[Rule, tuple[Scalar, ...], Fraction]] | None:
+    def _moves(self, node: Node) -> list[Move] | None:
         """What may be taken next; None when the run is over."""
         rules = self.system.rules
-        urgent: list[tuple[Rule, tuple[Scalar, ...], Fraction]] = []
+        urgent: list[Move] = []
         for r in rules:
             if r.delay is None and r.group is None and enabled(r, node.state):
                 inputs = self.environment.answer(r, node.state, random.Random(0))
@@ -162,11 +173,24 @@ class Schedules:
                     urgent.append((r, inputs, Fraction(0)))
         if urgent:
             ready = [(rules[i], x, Fraction(0)) for i, left, x in node.due if left == 0]
-            return urgent + ready
+            return self._named(urgent + ready)
         if not node.due:
             return None
         least = min(left for _, left, _ in node.due)
-        return [(rules[i], x, least) for i, left, x in node.due if left == least]
+        return self._named([(rules[i], x, least) for i, left, x in node.due if left == least])
+
+    def _named(self, moves: list[Move]) -> list[Move]:
+        """Without the sides of a `+` that the environment does not name.
+
+        Steps of two sides can be taken in one state only while the choice is open.
+        """
+        for choice in sorted({c for m in moves for c in self.sides.get(m[0].index, ())}):
+            able = {self.sides.get(m[0].index, {}).get(choice) for m in moves} - {None}
+            if len(able) > 1:
+                named = self.environment.side(choice, {s for s in able if s is not None})
+                kept = (None, named)
+                moves = [m for m in moves if self.sides.get(m[0].index, {}).get(choice) in kept]
+        return moves
 
     def _arm(
         self,
