@@ -120,11 +120,11 @@ def random_system(seed: int, *, wide: bool = True, excluded: bool = False) -> Tr
         sizes.append(size)
     m.add("flag", Sort.BOOL, VarKind.DATA, None if r.random() < 0.3 else e.const(False))
     m.add("colour", Sort.INT, VarKind.DATA, e.const(0), type=COLOUR)
-    m.add("x", Sort.INT, VarKind.DATA, e.const(r.randrange(3)))
+    x = m.add("x", Sort.INT, VarKind.DATA, e.const(r.randrange(3)))
     if wide and r.random() < 0.5:
         m.add("n", Sort.INT, VarKind.PARAM, None, lo=0, hi=WIDE, type=Int(0, WIDE))
     if r.random() < 0.5:
-        m.add("y", Sort.INT, VarKind.DATA, e.var(2, Sort.INT) if r.random() < 0.5 else e.const(1))
+        m.add("y", Sort.INT, VarKind.DATA, e.var(x, Sort.INT) if r.random() < 0.5 else e.const(1))
     initial = m.bool(1) if r.random() < 0.3 else TRUE
     rules: list[Rule] = []
     for t in range(count):
