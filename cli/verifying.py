@@ -13,6 +13,7 @@ from ..report import render
 from ..report.outcome import Note, Report, exit_status, status, title
 from ..semantics.system import TransitionSystem
 from ..verifier.verdict import Result
+from .interrupts import stopping_solver
 from .loading import load_spec, opened, source_of
 from .terminal import Progress, style, write
 
@@ -80,7 +81,8 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
             progress(what)
 
     try:
-        results = verify(spec, system, options, replay=replay, schedule=schedule, progress=note)
+        with stopping_solver():
+            results = verify(spec, system, options, replay=replay, schedule=schedule, progress=note)
         found.results = list(results)
     finally:
         progress.clear()

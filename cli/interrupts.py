@@ -1,0 +1,58 @@
+"""Ctrl-C while the solver works.
+
+Z3 takes SIGINT for itself while it solves: its question ends as unknown, and the interrupt is
+lost.  So SIGINT is blocked, and a thread waits for it, stops the solver (if there is one: it is
+not imported for this), and raises KeyboardInterrupt in the main thread; again and again until it
+arrives, since one that is raised in a destructor is lost too.
+"""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+AGAIN = 0.3  # seconds
+_WATCHED = {signal.SIGINT, signal.SIGUSR1}  # the second one ends the thread
+
+
+@contextmanager
+def stopping_solver() -> Iterator[None]:
+    """Within it, Ctrl-C ends a running question and raises KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    done = threading.Event()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    hook = sys.unraisablehook
+    sys.unraisablehook = _quiet
+    thread = threading.Thread(target=_watch, args=(done,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if thread.is_alive() and thread.ident is not None:
+            signal.pthread_kill(thread.ident, signal.SIGUSR1)
+        thread.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        sys.unraisablehook = hook
+
+
+def _watch(done: threading.Event) -> None:
+    if signal.sigwait(_WATCHED) != signal.SIGINT:
+        return
+    while not done.is_set():
+        solver = sys.modules.get("z3")
+        if solver is not None:
+            solver.main_ctx().interrupt()
+        _thread.interrupt_main()
+        done.wait(AGAIN)
+
+
+def _quiet(found: sys.UnraisableHookArgs) -> None:
+    if not issubclass(found.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(found)
