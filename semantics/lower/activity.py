@@ -131,7 +131,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
         return attempts(ctx, at.plus(*taken.items()), k)
     # A later attempt has the arguments of the first.
     once = [(i, ite(at.cond, v, var(i, v.sort))) for i, v in taken.items()]
-    return frames.retry(ctx, a.retry, a.span, at.plus(*once), k, attempts, label=place)
+    return frames.retry(ctx, a.retry, a.span, at.plus(*once), k, attempts, place, True)
 
 
 def _fixed(ctx: Ctx, e: Expr) -> bool:

@@ -7,7 +7,7 @@ thread may stand at): they are *knots*, empty junctions whose arguments are tied
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -19,28 +19,20 @@ from ..expr import (
     Expr,
     Op,
     Sort,
-    add,
     const,
     eq,
-    ite,
-    neg,
-    or_,
-    sub,
+    postorder,
     var,
 )
 from ..system import (
-    Bundle,
     Delay,
     EventKind,
     EventTemplate,
     Input,
     Obligation,
-    Point,
     PointKind,
     ResourceInfo,
-    Rule,
     RuleKind,
-    Thread,
     Variable,
     VarKind,
 )
@@ -65,6 +57,17 @@ class Region:
     kind: str
     unwind: int = 0  # CLEANUP: the point to go to
     pending: int = 0  # CLEANUP: the pending-error variable
+    # CLEANUP that a completed body does not need: control has silently passed its end.
+    over: Expr = FALSE
+    over_at: frozenset[tuple[int, int]] = frozenset()  # (location, point) where it may have
+
+    def passed(self, over: Expr) -> None:
+        self.over = over
+        self.over_at = frozenset(
+            (n.args[0].index, n.args[1].index)
+            for n in postorder([over])
+            if n.op is Op.EQ and n.args[0].op is Op.VAR and type(n.args[1].value) is int
+        )
 
 
 @dataclass(eq=False, slots=True)
@@ -110,8 +113,7 @@ class ForkDraft:
     children: list[ThreadDraft] = field(default_factory=list)
     landings: set[int] = field(default_factory=set)  # host points that mean "aborting"
     marked: Expr = field(default_factory=lambda: knot(Op.OR))
-    bundle: Bundle | None = None
-    released: dict[int, Expr] = field(default_factory=dict)  # USED variable -> amount freed
+    crossed: bool = False  # by a `return`, though the host is protected here
 
 
 @dataclass(eq=False, slots=True)
@@ -121,6 +123,7 @@ class RuleDraft:
     kind: RuleKind
     thread: ThreadDraft
     guard: Expr
+    reading: Callable[[Expr], Expr]  # an expression of the state after the moves
     updates: dict[int, Expr]
     held: Holds
     then: Holds
@@ -128,6 +131,7 @@ class RuleDraft:
     relation: Expr = TRUE
     inputs: tuple[Input, ...] = ()
     kills: ForkDraft | None = None
+    through: Sequence[ForkDraft] = ()  # a `return` crosses these forks, innermost first
     event: EventKind = EventKind.STEP_TAKEN
     subject: str = ""
     detail: str = ""
@@ -262,209 +266,3 @@ class Builder:
         k = knot(Op.AND)
         self.ended_knots.append((k, forks))
         return k
-
-    # --- the end ---------------------------------------------------------------------------
-
-    def finish(self) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
-        """Tie the knots and freeze rules and threads."""
-        for fork in self.forks:
-            outer = fork.host.fork
-            parts = [fork.host.at(p) for p in sorted(fork.landings)]
-            if outer is not None and not fork.protected:
-                parts.append(outer.marked)
-            tie(fork.marked, parts)
-        for k, forks in self.ended_knots:
-            tie(
-                k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)]
-            )
-        for snapshot, own in self.watched:
-            for rule in self.rules:
-                if rule.index not in own:
-                    for i, (_, touched) in snapshot.items():
-                        if i in rule.updates:
-                            rule.updates[touched.index] = TRUE
-        for rule in self.rules:
-            if rule.kills is not None and rule.kills.bundle is None:
-                self._bundle(rule.kills)
-        rules = tuple(self._rule(r) for r in self.rules)
-        threads = tuple(
-            Thread(
-                t.id,
-                t.name,
-                t.instance,
-                t.location,
-                t.fork.host.id if t.fork else None,
-                tuple(
-                    Point(p.id, p.kind, p.label, p.span, p.holds, p.protected, p.activity)
-                    for p in t.points
-                ),
-                t.fork.point if t.fork else None,
-                t.after,
-                t.span,
-            )
-            for t in self.threads
-        )
-        return rules, threads
-
-    def _bundle(self, fork: ForkDraft) -> None:
-        """What cancelling everything below `fork` does, shared by all rules that do it."""
-        updates: list[Update] = []
-        events: list[EventTemplate] = []
-        freed: dict[int, list[Expr]] = {}
-        for thread in _killed(fork):
-            here = var(thread.location, Sort.INT)
-            to: dict[int, int] = {}
-            pending: dict[int, list[Expr]] = {}
-            for p in thread.points:
-                to[p.id] = p.id if p.protected else 0
-                if not p.protected:
-                    cleanup = [r for r in p.regions if r.kind == RegionKind.CLEANUP]
-                    if cleanup:
-                        to[p.id] = cleanup[-1].unwind
-                        pending.setdefault(cleanup[-1].pending, []).append(thread.at(p.id))
-                if to[p.id] != p.id:
-                    if p.kind in (PointKind.RUN, PointKind.BACKOFF):
-                        events.append(
-                            EventTemplate(
-                                EventKind.TASK_CANCELLED,
-                                p.activity,
-                                thread.instance,
-                                (),
-                                thread.at(p.id),
-                            )
-                        )
-                    after = dict(_total(thread.points[to[p.id]].holds))
-                    for used, amount in _total(p.holds).items():
-                        lost = sub(amount, after.get(used, const(0)))
-                        if lost.value != 0 or lost.op is not Op.CONST:
-                            freed.setdefault(used, []).append(ite(thread.at(p.id), lost, const(0)))
-            new = const(0)
-            for target in sorted({t for p, t in to.items() if t not in (0, p)}):
-                sources = [thread.at(p) for p, t in to.items() if t == target != p]
-                new = ite(or_(*sources), const(target), new)
-            stays = [thread.at(p) for p, t in to.items() if t == p != 0]
-            new = ite(or_(*stays), here, new)
-            updates.append((thread.location, new))
-            for variable, conds in pending.items():
-                updates.append(
-                    (variable, ite(or_(*conds), const(CANCELLED), var(variable, Sort.INT)))
-                )
-        fork.released = {used: add(const(0), *parts) for used, parts in freed.items()}
-        changes = tuple(updates)
-        events.append(
-            EventTemplate(
-                EventKind.STEP_TAKEN, fork.host.name, fork.host.instance, changes, None, "cancel"
-            )
-        )
-        fork.bundle = Bundle(changes, tuple(events))
-
-    def _rule(self, r: RuleDraft) -> Rule:
-        updates = dict(r.updates)
-        bundle = r.kills.bundle if r.kills is not None else None
-        if bundle is not None:
-            for index, _ in bundle.updates:
-                updates.pop(index, None)
-        resource_events: list[EventTemplate] = []
-        before, after = _total(r.held), _total(r.then)
-        freed = r.kills.released if r.kills is not None else {}
-        changes = tuple(updates.items())
-        for used in sorted({*before, *after, *freed}):
-            gain = sub(after.get(used, const(0)), before.get(used, const(0)))
-            if used in freed:
-                gain = sub(gain, freed[used])
-            if gain.op is Op.CONST and gain.value == 0:
-                continue
-            updates[used] = add(var(used, Sort.INT), gain)
-            name = self.variables[used].name
-            if (gain.op is Op.CONST and isinstance(gain.value, int) and gain.value > 0) or (
-                used in after and used not in before and used not in freed
-            ):
-                kind, amount = EventKind.RESOURCE_ALLOCATED, gain
-            else:
-                kind, amount = EventKind.RESOURCE_RELEASED, neg(gain)
-            resource_events.append(
-                EventTemplate(kind, name, r.thread.instance, ((used, amount),), None, r.subject)
-            )
-        around = dict(before)
-        outer = r.thread.fork
-        while outer is not None:
-            for used, amount in outer.holds:
-                around[used] = add(around[used], amount) if used in around else amount
-            outer = outer.host.fork
-        gains = {
-            used: sub(amount, before.get(used, const(0)))
-            for used, amount in after.items()
-            if r.kind in (RuleKind.START, RuleKind.GRANT) and amount is not before.get(used)
-        }
-        scheduled = tuple(
-            EventTemplate(EventKind.TASK_SCHEDULED, name, r.thread.instance)
-            for t in self._entered(r)
-            for name in t.scheduled
-        )
-        main = EventTemplate(r.event, r.subject, r.thread.instance, changes, None, r.detail)
-        return Rule(
-            index=r.index,
-            name=r.name,
-            kind=r.kind,
-            thread=r.thread.id,
-            instance=r.thread.instance,
-            guard=r.guard,
-            own=tuple(updates.items()),
-            span=r.span,
-            relation=r.relation,
-            inputs=r.inputs,
-            bundle=bundle,
-            own_events=(*r.more_events, *resource_events, main, *scheduled),
-            delay=r.delay,
-            group=r.group,
-            activity=r.activity,
-            error=r.error,
-            probability=r.probability,
-            priority=r.priority,
-            test_span=r.test_span,
-            holds=tuple(around.items()),
-            gains=tuple(gains.items()),
-            over_children=r.kills is not None and r.kills.host is r.thread,
-        )
-
-    def _entered(self, r: RuleDraft) -> list[PointDraft]:
-        """Points that the rule certainly goes to."""
-        out = []
-        thread: ThreadDraft | None = r.thread
-        while thread is not None:
-            new = r.updates.get(thread.location)
-            if new is not None and new.op is Op.CONST and isinstance(new.value, int):
-                out.append(thread.points[new.value])
-            thread = thread.fork.host if thread.fork else None
-        return out
-
-
-def _total(holds: Holds) -> dict[int, Expr]:
-    out: dict[int, Expr] = {}
-    for used, amount in holds:
-        out[used] = add(out[used], amount) if used in out else amount
-    return out
-
-
-def _below(fork: ForkDraft) -> list[ThreadDraft]:
-    """All threads below a fork, its children first."""
-    out: list[ThreadDraft] = []
-    stack = [fork]
-    while stack:
-        f = stack.pop()
-        out.extend(f.children)
-        for child in f.children:
-            stack.extend(child.forks)
-    return out
-
-
-def _killed(fork: ForkDraft) -> list[ThreadDraft]:
-    """Those of them that do not run inside a protected part of another of them."""
-    out: list[ThreadDraft] = []
-    stack = [fork]
-    while stack:
-        f = stack.pop()
-        out.extend(f.children)
-        for child in f.children:
-            stack.extend(g for g in child.forks if not g.protected)
-    return out

@@ -9,10 +9,23 @@ from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, to_real
 from ..system import EventKind, PointKind, RuleKind, VarKind
 from .builder import RuleDraft
-from .context import At, Ctx, Frame, InstanceDraft, Landing, Log, Out, raise_error, step, union
+from .context import (
+    RETURN,
+    UNDO_FAILED,
+    At,
+    Ctx,
+    Frame,
+    InstanceDraft,
+    Landing,
+    Log,
+    Out,
+    raise_error,
+    real_error,
+    step,
+    union,
+)
 from .data import Value, default, leaves
 from .expressions import Bound, Definedness, assign, collecting, lower, scalar
-from .frames import RETURN, UNDO_FAILED, real_error
 
 
 @dataclass(frozen=True, slots=True)

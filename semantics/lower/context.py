@@ -16,6 +16,7 @@ from ..expr import (
     and_,
     const,
     implies,
+    ite,
     le,
     not_,
     or_,
@@ -47,6 +48,9 @@ from .builder import (
 from .data import Value
 from .expressions import Definedness, Env, collecting, scalar
 
+RETURN = "return"  # not an error: `return` on its way out of the workflow
+UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
+
 
 @dataclass(frozen=True, slots=True)
 class At:
@@ -63,12 +67,32 @@ class At:
     test: Span | None = None
 
     def under(self, cond: Expr, span: Span | None = None) -> At:
+        """Where besides a test holds; it sees what the moves set."""
         if cond is TRUE:
             return self
+        cond = self.reading(cond)
         return At(and_(self.cond, cond), self.moves, None, span or self.test)
 
     def plus(self, *moves: Update) -> At:
         return replace(self, moves=(*self.moves, *moves))
+
+    def once(self, *moves: Update) -> At:
+        """With moves that are made where control comes from here; they see the earlier ones."""
+        new = [(i, ite(self.cond, self.reading(v), var(i, v.sort))) for i, v in moves]
+        return replace(self, moves=(*self.moves, *new))
+
+    def guarded(self) -> At:
+        """The same for a part that lives on when its surroundings are cancelled: there, a move
+        of a parent to its fork would no longer be a move from the fork to itself."""
+        moves = tuple(
+            (i, ite(self.cond, v, var(i, v.sort)) if v.op is Op.CONST and v.value else v)
+            for i, v in self.moves
+        )
+        return replace(self, moves=moves)
+
+    def reading(self, e: Expr) -> Expr:
+        """An expression of the state after the moves, in the state before them."""
+        return _through(self.moves)(e)
 
 
 def union(*places: At | None) -> At | None:
@@ -208,7 +232,7 @@ class Ctx:
         with collecting(self.env) as (env, found):
             cond = scalar(env, e)
         for d in found:
-            self.must("arithmetic", implies(at.cond, d.cond), d.message, d.span)
+            self.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
         return cond
 
     def must(
@@ -220,8 +244,15 @@ class Ctx:
         rule: RuleDraft | None = None,
         name: str = "",
         warning: bool = False,
+        before: bool = False,
     ) -> None:
-        """Add an obligation, of every state or of a rule."""
+        """Add an obligation, of every state or of a rule.
+
+        That of a rule speaks of the state after the moves that ride along with it, unless it is
+        about control `before` the step.
+        """
+        if rule is not None and not before:
+            cond = rule.reading(cond)
         if cond is TRUE:
             return
         self.b.obligations.append(
@@ -294,6 +325,7 @@ def step(
         kind=kind,
         thread=ctx.thread,
         guard=and_(at.cond, through(guard)),
+        reading=through,
         updates=all_updates,
         held=ctx.claims if held is None else held,
         then=then if then is not None else (),
@@ -308,8 +340,8 @@ def step(
         group=group,
         activity=activity,
         error=error,
-        probability=probability,
-        priority=priority,
+        probability=through(probability) if probability is not None else None,
+        priority=through(priority) if priority is not None else None,
         test_span=at.test,
     )
     ctx.b.rules.append(rule)
@@ -378,6 +410,9 @@ def raise_error(
                     error=error,
                     **more,  # type: ignore[arg-type]
                 )
+                if path and not real_error(error):
+                    # No cleanup between here and the frame is to take notice of it.
+                    rule.through = path
                 current.rules.append(rule.index)
                 out.append(rule)
                 taken.append(landing.guard)
@@ -387,6 +422,10 @@ def raise_error(
                 return out
         current = current.outer
     raise AssertionError(f"{span}: no frame takes {error}")
+
+
+def real_error(error: str) -> bool:
+    return error not in (RETURN, UNDO_FAILED)
 
 
 def _path(inner: ThreadDraft, host: ThreadDraft) -> list[ForkDraft]:

@@ -40,18 +40,25 @@ from ..system import (
 )
 from . import activity
 from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
-from .context import At, Ctx, Done, Frame, Landing, Log, Out, raise_error, step, union
+from .context import (
+    RETURN,
+    UNDO_FAILED,
+    At,
+    Ctx,
+    Done,
+    Frame,
+    Landing,
+    Log,
+    Out,
+    raise_error,
+    real_error,
+    step,
+    union,
+)
 from .effects import effect
 from .expressions import as_sort, scalar
 
-RETURN = "return"  # not an error: `return` on its way out of the workflow
-UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
-
 Body = Callable[[Ctx, At, int], Out]
-
-
-def real_error(error: str) -> bool:
-    return error not in (RETURN, UNDO_FAILED)
 
 
 def try_(ctx: Ctx, t: ast.Try, at: At, k: int) -> Out:
@@ -116,14 +123,20 @@ def retry(
     k: int,
     body: Body,
     label: str = "retry",
+    attempt: bool = False,
 ) -> Out:
-    """`n` more attempts after the first, on the named errors; then the error goes on."""
+    """`n` more attempts after the first, on the named errors; then the error goes on.
+
+    `attempt`: the body is one attempt of an activity.
+    """
     attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
     limit = as_sort(ctx.env, spec.attempts, Sort.INT)
     again = ctx.point(PointKind.READY, f"{label} again", span)
     waits = spec.backoff is not None
     kind = PointKind.BACKOFF if waits else PointKind.UNWIND
     pause = ctx.point(kind, f"backing off: {label}", span, activity=label)
+    # A block starts anew with a step: what began with it (a fork, a time limit) has to end first.
+    steps = waits or not attempt
 
     def takes(error: str) -> bool:
         return real_error(error) and (not spec.errors or error in spec.errors)
@@ -135,18 +148,18 @@ def retry(
     entered = at.plus((attempts.index, ite(at.cond, const(0), attempts)))
     paused = ctx.at(pause)
     paused = replace(paused, cond=and_(paused.cond, ctx.b.ended(frame.forks)))
-    if waits:
+    if steps:
         step(
             ctx,
             paused,
-            RuleKind.BACKOFF,
-            f"retry {label}",
+            RuleKind.BACKOFF if waits else RuleKind.STEP,
+            f"retry {label}" if attempt else "retry",
             span,
             again,
             event=EventKind.TASK_RETRY_SCHEDULED,
             subject=label,
             activity=label,
-            delay=_backoff(ctx, spec, attempts),
+            delay=_backoff(ctx, spec, attempts) if waits else None,
         )
         resumed: At | None = ctx.at(again)
     else:
@@ -268,7 +281,7 @@ def nocancel(ctx: Ctx, t: ast.NoCancel, at: At, k: int) -> Out:
     if ctx.thread.fork is None or ctx.protected:
         return term(ctx, t.body, at, k)
     g = _protected(ctx, t.span, "nocancel")
-    body = term(g.ctx, t.body, at, g.end)
+    body = term(g.ctx, t.body, at.guarded(), g.end)
     after = union(g.ctx.at(g.end), body.exit)
     assert after is not None
     exit_, _ = _leave(ctx, g, after, t.span, g.frame.raised, "nocancel")
@@ -283,6 +296,7 @@ class Cleanup:
     unwind: int
     guarded: Guarded
     frame: Frame
+    region: Region
 
 
 def _cleanup(ctx: Ctx, span: Span, label: str, takes: Callable[[str], bool]) -> Cleanup:
@@ -297,7 +311,7 @@ def _cleanup(ctx: Ctx, span: Span, label: str, takes: Callable[[str], bool]) -> 
 
     frame = Frame(ctx.thread, ctx.frame, takes, land)
     inner = replace(ctx, frame=frame, regions=(*ctx.regions, region))
-    return Cleanup(inner, unwind, g, frame)
+    return Cleanup(inner, unwind, g, frame, region)
 
 
 def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: int) -> Out:
@@ -307,7 +321,8 @@ def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: i
     normal = c.guarded.ctx.point(PointKind.READY, "finally", final.span)
     before = len(ctx.thread.forks)
     out = term(c.ctx, body, at, normal)
-    entry = union(c.guarded.ctx.at(normal), _unwound(c, before), out.exit)
+    passed = out.exit.guarded() if out.exit is not None else None
+    entry = union(c.guarded.ctx.at(normal), _unwound(c, before), passed)
     assert entry is not None
     first = len(ctx.b.rules)
     final_out = term(c.guarded.ctx, final, entry, c.guarded.end)
@@ -343,6 +358,8 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     inside = at.plus((entered.index, or_(at.cond, entered)))
     out = term(replace(c.ctx, in_saga=True), t.body, inside, k)
     last = len(b.rules)
+    if out.exit is not None:
+        c.region.passed(out.exit.cond)
     done = list(_entries(out.log))
     entering = [r for r in b.rules[first:last] if entered.index in r.updates]
     if not ctx.in_saga:

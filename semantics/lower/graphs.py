@@ -8,10 +8,9 @@ from dataclasses import replace
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, not_, or_
 from ..system import Loop, Place, PointKind, RuleKind
-from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, step, union
+from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, real_error, step, union
 from .expressions import as_sort
-from .frames import real_error
-from .parallel import Branch, opened
+from .parallel import FAILED, Branch, opened
 
 
 def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
@@ -58,7 +57,8 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
                 # The end of a node must last: what comes after it looks back at it.
                 step(c, out.exit, RuleKind.STEP, f"end of {n.name}", n.span, end)
             ctx.world.places.append(Place(f"step {n.name}", range(start, len(ctx.b.rules)), n.span))
-            failed = c.thread.at(2)
+            assert c.frame is not None
+            failed = and_(c.thread.at(FAILED), ctx.b.ended(c.frame.forks))
             status[i] = (c.thread.at(end), failed, c.thread.at(skipped))
             _depends(ctx, n, start, c, before)
             return replace(out, exit=None)
@@ -71,11 +71,10 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
     o = opened(ctx, branches, at, t.span, "steps", frame, entry)
     ended = [or_(*status[i]) for i in order]
     over = and_(o.active, *ended)
-    leaving = (*at.moves, *o.resets)
     for error in dict.fromkeys(raised):
         raise_error(
             ctx,
-            At(over, leaving),
+            At(over, o.leaving),
             error,
             RuleKind.RAISE,
             f"{error} goes on",
@@ -86,7 +85,8 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
     for n in t.nodes:
         if n.join in ("all", "always", "on_failure"):
             thread[n.name].after = tuple(thread[a].id for a in n.after)
-    return Out(At(and_(over, eq(first, const(0))), leaving), o.log)
+    over = and_(over, eq(At(over, o.leaving).reading(first), const(0)))
+    return Out(At(over, o.leaving), o.log)
 
 
 def _join(ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]]) -> tuple[Expr, Expr]:
@@ -134,6 +134,7 @@ def _depends(
             n.span,
             rule,
             name=n.name,
+            before=True,
         )
 
 

@@ -23,10 +23,11 @@ from ..system import (
     VarKind,
 )
 from .builder import ForkDraft, ThreadDraft
-from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, step, union
+from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, real_error, step, union
 from .data import Value
-from .expressions import as_sort, lower, scalar
-from .frames import real_error
+from .expressions import as_sort, lower
+
+FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,28 @@ class Child:
 
     thread: ThreadDraft
     end: int
-    failed: int | None
     succeeded: Expr
+    failed: Expr  # with an error that the branch itself keeps, and nothing of it lives on
     out: Out
+
+    @property
+    def over(self) -> Expr:
+        return or_(self.succeeded, self.failed)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A fork with its children: `active` while control is inside (or ready to be)."""
+    """A fork with its children: `active` while control is inside (or ready to be).
+
+    `aborting` are the moves of a step that ends the children, `leaving` those of a step after
+    they have ended: they reset them for the next time.
+    """
 
     fork: ForkDraft
     active: Expr
     children: tuple[Child, ...]
-    resets: tuple[tuple[int, Expr], ...]
+    aborting: tuple[tuple[int, Expr], ...]
+    leaving: tuple[tuple[int, Expr], ...]
     log: Log
 
 
@@ -156,26 +166,31 @@ def opened(
         failed = None
         if frame is not None:
             failed = ctx.b.point(thread, PointKind.FAILED, f"{branch.label} failed", branch.span)
+            assert failed == FAILED
             inner = replace(inner, frame=frame(inner, branch, failed))
         start = At(and_(thread.at(0), active), enter, at.points, at.test).under(branch.active)
         out = branch.body(inner, start, end)
+        lost: Expr = FALSE
+        if failed is not None and inner.frame is not None:
+            lost = and_(thread.at(failed), ctx.b.ended(inner.frame.forks))
         done = [thread.at(end)]
         if out.exit is not None:
             done.append(out.exit.cond)
             resets.update({i: v for i, v in out.exit.moves if i not in entering})
         if branch.active is not TRUE:
-            done.append(not_(branch.active))
+            done.append(not_(start.reading(branch.active)))
         resets[thread.location] = const(0)
-        children.append(Child(thread, end, failed, or_(*done), out))
+        children.append(Child(thread, end, or_(*done), lost, out))
     log = Log(tuple(c.out.log for c in children), parallel=True)
-    return Opened(made, active, tuple(children), tuple(resets.items()), log)
+    aborting = (*at.moves, *moves)
+    return Opened(made, active, tuple(children), aborting, (*aborting, *resets.items()), log)
 
 
 def fork(ctx: Ctx, branches: Sequence[Branch], at: At, k: int, span: Span, label: str) -> Out:
     """All branches at once; done when all are; the first error goes outwards."""
     o = opened(ctx, branches, at, span, label)
     cond = and_(o.active, *(c.succeeded for c in o.children))
-    return Out(At(cond, (*at.moves, *o.resets), None), o.log)
+    return Out(At(cond, o.leaving), o.log)
 
 
 def _failure_counter(ctx: Ctx, label: str) -> tuple[Expr, Expr]:
@@ -210,22 +225,17 @@ def _with_policy(
 
     o = opened(ctx, branches, at, span, "par", frame, entry)
     total = len(o.children)
-    leaving = (*at.moves, *o.resets)
     if needed is None:
-        over = [
-            or_(c.succeeded, c.thread.at(c.failed)) if c.failed is not None else c.succeeded
-            for c in o.children
-        ]
-        all_over = and_(o.active, *over)
-        exit_ = At(and_(o.active, *(c.succeeded for c in o.children)), leaving)
-        _raise_first(ctx, At(all_over, leaving), lt(const(0), failures), first, raised, span, None)
+        over = and_(o.active, *(c.over for c in o.children))
+        exit_ = At(and_(o.active, *(c.succeeded for c in o.children)), o.leaving)
+        _raise_first(ctx, At(over, o.leaving), lt(const(0), failures), first, raised, span, None)
         return Out(exit_, o.log)
     count = add(const(0), *(ite(c.succeeded, const(1), const(0)) for c in o.children))
     won = ctx.point(PointKind.UNWIND, "enough branches are done", span)
     o.fork.landings.add(won)
     step(
         ctx,
-        At(o.active, leaving),
+        At(o.active, o.aborting),
         RuleKind.STEP,
         "enough branches are done",
         span,
@@ -234,7 +244,7 @@ def _with_policy(
         kills=o.fork,
     )
     hopeless = lt(sub(const(total), needed), failures)
-    _raise_first(ctx, At(o.active, leaving), hopeless, first, raised, span, o.fork)
+    _raise_first(ctx, At(o.active, o.aborting), hopeless, first, raised, span, o.fork)
     exit_ = ctx.at(won)
     exit_ = replace(exit_, cond=and_(exit_.cond, ctx.b.ended([o.fork])), points=None)
     return Out(exit_, o.log)
@@ -283,12 +293,8 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
         return Frame(inner.thread, ctx.frame, real_error, lambda _: [landing])
 
     o = opened(ctx, branches, at, t.span, "each", frame, tuple(entry))
-    over = [
-        or_(c.succeeded, c.thread.at(c.failed)) if c.failed is not None else c.succeeded
-        for c in o.children
-    ]
-    cond = and_(o.active, *over)
-    return Out(At(cond, (*at.moves, *o.resets), None), o.log)
+    cond = and_(o.active, *(c.over for c in o.children))
+    return Out(At(cond, o.leaving), o.log)
 
 
 def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
@@ -302,6 +308,8 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     inside = Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
     o = opened(ctx, [inside], at, t.span, "within")
     child = o.children[0]
+    from_here = At(and_(o.active, not_(child.succeeded)), o.aborting)
+    outs: list[Out] = [Out(At(and_(o.active, child.succeeded), o.leaving))]
     delay: Delay | None = None
     cond = TRUE
     if t.duration is not None:
@@ -311,10 +319,8 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
         what = "the time is over"
     else:
         assert t.until is not None
-        cond = scalar(ctx.env, t.until)
+        cond = ctx.test(t.until, from_here)
         what = "interrupt"
-    from_here = At(and_(o.active, not_(child.succeeded)), (*at.moves, *o.resets))
-    outs: list[Out] = [Out(At(and_(o.active, child.succeeded), (*at.moves, *o.resets)))]
     if t.orelse is None:
         raise_error(
             ctx,

@@ -40,11 +40,11 @@ from ..system import (
 )
 from . import child
 from .builder import Builder, knot, tie
-from .context import At, Ctx, InstanceDraft, World, not_supported, step
+from .context import UNDO_FAILED, At, Ctx, InstanceDraft, World, not_supported, step
 from .data import Value, default, leaves
 from .expressions import Bound, Env, NotConstant, as_sort, constant, domain, scalar
 from .expressions import lower as lower_expr
-from .frames import UNDO_FAILED
+from .finish import finish
 from .properties import system_properties, workflow_properties
 
 PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\s*\(")
@@ -98,7 +98,7 @@ class _Lowering:
             over = and_(*(implies(d.active, _ended(d)) for d in drafts))
             system_properties(self._ctx(drafts[0]), self.spec, env, over, self.initial)
         self._tie()
-        rules, threads = self.b.finish()
+        rules, threads = finish(self.b)
         initial_events = tuple(
             EventTemplate(kind, d.name, d.id)
             for d in drafts

@@ -1,0 +1,322 @@
+"""From drafts to the frozen data of `system`: knots are tied, cancellation and claims worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    ite,
+    neg,
+    not_,
+    or_,
+    sub,
+    substitute,
+    var,
+)
+from ..system import (
+    Bundle,
+    EventKind,
+    EventTemplate,
+    Point,
+    PointKind,
+    Rule,
+    RuleKind,
+    Thread,
+)
+from .builder import (
+    CANCELLED,
+    Builder,
+    ForkDraft,
+    Holds,
+    PointDraft,
+    RegionKind,
+    RuleDraft,
+    ThreadDraft,
+    Update,
+    tie,
+)
+
+
+def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
+    """Tie the knots and freeze rules and threads."""
+    for r in b.rules:
+        # The children of a protected part that a `return` crosses are marked as well.
+        for fork in r.through:
+            fork.crossed = fork.crossed or fork.protected
+    for fork in b.forks:
+        outer = fork.host.fork
+        parts = [fork.host.at(p) for p in sorted(fork.landings)]
+        if outer is not None and not fork.protected:
+            parts.append(outer.marked)
+        elif outer is not None and fork.crossed:
+            parts.append(and_(fork.host.at(0), outer.marked))
+        tie(fork.marked, parts)
+    for k, forks in b.ended_knots:
+        tie(k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)])
+    for snapshot, own in b.watched:
+        for rule in b.rules:
+            if rule.index not in own:
+                for i, (_, touched) in snapshot.items():
+                    if i in rule.updates:
+                        rule.updates[touched.index] = TRUE
+    cancels: dict[int, Cancel] = {}
+    rules = []
+    for r in b.rules:
+        cancel = None
+        if r.kills is not None:
+            crossing = _crossing(r)
+            if crossing:
+                cancel = _cancel(r.kills, crossing)
+            else:
+                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset())
+                cancels[id(r.kills)] = cancel
+        rules.append(_rule(b, r, cancel))
+    return tuple(rules), tuple(_thread(t) for t in b.threads)
+
+
+def _thread(t: ThreadDraft) -> Thread:
+    return Thread(
+        t.id,
+        t.name,
+        t.instance,
+        t.location,
+        t.fork.host.id if t.fork else None,
+        tuple(
+            Point(p.id, p.kind, p.label, p.span, p.holds, p.protected, p.activity) for p in t.points
+        ),
+        t.fork.point if t.fork else None,
+        t.after,
+        t.span,
+    )
+
+
+# --- cancellation ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """What cancelling everything below a fork does, and what it releases of each resource."""
+
+    bundle: Bundle
+    released: dict[int, Expr]
+
+
+def _crossing(r: RuleDraft) -> frozenset[int]:
+    """Threads that a `return` leaves for good, though a cancelled one would stay or clean up."""
+    threads = [r.thread, *(f.host for f in r.through[:-1])] if r.through else []
+    if not any(p.regions for t in threads for p in t.points):
+        return frozenset()
+    return frozenset(t.id for t in threads)
+
+
+def _cancel(fork: ForkDraft, crossing: frozenset[int]) -> Cancel:
+    """Every thread goes to its entry or to its innermost cleanup, or stays if protected."""
+    updates: list[Update] = []
+    events: list[EventTemplate] = []
+    freed: dict[int, list[Expr]] = {}
+    for thread in _killed(fork, crossing):
+        places: dict[int, list[Expr]] = {}  # target -> when
+        pending: dict[int, list[Expr]] = {}
+        stays: list[Expr] = []
+        for p in thread.points:
+            if p.protected and thread.id not in crossing:
+                stays.append(thread.at(p.id))
+                continue
+            if p.kind in (PointKind.RUN, PointKind.BACKOFF):
+                kind = EventKind.TASK_CANCELLED
+                events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
+            for when, target, error in _targets(thread, p, crossing):
+                if target:
+                    places.setdefault(target, []).append(when)
+                    pending.setdefault(error, []).append(when)
+                for used, lost in _difference(p.holds, thread.points[target].holds).items():
+                    freed.setdefault(used, []).append(ite(when, lost, const(0)))
+        here = var(thread.location, Sort.INT)
+        new: Expr = const(0)
+        for target in sorted(places):
+            new = ite(or_(*places[target]), const(target), new)
+        updates.append((thread.location, ite(or_(*stays), here, new)))
+        for variable, conds in pending.items():
+            old = var(variable, Sort.INT)
+            updates.append((variable, ite(or_(*conds), const(CANCELLED), old)))
+    changes = tuple(updates)
+    events.append(
+        EventTemplate(
+            EventKind.STEP_TAKEN, fork.host.name, fork.host.instance, changes, None, "cancel"
+        )
+    )
+    released = {used: add(const(0), *parts) for used, parts in freed.items()}
+    return Cancel(Bundle(changes, tuple(events)), released)
+
+
+def _targets(
+    thread: ThreadDraft, p: PointDraft, crossing: frozenset[int]
+) -> list[tuple[Expr, int, int]]:
+    """(when, the point to go to, the pending-error variable to set) for a thread at `p`."""
+    out: list[tuple[Expr, int, int]] = []
+    when = thread.at(p.id)
+    if p.id == 0:
+        return []
+    if thread.id not in crossing:
+        for region in reversed(p.regions):
+            assert region.kind == RegionKind.CLEANUP
+            over = region.over if (thread.location, p.id) in region.over_at else FALSE
+            out.append((and_(when, not_(over)), region.unwind, region.pending))
+            when = and_(when, over)
+            if when is FALSE:
+                return out
+    out.append((when, 0, 0))
+    return out
+
+
+def _below(fork: ForkDraft) -> list[ThreadDraft]:
+    """All threads below a fork, its children first."""
+    out: list[ThreadDraft] = []
+    stack = [fork]
+    while stack:
+        f = stack.pop()
+        out.extend(f.children)
+        for child in f.children:
+            stack.extend(child.forks)
+    return out
+
+
+def _killed(fork: ForkDraft, crossing: frozenset[int]) -> list[ThreadDraft]:
+    """Those of them that do not run inside a protected part of another of them."""
+    out: list[ThreadDraft] = []
+    stack = [fork]
+    while stack:
+        f = stack.pop()
+        out.extend(f.children)
+        for child in f.children:
+            stack.extend(g for g in child.forks if not g.protected or child.id in crossing)
+    return out
+
+
+# --- rules -----------------------------------------------------------------------------------
+
+
+def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
+    updates = dict(r.updates)
+    if cancel is not None:
+        for index, _ in cancel.bundle.updates:
+            updates.pop(index, None)
+    changes = tuple(updates.items())
+    # What is held afterwards is read afterwards: a claim may take its amount with this step.
+    before, after = _split(r.held, r.then)
+    after = [(used, _after(amount, r.updates)) for used, amount in after]
+    gained = _difference(after, before)
+    gains = gained if r.kind in (RuleKind.START, RuleKind.GRANT) else {}
+    freed = cancel.released if cancel is not None else {}
+    resource_events: list[EventTemplate] = []
+    for used in sorted({*gained, *freed}):
+        gain = gained.get(used, const(0))
+        if used in freed:
+            gain = sub(gain, freed[used])
+        if gain.op is Op.CONST and gain.value == 0:
+            continue
+        updates[used] = add(var(used, Sort.INT), gain)
+        if (
+            gain.op is Op.CONST and isinstance(gain.value, int) and gain.value > 0
+        ) or used in gains:
+            kind, amount = EventKind.RESOURCE_ALLOCATED, gain
+        else:
+            kind, amount = EventKind.RESOURCE_RELEASED, neg(gain)
+        name = b.variables[used].name
+        resource_events.append(
+            EventTemplate(kind, name, r.thread.instance, ((used, amount),), None, r.subject)
+        )
+    around = _total(r.held)
+    outer = r.thread.fork
+    while outer is not None:
+        for used, amount in outer.holds:
+            around[used] = add(around[used], amount) if used in around else amount
+        outer = outer.host.fork
+    scheduled = tuple(
+        EventTemplate(EventKind.TASK_SCHEDULED, name, r.thread.instance)
+        for t in _entered(r)
+        for name in t.scheduled
+    )
+    main = EventTemplate(r.event, r.subject, r.thread.instance, changes, None, r.detail)
+    return Rule(
+        index=r.index,
+        name=r.name,
+        kind=r.kind,
+        thread=r.thread.id,
+        instance=r.thread.instance,
+        guard=r.guard,
+        own=tuple(updates.items()),
+        span=r.span,
+        relation=r.relation,
+        inputs=r.inputs,
+        bundle=cancel.bundle if cancel is not None else None,
+        own_events=(*r.more_events, *resource_events, main, *scheduled),
+        delay=r.delay,
+        group=r.group,
+        activity=r.activity,
+        error=r.error,
+        probability=r.probability,
+        priority=r.priority,
+        test_span=r.test_span,
+        holds=tuple(around.items()),
+        gains=tuple(gains.items()),
+        over_children=r.kills is not None and r.kills.host is r.thread,
+    )
+
+
+def _after(amount: Expr, updates: dict[int, Expr]) -> Expr:
+    return substitute(amount, lambda x: updates.get(x.index, x) if x.op is Op.VAR else x)
+
+
+def _split(a: Holds, b: Holds) -> tuple[list[tuple[int, Expr]], list[tuple[int, Expr]]]:
+    """Two lists of claims without what is in both: held before and after alike."""
+    rest = list(b)
+    out = []
+    for used, amount in a:
+        for i, (other, same) in enumerate(rest):
+            if other == used and same is amount:
+                del rest[i]
+                break
+        else:
+            out.append((used, amount))
+    return out, rest
+
+
+def _difference(a: Sequence[Update], b: Sequence[Update]) -> dict[int, Expr]:
+    """By resource, how much more `a` holds than `b`; without what is surely nothing."""
+    a, b = _split(tuple(a), tuple(b))
+    plus, minus = _total(tuple(a)), _total(tuple(b))
+    out = {}
+    for used in {**plus, **minus}:
+        amount = sub(plus.get(used, const(0)), minus.get(used, const(0)))
+        if amount.op is not Op.CONST or amount.value != 0:
+            out[used] = amount
+    return out
+
+
+def _total(holds: Holds) -> dict[int, Expr]:
+    out: dict[int, Expr] = {}
+    for used, amount in holds:
+        out[used] = add(out[used], amount) if used in out else amount
+    return out
+
+
+def _entered(r: RuleDraft) -> list[PointDraft]:
+    """Points that the rule certainly goes to."""
+    out = []
+    thread: ThreadDraft | None = r.thread
+    while thread is not None:
+        new = r.updates.get(thread.location)
+        if new is not None and new.op is Op.CONST and isinstance(new.value, int):
+            out.append(thread.points[new.value])
+        thread = thread.fork.host if thread.fork else None
+    return out
