@@ -252,7 +252,15 @@ class _Deciding:
 
 
 def _is_capacity(goal: Obligation, used: int) -> bool:
-    return goal.rule is None and goal.cond.op is Op.LE and touched(goal.cond) == {used}
+    """The claim that a pool stays within its capacity: not just any bound on its use."""
+    cond = goal.cond
+    return (
+        goal.check == "resources"
+        and goal.rule is None
+        and cond.op is Op.LE
+        and cond.args[0].op is Op.VAR
+        and touched(cond) == {used}
+    )
 
 
 def _names_every_root(system: TransitionSystem, goal: Obligation) -> bool:

@@ -201,7 +201,11 @@ class Schedules:
     ) -> Node:
         """Drop clocks of rules that are disabled now, start those of rules newly enabled."""
         rules = self.system.rules
-        kept = [(i, left, x) for i, left, x in due if enabled(rules[i], state)]
+        kept = []
+        for i, left, x in due:
+            same = self._still(rules[i], state)
+            if same is not None:
+                kept.append((same.index, left, x))
         running = {rules[i].group for i, _, _ in kept if rules[i].group is not None}
         have = {i for i, _, _ in kept}
         table = dict(counts)
@@ -234,6 +238,16 @@ class Schedules:
                 kept.append((r.index, left, ()))
         del fired
         return Node(state, tuple(sorted(kept)), tuple(sorted(table.items())))
+
+    def _still(self, rule: Rule, state: tuple[Scalar, ...]) -> Rule | None:
+        """The rule, or the one that now stands for the same end of the attempt: where a failure
+        lands may change while the attempt runs (`tolerate`)."""
+        if enabled(rule, state):
+            return rule
+        for other in self.groups.get(rule.group, ()) if rule.group is not None else ():
+            if other.kind is rule.kind and other.error == rule.error and enabled(other, state):
+                return other
+        return None
 
     def _result(self, state: tuple[Scalar, ...]) -> tuple[tuple[Scalar, ...], bool]:
         ends: list[Scalar] = []
