@@ -10,7 +10,7 @@ from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
 from ..semantics.system import TransitionSystem
 from .checks import blocking, conflicts, contracts, coverage, events, obligations, outcomes
-from .session import InternalError, Options, Replay, Schedule, Session
+from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
 
 SAFETY = (
@@ -55,16 +55,18 @@ def verify(
     *,
     replay: Replay | None = None,
     schedule: Schedule | None = None,
+    simulate: Simulate | None = None,
     progress: Progress | None = None,
 ) -> list[Result]:
     """All results of a spec, in the order of the table.
 
     `replay` and `schedule` are the interpreter's; a refutation is shown only if both agree.
+    `simulate` makes random timed runs of it, for coverage.
     """
     options = options or Options()
     if replay is None or schedule is None:
         raise InternalError("refutations cannot be confirmed without an interpreter")
-    session = Session(system, options, replay, schedule)
+    session = Session(system, options, replay, schedule, simulate)
     run = _Run(spec, session, progress or (lambda _: None))
     return [run.finish(r) for r in run.all()]
 

@@ -32,6 +32,7 @@ class Replayed(Protocol):
 
 Replay = Callable[[TransitionSystem, Trace], Replayed]
 Schedule = Callable[[TransitionSystem, Trace], Trace | None]
+Simulate = Callable[[TransitionSystem, int], Trace]  # one timed run, by seed
 
 
 class InternalError(Exception):
@@ -56,6 +57,7 @@ class Session:
     options: Options
     replay: Replay
     schedule: Schedule
+    simulate: Simulate | None = None
     begin: float = field(default_factory=time.monotonic)
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import time
 from collections.abc import Sequence
 
 from ...semantics.expr import FALSE, Scalar
@@ -11,7 +11,6 @@ from ...semantics.trace import Trace
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .graph import full_graph
-from .walk import Walker
 
 
 def no_dead_code(session: Session) -> Verdict:
@@ -42,30 +41,20 @@ def no_dead_code(session: Session) -> Verdict:
 
 
 def _walks(session: Session) -> set[int]:
-    """Rules fired in a few random runs, each possible in time."""
+    """Rules fired in random timed runs, as long as new ones come."""
     system = session.system
-    walker = Walker(system)
     seen: set[int] = set()
-    wanted = list(system.places)
+    missing = list(system.places)
     quiet = 0
-    for number in range(60):
-        rng = random.Random(session.options.seed * 1000 + number)
-        trace = walker.run(rng, limit=20 * len(system.rules) + 200, seconds=session.share(0.05))
-        if trace is None:
-            continue
-        fired = {s.rule for s in trace.steps}
-        if fired <= seen:
-            quiet += 1
-            if quiet > 8:
-                break
-            continue
-        if session.schedule(system, trace) is None:
-            continue
-        quiet = 0
-        seen |= fired
-        wanted = [p for p in wanted if not any(r in seen for r in p.rules)]
-        if not wanted:
-            break
+    until = time.monotonic() + session.share(0.2)
+    number = 0
+    while missing and quiet < 25 and time.monotonic() < until and session.simulate is not None:
+        trace = session.simulate(system, session.options.seed * 1000 + number)
+        number += 1
+        fresh = {s.rule for s in trace.steps} - seen
+        quiet = 0 if fresh else quiet + 1
+        seen |= fresh
+        missing = [p for p in missing if not any(r in fresh for r in p.rules)]
     return seen
 
 

@@ -216,7 +216,7 @@ class _Checking:
                     both[v] = both[v] & points if v in both else points
             return both
         if e.op is Op.OR:
-            parts = [self.places[id(a)] for a in e.args]
+            parts = [self.above(self.places[id(a)]) for a in e.args]
             merged: dict[int, frozenset[int]] = {}
             for v in set().union(*parts):
                 found = [p[v] if v in p else self.resting(v, p) for p in parts]
