@@ -1,0 +1,479 @@
+"""What is true of a small system, found by visiting all of it (in the untimed view).
+
+Shares no code with the engines: terms become Python closures, verdicts are recomputed from the
+definitions in `docs/`, over the explicit graph of states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+
+from wfverify.dsl.types import Enum
+from wfverify.semantics.expr import Expr, Op, Scalar, Sort
+from wfverify.semantics.system import (
+    Input,
+    Obligation,
+    PointKind,
+    Rule,
+    RuleKind,
+    TransitionSystem,
+    Variable,
+    VarKind,
+)
+
+State = tuple[Scalar, ...]
+Move = tuple[int, State, int]  # rule, inputs, number of the next state (-1: excluded)
+Reading = Callable[[Sequence[Scalar], Sequence[Scalar], Sequence[Scalar]], Scalar]
+
+
+class TooBig(Exception):
+    """Not small: more states than asked for, or values without bounds."""
+
+
+def reading(e: Expr, made: dict[int, Reading]) -> Reading:
+    """A closure of (state, inputs, state after)."""
+    known = made.get(id(e))
+    if known is not None:
+        return known
+    made[id(e)] = new = _reading(e, [reading(a, made) for a in e.args])
+    return new
+
+
+def _reading(e: Expr, args: list[Reading]) -> Reading:
+    k = e.value
+    match e.op:
+        case Op.CONST:
+            return lambda s, i, t: k
+        case Op.VAR:
+            return lambda s, i, t: s[k]
+        case Op.POST:
+            return lambda s, i, t: t[k]
+        case Op.INPUT:
+            return lambda s, i, t: i[k]
+        case Op.NOT:
+            (a,) = args
+            return lambda s, i, t: not a(s, i, t)
+        case Op.AND:
+            return lambda s, i, t: all(x(s, i, t) for x in args)
+        case Op.OR:
+            return lambda s, i, t: any(x(s, i, t) for x in args)
+        case Op.ITE:
+            c, a, b = args
+            return lambda s, i, t: a(s, i, t) if c(s, i, t) else b(s, i, t)
+        case Op.NEG:
+            (a,) = args
+            return lambda s, i, t: -a(s, i, t)
+        case Op.ADD:
+            zero = Fraction(0) if e.sort is Sort.REAL else 0
+            return lambda s, i, t: sum((x(s, i, t) for x in args), zero)
+        case Op.TO_REAL:
+            (a,) = args
+            return lambda s, i, t: Fraction(a(s, i, t))
+    a, b = args
+    match e.op:
+        case Op.EQ:
+            return lambda s, i, t: a(s, i, t) == b(s, i, t)
+        case Op.LE:
+            return lambda s, i, t: a(s, i, t) <= b(s, i, t)
+        case Op.LT:
+            return lambda s, i, t: a(s, i, t) < b(s, i, t)
+        case Op.MUL:
+            return lambda s, i, t: a(s, i, t) * b(s, i, t)
+        case Op.DIV if e.sort is Sort.REAL:
+            return lambda s, i, t: Fraction(a(s, i, t)) / b(s, i, t) if b(s, i, t) else Fraction(0)
+        case Op.DIV:
+            return lambda s, i, t: _euclid(a(s, i, t), b(s, i, t))[0]
+        case Op.MOD:
+            return lambda s, i, t: _euclid(a(s, i, t), b(s, i, t))[1]
+    raise AssertionError(e.op)
+
+
+def _euclid(a: int, b: int) -> tuple[int, int]:
+    """a = b q + r with 0 <= r < |b|; by zero both are 0."""
+    if b == 0:
+        return 0, 0
+    r = a % abs(b)
+    return (a - r) // b, r
+
+
+def values_of(d: Variable | Input) -> list[Scalar]:
+    if d.sort is Sort.BOOL:
+        return [False, True]
+    if isinstance(d.type, Enum):
+        low, high = 0, len(d.type.values) - 1
+    elif d.lo is not None and d.hi is not None:
+        low, high = d.lo, d.hi
+    else:
+        raise TooBig(f"{d.name} has no bounds")
+    return [Fraction(v) if d.sort is Sort.REAL else v for v in range(low, high + 1)]
+
+
+@dataclass
+class World:
+    """All reachable states of a system, numbered in breadth-first order."""
+
+    system: TransitionSystem
+    limit: int = 3000
+    states: list[State] = field(default_factory=list)
+    moves: list[list[Move]] = field(default_factory=list)
+    made: dict[int, Reading] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ghosts_last = [v.index for v in self.system.variables if v.kind is VarKind.GHOST]
+        self.guards = [reading(r.guard, self.made) for r in self.system.rules]
+        self.relations = [reading(r.relation, self.made) for r in self.system.rules]
+        self.writes = [
+            [(v, reading(e, self.made)) for v, e in r.updates] for r in self.system.rules
+        ]
+        self.quick = [list(_pinned(r.guard)) for r in self.system.rules]
+        self.excluded = reading(self.system.excluded, self.made)
+        self._explore()
+
+    # --- the graph -------------------------------------------------------------------------
+
+    def initial(self) -> Iterator[State]:
+        free = [v for v in self.system.variables if v.init is None]
+        holds = reading(self.system.initial, self.made)
+        for choice in product(*map(values_of, free)):
+            given = dict(zip([v.index for v in free], choice, strict=True))
+            state: list[Scalar] = []
+            for v in self.system.variables:
+                if v.init is None:
+                    state.append(given[v.index])
+                else:
+                    state.append(reading(v.init, self.made)(state, (), ()))
+            if holds(state, (), ()) and not self.excluded(state, (), ()):
+                yield tuple(state)
+
+    def enabled(self, rule: int, state: State) -> bool:
+        return all(state[v] == c for v, c in self.quick[rule]) and bool(
+            self.guards[rule](state, (), ())
+        )
+
+    def answers(self, rule: Rule, state: State) -> Iterator[State]:
+        for inputs in product(*map(values_of, rule.inputs)):
+            if self.relations[rule.index](state, inputs, ()):
+                yield inputs
+
+    def after(self, rule: int, state: State, inputs: State) -> State:
+        new = list(state)
+        for v, e in self.writes[rule]:
+            new[v] = e(state, inputs, ())
+        return tuple(new)
+
+    def _explore(self) -> None:
+        number: dict[State, int] = {}
+        for state in self.initial():
+            if state not in number:
+                number[state] = len(self.states)
+                self.states.append(state)
+        at = 0
+        while at < len(self.states):
+            state = self.states[at]
+            moves: list[Move] = []
+            for rule in self.system.rules:
+                if not self.enabled(rule.index, state):
+                    continue
+                for inputs in self.answers(rule, state):
+                    new = self.after(rule.index, state, inputs)
+                    if self.excluded(new, (), ()):
+                        moves.append((rule.index, inputs, -1))
+                        continue
+                    if new not in number:
+                        number[new] = len(self.states)
+                        self.states.append(new)
+                        if len(self.states) > self.limit:
+                            raise TooBig(f"more than {self.limit} states")
+                    moves.append((rule.index, inputs, number[new]))
+            self.moves.append(moves)
+            at += 1
+        self.number = number
+
+    # --- obligations -----------------------------------------------------------------------
+
+    def broken(self, goal: Obligation) -> bool:
+        cond = reading(goal.cond, self.made)
+        for n, state in enumerate(self.states):
+            if goal.rule is None and not goal.every_step:
+                if not cond(state, (), ()):
+                    return True
+                continue
+            for rule, inputs, to in self.moves[n]:
+                if goal.every_step or rule == goal.rule:
+                    new = self.states[to] if to >= 0 else self.after(rule, state, inputs)
+                    if to >= 0 and not cond(state, inputs, new):
+                        return True
+        return False
+
+    def fired(self) -> set[int]:
+        return {rule for moves in self.moves for rule, _, to in moves if to >= 0}
+
+    # --- ends and deadlocks ----------------------------------------------------------------
+
+    def over(self, state: State) -> bool:
+        return all(self.ended(state, i.id) for i in self.system.instances)
+
+    def ended(self, state: State, instance: int) -> bool:
+        i = self.system.instances[instance]
+        at = state[self.system.threads[i.root].location]
+        return at in (i.completed, i.failed) or not reading(i.active, self.made)(state, (), ())
+
+    def backwards(self, goal: Iterable[int]) -> set[int]:
+        """States from which one of the goals can be reached."""
+        before: dict[int, list[int]] = {}
+        for n, moves in enumerate(self.moves):
+            for _, _, to in moves:
+                before.setdefault(to, []).append(n)
+        seen = set(goal)
+        todo = list(seen)
+        while todo:
+            for n in before.get(todo.pop(), ()):
+                if n not in seen:
+                    seen.add(n)
+                    todo.append(n)
+        return seen
+
+    def cannot_finish(self) -> set[int]:
+        """States from which not all instances can end, in no run that counts or is cut off."""
+        ends = [n for n, s in enumerate(self.states) if self.over(s)]
+        return set(range(len(self.states))) - self.backwards([*ends, -1])
+
+    def stuck(self) -> set[int]:
+        """States in which nothing can move though something has not ended."""
+        return {n for n, s in enumerate(self.states) if not self.moves[n] and not self.over(s)}
+
+    def dead_threads(self) -> dict[int, set[int]]:
+        """For each state, threads that are under way (not at entry or end) and whose places, and
+        those of all threads below them, never change again; their instance has not ended."""
+        system = self.system
+        below: dict[int, set[int]] = {t.id: {t.id} for t in system.threads}
+        for t in system.threads:
+            at = t.parent
+            while at is not None:
+                below[at].add(t.id)
+                at = system.threads[at].parent
+        changing: dict[int, set[int]] = {}
+        for t in system.threads:
+            v = t.location
+            sources = [
+                n
+                for n, moves in enumerate(self.moves)
+                if any(
+                    to < 0
+                    or self.states[to][v] != self.states[n][v]
+                    or system.rules[rule].thread == t.id
+                    for rule, _, to in moves
+                )
+            ]
+            changing[t.id] = self.backwards(sources)
+        out: dict[int, set[int]] = {}
+        for n, state in enumerate(self.states):
+            for t in system.threads:
+                if self.ended(state, t.instance):
+                    continue
+                kind = t.points[int(state[t.location])].kind
+                if kind in (PointKind.END, PointKind.FAILED):
+                    continue
+                if kind is PointKind.ENTRY and t.parent is not None:
+                    continue
+                if all(n not in changing[b] for b in below[t.id]):
+                    out.setdefault(n, set()).add(t.id)
+        return out
+
+    def moves_again(self, n: int, thread: int) -> bool:
+        """Can a rule of the thread be taken, or its place change, in a state reachable from n?"""
+        seen, todo = {n}, [n]
+        location = self.system.threads[thread].location
+        while todo:
+            here = todo.pop()
+            for rule, _, to in self.moves[here]:
+                if self.system.rules[rule].thread == thread or to < 0:
+                    return True
+                if self.states[to][location] != self.states[here][location]:
+                    return True
+                if to not in seen:
+                    seen.add(to)
+                    todo.append(to)
+        return False
+
+    # --- cycles ----------------------------------------------------------------------------
+
+    def fair_cycle(self) -> set[int] | None:
+        """A strongly connected part in which no thread waits for ever though it always could
+        move (weak fairness)."""
+        for part in self._components():
+            inside = [(n, m) for n in part for m in self.moves[n] if m[2] in part]
+            if not inside:
+                continue
+            owner = [r.thread for r in self.system.rules]
+            moving = {owner[rule] for _, (rule, _, _) in inside}
+            able = [{owner[rule] for rule, _, _ in self.moves[n]} for n in part]
+            if set.intersection(*able) <= moving:
+                return part
+        return None
+
+    def _components(self) -> Iterator[set[int]]:
+        """Tarjan, without recursion."""
+        index: dict[int, int] = {}
+        low: dict[int, int] = {}
+        stack: list[int] = []
+        on: set[int] = set()
+        for root in range(len(self.states)):
+            if root in index:
+                continue
+            work: list[tuple[int, Iterator[int]]] = [(root, self._next(root))]
+            index[root] = low[root] = len(index)
+            stack.append(root)
+            on.add(root)
+            while work:
+                n, rest = work[-1]
+                for to in rest:
+                    if to not in index:
+                        index[to] = low[to] = len(index)
+                        stack.append(to)
+                        on.add(to)
+                        work.append((to, self._next(to)))
+                        break
+                    if to in on:
+                        low[n] = min(low[n], index[to])
+                else:
+                    work.pop()
+                    if work:
+                        low[work[-1][0]] = min(low[work[-1][0]], low[n])
+                    if low[n] == index[n]:
+                        part = set()
+                        while True:
+                            m = stack.pop()
+                            on.discard(m)
+                            part.add(m)
+                            if m == n:
+                                break
+                        yield part
+
+    def _next(self, n: int) -> Iterator[int]:
+        return iter([to for _, _, to in self.moves[n] if to >= 0])
+
+    # --- races -----------------------------------------------------------------------------
+
+    def races(self) -> Iterator[tuple[int, int, int]]:
+        """(state, rule, rule): both can be taken, they touch the same data, no lock in common."""
+        rules = self.system.rules
+        touch = [touches(self.system, r) for r in rules]
+        clash: dict[tuple[int, int], bool] = {}
+        for n, moves in enumerate(self.moves):
+            able = sorted({rule for rule, _, _ in moves})
+            for i, a in enumerate(able):
+                for b in able[i + 1 :]:
+                    if rules[a].thread == rules[b].thread:
+                        continue
+                    if (a, b) not in clash:
+                        clash[a, b] = conflict(touch[a], touch[b]) and not self._locked(a, b)
+                    if clash[a, b]:
+                        yield n, a, b
+
+    def related(self, a: int, b: int) -> bool:
+        """Is one of the threads above the other?"""
+
+        def above(t: int) -> set[int]:
+            out = set()
+            at: int | None = t
+            while at is not None:
+                out.add(at)
+                at = self.system.threads[at].parent
+            return out
+
+        x, y = self.system.rules[a].thread, self.system.rules[b].thread
+        return x in above(y) or y in above(x)
+
+    def _locked(self, a: int, b: int) -> bool:
+        """Claims that cannot be granted at once, by constants."""
+        x, y = _held(self.system.rules[a]), _held(self.system.rules[b])
+        for r in self.system.resources:
+            if not r.enforced:
+                continue
+            if r.exclusive is None:
+                if r.used in x and r.used in y and isinstance(r.capacity.value, int):
+                    if x[r.used] + y[r.used] > r.capacity.value:
+                        return True
+            else:
+                both = {r.used, r.exclusive}
+                if (r.exclusive in x and both & y.keys()) or (r.exclusive in y and both & x.keys()):
+                    return True
+        return False
+
+
+def _pinned(guard: Expr) -> Iterator[tuple[int, Scalar]]:
+    """Conjuncts `variable == constant`, looked at first because they are cheap."""
+    for e in guard.args if guard.op is Op.AND else (guard,):
+        if e.op is Op.EQ and e.args[0].op is Op.VAR and e.args[1].op is Op.CONST:
+            yield e.args[0].value, e.args[1].value
+
+
+def _held(rule: Rule) -> dict[int, int]:
+    out: dict[int, int] = {}
+    for used, amount in (*rule.holds, *rule.gains):
+        known = amount.value if amount.op is Op.CONST else 0
+        out[used] = out.get(used, 0) + int(known)
+    return out
+
+
+@dataclass
+class Touches:
+    reads: set[int]
+    writes: set[int]
+    adds: set[int]  # written by `x := x + e` only
+
+
+def mentioned(e: Expr, out: set[int] | None = None) -> set[int]:
+    found: set[int] = set() if out is None else out
+    todo, seen = [e], set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.op is Op.VAR:
+            found.add(node.value)
+        todo.extend(node.args)
+    return found
+
+
+def touches(system: TransitionSystem, rule: Rule) -> Touches:
+    data = {v.index for v in system.variables if v.kind in (VarKind.DATA, VarKind.SHARED)}
+    ghosts = {v.index for v in system.variables if v.kind is VarKind.GHOST}
+    reads = mentioned(rule.guard) | mentioned(rule.relation)
+    for o in system.obligations:
+        if o.check == "assert" and o.rule == rule.index:
+            mentioned(o.cond, reads)
+    writes: set[int] = set()
+    adds: set[int] = set()
+    for v, e in rule.updates:
+        if v in ghosts:
+            continue
+        if v in data:
+            writes.add(v)
+            rest = [a for a in e.args if not (a.op is Op.VAR and a.value == v)]
+            plain = e.op is Op.ADD and len(rest) == len(e.args) - 1
+            inside: set[int] = set()
+            for a in rest if plain else [e]:
+                mentioned(a, inside)
+            if plain and v not in inside:
+                adds.add(v)
+            reads |= inside
+        else:
+            mentioned(e, reads)
+    return Touches(reads & data, writes, adds)
+
+
+def conflict(a: Touches, b: Touches) -> bool:
+    for v in (a.writes & (b.reads | b.writes)) | (b.writes & a.reads):
+        if v in a.adds and v in b.adds and v not in a.reads and v not in b.reads:
+            continue
+        return True
+    return False
+
+
+__all__ = ["RuleKind", "TooBig", "Touches", "World", "conflict", "reading", "touches"]
