@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .rebuild import LogReplay, replay_log, snapshot
     from .retrace import Replay, replay
     from .run import RunOptions, RunResult, Status
+    from .simulation import simulator
     from .summary import Summary, summarise
     from .timing import Scheduling, schedule
 
@@ -30,6 +31,7 @@ _WHERE = {
     "rebuild": ("LogReplay", "replay_log", "snapshot"),
     "retrace": ("Replay", "replay"),
     "run": ("RunOptions", "RunResult", "Status"),
+    "simulation": ("simulator",),
     "summary": ("Summary", "summarise"),
     "timing": ("Scheduling", "schedule"),
 }
@@ -55,6 +57,7 @@ __all__ = [
     "replay",
     "replay_log",
     "schedule",
+    "simulator",
     "snapshot",
     "spec_hash",
     "summarise",

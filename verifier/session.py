@@ -32,7 +32,7 @@ class Replayed(Protocol):
 
 Replay = Callable[[TransitionSystem, Trace], Replayed]
 Schedule = Callable[[TransitionSystem, Trace], Trace | None]
-Simulate = Callable[[TransitionSystem, int], Trace]  # one timed run, by seed
+Simulate = Callable[[TransitionSystem], Callable[[int], Trace | None]]  # timed runs by seed
 
 
 class InternalError(Exception):

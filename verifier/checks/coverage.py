@@ -48,9 +48,14 @@ def _walks(session: Session) -> set[int]:
     quiet = 0
     until = time.monotonic() + session.share(0.2)
     number = 0
-    while missing and quiet < 25 and time.monotonic() < until and session.simulate is not None:
-        trace = session.simulate(system, session.options.seed * 1000 + number)
+    if session.simulate is None:
+        return seen
+    simulate = session.simulate(system)
+    while missing and quiet < 25 and time.monotonic() < until:
+        trace = simulate(session.options.seed * 1000 + number)
         number += 1
+        if trace is None:
+            break
         fresh = {s.rule for s in trace.steps} - seen
         quiet = 0 if fresh else quiet + 1
         seen |= fresh
