@@ -21,7 +21,7 @@ from pathlib import Path
 from wfverify.dsl import ast
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.importers import load_foreign
-from wfverify.interpreter import replay, schedule
+from wfverify.interpreter import replay, schedule, simulator
 from wfverify.semantics.lower import lower
 from wfverify.verifier.portfolio import CHECKS, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
@@ -98,7 +98,9 @@ def measure(path: Path, timeout: float) -> Row:
         row.states = sum(count_states(w.body) for w in spec.workflows)
         row.findings.update(d.code for d in spec.warnings)
         options = Options(timeout=timeout, jobs=1)
-        results = verify(spec, lower(spec), options, replay=replay, schedule=schedule)
+        results = verify(
+            spec, lower(spec), options, replay=replay, schedule=schedule, simulate=simulator
+        )
         for check in CHECKS:
             found = [r for r in results if r.check == check]
             row.verdicts[check] = letter(found)

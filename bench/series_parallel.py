@@ -54,7 +54,8 @@ def generate(n: int, pools: int, seed: int) -> str:
             counters.append(counter)
             rounds = rng.randint(1, 3)
             inner = term(size, depth + 1)
-            return f"while ({counter} < {rounds}) {{\n{pad}{inner} ;\n{pad}{counter} := {counter} + 1\n{pad}}}"
+            after = f"{counter} := {counter} + 1"
+            return f"while ({counter} < {rounds}) {{\n{pad}{inner} ;\n{pad}{after}\n{pad}}}"
         if kind < 0.18 and size >= 3:
             inner = term(size - 2, depth + 1)
             return (
@@ -63,8 +64,7 @@ def generate(n: int, pools: int, seed: int) -> str:
         parts = rng.randint(2, 5)
         sizes = split(size, parts)
         mark = " ;\n" if kind < 0.62 else " ||\n"
-        inner = f"{mark}{pad}".join("{ " + term(s, depth + 1) + " }" for s in sizes)
-        return inner
+        return f"{mark}{pad}".join("{ " + term(s, depth + 1) + " }" for s in sizes)
 
     def split(size: int, parts: int) -> list[int]:
         parts = min(parts, size)

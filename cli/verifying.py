@@ -56,7 +56,7 @@ def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
 
 
 def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, found: _Found) -> None:
-    from ..interpreter import replay, schedule
+    from ..interpreter import replay, schedule, simulator
     from ..verifier.portfolio import verify
     from ..verifier.session import Options
 
@@ -82,7 +82,15 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
 
     try:
         with stopping_solver():
-            results = verify(spec, system, options, replay=replay, schedule=schedule, progress=note)
+            results = verify(
+                spec,
+                system,
+                options,
+                replay=replay,
+                schedule=schedule,
+                simulate=simulator,
+                progress=note,
+            )
         found.results = list(results)
     finally:
         progress.clear()
