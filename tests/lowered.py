@@ -89,7 +89,7 @@ class Lowered:
         self._explore(limit)
 
     def _explore(self, limit: int) -> None:
-        level = [s for s in dict.fromkeys(initial_states(self.system))]
+        level = list(dict.fromkeys(initial_states(self.system)))
         for s in level:
             self.parent[s] = None
         while level:

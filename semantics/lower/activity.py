@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...dsl import ast
-from ...dsl.types import Enum, Type
+from ...dsl.errors import Span
+from ...dsl.types import Bool, Enum, Int, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -18,10 +19,11 @@ from ..expr import (
     and_,
     const,
     eq,
+    implies,
     inp,
-    ite,
     le,
     lt,
+    not_,
     substitute,
     to_real,
     var,
@@ -42,7 +44,7 @@ from .builder import Holds, RuleDraft
 from .context import At, Ctx, Done, Log, Out, raise_error, step
 from .data import Value, build, leaves, sort_of
 from .effects import effect
-from .expressions import Definedness, Env, as_sort, assign, collecting, lower, scalar
+from .expressions import Definedness, Env, as_sort, assign, collecting, lower, ranged, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,15 @@ class Demand:
 
     holds: Holds
     free: Expr
+    amounts: tuple[tuple[Expr, Span], ...]  # must not be negative
 
 
-def demand(ctx: Ctx, claims: tuple[ast.Claim, ...]) -> Demand:
-    """Same resources claimed twice in one list add up."""
+def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int, Expr]) -> Demand:
+    """Same resources claimed twice in one list add up.
+
+    An amount that could change while it is held is kept in a variable, set with `taken`.
+    """
+    given: list[tuple[Expr, Span]] = []
     amounts: dict[int, Expr] = {}
     guards: list[Expr] = []
     totals: dict[str, Expr] = {}
@@ -62,9 +69,15 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...]) -> Demand:
         r = ctx.b.resources[claim.resource]
         if claim.mode == "units":
             amount = as_sort(ctx.env, claim.amount, Sort.INT) if claim.amount else const(1)
-            if claim.amount is not None:
-                # A claim of a negative amount would create units out of nothing.
-                ctx.must("contracts", le(const(0), amount), "a claim is negative", claim.span)
+            if not _fixed(ctx, amount) and not variables([amount]) <= taken.keys():
+                asked = substitute(amount, lambda x: _taken(x, taken))
+                name = f"{label}: {claim.resource}"
+                amount = ctx.b.variable(
+                    name, Int(), VarKind.HIDDEN, const(0), ctx.inst.id, claim.span
+                )
+                taken[amount.index] = asked
+            # A claim of a negative amount would create units out of nothing.
+            given.append((le(const(0), amount), claim.span))
             index = r.used
             totals[r.name] = add(totals[r.name], amount) if r.name in totals else amount
         else:
@@ -81,7 +94,16 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...]) -> Demand:
         r = ctx.b.resources[name]
         if r.enforced:
             guards.append(le(add(var(r.used, Sort.INT), amount), r.capacity))
-    return Demand(tuple(amounts.items()), and_(*guards))
+    return Demand(tuple(amounts.items()), and_(*guards), tuple(given))
+
+
+def _taken(x: Expr, taken: dict[int, Expr]) -> Expr:
+    return taken.get(x.index, x) if x.op is Op.VAR else x
+
+
+def _not_negative(ctx: Ctx, want: Demand, rule: RuleDraft) -> None:
+    for cond, span in want.amounts:
+        ctx.must("contracts", cond, "a claim is negative", span, rule)
 
 
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
@@ -89,10 +111,15 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     from .terms import describe, term
 
     names = ", ".join(c.resource for c in t.claims)
-    want = demand(ctx, t.claims)
+    taken: dict[int, Expr] = {}
+    with collecting(ctx.env) as (env, found):
+        want = demand(replace(ctx, env=env), t.claims, f"{ctx.inst.name} using{ctx.tag}", taken)
+    at = at.then(*taken.items())
     inner = replace(ctx, claims=(*ctx.claims, *want.holds))
     entered = inner.point(PointKind.READY, describe(t.body), t.body.span)
-    step(ctx, at, RuleKind.GRANT, f"using {names}", t.span, entered, guard=want.free)
+    grant = step(ctx, at, RuleKind.GRANT, f"using {names}", t.span, entered, guard=want.free)
+    ctx.defined(found, grant)
+    _not_negative(ctx, want, grant)
     body = term(inner, t.body, inner.at(entered), k)
     if body.exit is not None:
         # The block may end without a step: then giving back is one.
@@ -101,13 +128,12 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
-    a = ctx.world.activities[t.name]
+    a = activity_of(ctx, t.name)
     inst = ctx.inst
-    number = inst.occurrences.get(a.name, 0) + 1
-    inst.occurrences[a.name] = number
-    place = f"{inst.name}.{a.name}{ctx.tag}"
-    if not ctx.tag and number > 1:
-        place += f"#{number}"
+    place = f"{a.name}{ctx.tag}"
+    number = inst.occurrences.get(place, 0) + 1
+    inst.occurrences[place] = number
+    place = f"{inst.name}.{place}" + (f"#{number}" if number > 1 else "")
 
     # Arguments are taken when an attempt starts; those that cannot change need no variable.
     with collecting(ctx.env) as (env, found):
@@ -121,17 +147,27 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             arguments[param.name] = _saved(
                 ctx, f"{place}.{param.name}", param.resolved, value, taken
             )
+        found += ranged(param.resolved, param.name, value, t.span)
     act_env = ctx.env.bind(**arguments)
-    want = demand(replace(ctx, env=act_env), a.uses)
+    want = demand(replace(ctx, env=act_env), a.uses, place, taken)
 
     def attempts(inner: Ctx, entry: At, end: int) -> Out:
-        return _attempt(inner, a, t, place, entry, end, act_env, taken, want, found)
+        return _attempt(inner, a, t, place, entry, end, act_env, want, given)
 
     if a.retry is None:
-        return attempts(ctx, at.plus(*taken.items()), k)
+        given = [replace(d, cond=at.reading(d.cond)) for d in found]
+        return attempts(ctx, at.then(*taken.items()), k)
     # A later attempt has the arguments of the first.
-    once = [(i, ite(at.cond, v, var(i, v.sort))) for i, v in taken.items()]
-    return frames.retry(ctx, a.retry, a.span, at.plus(*once), k, attempts, place, True)
+    given = [replace(d, cond=implies(at.cond, at.reading(d.cond))) for d in found]
+    return frames.retry(ctx, a.retry, a.span, at.once(*taken.items()), k, attempts, place, True)
+
+
+def activity_of(ctx: Ctx, name: str) -> ast.Activity:
+    """One of the workflow, otherwise one of the spec."""
+    for a in ctx.inst.workflow.activities:
+        if a.name == name:
+            return a
+    return ctx.world.activities[name]
 
 
 def _fixed(ctx: Ctx, e: Expr) -> bool:
@@ -162,9 +198,8 @@ def _attempt(
     at: At,
     k: int,
     env: Env,
-    taken: dict[int, Expr],
     want: Demand,
-    found: list[Definedness],
+    given: list[Definedness],
 ) -> Out:
     b, inst = ctx.b, ctx.inst
     holding = replace(ctx, claims=(*ctx.claims, *want.holds))
@@ -197,16 +232,14 @@ def _attempt(
                 point.scheduled.append(place)
     else:
         start.more_events = (EventTemplate(EventKind.TASK_SCHEDULED, place, inst.id),)
-    ctx.defined(found, start)
-    through = _through_taken(taken)
+    for d in given:
+        ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
+    _not_negative(ctx, want, start)
     with collecting(env) as (inner, need_defined):
         needs = [(scalar(inner, e), e.span) for e in a.needs]
-    for d in need_defined:
-        ctx.must("arithmetic", through(d.cond), d.message, d.span, start)
+    ctx.defined(need_defined, start)
     for cond, span in needs:
-        ctx.must(
-            "contracts", through(cond), f"{a.name} is started though its `needs` fails", span, start
-        )
+        ctx.must("contracts", cond, f"{a.name} is started though its `needs` fails", span, start)
 
     group = b.groups
     b.groups += 1
@@ -235,7 +268,8 @@ def _attempt(
             else None,
         )
         rules += failed
-    if a.timeout is not None and _may_exceed(env, a.takes, a.timeout):
+    exceeds = FALSE if a.timeout is None else _may_exceed(env, a.takes, a.timeout)
+    if a.timeout is not None and exceeds is not FALSE:
         ctx.world.has_timeouts = True
         limit = as_sort(env, a.timeout, Sort.REAL)
         rules += raise_error(
@@ -245,6 +279,7 @@ def _attempt(
             RuleKind.TIMEOUT,
             f"{place} times out",
             t.span,
+            guard=exceeds,
             held=holding.claims,
             updates=noted("failed", lambda _: TRUE),
             event=EventKind.TASK_TIMED_OUT,
@@ -253,12 +288,8 @@ def _attempt(
             delay=Delay(limit, limit),
             group=group,
         )
-    ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span))
+    ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
     return Out(None, Log((done,)) if done else Log())
-
-
-def _through_taken(taken: dict[int, Expr]) -> Callable[[Expr], Expr]:
-    return lambda e: substitute(e, lambda x: taken.get(x.index, x) if x.op is Op.VAR else x)
 
 
 def _takes(ctx: Ctx, env: Env, a: ast.Activity) -> Delay:
@@ -270,11 +301,11 @@ def _takes(ctx: Ctx, env: Env, a: ast.Activity) -> Delay:
     return Delay(lo, hi, a.takes.dist, args)
 
 
-def _may_exceed(env: Env, takes: ast.Takes | None, timeout: ast.Expression) -> bool:
+def _may_exceed(env: Env, takes: ast.Takes | None, timeout: ast.Expression) -> Expr:
     """A timeout that `takes` cannot reach never fires."""
     if takes is None or takes.hi is None:
-        return True
-    return lt(as_sort(env, takes.hi, Sort.REAL), as_sort(env, timeout, Sort.REAL)) is not TRUE
+        return TRUE
+    return not_(lt(as_sort(env, takes.hi, Sort.REAL), as_sort(env, timeout, Sort.REAL)))
 
 
 def _complete(
@@ -303,28 +334,28 @@ def _complete(
     result: Value | None = None
     if a.resolved is not None:
         result = build(a.resolved, "result", fresh)
+    post_env = env.bind(result=result) if result is not None else env
+    done = effect(post_env, a.do)
+    updates = dict(done.updates)
+    # What `do` assigns is known; the rest of `writes` is any value that the contract allows.
     store: dict[int, Expr] = {}
     for name in a.writes:
-        target = env.variables[name]
-        for slot in leaves(target):
-            v = b.variables[slot.index]
-            store[slot.index] = fresh(name, v.type)
+        for slot in leaves(env.variables[name]):
+            if slot.index not in updates:
+                store[slot.index] = fresh(name, b.variables[slot.index].type)
+    updates.update(store)
     for i, inp_ in enumerate(inputs):
         if inp_.lo is not None and inp_.hi is not None:
             x = inp(i, Sort.INT)
             ranges.append(and_(le(const(inp_.lo), x), le(x, const(inp_.hi))))
         ranges.extend(_enum_range(inp_, i))
-    post_env = env.bind(result=result) if result is not None else env
-    done = effect(replace(post_env, store=store), a.do)
-    updates = dict(done.updates)
-    for index, value in store.items():
-        updates.setdefault(index, value)
 
     # `ensures` on results and `writes` is assumed; on what `do` computes it is proved.
     after = replace(post_env, store=updates)
     with collecting(after) as (inner, ensures_defined):
         contracts = [(scalar(inner, e), e) for e in a.ensures]
-    computed = {i for i in done.updates if i not in store}
+    computed = set(done.updates)
+    written = tuple(updates)
     assumed = [c for c, e in contracts if not _speaks_of(after, e, computed)]
     proved = [(c, e) for c, e in contracts if _speaks_of(after, e, computed)]
 
@@ -339,14 +370,19 @@ def _complete(
 
     remembered: Done | None = None
     if ctx.in_saga:
-        written = tuple(i for i in updates if b.variables[i].kind in (VarKind.DATA, VarKind.SHARED))
         flag = b.hidden(f"{place} done", ctx.inst.id, False)
         updates[flag.index] = TRUE
         undo_env = env
         if result is not None and a.undo is not None and a.undo.kind in ("block", "call"):
             kept = _saved(ctx, f"{place}.result", a.resolved, result, updates)
             undo_env = env.bind(result=kept)
-        remembered = Done(flag, a.undo, undo_env, place, t.span, written, a.undone_when)
+        was: Expr | None = None
+        if a.undone_when is not None:
+            was = b.variable(f"{place} was done", Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
+            updates[was.index] = TRUE
+        remembered = Done(
+            flag, a.undo, ctx.inst, undo_env, place, t.span, written, a.undone_when, was
+        )
 
     rule = step(
         ctx,
@@ -385,12 +421,17 @@ def _enum_range(i: Input, index: int) -> list[Expr]:
 
 
 def _speaks_of(env: Env, e: ast.Expression, computed: set[int]) -> bool:
-    """Does a contract mention a variable that `do` assigns?"""
+    """Does a contract mention what a variable is after `do` has assigned it?"""
     found: set[int] = set()
 
     def visit(node: object) -> None:
+        if isinstance(node, ast.Apply) and node.func == "old":
+            return
         if isinstance(node, ast.Name) and node.name in env.variables and node.ref is not None:
             if node.ref in (ast.RefKind.VAR, ast.RefKind.SHARED):
+                found.update(x.index for x in leaves(env.variables[node.name]))
+        if isinstance(node, ast.Member) and isinstance(node.base, ast.Name):
+            if node.base.name == "self" and node.name in env.variables:
                 found.update(x.index for x in leaves(env.variables[node.name]))
         for field in getattr(node, "__dataclass_fields__", {}):
             child = getattr(node, field)

@@ -25,7 +25,7 @@ from .context import (
     union,
 )
 from .data import Value, default, leaves
-from .expressions import Bound, Definedness, assign, collecting, lower, scalar
+from .expressions import Bound, Definedness, assign, collecting, lower, ranged, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,10 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     """A child workflow: one step to call it, one to return."""
     w = ctx.world.workflows[t.name]
     b = ctx.b
-    number = ctx.inst.occurrences.get(w.name, 0) + 1
-    ctx.inst.occurrences[w.name] = number
-    name = f"{ctx.inst.name}.{w.name}{ctx.tag}" + (f"#{number}" if number > 1 else "")
+    name = f"{w.name}{ctx.tag}"
+    number = ctx.inst.occurrences.get(name, 0) + 1
+    ctx.inst.occurrences[name] = number
+    name = f"{ctx.inst.name}.{name}" + (f"#{number}" if number > 1 else "")
     with collecting(ctx.env) as (env, found):
         values = [lower(env, e) for e in t.args]
     updates: dict[int, Expr] = {}
@@ -94,14 +95,16 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             f"{name}.{param.name}", param.resolved, VarKind.HIDDEN, zero, ctx.inst.id, t.span
         )
         _set(updates, slot, value)
+        found += ranged(param.resolved, param.name, value, t.span)
         names[param.name] = slot
     shared = {n: v for n, v in ctx.env.variables.items() if n in _shared_names(ctx)}
     child_env = replace(ctx.env, names=names, variables=dict(shared), store={})
     slots: dict[str, Value] = dict(shared)
-    taken = replace(child_env, store=dict(updates))
+    taken = replace(child_env, store=dict(updates), defined=found)
     for v in w.variables:
         assert v.resolved is not None
         init = lower(taken, v.init) if v.init is not None else default(v.resolved, b.string)
+        found += ranged(v.resolved, v.name, init, v.span)
         zero = default(v.resolved, b.string)
         slot = b.data(f"{name}.{v.name}", v.resolved, VarKind.DATA, zero, ctx.inst.id, v.span)
         _set(updates, slot, init)
@@ -117,7 +120,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     inst.counters = dict(ctx.inst.counters)
     child_env = replace(child_env, own=Bound(ctx.inst.id, slots, inst))
     inst.env = child_env
-    inner = replace(ctx, inst=inst, env=child_env)
+    inner = replace(ctx, inst=inst, env=child_env, tag="")
 
     started = inner.point(PointKind.READY, f"in {w.name}", t.span)
     enter = step(
@@ -145,8 +148,10 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             )
     made = body(inner, w, inner.at(started), root=False)
     back: dict[int, Expr] = {}
+    bound: list[Definedness] = []
     if t.bind is not None and result is not None:
-        back = dict(assign(ctx.env, t.bind, result, t.bind.type))
+        with collecting(ctx.env) as (env, bound):
+            back = dict(assign(env, t.bind, result, t.bind.type))
     leave = step(
         inner,
         made.done,
@@ -158,6 +163,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
         event=EventKind.WORKFLOW_COMPLETED,
         subject=name,
     )
+    ctx.defined(bound, leave)
     ctx.in_range(back, leave)
     ensures(inner, w, leave)
     for e in made.raised:
@@ -204,7 +210,9 @@ def returned(ctx: Ctx, t: ast.Return, at: At) -> Out:
     found: list[Definedness] = []
     if t.value is not None and ctx.inst.result is not None:
         with collecting(ctx.env) as (env, found):
-            _set(updates, ctx.inst.result, lower(env, t.value))
+            value = lower(env, t.value)
+            _set(updates, ctx.inst.result, value)
+        found += ranged(ctx.inst.workflow.resolved, "the result", value, t.span)
     rules = raise_error(ctx, at, RETURN, RuleKind.STEP, "return", t.span, updates=updates)
     for rule in rules:
         ctx.defined(found, rule)

@@ -81,6 +81,10 @@ class At:
         new = [(i, ite(self.cond, self.reading(v), var(i, v.sort))) for i, v in moves]
         return replace(self, moves=(*self.moves, *new))
 
+    def then(self, *moves: Update) -> At:
+        """With moves that see the earlier ones; for a step that is taken from here only."""
+        return replace(self, moves=(*self.moves, *((i, self.reading(v)) for i, v in moves)))
+
     def guarded(self) -> At:
         """The same for a part that lives on when its surroundings are cancelled: there, a move
         of a parent to its fork would no longer be a move from the fork to itself."""
@@ -118,7 +122,7 @@ class Landing:
     guard: Expr
     point: int
     updates: tuple[Update, ...] = ()
-    event: EventKind | None = None
+    counts: Expr | None = None  # a variable of the user that is set here: it keeps its range
 
 
 @dataclass(eq=False, slots=True)
@@ -140,19 +144,25 @@ class Done:
 
     flag: Expr
     undo: ast.Undo | None
+    inst: InstanceDraft  # the workflow whose activity it is
     env: Env  # arguments and result as they were
     name: str
     span: Span
     written: tuple[int, ...]
     undone_when: ast.Expression | None
+    was: Expr | None  # with `undone when`: it has been done since the saga began
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The undo log of a term: in sequence, or of branches that ran side by side."""
+    """The undo log of a term: in sequence, or of branches that ran side by side.
+
+    `after` (of a graph, for each part): the parts that came before it, by number.
+    """
 
     parts: tuple[Log | Done, ...] = ()
     parallel: bool = False
+    after: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +198,7 @@ class World:
     """What is shared by the whole lowering, beside the builder."""
 
     spec: ast.Spec
-    activities: Mapping[str, ast.Activity]
+    activities: Mapping[str, ast.Activity]  # at top level
     workflows: Mapping[str, ast.Workflow]
     loops: list[Loop] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
@@ -209,6 +219,7 @@ class Ctx:
     claims: Holds = ()
     regions: tuple[Region, ...] = ()
     in_saga: bool = False
+    path: Expr = TRUE  # tests on the way here that look at constants of the run only
     tag: str = ""  # which copy of an `each` body this is
 
     @property
@@ -220,6 +231,13 @@ class Ctx:
 
     def at(self, point: int) -> At:
         return At(self.thread.at(point), (), (self.thread.points[point],))
+
+    def knowing(self, cond: Expr) -> Ctx:
+        """A context in which a test has come out true; kept if it can never change."""
+        fixed = (VarKind.ARG, VarKind.PARAM)
+        if any(self.b.variables[i].kind not in fixed for i in variables([cond])):
+            return self
+        return replace(self, path=and_(self.path, cond))
 
     @property
     def here(self) -> Expr:
@@ -413,6 +431,10 @@ def raise_error(
                 if path and not real_error(error):
                     # No cleanup between here and the frame is to take notice of it.
                     rule.through = path
+                if landing.counts is not None:
+                    ctx.in_range(
+                        {i: v for i, v in landing.updates if i == landing.counts.index}, rule
+                    )
                 current.rules.append(rule.index)
                 out.append(rule)
                 taken.append(landing.guard)
@@ -437,6 +459,15 @@ def _path(inner: ThreadDraft, host: ThreadDraft) -> list[ForkDraft]:
         out.append(thread.fork)
         thread = thread.fork.host
     return out
+
+
+def forget(ctx: Ctx, rules: Sequence[RuleDraft], points: range, dead: Sequence[Expr]) -> None:
+    """Steps that leave these points of the thread reset variables that nobody reads outside."""
+    for rule in rules:
+        new = rule.updates.get(ctx.thread.location)
+        if new is not None and new.op is Op.CONST and new.value not in points:
+            for x in dead:
+                rule.updates[x.index] = FALSE if x.sort is Sort.BOOL else const(0)
 
 
 def frames(frame: Frame | None) -> Iterator[Frame]:

@@ -42,7 +42,20 @@ from ..expr import (
     substitute,
     to_real,
 )
-from .data import Arr, Members, Opt, Rec, Value, choose, default, equal, leaves, select, transform
+from .data import (
+    Arr,
+    Members,
+    Opt,
+    Rec,
+    Value,
+    build,
+    choose,
+    default,
+    equal,
+    leaves,
+    select,
+    transform,
+)
 
 
 class NotConstant(Exception):
@@ -449,6 +462,25 @@ def _places(env: Env, target: ast.Expression) -> list[tuple[Value, Expr]]:
             raise AssertionError(f"{target.span}: not assignable")
 
 
+def ranged(type_: Type | None, name: str, value: Value, span: Span) -> list[Definedness]:
+    """What keeps a value that is passed as a ranged type inside of it."""
+    kinds: list[tuple[str, Type]] = []
+
+    def leaf(path: str, t: Type) -> Expr:
+        kinds.append((path, t))
+        return FALSE
+
+    assert type_ is not None
+    build(type_, name, leaf)
+    out = []
+    for (path, t), v in zip(kinds, leaves(value), strict=True):
+        if isinstance(t, Int) and t.lo is not None and t.hi is not None:
+            inside = _within(v, t.lo, t.hi)
+            if inside is not TRUE:
+                out.append(Definedness(inside, f"{path} may leave {t.lo}..{t.hi}", span))
+    return out
+
+
 @contextmanager
 def collecting(env: Env) -> Iterator[tuple[Env, list[Definedness]]]:
     """An environment that notes what must hold for the expressions to be defined."""
@@ -468,6 +500,7 @@ __all__ = [
     "constant",
     "domain",
     "lower",
+    "ranged",
     "read",
     "scalar",
 ]

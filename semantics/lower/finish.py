@@ -1,4 +1,4 @@
-"""From drafts to the frozen data of `system`: knots are tied, cancellation and claims worked out."""
+"""From drafts to the frozen data of `system`: knots tied, cancellation and claims worked out."""
 
 from __future__ import annotations
 

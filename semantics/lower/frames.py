@@ -27,7 +27,6 @@ from ..expr import (
     mul,
     not_,
     or_,
-    var,
 )
 from ..system import (
     Delay,
@@ -35,28 +34,28 @@ from ..system import (
     Place,
     PointKind,
     RuleKind,
-    SagaInfo,
-    VarKind,
 )
-from . import activity
 from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
 from .context import (
     RETURN,
     UNDO_FAILED,
     At,
     Ctx,
-    Done,
     Frame,
     Landing,
     Log,
     Out,
+    forget,
+    not_supported,
     raise_error,
     real_error,
     step,
     union,
 )
-from .effects import effect
-from .expressions import as_sort, scalar
+from .expressions import as_sort
+from .undolog import entries, repeated
+
+MOST_LOGGED = 6  # attempts whose logs a saga keeps apart
 
 Body = Callable[[Ctx, At, int], Out]
 
@@ -130,6 +129,7 @@ def retry(
     `attempt`: the body is one attempt of an activity.
     """
     attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
+    first, points, since = len(ctx.b.rules), len(ctx.thread.points), len(ctx.b.variables)
     limit = as_sort(ctx.env, spec.attempts, Sort.INT)
     again = ctx.point(PointKind.READY, f"{label} again", span)
     waits = spec.backoff is not None
@@ -148,8 +148,9 @@ def retry(
     entered = at.plus((attempts.index, ite(at.cond, const(0), attempts)))
     paused = ctx.at(pause)
     paused = replace(paused, cond=and_(paused.cond, ctx.b.ended(frame.forks)))
+    back: RuleDraft | None = None
     if steps:
-        step(
+        back = step(
             ctx,
             paused,
             RuleKind.BACKOFF if waits else RuleKind.STEP,
@@ -167,7 +168,18 @@ def retry(
     whole = union(entered, resumed)
     assert whole is not None
     out = body(replace(ctx, frame=frame), replace(whole, points=at.points), k)
-    return Out(out.exit, out.log)
+    log = out.log
+    if ctx.in_saga and not attempt and entries(log):
+        # A failed attempt keeps what it completed on the log.
+        known = limit.value if isinstance(limit.value, int) and not limit.args else None
+        if known is None or known > MOST_LOGGED:
+            raise not_supported("undo inside a retry with many attempts", span)
+        assert back is not None
+        log = repeated(ctx, log, known, attempts, back, since)
+    # Outside nobody asks how many attempts there were.
+    forget(ctx, ctx.b.rules[first:], range(points, len(ctx.thread.points)), [attempts])
+    exit_ = out.exit.plus((attempts.index, const(0))) if out.exit is not None else None
+    return Out(exit_, log)
 
 
 def _backoff(ctx: Ctx, spec: ast.RetrySpec, attempts: Expr) -> Delay:
@@ -209,7 +221,7 @@ class Guarded:
     frame: Frame
 
 
-def _protected(ctx: Ctx, span: Span, label: str, pending: Expr | None = None) -> Guarded:
+def protected(ctx: Ctx, span: Span, label: str, pending: Expr | None = None) -> Guarded:
     """A context in which cancellation waits, and errors wait for the end of the part."""
     if pending is None:
         pending = ctx.b.hidden(f"{ctx.inst.name} pending {label}{ctx.tag}", ctx.inst.id)
@@ -226,7 +238,7 @@ def _protected(ctx: Ctx, span: Span, label: str, pending: Expr | None = None) ->
     return Guarded(replace(inner, frame=frame), end, pending, frame)
 
 
-def _leave(
+def leave(
     ctx: Ctx, g: Guarded, at: At, span: Span, raised: Sequence[str], label: str
 ) -> tuple[At, list[RuleDraft]]:
     """After a protected part: end if cancelled, go on with a pending error, or pass silently."""
@@ -280,11 +292,11 @@ def nocancel(ctx: Ctx, t: ast.NoCancel, at: At, k: int) -> Out:
 
     if ctx.thread.fork is None or ctx.protected:
         return term(ctx, t.body, at, k)
-    g = _protected(ctx, t.span, "nocancel")
+    g = protected(ctx, t.span, "nocancel")
     body = term(g.ctx, t.body, at.guarded(), g.end)
     after = union(g.ctx.at(g.end), body.exit)
     assert after is not None
-    exit_, _ = _leave(ctx, g, after, t.span, g.frame.raised, "nocancel")
+    exit_, _ = leave(ctx, g, after, t.span, g.frame.raised, "nocancel")
     return Out(exit_, body.log)
 
 
@@ -299,9 +311,9 @@ class Cleanup:
     region: Region
 
 
-def _cleanup(ctx: Ctx, span: Span, label: str, takes: Callable[[str], bool]) -> Cleanup:
+def cleanup(ctx: Ctx, span: Span, label: str, takes: Callable[[str], bool]) -> Cleanup:
     pending = ctx.b.hidden(f"{ctx.inst.name} pending {label}{ctx.tag}", ctx.inst.id)
-    g = _protected(ctx, span, label, pending)
+    g = protected(ctx, span, label, pending)
     unwind = g.ctx.point(PointKind.UNWIND, label, span)
     region = Region(RegionKind.CLEANUP, unwind, pending.index)
 
@@ -317,12 +329,12 @@ def _cleanup(ctx: Ctx, span: Span, label: str, takes: Callable[[str], bool]) -> 
 def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: int) -> Out:
     from .terms import term
 
-    c = _cleanup(ctx, span, "finally", lambda e: e != UNDO_FAILED)
+    c = cleanup(ctx, span, "finally", lambda e: e != UNDO_FAILED)
     normal = c.guarded.ctx.point(PointKind.READY, "finally", final.span)
     before = len(ctx.thread.forks)
     out = term(c.ctx, body, at, normal)
     passed = out.exit.guarded() if out.exit is not None else None
-    entry = union(c.guarded.ctx.at(normal), _unwound(c, before), passed)
+    entry = union(c.guarded.ctx.at(normal), unwound(c, before), passed)
     assert entry is not None
     first = len(ctx.b.rules)
     final_out = term(c.guarded.ctx, final, entry, c.guarded.end)
@@ -330,244 +342,12 @@ def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: i
     after = union(c.guarded.ctx.at(c.guarded.end), final_out.exit)
     assert after is not None
     raised = [*c.frame.raised, *c.guarded.frame.raised]
-    exit_, _ = _leave(ctx, c.guarded, after, span, raised, "finally")
+    exit_, _ = leave(ctx, c.guarded, after, span, raised, "finally")
     return Out(exit_, Log((out.log, final_out.log)))
 
 
-def _unwound(c: Cleanup, before: int) -> At:
+def unwound(c: Cleanup, before: int) -> At:
     """Control is at the cleanup, and protected parts of cancelled branches have ended."""
     inside = c.ctx.thread.forks[before:]
     at = c.guarded.ctx.at(c.unwind)
     return replace(at, cond=and_(at.cond, c.ctx.b.ended(inside)), points=None)
-
-
-# --- saga ------------------------------------------------------------------------------------
-
-
-def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
-    """Undo what was done, latest first, then let the error go on."""
-    from .terms import term
-
-    b = ctx.b
-    c = _cleanup(ctx, t.span, "undo", real_error)
-    # Entering takes no step: what it does rides along with the first step inside, which this
-    # mark tells from the others.
-    entered = b.hidden(f"{ctx.inst.name} saga{ctx.tag}", ctx.inst.id, False)
-    first = len(b.rules)
-    before = len(ctx.thread.forks)
-    inside = at.plus((entered.index, or_(at.cond, entered)))
-    out = term(replace(c.ctx, in_saga=True), t.body, inside, k)
-    last = len(b.rules)
-    if out.exit is not None:
-        c.region.passed(out.exit.cond)
-    done = list(_entries(out.log))
-    entering = [r for r in b.rules[first:last] if entered.index in r.updates]
-    if not ctx.in_saga:
-        for rule in entering:
-            for d in done:
-                rule.updates.setdefault(d.flag.index, ite(at.cond, FALSE, d.flag))
-    snapshot = _snapshot(ctx, at.cond, entering, done, first, last)
-    unwound = _unwound(c, before)
-    undo_first = len(b.rules)
-    undone = _undo(c.guarded.ctx, out.log, unwound, c.guarded.end, t.span)
-    after = union(c.guarded.ctx.at(c.guarded.end), undone.exit)
-    assert after is not None
-    raised = [*c.frame.raised, *c.guarded.frame.raised]
-    _, exits = _leave(ctx, c.guarded, after, t.span, raised, "undo")
-    _obligations(ctx, t, done, snapshot, exits, (first, last), (undo_first, len(b.rules)))
-    ctx.world.sagas.append(
-        SagaInfo(
-            t.span,
-            tuple(r.index for r in exits),
-            tuple(sorted({i for d in done for i in d.written})),
-        )
-    )
-    return Out(out.exit, out.log)
-
-
-def _entries(log: Log) -> list[Done]:
-    out: list[Done] = []
-    for part in log.parts:
-        out.extend(_entries(part) if isinstance(part, Log) else [part])
-    return out
-
-
-def _to_undo(log: Log | Done) -> bool:
-    if isinstance(log, Done):
-        return log.undo is not None and log.undo.kind in ("block", "call")
-    return any(_to_undo(p) for p in log.parts)
-
-
-def _undo(ctx: Ctx, log: Log | Done, at: At | None, k: int, span: Span) -> Out:
-    """The compensation of a log: reverse order along each sequence, branches side by side."""
-    from . import parallel
-
-    if at is None:
-        return Out(None)
-    if isinstance(log, Done):
-        return _undo_one(ctx, log, at, k)
-    parts = [p for p in log.parts if _to_undo(p)]
-    if not parts:
-        return Out(at)
-    if log.parallel and len(parts) > 1:
-        branches = [
-            parallel.Branch(
-                lambda c, a, e, p=part: _undo(c, p, a, e, span),  # type: ignore[misc]
-                f"undo {i + 1}",
-                span,
-            )
-            for i, part in enumerate(parts)
-        ]
-        return parallel.fork(ctx, branches, at, k, span, "undo")
-    here: At | None = at
-    for i, part in enumerate(reversed(parts)):
-        end = k if i == len(parts) - 1 else ctx.point(PointKind.UNWIND, "undo", span)
-        out = _undo(ctx, part, here, end, span)
-        here = union(None if end == k else ctx.at(end), out.exit)
-    return Out(here)
-
-
-def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
-    undo = d.undo
-    not_done = replace(at.under(not_(d.flag)), points=None)
-    assert undo is not None
-    done = at.under(d.flag)
-    if undo.kind == "block":
-        made = effect(d.env, undo.body)
-        rule = step(
-            ctx,
-            done,
-            RuleKind.UNDO,
-            f"undo {d.name}",
-            undo.span,
-            k,
-            updates={**made.updates, d.flag.index: FALSE},
-            event=EventKind.TASK_COMPENSATED,
-            subject=d.name,
-            activity=d.name,
-        )
-        ctx.defined(list(made.defined), rule)
-        ctx.in_range(made.updates, rule)
-        return Out(not_done)
-    assert isinstance(undo.body, ast.Call)
-    called = ctx.point(PointKind.UNWIND, f"undone {d.name}", undo.span)
-    trouble = ctx.point(PointKind.UNWIND, f"undo of {d.name} failed", undo.span)
-    frame = Frame(ctx.thread, ctx.frame, real_error, lambda _: [Landing(TRUE, trouble)])
-    inner = replace(ctx, frame=frame, env=replace(d.env, store={}), in_saga=False)
-    out = activity.call(inner, undo.body, done, called)
-    finished = union(ctx.at(called), out.exit)
-    assert finished is not None
-    step(
-        ctx,
-        finished,
-        RuleKind.UNDO,
-        f"undone {d.name}",
-        undo.span,
-        k,
-        updates={d.flag.index: FALSE},
-        event=EventKind.TASK_COMPENSATED,
-        subject=d.name,
-    )
-    if frame.raised:
-        stopped = raise_error(
-            ctx, ctx.at(trouble), UNDO_FAILED, RuleKind.RAISE, f"undo of {d.name} failed", undo.span
-        )
-        for rule in stopped:
-            ctx.must("compensated", FALSE, f"the undo of {d.name} may fail", undo.span, rule)
-    return Out(not_done)
-
-
-def _snapshot(
-    ctx: Ctx,
-    entry: Expr,
-    entering: list[RuleDraft],
-    done: list[Done],
-    first: int,
-    last: int,
-) -> dict[int, tuple[Expr, Expr]]:
-    """Ghosts for each variable that the saga writes: its value at entry, and whether a step
-    outside the saga has written it since."""
-    b = ctx.b
-    written: set[int] = {i for d in done for i in d.written}
-    for rule in b.rules[first:last]:
-        for i in rule.updates:
-            if b.variables[i].kind in (VarKind.DATA, VarKind.SHARED):
-                written.add(i)
-    out = {}
-    for i in sorted(written):
-        v = b.variables[i]
-        value = b.copy(f"{v.name} at entry of the saga", _var(b, i), VarKind.GHOST, ctx.inst.id)
-        touched = b.hidden(f"{v.name} written from outside the saga", ctx.inst.id, False)
-        for rule in entering:
-            rule.updates[value.index] = ite(entry, _var(b, i), value)
-            rule.updates[touched.index] = and_(not_(entry), touched)
-        out[i] = (value, touched)
-    return out
-
-
-def _var(b: Builder, index: int) -> Expr:
-    return var(index, b.variables[index].sort)
-
-
-def _obligations(
-    ctx: Ctx,
-    t: ast.Saga,
-    done: list[Done],
-    snapshot: dict[int, tuple[Expr, Expr]],
-    exits: list[RuleDraft],
-    body: tuple[int, int],
-    undo: tuple[int, int],
-) -> None:
-    b = ctx.b
-    undoable = {i for d in done for i in d.written}
-    own = set(range(*body)) | set(range(*undo))
-    b.watched.append((snapshot, own))
-    overridden: dict[int, list[tuple[Expr, ast.Expression, Done]]] = {}
-    for d in done:
-        if d.undone_when is not None:
-            for i in d.written:
-                overridden.setdefault(i, []).append((d.flag, d.undone_when, d))
-    for rule in exits:
-        for i, (value, touched) in snapshot.items():
-            if i in overridden:
-                continue
-            same = or_(touched, eq(_var(b, i), value))
-            name = b.variables[i].name
-            if i in undoable:
-                message = f"{name} is not restored when the saga is undone"
-            else:
-                message = f"the assignment to {name} survives the undo of the saga"
-            ctx.must("compensated", same, message, t.span, rule, warning=i not in undoable)
-        for entries in overridden.values():
-            for _, cond, d in entries:
-                holds = _undone(d, cond, snapshot)
-                ctx.must(
-                    "compensated",
-                    holds,
-                    f"`undone when` of {d.name} fails after the undo",
-                    cond.span,
-                    rule,
-                )
-        for d in done:
-            if d.undo is None:
-                ctx.must(
-                    "compensated",
-                    not_(d.flag),
-                    f"{d.name} is done and has no undo when the saga is undone",
-                    d.span,
-                    rule,
-                )
-            elif d.undo.kind in ("block", "call"):
-                ctx.must(
-                    "compensated",
-                    not_(d.flag),
-                    f"{d.name} is done and has not been undone when the saga ends",
-                    d.span,
-                    rule,
-                )
-
-
-def _undone(d: Done, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:
-    """`undone when e`: `old(x)` is the value of x at the entry of the saga."""
-    entry = {i: value for i, (value, _) in snapshot.items()}
-    return scalar(replace(d.env, store={}, entry=entry), cond)

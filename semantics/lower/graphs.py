@@ -80,13 +80,16 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
             f"{error} goes on",
             t.span,
             guard=eq(first, const(ctx.b.error(error))),
+            updates={first.index: const(0)},
         )
     thread = {t.nodes[i].name: o.children[p].thread for p, i in enumerate(order)}
     for n in t.nodes:
         if n.join in ("all", "always", "on_failure"):
             thread[n.name].after = tuple(thread[a].id for a in n.after)
     over = and_(over, eq(At(over, o.leaving).reading(first), const(0)))
-    return Out(At(over, o.leaving), o.log)
+    place = {t.nodes[i].name: p for p, i in enumerate(order)}
+    before = tuple(tuple(place[a] for a in t.nodes[i].after) for i in order)
+    return Out(At(over, (*o.leaving, (first.index, const(0)))), replace(o.log, after=before))
 
 
 def _join(ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]]) -> tuple[Expr, Expr]:

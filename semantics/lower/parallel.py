@@ -6,7 +6,7 @@ gives every branch a frame of its own; otherwise an error goes to the frames aro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...dsl import ast
@@ -209,6 +209,8 @@ def _with_policy(
         (failures.index, ite(at.cond, const(0), failures)),
         (first.index, ite(at.cond, const(0), first)),
     )
+    # Outside nobody asks for them: states that differ only there would be many.
+    forgotten = {failures.index: const(0), first.index: const(0)}
     raised: list[str] = []
 
     def frame(inner: Ctx, _: Branch, failed: int) -> Frame:
@@ -228,7 +230,8 @@ def _with_policy(
     if needed is None:
         over = and_(o.active, *(c.over for c in o.children))
         exit_ = At(and_(o.active, *(c.succeeded for c in o.children)), o.leaving)
-        _raise_first(ctx, At(over, o.leaving), lt(const(0), failures), first, raised, span, None)
+        failed = lt(const(0), failures)
+        _raise_first(ctx, At(over, o.leaving), failed, first, raised, span, None, forgotten)
         return Out(exit_, o.log)
     count = add(const(0), *(ite(c.succeeded, const(1), const(0)) for c in o.children))
     won = ctx.point(PointKind.UNWIND, "enough branches are done", span)
@@ -241,10 +244,12 @@ def _with_policy(
         span,
         won,
         guard=le(needed, count),
+        updates=forgotten,
         kills=o.fork,
     )
     hopeless = lt(sub(const(total), needed), failures)
-    _raise_first(ctx, At(o.active, o.aborting), hopeless, first, raised, span, o.fork)
+    at = At(o.active, o.aborting)
+    _raise_first(ctx, at, hopeless, first, raised, span, o.fork, forgotten)
     exit_ = ctx.at(won)
     exit_ = replace(exit_, cond=and_(exit_.cond, ctx.b.ended([o.fork])), points=None)
     return Out(exit_, o.log)
@@ -258,6 +263,7 @@ def _raise_first(
     raised: list[str],
     span: Span,
     abort: ForkDraft | None,
+    updates: Mapping[int, Expr],
 ) -> None:
     for error in dict.fromkeys(raised):
         raise_error(
@@ -268,6 +274,7 @@ def _raise_first(
             f"{error} goes on",
             span,
             guard=and_(guard, eq(first, const(ctx.b.error(error)))),
+            updates=updates,
             abort=abort,
         )
 
@@ -289,12 +296,12 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
         note = [(failures.index, add(failures, const(1)))]
         if bad is not None:
             note.append((bad.index, add(failures, const(1))))
-        landing = Landing(lt(failures, limit), failed, tuple(note))
+        landing = Landing(lt(failures, limit), failed, tuple(note), counts=bad)
         return Frame(inner.thread, ctx.frame, real_error, lambda _: [landing])
 
     o = opened(ctx, branches, at, t.span, "each", frame, tuple(entry))
     cond = and_(o.active, *(c.over for c in o.children))
-    return Out(At(cond, o.leaving), o.log)
+    return Out(At(cond, (*o.leaving, (failures.index, const(0)))), o.log)
 
 
 def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:

@@ -6,10 +6,12 @@ the thread.  It returns how control may pass through `t` without a step.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
 from ...dsl import ast
+from ...dsl.types import Bool, Enum, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -26,10 +28,10 @@ from ..expr import (
     not_,
     or_,
 )
-from ..system import Delay, EventKind, Loop, Place, PointKind, RuleKind
-from . import activity, child, frames, graphs, parallel
-from .context import At, Ctx, Log, Out, not_supported, raise_error, step, union
-from .data import equal
+from ..system import Delay, EventKind, Loop, Place, PointKind, RuleKind, VarKind
+from . import activity, child, frames, graphs, parallel, saga
+from .context import At, Ctx, Log, Out, forget, not_supported, raise_error, step, union
+from .data import Value, equal
 from .effects import assigned, effect
 from .expressions import NotConstant, as_sort, collecting, domain, lower
 
@@ -78,7 +80,7 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Retry():
             return frames.retry(ctx, t.spec, t.span, at, k, lambda c, a, e: term(c, t.body, a, e))
         case ast.Saga():
-            return frames.saga(ctx, t, at, k)
+            return saga.saga(ctx, t, at, k)
         case ast.NoCancel():
             return frames.nocancel(ctx, t, at, k)
         case ast.Within():
@@ -200,8 +202,29 @@ def _assert(ctx: Ctx, t: ast.Assert, at: At, k: int) -> Out:
 
 def _assume(ctx: Ctx, t: ast.Assume, at: At, k: int) -> Out:
     cond = ctx.test(t.cond, at)
-    ctx.b.excluded.append(and_(at.cond, not_(cond)))
     step(ctx, at, RuleKind.STEP, "assume", t.span, k, guard=cond)
+    # A run that takes it where it is false does not count; one that has not come to it, or
+    # takes another side of `+`, does.
+    false = ctx.b.variable(
+        f"{ctx.inst.name} assumption fails{ctx.tag}",
+        Bool(),
+        VarKind.GHOST,
+        FALSE,
+        ctx.inst.id,
+        t.span,
+    )
+    ctx.b.excluded.append(false)
+    step(
+        ctx,
+        at,
+        RuleKind.STEP,
+        "the assumption fails",
+        t.span,
+        None,
+        guard=not_(cond),
+        updates={false.index: TRUE},
+        then=ctx.claims,
+    )
     return Out(None)
 
 
@@ -210,27 +233,30 @@ def _branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
     first = len(ctx.b.rules)
     out = term(ctx, t, at, k)
     if len(ctx.b.rules) > first:
-        ctx.world.places.append(Place(what, range(first, len(ctx.b.rules)), t.span))
+        ctx.world.places.append(Place(what, range(first, len(ctx.b.rules)), t.span, ctx.path))
     return out
 
 
 def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
     cond = ctx.test(t.cond, at)
-    then = _branch(ctx, t.then, at.under(cond, t.cond.span), k, "the branch of `if`")
+    then = _branch(
+        ctx.knowing(cond), t.then, at.under(cond, t.cond.span), k, "the branch of `if`"
+    )
     away = at.under(not_(cond), t.cond.span)
     if t.orelse is None:
         other = Out(replace(away, points=None))
     else:
-        other = _branch(ctx, t.orelse, away, k, "the branch of `else`")
+        other = _branch(ctx.knowing(not_(cond)), t.orelse, away, k, "the branch of `else`")
     return _alternatives([then, other])
 
 
 def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
     with collecting(ctx.env) as (env, found):
         subject = lower(env, t.subject)
-        tests = [or_(*(equal(subject, lower(env, v)) for v in c.values)) for c in t.cases]
+        values = [[lower(env, v) for v in c.values] for c in t.cases]
+    tests = [or_(*(equal(subject, v) for v in case)) for case in values]
     for d in found:
-        ctx.must("arithmetic", implies(at.cond, d.cond), d.message, d.span)
+        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
     outs = []
     rest = TRUE
     for case, cond in zip(t.cases, tests, strict=True):
@@ -239,15 +265,23 @@ def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
         rest = and_(rest, not_(cond))
     if t.default is not None:
         outs.append(_branch(ctx, t.default, at.under(rest, t.span), k, "the default"))
-    elif rest is not FALSE:
+    elif rest is not FALSE and not _covers(t.subject.type, [v for c in values for v in c]):
         ctx.must(
             "exhaustive",
-            implies(at.cond, not_(rest)),
+            implies(at.cond, at.reading(not_(rest))),
             "no case of this switch covers the value",
             t.span,
         )
         outs.append(Out(replace(at.under(rest), points=None)))
     return _alternatives(outs)
+
+
+def _covers(type_: Type | None, cases: Iterable[Value]) -> bool:
+    """Whether the cases name every value of an enum or of bool."""
+    named = {v.value for v in cases if isinstance(v, Expr) and v.op is Op.CONST}
+    if isinstance(type_, Enum):
+        return named >= set(range(len(type_.values)))
+    return isinstance(type_, Bool) and named >= {False, True}
 
 
 def _while(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
@@ -256,6 +290,7 @@ def _while(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     count = None
     if t.at_most is not None:
         count = ctx.b.hidden(f"{ctx.inst.name} rounds{ctx.tag}", ctx.inst.id)
+        points = len(ctx.thread.points) - 1
         bound = as_sort(ctx.env, t.at_most, Sort.INT)
         # Counting starts anew where the loop is entered from outside.
         entered = at.plus((count.index, ite(at.cond, const(0), count)))
@@ -300,7 +335,13 @@ def _while(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     )
     if ctx.in_saga and _has_undo(body.log):
         raise not_supported("undo inside a loop", t.span)
-    return Out(replace(around.under(not_(cond), t.cond.span), points=None))
+    exit_ = replace(around.under(not_(cond), t.cond.span), points=None)
+    if count is not None:
+        # Outside nobody asks how many rounds there were.
+        inner = range(points, len(ctx.thread.points))
+        forget(ctx, ctx.b.rules[first:last], inner, [count])
+        exit_ = exit_.plus((count.index, const(0)))
+    return Out(exit_)
 
 
 def _has_undo(log: Log) -> bool:

@@ -61,10 +61,9 @@ class _Lowering:
     def __init__(self, spec: ast.Spec) -> None:
         self.spec = spec
         self.b = Builder()
-        local = {a.name: a for w in spec.workflows for a in w.activities}
         self.world = World(
             spec,
-            {**{a.name: a for a in spec.activities}, **local},
+            {a.name: a for a in spec.activities},
             {w.name: w for w in spec.workflows},
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}

@@ -1,0 +1,279 @@
+"""Sagas: what was done is undone, latest first, when the body fails or is cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...dsl import ast
+from ...dsl.errors import Span
+from ..expr import FALSE, TRUE, Expr, and_, eq, implies, ite, not_, or_, var
+from ..system import EventKind, PointKind, RuleKind, SagaInfo, VarKind
+from . import activity, parallel
+from .builder import Builder, RuleDraft
+from .context import (
+    UNDO_FAILED,
+    At,
+    Ctx,
+    Done,
+    Frame,
+    Landing,
+    Log,
+    Out,
+    forget,
+    raise_error,
+    real_error,
+    step,
+    union,
+)
+from .effects import effect
+from .expressions import scalar
+from .frames import cleanup, leave, unwound
+from .undolog import entries, to_undo
+
+
+def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
+    """Undo what was done, latest first, then let the error go on."""
+    from .terms import term
+
+    b = ctx.b
+    points = len(ctx.thread.points)
+    c = cleanup(ctx, t.span, "undo", real_error)
+    # Entering takes no step: what it does rides along with the first step inside, which this
+    # mark tells from the others.
+    entered = b.hidden(f"{ctx.inst.name} saga{ctx.tag}", ctx.inst.id, False)
+    first = len(b.rules)
+    before = len(ctx.thread.forks)
+    inside = at.plus((entered.index, or_(at.cond, entered)))
+    out = term(replace(c.ctx, in_saga=True), t.body, inside, k)
+    last = len(b.rules)
+    if out.exit is not None:
+        c.region.passed(out.exit.cond)
+    done = list(entries(out.log))
+    entering = [r for r in b.rules[first:last] if entered.index in r.updates]
+    if not ctx.in_saga:
+        for rule in entering:
+            for d in done:
+                for mark in (d.flag, *((d.was,) if d.was is not None else ())):
+                    rule.updates.setdefault(mark.index, ite(at.cond, FALSE, mark))
+    snapshot = _snapshot(ctx, at.cond, entering, done, first, last)
+    undo_first = len(b.rules)
+    undone = _undo(c.guarded.ctx, out.log, unwound(c, before), c.guarded.end, t.span)
+    after = union(c.guarded.ctx.at(c.guarded.end), undone.exit)
+    assert after is not None
+    raised = [*c.frame.raised, *c.guarded.frame.raised]
+    _, exits = leave(ctx, c.guarded, after, t.span, raised, "undo")
+    _obligations(ctx, t, done, snapshot, exits, (first, last), (undo_first, len(b.rules)))
+    ctx.world.sagas.append(
+        SagaInfo(
+            t.span,
+            tuple(r.index for r in exits),
+            tuple(sorted({i for d in done for i in d.written})),
+        )
+    )
+    exit_ = out.exit
+    if not ctx.in_saga:
+        # A log that is no longer wanted would only tell apart states that are alike.
+        marks = (entered, *(d.flag for d in done))
+        forget(ctx, b.rules[first:], range(points, len(ctx.thread.points)), marks)
+        exit_ = exit_.plus(*((m.index, FALSE) for m in marks)) if exit_ is not None else None
+    return Out(exit_, out.log)
+
+
+def _undo(ctx: Ctx, log: Log | Done, at: At | None, k: int, span: Span) -> Out:
+    """The compensation of a log: reverse order along each sequence, branches side by side."""
+    if at is None:
+        return Out(None)
+    if isinstance(log, Done):
+        return _undo_one(ctx, log, at, k)
+    parts = [p for p in log.parts if to_undo(p)]
+    if not parts:
+        return Out(at)
+    if log.parallel and len(parts) > 1:
+        return _undo_branches(ctx, log, at, k, span)
+    here: At | None = at
+    for i, part in enumerate(reversed(parts)):
+        end = k if i == len(parts) - 1 else ctx.point(PointKind.UNWIND, "undo", span)
+        out = _undo(ctx, part, here, end, span)
+        here = union(None if end == k else ctx.at(end), out.exit)
+    return Out(here)
+
+
+def _undo_branches(ctx: Ctx, log: Log, at: At, k: int, span: Span) -> Out:
+    """Side by side; in a graph, a node after the nodes that came after it."""
+    undone: dict[int, Expr] = {}
+    later: dict[int, list[int]] = {}
+    for i, part in enumerate(log.parts):
+        for j in _before(log, i, set()) if to_undo(part) else ():
+            later.setdefault(j, []).append(i)
+
+    def branch(i: int) -> parallel.Branch:
+        def body(c: Ctx, a: At, end: int) -> Out:
+            wait = and_(*(undone[j] for j in later.get(i, ())))
+            start = a if wait is TRUE else replace(a.under(wait), points=None)
+            out = _undo(c, log.parts[i], start, end, span)
+            undone[i] = or_(c.thread.at(end), out.exit.cond if out.exit is not None else FALSE)
+            return out
+
+        return parallel.Branch(body, f"undo {i + 1}", span)
+
+    # Those that come later in the graph are lowered first: the others look at them.
+    order = [i for i in reversed(range(len(log.parts))) if to_undo(log.parts[i])]
+    return parallel.fork(ctx, [branch(i) for i in order], at, k, span, "undo")
+
+
+def _before(log: Log, i: int, seen: set[int]) -> set[int]:
+    """All parts that a part of a graph comes after."""
+    for j in log.after[i] if log.after else ():
+        if j not in seen:
+            seen.add(j)
+            _before(log, j, seen)
+    return seen
+
+
+def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
+    undo = d.undo
+    not_done = replace(at.under(not_(d.flag)), points=None)
+    assert undo is not None
+    done = at.under(d.flag)
+    if undo.kind == "block":
+        made = effect(d.env, undo.body)
+        rule = step(
+            ctx,
+            done,
+            RuleKind.UNDO,
+            f"undo {d.name}",
+            undo.span,
+            k,
+            updates={**made.updates, d.flag.index: FALSE},
+            event=EventKind.TASK_COMPENSATED,
+            subject=d.name,
+            activity=d.name,
+        )
+        ctx.defined(list(made.defined), rule)
+        ctx.in_range(made.updates, rule)
+        return Out(not_done)
+    assert isinstance(undo.body, ast.Call)
+    called = ctx.point(PointKind.UNWIND, f"undone {d.name}", undo.span)
+    trouble = ctx.point(PointKind.UNWIND, f"undo of {d.name} failed", undo.span)
+    frame = Frame(ctx.thread, ctx.frame, real_error, lambda _: [Landing(TRUE, trouble)])
+    inner = replace(ctx, inst=d.inst, frame=frame, env=d.env, in_saga=False)
+    out = activity.call(inner, undo.body, done, called)
+    finished = union(ctx.at(called), out.exit)
+    assert finished is not None
+    step(
+        ctx,
+        finished,
+        RuleKind.UNDO,
+        f"undone {d.name}",
+        undo.span,
+        k,
+        updates={d.flag.index: FALSE},
+        event=EventKind.TASK_COMPENSATED,
+        subject=d.name,
+    )
+    if frame.raised:
+        stopped = raise_error(
+            ctx, ctx.at(trouble), UNDO_FAILED, RuleKind.RAISE, f"undo of {d.name} failed", undo.span
+        )
+        for rule in stopped:
+            ctx.must("compensated", FALSE, f"the undo of {d.name} may fail", undo.span, rule)
+    return Out(not_done)
+
+
+def _snapshot(
+    ctx: Ctx,
+    entry: Expr,
+    entering: list[RuleDraft],
+    done: list[Done],
+    first: int,
+    last: int,
+) -> dict[int, tuple[Expr, Expr]]:
+    """Ghosts for each variable that the saga writes: its value at entry, and whether a step
+    outside the saga has written it since."""
+    b = ctx.b
+    written: set[int] = {i for d in done for i in d.written}
+    for rule in b.rules[first:last]:
+        for i in rule.updates:
+            if b.variables[i].kind in (VarKind.DATA, VarKind.SHARED):
+                written.add(i)
+    out = {}
+    for i in sorted(written):
+        v = b.variables[i]
+        value = b.copy(f"{v.name} at entry of the saga", _var(b, i), VarKind.GHOST, ctx.inst.id)
+        touched = b.hidden(f"{v.name} written from outside the saga", ctx.inst.id, False)
+        for rule in entering:
+            rule.updates[value.index] = ite(entry, _var(b, i), value)
+            rule.updates[touched.index] = and_(not_(entry), touched)
+        out[i] = (value, touched)
+    return out
+
+
+def _var(b: Builder, index: int) -> Expr:
+    return var(index, b.variables[index].sort)
+
+
+def _obligations(
+    ctx: Ctx,
+    t: ast.Saga,
+    done: list[Done],
+    snapshot: dict[int, tuple[Expr, Expr]],
+    exits: list[RuleDraft],
+    body: tuple[int, int],
+    undo: tuple[int, int],
+) -> None:
+    b = ctx.b
+    undoable = {i for d in done for i in d.written}
+    own = set(range(*body)) | set(range(*undo))
+    b.watched.append((snapshot, own))
+    overridden = {i for d in done if d.undone_when is not None for i in d.written}
+    for rule in exits:
+        for i, (value, touched) in snapshot.items():
+            if i in overridden:
+                continue
+            same = or_(touched, eq(_var(b, i), value))
+            name = b.variables[i].name
+            if i in undoable:
+                message = f"{name} is not restored when the saga is undone"
+            else:
+                message = f"the assignment to {name} survives the undo of the saga"
+            ctx.must("compensated", same, message, t.span, rule, warning=i not in undoable)
+        for d in done:
+            if d.undone_when is not None and d.was is not None:
+                ctx.must(
+                    "compensated",
+                    implies(d.was, _undone(d, d.undone_when, snapshot)),
+                    f"`undone when` of {d.name} fails after the undo",
+                    d.undone_when.span,
+                    rule,
+                )
+        for d in done:
+            if d.undo is None:
+                ctx.must(
+                    "compensated",
+                    not_(d.flag),
+                    f"{d.name} is done and has no undo when the saga is undone",
+                    d.span,
+                    rule,
+                )
+            elif d.undo.kind == "none":
+                ctx.must(
+                    "compensated",
+                    not_(d.flag),
+                    f"the saga is undone after {d.name}, a point of no return",
+                    d.span,
+                    rule,
+                )
+            elif d.undo.kind in ("block", "call"):
+                ctx.must(
+                    "compensated",
+                    not_(d.flag),
+                    f"{d.name} is done and has not been undone when the saga ends",
+                    d.span,
+                    rule,
+                )
+
+
+def _undone(d: Done, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:
+    """`undone when e`: `old(x)` is the value of x at the entry of the saga."""
+    entry = {i: value for i, (value, _) in snapshot.items()}
+    return scalar(replace(d.env, store={}, entry=entry), cond)
