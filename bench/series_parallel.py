@@ -21,13 +21,10 @@ def generate(n: int, pools: int, seed: int) -> str:
     """The text of a spec with `n` activities."""
     rng = random.Random(seed)
     head = [f"resource r{k} : pool({rng.randint(2, 9)})" for k in range(pools)]
-    head += [
-        "error Trouble permanent",
-        "",
-        "workflow big(" + ", ".join(f"b{k}: bool" for k in range(8)) + ") {",
-    ]
+    head += ["error Trouble permanent", ""]
     activities: list[str] = []
     counters: list[str] = []
+    flags: list[str] = []
 
     def leaf(fails: bool = False) -> str:
         name = f"a{len(activities)}"
@@ -46,18 +43,20 @@ def generate(n: int, pools: int, seed: int) -> str:
         kind = rng.random()
         pad = "  " * depth
         if kind < 0.08:
+            flag = f"b{len(flags)}"
+            flags.append(f"{flag}: bool")
             other = max(1, size // 3)
             yes, no = term(size - other, depth + 1), term(other, depth + 1)
-            return f"if (b{rng.randrange(8)}) {{\n{pad}{yes}\n{pad}}} else {{\n{pad}{no}\n{pad}}}"
+            return f"if ({flag}) {{\n{pad}{yes}\n{pad}}} else {{\n{pad}{no}\n{pad}}}"
         if kind < 0.12:
             counter = f"c{len(counters)}"
             counters.append(counter)
             rounds = rng.randint(1, 3)
-            inner = term(size, depth + 1)
+            inner = "{ " + term(size, depth + 1) + " }"
             after = f"{counter} := {counter} + 1"
             return f"while ({counter} < {rounds}) {{\n{pad}{inner} ;\n{pad}{after}\n{pad}}}"
         if kind < 0.18 and size >= 3:
-            inner = term(size - 2, depth + 1)
+            inner = "{ " + term(size - 2, depth + 1) + " }"
             return (
                 f"try {{\n{pad}{inner} ;\n{pad}{leaf(True)}\n{pad}}} catch Trouble {{ {leaf()} }}"
             )
@@ -73,6 +72,7 @@ def generate(n: int, pools: int, seed: int) -> str:
 
     body = term(n, 2)
     variables = [f"  var {c}: int = 0" for c in counters]
+    head.append("workflow big(" + ", ".join(flags) + ") {")
     return "\n".join([*head, *variables, *activities, "  run {", "    " + body, "  }", "}", ""])
 
 

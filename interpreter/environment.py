@@ -19,7 +19,7 @@ from .plan import Group, Plan
 from .sampling import Sampler
 from .shapes import canonical
 
-_FAILURE = 0.1  # the chance of failure where the spec gives no probability
+FAILURE = 0.1  # the chance of failure where the spec gives no probability
 
 
 class AnswerRefused(ValueError):
@@ -29,7 +29,14 @@ class AnswerRefused(ValueError):
 class Environment:
     """Answers of one run."""
 
-    def __init__(self, plan: Plan, random: Random, answers: Answers = NO_ANSWERS) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        random: Random,
+        answers: Answers = NO_ANSWERS,
+        failing: float = FAILURE,
+    ) -> None:
+        self._failing = failing
         self._plan = plan
         self._rules = plan.system.rules
         self._clock = plan.clock
@@ -119,7 +126,7 @@ class Environment:
         }
         open_ = [r for r in failing if r not in given]
         left = max(0.0, 1.0 - sum(given.values()))
-        share = min(_FAILURE, left) / len(open_) if open_ else 0.0
+        share = min(self._failing, left) / len(open_) if open_ else 0.0
         others = [r for r in enabled if r not in failing and r not in given]
         rest = max(0.0, left - share * len(open_)) / len(others) if others else 0.0
         weights = [given.get(r, share if r in open_ else rest) for r in enabled]

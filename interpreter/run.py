@@ -22,7 +22,7 @@ from .clock import Tick
 from .collection import paused
 from .dynamics import Dynamics
 from .ending import Blocked, Ends, Watched, blocked_threads
-from .environment import Environment, draw_initial
+from .environment import FAILURE, Environment, draw_initial
 from .log import Log, RunEnd
 from .plan import Plan, build_plan
 from .recorder import Recorder
@@ -48,6 +48,8 @@ class RunOptions:
     until: Fraction | None = None
     stop_when: Expr | None = None
     max_steps: int = 1_000_000
+    failing: float = FAILURE
+    initial: Mapping[int, Scalar] = field(default_factory=dict)  # by variable, beside set_values
     source: str = ""  # for the log: where the spec came from, and its hash
     spec_sha256: str = ""
     noted: Mapping[str, object] = field(default_factory=dict)  # for the log: other options
@@ -96,13 +98,13 @@ class _Runner:
         self.random = random
         self.clock = plan.clock
         self.environment = (
-            Environment(plan, random, options.answers)
+            Environment(plan, random, options.answers, options.failing)
             if options.answers
-            else Environment(plan, random)
+            else Environment(plan, random, failing=options.failing)
         )
         name = options.scheduler or system.scheduler
         self.scheduler = make_scheduler(name, plan, random)
-        chosen = choose_values(system, options.set_values)
+        chosen = {**options.initial, **choose_values(system, options.set_values)}
         self.initial = draw_initial(plan, random, chosen)
         self.now: Tick = 0
         self.steps: list[tuple[int, tuple[Scalar, ...], Tick]] = []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from ..semantics.expr import Scalar
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
 from .plan import build_plan
@@ -11,15 +12,21 @@ from .run import RunOptions, run
 
 LONGEST = 200_000  # steps; a run that goes on for ever is cut there
 
+Simulate = Callable[[int, float, Mapping[int, Scalar]], Trace | None]
 
-def simulator(system: TransitionSystem) -> Callable[[int], Trace | None]:
-    """A function from a seed to a timed run, or None where no initial state was found."""
+
+def simulator(system: TransitionSystem) -> Simulate:
+    """A function from a seed, a chance of failure and chosen initial values to a timed run.
+
+    None where no initial state was found.
+    """
     plan = build_plan(system)
     most = min(LONGEST, 2_000 + 20 * len(system.rules))
 
-    def simulate(seed: int) -> Trace | None:
+    def simulate(seed: int, failing: float, chosen: Mapping[int, Scalar]) -> Trace | None:
+        options = RunOptions(seed=seed, failing=failing, initial=chosen, max_steps=most)
         try:
-            return run(system, RunOptions(seed=seed, max_steps=most), plan=plan).trace
+            return run(system, options, plan=plan).trace
         except ValueError:
             return None
 

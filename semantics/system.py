@@ -298,6 +298,7 @@ class Place:
     what: str
     rules: Sequence[int]
     span: Span
+    path: Expr = TRUE  # tests of arguments and parameters that surely hold there
 
 
 @dataclass(frozen=True, slots=True)

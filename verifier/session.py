@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,7 +32,9 @@ class Replayed(Protocol):
 
 Replay = Callable[[TransitionSystem, Trace], Replayed]
 Schedule = Callable[[TransitionSystem, Trace], Trace | None]
-Simulate = Callable[[TransitionSystem], Callable[[int], Trace | None]]  # timed runs by seed
+# Timed runs by seed, chance of failure and chosen initial values.
+Simulator = Callable[[int, float, Mapping[int, Scalar]], Trace | None]
+Simulate = Callable[[TransitionSystem], Simulator]
 
 
 class InternalError(Exception):

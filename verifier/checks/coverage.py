@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...semantics.expr import FALSE, Scalar
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Place, TransitionSystem
 from ...semantics.trace import Trace
+from ..engines.common import conjuncts
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .graph import full_graph
@@ -41,26 +42,40 @@ def no_dead_code(session: Session) -> Verdict:
 
 
 def _walks(session: Session) -> set[int]:
-    """Rules fired in random timed runs, as long as new ones come."""
+    """Rules fired in timed runs that head for places not seen yet, as long as new ones come."""
     system = session.system
     seen: set[int] = set()
-    missing = list(system.places)
-    quiet = 0
-    until = time.monotonic() + session.share(0.2)
-    number = 0
     if session.simulate is None:
         return seen
     simulate = session.simulate(system)
-    while missing and quiet < 25 and time.monotonic() < until:
-        trace = simulate(session.options.seed * 1000 + number)
+    missing = list(system.places)
+    quiet = number = 0
+    until = time.monotonic() + session.share(0.2)
+    while missing and quiet < 20 and time.monotonic() < until:
+        chosen = _towards(system, missing, number)
+        failing = (0.1, 0.9, 0.5)[number % 3]
+        trace = simulate(session.options.seed * 1000 + number, failing, chosen)
         number += 1
-        if trace is None:
-            break
-        fresh = {s.rule for s in trace.steps} - seen
+        fresh = {s.rule for s in trace.steps} - seen if trace is not None else set()
         quiet = 0 if fresh else quiet + 1
         seen |= fresh
         missing = [p for p in missing if not any(r in fresh for r in p.rules)]
     return seen
+
+
+def _towards(system: TransitionSystem, missing: Sequence[Place], number: int) -> dict[int, Scalar]:
+    """Boolean arguments that lead to as many of the places as go together, in turn."""
+    chosen: dict[int, Scalar] = {}
+    for k in range(len(missing)):
+        place = missing[(k + number) % len(missing)]
+        wanted: dict[int, Scalar] = {}
+        for part in conjuncts(place.path):
+            leaf = part.args[0] if part.op is Op.NOT else part
+            if leaf.op is Op.VAR and system.variables[leaf.index].init is None:
+                wanted[leaf.index] = part.op is not Op.NOT
+        if all(chosen.get(v, value) == value for v, value in wanted.items()):
+            chosen.update(wanted)
+    return chosen
 
 
 def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | None:
@@ -71,6 +86,8 @@ def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | 
     system = session.system
     if not place.rules:
         return _dead(system, place, "no step leads there")
+    if place.path is not TRUE and _contradictory(and_(system.initial, place.path)):
+        return _dead(system, place, "the tests on the way there contradict each other")
     goals = [
         Obligation("no_dead_code", "", FALSE, "", place.span, rule=r) for r in list(place.rules)[:6]
     ]
@@ -98,6 +115,12 @@ def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | 
         if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
             return _dead(system, place, "it is in no reachable state")
     return None
+
+
+def _contradictory(cond: Expr) -> bool:
+    from ...semantics.symbolic import is_valid
+
+    return is_valid(not_(cond))
 
 
 def _dead(system: TransitionSystem, place: Place, why: str) -> Verdict:

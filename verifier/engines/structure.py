@@ -252,6 +252,21 @@ class Structure:
                 return not self._ordered(child_a, child_b)
         return True
 
+    def apart(self, a: int, b: int) -> bool:
+        """Do threads tell that the two never run at the same time?"""
+        if a == b:
+            return True
+        up_a, up_b = self.ancestors(a), self.ancestors(b)
+        below = {t: (point, up_a[i - 1][0] if i else None) for i, (t, point) in enumerate(up_a)}
+        for i, (t, point) in enumerate(up_b):
+            if t in below:
+                point_a, child_a = below[t]
+                child_b = up_b[i - 1][0] if i else None
+                if child_a is None or child_b is None:
+                    return False
+                return point_a != point or self._ordered(child_a, child_b)
+        return False
+
     def _ordered(self, a: int, b: int) -> bool:
         """Does one sibling come after the other, directly or through others?"""
         return self._reaches(a, b) or self._reaches(b, a)
