@@ -151,6 +151,10 @@ class Schedules:
                         return list(found.values()), True
                 continue
             for rule, inputs, wait in moves:
+                if rule.inputs and not relation_holds(rule, node.state, inputs):
+                    # Answered when the attempt started; what it may answer has changed since.
+                    self.environment.broken = True
+                    continue
                 state = fire(rule, node.state, inputs)
                 if evaluate(self.system.excluded, state) is True:
                     continue
