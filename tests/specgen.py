@@ -126,6 +126,8 @@ class Maker:
         declared = [e for e in ERRORS if self.chance(60)]
         if self.chance(50):
             out.append(f"  invariant i0 : {self.bool_(scope, 2)}")
+        if self.chance(40):
+            out.append(f"  invariant j0 : {self.seen(scope)} => {self.seen(scope)}")
         if self.chance(30):
             out.append(f"  always l0 : {self.bool_(scope, 1)} => next({self.bool_(scope, 1)})")
         if self.chance(30):
@@ -136,6 +138,12 @@ class Maker:
         if declared:
             head += " fails " + ", ".join(declared)
         return head + " {\n" + "\n".join(out) + "\n}"
+
+    def seen(self, scope: Scope) -> str:
+        """A predicate over the activities, for properties only."""
+        a = self.pick(scope.activities).name
+        forms = [f"done({a})", f"running({a})", f"started({a})", f"failed({a})", f"times({a}) <= 1"]
+        return f"({self.pick([*forms, 'not ' + forms[self.choose(4)]])})"
 
     def activity(self, name: str, data: Scope) -> Activity:
         a = Activity(name, "")
