@@ -103,7 +103,10 @@ def same(a: Expr, b: Expr) -> bool:
     """Cheaply known to be equal: identical, or equal leaves."""
     if a is b:
         return True
-    return a.op is b.op and not a.args and not b.args and a.value == b.value and a.sort is b.sort
+    # (A junction without arguments is a knot that the builder ties later: like no other.)
+    if a.op is not b.op or a.value is None or a.args or b.args:
+        return False
+    return a.value == b.value and a.sort is b.sort
 
 
 def not_(a: Expr) -> Expr:

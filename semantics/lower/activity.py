@@ -69,7 +69,7 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
         r = ctx.b.resources[claim.resource]
         if claim.mode == "units":
             amount = as_sort(ctx.env, claim.amount, Sort.INT) if claim.amount else const(1)
-            if not _fixed(ctx, amount) and not variables([amount]) <= taken.keys():
+            if not ctx.fixed(amount) and not variables([amount]) <= taken.keys():
                 asked = substitute(amount, lambda x: _taken(x, taken))
                 name = f"{label}: {claim.resource}"
                 amount = ctx.b.variable(
@@ -141,7 +141,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     arguments: dict[str, Value] = {}
     taken: dict[int, Expr] = {}
     for param, value in zip(a.params, values, strict=True):
-        if all(_fixed(ctx, e) for e in leaves(value)):
+        if all(ctx.fixed(e) for e in leaves(value)):
             arguments[param.name] = value
         else:
             arguments[param.name] = _saved(
@@ -168,11 +168,6 @@ def activity_of(ctx: Ctx, name: str) -> ast.Activity:
         if a.name == name:
             return a
     return ctx.world.activities[name]
-
-
-def _fixed(ctx: Ctx, e: Expr) -> bool:
-    fixed = (VarKind.ARG, VarKind.PARAM)
-    return all(ctx.b.variables[i].kind in fixed for i in variables([e]))
 
 
 def _saved(ctx: Ctx, name: str, type_: Type | None, value: Value, taken: dict[int, Expr]) -> Value:

@@ -22,6 +22,7 @@ from ..expr import (
     const,
     eq,
     postorder,
+    to_real,
     var,
 )
 from ..system import (
@@ -213,7 +214,10 @@ class Builder:
         inits = iter(list(leaves(init))) if init is not None else None
 
         def leaf(path: str, t: Type) -> Expr:
-            return self.variable(path, t, kind, next(inits) if inits else None, instance, span)
+            first = next(inits) if inits else None
+            if first is not None and sort_of(t) is Sort.REAL:
+                first = to_real(first)
+            return self.variable(path, t, kind, first, instance, span)
 
         return build(type_, name, leaf)
 

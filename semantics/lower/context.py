@@ -22,6 +22,7 @@ from ..expr import (
     or_,
     substitute,
     var,
+    variables,
 )
 from ..system import (
     Delay,
@@ -33,6 +34,7 @@ from ..system import (
     PointKind,
     RuleKind,
     SagaInfo,
+    VarKind,
 )
 from .builder import (
     Builder,
@@ -232,12 +234,14 @@ class Ctx:
     def at(self, point: int) -> At:
         return At(self.thread.at(point), (), (self.thread.points[point],))
 
+    def fixed(self, e: Expr) -> bool:
+        """An expression that never changes during a run."""
+        kinds = (VarKind.ARG, VarKind.PARAM)
+        return all(self.b.variables[i].kind in kinds for i in variables([e]))
+
     def knowing(self, cond: Expr) -> Ctx:
         """A context in which a test has come out true; kept if it can never change."""
-        fixed = (VarKind.ARG, VarKind.PARAM)
-        if any(self.b.variables[i].kind not in fixed for i in variables([cond])):
-            return self
-        return replace(self, path=and_(self.path, cond))
+        return replace(self, path=and_(self.path, cond)) if self.fixed(cond) else self
 
     @property
     def here(self) -> Expr:

@@ -16,7 +16,7 @@ from typing import assert_never
 from ...dsl import ast
 from ...dsl.ast import RefKind
 from ...dsl.errors import Span
-from ...dsl.types import Array, Enum, Int, Option, SetOf, Type
+from ...dsl.types import Array, Enum, Int, Option, Record, SetOf, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -73,6 +73,7 @@ class Bound:
     instance: int
     variables: Mapping[str, Value]
     draft: object = None
+    exists: Expr = TRUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Env:
     names: Mapping[str, Value]  # constants, parameters, arguments, bound names, result
     variables: Mapping[str, Value]  # of the workflow, and shared
     string: Callable[[str], int]
-    predicate: Callable[[ast.StatePredicate, Bound | None], Expr]
+    predicate: Callable[[ast.StatePredicate, Bound | None, bool], Expr]
     instances: Callable[[str], tuple[Bound, ...]]
     now: Callable[[], Expr]
     bound: Mapping[str, Bound] = field(default_factory=dict)
@@ -112,14 +113,14 @@ class Env:
 def read(env: Env, value: Value) -> Value:
     """The value in the current store (or, inside `next`, after the step)."""
     if env.after:
-        return transform(value, _after)
+        return transform(value, after_step)
     if not env.store:
         return value
     store = env.store
     return transform(value, lambda e: store.get(e.index, e) if e.op is Op.VAR else e)
 
 
-def _after(e: Expr) -> Expr:
+def after_step(e: Expr) -> Expr:
     return substitute(e, lambda x: post(x.index, x.sort) if x.op is Op.VAR else x)
 
 
@@ -178,7 +179,10 @@ def lower(env: Env, e: ast.Expression) -> Value:
             assert isinstance(base, Rec)
             return base.get(n)
         case ast.RecordLit(fields=fields):
-            return Rec(tuple((n, lower(env, v)) for n, v in fields))
+            given = {n: lower(env, v) for n, v in fields}
+            # The parts of a value are matched by their order, which is that of the type.
+            order = [n for n, _ in e.type.fields] if isinstance(e.type, Record) else list(given)
+            return Rec(tuple((n, given[n]) for n in order))
         case ast.ArrayLit(items=items):
             return Arr(tuple(lower(env, v) for v in items))
         case ast.SetLit(items=items):
@@ -194,11 +198,7 @@ def lower(env: Env, e: ast.Expression) -> Value:
         case ast.Quantifier():
             return _quantifier(env, e)
         case ast.StatePredicate(instance=i):
-            if i is None or i == "self":
-                result = env.predicate(e, env.own)
-            else:
-                result = env.predicate(e, env.bound[i])
-            return _after(result) if env.after else result
+            return env.predicate(e, env.own if i in (None, "self") else env.bound[i], env.after)
         case ast.Now():
             return env.now()
         case ast.Range():
@@ -392,8 +392,9 @@ def _quantifier(env: Env, e: ast.Quantifier) -> Value:
     if isinstance(e.domain, ast.Name) and e.domain.ref is RefKind.INSTANCES:
         parts = []
         for bound in env.instances(e.domain.name):
-            inner = replace(env, bound={**env.bound, e.var: bound})
-            parts.append((TRUE, scalar(inner, e.body)))
+            # Instances that a parameter leaves out do not exist.
+            inner = replace(_under(env, bound.exists), bound={**env.bound, e.var: bound})
+            parts.append((bound.exists, scalar(inner, e.body)))
     else:
         parts = []
         for inside, element in domain(env, e.domain):
@@ -493,6 +494,7 @@ __all__ = [
     "Definedness",
     "Env",
     "NotConstant",
+    "after_step",
     "as_sort",
     "assign",
     "choose",

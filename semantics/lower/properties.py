@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...dsl import ast
-from ..expr import Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
+from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
 from ..system import Obligation, ResourceInfo
 from .context import Ctx
 from .expressions import Env, collecting, scalar
@@ -12,7 +12,7 @@ from .expressions import Env, collecting, scalar
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
     """`invariant` and `always` of a workflow, for one of its instances."""
     for p in w.properties:
-        _declared(ctx, ctx.env, p, ctx.inst.name)
+        _declared(ctx, ctx.env, p, ctx.inst.name, ctx.inst.active)
 
 
 def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr, initial: list[Expr]) -> None:
@@ -29,7 +29,7 @@ def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr, initial: l
                 name="system",
             )
         else:
-            _declared(ctx, env, p, "")
+            _declared(ctx, env, p, "", TRUE)
     for r in ctx.b.resources.values():
         _resource(ctx, r, over)
 
@@ -54,17 +54,33 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
     must("borrows", implies(over, free), f"{r.name} is borrowed after the end")
 
 
-def _declared(ctx: Ctx, env: Env, p: ast.Property, owner: str) -> None:
+def _declared(ctx: Ctx, env: Env, p: ast.Property, owner: str, active: Expr) -> None:
+    """`active`: there is such an instance at all."""
     match p:
         case ast.Invariant(name=name, cond=cond):
             with collecting(env) as (inner, found):
                 holds = scalar(inner, cond)
+            holds = implies(active, holds)
             for d in found:
-                ctx.must("arithmetic", d.cond, d.message, d.span)
+                ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
             where = f" in {owner}" if owner else ""
             ctx.must("invariant", holds, f"{name} does not hold{where}", p.span, name=name)
         case ast.Always(name=name, cond=cond):
-            holds = scalar(env, cond)
+            with collecting(env) as (inner, found):
+                holds = scalar(inner, cond)
+            for d in found:
+                # Where it is read after the step, it has to be defined after the step.
+                ctx.b.obligations.append(
+                    Obligation(
+                        "arithmetic",
+                        name,
+                        implies(active, d.cond),
+                        d.message,
+                        d.span,
+                        every_step=True,
+                    )
+                )
+            holds = implies(active, holds)
             ctx.b.obligations.append(
                 Obligation(
                     "always", name, holds, f"this step breaks {name}", p.span, every_step=True

@@ -18,22 +18,17 @@ from ..expr import (
     Expr,
     Op,
     Sort,
-    add,
     and_,
-    const,
     implies,
-    ite,
-    le,
-    lt,
     not_,
     or_,
 )
-from ..system import Delay, EventKind, Loop, Place, PointKind, RuleKind, VarKind
-from . import activity, child, frames, graphs, parallel, saga
-from .context import At, Ctx, Log, Out, forget, not_supported, raise_error, step, union
+from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
+from . import activity, child, frames, graphs, loops, parallel, saga
+from .context import At, Ctx, Log, Out, not_supported, raise_error, step, union
 from .data import Value, equal
 from .effects import assigned, effect
-from .expressions import NotConstant, as_sort, collecting, domain, lower
+from .expressions import as_sort, collecting, lower
 
 
 def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
@@ -66,11 +61,11 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Choice():
             return _choice(ctx, t, at, k)
         case ast.While():
-            return _while(ctx, t, at, k)
+            return loops.while_(ctx, t, at, k)
         case ast.Par():
             return parallel.par(ctx, t, at, k)
         case ast.Each():
-            return _each(ctx, t, at, k)
+            return loops.each(ctx, t, at, k)
         case ast.Steps():
             return graphs.steps(ctx, t, at, k)
         case ast.Flow():
@@ -165,7 +160,7 @@ def _choice(ctx: Ctx, t: ast.Choice, at: At, k: int) -> Out:
     outs, sides = [], []
     for part in t.parts:
         first = len(ctx.b.rules)
-        outs.append(_branch(ctx, part, replace(at, points=None), k, "the side of `+`"))
+        outs.append(branch(ctx, part, replace(at, points=None), k, "the side of `+`"))
         sides.append(range(first, len(ctx.b.rules)))
     ctx.world.choices.append(tuple(sides))
     return _alternatives(outs)
@@ -228,7 +223,7 @@ def _assume(ctx: Ctx, t: ast.Assume, at: At, k: int) -> Out:
     return Out(None)
 
 
-def _branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
+def branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
     """A part that `no_dead_code` wants to see run."""
     first = len(ctx.b.rules)
     out = term(ctx, t, at, k)
@@ -239,14 +234,12 @@ def _branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
 
 def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
     cond = ctx.test(t.cond, at)
-    then = _branch(
-        ctx.knowing(cond), t.then, at.under(cond, t.cond.span), k, "the branch of `if`"
-    )
+    then = branch(ctx.knowing(cond), t.then, at.under(cond, t.cond.span), k, "the branch of `if`")
     away = at.under(not_(cond), t.cond.span)
     if t.orelse is None:
         other = Out(replace(away, points=None))
     else:
-        other = _branch(ctx.knowing(not_(cond)), t.orelse, away, k, "the branch of `else`")
+        other = branch(ctx.knowing(not_(cond)), t.orelse, away, k, "the branch of `else`")
     return _alternatives([then, other])
 
 
@@ -261,10 +254,10 @@ def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
     rest = TRUE
     for case, cond in zip(t.cases, tests, strict=True):
         here = at.under(and_(rest, cond), case.span)
-        outs.append(_branch(ctx, case.body, here, k, "the case"))
+        outs.append(branch(ctx, case.body, here, k, "the case"))
         rest = and_(rest, not_(cond))
     if t.default is not None:
-        outs.append(_branch(ctx, t.default, at.under(rest, t.span), k, "the default"))
+        outs.append(branch(ctx, t.default, at.under(rest, t.span), k, "the default"))
     elif rest is not FALSE and not _covers(t.subject.type, [v for c in values for v in c]):
         ctx.must(
             "exhaustive",
@@ -282,135 +275,3 @@ def _covers(type_: Type | None, cases: Iterable[Value]) -> bool:
     if isinstance(type_, Enum):
         return named >= set(range(len(type_.values)))
     return isinstance(type_, Bool) and named >= {False, True}
-
-
-def _while(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
-    head = ctx.point(PointKind.READY, "while", t.span)
-    entered = at
-    count = None
-    if t.at_most is not None:
-        count = ctx.b.hidden(f"{ctx.inst.name} rounds{ctx.tag}", ctx.inst.id)
-        points = len(ctx.thread.points) - 1
-        bound = as_sort(ctx.env, t.at_most, Sort.INT)
-        # Counting starts anew where the loop is entered from outside.
-        entered = at.plus((count.index, ite(at.cond, const(0), count)))
-    around = union(entered, ctx.at(head))
-    assert around is not None
-    cond = ctx.test(t.cond, around)
-    inside = around.under(cond, t.cond.span)
-    first = len(ctx.b.rules)
-    if count is not None:
-        current = ite(entered.cond, const(0), count)
-        raise_error(
-            ctx,
-            inside,
-            "TooMany",
-            RuleKind.RAISE,
-            "too many rounds",
-            t.span,
-            guard=le(bound, count),
-        )
-        inside = inside.under(lt(current, bound)).plus((count.index, add(current, const(1))))
-    body = _branch(ctx, t.body, inside, head, "the body of `while`")
-    if body.exit is not None:
-        step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
-    last = len(ctx.b.rules)
-    ctx.world.loops.append(
-        Loop(
-            t.span,
-            ctx.thread.id,
-            around.cond,
-            cond,
-            tuple(range(first, last)),
-            tuple(
-                r.index
-                for r in ctx.b.rules[first:last]
-                if (u := r.updates.get(ctx.thread.location)) is not None
-                and u.value == head
-                and u.args == ()
-            ),
-            bounded=count is not None,
-            decreases=as_sort(ctx.env, t.decreases, Sort.INT) if t.decreases else None,
-        )
-    )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
-    exit_ = replace(around.under(not_(cond), t.cond.span), points=None)
-    if count is not None:
-        # Outside nobody asks how many rounds there were.
-        inner = range(points, len(ctx.thread.points))
-        forget(ctx, ctx.b.rules[first:last], inner, [count])
-        exit_ = exit_.plus((count.index, const(0)))
-    return Out(exit_)
-
-
-def _has_undo(log: Log) -> bool:
-    return any(not isinstance(p, Log) or _has_undo(p) for p in log.parts)
-
-
-def _each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
-    try:
-        items = domain(ctx.env, t.domain)
-    except NotConstant:
-        if not t.sequential:
-            raise not_supported(
-                "parallel each over a range without static bounds", t.span
-            ) from None
-        return _each_counted(ctx, t, at, k)
-    if not t.sequential:
-        return parallel.each(ctx, t, items, at, k)
-    if t.tolerate is not None:
-        raise not_supported("each seq with tolerate", t.span)
-    here: At | None = at
-    logs = []
-    for i, (inside, item) in enumerate(items):
-        if here is None:
-            break
-        last = i == len(items) - 1
-        m = k if last else ctx.point(PointKind.READY, f"{t.var} = {i + 1}", t.span)
-        label = item.value if isinstance(item, Expr) and item.op is Op.CONST else i
-        inner = replace(ctx, env=ctx.env.bind(**{t.var: item}), tag=f"{ctx.tag}[{label}]")
-        out = term(inner, t.body, here.under(inside), m)
-        skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
-        here = union(None if last else ctx.at(m), out.exit, skipped)
-        logs.append(out.log)
-    return Out(here, Log(tuple(logs)))
-
-
-def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
-    """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
-    if not isinstance(t.domain, ast.Range):
-        raise not_supported("each over this domain", t.span)
-    i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
-    first = as_sort(ctx.env, t.domain.lo, Sort.INT)
-    last = as_sort(ctx.env, t.domain.hi, Sort.INT)
-    head = ctx.point(PointKind.READY, f"each {t.var}", t.span)
-    done = ctx.point(PointKind.READY, f"after {t.var}", t.span)
-    entered = at.plus((i.index, ite(at.cond, first, i)))
-    current = ite(at.cond, first, i)
-    around = union(entered, ctx.at(head))
-    assert around is not None
-    cond = le(current, last)
-    start = len(ctx.b.rules)
-    inner = replace(ctx, env=ctx.env.bind(**{t.var: i}))
-    body = term(inner, t.body, around.under(cond, t.span), done)
-    finished = union(ctx.at(done), body.exit)
-    assert finished is not None
-    back = step(
-        ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}
-    )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
-    ctx.world.loops.append(
-        Loop(
-            t.span,
-            ctx.thread.id,
-            around.cond,
-            cond,
-            tuple(range(start, len(ctx.b.rules))),
-            (back.index,),
-        )
-    )
-    return Out(
-        replace(around.under(not_(cond)), points=None),
-    )

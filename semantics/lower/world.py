@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ...dsl.types import Enum, Int
+from ...dsl.types import Enum, Int, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -26,12 +26,15 @@ from ..expr import (
     not_,
     or_,
     sub,
+    substitute,
     var,
+    variables,
 )
 from ..system import (
     EventKind,
     EventTemplate,
     Instance,
+    Obligation,
     PointKind,
     ResourceInfo,
     RuleKind,
@@ -42,7 +45,18 @@ from . import child
 from .builder import Builder, knot, tie
 from .context import UNDO_FAILED, At, Ctx, InstanceDraft, World, not_supported, step
 from .data import Value, default, leaves
-from .expressions import Bound, Env, NotConstant, as_sort, constant, domain, scalar
+from .expressions import (
+    Bound,
+    Env,
+    NotConstant,
+    after_step,
+    as_sort,
+    collecting,
+    constant,
+    domain,
+    ranged,
+    scalar,
+)
 from .expressions import lower as lower_expr
 from .finish import finish
 from .properties import system_properties, workflow_properties
@@ -68,8 +82,8 @@ class _Lowering:
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
-        self.running_knots: list[tuple[Expr, InstanceDraft, str]] = []
-        self.held_knots: list[tuple[Expr, InstanceDraft, str]] = []
+        self.running_knots: list[tuple[Expr, InstanceDraft, str, bool]] = []
+        self.held_knots: list[tuple[Expr, InstanceDraft, str, bool]] = []
         self.env = Env(
             names={},
             variables={},
@@ -170,11 +184,8 @@ class _Lowering:
             if s.durable:
                 raise not_supported("store", s.span)
             assert d.resolved is not None
-            init = (
-                lower_expr(self.env, d.init)
-                if d.init is not None
-                else default(d.resolved, self.b.string)
-            )
+            init = self._first(self.env, d.init, d.resolved, d.name, TRUE)
+            init = init or default(d.resolved, self.b.string)
             table[d.name] = self.b.data(d.name, d.resolved, VarKind.SHARED, init, None, d.span)
         self.env = replace(self.env, variables=table)
 
@@ -237,6 +248,22 @@ class _Lowering:
         for i in range(most):
             self._instance(w, d, self.env, str(i), lt(const(i), count))
 
+    def _first(
+        self, env: Env, e: ast.Expression | None, type_: Type, name: str, active: Expr
+    ) -> Value | None:
+        """The first value of a variable: it is defined, and in its range."""
+        if e is None:
+            return None
+        with collecting(env) as (inner, found):
+            value = lower_expr(inner, e)
+        for d in (*found, *ranged(type_, name, value, e.span)):
+            # First values are read where they are given: in terms of what never changes.
+            cond = implies(active, _initially(self.b, d.cond))
+            if cond is not TRUE:
+                message = f"at the start: {d.message}"
+                self.b.obligations.append(Obligation("arithmetic", "", cond, message, d.span))
+        return value
+
     def _instance(
         self, w: ast.Workflow, d: ast.InstanceDecl, env: Env, label: str, active: Expr
     ) -> None:
@@ -247,13 +274,13 @@ class _Lowering:
         for i, (arg, value) in enumerate(d.args):
             given[arg if arg is not None else w.params[i].name] = value
         names: dict[str, Value] = dict(self.env.names)
-        free = False
+        free: set[int] = set()  # arguments that the system leaves open
         for p in w.params:
             assert p.resolved is not None
-            init = lower_expr(env, given[p.name]) if p.name in given else None
+            init = self._first(env, given.get(p.name), p.resolved, p.name, active)
             slot = b.data(f"{name}.{p.name}", p.resolved, VarKind.ARG, init, number, p.span)
             if init is None:
-                free = True
+                free.update(x.index for x in leaves(slot))
                 self._ranges(slot)
             names[p.name] = slot
         slots: dict[str, Value] = dict(self.env.variables)
@@ -261,11 +288,9 @@ class _Lowering:
         first = len(b.variables)
         for v in w.variables:
             assert v.resolved is not None
-            init = (
-                lower_expr(replace(own, variables=slots), v.init)
-                if v.init is not None
-                else default(v.resolved, b.string)
-            )
+            init = self._first(
+                replace(own, variables=slots), v.init, v.resolved, v.name, active
+            ) or default(v.resolved, b.string)
             slots[v.name] = b.data(
                 f"{name}.{v.name}", v.resolved, VarKind.DATA, init, number, v.span
             )
@@ -294,9 +319,10 @@ class _Lowering:
         draft.env = replace(own, variables=slots)
         draft.env = replace(draft.env, own=_bound(draft))
         for prop in w.properties:
-            if isinstance(prop, ast.Requires):
-                cond = scalar(draft.env, prop.cond)
-                if free:
+            for part in _conjuncts(prop.cond) if isinstance(prop, ast.Requires) else ():
+                cond = scalar(draft.env, part)
+                if free & variables([cond]):
+                    # What the system leaves open may be assumed, not what it gives.
                     self.initial.append(implies(active, cond))
                 else:
                     self._ctx(draft).must(
@@ -349,30 +375,34 @@ class _Lowering:
     def now(self) -> Expr:
         raise not_supported("now", self.spec.span)
 
-    def predicate(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
+    def predicate(self, e: ast.StatePredicate, bound: Bound | None, after: bool) -> Expr:
+        """A state predicate, before the step or `after` it."""
         kind = e.kind
-        if kind in ("used", "free", "held") and e.target in self.b.resources:
+        if kind in ("running", "held"):
+            # Which points count is not known yet.
+            draft = self._draft(e, bound)
+            k = knot(Op.OR if kind == "running" else Op.ADD)
+            knots = self.running_knots if kind == "running" else self.held_knots
+            knots.append((k, draft, e.target, after))
+            return k
+        now = self._predicate(e, bound)
+        return after_step(now) if after else now
+
+    def _predicate(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
+        kind = e.kind
+        if kind in ("used", "free"):
             r = self.b.resources[e.target]
             total = var(r.used, Sort.INT)
             if r.exclusive is not None:
                 total = add(total, var(r.exclusive, Sort.INT))
             if kind == "used":
                 return total
-            if kind == "free":
-                return sub(r.capacity, total)
-            draft = self._draft(e, bound)
-            k = knot(Op.ADD)
-            self.held_knots.append((k, draft, e.target))
-            return k
+            return sub(r.capacity, total)
         if kind == "instances":
             group = self.instances[e.target]
             alive = [ite(and_(d.active, not_(_ended(d))), const(1), const(0)) for d in group]
             return add(const(0), *alive)
         draft = self._draft(e, bound)
-        if kind == "running":
-            k = knot(Op.OR)
-            self.running_knots.append((k, draft, e.target))
-            return k
         if (e.target, kind) not in draft.counters:
             raise not_supported(f"{kind} of this", e.span)
         return draft.counters[e.target, kind]
@@ -391,9 +421,10 @@ class _Lowering:
         return owners[0]
 
     def _tie(self) -> None:
-        for k, draft, activity in self.running_knots:
-            tie(k, draft.running.get(activity, []))
-        for k, draft, resource in self.held_knots:
+        for k, draft, activity, after in self.running_knots:
+            running = draft.running.get(activity, [])
+            tie(k, [after_step(e) for e in running] if after else running)
+        for k, draft, resource, after in self.held_knots:
             r = self.b.resources[resource]
             mine = {r.used, r.exclusive}
             parts = [
@@ -404,15 +435,31 @@ class _Lowering:
                 for used, amount in p.holds
                 if used in mine
             ]
-            tie(k, parts)
+            tie(k, [after_step(e) for e in parts] if after else parts)
 
 
 def _bound(d: InstanceDraft) -> Bound:
-    return Bound(d.id, {**d.env.names, **d.env.variables}, d)
+    return Bound(d.id, {**d.env.names, **d.env.variables}, d, d.active)
+
+
+def _initially(b: Builder, e: Expr) -> Expr:
+    """What an expression is in the first state, in terms of arguments and parameters."""
+
+    def leaf(x: Expr) -> Expr:
+        init = b.variables[x.index].init if x.op is Op.VAR else None
+        return x if init is None else _initially(b, init)
+
+    return substitute(e, leaf)
 
 
 def _ended(d: InstanceDraft) -> Expr:
     return or_(d.root.at(d.completed), d.root.at(d.failed))
+
+
+def _conjuncts(e: ast.Expression) -> list[ast.Expression]:
+    if isinstance(e, ast.Binary) and e.op == "and":
+        return [*_conjuncts(e.left), *_conjuncts(e.right)]
+    return [e]
 
 
 def _label(e: ast.Expression, item: Value) -> str:

@@ -1,0 +1,180 @@
+"""Loops: `while`, and `each` over a domain, one after the other or side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from ...dsl import ast
+from ...dsl.types import Bool, Int, Real, Type
+from ..expr import FALSE, TRUE, Expr, Op, Sort, add, const, implies, ite, le, lt, not_
+from ..system import Loop, PointKind, RuleKind, VarKind
+from . import parallel
+from .context import At, Ctx, Log, Out, forget, not_supported, raise_error, step, union
+from .data import Value, transform
+from .expressions import NotConstant, as_sort, collecting, domain
+
+
+def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
+    from .terms import branch
+
+    head = ctx.point(PointKind.READY, "while", t.span)
+    entered = at
+    count = None
+    if t.at_most is not None:
+        count = ctx.b.hidden(f"{ctx.inst.name} rounds{ctx.tag}", ctx.inst.id)
+        points = len(ctx.thread.points) - 1
+        bound = as_sort(ctx.env, t.at_most, Sort.INT)
+        # Counting starts anew where the loop is entered from outside.
+        entered = at.plus((count.index, ite(at.cond, const(0), count)))
+    around = union(entered, ctx.at(head))
+    assert around is not None
+    cond = ctx.test(t.cond, around)
+    inside = around.under(cond, t.cond.span)
+    first = len(ctx.b.rules)
+    if count is not None:
+        current = ite(entered.cond, const(0), count)
+        raise_error(
+            ctx,
+            inside,
+            "TooMany",
+            RuleKind.RAISE,
+            "too many rounds",
+            t.span,
+            guard=le(bound, count),
+        )
+        inside = inside.under(lt(current, bound)).plus((count.index, add(current, const(1))))
+    body = branch(ctx, t.body, inside, head, "the body of `while`")
+    if body.exit is not None:
+        step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
+    last = len(ctx.b.rules)
+    ctx.world.loops.append(
+        Loop(
+            t.span,
+            ctx.thread.id,
+            around.cond,
+            around.reading(cond),
+            tuple(range(first, last)),
+            tuple(
+                r.index
+                for r in ctx.b.rules[first:last]
+                if (u := r.updates.get(ctx.thread.location)) is not None
+                and u.value == head
+                and u.args == ()
+            ),
+            bounded=count is not None,
+            decreases=as_sort(ctx.env, t.decreases, Sort.INT) if t.decreases else None,
+        )
+    )
+    if ctx.in_saga and _has_undo(body.log):
+        raise not_supported("undo inside a loop", t.span)
+    exit_ = replace(around.under(not_(cond), t.cond.span), points=None)
+    if count is not None:
+        # Outside nobody asks how many rounds there were.
+        inner = range(points, len(ctx.thread.points))
+        forget(ctx, ctx.b.rules[first:last], inner, [count])
+        exit_ = exit_.plus((count.index, const(0)))
+    return Out(exit_)
+
+
+def _has_undo(log: Log) -> bool:
+    return any(not isinstance(p, Log) or _has_undo(p) for p in log.parts)
+
+
+def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
+    from .terms import term
+
+    try:
+        with collecting(ctx.env) as (env, found):
+            items = domain(env, t.domain)
+    except NotConstant:
+        if not t.sequential:
+            raise not_supported(
+                "parallel each over a range without static bounds", t.span
+            ) from None
+        return _each_counted(ctx, t, at, k)
+    for d in found:
+        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
+    # The domain is what it is when the loop is entered.
+    kept: dict[int, Expr] = {}
+    items = [(_kept(ctx, t, i, kept), _kept_value(ctx, t, x, kept)) for i, x in items]
+    at = at.once(*kept.items())
+    items = [(inside, item) for inside, item in items if inside is not FALSE]
+    if not t.sequential:
+        return parallel.each(ctx, t, items, at, k)
+    if t.tolerate is not None:
+        raise not_supported("each seq with tolerate", t.span)
+    here: At | None = at
+    logs = []
+    for i, (inside, item) in enumerate(items):
+        if here is None:
+            break
+        last = i == len(items) - 1
+        m = k if last else ctx.point(PointKind.READY, f"{t.var} = {i + 1}", t.span)
+        label = item.value if isinstance(item, Expr) and item.op is Op.CONST else i
+        inner = replace(ctx, env=ctx.env.bind(**{t.var: item}), tag=f"{ctx.tag}[{label}]")
+        out = term(inner, t.body, here.under(inside), m)
+        skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
+        here = union(None if last else ctx.at(m), out.exit, skipped)
+        logs.append(out.log)
+    return Out(here, Log(tuple(logs)))
+
+
+def _kept(ctx: Ctx, t: ast.Each, e: Expr, kept: dict[int, Expr]) -> Expr:
+    """A part of the domain, in a variable of its own if it could change inside the loop."""
+    if ctx.fixed(e):
+        return e
+    kinds: dict[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
+    name = f"{ctx.inst.name} domain of {t.var}{ctx.tag}"
+    zero = {Sort.BOOL: FALSE, Sort.INT: const(0), Sort.REAL: const(Fraction(0))}[e.sort]
+    x = ctx.b.variable(name, kinds[e.sort], VarKind.HIDDEN, zero, ctx.inst.id, t.span)
+    kept[x.index] = e
+    return x
+
+
+def _kept_value(ctx: Ctx, t: ast.Each, value: Value, kept: dict[int, Expr]) -> Value:
+    return transform(value, lambda e: _kept(ctx, t, e, kept))
+
+
+def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
+    """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
+    if not isinstance(t.domain, ast.Range):
+        raise not_supported("each over this domain", t.span)
+    from .terms import term
+
+    i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
+    with collecting(ctx.env) as (env, found):
+        first = as_sort(env, t.domain.lo, Sort.INT)
+        last = as_sort(env, t.domain.hi, Sort.INT)
+    for d in found:
+        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
+    kept: dict[int, Expr] = {i.index: first}
+    last = _kept(ctx, t, last, kept)
+    head = ctx.point(PointKind.READY, f"each {t.var}", t.span)
+    done = ctx.point(PointKind.READY, f"after {t.var}", t.span)
+    around = union(at.once(*kept.items()), ctx.at(head))
+    assert around is not None
+    cond = le(i, last)
+    start = len(ctx.b.rules)
+    inner = replace(ctx, env=ctx.env.bind(**{t.var: i}))
+    body = term(inner, t.body, around.under(cond, t.span), done)
+    finished = union(ctx.at(done), body.exit)
+    assert finished is not None
+    back = step(
+        ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}
+    )
+    if ctx.in_saga and _has_undo(body.log):
+        raise not_supported("undo inside a loop", t.span)
+    ctx.world.loops.append(
+        Loop(
+            t.span,
+            ctx.thread.id,
+            around.cond,
+            around.reading(cond),
+            tuple(range(start, len(ctx.b.rules))),
+            (back.index,),
+        )
+    )
+    return Out(
+        replace(around.under(not_(cond)), points=None),
+    )
