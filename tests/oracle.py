@@ -246,8 +246,8 @@ class World:
         return {n for n, s in enumerate(self.states) if not self.moves[n] and not self.over(s)}
 
     def dead_threads(self) -> dict[int, set[int]]:
-        """For each state, threads that are under way (not at entry or end) and whose places, and
-        those of all threads below them, never change again; their instance has not ended."""
+        """For each state, threads that wait and whose places, and those of all threads below
+        them, never change again; their instance has not ended."""
         system = self.system
         below: dict[int, set[int]] = {t.id: {t.id} for t in system.threads}
         for t in system.threads:
@@ -274,14 +274,34 @@ class World:
             for t in system.threads:
                 if self.ended(state, t.instance):
                     continue
-                kind = t.points[int(state[t.location])].kind
-                if kind in (PointKind.END, PointKind.FAILED):
-                    continue
-                if kind is PointKind.ENTRY and t.parent is not None:
-                    continue
-                if all(n not in changing[b] for b in below[t.id]):
+                if all(n not in changing[b] for b in below[t.id]) and self.waits(state, t.id):
                     out.setdefault(n, set()).add(t.id)
         return out
+
+    def waits(self, state: State, thread: int) -> bool:
+        """An attempt runs, or a step needs only units or a condition.  Other places may be passed
+        without a step, so that nobody waits there."""
+        t = self.system.threads[thread]
+        kind = t.points[int(state[t.location])].kind
+        if kind in (PointKind.RUN, PointKind.BACKOFF):
+            return True
+        if kind in (PointKind.END, PointKind.FAILED):
+            return False
+        kinds = [v.kind for v in self.system.variables]
+        for r in self.system.rules:
+            if r.thread != thread or r.kind not in (RuleKind.START, RuleKind.GRANT, RuleKind.WAIT):
+                continue
+            rest = []
+            for part in r.guard.args if r.guard.op is Op.AND else (r.guard,):
+                read = {kinds[v] for v in mentioned(part)}
+                if VarKind.USED in read or (
+                    r.kind is RuleKind.WAIT and VarKind.LOCATION not in read
+                ):
+                    continue
+                rest.append(part)
+            if all(reading(part, self.made)(state, (), ()) for part in rest):
+                return True
+        return False
 
     def moves_again(self, n: int, thread: int) -> bool:
         """Can a rule of the thread be taken, or its place change, in a state reachable from n?"""
@@ -363,11 +383,21 @@ class World:
         rules = self.system.rules
         touch = [touches(self.system, r) for r in rules]
         clash: dict[tuple[int, int], bool] = {}
+        # Steps of two sides of a `+` exclude each other.
+        apart = {
+            (a, b)
+            for sides in self.system.choices
+            for one in sides
+            for other in sides
+            if one is not other
+            for a in one
+            for b in other
+        }
         for n, moves in enumerate(self.moves):
             able = sorted({rule for rule, _, _ in moves})
             for i, a in enumerate(able):
                 for b in able[i + 1 :]:
-                    if rules[a].thread == rules[b].thread:
+                    if rules[a].thread == rules[b].thread or (a, b) in apart:
                         continue
                     if (a, b) not in clash:
                         clash[a, b] = conflict(touch[a], touch[b]) and not self._locked(a, b)

@@ -23,7 +23,7 @@ from wfverify.semantics.values import enabled, fire, relation_holds
 CI = settings(
     derandomize=True,
     deadline=None,
-    max_examples=30,
+    max_examples=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
