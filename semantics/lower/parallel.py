@@ -30,6 +30,9 @@ from .expressions import as_sort, lower
 FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
 
 
+WIDEST = 16  # a join over more branches is a step: every rule after it would repeat its guard
+
+
 @dataclass(frozen=True, slots=True)
 class Branch:
     """`body(ctx, at, end)` lowers it; it exists only where `active`."""
@@ -190,7 +193,11 @@ def fork(ctx: Ctx, branches: Sequence[Branch], at: At, k: int, span: Span, label
     """All branches at once; done when all are; the first error goes outwards."""
     o = opened(ctx, branches, at, span, label)
     cond = and_(o.active, *(c.succeeded for c in o.children))
-    return Out(At(cond, o.leaving), o.log)
+    joined = At(cond, o.leaving)
+    if len(o.leaving) <= WIDEST:
+        return Out(joined, o.log)
+    step(ctx, joined, RuleKind.STEP, "join", span, k)
+    return Out(None, o.log)
 
 
 def _failure_counter(ctx: Ctx, label: str) -> tuple[Expr, Expr]:
@@ -284,18 +291,23 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
     assert t.tolerate is not None
     failures, _ = _failure_counter(ctx, f"each {t.var}")
     limit = as_sort(ctx.env, t.tolerate, Sort.INT)
-    entry = [(failures.index, ite(at.cond, const(0), failures))]
     bad: Expr | None = None
     if t.bad is not None:
         place = lower(ctx.env, t.bad)
         assert isinstance(place, Expr)
         bad = place
-        entry.append((bad.index, ite(at.cond, const(0), bad)))
+        # A step of its own: were it to ride along with the first step of a branch, the branches
+        # would seem to race for it.
+        start = ctx.point(PointKind.READY, "each", t.span)
+        zero = {bad.index: const(0)}
+        ctx.in_range(zero, step(ctx, at, RuleKind.STEP, "each", t.span, start, updates=zero))
+        at = ctx.at(start)
+    entry = [(failures.index, ite(at.cond, const(0), failures))]
 
     def frame(inner: Ctx, _: Branch, failed: int) -> Frame:
         note = [(failures.index, add(failures, const(1)))]
         if bad is not None:
-            note.append((bad.index, add(failures, const(1))))
+            note.append((bad.index, add(bad, const(1))))
         landing = Landing(lt(failures, limit), failed, tuple(note), counts=bad)
         return Frame(inner.thread, ctx.frame, real_error, lambda _: [landing])
 
