@@ -58,8 +58,7 @@ class Region:
     kind: str
     unwind: int = 0  # CLEANUP: the point to go to
     pending: int = 0  # CLEANUP: the pending-error variable
-    # CLEANUP that a completed body does not need: control has silently passed its end.
-    over: Expr = FALSE
+    over: Expr = FALSE  # control has silently passed its end
     over_at: frozenset[tuple[int, int]] = frozenset()  # (location, point) where it may have
 
     def passed(self, over: Expr) -> None:

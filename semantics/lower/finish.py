@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ..expr import (
     FALSE,
@@ -128,13 +129,23 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int]) -> Cancel:
         pending: dict[int, list[Expr]] = {}
         stays: list[Expr] = []
         for p in thread.points:
+            passed = TRUE
             if p.protected and thread.id not in crossing:
-                stays.append(thread.at(p.id))
-                continue
+                passed = _passed(thread, p)
+                stays.append(and_(thread.at(p.id), not_(passed)))
+                if passed is FALSE:
+                    continue
+                # A fork in a protected part that has been passed: its branches have ended.
+                for f in thread.forks:
+                    if f.point == p.id:
+                        when = and_(thread.at(p.id), passed)
+                        for t in _below(f):
+                            old = var(t.location, Sort.INT)
+                            updates.append((t.location, ite(when, const(0), old)))
             if p.kind in (PointKind.RUN, PointKind.BACKOFF):
                 kind = EventKind.TASK_CANCELLED
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
-            for when, target, error in _targets(thread, p, crossing):
+            for when, target, error in _targets(thread, p, crossing, passed):
                 if target:
                     places.setdefault(target, []).append(when)
                     pending.setdefault(error, []).append(when)
@@ -158,17 +169,26 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int]) -> Cancel:
     return Cancel(Bundle(changes, tuple(events)), released)
 
 
+def _passed(thread: ThreadDraft, p: PointDraft) -> Expr:
+    """Whether control at a protected point has silently passed the end of the protected part."""
+    outermost = next(r for r in p.regions if r.kind == RegionKind.PROTECTED)
+    return outermost.over if (thread.location, p.id) in outermost.over_at else FALSE
+
+
 def _targets(
-    thread: ThreadDraft, p: PointDraft, crossing: frozenset[int]
+    thread: ThreadDraft, p: PointDraft, crossing: frozenset[int], passed: Expr
 ) -> list[tuple[Expr, int, int]]:
-    """(when, the point to go to, the pending-error variable to set) for a thread at `p`."""
+    """(when, the point to go to, the pending-error variable to set) for a thread at `p`.
+
+    `passed`: when the protected part around it, if any, is over.
+    """
     out: list[tuple[Expr, int, int]] = []
-    when = thread.at(p.id)
+    when = and_(thread.at(p.id), passed)
     if p.id == 0:
         return []
     if thread.id not in crossing:
-        for region in reversed(p.regions):
-            assert region.kind == RegionKind.CLEANUP
+        around = list(takewhile(lambda r: r.kind == RegionKind.CLEANUP, p.regions))
+        for region in reversed(around):
             over = region.over if (thread.location, p.id) in region.over_at else FALSE
             out.append((and_(when, not_(over)), region.unwind, region.pending))
             when = and_(when, over)

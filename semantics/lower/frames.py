@@ -219,6 +219,7 @@ class Guarded:
     end: int
     pending: Expr
     frame: Frame
+    region: Region
 
 
 def protected(ctx: Ctx, span: Span, label: str, pending: Expr | None = None) -> Guarded:
@@ -235,15 +236,20 @@ def protected(ctx: Ctx, span: Span, label: str, pending: Expr | None = None) -> 
         return [Landing(TRUE, end, ((kept.index, ite(eq(kept, const(0)), value, kept)),))]
 
     frame = Frame(ctx.thread, ctx.frame, lambda e: e != UNDO_FAILED, land)
-    return Guarded(replace(inner, frame=frame), end, pending, frame)
+    return Guarded(replace(inner, frame=frame), end, pending, frame, region)
 
 
 def leave(
-    ctx: Ctx, g: Guarded, at: At, span: Span, raised: Sequence[str], label: str
+    ctx: Ctx, g: Guarded, passed: At | None, span: Span, raised: Sequence[str], label: str
 ) -> tuple[At, list[RuleDraft]]:
-    """After a protected part: end if cancelled, go on with a pending error, or pass silently."""
+    """After a protected part (at its end, or `passed` silently): end if cancelled, go on with a
+    pending error, or pass silently."""
     pending = g.pending
-    at = replace(at, cond=and_(at.cond, ctx.b.ended(g.frame.forks)))
+    ended = ctx.b.ended(g.frame.forks)
+    at_end = g.ctx.at(g.end)
+    at_end = replace(at_end, cond=and_(at_end.cond, ended))
+    at = union(at_end, passed)
+    assert at is not None
     fork = ctx.thread.fork
     marked: Expr = FALSE
     if fork is not None and not ctx.protected:
@@ -269,13 +275,27 @@ def leave(
                 detail="cancelled",
             )
         )
+        if passed is not None and raised:
+            # An error that cancels the threads around this one leaves a protected point where
+            # it is: that must be one from which nothing can go on.
+            step(
+                g.ctx,
+                passed,
+                RuleKind.STEP,
+                f"end of {label}",
+                span,
+                g.end,
+                guard=not_(or_(cancelled, eq(pending, const(0)))),
+            )
+        leaving = at_end
     else:
         cancelled = FALSE
+        leaving = at
     for error in dict.fromkeys(raised):
         value = RETURNED if error == RETURN else ctx.b.error(error)
         rules += raise_error(
             ctx,
-            at,
+            leaving,
             error,
             RuleKind.RAISE,
             f"{error} goes on" if error != RETURN else "return goes on",
@@ -294,9 +314,8 @@ def nocancel(ctx: Ctx, t: ast.NoCancel, at: At, k: int) -> Out:
         return term(ctx, t.body, at, k)
     g = protected(ctx, t.span, "nocancel")
     body = term(g.ctx, t.body, at.guarded(), g.end)
-    after = union(g.ctx.at(g.end), body.exit)
-    assert after is not None
-    exit_, _ = leave(ctx, g, after, t.span, g.frame.raised, "nocancel")
+    exit_, _ = leave(ctx, g, body.exit, t.span, g.frame.raised, "nocancel")
+    g.region.passed(exit_.cond)
     return Out(exit_, body.log)
 
 
@@ -339,10 +358,9 @@ def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: i
     first = len(ctx.b.rules)
     final_out = term(c.guarded.ctx, final, entry, c.guarded.end)
     ctx.world.places.append(Place("finally", range(first, len(ctx.b.rules)), final.span))
-    after = union(c.guarded.ctx.at(c.guarded.end), final_out.exit)
-    assert after is not None
     raised = [*c.frame.raised, *c.guarded.frame.raised]
-    exit_, _ = leave(ctx, c.guarded, after, span, raised, "finally")
+    exit_, _ = leave(ctx, c.guarded, final_out.exit, span, raised, "finally")
+    c.guarded.region.passed(exit_.cond)
     return Out(exit_, Log((out.log, final_out.log)))
 
 

@@ -43,7 +43,8 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
             t.span,
             guard=le(bound, count),
         )
-        inside = inside.under(lt(current, bound)).plus((count.index, add(current, const(1))))
+        inside = inside.under(lt(current, bound))
+        inside = inside.plus((count.index, ite(inside.cond, add(current, const(1)), count)))
     body = branch(ctx, t.body, inside, head, "the body of `while`")
     if body.exit is not None:
         step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)

@@ -58,10 +58,8 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     snapshot = _snapshot(ctx, at.cond, entering, done, first, last)
     undo_first = len(b.rules)
     undone = _undo(c.guarded.ctx, out.log, unwound(c, before), c.guarded.end, t.span)
-    after = union(c.guarded.ctx.at(c.guarded.end), undone.exit)
-    assert after is not None
     raised = [*c.frame.raised, *c.guarded.frame.raised]
-    _, exits = leave(ctx, c.guarded, after, t.span, raised, "undo")
+    _, exits = leave(ctx, c.guarded, undone.exit, t.span, raised, "undo")
     _obligations(ctx, t, done, snapshot, exits, (first, last), (undo_first, len(b.rules)))
     ctx.world.sagas.append(
         SagaInfo(

@@ -152,6 +152,9 @@ class _Lowering:
             excluded=or_(*self.b.excluded),
             strings=tuple(self.b.strings),
             initial_events=initial_events,
+            assumptions=tuple(
+                (f"{a.what}: {a.instead}", a.span) for a in self.spec.abstractions if a.bounds
+            ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
             has_timeouts=self.world.has_timeouts,
         )
