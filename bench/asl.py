@@ -23,7 +23,8 @@ from wfverify.dsl.errors import Rejected
 from wfverify.dsl.importers import load_foreign
 from wfverify.interpreter import replay, schedule, simulator
 from wfverify.semantics.lower import lower
-from wfverify.verifier.portfolio import CHECKS, Options, verify
+from wfverify.verifier.portfolio import CHECKS, verify
+from wfverify.verifier.session import Options
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +56,7 @@ class Row:
     refuted: list[str] = field(default_factory=list)
     imported: float = 0.0
     seconds: float = 0.0
+    cpu: float = 0.0
     failed: str = ""  # rejected or crashed
 
 
@@ -90,7 +92,7 @@ def letter(results: list[Result]) -> str:
 
 def measure(path: Path, timeout: float) -> Row:
     """One file, from its text to all verdicts.  Whatever goes wrong stands in the row."""
-    row, since = Row(path.name), time.perf_counter()
+    row, since, busy = Row(path.name), time.perf_counter(), time.process_time()
     try:
         spec = load_foreign(str(path))
         assert spec is not None
@@ -115,16 +117,18 @@ def measure(path: Path, timeout: float) -> Row:
     except Exception as error:  # a crash is what this bench looks for
         row.failed = f"CRASH {type(error).__name__}: {error}"
     row.seconds = time.perf_counter() - since
+    row.cpu = time.process_time() - busy
     return row
 
 
-def summary(rows: list[Row], wall: float) -> list[str]:
+def summary(rows: list[Row], wall: float, jobs: int) -> list[str]:
     """The figures of the whole corpus, as lines of Markdown."""
     crashed = [r for r in rows if r.failed]
     states = sum(r.states for r in rows)
     lines = [
         f"{len(rows)} files, {states} states, {len(crashed)} rejected or crashed, "
-        f"{wall:.1f} s in all (import {sum(r.imported for r in rows):.1f} s), "
+        f"{wall:.1f} s in all with {jobs} processes ({sum(r.cpu for r in rows):.1f} s of "
+        f"processor time; import {sum(r.imported for r in rows):.1f} s), "
         f"slowest {max(r.seconds for r in rows):.1f} s.",
         "",
         "| check | proved | refuted | unknown |",
@@ -164,6 +168,16 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def undecided(rows: list[Row]) -> list[str]:
+    """Why each unknown is one."""
+    lines = ["## Not decided", ""]
+    for row in rows:
+        for text in row.unknown:
+            where, _, why = text.partition(": ")
+            lines.append(f"- {row.file}: `{where}`: {why.replace(str(CORPUS) + os.sep, '')}")
+    return lines
+
+
 def main() -> int:
     """0 when no file crashed and none was rejected."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -189,12 +203,13 @@ def main() -> int:
         "Written by `bench/asl.py`; P proved, R refuted, r refuted at warning level, ? unknown, "
         "- nothing of the kind.",
         "",
-        *summary(rows, wall),
+        *summary(rows, wall, args.jobs),
         "",
     ]
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text("\n".join([*head, *table(rows), ""]), encoding="utf-8")
-    print("\n".join(summary(rows, wall)))
+    lines = [*head, *table(rows), "", *undecided(rows), ""]
+    args.out.write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(summary(rows, wall, args.jobs)))
     for row in rows:
         if row.failed:
             print(f"{row.file}: {row.failed}")

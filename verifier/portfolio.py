@@ -9,7 +9,9 @@ from dataclasses import replace
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
 from ..semantics.system import TransitionSystem
+from .abstraction import rests_on
 from .checks import blocking, conflicts, contracts, coverage, events, obligations, outcomes
+from .checks.graph import small_graph
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -45,7 +47,8 @@ CHECKS = (
     "deterministic",
 )
 
-Progress = Callable[[str], None]
+Progress = Callable[[str | Result], None]
+SLOT = 0.5  # the part of what is left that a check may use while others wait
 
 
 def verify(
@@ -61,14 +64,21 @@ def verify(
     """All results of a spec, in the order of the table.
 
     `replay` and `schedule` are the interpreter's; a refutation is shown only if both agree.
-    `simulate` makes random timed runs of it, for coverage.
+    `simulate` makes random timed runs of it, for coverage.  `progress` hears what is being done
+    and each result when it is sure; only whether a proved one was expected to be refuted shows at
+    the end.
     """
     options = options or Options()
     if replay is None or schedule is None:
         raise InternalError("refutations cannot be confirmed without an interpreter")
     session = Session(system, options, replay, schedule, simulate)
     run = _Run(spec, session, progress or (lambda _: None))
-    return [run.finish(r) for r in run.all()]
+    results: list[Result] = []
+    for found in run.all():
+        result = run.finish(found)
+        results.append(result)
+        run.progress(result)
+    return run.expect(results)
 
 
 class _Run:
@@ -81,6 +91,7 @@ class _Run:
         self.raised = {n for p in properties if isinstance(p, ast.CheckOn) for n in p.names}
         self.expected = {p.name: p for p in properties if isinstance(p, ast.ExpectRefuted)}
         self.verdicts: dict[str, Verdict] = {}
+        self.waiting: set[str] = set()
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
 
     def wanted(self, check: str) -> bool:
@@ -95,6 +106,7 @@ class _Run:
         for s in self.skips:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason)
+        self.waiting = {c for c in CHECKS[len(SAFETY) :] if self.wanted(c)}
         yield from self._safety()
         for check in CHECKS[len(SAFETY) :]:
             if self.wanted(check):
@@ -117,7 +129,11 @@ class _Run:
         ]
         self.progress("safety")
         since = time.monotonic()
-        verdicts = obligations.decide(self.session, groups)
+        with self.session.slot(SLOT if self.waiting else 1.0):
+            verdicts = small_graph(self.session, groups)
+            left = [i for i in range(len(groups)) if i not in verdicts]
+            more = obligations.decide(self.session, [groups[i] for i in left])
+        verdicts |= {i: more[k] for k, i in enumerate(left)}
         seconds = (time.monotonic() - since) / max(1, len(groups))
         shown: set[str] = set()
         for i, group in enumerate(groups):
@@ -136,19 +152,21 @@ class _Run:
         for check in names:
             if check not in shown and check not in (*NAMED_BY_USER, "assert", "contracts"):
                 if self._selected(check, ""):
-                    how = NOTHING.get(check, "there is nothing of the kind in this spec")
+                    how = NOTHING.get(check, NOTHING_ELSE)
                     yield Result(check, "", Proved("structure", how), self.top)
 
     def whole(self, check: str) -> Verdict:
         """The verdict on a check of the whole system; each is made once."""
         if check not in self.verdicts:
-            self.verdicts[check] = self._whole(check)
+            self.waiting.discard(check)
+            with self.session.slot(SLOT if self.waiting else 1.0):
+                self.verdicts[check] = self._whole(check)
         return self.verdicts[check]
 
     def _whole(self, check: str) -> Verdict:
         s = self.session
         if s.left() <= 0:
-            return Unknown("portfolio", "the time budget is used up (--timeout)")
+            return Unknown("portfolio", "the time budget was used up before it began (--timeout)")
         match check:
             case "atomicity":
                 return events.atomicity(s)
@@ -173,17 +191,39 @@ class _Run:
     # --- levels ----------------------------------------------------------------------------
 
     def finish(self, result: Result) -> Result:
-        """Add the level, and whether a refutation is expected."""
+        """Add the level, what the verdict rests on, and whether a refutation is expected."""
         levels = WARNINGS_IMPORTED if self.spec.imported_from else WARNINGS
         warning = result.warning or result.check in levels
         if self.session.options.strict or result.check in self.raised:
             warning = False
-        names = {result.check, result.name} - {""}
-        expected = any(n in self.expected for n in names)
         for s in self.skips:
             if s.at is not None and s.name == result.check and s.at in (result.name,):
                 return replace(result, verdict=None, skipped=s.reason, warning=warning)
-        return replace(result, warning=warning, expected=expected)
+        verdict = result.verdict
+        if verdict is not None and not _nothing_of_the_kind(verdict):
+            verdict = rests_on(self.spec, self.session.system, result.check, verdict)
+        expected = isinstance(verdict, Refuted) and bool(_names(result) & self.expected.keys())
+        return replace(result, verdict=verdict, warning=warning, expected=expected)
+
+    def expect(self, results: list[Result]) -> list[Result]:
+        """`expect refuted NAME`: one refuted result of that name is enough.
+
+        Where there is none, those that might have been it do not count as expected any more:
+        all that are open, or, if all are proved, all of them.
+        """
+        out = list(results)
+        for name in self.expected:
+            mine = [k for k, r in enumerate(out) if name in _names(r) and r.verdict is not None]
+            if any(isinstance(out[k].verdict, Refuted) for k in mine):
+                continue
+            open_ = [k for k in mine if isinstance(out[k].verdict, Unknown)]
+            for k in open_ or mine:
+                out[k] = replace(out[k], expected=True)
+            if not mine and not self.session.options.only:
+                why = "nothing of that name was checked, so nothing of it was refuted"
+                span = self.expected[name].span
+                out.append(Result("expect", name, Unknown("portfolio", why), span, expected=True))
+        return out
 
     def _span(self, verdict: Verdict, other: Span | None = None) -> Span:
         if isinstance(verdict, Refuted):
@@ -191,6 +231,17 @@ class _Run:
         return other or self.top
 
 
+def _names(result: Result) -> set[str]:
+    """What `expect refuted` may call a result."""
+    return {result.check, result.name} - {""}
+
+
+def _nothing_of_the_kind(verdict: Verdict) -> bool:
+    """Proved of any runs at all."""
+    return isinstance(verdict, Proved) and verdict.how in (NOTHING_ELSE, *NOTHING.values())
+
+
+NOTHING_ELSE = "there is nothing of the kind in this spec"
 NOTHING = {
     "resources": "no pool is declared",
     "borrows": "no lock is declared",

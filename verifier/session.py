@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -64,6 +65,7 @@ class Session:
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)
     graph: tuple[Graph | None, str] | None = None
+    _until: float | None = None  # the end of the slot of the check that runs
     _structure: Structure | None = None
     _linking: Linking | None = None
 
@@ -80,8 +82,21 @@ class Session:
         return self._linking
 
     def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return max(0.0, self.options.timeout - (time.monotonic() - self.begin))
+        """Seconds of the budget that are left to the check that runs."""
+        end = self.begin + self.options.timeout
+        if self._until is not None:
+            end = min(end, self._until)
+        return max(0.0, end - time.monotonic())
+
+    @contextmanager
+    def slot(self, part: float) -> Iterator[None]:
+        """What runs inside may use this part of what is left, so that others have the rest."""
+        before = self._until
+        self._until = time.monotonic() + self.left() * part
+        try:
+            yield
+        finally:
+            self._until = before
 
     def share(self, part: float, least: float = 0.2) -> float:
         """A part of what is left, in seconds."""

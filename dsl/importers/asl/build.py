@@ -9,7 +9,7 @@ from ... import ast
 from ...errors import Diagnostic, Span
 from .choices import choice
 from .context import LONGEST, Import, in_order, seconds
-from .data import Document, Liveness, Scope, scopes_of
+from .data import Document, Liveness, Place, Scope, scopes_of
 from .failures import READER, TIMEOUT, TOLERATED, WRITER, Errors, catcher_of, raised_by_fail
 from .machine import Catcher, Machine, Rule, State
 from .naming import Names
@@ -206,9 +206,17 @@ def _prepared(machine: Machine) -> Import:
     everywhere = set[tuple[int, object]]().union(*live.before.values())
     for place in document.places:
         if place in everywhere:
-            home = scopes[place[0]].machine.span
-            slots.declare(place, place in first, home)
+            slots.declare(place, place in first, _seen_at(document, place))
     return Import(names, document, live, slots, Errors(frozenset(raised_by_fail(machine))))
+
+
+def _seen_at(document: Document, place: Place) -> Span:
+    """Where a test looks at a place, or at one that it is copied to."""
+    if place in document.where:
+        return document.where[place]
+    group = document.find(place)
+    alike = (at for p, at in document.where.items() if document.find(p) == group)
+    return next(alike, document.scopes[place[0]].machine.span)
 
 
 def build(machine: Machine, file: str, source: str, warnings: Sequence[Diagnostic]) -> ast.Spec:
@@ -231,7 +239,8 @@ def build(machine: Machine, file: str, source: str, warnings: Sequence[Diagnosti
     )
     for place, slot in ctx.slots.found.items():
         if slot is not None:
-            ctx.note(f"the data at {place[1]}", "tasks and inputs give it any value", span)
+            seen_at = _seen_at(ctx.document, place)
+            ctx.note(f"the data at {place[1]}", "tasks and inputs give it any value", seen_at)
     parallel = any(s.parent is not None for s in ctx.document.scopes)
     ctx.note(
         "paths that lead nowhere (States.Runtime) and data that are too large",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ...errors import Span
 from .classes import Classes, Signature, Splitter
 from .conditions import Cond, Junction, Not, Opaque, Test, tests_of
 from .machine import Catcher, Machine, Rule, State
@@ -76,6 +77,7 @@ class Document:
     tests: dict[Place, set[Signature]] = field(default_factory=dict)
     exact: dict[Place, set[str]] = field(default_factory=dict)  # number time count
     classes: dict[Place, tuple[Splitter, Classes]] = field(default_factory=dict)
+    where: dict[Place, Span] = field(default_factory=dict)  # the first test of a place
 
     # --- places ---
 
@@ -169,12 +171,14 @@ class Document:
     def note(self, scope: Scope, state: State, test: Test) -> None:
         place = self.tested(scope, state, test.path)
         self.add(place)
+        self.where.setdefault(place, test.span)
         root = self.find(place)
         if not isinstance(test.operand, Path):
             self.tests[root].add(Signature(test.kind, test.relation, test.operand))
             return
         other = self.tested(scope, state, test.operand)
         self.add(other)
+        self.where.setdefault(other, test.span)
         for root in (self.find(place), self.find(other)):
             if test.kind == "bool":
                 self.tests[root] |= {Signature("bool", "==", flag) for flag in (True, False)}
