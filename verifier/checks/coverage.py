@@ -55,8 +55,8 @@ def _walks(session: Session) -> set[int]:
     quiet = number = 0
     until = time.monotonic() + session.share(0.2)
     while missing and quiet < 20 and time.monotonic() < until:
-        chosen = _towards(system, missing, number)
-        failing = (0.1, 0.9, 0.5)[number % 3]
+        chosen = _towards(system, missing)
+        failing = (0.5, 0.9, 0.1)[number % 3]
         trace = simulate(session.options.seed * 1000 + number, failing, chosen)
         number += 1
         fresh = {s.rule for s in trace.steps} - seen if trace is not None else set()
@@ -66,18 +66,21 @@ def _walks(session: Session) -> set[int]:
     return seen
 
 
-def _towards(system: TransitionSystem, missing: Sequence[Place], number: int) -> dict[int, Scalar]:
-    """Boolean arguments that lead to as many of the places as go together, in turn."""
-    chosen: dict[int, Scalar] = {}
-    for k in range(len(missing)):
-        place = missing[(k + number) % len(missing)]
-        wanted: dict[int, Scalar] = {}
+def _towards(system: TransitionSystem, missing: Sequence[Place]) -> dict[int, Scalar]:
+    """Boolean arguments that lead to many of the places: argument by argument, those first on
+    which most depends, the value that more of the places still in reach ask for."""
+    asking: dict[int, list[tuple[int, bool]]] = {}
+    for k, place in enumerate(missing):
         for part in conjuncts(place.path):
             leaf = part.args[0] if part.op is Op.NOT else part
             if leaf.op is Op.VAR and system.variables[leaf.index].init is None:
-                wanted[leaf.index] = part.op is not Op.NOT
-        if all(chosen.get(v, value) == value for v, value in wanted.items()):
-            chosen.update(wanted)
+                asking.setdefault(leaf.index, []).append((k, part.op is not Op.NOT))
+    lost: set[int] = set()
+    chosen: dict[int, Scalar] = {}
+    for variable in sorted(asking, key=lambda v: -len(asking[v])):
+        votes = [value for k, value in asking[variable] if k not in lost]
+        chosen[variable] = 2 * sum(votes) >= len(votes)
+        lost |= {k for k, value in asking[variable] if value != chosen[variable]}
     return chosen
 
 

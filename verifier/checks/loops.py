@@ -21,6 +21,7 @@ from ...semantics.expr import (
     variables,
 )
 from ...semantics.system import Loop, Rule, RuleKind, TransitionSystem
+from ..engines.structure import Structure
 from ..session import Session
 
 
@@ -43,11 +44,11 @@ def ends(session: Session, loop: Loop) -> str:
         return ""
     key = str(id(loop))
     if key not in session.rankings:
-        session.rankings[key] = _ranking(session.system, loop)
+        session.rankings[key] = _ranking(session.structure, loop)
     return session.rankings[key]
 
 
-def _ranking(system: TransitionSystem, loop: Loop) -> str:
+def _ranking(structure: Structure, loop: Loop) -> str:
     """Tries each candidate: bounded where the loop goes on, never growing, falling each round.
 
     A linear ranking function on the cut point at the loop's head (Podelski, Rybalchenko 2004),
@@ -55,19 +56,20 @@ def _ranking(system: TransitionSystem, loop: Loop) -> str:
     """
     from ...semantics.symbolic import is_valid
 
+    system = structure.system
+    inside = set(loop.rules)
     for f, words in _candidates(system, loop):
-        mentioned = variables([f])
-        inside = [system.rules[i] for i in loop.rules]
-        writers = [r for r in system.rules if any(v in mentioned for v, _ in r.updates)]
-        if any(r.index not in set(loop.rules) and _may_interfere(system, r, loop) for r in writers):
+        writers = {r.index: r for v in variables([f]) for r in structure.writing(v)}
+        outside = [r for i, r in writers.items() if i not in inside]
+        if any(_may_interfere(system, r, loop) for r in outside):
             continue
         bounded = or_(not_(and_(loop.head, loop.cond)), le(const(0), f))
         if not is_valid(bounded):
             continue
         falling: set[int] = set()
         fine = True
-        for r in inside:
-            if r not in writers:
+        for r in writers.values():
+            if r.index not in inside:
                 continue
             after = _after(r, f)
             taken = and_(r.guard, r.relation)

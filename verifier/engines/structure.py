@@ -78,6 +78,7 @@ class Structure:
     _peaks: dict[int, int | None] = field(default_factory=dict)
     _moving: dict[int, list[Rule]] | None = None
     _writers: dict[int, set[int]] | None = None
+    _writing: dict[int, list[Rule]] | None = None
 
     def __post_init__(self) -> None:
         self.forks = [{} for _ in self.system.threads]
@@ -98,6 +99,15 @@ class Structure:
             self._index()
         assert self._writers is not None
         return self._writers
+
+    def writing(self, variable: int) -> list[Rule]:
+        """The rules that write a variable."""
+        if self._writing is None:
+            self._writing = {}
+            for rule in self.system.rules:
+                for v, _ in rule.updates:
+                    self._writing.setdefault(v, []).append(rule)
+        return self._writing.get(variable, [])
 
     def _index(self) -> None:
         thread_at = {t.location: t.id for t in self.system.threads}
