@@ -14,6 +14,9 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from .graph import full_graph
 
 
+LARGE = 4_000  # rules
+
+
 def no_dead_code(session: Session) -> Verdict:
     """Walks at random first: most places are seen at once; the rest is searched for."""
     system = session.system
@@ -53,8 +56,10 @@ def _walks(session: Session) -> set[int]:
     simulate = session.simulate(system)
     missing = list(system.places)
     quiet = number = 0
-    until = time.monotonic() + session.share(0.2)
-    while missing and quiet < 20 and time.monotonic() < until:
+    # Where searching for single places is hopeless, walking is all there is.
+    large = len(system.rules) > LARGE
+    until = time.monotonic() + session.share(0.6 if large else 0.2)
+    while missing and quiet < (60 if large else 20) and time.monotonic() < until:
         chosen = _towards(system, missing)
         failing = (0.5, 0.9, 0.1)[number % 3]
         trace = simulate(session.options.seed * 1000 + number, failing, chosen)
@@ -100,6 +105,8 @@ def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | 
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
         return _dead(system, place, "it is in no reachable state")
+    if len(system.rules) > LARGE:
+        return None
     cone = slice_for(system, goals)
     result = explore(
         system,
