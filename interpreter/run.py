@@ -110,6 +110,7 @@ class _Runner:
         self.steps: list[tuple[int, tuple[Scalar, ...], Tick]] = []
         size = len(system.rules)
         self._armed = [0] * size  # by rule: the number of its timer, 0: none
+        self._due: list[Tick] = [0] * size  # by rule: when its last timer is or was due
         self._timers: list[tuple[Tick, int, int]] = []
         self._timer = 0
         self._chosen: dict[int, int] = {}  # by group: the rule that will end the attempt
@@ -255,12 +256,14 @@ class _Runner:
         started, stopped = dynamics.started, dynamics.stopped
         groups: dict[int, None] = {}
         for r in stopped:
-            self._armed[r] = 0
             g = self._group[r]
             if g is not None:
+                if self._armed[r]:
+                    self._hand_over(r, g)
                 if self._chosen.get(g) == r:
                     del self._chosen[g]
                 groups[g] = None
+            self._armed[r] = 0
         if fired is not None and self._delayed[fired] and dynamics.level[fired] == 2:
             g = self._group[fired]
             if g is None:
@@ -283,6 +286,19 @@ class _Runner:
         stopped.clear()
         started.clear()
 
+    def _hand_over(self, rule: int, number: int) -> None:
+        """Where a failure lands may change while the attempt runs (`tolerate`): the rule that now
+        stands for the same end goes on with the clock of the attempt."""
+        rules, group = self.system.rules, self.plan.groups[number]
+        for r in (*group.outcomes, *group.timeouts):
+            if self.dynamics.level[r] != 2 or self._armed[r]:
+                continue
+            if rules[r].kind is rules[rule].kind and rules[r].error == rules[rule].error:
+                self._arm(r, self._due[rule])
+                if self._chosen.get(number) == rule:
+                    self._chosen[number] = r
+                return
+
     def _attempt(self, number: int) -> None:
         """A group whose enabled members changed: choose its end, and start its time-outs."""
         group = self.plan.groups[number]
@@ -304,6 +320,7 @@ class _Runner:
     def _arm(self, rule: int, at: Tick) -> None:
         self._timer += 1
         self._armed[rule] = self._timer
+        self._due[rule] = at
         heappush(self._timers, (at, self._timer, rule))
 
     # --- ending ------------------------------------------------------------------------------

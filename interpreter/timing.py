@@ -156,7 +156,10 @@ class _Collector:
         for rule in started:
             delay = self._rules[rule].delay
             assert delay is not None
-            self._since[rule] = now
+            # Another landing of a running attempt: its time is counted from the attempt's start.
+            of = self._rules[rule].group
+            begun = self._attempts[of][0] if of is not None and of in self._attempts else now
+            self._since[rule] = begun
             self._limits[rule] = delay_bounds(self._clock, delay, state)
         for rule in started:
             group = self._rules[rule].group

@@ -12,12 +12,13 @@ from wfverify.dsl.errors import Rejected
 from wfverify.dsl.types import Enum
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.run import RunOptions, run
+from wfverify.interpreter.timing import Scheduling
 from wfverify.semantics import expr as e
 from wfverify.semantics.events import events_of, fold
 from wfverify.semantics.expr import Expr, Op, Scalar, Sort, postorder
 from wfverify.semantics.lower import lower
 from wfverify.semantics.symbolic import Answer, Encoder, Smt
-from wfverify.semantics.system import Rule, TransitionSystem, Variable, VarKind
+from wfverify.semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import enabled, fire, relation_holds
 
 CI = settings(
@@ -175,3 +176,30 @@ def test_models_of_rules_are_steps(text: str, salt: int) -> None:
                 break
             other = Expr(Op.NOT, (Expr(Op.AND, tuple(pins), Sort.BOOL),), Sort.BOOL)
             solver.add(encode(other))
+
+
+LANDINGS = """
+error E transient
+workflow w fails E {
+  var bad: int = 0
+  activity a { takes 1s..2s  fails E  timeout 1500ms }
+  run { each i in 0..3 tolerate 2 as bad { try { a } catch Timeout { skip } } }
+}
+"""
+
+
+def test_an_attempt_keeps_its_clock_when_its_landing_changes() -> None:
+    """`tolerate` changes where a failure goes while attempts run: they end in time all the same."""
+    system = lower(load_text(LANDINGS, "s.wf"))
+    scheduling = Scheduling(system)
+    for seed in range(60):
+        result = run(system, RunOptions(seed=seed))
+        started: dict[str, Fraction] = {}
+        for step in result.trace.steps:
+            rule = system.rules[step.rule]
+            if rule.kind is RuleKind.START:
+                started[rule.activity] = step.time
+            elif rule.group is not None:
+                assert step.time - started[rule.activity] <= Fraction(3, 2), seed
+        assert scheduling.misplaced(result.trace) is None, seed
+        assert scheduling.schedule(result.trace) is not None, seed
