@@ -246,22 +246,17 @@ class World:
         return {n for n, s in enumerate(self.states) if not self.moves[n] and not self.over(s)}
 
     def dead_threads(self) -> dict[int, set[int]]:
-        """For each state, threads that wait and whose places, and those of all threads below
-        them, never change again; their instance has not ended."""
+        """For each state, threads that wait, and will in every state from there on, without ever
+        moving; their instance has not ended."""
         system = self.system
-        below: dict[int, set[int]] = {t.id: {t.id} for t in system.threads}
-        for t in system.threads:
-            at = t.parent
-            while at is not None:
-                below[at].add(t.id)
-                at = system.threads[at].parent
         changing: dict[int, set[int]] = {}
         for t in system.threads:
             v = t.location
             sources = [
                 n
                 for n, moves in enumerate(self.moves)
-                if any(
+                if not self.waits(self.states[n], t.id)
+                or any(
                     to < 0
                     or self.states[to][v] != self.states[n][v]
                     or system.rules[rule].thread == t.id
@@ -274,7 +269,7 @@ class World:
             for t in system.threads:
                 if self.ended(state, t.instance):
                     continue
-                if all(n not in changing[b] for b in below[t.id]) and self.waits(state, t.id):
+                if n not in changing[t.id]:
                     out.setdefault(n, set()).add(t.id)
         return out
 

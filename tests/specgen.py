@@ -410,3 +410,72 @@ class Maker:
             args = "(" + self.pick(["0", "1", self.pick(scope.ints)]) + ")"
         bind = f"{self.pick(scope.ints)} <- " if a.result and self.chance(70) else ""
         return f"{bind}{a.name}{args}"
+
+
+def contention(seed: int) -> str:
+    """A spec that is all about claims: pools and locks, nested, in several instances."""
+    return Contention(random.Random(seed).randrange).spec()
+
+
+@st.composite
+def contentions(draw: st.DrawFn) -> str:
+    return Contention(lambda n: draw(st.integers(0, n - 1))).spec()
+
+
+class Contention:
+    """Nested claims in sequences and branches; activities that claim; errors that cut blocks."""
+
+    def __init__(self, choose: Choose) -> None:
+        self.choose = choose
+        self.left = 0
+
+    def pick(self, of: Sequence[T]) -> T:
+        return of[self.choose(len(of))]
+
+    def spec(self) -> str:
+        self.caps = {"p0": 1 + self.choose(3), "p1": 1 + self.choose(2)}
+        out = [f"resource {r} : pool({c})" for r, c in self.caps.items()]
+        out += ["resource l0 : lock", "resource l1 : lock", "error A transient"]
+        names = ["w0", "w1"][: 1 + self.choose(2)]
+        for name in names:
+            out.append(f"workflow {name} fails A {{")
+            out.append(f"  activity {name}a {{ takes 1s }}")
+            out.append(f"  activity {name}b {{ uses {self.claim()}  takes 1s..2s }}")
+            bad = self.pick(
+                ["fails A", "fails A  retry 1 on A", "fails A  retry 1 on A backoff 1s"]
+            )
+            out.append(f"  activity {name}c {{ uses {self.claim()}  {bad} }}")
+            self.left = 4
+            out.append(f"  run {{ {self.term(name, 3)} }}\n}}")
+        count = ["", "[2]", "[3]"]
+        out.append(
+            "system { " + " ".join(n + self.pick(count[: 4 - len(names)]) for n in names) + " }"
+        )
+        return "\n".join(out) + "\n"
+
+    def claim(self) -> str:
+        r = self.pick(["p0", "p1", "l0", "l1"])
+        if r in self.caps:
+            return f"{r} {1 + self.choose(self.caps[r])}"
+        return f"{r} {self.pick(['exclusive', 'shared'])}"
+
+    def claims(self) -> str:
+        first = self.claim()
+        second = self.claim()
+        return f"{first}, {second}" if second[:2] != first[:2] and self.choose(3) == 0 else first
+
+    def term(self, name: str, depth: int) -> str:
+        if depth == 0 or self.left <= 0:
+            self.left -= 1
+            return name + self.pick("abc")
+        match self.choose(8):
+            case 0 | 1 | 2:
+                return f"using ({self.claims()}) {{ {self.term(name, depth - 1)} }}"
+            case 3 | 4:
+                return f"{self.term(name, depth - 1)} ; {self.term(name, depth - 1)}"
+            case 5:
+                return f"{{ {self.term(name, depth - 1)} || {self.term(name, depth - 1)} }}"
+            case 6:
+                return f"try {{ {self.term(name, depth - 1)} }} catch A {{ {name}a }}"
+        wrap = self.pick(["nocancel {{ {} }}", "try {{ {} }} finally {{ {} }}"])
+        return wrap.format(self.term(name, depth - 1), self.term(name, 0))
