@@ -11,12 +11,13 @@ from typing import Protocol
 from ..dsl.errors import Span
 from ..semantics.expr import Expr, Scalar
 from ..semantics.system import Obligation, Rule, TransitionSystem
-from ..semantics.trace import Step, Trace
-from ..semantics.values import enabled, evaluate, fire
+from ..semantics.trace import Trace
+from ..semantics.values import evaluate
 from .engines.linking import Linking
 from .engines.linking import check as check_linking
 from .engines.search_graph import Graph
 from .engines.structure import Structure
+from .prompt import alike
 from .verdict import Proved, Refuted, Unknown, Verdict
 
 
@@ -146,54 +147,17 @@ class Session:
         trace: Trace,
         breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool],
     ) -> Trace | None:
-        """The run with times, or one like it in which nothing urgent is put off."""
+        """The run with times, or one like it."""
         found = self.schedule(self.system, trace)
         if found is not None:
             return found
-        eager = promptly(self.system, trace)
-        if eager is None or eager == trace:
-            return None
-        replayed = self.replay(self.system, eager)
-        if not replayed.ok or not breaks(replayed.states, eager):
-            return None
-        return self.schedule(self.system, eager)
-
-
-def promptly(system: TransitionSystem, trace: Trace) -> Trace | None:
-    """The same run with urgent steps taken before time passes, where that is possible.
-
-    Before each step that takes time, enabled urgent steps are taken: those that come later in
-    the trace are brought forward, others are added.  None if a step of the trace is lost by it.
-    """
-    if trace.loop_at is not None:
+        for other in alike(self.system, trace):
+            replayed = self.replay(self.system, other)
+            if replayed.ok and breaks(replayed.states, other):
+                found = self.schedule(self.system, other)
+                if found is not None:
+                    return found
         return None
-    rules = system.rules
-    urgent = [r for r in rules if r.delay is None and not r.inputs]
-    state = trace.initial
-    rest = list(trace.steps)
-    done: list[Step] = []
-    limit = 50 * (len(rest) + 10)
-    while rest:
-        step = rest[0]
-        if rules[step.rule].delay is not None:
-            for rule in urgent:
-                if enabled(rule, state):
-                    here = next((k for k, s in enumerate(rest) if s.rule == rule.index), None)
-                    if here is not None:
-                        rest.pop(here)
-                    step = Step(rule.index)
-                    break
-            else:
-                rest.pop(0)
-        else:
-            rest.pop(0)
-        if not enabled(rules[step.rule], state):
-            return None
-        state = fire(rules[step.rule], state, step.inputs)
-        done.append(step)
-        if len(done) > limit:
-            return None
-    return Trace(trace.initial, tuple(done))
 
 
 def breaks_obligation(
@@ -233,6 +197,5 @@ __all__ = [
     "Session",
     "breaks_obligation",
     "holds",
-    "promptly",
     "rules_of",
 ]

@@ -364,7 +364,8 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
         if trace is not None:
             assert trace.loop_at is not None
             rule = system.rules[trace.steps[trace.loop_at].rule]
-            span = open_loops[0].span if open_loops else rule.span
+            named = open_loops and not open_loops[0].graph
+            span = open_loops[0].span if named else rule.span
 
             def goes_round(states: Sequence[tuple[Scalar, ...]], t: Trace) -> bool:
                 return t.loop_at is not None and states[t.loop_at] == states[-1]

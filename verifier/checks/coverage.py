@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Place, TransitionSystem
@@ -12,7 +12,6 @@ from ..engines.common import conjuncts
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .graph import full_graph
-
 
 LARGE = 4_000  # rules
 
@@ -117,7 +116,8 @@ def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | 
     )
     for finding in result.findings:
         if isinstance(finding, Violated):
-            timed = session.timed(finding.trace, lambda states, trace: True)
+            wanted = finding.trace.steps[-1].rule if finding.trace.steps else -1
+            timed = session.timed(finding.trace, _takes(wanted))
             if timed is not None:
                 seen |= {s.rule for s in timed.steps}
                 return True
@@ -128,6 +128,10 @@ def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | 
         if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
             return _dead(system, place, "it is in no reachable state")
     return None
+
+
+def _takes(rule: int) -> Callable[[Sequence[tuple[Scalar, ...]], Trace], bool]:
+    return lambda _, trace: any(s.rule == rule for s in trace.steps)
 
 
 def _contradictory(cond: Expr) -> bool:

@@ -1,0 +1,129 @@
+"""Runs like a given one that are possible in time: nothing urgent is put off, or by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from ..semantics.expr import Scalar
+from ..semantics.system import TransitionSystem
+from ..semantics.trace import Step, Trace
+from ..semantics.values import enabled, evaluate, fire
+from .timely import played
+
+ROUNDS = 4  # of a loop, in the search for one that is possible in time
+
+
+def alike(system: TransitionSystem, trace: Trace) -> Iterator[Trace]:
+    """Runs with the same steps in other orders; of a loop, several rounds of it.
+
+    Whether they show what the trace shows is for the caller to see.
+    """
+    if trace.loop_at is None:
+        for change in (promptly, played):
+            found = change(system, trace)
+            if found is not None and found != trace:
+                yield found
+        return
+    around = trace.steps[trace.loop_at :]
+    moving = {system.rules[s.rule].thread for s in around}
+    flat = Trace(trace.initial, trace.steps + ROUNDS * around)
+    for order in (promptly, by_clock):
+        found = order(system, flat)
+        found = found and _round(system, found, moving)
+        if found is not None:
+            yield found
+
+
+def promptly(system: TransitionSystem, trace: Trace) -> Trace | None:
+    """The same run with urgent steps taken before time passes, where that is possible.
+
+    Before each step that takes time, enabled urgent steps are taken: those that come later in
+    the trace are brought forward, others are added.  None if a step of the trace is lost by it.
+    """
+    rules = system.rules
+    urgent = [r for r in rules if r.delay is None and not r.inputs]
+    state = trace.initial
+    rest = list(trace.steps)
+    done: list[Step] = []
+    limit = 50 * (len(rest) + 10)
+    while rest:
+        step = rest[0]
+        if rules[step.rule].delay is not None:
+            able = {r.index for r in urgent if enabled(r, state)}
+            here = next((k for k, s in enumerate(rest) if s.rule in able), None)
+            if here is not None:
+                step = rest.pop(here)
+            elif able:
+                step = Step(min(able))
+            else:
+                rest.pop(0)
+        else:
+            rest.pop(0)
+        if not enabled(rules[step.rule], state):
+            return None
+        state = fire(rules[step.rule], state, step.inputs)
+        done.append(step)
+        if len(done) > limit:
+            return None
+    return Trace(trace.initial, tuple(done))
+
+
+def by_clock(system: TransitionSystem, trace: Trace) -> Trace | None:
+    """Each thread takes its own steps, in their order; which thread is next says the clock.
+
+    Everything lasts as short as it can.  Ends where no thread can take its next step.
+    """
+    rules = system.rules
+    rest: dict[int, list[Step]] = {}
+    for step in reversed(trace.steps):
+        rest.setdefault(rules[step.rule].thread, []).append(step)
+    delayed = [r for r in rules if r.delay is not None]
+    state = trace.initial
+    since: dict[int, Fraction] = {r.index: Fraction(0) for r in delayed if enabled(r, state)}
+    now = Fraction(0)
+    done: list[Step] = []
+    while any(rest.values()):
+        due: list[tuple[Fraction, int]] = []
+        for thread, steps in rest.items():
+            if steps and enabled(rules[steps[-1].rule], state):
+                delay = rules[steps[-1].rule].delay
+                begun = since.get(steps[-1].rule, now)
+                lo = Fraction(evaluate(delay.lo, state)) if delay is not None else Fraction(0)
+                due.append((max(now, begun + lo) if delay is not None else now, thread))
+        if not due:
+            break
+        # Of what is due at once, what is urgent; time does not pass while it can be taken.
+        at, thread = min(due, key=lambda d: (d[0], rules[rest[d[1]][-1].rule].delay is not None))
+        step = rest[thread].pop()
+        now = at
+        state = fire(rules[step.rule], state, step.inputs)
+        done.append(Step(step.rule, step.inputs))
+        able = {r.index for r in delayed if enabled(r, state)}
+        since = {i: now if i == step.rule else since.get(i, now) for i in able}
+    return Trace(trace.initial, tuple(done)) if done else None
+
+
+def _round(system: TransitionSystem, flat: Trace, moving: set[int]) -> Trace | None:
+    """The shortest run that ends with a fair round in which at least these threads move."""
+    rules = system.rules
+    states = [flat.initial]
+    visits: dict[tuple[Scalar, ...], list[int]] = {flat.initial: [0]}
+    for end, step in enumerate(flat.steps, 1):
+        states.append(fire(rules[step.rule], states[-1], step.inputs))
+        for begin in visits.setdefault(states[-1], []):
+            moved = {rules[s.rule].thread for s in flat.steps[begin:end]}
+            if moving <= moved and is_fair(system, moved, states[begin:end]):
+                return Trace(flat.initial, flat.steps[:end], begin)
+        visits[states[-1]].append(end)
+    return None
+
+
+def is_fair(system: TransitionSystem, moved: set[int], states: Sequence[Sequence[Scalar]]) -> bool:
+    """Does each thread that does not move have to wait somewhere on the round?"""
+    always = {r.thread for r in system.rules} - moved
+    for state in states:
+        if not always:
+            break
+        always = {r.thread for r in system.rules if r.thread in always and enabled(r, state)}
+    return not always
