@@ -182,8 +182,8 @@ LANDINGS = """
 error E transient
 workflow w fails E {
   var bad: int = 0
-  activity a { takes 1s..2s  fails E  timeout 1500ms }
-  run { each i in 0..3 tolerate 2 as bad { try { a } catch Timeout { skip } } }
+  activity a { takes 1s..2s  fails E probability 0.7 }
+  run { each i in 0..3 tolerate 1 as bad { a } }
 }
 """
 
@@ -200,6 +200,6 @@ def test_an_attempt_keeps_its_clock_when_its_landing_changes() -> None:
             if rule.kind is RuleKind.START:
                 started[rule.activity] = step.time
             elif rule.group is not None:
-                assert step.time - started[rule.activity] <= Fraction(3, 2), seed
+                assert step.time - started[rule.activity] <= 2, seed
         assert scheduling.misplaced(result.trace) is None, seed
         assert scheduling.schedule(result.trace) is not None, seed
