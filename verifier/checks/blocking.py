@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from ...dsl.errors import Span
 from ...semantics.expr import FALSE, Op, Scalar, variables
@@ -13,7 +14,7 @@ from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
 from ..session import InternalError, Replayed, Session
-from ..verdict import Proved, Unknown, Verdict
+from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import loops
 from .graph import full_graph
 from .stuck import blocked_for_ever
@@ -354,6 +355,9 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
         return Proved(
             "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
         )
+    if isinstance(deadlock, Refuted):
+        # Who is stuck for ever does not end.
+        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
     from ..engines.search_live import lasso
 
     if open_loops or not isinstance(deadlock, Proved):

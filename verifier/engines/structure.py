@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, Sort
+from ...semantics.expr import Expr, Op, Sort, const, eq, not_, postorder, var
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem
 from .antichain import heaviest_antichain
 
@@ -99,6 +99,19 @@ class Structure:
             self._index()
         assert self._writers is not None
         return self._writers
+
+    def never_entered(self) -> list[Expr]:
+        """For each point that no step leads to, that its thread is not there."""
+        out = []
+        for t in self.system.threads:
+            entered = {0}
+            for rule in self.writing(t.location):
+                value = next(e for v, e in rule.updates if v == t.location)
+                leaves = [n for n in postorder([value]) if n.op is Op.CONST]
+                entered |= {n.value for n in leaves if isinstance(n.value, int)}
+            here = var(t.location, Sort.INT)
+            out += [not_(eq(here, const(p.id))) for p in t.points if p.id not in entered]
+        return out
 
     def writing(self, variable: int) -> list[Rule]:
         """The rules that write a variable."""
