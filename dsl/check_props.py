@@ -86,14 +86,15 @@ class PropertyChecker:
             for q in w.properties
             if not isinstance(q, ast.SkipCheck | ast.ExpectRefuted)
         }
-        known = (own | of_workflows | BUILT_CHECKS | LATER_CHECKS) - {""}
+        resources = set(self.symbols.resources)
+        known = (own | of_workflows | resources | BUILT_CHECKS | LATER_CHECKS) - {""}
         # A name that only other `expect refuted` lines speak of is no property.
         real = {
             getattr(q, "name", "")
             for q in beside
             if isinstance(q, ast.Invariant | ast.Always | ast.Pattern | ast.Equivalent | ast.Law)
         }
-        if p.name not in real | of_workflows | BUILT_CHECKS | LATER_CHECKS:
+        if p.name not in real | of_workflows | resources | BUILT_CHECKS | LATER_CHECKS:
             self.report.unknown(
-                "E0201", p.span, "property or check", p.name, sorted(known - {p.name})
+                "E0201", p.span, "property, check or resource", p.name, sorted(known - {p.name})
             )

@@ -69,9 +69,9 @@ def takes(ctx: Import, state: State) -> ast.Takes:
     if endless and state.heartbeat is None:
         return ast.Takes(lo, None, span=span)
     if state.timeout is None and state.heartbeat is None:
-        ctx.note(
-            "tasks without TimeoutSeconds", f"end within {LONGEST} s, the service's default", span
-        )
+        everywhere = ctx.document.scopes[0].machine.span
+        instead = f"end within {LONGEST} s, the service's default"
+        ctx.note("tasks without TimeoutSeconds", instead, everywhere)
     return ast.Takes(lo, seconds(LONGEST, span), span=span)
 
 

@@ -1,0 +1,110 @@
+"""`expect refuted`, results as they come, and what verdicts on imported specs rest on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from wfverify.dsl import ast, load_text
+from wfverify.dsl.importers import import_text
+from wfverify.interpreter import replay, schedule, simulator
+from wfverify.report.outcome import Exit, Report, exit_status
+from wfverify.semantics.lower import lower
+from wfverify.verifier.portfolio import verify
+from wfverify.verifier.session import Options
+from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
+
+POOLS = """
+resource api : pool(1) advisory
+resource db : pool(5)
+activity call {{ uses api 1  uses db 1 }}
+workflow w {{ run {{ call || call }} }}
+expect refuted {name}
+"""
+
+
+def results(spec: ast.Spec, *only: str, timeout: float = 20.0) -> list[Result]:
+    seen: list[Result] = []
+    out = verify(
+        spec,
+        lower(spec),
+        Options(only=only, timeout=timeout),
+        replay=replay,
+        schedule=schedule,
+        simulate=simulator,
+        progress=lambda what: seen.append(what) if isinstance(what, Result) else None,
+    )
+    heard = [(r.check, r.name, type(r.verdict)) for r in seen]
+    assert heard == [(r.check, r.name, type(r.verdict)) for r in out if r.check != "expect"]
+    return out
+
+
+def status_of(found: list[Result]) -> Exit:
+    return exit_status(Report(file="w.wf", results=tuple(found)))
+
+
+@pytest.mark.parametrize("name", ["resources", "api"])
+def test_a_proved_sibling_of_what_is_refuted_is_plainly_proved(name: str) -> None:
+    found = results(load_text(POOLS.format(name=name), "w.wf"))
+    api, db = (next(r for r in found if r.name == n) for n in ("api", "db"))
+    assert isinstance(api.verdict, Refuted)
+    assert api.expected
+    assert isinstance(db.verdict, Proved)
+    assert not db.expected
+    assert status_of(found) is Exit.PROVED
+
+
+def test_a_resource_that_is_not_refuted_is_not_green() -> None:
+    found = results(load_text(POOLS.format(name="db"), "w.wf"))
+    assert next(r for r in found if r.name == "db").expected
+    assert status_of(found) is Exit.REFUTED
+
+
+def test_a_name_of_which_nothing_is_checked_is_not_green() -> None:
+    text = "workflow w { run { skip } }\nexpect refuted contracts\n"
+    found = results(load_text(text, "w.wf"))
+    assert [r.name for r in found if r.check == "expect"] == ["contracts"]
+    assert status_of(found) is Exit.UNKNOWN
+
+
+def test_no_time_is_no_verdict_and_says_so() -> None:
+    text = "workflow w { var x: int = 0 run { x := 1 } invariant zero : x == 0 }"
+    found = results(load_text(text, "w.wf"), timeout=0.0)
+    verdicts = [r.verdict for r in found if r.check == "terminates"]
+    assert isinstance(verdicts[0], Unknown)
+    assert "--timeout" in verdicts[0].why
+
+
+def machine(choice: dict[str, object]) -> ast.Spec:
+    states = {
+        "Each": {
+            "Type": "Map",
+            "ItemProcessor": {
+                "StartAt": "One",
+                "States": {"One": {"Type": "Task", "Resource": "r", "End": True}},
+            },
+            "Next": "Look",
+        },
+        "Look": {"Type": "Choice", "Choices": [choice], "Default": "Each"},
+        "Done": {"Type": "Succeed"},
+    }
+    text = json.dumps({"StartAt": "Each", "States": states}, indent=1)
+    spec = import_text(text, "m.asl.json")
+    assert spec is not None
+    return spec
+
+
+def test_what_an_imported_machine_rests_on_is_listed() -> None:
+    spec = machine({"Variable": "$.status", "StringEquals": "ok", "Next": "Done"})
+    only = ("deadlock_free", "atomicity", "terminates")
+    found = {r.check: r.verdict for r in results(spec, *only)}
+    free, rules = found["deadlock_free"], found["atomicity"]
+    assert isinstance(free, Proved)
+    assert any(text.startswith("the items of Each") for text in free.assumptions)
+    assert isinstance(rules, Proved)
+    assert rules.assumptions == ()
+    forever = found["terminates"]
+    assert isinstance(forever, Refuted)
+    assert any(text.startswith("the data at $.status") for text in forever.abstract)
+    assert not any("TimeoutSeconds" in text for text in forever.abstract)
+    assert forever.span.line > 1
