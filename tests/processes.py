@@ -375,11 +375,13 @@ def steps(p: Process, d: Data) -> Iterator[Result]:
         yield from handler(p, d)
 
 
-def _wrap(results: Iterator[Result], put) -> Iterator[Result]:
-    """The steps of a part, put back into its surroundings; errors pass."""
+def _wrap(results: Iterator[Result], put, leave: bool = False) -> Iterator[Result]:
+    """The steps of a part, put back into its surroundings; with `leave`, errors end those."""
     for r in results:
         if r[0] == "ok":
             yield ("ok", r[1], put(r[2]))
+        elif leave:
+            yield r
         else:
             yield ("raise", r[1], r[2], put(r[3]))
 
@@ -456,12 +458,12 @@ def _join(p: Process, d: Data) -> Iterator[Result]:
         return ("join", kind, kept, (*children[:i], q, *children[i + 1 :]))
 
     for i, c in enumerate(children):
-        if c[0] == "failed":
-            for r in steps(c[1], d):
-                assert r[0] == "ok" or not real(r[1])
-                yield from _wrap(iter([r]), lambda q, i=i: put(i, ("failed", q)))
-            continue
-        for r in steps(c, d):
+        kept = c[0] == "failed"
+        for r in steps(c[1] if kept else c, d):
+            if kept and r[0] == "ok":
+                yield ("ok", r[1], put(i, ("failed", r[2])))
+                continue
+            assert not kept or not real(r[1])
             if r[0] == "ok":
                 yield ("ok", r[1], put(i, r[2]))
             elif kind != "par" and real(r[1]):
@@ -666,9 +668,9 @@ def _quiet(p: Process, d: Data) -> Iterator[Result]:
 
 
 def _pending(p: Process, d: Data) -> Iterator[Result]:
-    yield from _wrap(steps(p[1], d), lambda q: ("pending", q, p[2]))
+    yield from _wrap(steps(p[1], d), lambda q: ("pending", q, p[2]), True)
     if done(p[1], d):
-        yield ("raise", p[2], d, p[1])
+        yield ("raise", p[2], d, ("nil", log_of(p[1])))
 
 
 def _cleanup(p: Process, d: Data) -> Iterator[Result]:
@@ -696,7 +698,7 @@ def _cleanup(p: Process, d: Data) -> Iterator[Result]:
         else:
             yield ("ok", r[2], ("cleanup", log, r[3], final, pending or r[1], phase))
     if pending not in (None, CANCELLED) and done(inner, d):
-        yield ("raise", pending, d, ("seq", log, inner, ()))
+        yield ("raise", pending, d, ("nil", log + log_of(inner)))
 
 
 def _saga(p: Process, d: Data) -> Iterator[Result]:
@@ -712,7 +714,7 @@ def _saga(p: Process, d: Data) -> Iterator[Result]:
 def _undo(p: Process, d: Data) -> Iterator[Result]:
     _, left, undo, pending = p
     if undo is None:
-        yield from _wrap(steps(left, d), lambda q: ("undo", q, None, pending))
+        yield from _wrap(steps(left, d), lambda q: ("undo", q, None, pending), True)
         if not done(left, d):
             return
         undo = undo_process(log_of(left))
@@ -729,7 +731,7 @@ def _chain(p: Process, d: Data) -> Iterator[Result]:
     """Undo in sequence: processes, not terms."""
     parts = p[1]
     for i, first in enumerate(parts):
-        yield from _wrap(steps(first, d), lambda q, i=i: _chained((q, *parts[i + 1 :])))
+        yield from _wrap(steps(first, d), lambda q, i=i: _chained((q, *parts[i + 1 :])), True)
         if not undone(first):
             return
 
@@ -753,10 +755,12 @@ def _undograph(p: Process, d: Data) -> Iterator[Result]:
     _, later, parts = p
     for i, q in enumerate(parts):
         if all(undone(parts[j]) for j in later[i]):
-            yield from _wrap(
-                steps(q, d),
-                lambda x, i=i: ("undograph", later, (*parts[:i], x, *parts[i + 1 :])),
-            )
+            for r in steps(q, d):
+                if r[0] == "ok":
+                    yield ("ok", r[1], ("undograph", later, (*parts[:i], r[2], *parts[i + 1 :])))
+                else:
+                    rest = ("undograph", later, (*parts[:i], *parts[i + 1 :]))
+                    yield ("raise", r[1], *cancel(rest, r[2]))
 
 
 def _undoing(p: Process, d: Data) -> Iterator[Result]:

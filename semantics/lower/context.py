@@ -469,7 +469,15 @@ def forget(ctx: Ctx, rules: Sequence[RuleDraft], points: range, dead: Sequence[E
     """Steps that leave these points of the thread reset variables that nobody reads outside."""
     for rule in rules:
         new = rule.updates.get(ctx.thread.location)
-        if new is not None and new.op is Op.CONST and new.value not in points:
+        # (Of threads that a step cancels, some may live on, and read them.)
+        if rule.kills is not None or new is None or new.op is not Op.CONST:
+            continue
+        if (
+            rule.kills is None
+            and new is not None
+            and new.op is Op.CONST
+            and new.value not in points
+        ):
             for x in dead:
                 rule.updates[x.index] = FALSE if x.sort is Sort.BOOL else const(0)
 

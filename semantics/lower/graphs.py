@@ -42,17 +42,18 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
                 runs = and_(runs, ctx.test(n.when, At(and_(a.cond, ready))))
             skipped = c.point(PointKind.END, f"{n.name} is skipped", n.span)
             here = a if not n.after and n.when is None else replace(a, points=None)
+            here = replace(here, cond=and_(here.cond, ready))
             if runs is not TRUE:
                 step(
                     c,
-                    here.under(and_(ready, not_(runs))),
+                    here.under(not_(runs)),
                     RuleKind.STEP,
                     f"skip {n.name}",
                     n.span,
                     skipped,
                 )
             start = len(ctx.b.rules)
-            out = term(c, n.body, here.under(and_(ready, runs)), end)
+            out = term(c, n.body, here.under(runs), end)
             if out.exit is not None:
                 # The end of a node must last: what comes after it looks back at it.
                 step(c, out.exit, RuleKind.STEP, f"end of {n.name}", n.span, end)

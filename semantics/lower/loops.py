@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.types import Bool, Int, Real, Type
-from ..expr import FALSE, TRUE, Expr, Op, Sort, add, const, implies, ite, le, lt, not_
+from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, implies, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind, VarKind
 from . import parallel
 from .context import At, Ctx, Log, Out, forget, not_supported, raise_error, step, union
@@ -43,7 +43,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
             t.span,
             guard=le(bound, count),
         )
-        inside = inside.under(lt(current, bound))
+        inside = replace(inside, cond=and_(inside.cond, lt(current, inside.reading(bound))))
         inside = inside.plus((count.index, ite(inside.cond, add(current, const(1)), count)))
     body = branch(ctx, t.body, inside, head, "the body of `while`")
     if body.exit is not None:

@@ -243,19 +243,18 @@ def _with_policy(
     count = add(const(0), *(ite(c.succeeded, const(1), const(0)) for c in o.children))
     won = ctx.point(PointKind.UNWIND, "enough branches are done", span)
     o.fork.landings.add(won)
+    at = At(o.active, o.aborting)
     step(
         ctx,
-        At(o.active, o.aborting),
+        replace(at, cond=and_(at.cond, le(at.reading(needed), count))),
         RuleKind.STEP,
         "enough branches are done",
         span,
         won,
-        guard=le(needed, count),
         updates=forgotten,
         kills=o.fork,
     )
     hopeless = lt(sub(const(total), needed), failures)
-    at = At(o.active, o.aborting)
     _raise_first(ctx, at, hopeless, first, raised, span, o.fork, forgotten)
     exit_ = ctx.at(won)
     exit_ = replace(exit_, cond=and_(exit_.cond, ctx.b.ended([o.fork])), points=None)

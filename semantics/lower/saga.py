@@ -107,7 +107,7 @@ def _undo_branches(ctx: Ctx, log: Log, at: At, k: int, span: Span) -> Out:
     def branch(i: int) -> parallel.Branch:
         def body(c: Ctx, a: At, end: int) -> Out:
             wait = and_(*(undone[j] for j in later.get(i, ())))
-            start = a if wait is TRUE else replace(a.under(wait), points=None)
+            start = a if wait is TRUE else replace(a, cond=and_(a.cond, wait), points=None)
             out = _undo(c, log.parts[i], start, end, span)
             undone[i] = or_(c.thread.at(end), out.exit.cond if out.exit is not None else FALSE)
             return out
