@@ -12,13 +12,14 @@ from dataclasses import replace
 from ..dsl import ast
 from ..dsl.errors import Span
 from ..semantics.expr import variables
-from ..semantics.system import TransitionSystem
+from ..semantics.system import TransitionSystem, VarKind
 from .verdict import Proved, Refuted, Unknown, Verdict
 
 # A refutation by these says that something is *never* possible, beside the run that leads there.
 NEVER = frozenset({"deadlock_free", "can_finish", "no_dead_code"})
 # Rule by rule, of any state: no set of runs is spoken of.
 OF_RULES = frozenset({"atomicity", "contracts"})
+DATA = (VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM)
 
 
 def rests_on(spec: ast.Spec, system: TransitionSystem, check: str, verdict: Verdict) -> Verdict:
@@ -52,7 +53,7 @@ def _used(spec: ast.Spec, system: TransitionSystem, verdict: Refuted) -> Iterato
             rule = system.rules[step.rule]
             places |= {rule.span, rule.test_span or rule.span}
             tested |= variables([rule.guard, rule.relation])
-    data = {system.variables[v].span for v in tested}
+    data = {system.variables[v].span for v in tested if system.variables[v].kind in DATA}
     for a in spec.abstractions:
         if a.span in data or any(_inside(a.span, p) for p in places):
             yield _words(a)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
 from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
-from .checks import blocking, conflicts, contracts, coverage, events, obligations, outcomes
+from .checks import (
+    blocking,
+    conflicts,
+    contracts,
+    coverage,
+    events,
+    obligations,
+    outcomes,
+    simulated,
+)
 from .checks.graph import small_graph
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
@@ -134,6 +143,8 @@ class _Run:
             left = [i for i in range(len(groups)) if i not in verdicts]
             more = obligations.decide(self.session, [groups[i] for i in left])
         verdicts |= {i: more[k] for k, i in enumerate(left)}
+        with self.session.slot(SLOT if self.waiting else 1.0):
+            verdicts |= self._simulated(groups, verdicts)
         seconds = (time.monotonic() - since) / max(1, len(groups))
         shown: set[str] = set()
         for i, group in enumerate(groups):
@@ -154,6 +165,23 @@ class _Run:
                 if self._selected(check, ""):
                     how = NOTHING.get(check, NOTHING_ELSE)
                     yield Result(check, "", Proved("structure", how), self.top)
+
+    def _simulated(
+        self, groups: Sequence[obligations.Claim], verdicts: dict[int, Verdict]
+    ) -> dict[int, Verdict]:
+        """Refutations of claims that are open."""
+        wanted = [
+            (i, goal)
+            for i, group in enumerate(groups)
+            if isinstance(verdicts[i], Unknown)
+            for goal in group.goals
+        ]
+        found = simulated.violated(self.session, [goal for _, goal in wanted])
+        out: dict[int, Verdict] = {}
+        for k, verdict in found.items():
+            i = wanted[k][0]
+            out[i] = obligations.together([verdict, *([out[i]] if i in out else [])])
+        return out
 
     def whole(self, check: str) -> Verdict:
         """The verdict on a check of the whole system; each is made once."""

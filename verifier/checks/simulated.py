@@ -1,0 +1,63 @@
+"""Refutations by random timed runs, of claims that no engine has decided."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ...semantics.expr import Scalar
+from ...semantics.system import Obligation, TransitionSystem
+from ...semantics.trace import Trace
+from ...semantics.values import evaluate
+from ..session import Session, breaks_obligation
+from ..verdict import Refuted, Verdict
+
+RUNS = 40
+FAILING = (0.1, 0.9, 0.5)
+
+
+def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict]:
+    """Refutations, by position; each run is cut where it breaks the claim, and may be longer
+    than need be."""
+    out: dict[int, Verdict] = {}
+    if session.simulate is None or not goals:
+        return out
+    system = session.system
+    simulate = session.simulate(system)
+    until = time.monotonic() + session.share(0.3)
+    shortest: dict[int, Trace] = {}
+    for number in range(RUNS):
+        if time.monotonic() > until:
+            break
+        trace = simulate(session.options.seed * 1000 + number, FAILING[number % 3], {})
+        if trace is None:
+            continue
+        trace = Trace(trace.initial, trace.steps[:500])
+        states = session.replay(system, trace).states
+        for k, goal in enumerate(goals):
+            end = _broken(system, goal, states, trace)
+            if end is not None and (k not in shortest or end < len(shortest[k].steps)):
+                shortest[k] = Trace(trace.initial, trace.steps[:end])
+    for k, trace in shortest.items():
+        goal = goals[k]
+        breaks = breaks_obligation(system, goal)
+        verdict = session.confirm("simulation", goal.message, trace, goal.span, breaks)
+        if isinstance(verdict, Refuted):
+            out[k] = verdict
+    return out
+
+
+def _broken(
+    system: TransitionSystem,
+    goal: Obligation,
+    states: Sequence[tuple[Scalar, ...]],
+    trace: Trace,
+) -> int | None:
+    """After how many steps the run breaks the goal."""
+    if goal.rule is None and not goal.every_step:
+        return next((k for k, s in enumerate(states) if evaluate(goal.cond, s) is False), None)
+    for k, step in enumerate(trace.steps[: len(states) - 1]):
+        if goal.rule is None or step.rule == goal.rule:
+            if evaluate(goal.cond, states[k], step.inputs, states[k + 1]) is False:
+                return k + 1
+    return None
