@@ -9,6 +9,7 @@ from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Place, TransitionSystem
 from ...semantics.trace import Trace
 from ..engines.common import conjuncts
+from ..engines.search_graph import Graph
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .graph import full_graph
@@ -17,18 +18,24 @@ LARGE = 4_000  # rules
 
 
 def no_dead_code(session: Session) -> Verdict:
-    """Walks at random first: most places are seen at once; the rest is searched for."""
+    """From the whole graph where there is one; otherwise walks at random first, in which most
+    places are seen at once; the rest is searched for."""
     system = session.system
     if not system.places:
         return Proved("structure", "there is nothing that could be dead")
-    seen = _walks(session)
+    graph, _ = session.graph if session.graph is not None else (None, "")
+    if graph is not None and graph.complete:
+        seen, engine = _of_graph(session, graph), "search"
+    else:
+        seen, engine = _walks(session), "simulation"
     missing = [p for p in system.places if not any(r in seen for r in p.rules)]
-    engine = "simulation"
     doubt: list[Place] = []
     for n, place in enumerate(missing):
         if session.left() <= 0 or len(doubt) > 8:
             doubt += missing[n:]
             break
+        if any(r in seen for r in place.rules):
+            continue
         found = _search(session, place, seen)
         if isinstance(found, Refuted):
             return found
@@ -44,6 +51,32 @@ def no_dead_code(session: Session) -> Verdict:
         )
     count = len(system.places)
     return Proved(engine, f"a run was found for each of {count} places", f"{count} places")
+
+
+def _of_graph(session: Session, graph: Graph) -> set[int]:
+    """Rules of timed runs to the places, those far from the start first: they pass by others."""
+    from ..engines.search_live import witness
+
+    seen: set[int] = set()
+    until = time.monotonic() + session.share(0.5)
+    far: list[tuple[int, int, Place]] = []
+    for k, place in enumerate(session.system.places):
+        reached = [graph.first[r][0] for r in place.rules if r in graph.first]
+        if reached:
+            far.append((-min(reached), k, place))
+    for _, _, place in sorted(far, key=lambda f: f[:2]):
+        if time.monotonic() > until:
+            break
+        if any(r in seen for r in place.rules):
+            continue
+        able = sorted((r for r in place.rules if r in graph.first), key=lambda r: graph.first[r][0])
+        for rule in able[:3]:
+            trace = witness(graph, rule)
+            timed = session.timed(trace, _takes(rule)) if trace is not None else None
+            if timed is not None:
+                seen |= {s.rule for s in timed.steps}
+                break
+    return seen
 
 
 def _walks(session: Session) -> set[int]:
