@@ -234,7 +234,7 @@ def _terminates(world: World, verdict: object) -> list[str]:
     assert isinstance(verdict, Refuted)
     trace = verdict.trace
     if trace.loop_at is None:
-        return ["REFUTED without a lasso"]
+        return _deadlock(world, verdict)  # a run that is stuck does not end either
     states = states_of(world, trace)
     owner = [r.thread for r in world.system.rules]
     round_ = range(trace.loop_at, len(trace.steps))
