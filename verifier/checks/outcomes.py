@@ -1,175 +1,69 @@
 """`timing_independent` and `deterministic`: does the result depend on who is faster?
 
-Proofs are structural: nobody shares data with anybody beside it, nothing is cancelled by a step
-of another branch, and no choice looks at the clock or at a contended claim; then steps of different
-threads commute, and every schedule of one environment ends alike.  Refutations are two runs.
+The result of a run: which instances completed, which failed and with which error, which never
+end, and the observed data.  Tried in this order:
+
+1. the structure (`independence`): for any size and any data;
+2. pairs of steps of a small system (`engines.confluence`), untimed, then with clocks;
+3. from two steps that do not commute, two runs that part there (`engines.partings`); for
+   `deterministic` with one set of durations for both (`engines.jointly`);
+4. all complete runs of a small system, compared: answers `timing_independent` for good;
+5. random environments on what is too large for that: finds two runs, proves nothing.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, Scalar, variables
-from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
-from ...semantics.trace import Trace
-from ..engines.timed import Environment, Occurrence, Outcome, Pace, Schedules
+from ...semantics.expr import Scalar
+from ...semantics.system import RuleKind, TransitionSystem, VarKind
+from ...semantics.trace import Step, Trace
+from ...semantics.values import show
+from ..engines.confluence import Confluence, Finding, Fork
+from ..engines.jointly import jointly
+from ..engines.partings import (
+    End,
+    Ends,
+    Record,
+    Runs,
+    agree,
+    answers_of,
+    contradiction,
+    endless_waits,
+)
+from ..engines.timed import Environment, Occurrence, Pace, Schedules
+from ..engines.tracked import Tracked, Unsupported, full_start, observed
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from .conflicts import conflicts
+from .independence import obstacle
 from .walk import Walker
 
-STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
+MOST_RULES = 1500  # of a system whose graph is built
+MOST_STATES = 20_000
+MOST_RUNS = 20_000
+MOST_PAIRS = 60  # pairs of runs for which common durations are looked for
+SECONDS = 2.0
 
-
-def obstacle(session: Session) -> str:
-    """Why the structural argument does not apply; "" if it does."""
-    system = session.system
-    structure = session.structure
-    for r in system.rules:
-        if r.kind in (RuleKind.TIMEOUT, RuleKind.INTERRUPT):
-            return f"a timeout may decide at {r.span}"
-    matters = cone(system)
-    for group in _cancellations(session):
-        why = _cancellation_matters(session, group, matters)
-        if why:
-            return why
-    for conflict in conflicts(structure, STATE, locks=False):
-        if conflict.variable not in matters:
-            continue
-        a, b = system.rules[conflict.first], system.rules[conflict.second]
-        if a.bundle is not None and a.bundle is b.bundle:
-            continue  # both lead to the same, as was just seen
-        name = system.variables[conflict.variable].name
-        return f"`{a.name}` and `{b.name}` may come in either order and share {name}"
-    contended = structure.contended()
-    for sides in system.choices:
-        for side in sides:
-            for index in side:
-                r = system.rules[index]
-                if r.kind in (RuleKind.TIMER, RuleKind.WAIT):
-                    return f"a choice waits at {r.span}"
-                if any(u in contended for u, _ in r.gains):
-                    return f"which sides of a choice can move depends on others at {r.span}"
-    return _looks_around(session)
-
-
-def cone(system: TransitionSystem) -> set[int]:
-    """Variables that can influence control or an observed result."""
-    out = {v for i in system.instances for v in (*i.observed, i.error)}
-    out |= {v.index for v in system.variables if v.kind is VarKind.SHARED}
-    for r in system.rules:
-        out |= variables([r.guard, r.relation])
-        if r.delay is not None:
-            out |= variables([r.delay.lo, *([r.delay.hi] if r.delay.hi is not None else [])])
-    readers: dict[int, set[int]] = {}
-    for r in system.rules:
-        for v, e in r.updates:
-            readers.setdefault(v, set()).update(variables([e]))
-    stack = list(out)
-    while stack:
-        for v in readers.get(stack.pop(), ()):
-            if v not in out:
-                out.add(v)
-                stack.append(v)
-    return out
-
-
-def _cancellations(session: Session) -> list[list[Rule]]:
-    """Rules that cancel branches side by side, those with the same bundle together."""
-    groups: dict[int, list[Rule]] = {}
-    for r in session.system.rules:
-        if r.bundle is not None and _cancels_others(session, r):
-            groups.setdefault(id(r.bundle), []).append(r)
-    return list(groups.values())
-
-
-def _cancellation_matters(session: Session, group: list[Rule], matters: set[int]) -> str:
-    """A cancellation is harmless if all that may cause it lead to the same, and nothing that
-    the cancelled branches may have done by then can be seen."""
-    system = session.system
-    bundle = group[0].bundle
-    assert bundle is not None
-    location = {t.location: t.id for t in system.threads}
-    killed = {location[v] for v, _ in bundle.updates if v in location}
-    aside = {v.index for v in system.variables if v.kind is VarKind.USED} | location.keys()
-    causes = {r.index for r in group}
-    first = group[0]
-    for r in group[1:]:
-        if _effect(r, matters - aside) != _effect(first, matters - aside) or (
-            _targets(r, location) != _targets(first, location)
-        ):
-            return f"it matters whether `{first.name}` or `{r.name}` comes first"
-    for r in system.rules:
-        if r.thread in killed and r.index not in causes:
-            seen = {v for v, _ in r.updates} & (matters - aside)
-            if seen:
-                name = system.variables[min(seen)].name
-                return f"`{first.name}` may come before or after `{r.name}`, which writes {name}"
-    return ""
-
-
-def _effect(rule: Rule, matters: set[int]) -> dict[int, object]:
-    """Updates that matter; terms that are not constant are told apart by identity."""
-    return {v: (e.value if not e.args else id(e)) for v, e in rule.own if v in matters}
-
-
-def _targets(rule: Rule, location: dict[int, int]) -> dict[int, object]:
-    return {v: (e.value if not e.args else id(e)) for v, e in rule.own if v in location}
-
-
-def _cancels_others(session: Session, rule: Rule) -> bool:
-    """Does the cancellation reach a thread that may run beside another that it reaches?"""
-    assert rule.bundle is not None
-    location = {t.location: t.id for t in session.system.threads}
-    killed = [location[v] for v, _ in rule.bundle.updates if v in location]
-    siblings: dict[tuple[int | None, int | None], int] = {}
-    for t in killed:
-        thread = session.system.threads[t]
-        key = (thread.parent, thread.fork)
-        siblings[key] = siblings.get(key, 0) + 1
-    return any(n > 1 for n in siblings.values())
-
-
-def _looks_around(session: Session) -> str:
-    """Guards that read what is not their own: other threads' places, use of resources."""
-    system = session.system
-    location = {t.location: t.id for t in system.threads}
-    family: dict[int, set[int]] = {}
-    for t in system.threads:
-        family[t.id] = {a for a, _ in session.structure.ancestors(t.id)} | set(t.after)
-    used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    for r in system.rules:
-        claimed = {u for u, _ in r.gains}
-        for g in r.gains:
-            for info in system.resources:
-                if g[0] in (info.used, info.exclusive):
-                    claimed |= {info.used} | ({info.exclusive} if info.exclusive else set())
-        read = variables([r.guard, r.relation])
-        if read & used - claimed:
-            return f"`{r.name}` looks at the use of a resource"
-        for v in read & location.keys():
-            other = location[v]
-            if other in family[r.thread] or r.thread in family[other]:
-                continue
-            if r.thread in {a for a, _ in session.structure.ancestors(other)}:
-                continue
-            return f"`{r.name}` looks at where another branch is"
-    return ""
+ORDER = (
+    "no two steps that one environment leaves open lead to different results, whichever comes first"
+)
 
 
 def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
-    why = obstacle(session)
-    if not why and isinstance(deadlock, Proved) and session.system.excluded is FALSE:
+    why = obstacle(session, deadlock)
+    if not why:
         return Proved(
             "structure",
             "steps of different branches share no data in either order, nothing is cancelled from "
-            "beside, no choice depends on the clock or on a contended claim, and nobody is ever "
-            "stuck: so steps commute and every schedule ends with the same result",
+            "beside where it can be seen, no choice depends on the clock or on a contended claim: "
+            "so steps commute and every schedule ends with the same result",
         )
-    return _two_runs(session, why or "somebody may be stuck", durations=True)
+    return _Small(session, why, durations=True).verdict()
 
 
 def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> Verdict:
@@ -177,40 +71,243 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
         return Proved(
             "structure", "the result does not even depend on durations (`timing_independent`)"
         )
-    del deadlock
-    return _two_runs(session, obstacle(session), durations=False)
+    why = obstacle(session, deadlock, timeouts=True)
+    if not why:
+        return Proved(
+            "structure",
+            "without the time-outs of activities, which the durations decide, no step depends on "
+            "another branch: steps commute, so every schedule ends with the same result",
+        )
+    return _Small(session, why, durations=False).verdict()
 
 
-def _two_runs(session: Session, why: str, durations: bool) -> Verdict:
+@dataclass
+class _Small:
+    """Decides a system whose states can be enumerated.  `durations`: they may differ."""
+
+    session: Session
+    why: str
+    durations: bool
+
+    def verdict(self) -> Verdict:
+        reason = ""
+        system = self.session.system
+        if len(system.rules) <= MOST_RULES and self.session.left() > 0:
+            try:
+                tracked = Tracked(system)
+            except Unsupported as unsupported:
+                reason = str(unsupported)
+            else:
+                answer = self._search(tracked)
+                if not isinstance(answer, Unknown):
+                    return answer
+                reason = answer.why
+        else:
+            return Unknown("structure", self.why)
+        found = _two_runs(self.session, self.why, self.durations)
+        if isinstance(found, Refuted):
+            return found
+        tail = f"; {reason}" if reason else ""
+        return Unknown("search", f"{self.why}{tail}; no two runs that end differently were found")
+
+    def _seconds(self) -> float:
+        return min(SECONDS, self.session.share(0.05))
+
+    def _search(self, tracked: Tracked) -> Verdict:
+        if self.durations:
+            untimed = Confluence(tracked, False).run(self._seconds(), MOST_STATES, 1)
+            if untimed.independent(False):
+                return Proved("search", ORDER, f"{untimed.states} states")
+        graph = Confluence(tracked, True)
+        found = graph.run(self._seconds(), MOST_STATES)
+        if self.durations and found.independent(True):
+            how = f"{ORDER}, at any instant at which both can be taken, time-outs included"
+            return Proved("search", how, f"{found.states} states")
+        if not self.durations and found.deterministic():
+            how = f"{ORDER}, at any instant at which both can be taken"
+            return Proved("search", how, f"{found.states} states")
+        return (
+            self._from_forks(tracked, graph, found)
+            or self._all_runs(tracked, graph)
+            or Unknown("search", found.reason or "runs that part were not found")
+        )
+
+    # --- two runs ---------------------------------------------------------------------------
+
+    def _from_forks(self, tracked: Tracked, graph: Confluence, found: Finding) -> Verdict | None:
+        """Two runs that share their steps up to two that do not commute."""
+        until = time.monotonic() + self._seconds()
+        for fork in sorted(found.forks, key=lambda f: len(f.path)):
+            if time.monotonic() > until:
+                break
+            if fork.ends and not self.durations:
+                continue  # not of one environment: durations decide
+            verdict = self._from_fork(tracked, graph, fork, until)
+            if verdict is not None:
+                return verdict
+        return None
+
+    def _from_fork(
+        self, tracked: Tracked, graph: Confluence, fork: Fork, until: float
+    ) -> Verdict | None:
+        runs = Runs(graph, exact=False, timeouts=not self.durations)
+        begun = runs.along(graph.begin(fork.start), fork.path)
+        if begun is None:
+            return None
+        node, record = begun
+        sides: list[list[End]] = []
+        for move in (fork.first, fork.second):
+            after = next((n for m, n in graph.steps(node) if m == move), None)
+            noted = runs.take(node, record, move)
+            if after is None or noted is None:
+                return None
+            ends = runs.ends(after, noted, until, 3000, 60).ends
+            sides.append([End((*fork.path, move, *e.moves), e.state, e.answers) for e in ends])
+        a, b = fork.first.rule, fork.second.rule
+        note = f"they part where `{a.name}` ({a.span}) or `{b.name}` ({b.span}) may come first"
+        judge = _Judge(self.session, tracked, fork.start, self.durations)
+        pairs = ((x, y) for x in sides[0] for y in sides[1])
+        return judge.first(pairs, self.why, note)
+
+    def _all_runs(self, tracked: Tracked, graph: Confluence) -> Verdict | None:
+        """Every complete run of every environment; with its own durations."""
+        until = time.monotonic() + self._seconds()
+        complete = not endless_waits(self.session.system)
+        unsure = False
+        for state in tracked.initial():
+            runs = Runs(graph, exact=self.durations, timeouts=not self.durations)
+            ends: Ends = runs.ends(graph.begin(state), Record(), until, MOST_RUNS, 2000)
+            complete &= ends.complete
+            judge = _Judge(self.session, tracked, state, self.durations)
+            few = ends.ends[:400]
+            pairs = ((x, y) for i, x in enumerate(few) for y in few[:i])
+            verdict = judge.first(pairs, self.why, "")
+            if verdict is not None:
+                return verdict
+            complete &= len(few) == len(ends.ends)
+            unsure |= judge.unsure
+        if complete and not unsure and self.durations and not tracked.transit:
+            return Proved("search", "all complete runs of one environment end alike")
+        return None
+
+
+class _Judge:
+    """Makes pairs of runs in the tracked graph into two runs of the system, if they differ."""
+
+    def __init__(
+        self, session: Session, tracked: Tracked, start: tuple[Scalar, ...], durations: bool
+    ) -> None:
+        self.session = session
+        self.tracked = tracked
+        self.durations = durations
+        self.unsure = False  # a pair that differs could not be shown
+        self.initial = full_start(tracked, start)
+        self._results: dict[int, tuple[Scalar, ...]] = {}
+        self._kept: list[End] = []  # the table of results goes by identity
+
+    def first(self, pairs: Iterator[tuple[End, End]], why: str, note: str) -> Verdict | None:
+        found = [
+            (x, y)
+            for x, y in pairs
+            if agree(x.answers, y.answers) and self._result(x) != self._result(y)
+        ]
+        found.sort(key=lambda p: (len(p[0].moves) + len(p[1].moves), -_common(*p)))
+        for x, y in found[:MOST_PAIRS]:
+            if self.session.left() <= 0:
+                break
+            traces = self._timed(x, y)
+            if traces is not None:
+                return _refuted(self.session, *traces, why, note, self.durations)
+        self.unsure |= bool(found)
+        return None
+
+    def _result(self, end: End) -> tuple[Scalar, ...]:
+        known = self._results.get(id(end))
+        if known is None:
+            if self.tracked.transit and self.initial is not None:
+                states = self._states(self._trace(end))
+                known = self.tracked.results(states[-1])
+            else:
+                known = _tracked_result(self.tracked, end.state)
+            self._results[id(end)] = known
+            self._kept.append(end)
+        return known
+
+    def _trace(self, end: End) -> Trace:
+        assert self.initial is not None
+        return Trace(self.initial, tuple(Step(m.rule.index, m.inputs) for m in end.moves))
+
+    def _states(self, trace: Trace) -> Sequence[tuple[Scalar, ...]]:
+        replayed = self.session.replay(self.session.system, trace)
+        if not replayed.ok:
+            raise InternalError(f"a run of the timed graph does not replay: {replayed.why}")
+        return replayed.states
+
+    def _timed(self, x: End, y: End) -> tuple[Trace, Trace] | None:
+        if self.initial is None:
+            return None
+        system = self.session.system
+        first, second = self._trace(x), self._trace(y)
+        if not self.durations:
+            return jointly(system, (first, self._states(first)), (second, self._states(second)))
+        one = self.session.schedule(system, first)
+        two = self.session.schedule(system, second)
+        return None if one is None or two is None else (one, two)
+
+
+def _tracked_result(tracked: Tracked, state: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    system = tracked.system
+    ends: list[Scalar] = []
+    for i in system.instances:
+        at = state[tracked.slots[system.threads[i.root].location]]
+        ends.append(at if at in (i.completed, i.failed) else -1)
+    return (
+        *ends,
+        *(state[tracked.slots[v]] for v in sorted(observed(system)) if v in tracked.slots),
+    )
+
+
+def _common(a: End, b: End) -> int:
+    same = 0
+    for x, y in zip(a.moves, b.moves, strict=False):
+        if x.rule.index != y.rule.index or x.inputs != y.inputs:
+            break
+        same += 1
+    return same
+
+
+# --- random environments -----------------------------------------------------------------------
+
+
+def _two_runs(session: Session, why: str, durations: bool) -> Verdict | None:
     """Looks for two runs of one environment (or of two that differ in durations) that part."""
     system = session.system
-    if len(system.rules) > 3000:
-        return Unknown("structure", why)
     walker = Walker(system)
     paces = _paces()
+    until = time.monotonic() + min(SECONDS, session.share(0.05))
     for number in range(24):
-        if session.left() <= 0:
+        if session.left() <= 0 or time.monotonic() > until:
             break
         rng = random.Random(session.options.seed * 7919 + number)
         initial = walker.start(rng)
         if initial is None:
-            return Unknown("simulation", "no initial state was found")
+            return None
         failing = (0.0, 0.5, 0.3, 1.0)[number % 4]
-        results: dict[tuple[Scalar, ...], Outcome] = {}
+        runs: dict[tuple[Scalar, ...], Trace] = {}
         ends: dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]] = {}
         for pace in paces if durations else [paces[number % len(paces)]]:
             # Durations may differ from one to the next, answers may not.
             environment = Environment(number, failing, pace, walker.answer, ends)
             schedules = Schedules(system, environment)
-            found, _ = schedules.outcomes(initial, session.share(0.02), 4000)
+            found, _ = schedules.outcomes(initial, max(0.05, (until - time.monotonic()) / 8), 2000)
             for outcome in found if not environment.broken else ():
-                results.setdefault(outcome.result, outcome)
-            if len(results) > 1:
-                first, second, *_ = results.values()
-                return _refuted(session, first, second, why, durations)
-    return Unknown(
-        "simulation", f"{why}; but no two runs of one environment with different results were found"
-    )
+                runs.setdefault(outcome.result, outcome.trace)
+        traces = list(runs.values())
+        for i, first in enumerate(traces):
+            for second in traces[:i]:
+                if _one_environment(session, first, second, durations) is None:
+                    return _refuted(session, second, first, why, "", durations)
+    return None
 
 
 def _paces() -> list[Pace]:
@@ -219,8 +316,8 @@ def _paces() -> list[Pace]:
 
     def level(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
         """The same for as many as possible."""
-        whole = Fraction(-(-lo.numerator // lo.denominator))
-        for value in (Fraction(1), Fraction(2), Fraction(5), whole):
+        up = Fraction(-(-lo.numerator // lo.denominator))
+        for value in (Fraction(1), Fraction(2), Fraction(5), up):
             if lo <= value and (hi is None or value <= hi):
                 return value
         return lo
@@ -235,47 +332,70 @@ def _paces() -> list[Pace]:
     return [level, lowest, mixed, highest, mixed]
 
 
+# --- what is told --------------------------------------------------------------------------------
+
+
+def _one_environment(session: Session, first: Trace, second: Trace, durations: bool) -> object:
+    """A question that the two runs were answered differently, read from their steps alone."""
+    answers = []
+    for trace in (first, second):
+        replayed = session.replay(session.system, trace)
+        if not replayed.ok:
+            raise InternalError(f"a run that parts does not replay: {replayed.why}")
+        answers.append(answers_of(session.system, trace, replayed.states, not durations))
+    return contradiction(*answers)
+
+
 def _refuted(
-    session: Session, first: Outcome, second: Outcome, why: str, durations: bool
+    session: Session, first: Trace, second: Trace, why: str, note: str, durations: bool
 ) -> Verdict:
     system = session.system
-    for outcome in (first, second):
-        replayed = session.replay(system, outcome.trace)
-        if not replayed.ok:
-            raise InternalError(f"a run of the schedule search does not replay: {replayed.why}")
-    differ = _difference(system, first, second)
+    asked = _one_environment(session, first, second, durations)
+    if asked is not None:
+        raise InternalError(f"two runs of one environment answer {asked} differently")
+    results = []
+    for trace in (first, second):
+        if session.schedule(system, trace) is None:
+            raise InternalError("a run that parts is not possible at any times")
+        results.append(_results(system, session.replay(system, trace).states[-1]))
+    if results[0] == results[1]:
+        raise InternalError("two runs that part end alike")
     same = "the same answers of the environment"
     if not durations:
         same += ", durations included,"
-    message = f"with {same} two runs end differently: {differ}"
-    span = system.instances[0].span
-    notes = (f"cause: {why}",) if why else ()
+    differ = _difference(system, *results)
     return Refuted(
         "simulation",
-        message,
-        first.trace,
-        _parting(system, first.trace, second.trace) or span,
-        f"{len(first.trace.steps)} and {len(second.trace.steps)} steps",
-        second=second.trace,
-        notes=notes,
+        f"with {same} two runs end differently: {differ}",
+        first,
+        _parting(system, first, second) or system.instances[0].span,
+        f"{len(first.steps)} and {len(second.steps)} steps",
+        second=second,
+        notes=(note or f"cause: {why}",),
     )
 
 
-def _difference(system: TransitionSystem, first: Outcome, second: Outcome) -> str:
-    names = [i.name for i in system.instances]
-    a, b = first.result, second.result
-    for k, name in enumerate(names):
+def _results(system: TransitionSystem, state: Sequence[Scalar]) -> tuple[Scalar, ...]:
+    ends: list[Scalar] = []
+    for i in system.instances:
+        at = state[system.threads[i.root].location]
+        ends.append(at if at in (i.completed, i.failed) else -1)
+    return (*ends, *(state[v] for v in sorted(observed(system))))
+
+
+def _difference(system: TransitionSystem, a: tuple[Scalar, ...], b: tuple[Scalar, ...]) -> str:
+    """What differs, in the words of the spec: an end, an error, or a variable."""
+    count = len(system.instances)
+    for k, instance in enumerate(system.instances):
         if a[k] != b[k]:
             words = [_end(system, k, x[k]) for x in (a, b)]
-            return f"{name} {words[0]} or {words[1]}"
-    schedules = Schedules(system, Environment(0, 0.0, lambda lo, hi, r: lo, lambda *_: None))
-    for v, x, y in zip(schedules.observed, a[len(names) :], b[len(names) :], strict=True):
+            return f"{instance.name} {words[0]} or {words[1]}"
+    for v, x, y in zip(sorted(observed(system)), a[count:], b[count:], strict=True):
         if x != y:
-            from ...semantics.values import show
-
             variable = system.variables[v]
             if variable.kind is VarKind.HIDDEN:
-                return f"{variable.name}: {_error(system, x)} or {_error(system, y)}"
+                owner = next((i.name for i in system.instances if i.error == v), variable.name)
+                return f"{owner} fails with {_error(system, x)} or {_error(system, y)}"
             shown = [show(variable, value, system.strings) for value in (x, y)]
             return f"{variable.name} is {shown[0]} or {shown[1]}"
     return "their results"
@@ -297,4 +417,4 @@ def _parting(system: TransitionSystem, a: Trace, b: Trace) -> Span | None:
     return None
 
 
-__all__ = ["Sequence", "deterministic", "timing_independent"]
+__all__ = ["deterministic", "timing_independent"]

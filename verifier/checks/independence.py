@@ -1,0 +1,507 @@
+"""Why no schedule can matter, from the structure alone; nearly linear in the size of the system.
+
+Fix an environment: every attempt's end and result, the sides of `+`.  `obstacle` answers "" only
+if all complete runs of it, in any order of steps and with any durations, end alike.  The argument:
+
+1. *Persistence.*  Steps of different threads that may be taken side by side touch no variable that
+   matters in ways that conflict (`_conflict`: reads of guards, relations, delays and updates; two
+   `x := x + e` commute; two steps that enter one fork reset its counters alike).  Guards look at
+   other threads only where control passes (`_looks_around`): above, below, or predecessors in a
+   graph.  So one step neither disables nor changes another, and they commute: any two runs are
+   permutations of one another (Keller 1975; Mazurkiewicz 1977).  Ranges of integers restrict
+   nothing, they are a check of their own.
+2. *Claims* only put steps off: nobody but who claims a resource looks at its use, in a form that
+   holds the sooner the less is in use.  A step put off is taken later, if nobody can be stuck and
+   no loop can keep others waiting for ever; so that is asked for where claims may have to wait.
+3. *Cancellation.*  A step that cuts off branches beside it does not commute with theirs, so what
+   they did must not be seen: they write nothing that matters and send no thread outside them
+   anywhere, all causes of one cancellation have the same effect, and the fork is not entered
+   again (an attempt cut off before or after it began would shift the count of later ones).
+4. *Choices.*  Which sides of `+` can move depends neither on a clock nor on a contended claim; by
+   1 it does not depend on data that others write.
+5. No time-out and no interrupt.  For `deterministic` (`timeouts`), the time-out of an attempt is
+   an answer of the environment like any other end, because durations are answers too.
+6. *Assumptions.*  A run that counts never takes the step of an assumption that fails, so it is a
+   complete run of the system without those steps, of which 1 to 5 speak.  (Not where claims may
+   have to wait: that nobody is stuck is only known of runs that count.)
+
+Ghosts are read by nobody; hidden variables (saga flags, counters, pending errors) count as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from ...semantics.expr import FALSE, Expr, Op, fold, variables
+from ...semantics.system import Bundle, PointKind, Rule, RuleKind, TransitionSystem, VarKind
+from ..engines.common import conjuncts, fixed_by
+from ..session import Session
+from ..verdict import Proved, Verdict
+from .conflicts import commuting
+
+STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
+MOST_WORK = 2_000_000
+
+# read, add, write, or the reset on entering one fork; and the cancellation it is part of
+Class = tuple[str, int, int]
+
+
+def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False) -> str:
+    """Why the structural argument does not apply; "" if it does."""
+    system = session.system
+    excluded = variables([system.excluded])
+    if any(system.variables[v].kind is not VarKind.GHOST for v in excluded):
+        return "runs in which an assumption is false do not count"
+    for r in system.rules:
+        if r.kind is RuleKind.INTERRUPT:
+            return f"the interrupt of a `within` may decide ({r.span})"
+        if r.kind is RuleKind.TIMEOUT and not timeouts:
+            return f"a timeout may decide ({r.span})"
+    matters = cone(system)
+    for group in _cancellations(system):
+        why = _cancellation_matters(session, group, matters)
+        if why:
+            return why
+    why = _Conflicts(session, matters).first() or _choices(session) or _looks_around(session)
+    if why:
+        return why
+    if session.structure.contended():
+        if system.excluded is not FALSE:
+            return "who waits for a resource may depend on an assumption"
+        if not isinstance(deadlock, Proved):
+            return "somebody may wait for ever for a resource"
+        if any(not loop.bounded for loop in system.loops):
+            return "a loop may keep others waiting for a resource"
+    return ""
+
+
+def cone(system: TransitionSystem) -> set[int]:
+    """Variables that can influence control or an observed result."""
+    out = {v for i in system.instances for v in (*i.observed, i.error)}
+    out |= {v.index for v in system.variables if v.kind is VarKind.SHARED}
+    for r in system.rules:
+        out |= _conditions(r)
+    readers: dict[int, set[int]] = {}
+    for r in system.rules:
+        for v, e in r.own:
+            readers.setdefault(v, set()).update(variables([e]))
+    for bundle in _bundles(system):
+        for v, e in bundle.updates:
+            readers.setdefault(v, set()).update(variables([e]))
+    stack = list(out)
+    while stack:
+        for v in readers.get(stack.pop(), ()):
+            if v not in out:
+                out.add(v)
+                stack.append(v)
+    return out
+
+
+def _bundles(system: TransitionSystem) -> list[Bundle]:
+    found = {id(r.bundle): r.bundle for r in system.rules if r.bundle is not None}
+    return list(found.values())
+
+
+def _conditions(rule: Rule) -> set[int]:
+    """What decides whether, when and with which answers the rule fires."""
+    out = variables([rule.guard, rule.relation]) | variables([rule.relation], Op.POST)
+    if rule.delay is not None:
+        hi = rule.delay.hi
+        out |= variables([rule.delay.lo, *([hi] if hi is not None else [])])
+    return out
+
+
+# --- cancellation ----------------------------------------------------------------------------
+
+
+def _cancellations(system: TransitionSystem) -> list[list[Rule]]:
+    """Rules that cancel branches side by side, those with the same bundle together."""
+    location = {t.location: t.id for t in system.threads}
+    wide: dict[int, bool] = {}
+    for bundle in _bundles(system):
+        siblings: set[tuple[int | None, int | None]] = set()
+        wide[id(bundle)] = False
+        for v, _ in bundle.updates:
+            if v in location:
+                thread = system.threads[location[v]]
+                place = (thread.parent, thread.fork)
+                wide[id(bundle)] |= place in siblings
+                siblings.add(place)
+    groups: dict[int, list[Rule]] = {}
+    for r in system.rules:
+        if r.bundle is not None and wide[id(r.bundle)]:
+            groups.setdefault(id(r.bundle), []).append(r)
+    return list(groups.values())
+
+
+def _cancellation_matters(session: Session, group: list[Rule], matters: set[int]) -> str:
+    """A cancellation is harmless if all that may cause it lead to the same, and nothing that
+    the cancelled branches may have done by then can be seen."""
+    system = session.system
+    bundle = group[0].bundle
+    assert bundle is not None
+    location = {t.location: t.id for t in system.threads}
+    killed = {location[v] for v, _ in bundle.updates if v in location}
+    aside = {v.index for v in system.variables if v.kind is VarKind.USED} | location.keys()
+    causes = {r.index for r in group}
+    first = group[0]
+    # Causes in one thread exclude each other, but for those that look at the branches.
+    threads = {r.thread for r in group}
+    if len(threads) > 1 or any(r.over_children for r in group):
+        for r in group[1:]:
+            if _effect(r, matters - aside) != _effect(first, matters - aside) or (
+                _effect(r, location.keys()) != _effect(first, location.keys())
+            ):
+                return f"it matters whether `{first.name}` or `{r.name}` comes first"
+    alone = first.thread if len(threads) == 1 and not first.over_children else None
+    moving = session.structure.moving()
+    for thread in sorted(killed):
+        for r in moving.get(thread, ()):
+            if r.thread not in killed or r.index in causes or r.thread == alone:
+                continue
+            if any(v in matters and v not in aside for v, _ in r.updates):
+                name = next(
+                    system.variables[v].name
+                    for v, _ in r.updates
+                    if v in matters and v not in aside
+                )
+                return f"`{first.name}` may come before or after `{r.name}`, which writes {name}"
+            for v, e in r.updates:
+                if v in location and location[v] not in killed and not _enters(system, r, v, e):
+                    return f"it matters whether `{first.name}` or `{r.name}` comes first"
+    if _entered_again(session, killed):
+        return f"what `{first.name}` cuts off may be started again"
+    return ""
+
+
+def _effect(rule: Rule, of: Collection[int]) -> dict[int, object]:
+    """Own updates of these variables; terms that are not constant are told apart by identity."""
+    return {v: (e.value if e.op is Op.CONST else id(e)) for v, e in rule.own if v in of}
+
+
+def _enters(system: TransitionSystem, rule: Rule, location: int, value: Expr) -> bool:
+    """Does the update put an ancestor at the fork that the rule's thread is below?"""
+    thread = system.threads[rule.thread]
+    while thread.parent is not None:
+        above = system.threads[thread.parent]
+        if above.location == location:
+            return value.op is Op.CONST and value.value == thread.fork
+        thread = above
+    return False
+
+
+def _entered_again(session: Session, killed: set[int]) -> bool:
+    """May a fork whose branches were cancelled be entered once more?"""
+    system = session.system
+    hosts: set[tuple[int, int]] = set()
+    for t in killed:
+        thread = system.threads[t]
+        while thread.parent is not None and thread.fork is not None:
+            hosts.add((thread.parent, thread.fork))
+            thread = system.threads[thread.parent]
+    for host, fork in sorted(hosts):
+        if host not in killed and _on_a_cycle(session, host, fork):
+            return True
+    return False
+
+
+def _on_a_cycle(session: Session, thread: int, point: int) -> bool:
+    """May control of the thread leave the point and come back?  In doubt, yes."""
+    system = session.system
+    at = system.threads[thread].location
+    points = system.threads[thread].points
+    movers = session.structure.moving().get(thread, [])
+    if len(movers) * len(points) > MOST_WORK // 10:
+        return True
+    edges: dict[int, set[int]] = {}
+    for r in movers:
+        target = next((e for v, e in r.updates if v == at), None)
+        if target is None:
+            continue
+        if target.op is not Op.CONST or not isinstance(target.value, int):
+            return True
+        for p in points:
+            if p.id != target.value and _possible(r.guard, at, p.id):
+                edges.setdefault(p.id, set()).add(target.value)
+    seen: set[int] = set()
+    stack = [point]
+    while stack:
+        for to in edges.get(stack.pop(), ()):
+            if to == point:
+                return True
+            if to not in seen:
+                seen.add(to)
+                stack.append(to)
+    return False
+
+
+def _possible(guard: Expr, location: int, point: int) -> bool:
+    """Could the guard hold with the thread at this point, whatever else is the case?"""
+
+    def value(node: Expr, given: Sequence[bool | None]) -> bool | None:
+        match node.op:
+            case Op.CONST:
+                return node.value if isinstance(node.value, bool) else None
+            case Op.EQ:
+                a, b = node.args
+                if a.op is Op.CONST:
+                    a, b = b, a
+                if a.op is Op.VAR and a.index == location and b.op is Op.CONST:
+                    return b.value == point
+                return None
+            case Op.NOT:
+                return None if given[0] is None else not given[0]
+            case Op.AND:
+                if False in given:
+                    return False
+                return None if None in given else True
+            case Op.OR:
+                if True in given:
+                    return True
+                return None if None in given else False
+            case _:
+                return None
+
+    return fold(guard, value) is not False
+
+
+# --- data ------------------------------------------------------------------------------------
+
+
+class _Conflicts:
+    """Steps side by side that conflict on a variable, by where their threads branch off."""
+
+    def __init__(self, session: Session, matters: set[int]) -> None:
+        self.system = session.system
+        self.wanted = {
+            v.index for v in self.system.variables if v.kind in STATE and v.index in matters
+        }
+        self.cancelling = {id(g[0].bundle) for g in _cancellations(self.system)}
+        self.location = {t.location for t in self.system.threads}
+        self._before: dict[int, frozenset[int]] = {}
+        self._asserted: dict[int, set[int]] = {}
+        self._entry: dict[int, list[Rule]] = {}
+        for r in self.system.rules:
+            self._entry.setdefault(r.thread, []).append(r)
+
+    def first(self) -> str:
+        found: dict[int, dict[tuple[int, Class], Rule]] = {}  # variable -> (thread, class) -> rule
+        for rule in self.system.rules:
+            for v, kind in self._touches(rule):
+                found.setdefault(v, {}).setdefault((rule.thread, kind), rule)
+        for v, touches in found.items():
+            pair = self._pair(touches)
+            if pair is not None:
+                a, b = pair
+                name = self.system.variables[v].name
+                return f"`{a.name}` and `{b.name}` may come in either order and share {name}"
+        return ""
+
+    def _touches(self, rule: Rule) -> Iterator[tuple[int, Class]]:
+        """The variables that the rule reads or writes, and how."""
+        reads = _conditions(rule) & self.wanted
+        bundle = id(rule.bundle) if id(rule.bundle) in self.cancelling else 0
+        enters = any(v in self.location and _enters(self.system, rule, v, e) for v, e in rule.own)
+        for v, e in rule.updates:
+            kind = self.system.variables[v].kind
+            if kind is VarKind.GHOST:
+                continue
+            if v not in self.wanted:
+                reads |= variables([e]) & self.wanted
+                continue
+            amount = commuting(v, e)
+            if amount is not None:
+                reads |= variables([amount]) & self.wanted
+                yield v, ("add", 0, bundle)
+            elif enters and _resets(v, e):
+                reads |= (variables([e]) - {v}) & self.wanted
+                yield v, ("enter", id(e), bundle)
+            else:
+                reads |= variables([e]) & self.wanted
+                yield v, ("write", 0, bundle)
+        for v in reads:
+            yield v, ("read", 0, bundle)
+
+    def _pair(self, touches: dict[tuple[int, Class], Rule]) -> tuple[Rule, Rule] | None:
+        classes = {kind for _, kind in touches}
+        if not any(_conflict(a, b) for a in classes for b in classes):
+            return None
+        threads = self.system.threads
+        # By fork: class -> the branches with it, each with one rule.
+        groups: dict[tuple[int, int], dict[Class, dict[int, Rule]]] = {}
+        over: dict[int, list[tuple[Class, Rule]]] = {}
+        below: dict[int, dict[Class, Rule]] = {}
+        for (t, kind), rule in touches.items():
+            if rule.over_children:
+                over.setdefault(t, []).append((kind, rule))
+            thread = threads[t]
+            while True:
+                place = (
+                    (-1, -1)
+                    if thread.parent is None or thread.fork is None
+                    else (thread.parent, thread.fork)
+                )
+                groups.setdefault(place, {}).setdefault(kind, {}).setdefault(thread.id, rule)
+                if thread.parent is None:
+                    break
+                thread = threads[thread.parent]
+                below.setdefault(thread.id, {}).setdefault(kind, rule)
+        for t, mine in over.items():
+            for kind, rule in mine:
+                for other, second in below.get(t, {}).items():
+                    if _conflict(kind, other):
+                        return rule, second
+        for branches in groups.values():
+            for a, ones in branches.items():
+                for b, twos in branches.items():
+                    if _conflict(a, b):
+                        pair = self._unordered(ones, twos)
+                        if pair is not None:
+                            return pair
+        return None
+
+    def _unordered(self, ones: dict[int, Rule], twos: dict[int, Rule]) -> tuple[Rule, Rule] | None:
+        for x, first in ones.items():
+            for y, second in twos.items():
+                if x != y and x not in self.before(y) and y not in self.before(x):
+                    return first, second
+        return None
+
+    def before(self, thread: int) -> frozenset[int]:
+        """Siblings that have surely ended when a branch takes a step that is no skip.
+
+        A skipped node of a graph may end before what it waits for (as soon as one predecessor is
+        lost), so only predecessors that must have *succeeded* hand on what came before them.
+        """
+        todo = [thread]
+        while todo:
+            t = todo[-1]
+            after = self.system.threads[t].after
+            if t in self._before:
+                todo.pop()
+                continue
+            missing = [a for a in after if a not in self._before]
+            if missing:
+                todo += missing
+                continue
+            out = set(after)
+            if after:
+                succeeded = self._needs(t)
+                for a in after:
+                    if a in succeeded:
+                        out |= self._before[a]
+            self._before[t] = frozenset(out)
+            todo.pop()
+        return self._before[thread]
+
+    def _needs(self, thread: int) -> set[int]:
+        """Siblings at whose proper end the branch begins, whatever its first step is."""
+        system = self.system
+        mine = system.threads[thread]
+        ends = {
+            system.threads[a].location: a
+            for a in mine.after
+            if len(system.threads[a].points) > 1
+            and system.threads[a].points[1].kind is PointKind.END
+        }
+        out = set(ends.values())
+        for r in self._entry.get(thread, ()):
+            pinned = {v: c.value for v, c in fixed_by(conjuncts(r.guard)).items()}
+            if pinned.get(mine.location, 0) != 0:
+                continue
+            target = next((e.value for v, e in r.own if v == mine.location), None)
+            if isinstance(target, int) and target > 1:
+                point = mine.points[target]
+                if point.kind is PointKind.END:
+                    continue  # the skip
+            out &= {a for v, a in ends.items() if pinned.get(v) == 1}
+        return out
+
+
+def _conflict(a: Class, b: Class) -> bool:
+    if a[2] and a[2] == b[2]:
+        return False  # causes of one cancellation have the same effect
+    if a[0] == b[0] == "read" or a[0] == b[0] == "add":
+        return False
+    return not (a[0] == b[0] == "enter" and a[1] == b[1])
+
+
+def _resets(v: int, e: Expr) -> bool:
+    """`control is before the fork ? constant : v`: made once, by whoever enters first."""
+    return (
+        e.op is Op.ITE
+        and e.args[1].op is Op.CONST
+        and e.args[2].op is Op.VAR
+        and e.args[2].index == v
+        and v not in variables([e.args[0]])
+    )
+
+
+# --- choices, and guards that look elsewhere ---------------------------------------------------
+
+
+def _choices(session: Session) -> str:
+    system = session.system
+    contended = session.structure.contended() if system.choices else set()
+    for sides in system.choices:
+        for side in sides:
+            for index in side:
+                r = system.rules[index]
+                if r.kind in (RuleKind.TIMER, RuleKind.WAIT):
+                    return f"a choice waits ({r.span})"
+                if any(u in contended for u, _ in r.gains):
+                    return f"which sides of a choice can move depends on others ({r.span})"
+    return ""
+
+
+def _looks_around(session: Session) -> str:
+    """Steps that read what is not their own: other threads' places, use of resources."""
+    system = session.system
+    location = {t.location: t.id for t in system.threads}
+    above: dict[int, set[int]] = {}
+    for t in system.threads:
+        above[t.id] = {t.id} | (above[t.parent] if t.parent is not None else set())
+    used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    twin: dict[int, set[int]] = {}
+    for info in system.resources:
+        both = {info.used} | ({info.exclusive} if info.exclusive is not None else set())
+        for u in both:
+            twin[u] = both
+    for r in system.rules:
+        claimed: set[int] = set()
+        for u, _ in r.gains:
+            claimed |= twin.get(u, {u})
+        for part in conjuncts(r.guard):
+            read = variables([part])
+            if read & used and not (read & used <= claimed and _claims(part, used)):
+                return f"`{r.name}` looks at the use of a resource"
+        # What a step writes into data may be computed from it as well.
+        values = [
+            e for v, e in r.own if v not in used and system.variables[v].kind is not VarKind.GHOST
+        ]
+        if variables([*values, r.relation]) & used:
+            return f"`{r.name}` looks at the use of a resource"
+        read = variables([r.guard, r.relation, *values]) & location.keys()
+        for v in read:
+            other = location[v]
+            if other in above[r.thread] or r.thread in above[other]:
+                continue
+            # Predecessors in a graph, of the thread or of one that it lies in.
+            if any(other in system.threads[t].after for t in above[r.thread]):
+                continue
+            return f"`{r.name}` looks at where another branch is"
+    return ""
+
+
+def _claims(part: Expr, used: set[int]) -> bool:
+    """A condition that holds the sooner the less is in use: `used + n <= capacity`, `used = 0`."""
+    if part.op is Op.EQ:
+        a, b = part.args if part.args[1].op is Op.CONST else part.args[::-1]
+        return a.op is Op.VAR and b.op is Op.CONST and b.value == 0
+    if part.op in (Op.LE, Op.LT):
+        left, right = part.args
+        if variables([right]) & used:
+            return False
+        terms = left.args if left.op is Op.ADD else (left,)
+        return all(t.op is Op.VAR or not variables([t]) & used for t in terms)
+    return False

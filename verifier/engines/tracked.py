@@ -1,0 +1,422 @@
+"""A system as an explicit graph of what decides its result, for arguments about pairs of steps.
+
+Tracked are the variables that can influence control (guards, relations, delays, assumptions) and
+those observed data that never receive a value out of an unbounded domain.  The other observed
+variables are *data in transit*: they are not part of a state here; who argues about steps looks at
+who reads and writes them (`clash`).  Everything else does not matter for any result.
+
+Answers that reach nothing tracked are not told apart: one representative stands for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice, product
+from random import Random
+from typing import NamedTuple
+
+from ...semantics.expr import Expr, Op, Scalar, Sort, const, inp, postorder, variables
+from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.values import evaluate, initial_state
+from .common import after, conjuncts, domain, fixed_by, in_domain
+from .search_compile import Fire, compile_rule, compile_state
+from .search_space import Unsupported
+
+MOST_INITIAL = 64
+MOST_ANSWERS = 64
+State = tuple[Scalar, ...]
+Key = tuple[object, ...]  # what is the same step in another state
+
+
+class Move(NamedTuple):
+    """A step from a tracked state.  `key` names the same step of the same environment in
+    another state: an end of an attempt by kind and error, because where a failure lands may
+    change while the attempt runs."""
+
+    key: Key
+    rule: Rule
+    inputs: State
+    target: State
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What a rule does to the data in transit, and what it reads of anything to compute them."""
+
+    reads: frozenset[int]
+    writes: frozenset[int]
+    adds: frozenset[int]  # of the writes, those of the form x := x + e
+    tracked: frozenset[int]  # tracked variables that it writes
+
+
+def observed(system: TransitionSystem) -> set[int]:
+    """Variables that make up the result, with the errors."""
+    return {v for i in system.instances for v in (*i.observed, i.error)} | {
+        v.index for v in system.variables if v.kind is VarKind.SHARED
+    }
+
+
+class Tracked:
+    """Moves of the tracked part of a system, each state worked out once.
+
+    Raises `Unsupported` when control depends on data that cannot be enumerated.
+    """
+
+    def __init__(self, system: TransitionSystem) -> None:
+        self.system = system
+        # No POST in relations: `after` reads what the rule itself writes.
+        self.rules = tuple(replace(r, relation=after(r, r.relation)) for r in system.rules)
+        self.sides: dict[int, tuple[tuple[int, int], ...]] = {}  # rule -> its (choice, side)s
+        for choice, sides in enumerate(system.choices):
+            for side, mine in enumerate(sides):
+                for rule in mine:
+                    self.sides[rule] = (*self.sides.get(rule, ()), (choice, side))
+        control = self._closure(self._control())
+        matters = self._closure(control | observed(system))
+        wide = self._wide(matters)
+        if wide & control:
+            name = system.variables[min(wide & control)].name
+            raise Unsupported(f"control depends on {name}, which has too many values")
+        self.kept = sorted(matters - wide)
+        self.slots = {v: at for at, v in enumerate(self.kept)}
+        self.transit = frozenset(wide & matters)
+        self.touches = {r.index: self._touch(r) for r in self.rules}
+        self._fires: dict[int, Fire] = {}
+        self._tables: list[tuple[int, dict[Scalar, list[Rule]]]] = []
+        self._always: list[Rule] = []
+        self._domains: dict[int, list[tuple[Scalar, ...]]] = {}
+        self._index()
+        # Rules whose answers may be impossible in some states: nobody knows when they are taken.
+        self.late = frozenset(
+            r.index for r in self.rules if r.delay is not None and variables([r.relation])
+        )
+        self._guards = {
+            r.index: compile_state(conjuncts(r.guard), self.slots)
+            for r in self.rules
+            if r.delay is not None
+        }
+        self._delayed: dict[State, tuple[Rule, ...]] = {}
+        self.excluded = compile_state([system.excluded], self.slots)
+        self._moves: dict[State, tuple[Move, ...]] = {}
+
+    # --- what is tracked --------------------------------------------------------------------
+
+    def _control(self) -> set[int]:
+        out = {self.system.threads[i.root].location for i in self.system.instances}
+        out |= variables([self.system.excluded, *(i.active for i in self.system.instances)])
+        for r in self.rules:
+            out |= variables([r.guard, r.relation])
+            if r.delay is not None:
+                out |= variables([r.delay.lo, *([r.delay.hi] if r.delay.hi is not None else [])])
+        return out
+
+    def _closure(self, start: set[int]) -> set[int]:
+        """With everything that their values are computed from."""
+        sources: dict[int, set[int]] = {}
+        for r in self.rules:
+            for v, e in r.updates:
+                if not (e.op is Op.VAR and e.index == v):
+                    sources.setdefault(v, set()).update(variables([e]))
+        for variable in self.system.variables:
+            if variable.init is not None:
+                sources.setdefault(variable.index, set()).update(variables([variable.init]))
+        out, stack = set(start), list(start)
+        while stack:
+            for v in sources.get(stack.pop(), ()):
+                if v not in out:
+                    out.add(v)
+                    stack.append(v)
+        return out
+
+    def _wide(self, matters: set[int]) -> set[int]:
+        """Variables that may receive a value which is not enumerated."""
+        free = [v for v in self.system.variables if v.init is None and v.index in matters]
+        out = {v.index for v in free if domain(v) is None}
+        flows: dict[int, set[int]] = {}
+        for r in self.rules:
+            open_ = {k for k, i in enumerate(r.inputs) if domain(i) is None}
+            for v, e in r.updates:
+                if open_ & variables([e], Op.INPUT):
+                    out.add(v)
+                for source in variables([e]):
+                    flows.setdefault(source, set()).add(v)
+        for variable in self.system.variables:
+            if variable.init is not None:
+                for source in variables([variable.init]):
+                    flows.setdefault(source, set()).add(variable.index)
+        stack = list(out)
+        while stack:
+            for v in flows.get(stack.pop(), ()):
+                if v not in out:
+                    out.add(v)
+                    stack.append(v)
+        return out
+
+    def _touch(self, rule: Rule) -> Touch:
+        reads: set[int] = set()
+        writes: set[int] = set()
+        adds: set[int] = set()
+        tracked: set[int] = set()
+        for v, e in rule.updates:
+            if v in self.slots:
+                tracked.add(v)
+            if v not in self.transit:
+                continue
+            writes.add(v)
+            rest = [a for a in e.args if not (a.op is Op.VAR and a.index == v)]
+            if e.op is Op.ADD and len(rest) == len(e.args) - 1 and v not in variables(rest):
+                adds.add(v)
+                reads |= variables(rest)
+            else:
+                reads |= variables([e])
+        return Touch(frozenset(reads), frozenset(writes), frozenset(adds), frozenset(tracked))
+
+    def clash(self, a: Rule, b: Rule) -> bool:
+        """May the order of the two matter for the data in transit?"""
+        x, y = self.touches[a.index], self.touches[b.index]
+        for p, q in ((x, y), (y, x)):
+            if p.writes & q.reads or p.tracked & q.reads:
+                return True
+        both = x.writes & y.writes
+        return not both <= (x.adds & y.adds)
+
+    # --- moves ------------------------------------------------------------------------------
+
+    def _index(self) -> None:
+        tables: dict[int, dict[Scalar, list[Rule]]] = {}
+        for rule in self.rules:
+            if rule.guard.op is Op.CONST and not rule.guard.value:
+                continue
+            pinned = {
+                v: c.value
+                for v, c in fixed_by(conjuncts(rule.guard)).items()
+                if v in self.slots and c.value is not None
+            }
+            own = self.system.threads[rule.thread].location
+            at = own if own in pinned else next(iter(sorted(pinned)), None)
+            if at is None:
+                self._always.append(rule)
+            else:
+                value = pinned[at]
+                assert value is not None
+                tables.setdefault(at, {}).setdefault(value, []).append(rule)
+            self._domains[rule.index] = self._answers(rule)
+        self._tables = [(self.slots[v], table) for v, table in sorted(tables.items())]
+
+    def _answers(self, rule: Rule) -> list[tuple[Scalar, ...]]:
+        """Values to try for each input: all of them where they reach something tracked."""
+        if not rule.inputs:
+            return []
+        matter = variables([e for v, e in rule.updates if v in self.slots], Op.INPUT)
+        exact = set(matter)
+        parts = [(variables([p], Op.INPUT), bool(variables([p]))) for p in conjuncts(rule.relation)]
+        grown = -1
+        while grown != len(exact):
+            grown = len(exact)
+            for inputs, reads in parts:
+                if inputs & exact or reads:
+                    exact |= inputs
+        domains = [domain(i) for i in rule.inputs]
+        total = 1
+        for k in exact:
+            values = domains[k]
+            total *= len(values) if values is not None else MOST_ANSWERS + 1
+        if total > MOST_ANSWERS:
+            raise Unsupported(f"`{rule.name}` has too many answers")
+        if len(exact) == len(rule.inputs):
+            return [d for d in domains if d is not None]
+        return self._representative(rule, exact, domains)
+
+    def _representative(
+        self, rule: Rule, exact: set[int], domains: Sequence[tuple[Scalar, ...] | None]
+    ) -> list[tuple[Scalar, ...]]:
+        """One value for each input that does not matter; the relation does not tie them to
+        those that do, nor to the state."""
+        loose = [k for k in range(len(rule.inputs)) if k not in exact]
+        parts = [p for p in conjuncts(rule.relation) if variables([p], Op.INPUT) & set(loose)] + [
+            in_domain(rule.inputs[k], _input(rule, k)) for k in loose
+        ]
+        rng = Random(rule.index)
+        numbers = sorted(
+            {int(c.value) for p in parts for c in _constants(p) if c.value is not None} | {0, 1}
+        )
+        for attempt in range(400):
+            given: list[Scalar] = [0] * len(rule.inputs)
+            for k in loose:
+                values = domains[k]
+                if values is not None:
+                    given[k] = rng.choice(values)
+                    continue
+                # Different rules answer differently, so that a race shows in the result.
+                base = 100 + rule.index if attempt < 5 else rng.choice(numbers) + rng.randint(-1, 1)
+                given[k] = base if rule.inputs[k].sort is Sort.INT else _real(base)
+            if all(evaluate(p, (), given) is True for p in parts):
+                break
+        else:
+            raise Unsupported(f"no answer of `{rule.name}` was found")
+        return [d if k in exact and d is not None else (given[k],) for k, d in enumerate(domains)]
+
+    def initial(self) -> Iterator[State]:
+        """States in which a run may begin; parts of the condition that speak of what is not
+        tracked are left out, which only adds some."""
+        free = [v for v in self.system.variables if v.init is None and v.index in self.slots]
+        choices: list[tuple[Scalar, ...]] = []
+        total = 1
+        for v in free:
+            values = domain(v)
+            assert values is not None
+            choices.append(values)
+            total *= len(values)
+        if total > MOST_INITIAL:
+            raise Unsupported("there are too many arguments to try")
+        parts = [p for p in conjuncts(self.system.initial) if variables([p]) <= self.slots.keys()]
+        for given in islice(product(*choices), MOST_INITIAL):
+            state = self._begin(dict(zip([v.index for v in free], given, strict=True)))
+            if all(evaluate(p, self.view(state)) is True for p in parts):
+                yield state
+
+    def _begin(self, given: dict[int, Scalar]) -> State:
+        known: dict[int, Scalar] = {}
+        for i in self.kept:
+            v = self.system.variables[i]
+            known[i] = given[i] if v.init is None else evaluate(v.init, _View(known))
+        return tuple(known[i] for i in self.kept)
+
+    def view(self, state: State) -> Sequence[Scalar]:
+        """The tracked state, to be read by variable."""
+        return _View(dict(zip(self.kept, state, strict=True)))
+
+    def project(self, state: Sequence[Scalar]) -> State:
+        return tuple(state[v] for v in self.kept)
+
+    def moves(self, state: State) -> tuple[Move, ...]:
+        """All steps, but those into states that an assumption excludes."""
+        known = self._moves.get(state)
+        if known is not None:
+            return known
+        rules = list(self._always)
+        for slot, table in self._tables:
+            rules += table.get(state[slot], ())
+        raw: list[tuple[Rule, State, State]] = []
+        for rule in rules:
+            fire = self._fires.get(rule.index)
+            if fire is None:
+                fire = compile_rule(self._tame(rule), self.slots, {}, self._domains[rule.index])
+                self._fires[rule.index] = fire
+            fire(state, raw)
+        out = tuple(
+            Move(key(rule, inputs), self.system.rules[rule.index], inputs, target)
+            for rule, inputs, target in raw
+            if not self.excluded(target)
+        )
+        self._moves[state] = out
+        return out
+
+    def delayed(self, state: State) -> tuple[Rule, ...]:
+        """Enabled rules that wait for their time, whether they have an answer or not."""
+        known = self._delayed.get(state)
+        if known is None:
+            rules = [r for r in self._always if r.delay is not None]
+            for slot, table in self._tables:
+                rules += [r for r in table.get(state[slot], ()) if r.delay is not None]
+            known = tuple(r for r in rules if self._guards[r.index](state))
+            self._delayed[state] = known
+        return known
+
+    def _tame(self, rule: Rule) -> Rule:
+        """Without updates of what is not tracked: their terms may read what is not there."""
+        own = tuple((v, e) for v, e in rule.updates if v in self.slots)
+        return replace(rule, own=own, bundle=None)
+
+    def seen(self) -> int:
+        return len(self._moves)
+
+    def results(self, full: Sequence[Scalar]) -> State:
+        """What can be observed of a run that has stopped in this state of the whole system."""
+        ends: list[Scalar] = []
+        for i in self.system.instances:
+            at = full[self.system.threads[i.root].location]
+            ends.append(at if at in (i.completed, i.failed) else -1)
+        return (*ends, *(full[v] for v in sorted(observed(self.system))))
+
+
+class _View(Sequence[Scalar]):
+    """Values by variable, of some variables."""
+
+    def __init__(self, known: dict[int, Scalar]) -> None:
+        self.known = known
+
+    def __getitem__(self, index: int) -> Scalar:  # type: ignore[override]
+        return self.known[index]
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+
+def key(rule: Rule, inputs: State) -> Key:
+    if rule.group is not None:
+        return ("end", rule.group, rule.kind, rule.error, inputs)
+    return ("step", rule.index, inputs)
+
+
+def alternatives(
+    a: Move, b: Move, sides: dict[int, tuple[tuple[int, int], ...]], timeouts: bool
+) -> bool:
+    """Does the environment decide between the two, so that no run of one environment has both?
+
+    `timeouts`: also between the end of an attempt and its time-out.
+    """
+    x, y = a.rule, b.rule
+    if x.index == y.index:
+        return True  # other answers to the same question
+    if x.group is not None and x.group == y.group:
+        if RuleKind.TIMEOUT in (x.kind, y.kind):
+            return timeouts and x.kind is not y.kind
+        return (x.kind, x.error, a.inputs) != (y.kind, y.error, b.inputs)
+    if x.delay is None and y.delay is None:
+        for choice, side in sides.get(x.index, ()):
+            for other, its in sides.get(y.index, ()):
+                if choice == other and side != its:
+                    return True
+    return False
+
+
+def full_start(tracked: Tracked, state: State) -> tuple[Scalar, ...] | None:
+    """A first state of the whole system of which `state` is the tracked part."""
+    system = tracked.system
+    rng = Random(7)
+    for _ in range(60):
+        given: dict[int, Scalar] = {}
+        for v in system.variables:
+            if v.init is None:
+                if v.index in tracked.slots:
+                    given[v.index] = state[tracked.slots[v.index]]
+                else:
+                    values = domain(v) or (0, 1, 2, 5, 10, 100)
+                    value = rng.choice(values)
+                    given[v.index] = value if v.sort is not Sort.REAL else _real(int(value))
+        full = initial_state(system, given)
+        if evaluate(system.initial, full) is True and all(
+            evaluate(in_domain(v, const(full[v.index])), full) is True
+            for v in system.variables
+            if v.init is None
+        ):
+            return full
+    return None
+
+
+def _input(rule: Rule, k: int) -> Expr:
+    return inp(k, rule.inputs[k].sort)
+
+
+def _real(value: int) -> Scalar:
+    return Fraction(value)
+
+
+def _constants(e: Expr) -> list[Expr]:
+    return [n for n in postorder([e]) if n.op is Op.CONST and n.sort is Sort.INT]
+
+
+__all__ = ["Key", "Move", "Tracked", "Unsupported", "alternatives", "full_start"]
