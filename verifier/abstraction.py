@@ -13,7 +13,7 @@ from ..dsl import ast
 from ..dsl.errors import Span
 from ..semantics.expr import variables
 from ..semantics.system import TransitionSystem, VarKind
-from .verdict import Proved, Refuted, Unknown, Verdict
+from .verdict import Proved, Refuted, Result, Verdict
 
 # A refutation by these says that something is *never* possible, beside the run that leads there.
 NEVER = frozenset({"deadlock_free", "can_finish", "no_dead_code"})
@@ -22,8 +22,9 @@ OF_RULES = frozenset({"atomicity", "contracts"})
 DATA = (VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM)
 
 
-def rests_on(spec: ast.Spec, system: TransitionSystem, check: str, verdict: Verdict) -> Verdict:
-    """The verdict with the abstractions and assumptions that it rests on."""
+def rests_on(spec: ast.Spec, system: TransitionSystem, result: Result) -> Verdict | None:
+    """The result's verdict with the abstractions and assumptions that it rests on."""
+    check, verdict = result.check, result.verdict
     if not spec.abstractions or check in OF_RULES:
         return verdict
     bounds = tuple(_words(a) for a in spec.abstractions if a.bounds)
@@ -32,11 +33,15 @@ def rests_on(spec: ast.Spec, system: TransitionSystem, check: str, verdict: Verd
             more = tuple(t for t in bounds if t not in verdict.assumptions)
             return replace(verdict, assumptions=(*verdict.assumptions, *more))
         case Refuted():
-            used = tuple(dict.fromkeys(_used(spec, system, verdict)))
+            goals = [
+                o.cond for o in system.obligations if (o.check, o.name) == (check, result.name)
+            ]
+            claimed = variables(goals)
+            used = tuple(dict.fromkeys(_used(spec, system, verdict, claimed)))
             if check in NEVER:
                 used += tuple(t for t in bounds if t not in used)
             return replace(verdict, abstract=(*verdict.abstract, *used))
-        case Unknown():
+        case _:
             return verdict
 
 
@@ -44,10 +49,12 @@ def _words(a: ast.Abstraction) -> str:
     return f"{a.what}: {a.instead}"
 
 
-def _used(spec: ast.Spec, system: TransitionSystem, verdict: Refuted) -> Iterator[str]:
-    """Abstractions at a place of the run, or of data that a step of it tests."""
+def _used(
+    spec: ast.Spec, system: TransitionSystem, verdict: Refuted, claimed: set[int]
+) -> Iterator[str]:
+    """Abstractions at a place of the run, or of data that the claim or a step of it tests."""
     places: set[Span] = {verdict.span}
-    tested: set[int] = set()
+    tested = set(claimed)
     for trace in (verdict.trace, verdict.second):
         for step in trace.steps if trace is not None else ():
             rule = system.rules[step.rule]

@@ -229,7 +229,7 @@ class _Run:
                 return replace(result, verdict=None, skipped=s.reason, warning=warning)
         verdict = result.verdict
         if verdict is not None and not _nothing_of_the_kind(verdict):
-            verdict = rests_on(self.spec, self.session.system, result.check, verdict)
+            verdict = rests_on(self.spec, self.session.system, result)
         expected = isinstance(verdict, Refuted) and bool(_names(result) & self.expected.keys())
         return replace(result, verdict=verdict, warning=warning, expected=expected)
 

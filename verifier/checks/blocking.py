@@ -359,12 +359,15 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
         # Who is stuck for ever does not end.
         return replace(deadlock, message="a run never ends: some branches are stuck for ever")
     from ..engines.search_live import lasso
+    from ..engines.search_round import exact_lasso
 
     if open_loops or not isinstance(deadlock, Proved):
         graph, why = full_graph(session)
         if graph is None:
             return Unknown("search", why)
         trace = lasso(graph)
+        if trace is None and not (graph.concrete and graph.complete):
+            trace = exact_lasso(graph, session.share(0.4))
         if trace is not None:
             assert trace.loop_at is not None
             rule = system.rules[trace.steps[trace.loop_at].rule]
