@@ -10,6 +10,8 @@ import os, signal, threading, time
 import z3
 from wfverify.cli.interrupts import stopping_solver
 
+# A shell starts what runs in the background with interrupts ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 n = 13  # pigeons for one hole less: hours of work
 rooms = [[z3.Bool(f"x{i}_{j}") for j in range(n - 1)] for i in range(n)]
 solver = z3.Solver()
