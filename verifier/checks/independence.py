@@ -489,6 +489,9 @@ def _looks_around(session: Session) -> str:
             # Predecessors in a graph, of the thread or of one that it lies in.
             if any(other in system.threads[t].after for t in above[r.thread]):
                 continue
+            # A join looks back at branches that are over.
+            if session.structure.apart(r.thread, other):
+                continue
             return f"`{r.name}` looks at where another branch is"
     return ""
 
