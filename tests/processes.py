@@ -55,6 +55,11 @@ ACTIVITIES = {
     "g": Activity(9, undo="u"),
 }
 
+# A part that ends without a step of its own (after a join, `nocancel`, `finally`, `within`) may
+# need one in its surroundings: to give back a claim, to begin the next round.  The design leaves
+# that open; EAGER never takes such a step later than at once.
+EAGER = True
+
 Result = tuple  # ("ok", data, process) or ("raise", error, data, what is left of the process)
 
 
@@ -635,7 +640,7 @@ def _within(p: Process, d: Data) -> Iterator[Result]:
     _, inner, value, orelse = p
     for r in steps(inner, d):
         if r[0] == "ok":
-            yield ("ok", r[1], r[2] if r[2][0] == "nil" else ("within", r[2], value, orelse))
+            yield ("ok", r[1], _ended(r[2]) or ("within", r[2], value, orelse))
         else:
             yield r
     if d.n == value and not done(inner, d):
@@ -646,10 +651,15 @@ def _within(p: Process, d: Data) -> Iterator[Result]:
             yield ("raise", "Interrupted", d2, left)
 
 
+def _ended(p: Process) -> Process | None:
+    """A part that has ended takes its surroundings with it."""
+    return p if EAGER and p[0] == "nil" else None
+
+
 def _nocancel(p: Process, d: Data) -> Iterator[Result]:
     for r in steps(p[1], d):
         if r[0] == "ok":
-            yield ("ok", r[1], r[2] if r[2][0] == "nil" else ("nocancel", r[2]))
+            yield ("ok", r[1], _ended(r[2]) or ("nocancel", r[2]))
         elif r[1] == UNDO_FAILED:
             yield r
         else:
@@ -689,7 +699,7 @@ def _cleanup(p: Process, d: Data) -> Iterator[Result]:
         return
     for r in steps(inner, d):
         if r[0] == "ok":
-            if pending is None and r[2][0] == "nil":
+            if pending is None and _ended(r[2]):
                 yield ("ok", r[1], ("nil", log + r[2][1]))
             else:
                 yield ("ok", r[1], ("cleanup", log, r[2], final, pending, phase))
@@ -800,8 +810,10 @@ STEPS = {
 }
 
 
-def outcomes(t: Term, limit: int = 20_000) -> set[tuple[str, ...]]:
+def outcomes(t: Term, limit: int = 20_000, eager: bool = True) -> set[tuple[str, ...]]:
     """(how the workflow ends, n, log) of every run; "stuck" where it cannot go on."""
+    global EAGER
+    EAGER = eager
     first = (Data(), ("term", t), None)
     seen = {first}
     todo = [first]

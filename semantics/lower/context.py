@@ -472,12 +472,7 @@ def forget(ctx: Ctx, rules: Sequence[RuleDraft], points: range, dead: Sequence[E
         # (Of threads that a step cancels, some may live on, and read them.)
         if rule.kills is not None or new is None or new.op is not Op.CONST:
             continue
-        if (
-            rule.kills is None
-            and new is not None
-            and new.op is Op.CONST
-            and new.value not in points
-        ):
+        if new.value not in points:
             for x in dead:
                 rule.updates[x.index] = FALSE if x.sort is Sort.BOOL else const(0)
 

@@ -45,6 +45,7 @@ from .builder import (
     Update,
     tie,
 )
+from .keeping import Keeping
 
 
 def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
@@ -53,6 +54,8 @@ def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
         # The children of a protected part that a `return` crosses are marked as well.
         for fork in r.through:
             fork.crossed = fork.crossed or fork.protected
+    crossed = {t for r in b.rules for t in _crossing(r)}
+    keeping = Keeping(b, crossed)
     for fork in b.forks:
         outer = fork.host.fork
         parts = [fork.host.at(p) for p in sorted(fork.landings)]
@@ -76,9 +79,9 @@ def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
         if r.kills is not None:
             crossing = _crossing(r)
             if crossing:
-                cancel = _cancel(r.kills, crossing)
+                cancel = _cancel(r.kills, crossing, keeping)
             else:
-                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset())
+                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping)
                 cancels[id(r.kills)] = cancel
         rules.append(_rule(b, r, cancel))
     return tuple(rules), tuple(_thread(t) for t in b.threads)
@@ -119,7 +122,7 @@ def _crossing(r: RuleDraft) -> frozenset[int]:
     return frozenset(t.id for t in threads)
 
 
-def _cancel(fork: ForkDraft, crossing: frozenset[int]) -> Cancel:
+def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Cancel:
     """Every thread goes to its entry or to its innermost cleanup, or stays if protected."""
     updates: list[Update] = []
     events: list[EventTemplate] = []
@@ -145,9 +148,10 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int]) -> Cancel:
             if p.kind in (PointKind.RUN, PointKind.BACKOFF):
                 kind = EventKind.TASK_CANCELLED
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
-            for when, target, error in _targets(thread, p, crossing, passed):
+            for when, target, error in _targets(thread, p, crossing, passed, keeping):
                 if target:
                     places.setdefault(target, []).append(when)
+                if error:
                     pending.setdefault(error, []).append(when)
                 for used, lost in _difference(p.holds, thread.points[target].holds).items():
                     freed.setdefault(used, []).append(ite(when, lost, const(0)))
@@ -176,9 +180,13 @@ def _passed(thread: ThreadDraft, p: PointDraft) -> Expr:
 
 
 def _targets(
-    thread: ThreadDraft, p: PointDraft, crossing: frozenset[int], passed: Expr
+    thread: ThreadDraft,
+    p: PointDraft,
+    crossing: frozenset[int],
+    passed: Expr,
+    keeping: Keeping,
 ) -> list[tuple[Expr, int, int]]:
-    """(when, the point to go to, the pending-error variable to set) for a thread at `p`.
+    """(when, the point to go to, the pending-error variable to set, or 0) for a thread at `p`.
 
     `passed`: when the protected part around it, if any, is over.
     """
@@ -187,13 +195,19 @@ def _targets(
     if p.id == 0:
         return []
     if thread.id not in crossing:
+        wait = keeping.on_cancel.get((thread.id, p.id))
         around = list(takewhile(lambda r: r.kind == RegionKind.CLEANUP, p.regions))
         for region in reversed(around):
             over = region.over if (thread.location, p.id) in region.over_at else FALSE
-            out.append((and_(when, not_(over)), region.unwind, region.pending))
+            target, error = (region.unwind, region.pending) if wait is None else (wait, 0)
+            out.append((and_(when, not_(over)), target, error))
             when = and_(when, over)
             if when is FALSE:
                 return out
+        if not around and wait is not None:
+            return [(when, wait, 0)]
+    elif (thread.id, p.id) in keeping.on_return:
+        return [(when, keeping.on_return[thread.id, p.id], 0)]
     out.append((when, 0, 0))
     return out
 
