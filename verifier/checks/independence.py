@@ -38,6 +38,7 @@ from ..engines.common import conjuncts, fixed_by
 from ..session import Session
 from ..verdict import Proved, Verdict
 from .conflicts import commuting
+from .loops import ends
 
 STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
 MOST_WORK = 2_000_000
@@ -70,7 +71,7 @@ def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False)
             return "who waits for a resource may depend on an assumption"
         if not isinstance(deadlock, Proved):
             return "somebody may wait for ever for a resource"
-        if any(not loop.bounded for loop in system.loops):
+        if any(not ends(session, loop) for loop in system.loops):
             return "a loop may keep others waiting for a resource"
     return ""
 
