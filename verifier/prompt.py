@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice
 
 from ..semantics.expr import Scalar
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
-from .timely import played
+from .timely import MOST_RULES, played
 
 ROUNDS = 4  # of a loop, in the search for one that is possible in time
+MOST = 12  # rounds that are tried, for each order
 
 
 def alike(system: TransitionSystem, trace: Trace) -> Iterator[Trace]:
@@ -25,14 +27,15 @@ def alike(system: TransitionSystem, trace: Trace) -> Iterator[Trace]:
             if found is not None and found != trace:
                 yield found
         return
+    if len(system.rules) > MOST_RULES:
+        return
     around = trace.steps[trace.loop_at :]
     moving = {system.rules[s.rule].thread for s in around}
     flat = Trace(trace.initial, trace.steps + ROUNDS * around)
     for order in (promptly, by_clock):
         found = order(system, flat)
-        found = found and _round(system, found, moving)
         if found is not None:
-            yield found
+            yield from islice(_rounds(system, found, moving), MOST)
 
 
 def promptly(system: TransitionSystem, trace: Trace) -> Trace | None:
@@ -104,8 +107,11 @@ def by_clock(system: TransitionSystem, trace: Trace) -> Trace | None:
     return Trace(trace.initial, tuple(done)) if done else None
 
 
-def _round(system: TransitionSystem, flat: Trace, moving: set[int]) -> Trace | None:
-    """The shortest run that ends with a fair round in which at least these threads move."""
+def _rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
+    """Runs that end with a fair round in which at least these threads move, shortest first.
+
+    In a longer one each clock may show at the end what it showed at its begin.
+    """
     rules = system.rules
     states = [flat.initial]
     visits: dict[tuple[Scalar, ...], list[int]] = {flat.initial: [0]}
@@ -114,9 +120,8 @@ def _round(system: TransitionSystem, flat: Trace, moving: set[int]) -> Trace | N
         for begin in visits.setdefault(states[-1], []):
             moved = {rules[s.rule].thread for s in flat.steps[begin:end]}
             if moving <= moved and is_fair(system, moved, states[begin:end]):
-                return Trace(flat.initial, flat.steps[:end], begin)
+                yield Trace(flat.initial, flat.steps[:end], begin)
         visits[states[-1]].append(end)
-    return None
 
 
 def is_fair(system: TransitionSystem, moved: set[int], states: Sequence[Sequence[Scalar]]) -> bool:

@@ -108,3 +108,37 @@ def test_what_an_imported_machine_rests_on_is_listed() -> None:
     assert any(text.startswith("the data at $.status") for text in forever.abstract)
     assert not any("TimeoutSeconds" in text for text in forever.abstract)
     assert forever.span.line > 1
+
+
+ROUNDS = {
+    "data of any size": """
+workflow w {
+  var x: int = 1
+  activity ask { takes 1s..2s  writes x }
+  run { while (x > 0) { ask } }
+}
+""",
+    "two loops side by side, each with its own clock": """
+workflow w {
+  var a: int = 0
+  var b: int = 0
+  activity p { takes 20s..20s }
+  activity q { takes 30s..30s }
+  run { { while (a == 0) { p } } || { while (b == 0) { q } } }
+}
+""",
+}
+
+
+@pytest.mark.parametrize("text", ROUNDS.values(), ids=ROUNDS.keys())
+def test_a_round_without_end_is_shown_with_times(text: str) -> None:
+    found = results(load_text(text, "w.wf"), "terminates")
+    verdict = next(r.verdict for r in found if r.check == "terminates")
+    assert isinstance(verdict, Refuted)
+    assert verdict.trace.loop_at is not None
+
+
+def test_a_loop_over_data_of_any_size_that_ends_is_not_refuted() -> None:
+    text = "workflow w(n: int) { var x: int = 0 run { while (x < n) { x := x + 1 } } }"
+    found = results(load_text(text, "w.wf"), "terminates")
+    assert isinstance(next(r.verdict for r in found if r.check == "terminates"), Proved)
