@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from random import Random
 
 Term = tuple
 Process = tuple
@@ -314,6 +315,8 @@ def cancel(p: Process, d: Data) -> tuple[Data, Process]:
         return d, ("quiet", p[1])
     if kind == "cleanup":
         _, log, inner, final, _, phase = p
+        if done(p, d):
+            return d, ("nil", log_of(p))
         if phase == "body":
             d, inner = cancel(inner, d)
         return d, ("cleanup", log, inner, final, CANCELLED, phase)
@@ -709,6 +712,8 @@ def _cleanup(p: Process, d: Data) -> Iterator[Result]:
             yield ("ok", r[2], ("cleanup", log, r[3], final, pending or r[1], phase))
     if pending not in (None, CANCELLED) and done(inner, d):
         yield ("raise", pending, d, ("nil", log + log_of(inner)))
+        if not EAGER:
+            yield ("ok", d, ("pending", ("nil", log + log_of(inner)), pending))
 
 
 def _saga(p: Process, d: Data) -> Iterator[Result]:
@@ -849,3 +854,63 @@ def outcomes(t: Term, limit: int = 20_000, eager: bool = True) -> set[tuple[str,
         if len(seen) > limit:
             raise OverflowError
     return out
+
+
+# --- random terms ------------------------------------------------------------------------------
+
+
+def random_term(r: Random, size: int, loop: bool = False, saga: bool = False) -> Term:
+    """A term with about `size` leaves; nothing with an undo in a loop in a saga."""
+
+    def part(n: int, **k: bool) -> Term:
+        return random_term(r, n, k.get("loop", loop), k.get("saga", saga))
+
+    if size <= 1:
+        x = r.random()
+        if loop and saga:
+            return ("set", r.randrange(3)) if x < 0.7 else ("skip",)
+        if x < 0.55:
+            return ("act", r.choice("abcdg"))
+        if x < 0.7:
+            return ("set", r.randrange(3))
+        if x < 0.84:
+            return ("fail", r.choice("EF"))
+        return ("skip",) if x < 0.92 else ("return",)
+    a = r.randint(1, size - 1)
+    b, c = size - a, r.randrange(2)
+    third = max(1, size // 3)
+    match r.randrange(20):
+        case 0 | 1 | 2:
+            return ("seq", part(a), part(b))
+        case 3:
+            return ("choice", part(a), part(b))
+        case 4:
+            return ("if", c, part(a), part(b) if r.random() < 0.6 else ("skip",))
+        case 5:
+            return ("while", c, r.randrange(1, 3), part(size - 1, loop=True))
+        case 6:
+            return (r.choice(["all", "any"]), part(a), part(b))
+        case 7:
+            return ("two", part(third), part(third), part(third))
+        case 8:
+            return ("try", part(a), r.choice("EF"), part(b))
+        case 9:
+            return ("finally", part(a), part(b))
+        case 10:
+            return ("retry", 1, r.choice("EF"), part(size - 1))
+        case 11 | 12:
+            return ("saga", part(size - 1, saga=True))
+        case 13:
+            return ("nocancel", part(size - 1))
+        case 14:
+            return ("using", part(size - 1))
+        case 15:
+            return ("within", c + 1, part(a), part(b) if r.random() < 0.5 else None)
+        case 16:
+            nodes = []
+            for i in range(r.choice([2, 3])):
+                after = tuple(j for j in range(i) if r.random() < 0.6)
+                join = r.choice(["all", "any", "always", "on_failure"]) if after else ""
+                nodes.append((part(third), after, join))
+            return ("steps", *nodes)
+    return ("par", part(a), part(b))

@@ -361,6 +361,7 @@ def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: i
     raised = [*c.frame.raised, *c.guarded.frame.raised]
     exit_, _ = leave(ctx, c.guarded, final_out.exit, span, raised, "finally")
     c.guarded.region.passed(exit_.cond)
+    c.region.passed(exit_.cond)
     return Out(exit_, Log((out.log, final_out.log)))
 
 

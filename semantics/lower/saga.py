@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import FALSE, TRUE, Expr, and_, eq, implies, ite, not_, or_, var
+from ...dsl.types import Bool
+from ..expr import FALSE, TRUE, Expr, and_, eq, implies, ite, not_, or_, var, variables
 from ..system import EventKind, PointKind, RuleKind, SagaInfo, VarKind
 from . import activity, parallel
 from .builder import Builder, RuleDraft
@@ -36,7 +37,7 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     from .terms import term
 
     b = ctx.b
-    points = len(ctx.thread.points)
+    points, since = len(ctx.thread.points), len(b.variables)
     c = cleanup(ctx, t.span, "undo", real_error)
     # Entering takes no step: what it does rides along with the first step inside, which this
     # mark tells from the others.
@@ -55,12 +56,16 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
             for d in done:
                 for mark in (d.flag, *((d.was,) if d.was is not None else ())):
                     rule.updates.setdefault(mark.index, ite(at.cond, FALSE, mark))
-    snapshot = _snapshot(ctx, at.cond, entering, done, first, last)
+    # The variables of a child workflow that is called inside are none of the saga's.
+    written = {i for i in _written(b, done, first, last) if i < since}
+    snapshot = _snapshot(ctx, at.cond, entering, written | _asked(done))
     undo_first = len(b.rules)
     undone = _undo(c.guarded.ctx, out.log, unwound(c, before), c.guarded.end, t.span)
     raised = [*c.frame.raised, *c.guarded.frame.raised]
     _, exits = leave(ctx, c.guarded, undone.exit, t.span, raised, "undo")
-    _obligations(ctx, t, done, snapshot, exits, (first, last), (undo_first, len(b.rules)))
+    b.watched.append((snapshot, {*range(first, last), *range(undo_first, len(b.rules))}))
+    restored = {i: pair for i, pair in snapshot.items() if i in written}
+    _obligations(ctx, t, done, snapshot, restored, exits)
     ctx.world.sagas.append(
         SagaInfo(
             t.span,
@@ -178,27 +183,35 @@ def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
     return Out(not_done)
 
 
+def _written(b: Builder, done: list[Done], first: int, last: int) -> set[int]:
+    """The data that the body of a saga writes."""
+    out = {i for d in done for i in d.written}
+    for rule in b.rules[first:last]:
+        out.update(rule.updates)
+    return {i for i in out if b.variables[i].kind in (VarKind.DATA, VarKind.SHARED)}
+
+
+def _asked(done: list[Done]) -> set[int]:
+    """What `undone when` speaks of."""
+    conds = [scalar(d.env, d.undone_when) for d in done if d.undone_when is not None]
+    return variables(conds)
+
+
 def _snapshot(
     ctx: Ctx,
     entry: Expr,
     entering: list[RuleDraft],
-    done: list[Done],
-    first: int,
-    last: int,
+    watched: set[int],
 ) -> dict[int, tuple[Expr, Expr]]:
-    """Ghosts for each variable that the saga writes: its value at entry, and whether a step
-    outside the saga has written it since."""
+    """Ghosts for variables: the value at entry of the saga, and whether a step outside the saga
+    has written it since."""
     b = ctx.b
-    written: set[int] = {i for d in done for i in d.written}
-    for rule in b.rules[first:last]:
-        for i in rule.updates:
-            if b.variables[i].kind in (VarKind.DATA, VarKind.SHARED):
-                written.add(i)
     out = {}
-    for i in sorted(written):
+    for i in sorted(watched):
         v = b.variables[i]
         value = b.copy(f"{v.name} at entry of the saga", _var(b, i), VarKind.GHOST, ctx.inst.id)
-        touched = b.hidden(f"{v.name} written from outside the saga", ctx.inst.id, False)
+        name = f"{v.name} written from outside the saga"
+        touched = b.variable(name, Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
         for rule in entering:
             rule.updates[value.index] = ite(entry, _var(b, i), value)
             rule.updates[touched.index] = and_(not_(entry), touched)
@@ -215,17 +228,14 @@ def _obligations(
     t: ast.Saga,
     done: list[Done],
     snapshot: dict[int, tuple[Expr, Expr]],
+    restored: dict[int, tuple[Expr, Expr]],
     exits: list[RuleDraft],
-    body: tuple[int, int],
-    undo: tuple[int, int],
 ) -> None:
     b = ctx.b
     undoable = {i for d in done for i in d.written}
-    own = set(range(*body)) | set(range(*undo))
-    b.watched.append((snapshot, own))
     overridden = {i for d in done if d.undone_when is not None for i in d.written}
     for rule in exits:
-        for i, (value, touched) in snapshot.items():
+        for i, (value, touched) in restored.items():
             if i in overridden:
                 continue
             same = or_(touched, eq(_var(b, i), value))

@@ -1,0 +1,73 @@
+"""The lowering against a second reading of the same terms, and what all reachable states keep."""
+
+from __future__ import annotations
+
+from random import Random
+
+import processes
+import pytest
+from lowered import run
+from naive import TooBig
+from processes import random_term, spec, text
+from specgen import from_seed
+from wfverify.dsl.errors import Rejected
+
+LIMIT = 2_000
+
+
+def same_outcomes(t: processes.Term) -> None:
+    found = run(spec(t), 4 * LIMIT).outcomes("n", "log")
+    sure = processes.outcomes(t, LIMIT)
+    assert sure <= found, f"{text(t)}: never {sorted(sure - found)}"
+    if found != sure:
+        # Where the design leaves open whether a step is needed, there may be more.
+        possible = processes.outcomes(t, 4 * LIMIT, eager=False)
+        assert found <= possible, f"{text(t)}: {sorted(found - possible)} cannot be"
+
+
+@pytest.mark.parametrize("first", range(0, 240, 40))
+def test_random_terms_end_as_processes_do(first: int) -> None:
+    for seed in range(first, first + 40):
+        t = random_term(Random(seed), 3 + seed % 4)
+        try:
+            same_outcomes(t)
+        except OverflowError:
+            continue
+
+
+A, B, C, D, G = (("act", x) for x in "abcdg")
+E, F, SKIP, RETURN = ("fail", "E"), ("fail", "F"), ("skip",), ("return",)
+FOUND = [
+    # Each was read differently once.
+    ("while", 0, 2, D),
+    ("par", SKIP, ("finally", F, ("par", D, SKIP))),
+    ("finally", SKIP, ("par", SKIP, ("saga", D))),
+    ("finally", SKIP, ("par", ("nocancel", D), SKIP)),
+    ("par", B, ("saga", ("finally", SKIP, C))),
+    ("saga", ("steps", (("par", A, B), (), ""), (G, (0,), "always"))),
+    ("while", 0, 2, ("any", SKIP, SKIP)),
+    ("saga", ("par", ("saga", ("par", C, A)), RETURN)),
+    ("any", SKIP, ("saga", ("steps", (G, (), ""), (A, (), ""), (A, (0,), "all")))),
+    ("using", ("par", F, ("nocancel", ("par", ("set", 2), C)))),
+    ("par", B, ("using", ("par", A, ("nocancel", ("seq", A, A))))),
+    ("par", C, ("using", ("par", B, ("saga", ("seq", A, A))))),
+    ("saga", ("par", B, ("using", ("par", B, ("saga", ("seq", A, A)))))),
+    ("within", 2, ("par", ("while", 1, 2, ("nocancel", ("set", 2))), ("set", 1)), None),
+    ("within", 1, ("using", ("within", 2, ("set", 1), SKIP)), None),
+    ("par", ("saga", ("finally", ("par", SKIP, A), SKIP)), E),
+    ("par", ("set", 1), ("finally", RETURN, ("while", 1, 1, ("set", 0)))),
+]
+
+
+@pytest.mark.parametrize("t", FOUND, ids=text)
+def test_terms_that_were_read_differently(t: processes.Term) -> None:
+    same_outcomes(t)
+
+
+@pytest.mark.parametrize("first", range(0, 40, 10))
+def test_random_specs_keep_claims_and_threads_in_order(first: int) -> None:
+    for seed in range(first, first + 10):
+        try:
+            run(from_seed(seed, 4), LIMIT)
+        except (OverflowError, TooBig, Rejected):
+            continue
