@@ -221,6 +221,7 @@ class Ctx:
     claims: Holds = ()
     regions: tuple[Region, ...] = ()
     in_saga: bool = False
+    again: bool = False  # in something that may be run more than once
     path: Expr = TRUE  # tests on the way here that look at constants of the run only
     tag: str = ""  # which copy of an `each` body this is
 

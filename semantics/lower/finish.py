@@ -66,12 +66,15 @@ def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
         tie(fork.marked, parts)
     for k, forks in b.ended_knots:
         tie(k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)])
+    writers: dict[int, list[RuleDraft]] = {i: [] for snapshot, _ in b.watched for i in snapshot}
+    for rule in b.rules:
+        for i in writers.keys() & rule.updates.keys():
+            writers[i].append(rule)
     for snapshot, own in b.watched:
-        for rule in b.rules:
-            if rule.index not in own:
-                for i, (_, touched) in snapshot.items():
-                    if i in rule.updates:
-                        rule.updates[touched.index] = TRUE
+        for i, (_, touched) in snapshot.items():
+            for rule in writers[i]:
+                if rule.index not in own:
+                    rule.updates[touched.index] = TRUE
     cancels: dict[int, Cancel] = {}
     rules = []
     for r in b.rules:

@@ -167,7 +167,8 @@ def retry(
         resumed = paused
     whole = union(entered, resumed)
     assert whole is not None
-    out = body(replace(ctx, frame=frame), replace(whole, points=at.points), k)
+    inner = replace(ctx, frame=frame, again=ctx.again or not attempt)
+    out = body(inner, replace(whole, points=at.points), k)
     log = out.log
     if ctx.in_saga and not attempt and entries(log):
         # A failed attempt keeps what it completed on the log.

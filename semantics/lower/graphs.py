@@ -206,7 +206,7 @@ def flow(ctx: Ctx, t: ast.Flow, at: At, k: int) -> Out:
 
         frame = Frame(ctx.thread, ctx.frame, takes, land)
         start = len(ctx.b.rules)
-        out = term(replace(ctx, frame=frame), state.body, here, after)
+        out = term(replace(ctx, frame=frame, again=True), state.body, here, after)
         logs.append(out.log)
         ended = ctx.b.ended(frame.forks)
         for i in sorted(hit):

@@ -45,7 +45,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         )
         inside = replace(inside, cond=and_(inside.cond, lt(current, inside.reading(bound))))
         inside = inside.plus((count.index, ite(inside.cond, add(current, const(1)), count)))
-    body = branch(ctx, t.body, inside, head, "the body of `while`")
+    body = branch(replace(ctx, again=True), t.body, inside, head, "the body of `while`")
     if body.exit is not None:
         step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
     last = len(ctx.b.rules)
@@ -157,7 +157,7 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     assert around is not None
     cond = le(i, last)
     start = len(ctx.b.rules)
-    inner = replace(ctx, env=ctx.env.bind(**{t.var: i}))
+    inner = replace(ctx, env=ctx.env.bind(**{t.var: i}), again=True)
     body = term(inner, t.body, around.under(cond, t.span), done)
     finished = union(ctx.at(done), body.exit)
     assert finished is not None

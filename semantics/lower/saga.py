@@ -51,7 +51,7 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
         c.region.passed(out.exit.cond)
     done = list(entries(out.log))
     entering = [r for r in b.rules[first:last] if entered.index in r.updates]
-    if not ctx.in_saga:
+    if ctx.again and not ctx.in_saga:
         for rule in entering:
             for d in done:
                 for mark in (d.flag, *((d.was,) if d.was is not None else ())):
