@@ -133,13 +133,14 @@ def touched(expr: Expr) -> set[int]:
 def conjuncts(expr: Expr) -> list[Expr]:
     """The parts of nested conjunctions, in order; negated disjunctions are opened too."""
     out: list[Expr] = []
-    seen: set[int] = set()
+    # The nodes are kept: those that `not_` makes would be freed, and their identities used again.
+    seen: dict[int, Expr] = {}
     stack = [expr]
     while stack:
         node = stack.pop()
         if id(node) in seen:
             continue
-        seen.add(id(node))
+        seen[id(node)] = node
         if node.op is Op.AND:
             stack.extend(reversed(node.args))
         elif node.op is Op.NOT and node.args[0].op is Op.OR:
