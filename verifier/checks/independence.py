@@ -32,9 +32,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from ...semantics.expr import FALSE, Expr, Op, fold, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, fold, variables
 from ...semantics.system import Bundle, PointKind, Rule, RuleKind, TransitionSystem, VarKind
-from ..engines.common import conjuncts, fixed_by
+from ..engines.common import fixed_by
+from ..engines.tracked import opened
 from ..session import Session
 from ..verdict import Proved, Verdict
 from .conflicts import commuting
@@ -155,21 +156,15 @@ def _cancellation_matters(session: Session, group: list[Rule], matters: set[int]
             ):
                 return f"it matters whether `{first.name}` or `{r.name}` comes first"
     alone = first.thread if len(threads) == 1 and not first.over_children else None
-    moving = session.structure.moving()
-    for thread in sorted(killed):
-        for r in moving.get(thread, ()):
-            if r.thread not in killed or r.index in causes or r.thread == alone:
-                continue
-            if any(v in matters and v not in aside for v, _ in r.updates):
-                name = next(
-                    system.variables[v].name
-                    for v, _ in r.updates
-                    if v in matters and v not in aside
-                )
+    for r in system.rules:
+        if r.thread not in killed or r.index in causes or r.thread == alone:
+            continue
+        for v, e in r.own if r.bundle is None else r.updates:
+            if v in matters and v not in aside:
+                name = system.variables[v].name
                 return f"`{first.name}` may come before or after `{r.name}`, which writes {name}"
-            for v, e in r.updates:
-                if v in location and location[v] not in killed and not _enters(system, r, v, e):
-                    return f"it matters whether `{first.name}` or `{r.name}` comes first"
+            if v in location and location[v] not in killed and not _enters(system, r, v, e):
+                return f"it matters whether `{first.name}` or `{r.name}` comes first"
     if _entered_again(session, killed):
         return f"what `{first.name}` cuts off may be started again"
     return ""
@@ -211,18 +206,16 @@ def _on_a_cycle(session: Session, thread: int, point: int) -> bool:
     system = session.system
     at = system.threads[thread].location
     points = system.threads[thread].points
-    movers = session.structure.moving().get(thread, [])
-    if len(movers) * len(points) > MOST_WORK // 10:
+    movers = [(r.guard, e) for r in system.rules for v, e in r.own if v == at]
+    movers += [(TRUE, e) for b in _bundles(system) for v, e in b.updates if v == at]
+    if len(movers) * len(points) > MOST_WORK:
         return True
     edges: dict[int, set[int]] = {}
-    for r in movers:
-        target = next((e for v, e in r.updates if v == at), None)
-        if target is None:
-            continue
+    for guard, target in movers:
         if target.op is not Op.CONST or not isinstance(target.value, int):
             return True
         for p in points:
-            if p.id != target.value and _possible(r.guard, at, p.id):
+            if p.id != target.value and _possible(guard, at, p.id):
                 edges.setdefault(p.id, set()).add(target.value)
     seen: set[int] = set()
     stack = [point]
@@ -282,6 +275,8 @@ class _Conflicts:
         self._before: dict[int, frozenset[int]] = {}
         self._asserted: dict[int, set[int]] = {}
         self._entry: dict[int, list[Rule]] = {}
+        self._killed: dict[int, set[int]] = {}
+        self._told: dict[int, set[int]] = {}  # bundle -> threads for which its updates were noted
         for r in self.system.rules:
             self._entry.setdefault(r.thread, []).append(r)
 
@@ -303,7 +298,7 @@ class _Conflicts:
         reads = _conditions(rule) & self.wanted
         bundle = id(rule.bundle) if id(rule.bundle) in self.cancelling else 0
         enters = any(v in self.location and _enters(self.system, rule, v, e) for v, e in rule.own)
-        for v, e in rule.updates:
+        for v, e in rule.updates if self._first_of_bundle(rule) else rule.own:
             kind = self.system.variables[v].kind
             if kind is VarKind.GHOST:
                 continue
@@ -322,6 +317,27 @@ class _Conflicts:
                 yield v, ("write", 0, bundle)
         for v in reads:
             yield v, ("read", 0, bundle)
+
+    def _first_of_bundle(self, rule: Rule) -> bool:
+        """Once for the branches that a bundle cancels (who is outside of them stands to all of
+        them alike, and what they do themselves is `_cancellation_matters`), and for each other
+        thread that may take it."""
+        if rule.bundle is None:
+            return False
+        told = self._told.setdefault(id(rule.bundle), set())
+        who = -1 if self._inside(rule) else rule.thread
+        if who in told:
+            return False
+        told.add(who)
+        return True
+
+    def _inside(self, rule: Rule) -> bool:
+        assert rule.bundle is not None
+        known = self._killed.get(id(rule.bundle))
+        if known is None:
+            known = {v for v, _ in rule.bundle.updates if v in self.location}
+            self._killed[id(rule.bundle)] = known
+        return self.system.threads[rule.thread].location in known
 
     def _pair(self, touches: dict[tuple[int, Class], Rule]) -> tuple[Rule, Rule] | None:
         classes = {kind for _, kind in touches}
@@ -407,7 +423,7 @@ class _Conflicts:
         }
         out = set(ends.values())
         for r in self._entry.get(thread, ()):
-            pinned = {v: c.value for v, c in fixed_by(conjuncts(r.guard)).items()}
+            pinned = {v: c.value for v, c in fixed_by(opened(r.guard)).items()}
             if pinned.get(mine.location, 0) != 0:
                 continue
             target = next((e.value for v, e in r.own if v == mine.location), None)
@@ -443,25 +459,48 @@ def _resets(v: int, e: Expr) -> bool:
 
 def _choices(session: Session) -> str:
     system = session.system
-    contended = session.structure.contended() if system.choices else set()
+    if not system.choices:
+        return ""
+    contended = session.structure.contended()
+    fickle = [
+        r
+        for r in system.rules
+        if r.kind in (RuleKind.TIMER, RuleKind.WAIT) or any(u in contended for u, _ in r.gains)
+    ]
+    if len(fickle) * len(system.choices) > MOST_WORK:
+        return "which sides of a choice can move may depend on others"
     for sides in system.choices:
-        for side in sides:
-            for index in side:
-                r = system.rules[index]
-                if r.kind in (RuleKind.TIMER, RuleKind.WAIT):
+        mine = {index for side in sides for index in side}
+        hosts = {system.rules[index].thread for index in mine}
+        for r in fickle:
+            waits = r.kind in (RuleKind.TIMER, RuleKind.WAIT)
+            if r.index in mine or _follows(session, r, mine, hosts):
+                if waits:
                     return f"a choice waits ({r.span})"
-                if any(u in contended for u, _ in r.gains):
-                    return f"which sides of a choice can move depends on others ({r.span})"
+                return f"which sides of a choice can move depends on others ({r.span})"
     return ""
+
+
+def _follows(session: Session, rule: Rule, mine: set[int], hosts: set[int]) -> bool:
+    """May the rule be the step after a side that passes without one, as in `p + skip`?"""
+    system = session.system
+    at: int | None = rule.thread
+    while at is not None:
+        if at in hosts:
+            thread = system.threads[at]
+            for p in thread.points:
+                if _possible(rule.guard, thread.location, p.id) and any(
+                    _possible(system.rules[i].guard, thread.location, p.id) for i in mine
+                ):
+                    return True
+        at = system.threads[at].parent
+    return False
 
 
 def _looks_around(session: Session) -> str:
     """Steps that read what is not their own: other threads' places, use of resources."""
     system = session.system
     location = {t.location: t.id for t in system.threads}
-    above: dict[int, set[int]] = {}
-    for t in system.threads:
-        above[t.id] = {t.id} | (above[t.parent] if t.parent is not None else set())
     used = {v.index for v in system.variables if v.kind is VarKind.USED}
     twin: dict[int, set[int]] = {}
     for info in system.resources:
@@ -472,7 +511,7 @@ def _looks_around(session: Session) -> str:
         claimed: set[int] = set()
         for u, _ in r.gains:
             claimed |= twin.get(u, {u})
-        for part in conjuncts(r.guard):
+        for part in opened(r.guard):
             read = variables([part])
             if read & used and not (read & used <= claimed and _claims(part, used)):
                 return f"`{r.name}` looks at the use of a resource"
@@ -484,17 +523,35 @@ def _looks_around(session: Session) -> str:
             return f"`{r.name}` looks at the use of a resource"
         read = variables([r.guard, r.relation, *values]) & location.keys()
         for v in read:
-            other = location[v]
-            if other in above[r.thread] or r.thread in above[other]:
-                continue
-            # Predecessors in a graph, of the thread or of one that it lies in.
-            if any(other in system.threads[t].after for t in above[r.thread]):
-                continue
-            # A join looks back at branches that are over.
-            if session.structure.apart(r.thread, other):
+            if not _apart(system, r.thread, location[v]):
                 continue
             return f"`{r.name}` looks at where another branch is"
     return ""
+
+
+def _apart(system: TransitionSystem, thread: int, other: int) -> bool:
+    """May `other` move while `thread` looks at it, and is neither above nor below it?
+
+    Branches of different forks of one thread are never under way together, and a predecessor in
+    a graph has ended when the node begins.
+    """
+    chain: dict[int, tuple[int | None, int | None]] = {}  # ancestor -> (fork, branch) taken down
+    at: int | None = thread
+    down: tuple[int | None, int | None] = (None, None)
+    while at is not None:
+        chain[at] = down
+        down = (system.threads[at].fork, at)
+        at = system.threads[at].parent
+    at, down = other, (None, None)
+    while at is not None:
+        if at in chain:
+            fork, branch = chain[at]
+            if branch is None or down[1] is None or fork != down[0]:
+                return False
+            return down[1] not in system.threads[branch].after
+        down = (system.threads[at].fork, at)
+        at = system.threads[at].parent
+    return True
 
 
 def _claims(part: Expr, used: set[int]) -> bool:

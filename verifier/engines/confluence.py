@@ -138,14 +138,16 @@ class Confluence:
                 uses = {k for k, _ in self._uses(node.armed, move, after.armed)}
                 edges.setdefault(node.state, {}).setdefault(after.state, set()).update(uses)
             for i, (a, _) in enumerate(options):
+                if time.monotonic() > until:
+                    break  # the next round says so
                 for b, _ in options[i + 1 :]:
-                    if alternatives(a, b, self.tracked.sides, False):
+                    if alternatives(self.tracked, a, b, False):
                         continue
                     if self.timed and not self.together(node, a, b):
                         continue
                     why = self.parts(node, a, b)
                     if why:
-                        ends = alternatives(a, b, self.tracked.sides, True)
+                        ends = alternatives(self.tracked, a, b, True)
                         start, path = _path(nodes, parents, at)
                         out.forks.append(Fork(start, path, node, a, b, why, ends))
                         if len(out.forks) >= most_forks:
@@ -154,6 +156,9 @@ class Confluence:
                             return out
             at += 1
         out.states = len(nodes)
+        if time.monotonic() > until:
+            out.reason = "there are too many states"
+            return out
         out.complete = True
         out.loops = _cyclic(edges)
         if self._loose and out.loops:
@@ -275,26 +280,15 @@ class Confluence:
 
     def _turns(self, state: State, step: Move, side: Move) -> bool:
         """Does `step` change which sides of an open choice can move, one of which is `side`?"""
-        mine = self.tracked.sides.get(side.rule.index)
-        if not mine:
-            return False
-        its = dict(self.tracked.sides.get(step.rule.index, ()))
-        for choice, number in mine:
+        its = {c for c, _ in self.tracked.answered(state, step)}
+        for choice, number in self.tracked.answered(state, side):
             if choice in its:
                 continue  # a step of the choice itself
-            before = self._able(state, choice)
-            after = self._able(step.target, choice)
+            before = self.tracked.open_sides(state, choice)
+            after = self.tracked.open_sides(step.target, choice)
             if after != before and not after <= {number}:
                 return True
         return False
-
-    def _able(self, state: State, choice: int) -> set[int]:
-        return {
-            s
-            for m in self.tracked.moves(state)
-            for c, s in self.tracked.sides.get(m.rule.index, ())
-            if c == choice
-        }
 
     def _square(self, state: State, armed: Armed, a: Move, b: Move) -> bool:
         b1 = self._same(a.target, b)
@@ -376,7 +370,7 @@ class Confluence:
             out["start", rule.activity] += 1
         elif rule.inputs and rule.group is None:
             out["answer", rule.index] += 1
-        for choice, _ in self.tracked.sides.get(rule.index, ()):
+        for choice in self.tracked.decides(rule):
             out["choice", choice] += 1
         running = dict(before)
         if rule.delay is not None:

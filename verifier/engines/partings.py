@@ -90,13 +90,8 @@ class Runs:
             question, answer = (*place, counts[place]), move.inputs
         if question is not None and answers.setdefault(question, answer) != answer:
             return None
-        for choice, side in self.tracked.sides.get(rule.index, ()):
-            open_ = frozenset(
-                s
-                for m in self.tracked.moves(node.state)
-                for c, s in self.tracked.sides.get(m.rule.index, ())
-                if c == choice
-            )
+        for choice, side in self.tracked.answered(node.state, move):
+            open_ = self.tracked.open_sides(node.state, choice)
             place = ("choice", str(choice))
             first = place not in counts
             counts[place] = 1
@@ -188,7 +183,7 @@ def different(ends: Sequence[End], results: Sequence[State]) -> Iterator[tuple[i
 def answers_of(
     system: TransitionSystem, trace: Trace, states: Sequence[State], timeouts: bool
 ) -> dict[object, object]:
-    """What a run was answered, read from its steps alone.
+    """What a run was answered, read from its steps alone; of choices nothing.
 
     `timeouts`: with the durations of attempts and waits: ("=", d) of one that ended, (">", d) of
     one that was still under way when it was cut off or the run was over.
@@ -197,11 +192,6 @@ def answers_of(
     counts: dict[object, int] = {}
     since: dict[object, tuple[object, object]] = {}  # clock -> (question, begun)
     rules = system.rules
-    sides: dict[int, list[tuple[int, int]]] = {}
-    for choice, parts in enumerate(system.choices):
-        for side, mine in enumerate(parts):
-            for index in mine:
-                sides.setdefault(index, []).append((choice, side))
     waits = [r for r in rules if r.delay is not None]
 
     def clocks(state: State, now: object, fired: object) -> None:
@@ -237,15 +227,6 @@ def answers_of(
             place = ("answer", rule.index)
             counts[place] = counts.get(place, 0) + 1
             out[(place, counts[place])] = step.inputs
-        for choice, side in sides.get(rule.index, ()):
-            open_ = {
-                s
-                for index, its in sides.items()
-                for c, s in its
-                if c == choice and enabled(rules[index], states[number])
-            }
-            if len(open_) > 1:
-                out[("choice", choice, tuple(sorted(open_)))] = side
         clocks(states[number + 1], now, fired)
     if timeouts:
         for question, begun in since.values():

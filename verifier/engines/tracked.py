@@ -17,10 +17,10 @@ from itertools import islice, product
 from random import Random
 from typing import NamedTuple
 
-from ...semantics.expr import Expr, Op, Scalar, Sort, const, inp, postorder, variables
+from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, inp, not_, postorder, variables
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import evaluate, initial_state
-from .common import after, conjuncts, domain, fixed_by, in_domain
+from .common import after, domain, fixed_by, in_domain
 from .search_compile import Fire, compile_rule, compile_state
 from .search_space import Unsupported
 
@@ -93,13 +93,13 @@ class Tracked:
             r.index for r in self.rules if r.delay is not None and variables([r.relation])
         )
         self._guards = {
-            r.index: compile_state(conjuncts(r.guard), self.slots)
-            for r in self.rules
-            if r.delay is not None
+            r.index: compile_state([r.guard], self.slots) for r in self.rules if r.delay is not None
         }
         self._delayed: dict[State, tuple[Rule, ...]] = {}
         self.excluded = compile_state([system.excluded], self.slots)
         self._moves: dict[State, tuple[Move, ...]] = {}
+        self._decides: dict[int, frozenset[int]] = {}
+        self._silent: dict[tuple[int, int], set[int]] = {}
 
     # --- what is tracked --------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ class Tracked:
                 continue
             pinned = {
                 v: c.value
-                for v, c in fixed_by(conjuncts(rule.guard)).items()
+                for v, c in fixed_by(opened(rule.guard)).items()
                 if v in self.slots and c.value is not None
             }
             own = self.system.threads[rule.thread].location
@@ -211,7 +211,7 @@ class Tracked:
             return []
         matter = variables([e for v, e in rule.updates if v in self.slots], Op.INPUT)
         exact = set(matter)
-        parts = [(variables([p], Op.INPUT), bool(variables([p]))) for p in conjuncts(rule.relation)]
+        parts = [(variables([p], Op.INPUT), bool(variables([p]))) for p in opened(rule.relation)]
         grown = -1
         while grown != len(exact):
             grown = len(exact)
@@ -235,7 +235,7 @@ class Tracked:
         """One value for each input that does not matter; the relation does not tie them to
         those that do, nor to the state."""
         loose = [k for k in range(len(rule.inputs)) if k not in exact]
-        parts = [p for p in conjuncts(rule.relation) if variables([p], Op.INPUT) & set(loose)] + [
+        parts = [p for p in opened(rule.relation) if variables([p], Op.INPUT) & set(loose)] + [
             in_domain(rule.inputs[k], _input(rule, k)) for k in loose
         ]
         rng = Random(rule.index)
@@ -271,7 +271,7 @@ class Tracked:
             total *= len(values)
         if total > MOST_INITIAL:
             raise Unsupported("there are too many arguments to try")
-        parts = [p for p in conjuncts(self.system.initial) if variables([p]) <= self.slots.keys()]
+        parts = [p for p in opened(self.system.initial) if variables([p]) <= self.slots.keys()]
         for given in islice(product(*choices), MOST_INITIAL):
             state = self._begin(dict(zip([v.index for v in free], given, strict=True)))
             if all(evaluate(p, self.view(state)) is True for p in parts):
@@ -325,10 +325,49 @@ class Tracked:
             self._delayed[state] = known
         return known
 
+    def silent(self, a: Rule, b: Rule) -> set[int]:
+        """Choices of which `a` is a step of a side, and `b` comes after a side without steps."""
+        pair = a.index, b.index
+        if pair not in self._silent:
+            outside = {c for c, _ in self.sides.get(a.index, ())}
+            outside -= {c for c, _ in self.sides.get(b.index, ())}
+            fits = bool(outside) and competes(self.system, a, b)
+            self._silent[pair] = outside if fits else set()
+        return self._silent[pair]
+
+    def decides(self, rule: Rule) -> frozenset[int]:
+        """Choices that the rule belongs to, or may come after a side without steps of."""
+        known = self._decides.get(rule.index)
+        if known is None:
+            found = {c for c, _ in self.sides.get(rule.index, ())}
+            for other in self.sides:
+                found |= self.silent(self.system.rules[other], rule)
+            known = self._decides[rule.index] = frozenset(found)
+        return known
+
+    def open_sides(self, state: State, choice: int) -> set[int]:
+        """Sides that can move now; -1 is one that passes without a step."""
+        moves = self.moves(state)
+        inside = [m for m in moves if any(c == choice for c, _ in self.sides.get(m.rule.index, ()))]
+        out = {s for m in inside for c, s in self.sides[m.rule.index] if c == choice}
+        if any(choice in self.silent(m.rule, o.rule) for m in inside for o in moves):
+            out.add(-1)
+        return out
+
+    def answered(self, state: State, move: Move) -> list[tuple[int, int]]:
+        """Choices that the step decides or goes on with, and the sides."""
+        out = list(self.sides.get(move.rule.index, ()))
+        if self.sides:
+            out += sorted(
+                {(c, -1) for o in self.moves(state) for c in self.silent(o.rule, move.rule)}
+            )
+        return out
+
     def _tame(self, rule: Rule) -> Rule:
         """Without updates of what is not tracked: their terms may read what is not there."""
         own = tuple((v, e) for v, e in rule.updates if v in self.slots)
-        return replace(rule, own=own, bundle=None)
+        shut = replace(rule, guard=_shut(rule.guard), relation=_shut(rule.relation))
+        return replace(shut, own=own, bundle=None)
 
     def seen(self) -> int:
         return len(self._moves)
@@ -355,15 +394,73 @@ class _View(Sequence[Scalar]):
         return len(self.known)
 
 
+def opened(expr: Expr) -> list[Expr]:
+    """The parts of nested conjunctions, negated disjunctions opened too.
+
+    Every term on the way is kept alive: they are told apart by identity, and the negations are
+    made here.
+    """
+    out: list[Expr] = []
+    seen: dict[int, Expr] = {}
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        if node.op is Op.AND:
+            stack.extend(reversed(node.args))
+        elif node.op is Op.NOT and node.args[0].op is Op.OR:
+            stack.extend(not_(a) for a in reversed(node.args[0].args))
+        elif node is not TRUE:
+            out.append(node)
+    return out
+
+
+def _shut(expr: Expr) -> Expr:
+    """The same condition as one part, for code that would open it."""
+    return expr if expr.op is Op.CONST else Expr(Op.OR, (expr,), expr.sort)
+
+
+def competes(system: TransitionSystem, a: Rule, b: Rule) -> bool:
+    """Do both steps take the same thread from one place to different ones?
+
+    `a` is a step of a side of `+`, `b` of none: then another side passes without a step, as in
+    `p + skip`, and `b` is the step that comes after it.
+    """
+    if a.delay is not None or b.delay is not None or a.over_children or b.over_children:
+        return False
+    if a.thread == b.thread:
+        return True  # a thread stands at one place
+    if a.bundle is not None or b.bundle is not None:
+        return False  # one cuts off the other
+    there = {v: e for v, e in b.own if system.variables[v].kind is VarKind.LOCATION}
+    common = _above(system, a.thread) & _above(system, b.thread)
+    for v, e in a.own:
+        other = there.get(v)
+        if other is not None and v in common and e.op is Op.CONST and other.op is Op.CONST:
+            if e.value != other.value:
+                return True
+    return False
+
+
+def _above(system: TransitionSystem, thread: int) -> set[int]:
+    """Locations of the thread and of those above it."""
+    out: set[int] = set()
+    at: int | None = thread
+    while at is not None:
+        out.add(system.threads[at].location)
+        at = system.threads[at].parent
+    return out
+
+
 def key(rule: Rule, inputs: State) -> Key:
     if rule.group is not None:
         return ("end", rule.group, rule.kind, rule.error, inputs)
     return ("step", rule.index, inputs)
 
 
-def alternatives(
-    a: Move, b: Move, sides: dict[int, tuple[tuple[int, int], ...]], timeouts: bool
-) -> bool:
+def alternatives(tracked: Tracked, a: Move, b: Move, timeouts: bool) -> bool:
     """Does the environment decide between the two, so that no run of one environment has both?
 
     `timeouts`: also between the end of an attempt and its time-out.
@@ -376,10 +473,11 @@ def alternatives(
             return timeouts and x.kind is not y.kind
         return (x.kind, x.error, a.inputs) != (y.kind, y.error, b.inputs)
     if x.delay is None and y.delay is None:
-        for choice, side in sides.get(x.index, ()):
-            for other, its in sides.get(y.index, ()):
-                if choice == other and side != its:
-                    return True
+        mine, its = dict(tracked.sides.get(x.index, ())), dict(tracked.sides.get(y.index, ()))
+        if any(c in its and its[c] != side for c, side in mine.items()):
+            return True
+        if tracked.silent(x, y) or tracked.silent(y, x):
+            return True
     return False
 
 

@@ -1,0 +1,210 @@
+"""`timing_independent` and `deterministic` on specs made for one condition each."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from wfverify.dsl import load_text
+from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.timing import Scheduling, schedule
+from wfverify.semantics.expr import FALSE, Expr, Op, Sort, const, eq, not_, var, variables
+from wfverify.semantics.lower import lower
+from wfverify.verifier.checks import independence
+from wfverify.verifier.engines.tracked import opened
+from wfverify.verifier.engines.zones import between, later, nothing, rearranged
+from wfverify.verifier.portfolio import Options, verify
+from wfverify.verifier.session import Session
+from wfverify.verifier.verdict import Proved, Refuted, Unknown, Verdict
+
+TI, D = "timing_independent", "deterministic"
+PARTS = (Refuted, Refuted)
+ALIKE = (Proved, Proved)
+
+
+def verdicts(text: str) -> tuple[Verdict, Verdict]:
+    spec = load_text(text, "s.wf")
+    system = lower(spec)
+    options = Options(only=(TI, D), timeout=20)
+    results = verify(spec, system, options, replay=replay, schedule=schedule)
+    found = {r.check: r.verdict for r in results}
+    for verdict in found.values():
+        if isinstance(verdict, Refuted):
+            assert verdict.second is not None
+            for trace in (verdict.trace, verdict.second):
+                assert Scheduling(system).misplaced(trace) is None
+    first, second = found[TI], found[D]
+    assert first is not None and second is not None
+    return first, second
+
+
+def workflow(body: str, more: str = "", fails: str = "") -> str:
+    return f"""
+error E transient
+error F transient
+resource l : lock
+workflow w {fails} {{
+  var x: int = 0
+  var y: int = 0
+  var go: bool = false
+  activity a {{ takes 1s..2s  do {{ x := 1 }} }}
+  activity b {{ takes 1s..2s  do {{ x := 2 }} }}
+  activity c {{ takes 1s..2s }}
+  activity d {{ takes 1s..2s }}
+  activity e {{ takes 1s..2s  fails E }}
+  activity f {{ takes 1s..2s  fails F }}
+  activity slow {{ takes 5s..9s  do {{ x := 3 }} }}
+  {more}
+  run {{ {body} }}
+}}"""
+
+
+CASES = {
+    "no data": ("{ c || d }", "", "", ALIKE),
+    "write race": ("{ a || b }", "", "", PARTS),
+    "the same value": ("{ a || a }", "", "", ALIKE),
+    "a lock does not order": (
+        "{ k || m }",
+        "activity k { uses l exclusive  takes 1s  do { x := 1 } }"
+        "activity m { uses l exclusive  takes 1s  do { x := 2 } }",
+        "",
+        PARTS,
+    ),
+    "read race": ("{ a || { c ; y := x } }", "", "", PARTS),
+    "too far apart to race": ("{ a || slow }", "", "", ALIKE),
+    "additions commute": ("{ x += 1 || x += 2 }", "", "", ALIKE),
+    "an addition and its reader": ("{ x += 1 || y := x }", "", "", PARTS),
+    "one error": ("try { e || c } catch E { y := 1 }", "", "", ALIKE),
+    "two errors": ("{ e || f }", "", "fails E, F", PARTS),
+    "two errors caught in different threads": (
+        "try { { try { e || f } catch E { skip } } || c } catch F { y := 1 }",
+        "",
+        "",
+        PARTS,
+    ),
+    "cancelled before or after its effect": ("try { e || a } catch E { skip }", "", "", PARTS),
+    "cancelled for sure before its effect": ("try { e || slow } catch E { skip }", "", "", ALIKE),
+    "started again after it was cut off": (
+        "retry(1 on E) { e || { c ; f } }",
+        "",
+        "fails E, F",
+        (Refuted, Refuted),
+    ),
+    "interrupt that comes never": ("within 9s { c } else { y := 1 }", "", "", ALIKE),
+    "interrupt that comes always": ("within 1s { slow } else { y := 1 }", "", "", ALIKE),
+    "interrupt in a tie": ("within 2s { c } else { y := 1 }", "", "", PARTS),
+    "a time-out decides, the environment picks": (
+        "try { t } catch Timeout { y := 1 }",
+        "activity t { takes 1s..9s  timeout 5s }",
+        "",
+        (Refuted, Proved),
+    ),
+    "the environment picks a side": ("{ a + b }", "", "", ALIKE),
+    "a side that does nothing": ("{ a + skip } ; c", "", "", ALIKE),
+    "failing is not a side": ("{ { fail E + c } || x := 3 }", "", "fails E", PARTS),
+    "others decide which side can move": (
+        "{ { k + b } || m }",
+        "activity k { uses l exclusive  takes 1s  do { x := 1 } }"
+        "activity m { uses l exclusive  takes 1s }",
+        "",
+        PARTS,
+    ),
+    "others decide whether the empty side can pass": (
+        "{ { { b + skip } ; wait until (go) } || go := true }",
+        "",
+        "",
+        PARTS,
+    ),
+    "looks at a resource": (
+        "{ using (l exclusive) { c } || { d ; if (held(l)) { y := 1 } } }",
+        "",
+        "",
+        PARTS,
+    ),
+    "claims and looks": (
+        "{ k || if (held(l)) { y := 1 } else { k } }",
+        "activity k { uses l shared  takes 1s }",
+        "",
+        PARTS,
+    ),
+    "the first of two": ("par any { a || b }", "", "", PARTS),
+    "stuck whatever happens": ("wait until (go) ; a", "", "", ALIKE),
+    "a signal": ("{ { wait until (go) ; a } || { c ; go := true } }", "", "", ALIKE),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_verdicts(name: str) -> None:
+    body, more, fails, expected = CASES[name]
+    found = verdicts(workflow(body, more, fails))
+    for verdict, kind in zip(found, expected, strict=True):
+        assert isinstance(verdict, kind), found
+
+
+def test_a_skipped_node_does_not_order_what_comes_after_it() -> None:
+    # `n` is skipped as soon as `p` has failed; `m` then runs beside `q`.
+    text = workflow(
+        "try { steps { p { e }  q { slow }  n { c } after p, q"
+        "  m { y := x } after n join always } }"
+        " catch E { skip }"
+    )
+    spec = load_text(text, "s.wf")
+    session = Session(lower(spec), Options(), replay, schedule)
+    assert independence.obstacle(session, Proved("", ""))
+
+
+def test_the_two_runs_share_their_beginning() -> None:
+    _, found = verdicts(workflow("c ; d ; { a || b }"))
+    assert isinstance(found, Refuted) and found.second is not None
+    ones, twos = found.trace.steps, found.second.steps
+    differ = [x.rule != y.rule for x, y in zip(ones, twos, strict=True)]
+    assert not any(differ[:6]) and sum(differ) == 2
+    assert "w.x is" in found.message
+
+
+def test_one_set_of_durations() -> None:
+    _, found = verdicts(workflow("{ { c ; y := 1 } || { d ; y := 2 } }"))
+    assert isinstance(found, Refuted) and found.second is not None
+    ends = [[s.time for s in t.steps if s.time > 0][:2] for t in (found.trace, found.second)]
+    assert ends[0][0] == ends[0][1] == ends[1][0] == ends[1][1]
+
+
+def test_unbounded_data_in_transit() -> None:
+    more = "activity g -> int { takes 1s }"
+    alike, _ = verdicts(workflow("{ x <- g() || y <- g() } ; within 9s { c } else { skip }", more))
+    assert isinstance(alike, Proved)
+    _, parts = verdicts(workflow("{ x <- g() || x <- g() }", more))
+    assert isinstance(parts, Refuted)
+
+
+def test_control_by_unbounded_data_is_left_open() -> None:
+    more = "activity g -> int { takes 1s }"
+    body = "x <- g() ; if (x > 7) { within 2s { c } else { skip } }"
+    assert not isinstance(verdicts(workflow(body, more))[0], Refuted)
+    assert isinstance(verdicts(workflow(body, more))[0], Unknown)
+
+
+def test_zones() -> None:
+    zone = rearranged(nothing(), [None])
+    passed = later(zone, [Fraction(5)])
+    assert passed is not None and passed[1][0] == 5
+    assert between(passed, 1, 6, 9) is None
+    late = between(passed, 1, 4, 9)
+    assert late is not None
+    two = rearranged(late, [1, None])  # a second clock starts between 4 and 5
+    assert two[1][2] == 5 and two[2][1] == -4
+    assert between(later(two, [7, 9]), 2, 4, 9) is None
+
+
+def test_opened_loses_nothing() -> None:
+    def leaf(n: int) -> Expr:
+        return eq(var(n, Sort.INT), const(1))
+
+    parts = [leaf(0)]
+    for n in range(1, 60):
+        parts.append(
+            Expr(Op.OR, (leaf(n), Expr(Op.OR, (parts[-1], leaf(n + 100)), Sort.BOOL)), Sort.BOOL)
+        )
+    found = opened(not_(parts[-1]))
+    assert variables(found) == variables([parts[-1]])
+    assert opened(FALSE) == [FALSE]
