@@ -13,7 +13,6 @@ from .transform_expr import FUNCTIONS, PREDICATES
 from .types import Array, Bool, Duration, Instance, Int, Option, Real, SetOf, Type
 
 _OF_ACTIVITY = ("started", "running", "done", "failed", "times")
-_OF_RESOURCE = ("used", "free", "held")
 
 
 class ApplyRules:
@@ -172,9 +171,12 @@ class ApplyRules:
             "instances": ("workflow", self.symbols.workflows),
         }
         what, table = tables.get(e.kind, ("resource", self.symbols.resources))
-        if e.instance is not None:
+        if e.instance is not None and e.kind == "held":
+            self.instance_of(e, scope)
+        elif e.instance is not None:
             self.report.error("E0204", e.span, f"`{e.kind}` takes the name of a {what}")
-        elif e.target not in table:
+            return typed
+        if e.target not in table:
             self.wrong_target(e, what, table)
         return typed
 
@@ -197,18 +199,23 @@ class ApplyRules:
                     return
                 self.wrong_target(e, "activity", dict.fromkeys(known))
             return
-        base = self.instance(ast.Name(e.instance, span=self.report.word(e.span, e.instance)), scope)
-        self.symbols.used.add(e.instance)
-        if base is None:
-            known = [*scope.all(), *self.symbols.workflows, "self"]
-            self.report.unknown("E0201", e.span, "instance", e.instance, known)
-        elif isinstance(base.type, Instance):
+        base = self.instance_of(e, scope)
+        if base is not None and isinstance(base.type, Instance):
             workflow = self.symbols.workflows[base.type.workflow]
             names = [*(a.name for a in workflow.activities), *self.symbols.activities]
             if e.target not in names:
                 self.report.unknown(
                     "E0201", e.span, f"activity of `{workflow.name}`:", e.target, names
                 )
+
+    def instance_of(self, e: ast.StatePredicate, scope: Scope) -> ast.Expression | None:
+        assert e.instance is not None
+        base = self.instance(ast.Name(e.instance, span=self.report.word(e.span, e.instance)), scope)
+        self.symbols.used.add(e.instance)
+        if base is None:
+            known = [*scope.all(), *self.symbols.workflows, "self"]
+            self.report.unknown("E0201", e.span, "instance", e.instance, known)
+        return base
 
     def wrong_target(self, e: ast.StatePredicate, what: str, known: Mapping[str, object]) -> None:
         where = self.report.word(e.span, e.target)

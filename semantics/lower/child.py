@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, to_real
 from ..system import EventKind, PointKind, RuleKind, VarKind
+from .assign import assign
 from .builder import RuleDraft
 from .context import (
     RETURN,
     UNDO_FAILED,
-    At,
     Ctx,
     Frame,
     InstanceDraft,
@@ -22,10 +22,11 @@ from .context import (
     raise_error,
     real_error,
     step,
-    union,
 )
 from .data import Value, default, leaves
-from .expressions import Bound, Definedness, assign, collecting, lower, ranged, scalar
+from .env import Bound, Definedness, collecting
+from .expressions import lower, ranged, scalar
+from .place import At, union
 
 
 @dataclass(frozen=True, slots=True)

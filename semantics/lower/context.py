@@ -16,11 +16,9 @@ from ..expr import (
     and_,
     const,
     implies,
-    ite,
     le,
     not_,
     or_,
-    substitute,
     var,
     variables,
 )
@@ -40,7 +38,6 @@ from .builder import (
     Builder,
     ForkDraft,
     Holds,
-    PointDraft,
     Region,
     RegionKind,
     RuleDraft,
@@ -48,73 +45,13 @@ from .builder import (
     Update,
 )
 from .data import Value
-from .expressions import Definedness, Env, collecting, scalar
+from .env import Definedness, Env, collecting
+from .expressions import scalar
+from .place import At
+from .place import through as through_moves
 
 RETURN = "return"  # not an error: `return` on its way out of the workflow
 UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """Control is before a term.
-
-    `moves` are updates that ride along with the first step from here; on paths that do not need
-    them they change nothing.  `points` are the points from which control is certainly here (None
-    where a test or a join decides).
-    """
-
-    cond: Expr
-    moves: tuple[Update, ...] = ()
-    points: tuple[PointDraft, ...] | None = None
-    test: Span | None = None
-
-    def under(self, cond: Expr, span: Span | None = None) -> At:
-        """Where besides a test holds; it sees what the moves set."""
-        if cond is TRUE:
-            return self
-        cond = self.reading(cond)
-        return At(and_(self.cond, cond), self.moves, None, span or self.test)
-
-    def plus(self, *moves: Update) -> At:
-        return replace(self, moves=(*self.moves, *moves))
-
-    def once(self, *moves: Update) -> At:
-        """With moves that are made where control comes from here; they see the earlier ones."""
-        new = [(i, ite(self.cond, self.reading(v), var(i, v.sort))) for i, v in moves]
-        return replace(self, moves=(*self.moves, *new))
-
-    def then(self, *moves: Update) -> At:
-        """With moves that see the earlier ones; for a step that is taken from here only."""
-        return replace(self, moves=(*self.moves, *((i, self.reading(v)) for i, v in moves)))
-
-    def guarded(self) -> At:
-        """The same for a part that lives on when its surroundings are cancelled: there, a move
-        of a parent to its fork would no longer be a move from the fork to itself."""
-        moves = tuple(
-            (i, ite(self.cond, v, var(i, v.sort)) if v.op is Op.CONST and v.value else v)
-            for i, v in self.moves
-        )
-        return replace(self, moves=moves)
-
-    def reading(self, e: Expr) -> Expr:
-        """An expression of the state after the moves, in the state before them."""
-        return _through(self.moves)(e)
-
-
-def union(*places: At | None) -> At | None:
-    """Control is at one of these."""
-    real = [p for p in places if p is not None and p.cond is not FALSE]
-    if not real:
-        return None
-    if len(real) == 1:
-        return real[0]
-    moves: dict[int, Expr] = {}
-    for place in real:
-        moves.update(place.moves)
-    points: tuple[PointDraft, ...] | None = ()
-    for place in real:
-        points = None if points is None or place.points is None else (*points, *place.points)
-    return At(or_(*(p.cond for p in real)), tuple(moves.items()), points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +272,7 @@ def step(
 ) -> RuleDraft:
     """One rule: from `at`, the thread (or `host`) goes to `target`."""
     mover = host or ctx.thread
-    through = _through(at.moves)
+    through = through_moves(at.moves)
     all_updates = dict(at.moves)
     for index, value in (updates or {}).items():
         all_updates[index] = through(value)
@@ -369,21 +306,6 @@ def step(
     )
     ctx.b.rules.append(rule)
     return rule
-
-
-def _through(moves: Sequence[Update]) -> Callable[[Expr], Expr]:
-    """Read an expression in the state after the moves."""
-    if not moves:
-        return lambda e: e
-    table = dict(moves)
-    memo: dict[int, Expr] = {}
-    kept: list[Expr] = []
-
-    def apply(e: Expr) -> Expr:
-        kept.append(e)  # the memo is keyed by identity
-        return substitute(e, lambda x: table.get(x.index, x) if x.op is Op.VAR else x, memo)
-
-    return apply
 
 
 def raise_error(

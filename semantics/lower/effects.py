@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from ...dsl import ast
 from ...dsl.errors import Span
 from ..expr import TRUE, Expr, Op, Sort, add, and_, eq, implies, ite, neg, not_, or_, to_real, var
+from .assign import assign
 from .context import not_supported
 from .data import Value, equal, leaves, transform
-from .expressions import Definedness, Env, assign, collecting, domain, lower, scalar
+from .env import Definedness, Env, collecting
+from .expressions import domain, lower, scalar
 
 
 @dataclass(frozen=True, slots=True)

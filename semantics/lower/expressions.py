@@ -7,16 +7,14 @@ at all (the right side of `and`, a branch), for check `arithmetic`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
 from ...dsl import ast
 from ...dsl.ast import RefKind
 from ...dsl.errors import Span
-from ...dsl.types import Array, Enum, Int, Option, Record, SetOf, Type
+from ...dsl.types import Enum, Int, Option, Record, SetOf, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -37,9 +35,7 @@ from ..expr import (
     neg,
     not_,
     or_,
-    post,
     sub,
-    substitute,
     to_real,
 )
 from .data import (
@@ -49,79 +45,12 @@ from .data import (
     Rec,
     Value,
     build,
-    choose,
     default,
     equal,
     leaves,
     select,
-    transform,
 )
-
-
-class NotConstant(Exception):
-    """An expression had to be constant here; `span` says which."""
-
-    def __init__(self, span: Span) -> None:
-        super().__init__(str(span))
-        self.span = span
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A bound workflow instance: its variables by name; `draft` answers state predicates."""
-
-    instance: int
-    variables: Mapping[str, Value]
-    draft: object = None
-    exists: Expr = TRUE
-
-
-@dataclass(frozen=True, slots=True)
-class Definedness:
-    cond: Expr
-    message: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Env:
-    """What names mean at a place.
-
-    `store` maps variables already assigned earlier in the same atomic step to their values.
-    `predicate` answers state predicates; `instances`
-    lists the instances of a workflow; `string` interns a literal.
-    """
-
-    names: Mapping[str, Value]  # constants, parameters, arguments, bound names, result
-    variables: Mapping[str, Value]  # of the workflow, and shared
-    string: Callable[[str], int]
-    predicate: Callable[[ast.StatePredicate, Bound | None, bool], Expr]
-    instances: Callable[[str], tuple[Bound, ...]]
-    now: Callable[[], Expr]
-    bound: Mapping[str, Bound] = field(default_factory=dict)
-    store: Mapping[int, Expr] = field(default_factory=dict)
-    entry: Mapping[int, Expr] = field(default_factory=dict)  # what `old` reads instead
-    own: Bound | None = None
-    defined: list[Definedness] | None = None
-    guard: Expr = TRUE
-    after: bool = False  # inside next(..)
-
-    def bind(self, **more: Value) -> Env:
-        return replace(self, names={**self.names, **more})
-
-
-def read(env: Env, value: Value) -> Value:
-    """The value in the current store (or, inside `next`, after the step)."""
-    if env.after:
-        return transform(value, after_step)
-    if not env.store:
-        return value
-    store = env.store
-    return transform(value, lambda e: store.get(e.index, e) if e.op is Op.VAR else e)
-
-
-def after_step(e: Expr) -> Expr:
-    return substitute(e, lambda x: post(x.index, x.sort) if x.op is Op.VAR else x)
+from .env import Definedness, Env, NotConstant, read
 
 
 def scalar(env: Env, e: ast.Expression) -> Expr:
@@ -168,7 +97,7 @@ def lower(env: Env, e: ast.Expression) -> Value:
             base = lower(env, b)
             assert isinstance(base, Arr)
             index = scalar(env, i)
-            _require(env, _within(index, 0, len(base.items) - 1), "index out of range", e.span)
+            require(env, within(index, 0, len(base.items) - 1), "index out of range", e.span)
             return select(base.items, index)
         case ast.Member(base=b, name=n):
             if isinstance(b, ast.Name) and b.name in env.bound:
@@ -207,14 +136,14 @@ def lower(env: Env, e: ast.Expression) -> Value:
             assert_never(e)
 
 
-def _require(env: Env, cond: Expr, message: str, span: Span) -> None:
+def require(env: Env, cond: Expr, message: str, span: Span) -> None:
     if env.defined is not None:
         needed = implies(env.guard, cond)
         if needed is not TRUE:
             env.defined.append(Definedness(needed, message, span))
 
 
-def _within(e: Expr, lo: int, hi: int) -> Expr:
+def within(e: Expr, lo: int, hi: int) -> Expr:
     return and_(le(const(lo), e), le(e, const(hi)))
 
 
@@ -271,7 +200,7 @@ def _binary(env: Env, e: ast.Binary) -> Value:
             return mul(x, y)
         case "/" | "%":
             zero = const(Fraction(0)) if y.sort is Sort.REAL else const(0)
-            _require(env, not_(eq(y, zero)), "division by zero", e.span)
+            require(env, not_(eq(y, zero)), "division by zero", e.span)
             return div(x, y) if op == "/" else mod(x, y)
     raise AssertionError(f"{e.span}: unknown operator {op}")
 
@@ -311,7 +240,7 @@ def _apply(env: Env, e: ast.Apply) -> Value:
             assert isinstance(option, Opt)
             if e.func == "is_some":
                 return option.present
-            _require(env, option.present, "the option may be none here", e.span)
+            require(env, option.present, "the option may be none here", e.span)
             return option.value
         case "size":
             value = lower(env, e.args[0])
@@ -417,52 +346,6 @@ def _quantifier(env: Env, e: ast.Quantifier) -> Value:
     raise AssertionError(f"{e.span}: unknown quantifier {e.kind}")
 
 
-def assign(
-    env: Env, target: ast.Expression, value: Value, type_: Type | None
-) -> Iterator[tuple[int, Expr]]:
-    """Updates that store `value` in an assignable expression; indices may be computed."""
-    match target:
-        case ast.Name(name=n):
-            old = env.variables[n]
-            yield from _store(old, read(env, old), value, TRUE)
-        case _:
-            for place, here in _places(env, target):
-                yield from _store(place, read(env, place), value, here)
-
-
-def _store(place: Value, old: Value, new: Value, here: Expr) -> Iterator[tuple[int, Expr]]:
-    for p, o, n in zip(leaves(place), leaves(old), leaves(new), strict=True):
-        n = to_real(n) if p.sort is Sort.REAL else n
-        yield p.index, ite(here, n, o)
-
-
-def _places(env: Env, target: ast.Expression) -> list[tuple[Value, Expr]]:
-    """The scalar groups that `target` may denote, each with the condition that it does."""
-    match target:
-        case ast.Name(name=n):
-            return [(env.variables[n], TRUE)]
-        case ast.Member(base=b, name=n):
-            out = []
-            for place, here in _places(env, b):
-                assert isinstance(place, Rec)
-                out.append((place.get(n), here))
-            return out
-        case ast.Index(base=b, index=i):
-            index = scalar(env, i)
-            assert isinstance(b.type, Array)
-            _require(env, _within(index, 0, b.type.size - 1), "index out of range", target.span)
-            out = []
-            for place, here in _places(env, b):
-                assert isinstance(place, Arr)
-                for k, item in enumerate(place.items):
-                    cond = and_(here, eq(index, const(k)))
-                    if cond is not FALSE:
-                        out.append((item, cond))
-            return out
-        case _:
-            raise AssertionError(f"{target.span}: not assignable")
-
-
 def ranged(type_: Type | None, name: str, value: Value, span: Span) -> list[Definedness]:
     """What keeps a value that is passed as a ranged type inside of it."""
     kinds: list[tuple[str, Type]] = []
@@ -476,33 +359,7 @@ def ranged(type_: Type | None, name: str, value: Value, span: Span) -> list[Defi
     out = []
     for (path, t), v in zip(kinds, leaves(value), strict=True):
         if isinstance(t, Int) and t.lo is not None and t.hi is not None:
-            inside = _within(v, t.lo, t.hi)
+            inside = within(v, t.lo, t.hi)
             if inside is not TRUE:
                 out.append(Definedness(inside, f"{path} may leave {t.lo}..{t.hi}", span))
     return out
-
-
-@contextmanager
-def collecting(env: Env) -> Iterator[tuple[Env, list[Definedness]]]:
-    """An environment that notes what must hold for the expressions to be defined."""
-    found: list[Definedness] = []
-    yield replace(env, defined=found), found
-
-
-__all__ = [
-    "Bound",
-    "Definedness",
-    "Env",
-    "NotConstant",
-    "after_step",
-    "as_sort",
-    "assign",
-    "choose",
-    "collecting",
-    "constant",
-    "domain",
-    "lower",
-    "ranged",
-    "read",
-    "scalar",
-]

@@ -39,7 +39,6 @@ from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
 from .context import (
     RETURN,
     UNDO_FAILED,
-    At,
     Ctx,
     Frame,
     Landing,
@@ -50,9 +49,9 @@ from .context import (
     raise_error,
     real_error,
     step,
-    union,
 )
 from .expressions import as_sort
+from .place import At, union
 from .undolog import entries, repeated
 
 MOST_LOGGED = 6  # attempts whose logs a saga keeps apart

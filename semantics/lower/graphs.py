@@ -8,9 +8,10 @@ from dataclasses import replace
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, not_, or_
 from ..system import Loop, Place, PointKind, RuleKind
-from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, real_error, step, union
+from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
 from .expressions import as_sort
 from .parallel import FAILED, Branch, opened
+from .place import At, union
 
 
 def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:

@@ -10,9 +10,11 @@ from ...dsl.types import Bool, Int, Real, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, implies, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind, VarKind
 from . import parallel
-from .context import At, Ctx, Log, Out, forget, not_supported, raise_error, step, union
+from .context import Ctx, Log, Out, forget, not_supported, raise_error, step
 from .data import Value, transform
-from .expressions import NotConstant, as_sort, collecting, domain
+from .env import NotConstant, collecting
+from .expressions import as_sort, domain
+from .place import At, union
 
 
 def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:

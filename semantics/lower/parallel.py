@@ -23,9 +23,10 @@ from ..system import (
     VarKind,
 )
 from .builder import ForkDraft, ThreadDraft
-from .context import At, Ctx, Frame, Landing, Log, Out, raise_error, real_error, step, union
+from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
 from .data import Value
 from .expressions import as_sort, lower
+from .place import At, union
 
 FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
 

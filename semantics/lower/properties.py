@@ -6,7 +6,8 @@ from ...dsl import ast
 from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
 from ..system import Obligation, ResourceInfo
 from .context import Ctx
-from .expressions import Env, collecting, scalar
+from .env import Env, collecting
+from .expressions import scalar
 
 
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:

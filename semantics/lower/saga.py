@@ -13,7 +13,6 @@ from . import activity, parallel
 from .builder import Builder, RuleDraft
 from .context import (
     UNDO_FAILED,
-    At,
     Ctx,
     Done,
     Frame,
@@ -24,11 +23,11 @@ from .context import (
     raise_error,
     real_error,
     step,
-    union,
 )
 from .effects import effect
 from .expressions import scalar
 from .frames import cleanup, leave, unwound
+from .place import At, union
 from .undolog import entries, to_undo
 
 

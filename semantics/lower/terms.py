@@ -24,11 +24,13 @@ from ..expr import (
     or_,
 )
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
-from . import activity, child, frames, graphs, loops, parallel, saga
-from .context import At, Ctx, Log, Out, not_supported, raise_error, step, union
+from . import activity, child, claims, frames, graphs, loops, parallel, saga
+from .context import Ctx, Log, Out, not_supported, raise_error, step
 from .data import Value, equal
 from .effects import assigned, effect
-from .expressions import as_sort, collecting, lower
+from .env import collecting
+from .expressions import as_sort, lower
+from .place import At, union
 
 
 def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
@@ -81,7 +83,7 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Within():
             return parallel.within(ctx, t, at, k)
         case ast.Using():
-            return activity.using(ctx, t, at, k)
+            return claims.using(ctx, t, at, k)
         case ast.Wait():
             delay = as_sort(ctx.env, t.duration, Sort.REAL)
             step(

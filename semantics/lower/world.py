@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 
 from ...dsl import ast
@@ -16,18 +15,13 @@ from ..expr import (
     Expr,
     Op,
     Sort,
-    add,
     and_,
     const,
     implies,
-    ite,
     le,
     lt,
-    not_,
     or_,
-    sub,
     substitute,
-    var,
     variables,
 )
 from ..system import (
@@ -42,26 +36,16 @@ from ..system import (
     VarKind,
 )
 from . import child
-from .builder import Builder, knot, tie
-from .context import UNDO_FAILED, At, Ctx, InstanceDraft, World, not_supported, step
+from .builder import Builder
+from .context import UNDO_FAILED, Ctx, InstanceDraft, World, not_supported, step
 from .data import Value, default, leaves
-from .expressions import (
-    Bound,
-    Env,
-    NotConstant,
-    after_step,
-    as_sort,
-    collecting,
-    constant,
-    domain,
-    ranged,
-    scalar,
-)
+from .env import Bound, Env, NotConstant, collecting
+from .expressions import as_sort, constant, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
+from .place import At
+from .predicates import Predicates, bound, ended, wants
 from .properties import system_properties, workflow_properties
-
-PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\s*\(")
 
 
 def lower(spec: ast.Spec) -> TransitionSystem:
@@ -82,15 +66,14 @@ class _Lowering:
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
-        self.running_knots: list[tuple[Expr, InstanceDraft, str, bool]] = []
-        self.held_knots: list[tuple[Expr, InstanceDraft, str, bool]] = []
+        self.predicates = Predicates(self.b, self.instances)
         self.env = Env(
             names={},
             variables={},
             string=self.b.string,
-            predicate=self.predicate,
-            instances=lambda w: tuple(_bound(i) for i in self.instances[w]),
-            now=self.now,
+            predicate=self.predicates.predicate,
+            instances=lambda w: tuple(bound(i) for i in self.instances[w]),
+            now=self._now,
         )
 
     def run(self) -> TransitionSystem:
@@ -108,10 +91,10 @@ class _Lowering:
         for d in drafts:
             workflow_properties(self._ctx(d), d.workflow)
         if drafts:
-            over = and_(*(implies(d.active, _ended(d)) for d in drafts))
+            over = and_(*(implies(d.active, ended(d)) for d in drafts))
             system_properties(self._ctx(drafts[0]), self.spec, env, over, self.initial)
-        self._tie()
         rules, threads = finish(self.b)
+        self.predicates.tie()
         initial_events = tuple(
             EventTemplate(kind, d.name, d.id)
             for d in drafts
@@ -217,7 +200,7 @@ class _Lowering:
             self.b.error(name)
 
     def _declare(self) -> None:
-        self.world.wants = frozenset(_wants(self.spec))
+        self.world.wants = frozenset(wants(self.spec))
         system = self.spec.system
         decls = (
             system.instances
@@ -320,7 +303,7 @@ class _Lowering:
             elif predicate == "times":
                 draft.counters[activity, predicate] = b.hidden(f"{name}.times({activity})", number)
         draft.env = replace(own, variables=slots)
-        draft.env = replace(draft.env, own=_bound(draft))
+        draft.env = replace(draft.env, own=bound(draft))
         for prop in w.properties:
             for part in _conjuncts(prop.cond) if isinstance(prop, ast.Requires) else ():
                 cond = scalar(draft.env, part)
@@ -337,12 +320,15 @@ class _Lowering:
                     )
         self.instances[w.name].append(draft)
 
+    def _now(self) -> Expr:
+        raise not_supported("now", self.spec.span)
+
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self._single()), None)
 
     def _single(self) -> Mapping[str, Bound]:
         """A workflow with one instance may be named for it."""
-        return {name: _bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
+        return {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
 
     def _top_env(self) -> Env:
         return replace(self.env, bound=self._single())
@@ -373,77 +359,6 @@ class _Lowering:
                 event=EventKind.WORKFLOW_FAILED,
             )
 
-    # --- state predicates ------------------------------------------------------------------
-
-    def now(self) -> Expr:
-        raise not_supported("now", self.spec.span)
-
-    def predicate(self, e: ast.StatePredicate, bound: Bound | None, after: bool) -> Expr:
-        """A state predicate, before the step or `after` it."""
-        kind = e.kind
-        if kind in ("running", "held"):
-            # Which points count is not known yet.
-            draft = self._draft(e, bound)
-            k = knot(Op.OR if kind == "running" else Op.ADD)
-            knots = self.running_knots if kind == "running" else self.held_knots
-            knots.append((k, draft, e.target, after))
-            return k
-        now = self._predicate(e, bound)
-        return after_step(now) if after else now
-
-    def _predicate(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
-        kind = e.kind
-        if kind in ("used", "free"):
-            r = self.b.resources[e.target]
-            total = var(r.used, Sort.INT)
-            if r.exclusive is not None:
-                total = add(total, var(r.exclusive, Sort.INT))
-            if kind == "used":
-                return total
-            return sub(r.capacity, total)
-        if kind == "instances":
-            group = self.instances[e.target]
-            alive = [ite(and_(d.active, not_(_ended(d))), const(1), const(0)) for d in group]
-            return add(const(0), *alive)
-        draft = self._draft(e, bound)
-        if (e.target, kind) not in draft.counters:
-            raise not_supported(f"{kind} of this", e.span)
-        return draft.counters[e.target, kind]
-
-    def _draft(self, e: ast.StatePredicate, bound: Bound | None) -> InstanceDraft:
-        if bound is not None and isinstance(bound.draft, InstanceDraft):
-            return bound.draft
-        owners = [
-            d
-            for g in self.instances.values()
-            for d in g
-            if any(a.name == e.target for a in d.workflow.activities) or len(self.instances) == 1
-        ]
-        if len(owners) != 1:
-            raise not_supported(f"{e.kind} without an instance", e.span)
-        return owners[0]
-
-    def _tie(self) -> None:
-        for k, draft, activity, after in self.running_knots:
-            running = draft.running.get(activity, [])
-            tie(k, [after_step(e) for e in running] if after else running)
-        for k, draft, resource, after in self.held_knots:
-            r = self.b.resources[resource]
-            mine = {r.used, r.exclusive}
-            parts = [
-                ite(t.at(p.id), amount, const(0))
-                for t in self.b.threads
-                if t.instance == draft.id
-                for p in t.points
-                for used, amount in p.holds
-                if used in mine
-            ]
-            tie(k, [after_step(e) for e in parts] if after else parts)
-
-
-def _bound(d: InstanceDraft) -> Bound:
-    return Bound(d.id, {**d.env.names, **d.env.variables}, d, d.active)
-
 
 def _initially(b: Builder, e: Expr) -> Expr:
     """What an expression is in the first state, in terms of arguments and parameters."""
@@ -453,10 +368,6 @@ def _initially(b: Builder, e: Expr) -> Expr:
         return x if init is None else _initially(b, init)
 
     return substitute(e, leaf)
-
-
-def _ended(d: InstanceDraft) -> Expr:
-    return or_(d.root.at(d.completed), d.root.at(d.failed))
 
 
 def _conjuncts(e: ast.Expression) -> list[ast.Expression]:
@@ -481,20 +392,3 @@ def _most(b: Builder, count: Expr, span: Span) -> int:
         if hi is not None:
             return hi
     raise not_supported("a number of instances without a static bound", span)
-
-
-def _wants(spec: ast.Spec) -> Iterator[tuple[str, str]]:
-    """Which state predicates of which activities are spoken of."""
-    if not spec.imported_from and not PREDICATES.search(spec.source):
-        return
-    stack: list[object] = [spec]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.StatePredicate):
-            yield node.target, node.kind
-        if isinstance(node, ast.Spec | ast.Node):
-            for f in fields(node):
-                if f.name not in ("span", "type", "resolved", "source", "items", "warnings"):
-                    stack.append(getattr(node, f.name))
-        elif isinstance(node, tuple):
-            stack.extend(node)

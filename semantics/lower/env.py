@@ -1,0 +1,85 @@
+"""What names mean at a place, and what must hold for the expressions there to be defined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from ...dsl import ast
+from ...dsl.errors import Span
+from ..expr import TRUE, Expr, Op, post, substitute
+from .data import Value, transform
+
+
+class NotConstant(Exception):
+    """An expression had to be constant here; `span` says which."""
+
+    def __init__(self, span: Span) -> None:
+        super().__init__(str(span))
+        self.span = span
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound workflow instance: its variables by name; `draft` answers state predicates."""
+
+    instance: int
+    variables: Mapping[str, Value]
+    draft: object = None
+    exists: Expr = TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Definedness:
+    cond: Expr
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What names mean at a place.
+
+    `store` maps variables already assigned earlier in the same atomic step to their values.
+    `predicate` answers state predicates; `instances`
+    lists the instances of a workflow; `string` interns a literal.
+    """
+
+    names: Mapping[str, Value]  # constants, parameters, arguments, bound names, result
+    variables: Mapping[str, Value]  # of the workflow, and shared
+    string: Callable[[str], int]
+    predicate: Callable[[ast.StatePredicate, Bound | None, bool], Expr]
+    instances: Callable[[str], tuple[Bound, ...]]
+    now: Callable[[], Expr]
+    bound: Mapping[str, Bound] = field(default_factory=dict)
+    store: Mapping[int, Expr] = field(default_factory=dict)
+    entry: Mapping[int, Expr] = field(default_factory=dict)  # what `old` reads instead
+    own: Bound | None = None
+    defined: list[Definedness] | None = None
+    guard: Expr = TRUE
+    after: bool = False  # inside next(..)
+
+    def bind(self, **more: Value) -> Env:
+        return replace(self, names={**self.names, **more})
+
+
+def read(env: Env, value: Value) -> Value:
+    """The value in the current store (or, inside `next`, after the step)."""
+    if env.after:
+        return transform(value, after_step)
+    if not env.store:
+        return value
+    store = env.store
+    return transform(value, lambda e: store.get(e.index, e) if e.op is Op.VAR else e)
+
+
+def after_step(e: Expr) -> Expr:
+    return substitute(e, lambda x: post(x.index, x.sort) if x.op is Op.VAR else x)
+
+
+@contextmanager
+def collecting(env: Env) -> Iterator[tuple[Env, list[Definedness]]]:
+    """An environment that notes what must hold for the expressions to be defined."""
+    found: list[Definedness] = []
+    yield replace(env, defined=found), found

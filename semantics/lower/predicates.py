@@ -1,0 +1,109 @@
+"""State predicates: `running(a)`, `done(o.a)`, `used(r)`, `instances(w)` and the like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+
+from ...dsl import ast
+from ..expr import Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
+from .builder import Builder, knot, tie
+from .context import InstanceDraft, not_supported
+from .env import Bound, after_step
+
+PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\s*\(")
+
+
+class Predicates:
+    """Answers predicates while rules are built; some only when all points are known."""
+
+    def __init__(self, b: Builder, instances: Mapping[str, list[InstanceDraft]]) -> None:
+        self.b = b
+        self.instances = instances
+        self._running: list[tuple[Expr, InstanceDraft, str, bool]] = []
+        self._held: list[tuple[Expr, InstanceDraft, str, bool]] = []
+
+    def predicate(self, e: ast.StatePredicate, bound: Bound | None, after: bool) -> Expr:
+        """A state predicate, before the step or `after` it."""
+        if e.kind in ("running", "held"):
+            draft = self._draft(e, bound)
+            k = knot(Op.OR if e.kind == "running" else Op.ADD)
+            knots = self._running if e.kind == "running" else self._held
+            knots.append((k, draft, e.target, after))
+            return k if e.kind == "running" else lt(const(0), k)
+        now = self._now(e, bound)
+        return after_step(now) if after else now
+
+    def _now(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
+        kind = e.kind
+        if kind in ("used", "free"):
+            r = self.b.resources[e.target]
+            total = var(r.used, Sort.INT)
+            if r.exclusive is not None:
+                total = add(total, var(r.exclusive, Sort.INT))
+            return total if kind == "used" else sub(r.capacity, total)
+        if kind == "instances":
+            group = self.instances[e.target]
+            alive = [ite(and_(d.active, not_(ended(d))), const(1), const(0)) for d in group]
+            return add(const(0), *alive)
+        draft = self._draft(e, bound)
+        if (e.target, kind) not in draft.counters:
+            raise not_supported(f"{kind} of this", e.span)
+        return draft.counters[e.target, kind]
+
+    def _draft(self, e: ast.StatePredicate, bound: Bound | None) -> InstanceDraft:
+        if bound is not None and isinstance(bound.draft, InstanceDraft):
+            return bound.draft
+        owners = [
+            d
+            for g in self.instances.values()
+            for d in g
+            if any(a.name == e.target for a in d.workflow.activities) or len(self.instances) == 1
+        ]
+        if len(owners) != 1:
+            raise not_supported(f"{e.kind} without an instance", e.span)
+        return owners[0]
+
+    def tie(self) -> None:
+        """All points are known."""
+        for k, draft, activity, after in self._running:
+            running = draft.running.get(activity, [])
+            tie(k, [after_step(e) for e in running] if after else running)
+        for k, draft, resource, after in self._held:
+            r = self.b.resources[resource]
+            mine = {r.used, r.exclusive}
+            parts = [
+                ite(t.at(p.id), amount, const(0))
+                for t in self.b.threads
+                if t.instance == draft.id
+                for p in t.points
+                for used, amount in p.holds
+                if used in mine
+            ]
+            tie(k, [after_step(e) for e in parts] if after else parts)
+
+
+def bound(d: InstanceDraft) -> Bound:
+    return Bound(d.id, {**d.env.names, **d.env.variables}, d, d.active)
+
+
+def ended(d: InstanceDraft) -> Expr:
+    return or_(d.root.at(d.completed), d.root.at(d.failed))
+
+
+def wants(spec: ast.Spec) -> Iterator[tuple[str, str]]:
+    """Which state predicates of which activities are spoken of."""
+    if not spec.imported_from and not PREDICATES.search(spec.source):
+        return
+    stack: list[object] = [spec]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.StatePredicate):
+            yield node.target, node.kind
+        if isinstance(node, ast.Spec | ast.Node):
+            for f in fields(node):
+                if f.name not in ("span", "type", "resolved", "source", "items", "warnings"):
+                    stack.append(getattr(node, f.name))
+        elif isinstance(node, tuple):
+            stack.extend(node)
