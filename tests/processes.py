@@ -521,11 +521,10 @@ def _graph(p: Process, d: Data) -> Iterator[Result]:
             over = all(over_node(states[j], d) for j in after)
             won = sum(states[j][0] == "ended" for j in after)
             failed = sum(states[j][0] == "failed" and over_node(states[j], d) for j in after)
-            lost = failed + sum(states[j][0] == "skipped" for j in after)
             if not after:
                 ready, runs = True, True
             elif join == "all":
-                ready, runs = over or lost > 0, won == len(after)
+                ready, runs = over, won == len(after)
             elif join == "any":
                 ready, runs = over or won > 0, won > 0
             elif join == "always":

@@ -100,9 +100,10 @@ def _join(ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]]) -> t
         return TRUE, TRUE
     over = and_(*(or_(*s) for s in before))
     succeeded = [s[0] for s in before]
+    # Lost for good or not, a node whose join is not met is skipped when all are over: so what
+    # waits for it waits for them too, and `Thread.after` may be followed through it.
     if n.join == "all":
-        lost = or_(*(or_(s[1], s[2]) for s in before))
-        return or_(over, lost), and_(*succeeded)
+        return over, and_(*succeeded)
     if n.join == "always":
         return over, TRUE
     if n.join == "on_failure":

@@ -33,8 +33,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from ...semantics.expr import FALSE, TRUE, Expr, Op, fold, variables
-from ...semantics.system import Bundle, PointKind, Rule, RuleKind, TransitionSystem, VarKind
-from ..engines.common import fixed_by
+from ...semantics.system import Bundle, Rule, RuleKind, TransitionSystem, VarKind
+from ..engines.structure import Structure
 from ..engines.tracked import opened
 from ..session import Session
 from ..verdict import Proved, Verdict
@@ -272,13 +272,10 @@ class _Conflicts:
         }
         self.cancelling = {id(g[0].bundle) for g in _cancellations(self.system)}
         self.location = {t.location for t in self.system.threads}
-        self._before: dict[int, frozenset[int]] = {}
+        self.structure = session.structure
         self._asserted: dict[int, set[int]] = {}
-        self._entry: dict[int, list[Rule]] = {}
         self._killed: dict[int, set[int]] = {}
         self._told: dict[int, set[int]] = {}  # bundle -> threads for which its updates were noted
-        for r in self.system.rules:
-            self._entry.setdefault(r.thread, []).append(r)
 
     def first(self) -> str:
         found: dict[int, dict[tuple[int, Class], Rule]] = {}  # variable -> (thread, class) -> rule
@@ -380,59 +377,9 @@ class _Conflicts:
     def _unordered(self, ones: dict[int, Rule], twos: dict[int, Rule]) -> tuple[Rule, Rule] | None:
         for x, first in ones.items():
             for y, second in twos.items():
-                if x != y and x not in self.before(y) and y not in self.before(x):
+                if x != y and not self.structure.ordered(x, y):
                     return first, second
         return None
-
-    def before(self, thread: int) -> frozenset[int]:
-        """Siblings that have surely ended when a branch takes a step that is no skip.
-
-        A skipped node of a graph may end before what it waits for (as soon as one predecessor is
-        lost), so only predecessors that must have *succeeded* hand on what came before them.
-        """
-        todo = [thread]
-        while todo:
-            t = todo[-1]
-            after = self.system.threads[t].after
-            if t in self._before:
-                todo.pop()
-                continue
-            missing = [a for a in after if a not in self._before]
-            if missing:
-                todo += missing
-                continue
-            out = set(after)
-            if after:
-                succeeded = self._needs(t)
-                for a in after:
-                    if a in succeeded:
-                        out |= self._before[a]
-            self._before[t] = frozenset(out)
-            todo.pop()
-        return self._before[thread]
-
-    def _needs(self, thread: int) -> set[int]:
-        """Siblings at whose proper end the branch begins, whatever its first step is."""
-        system = self.system
-        mine = system.threads[thread]
-        ends = {
-            system.threads[a].location: a
-            for a in mine.after
-            if len(system.threads[a].points) > 1
-            and system.threads[a].points[1].kind is PointKind.END
-        }
-        out = set(ends.values())
-        for r in self._entry.get(thread, ()):
-            pinned = {v: c.value for v, c in fixed_by(opened(r.guard)).items()}
-            if pinned.get(mine.location, 0) != 0:
-                continue
-            target = next((e.value for v, e in r.own if v == mine.location), None)
-            if isinstance(target, int) and target > 1:
-                point = mine.points[target]
-                if point.kind is PointKind.END:
-                    continue  # the skip
-            out &= {a for v, a in ends.items() if pinned.get(v) == 1}
-        return out
 
 
 def _conflict(a: Class, b: Class) -> bool:
@@ -523,34 +470,35 @@ def _looks_around(session: Session) -> str:
             return f"`{r.name}` looks at the use of a resource"
         read = variables([r.guard, r.relation, *values]) & location.keys()
         for v in read:
-            if not _apart(system, r.thread, location[v]):
+            if not _apart(session.structure, r.thread, location[v]):
                 continue
             return f"`{r.name}` looks at where another branch is"
     return ""
 
 
-def _apart(system: TransitionSystem, thread: int, other: int) -> bool:
+def _apart(structure: Structure, thread: int, other: int) -> bool:
     """May `other` move while `thread` looks at it, and is neither above nor below it?
 
     Branches of different forks of one thread are never under way together, and a predecessor in
     a graph has ended when the node begins.
     """
+    threads = structure.system.threads
     chain: dict[int, tuple[int | None, int | None]] = {}  # ancestor -> (fork, branch) taken down
     at: int | None = thread
     down: tuple[int | None, int | None] = (None, None)
     while at is not None:
         chain[at] = down
-        down = (system.threads[at].fork, at)
-        at = system.threads[at].parent
+        down = (threads[at].fork, at)
+        at = threads[at].parent
     at, down = other, (None, None)
     while at is not None:
         if at in chain:
             fork, branch = chain[at]
             if branch is None or down[1] is None or fork != down[0]:
                 return False
-            return down[1] not in system.threads[branch].after
-        down = (system.threads[at].fork, at)
-        at = system.threads[at].parent
+            return not structure.precedes(down[1], branch)
+        down = (threads[at].fork, at)
+        at = threads[at].parent
     return True
 
 

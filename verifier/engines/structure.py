@@ -79,6 +79,7 @@ class Structure:
     _moving: dict[int, list[Rule]] | None = None
     _writers: dict[int, set[int]] | None = None
     _writing: dict[int, list[Rule]] | None = None
+    _preceding: dict[int, int] = field(default_factory=dict)  # thread -> a bit for each sibling
 
     def __post_init__(self) -> None:
         self.forks = [{} for _ in self.system.threads]
@@ -272,7 +273,7 @@ class Structure:
                     return b.over_children
                 if point_a != point:
                     return False
-                return not self._ordered(child_a, child_b)
+                return not self.ordered(child_a, child_b)
         return True
 
     def apart(self, a: int, b: int) -> bool:
@@ -287,23 +288,31 @@ class Structure:
                 child_b = up_b[i - 1][0] if i else None
                 if child_a is None or child_b is None:
                     return False
-                return point_a != point or self._ordered(child_a, child_b)
+                return point_a != point or self.ordered(child_a, child_b)
         return False
 
-    def _ordered(self, a: int, b: int) -> bool:
+    def ordered(self, a: int, b: int) -> bool:
         """Does one sibling come after the other, directly or through others?"""
-        return self._reaches(a, b) or self._reaches(b, a)
+        return self.precedes(b, a) or self.precedes(a, b)
 
-    def _reaches(self, late: int, early: int) -> bool:
-        stack, seen = [late], {late}
-        while stack:
-            for before in self.system.threads[stack.pop()].after:
-                if before == early:
-                    return True
-                if before not in seen:
-                    seen.add(before)
-                    stack.append(before)
-        return False
+    def precedes(self, early: int, late: int) -> bool:
+        """Has the sibling `early` surely ended when `late` takes a step, even if that is a skip?
+
+        `Thread.after` says so of direct predecessors; it may be followed through a node that was
+        skipped, which waits for its predecessors all the same (docs/decisions/0001, 5).
+        """
+        todo = [late]
+        while todo:
+            after = self.system.threads[todo[-1]].after
+            missing = [a for a in after if a not in self._preceding]
+            if missing:
+                todo += missing
+                continue
+            mask = 0
+            for a in after:
+                mask |= self._preceding[a] | (1 << a)
+            self._preceding[todo.pop()] = mask
+        return bool(self._preceding[late] >> early & 1)
 
     def points_of_kind(self, kind: PointKind) -> int:
         return sum(p.kind is kind for t in self.system.threads for p in t.points)
