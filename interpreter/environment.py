@@ -5,7 +5,7 @@ Drawn from the seed, unless a script answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from random import Random
 
@@ -35,8 +35,10 @@ class Environment:
         random: Random,
         answers: Answers = NO_ANSWERS,
         failing: float = FAILURE,
+        wanted: Collection[int] = (),
     ) -> None:
         self._failing = failing
+        self._wanted = wanted
         self._plan = plan
         self._rules = plan.system.rules
         self._clock = plan.clock
@@ -98,6 +100,8 @@ class Environment:
         return rule, ticks
 
     def _choose(self, enabled: Sequence[int], state: State) -> int:
+        if self._wanted:
+            enabled = [r for r in enabled if r in self._wanted] or enabled
         if len(enabled) == 1:
             return enabled[0]
         key = tuple(enabled)

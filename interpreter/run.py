@@ -6,7 +6,7 @@ been enabled, without a break, for a time that the environment chose when it bec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -49,6 +49,7 @@ class RunOptions:
     stop_when: Expr | None = None
     max_steps: int = 1_000_000
     failing: float = FAILURE
+    wanted: Collection[int] = ()  # ends of attempts that are chosen wherever they are possible
     initial: Mapping[int, Scalar] = field(default_factory=dict)  # by variable, beside set_values
     source: str = ""  # for the log: where the spec came from, and its hash
     spec_sha256: str = ""
@@ -100,7 +101,7 @@ class _Runner:
         self.environment = (
             Environment(plan, random, options.answers, options.failing)
             if options.answers
-            else Environment(plan, random, failing=options.failing)
+            else Environment(plan, random, failing=options.failing, wanted=options.wanted)
         )
         name = options.scheduler or system.scheduler
         self.scheduler = make_scheduler(name, plan, random)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ..semantics.expr import Scalar
 from ..semantics.system import TransitionSystem
@@ -12,19 +12,24 @@ from .run import RunOptions, run
 
 LONGEST = 200_000  # steps; a run that goes on for ever is cut there
 
-Simulate = Callable[[int, float, Mapping[int, Scalar]], Trace | None]
+Simulate = Callable[[int, float, Mapping[int, Scalar], Collection[int]], Trace | None]
 
 
 def simulator(system: TransitionSystem) -> Simulate:
-    """A function from a seed, a chance of failure and chosen initial values to a timed run.
+    """A function to a timed run from a seed, a chance of failure, chosen initial values, and ends
+    of attempts that are chosen wherever they are possible.
 
     None where no initial state was found.
     """
     plan = build_plan(system)
     most = min(LONGEST, 2_000 + 20 * len(system.rules))
 
-    def simulate(seed: int, failing: float, chosen: Mapping[int, Scalar]) -> Trace | None:
-        options = RunOptions(seed=seed, failing=failing, initial=chosen, max_steps=most)
+    def simulate(
+        seed: int, failing: float, chosen: Mapping[int, Scalar], wanted: Collection[int] = ()
+    ) -> Trace | None:
+        options = RunOptions(
+            seed=seed, failing=failing, initial=chosen, max_steps=most, wanted=wanted
+        )
         try:
             return run(system, options, plan=plan).trace
         except ValueError:

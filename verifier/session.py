@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -34,8 +34,8 @@ class Replayed(Protocol):
 
 Replay = Callable[[TransitionSystem, Trace], Replayed]
 Schedule = Callable[[TransitionSystem, Trace], Trace | None]
-# Timed runs by seed, chance of failure and chosen initial values.
-Simulator = Callable[[int, float, Mapping[int, Scalar]], Trace | None]
+# Timed runs by seed, chance of failure, chosen initial values, and wanted ends of attempts.
+Simulator = Callable[[int, float, Mapping[int, Scalar], Collection[int]], Trace | None]
 Simulate = Callable[[TransitionSystem], Simulator]
 
 

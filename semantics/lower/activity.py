@@ -83,10 +83,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
 
 def activity_of(ctx: Ctx, name: str) -> ast.Activity:
     """One of the workflow, otherwise one of the spec."""
-    for a in ctx.inst.workflow.activities:
-        if a.name == name:
-            return a
-    return ctx.world.activities[name]
+    return ctx.world.activities[ctx.inst.workflow.name][name]
 
 
 def _saved(ctx: Ctx, name: str, type_: Type | None, value: Value, taken: dict[int, Expr]) -> Value:

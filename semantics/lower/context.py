@@ -137,7 +137,7 @@ class World:
     """What is shared by the whole lowering, beside the builder."""
 
     spec: ast.Spec
-    activities: Mapping[str, ast.Activity]  # at top level
+    activities: Mapping[str, Mapping[str, ast.Activity]]  # by workflow, with those at top level
     workflows: Mapping[str, ast.Workflow]
     loops: list[Loop] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)

@@ -61,7 +61,10 @@ class _Lowering:
         self.b = Builder()
         self.world = World(
             spec,
-            {a.name: a for a in spec.activities},
+            {
+                w.name: {a.name: a for a in (*spec.activities, *w.activities)}
+                for w in spec.workflows
+            },
             {w.name: w for w in spec.workflows},
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}

@@ -87,14 +87,18 @@ def _walks(session: Session) -> set[int]:
         return seen
     simulate = session.simulate(system)
     missing = list(system.places)
+    ends = {r.index for r in system.rules if r.group is not None}
     quiet = number = 0
     # Where searching for single places is hopeless, walking is all there is.
     large = len(system.rules) > LARGE
     until = time.monotonic() + session.share(0.6 if large else 0.2)
     while missing and quiet < (60 if large else 20) and time.monotonic() < until:
         chosen = _towards(system, missing)
-        failing = (0.5, 0.9, 0.1)[number % 3]
-        trace = simulate(session.options.seed * 1000 + number, failing, chosen)
+        # Nothing fails, so that all of the ordinary way is seen; then what was not seen to fail
+        # does, wherever it can; later anything may happen together.
+        failing, aimed = ((0.0, False), (0.0, True), (0.3, True), (0.7, False))[number % 4]
+        wanted = ends - seen if aimed else ()
+        trace = simulate(session.options.seed * 1000 + number, failing, chosen, wanted)
         number += 1
         fresh = {s.rule for s in trace.steps} - seen if trace is not None else set()
         quiet = 0 if fresh else quiet + 1

@@ -29,7 +29,7 @@ def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict
     for number in range(RUNS):
         if time.monotonic() > until:
             break
-        trace = simulate(session.options.seed * 1000 + number, FAILING[number % 3], {})
+        trace = simulate(session.options.seed * 1000 + number, FAILING[number % 3], {}, ())
         if trace is None:
             continue
         trace = Trace(trace.initial, trace.steps[:500])
