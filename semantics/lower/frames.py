@@ -50,6 +50,7 @@ from .context import (
     real_error,
     step,
 )
+from .entry import kept
 from .expressions import as_sort
 from .place import At, union
 from .undolog import entries, repeated
@@ -129,7 +130,9 @@ def retry(
     """
     attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
     first, points, since = len(ctx.b.rules), len(ctx.thread.points), len(ctx.b.variables)
+    moves: dict[int, Expr] = {}
     limit = as_sort(ctx.env, spec.attempts, Sort.INT)
+    limit = kept(ctx, f"most attempts of {label}", limit, span, moves)
     again = ctx.point(PointKind.READY, f"{label} again", span)
     waits = spec.backoff is not None
     kind = PointKind.BACKOFF if waits else PointKind.UNWIND
@@ -144,7 +147,7 @@ def retry(
         return [Landing(lt(attempts, limit), pause, ((attempts.index, add(attempts, const(1))),))]
 
     frame = Frame(ctx.thread, ctx.frame, takes, land)
-    entered = at.plus((attempts.index, ite(at.cond, const(0), attempts)))
+    entered = at.once(*moves.items()).plus((attempts.index, ite(at.cond, const(0), attempts)))
     paused = ctx.at(pause)
     paused = replace(paused, cond=and_(paused.cond, ctx.b.ended(frame.forks)))
     back: RuleDraft | None = None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
 
 from ...dsl import ast
-from ...dsl.types import Bool, Int, Real, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, implies, ite, le, lt, not_
-from ..system import Loop, PointKind, RuleKind, VarKind
+from ..system import Loop, PointKind, RuleKind
 from . import parallel
 from .context import Ctx, Log, Out, forget, not_supported, raise_error, step
-from .data import Value, transform
+from .entry import kept, kept_value
 from .env import NotConstant, collecting
 from .expressions import as_sort, domain
 from .place import At, union
@@ -26,9 +24,11 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     if t.at_most is not None:
         count = ctx.b.hidden(f"{ctx.inst.name} rounds{ctx.tag}", ctx.inst.id)
         points = len(ctx.thread.points) - 1
+        moves: dict[int, Expr] = {}
         bound = as_sort(ctx.env, t.at_most, Sort.INT)
+        bound = kept(ctx, "most rounds", bound, t.span, moves)
         # Counting starts anew where the loop is entered from outside.
-        entered = at.plus((count.index, ite(at.cond, const(0), count)))
+        entered = at.once(*moves.items()).plus((count.index, ite(at.cond, const(0), count)))
     around = union(entered, ctx.at(head))
     assert around is not None
     cond = ctx.test(t.cond, around)
@@ -99,9 +99,13 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     for d in found:
         ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
     # The domain is what it is when the loop is entered.
-    kept: dict[int, Expr] = {}
-    items = [(_kept(ctx, t, i, kept), _kept_value(ctx, t, x, kept)) for i, x in items]
-    at = at.once(*kept.items())
+    moves: dict[int, Expr] = {}
+    name = f"domain of {t.var}"
+    items = [
+        (kept(ctx, name, i, t.span, moves), kept_value(ctx, name, x, t.span, moves))
+        for i, x in items
+    ]
+    at = at.once(*moves.items())
     items = [(inside, item) for inside, item in items if inside is not FALSE]
     if not t.sequential:
         return parallel.each(ctx, t, items, at, k)
@@ -123,22 +127,6 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     return Out(here, Log(tuple(logs)))
 
 
-def _kept(ctx: Ctx, t: ast.Each, e: Expr, kept: dict[int, Expr]) -> Expr:
-    """A part of the domain, in a variable of its own if it could change inside the loop."""
-    if ctx.fixed(e):
-        return e
-    kinds: dict[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
-    name = f"{ctx.inst.name} domain of {t.var}{ctx.tag}"
-    zero = {Sort.BOOL: FALSE, Sort.INT: const(0), Sort.REAL: const(Fraction(0))}[e.sort]
-    x = ctx.b.variable(name, kinds[e.sort], VarKind.HIDDEN, zero, ctx.inst.id, t.span)
-    kept[x.index] = e
-    return x
-
-
-def _kept_value(ctx: Ctx, t: ast.Each, value: Value, kept: dict[int, Expr]) -> Value:
-    return transform(value, lambda e: _kept(ctx, t, e, kept))
-
-
 def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
     if not isinstance(t.domain, ast.Range):
@@ -151,11 +139,11 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
         last = as_sort(env, t.domain.hi, Sort.INT)
     for d in found:
         ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
-    kept: dict[int, Expr] = {i.index: first}
-    last = _kept(ctx, t, last, kept)
+    moves: dict[int, Expr] = {i.index: first}
+    last = kept(ctx, f"domain of {t.var}", last, t.span, moves)
     head = ctx.point(PointKind.READY, f"each {t.var}", t.span)
     done = ctx.point(PointKind.READY, f"after {t.var}", t.span)
-    around = union(at.once(*kept.items()), ctx.at(head))
+    around = union(at.once(*moves.items()), ctx.at(head))
     assert around is not None
     cond = le(i, last)
     start = len(ctx.b.rules)

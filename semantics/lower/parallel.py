@@ -25,6 +25,7 @@ from ..system import (
 from .builder import ForkDraft, ThreadDraft
 from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
 from .data import Value
+from .entry import kept
 from .expressions import as_sort, lower
 from .place import At, union
 
@@ -89,7 +90,9 @@ def par(ctx: Ctx, t: ast.Par, at: At, k: int) -> Out:
         needed = const(1)
     elif t.policy == "n":
         assert t.n is not None
-        needed = as_sort(ctx.env, t.n, Sort.INT)
+        moves: dict[int, Expr] = {}
+        needed = kept(ctx, "successes needed", as_sort(ctx.env, t.n, Sort.INT), t.span, moves)
+        at = at.once(*moves.items())
     return _with_policy(ctx, branches, at, k, t.span, needed)
 
 
@@ -101,7 +104,10 @@ def each(ctx: Ctx, t: ast.Each, items: Sequence[tuple[Expr, Value]], at: At, k: 
     if t.at_once is not None:
         name = f"slots of each {t.var}{ctx.tag}"
         used = ctx.b.variable(name, Int(), VarKind.USED, const(0), ctx.inst.id, t.span)
-        capacity = as_sort(ctx.env, t.at_once, Sort.INT)
+        moves: dict[int, Expr] = {}
+        most = as_sort(ctx.env, t.at_once, Sort.INT)
+        capacity = kept(ctx, f"most at once of each {t.var}", most, t.span, moves)
+        at = at.once(*moves.items())
         slots = ResourceInfo(
             f"{name}#{used.index}", "pool", capacity, True, used.index, None, t.span, hidden=True
         )
@@ -290,7 +296,10 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
     """`tolerate n as bad`: n failures are counted, the next one goes on."""
     assert t.tolerate is not None
     failures, _ = _failure_counter(ctx, f"each {t.var}")
+    moves: dict[int, Expr] = {}
     limit = as_sort(ctx.env, t.tolerate, Sort.INT)
+    limit = kept(ctx, f"failures tolerated of each {t.var}", limit, t.span, moves)
+    at = at.once(*moves.items())
     bad: Expr | None = None
     if t.bad is not None:
         place = lower(ctx.env, t.bad)
