@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .expr import Expr, Op, fold
+from .expr import Expr, Op, fold, same
 from .system import TransitionSystem, VarKind
 from .values import show
 
@@ -29,6 +29,8 @@ def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
                 return f"not {args[0]}"
             case Op.NEG:
                 return f"-{args[0]}"
+            case Op.ITE if _cut(node):
+                return f"max(0, {args[1]})"
             case Op.ITE:
                 return f"({args[1]} if {args[0]} else {args[2]})"
             case Op.EQ:
@@ -45,6 +47,13 @@ def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
     if text.startswith("(") and text.endswith(")") and root.op is not Op.ITE:
         text = text[1:-1]
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _cut(node: Expr) -> bool:
+    """`x if 0 < x else 0`."""
+    test, then, other = node.args
+    zero = other.op is Op.CONST and other.value == 0
+    return zero and test.op is Op.LT and same(test.args[1], then) and same(test.args[0], other)
 
 
 def _equation(system: TransitionSystem, node: Expr, args: Sequence[str]) -> str:

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, Sort, const, eq, not_, postorder, var
-from ...semantics.system import PointKind, Rule, Thread, TransitionSystem
+from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, postorder, var, variables
+from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .antichain import heaviest_antichain
+from .common import conjuncts, initial_condition
 
 
 def upper(e: Expr, system: TransitionSystem) -> int | None:
@@ -79,6 +80,7 @@ class Structure:
     _moving: dict[int, list[Rule]] | None = None
     _writers: dict[int, set[int]] | None = None
     _writing: dict[int, list[Rule]] | None = None
+    _constants: list[Expr] | None = None
     _preceding: dict[int, int] = field(default_factory=dict)  # thread -> a bit for each sibling
 
     def __post_init__(self) -> None:
@@ -122,6 +124,21 @@ class Structure:
                 for v, _ in rule.updates:
                     self._writing.setdefault(v, []).append(rule)
         return self._writing.get(variable, [])
+
+    def constants(self) -> list[Expr]:
+        """What is said at the start of values that never change, so that it always holds."""
+        if self._constants is None:
+            system = self.system
+            self._constants = [
+                part
+                for part in conjuncts(initial_condition(system))
+                if part is not TRUE
+                and all(
+                    system.variables[v].kind in (VarKind.ARG, VarKind.PARAM) and not self.writing(v)
+                    for v in variables([part])
+                )
+            ]
+        return self._constants
 
     def _index(self) -> None:
         thread_at = {t.location: t.id for t in self.system.threads}

@@ -113,7 +113,12 @@ def _constants(
     term = variable_term(variable.index, variable.sort)
     values = _values(system, variable, rules)
     if values and len(values) <= 4:
-        parts = [eq(term, Expr(Op.CONST, (), variable.sort, v)) for v in values]
+        named = [Expr(Op.CONST, (), variable.sort, v) for v in values]
+        parts = [eq(term, c) for c in named]
+        if variable.sort is not Sort.BOOL and not isinstance(variable.type, Enum):
+            for c in named:
+                out.add(le(c, term))
+                out.add(le(term, c))
         out.add(or_(*parts))
         for part in parts:
             out.add(part)
