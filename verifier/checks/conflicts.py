@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from ...semantics.expr import Expr, Op, Scalar, and_, not_, variables
+from ...semantics.expr import Expr, Op, Scalar, and_, not_, same, substitute, var, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
@@ -38,31 +38,65 @@ def accesses(system: TransitionSystem, kinds: Sequence[VarKind] = DATA) -> dict[
     """For each variable, the rules that read or write it."""
     out: dict[int, list[Access]] = {}
     wanted = {v.index for v in system.variables if v.kind in kinds}
-    looked_at: dict[int, set[int]] = {}
-    for o in system.obligations:
-        if o.check == "assert" and o.rule is not None:
-            looked_at.setdefault(o.rule, set()).update(variables([o.cond]))
+    asserted = looked_at(system)
     for rule in system.rules:
-        reads = (variables([rule.guard, rule.relation]) | looked_at.get(rule.index, set())) & wanted
-        writes: dict[int, bool] = {}
-        for v, e in rule.updates:
-            if system.variables[v].kind is VarKind.GHOST:
-                continue
-            if v in wanted:
-                amount = commuting(v, e)
-                writes[v] = amount is not None
-                reads |= variables([amount if amount is not None else e]) & wanted
-            else:
-                reads |= variables([e]) & wanted
-        for v in reads | writes.keys():
-            access = Access(
-                rule.index,
-                v in reads,
-                v in writes,
-                v in writes and writes[v] and v not in reads,
-            )
+        for v, access in touched(system, rule, wanted, asserted.get(rule.index, ())).items():
             out.setdefault(v, []).append(access)
     return out
+
+
+def looked_at(system: TransitionSystem) -> dict[int, list[Expr]]:
+    """What `assert` reads, by rule."""
+    out: dict[int, list[Expr]] = {}
+    for o in system.obligations:
+        if o.check == "assert" and o.rule is not None:
+            out.setdefault(o.rule, []).append(o.cond)
+    return out
+
+
+def touched(
+    system: TransitionSystem, rule: Rule, wanted: Collection[int], asserted: Sequence[Expr] = ()
+) -> dict[int, Access]:
+    """How a rule touches the wanted variables."""
+    reads = variables([rule.guard, rule.relation, *asserted]) & set(wanted)
+    writes: dict[int, bool] = {}
+    for v, e in rule.updates:
+        if system.variables[v].kind is VarKind.GHOST:
+            continue
+        if v in wanted:
+            amount = commuting(v, e)
+            writes[v] = amount is not None
+            reads |= variables([amount if amount is not None else e]) & set(wanted)
+        else:
+            reads |= variables([e]) & set(wanted)
+    return {
+        v: Access(rule.index, v in reads, v in writes, v in writes and writes[v] and v not in reads)
+        for v in reads | writes.keys()
+    }
+
+
+def at_place(rule: Rule, where: Expr) -> Rule:
+    """The rule where `location = point`; updates that change nothing there are left out."""
+    location, point = where.args
+    memo: dict[int, Expr] = {}
+
+    def put(e: Expr) -> Expr:
+        return substitute(
+            e, lambda n: point if n.op is Op.VAR and n.index == location.index else n, memo
+        )
+
+    def updates(given: Sequence[tuple[int, Expr]]) -> tuple[tuple[int, Expr], ...]:
+        placed = [(v, e, put(e)) for v, e in given]
+        return tuple((v, new) for v, e, new in placed if new is e or not same(new, var(v, e.sort)))
+
+    bundle = rule.bundle
+    return replace(
+        rule,
+        guard=put(rule.guard),
+        relation=put(rule.relation),
+        own=updates(rule.own),
+        bundle=bundle and replace(bundle, updates=updates(bundle.updates)),
+    )
 
 
 def commuting(index: int, value: Expr) -> Expr | None:
@@ -81,6 +115,7 @@ def conflicts(
 ) -> Iterator[Conflict]:
     """Pairs of rules that threads do not keep apart and that conflict on a variable."""
     system = structure.system
+    asserted = looked_at(system)
     for v, found in accesses(system, kinds).items():
         if not any(a.writes for a in found):
             continue
@@ -89,14 +124,26 @@ def conflicts(
             continue
         for i, a in enumerate(found):
             for b in found[i + 1 :]:
-                if not (a.writes or b.writes) or (a.commutes and b.commutes):
+                if not _against(a, b):
                     continue
                 first, second = system.rules[a.rule], system.rules[b.rule]
                 if not structure.beside(first, second):
                     continue
                 if locks and _common_lock(system, first, second):
                     continue
+                where = structure.joined(first, second)
+                if where is not None:
+                    # Looked at again without the tests on the way to the fork.
+                    first, second = at_place(first, where), at_place(second, where)
+                    x = touched(system, first, {v}, asserted.get(a.rule, ())).get(v)
+                    y = touched(system, second, {v}, asserted.get(b.rule, ())).get(v)
+                    if x is None or y is None or not _against(x, y):
+                        continue
                 yield Conflict(v, a.rule, b.rule)
+
+
+def _against(a: Access, b: Access) -> bool:
+    return (a.writes or b.writes) and not (a.commutes and b.commutes)
 
 
 def _common_lock(system: TransitionSystem, a: Rule, b: Rule) -> bool:

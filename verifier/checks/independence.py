@@ -32,13 +32,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, fold, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, const, eq, fold, var, variables
 from ...semantics.system import Bundle, Rule, RuleKind, TransitionSystem, VarKind
 from ..engines.structure import Structure
 from ..engines.tracked import opened
 from ..session import Session
 from ..verdict import Proved, Verdict
-from .conflicts import commuting
+from .conflicts import at_place, commuting
 from .loops import ends
 
 STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
@@ -46,6 +46,7 @@ MOST_WORK = 2_000_000
 
 # read, add, write, or the reset on entering one fork; and the cancellation it is part of
 Class = tuple[str, int, int]
+Touches = dict[tuple[int, Class], list[Rule]]  # of one variable: by thread and class
 
 
 def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False) -> str:
@@ -273,17 +274,17 @@ class _Conflicts:
         self.cancelling = {id(g[0].bundle) for g in _cancellations(self.system)}
         self.location = {t.location for t in self.system.threads}
         self.structure = session.structure
-        self._asserted: dict[int, set[int]] = {}
+        self._at: dict[tuple[int, tuple[int, int]], set[int]] = {}
         self._killed: dict[int, set[int]] = {}
         self._told: dict[int, set[int]] = {}  # bundle -> threads for which its updates were noted
 
     def first(self) -> str:
-        found: dict[int, dict[tuple[int, Class], Rule]] = {}  # variable -> (thread, class) -> rule
+        found: dict[int, Touches] = {}
         for rule in self.system.rules:
             for v, kind in self._touches(rule):
-                found.setdefault(v, {}).setdefault((rule.thread, kind), rule)
+                found.setdefault(v, {}).setdefault((rule.thread, kind), []).append(rule)
         for v, touches in found.items():
-            pair = self._pair(touches)
+            pair = self._pair(touches) and self._pair(touches, v)
             if pair is not None:
                 a, b = pair
                 name = self.system.variables[v].name
@@ -336,7 +337,24 @@ class _Conflicts:
             self._killed[id(rule.bundle)] = known
         return self.system.threads[rule.thread].location in known
 
-    def _pair(self, touches: dict[tuple[int, Class], Rule]) -> tuple[Rule, Rule] | None:
+    def _reads_at(self, rule: Rule, v: int, place: tuple[int, int]) -> bool:
+        """Does it read the variable when the branches of this fork are under way?
+
+        The tests on the way to a fork are taken once for all its branches, with the first step
+        of any of them.
+        """
+        if rule.bundle is not None:
+            return True
+        key = (rule.index, place)
+        if key not in self._at:
+            location = self.system.threads[place[0]].location
+            there = at_place(rule, eq(var(location, Sort.INT), const(place[1])))
+            self._at[key] = {v for v, kind in self._touches(there) if kind[0] == "read"}
+        return v in self._at[key]
+
+    def _pair(self, touches: Touches, looked_at: int | None = None) -> tuple[Rule, Rule] | None:
+        """Two of the rules that conflict.  With `looked_at`, the variable, also as seen from the
+        fork where they branch off (which costs more)."""
         classes = {kind for _, kind in touches}
         if not any(_conflict(a, b) for a in classes for b in classes):
             return None
@@ -345,7 +363,8 @@ class _Conflicts:
         groups: dict[tuple[int, int], dict[Class, dict[int, Rule]]] = {}
         over: dict[int, list[tuple[Class, Rule]]] = {}
         below: dict[int, dict[Class, Rule]] = {}
-        for (t, kind), rule in touches.items():
+        for (t, kind), rules in touches.items():
+            rule = next((r for r in rules if r.over_children), rules[0])
             if rule.over_children:
                 over.setdefault(t, []).append((kind, rule))
             thread = threads[t]
@@ -355,13 +374,17 @@ class _Conflicts:
                     if thread.parent is None or thread.fork is None
                     else (thread.parent, thread.fork)
                 )
-                groups.setdefault(place, {}).setdefault(kind, {}).setdefault(thread.id, rule)
+                mine = rules
+                if looked_at is not None and place[0] >= 0 and kind[0] == "read":
+                    mine = [r for r in rules if self._reads_at(r, looked_at, place)]
+                if mine:
+                    groups.setdefault(place, {}).setdefault(kind, {}).setdefault(thread.id, mine[0])
                 if thread.parent is None:
                     break
                 thread = threads[thread.parent]
                 below.setdefault(thread.id, {}).setdefault(kind, rule)
-        for t, mine in over.items():
-            for kind, rule in mine:
+        for t, asking in over.items():
+            for kind, rule in asking:
                 for other, second in below.get(t, {}).items():
                     if _conflict(kind, other):
                         return rule, second

@@ -278,35 +278,42 @@ class Structure:
         """May the two rules be taken in either order from one state, as far as threads tell?"""
         if a.thread == b.thread:
             return False
-        up_a, up_b = self.ancestors(a.thread), self.ancestors(b.thread)
-        forked_a = {t: (point, up_a[i - 1][0] if i else None) for i, (t, point) in enumerate(up_a)}
-        for i, (t, point) in enumerate(up_b):
-            if t in forked_a:
-                point_a, child_a = forked_a[t]
-                child_b = up_b[i - 1][0] if i else None
-                if child_a is None:
-                    return a.over_children
-                if child_b is None:
-                    return b.over_children
-                if point_a != point:
-                    return False
-                return not self.ordered(child_a, child_b)
-        return True
+        below_a, below_b, _ = self._meet(a.thread, b.thread)
+        if below_a is None:
+            return below_b is None or a.over_children
+        if below_b is None:
+            return b.over_children
+        forked = self.system.threads[below_a].fork == self.system.threads[below_b].fork
+        return forked and not self.ordered(below_a, below_b)
 
-    def apart(self, a: int, b: int) -> bool:
-        """Do threads tell that the two never run at the same time?"""
-        if a == b:
-            return True
-        up_a, up_b = self.ancestors(a), self.ancestors(b)
-        below = {t: (point, up_a[i - 1][0] if i else None) for i, (t, point) in enumerate(up_a)}
-        for i, (t, point) in enumerate(up_b):
-            if t in below:
-                point_a, child_a = below[t]
-                child_b = up_b[i - 1][0] if i else None
-                if child_a is None or child_b is None:
-                    return False
-                return point_a != point or self.ordered(child_a, child_b)
-        return False
+    def _meet(self, a: int, b: int) -> tuple[int | None, int | None, int | None]:
+        """The innermost thread above both, and its children on the way to each (None where it
+        is that one itself).  Threads of different instances do not meet."""
+        down: dict[int, int | None] = {}
+        child: int | None = None
+        at: int | None = a
+        while at is not None:
+            down[at] = child
+            child, at = at, self.system.threads[at].parent
+        child, at = None, b
+        while at is not None:
+            if at in down:
+                return down[at], child, at
+            child, at = at, self.system.threads[at].parent
+        return None, None, None
+
+    def joined(self, a: Rule, b: Rule) -> Expr | None:
+        """Where the threads of both are branches of one fork: that their parent is there.
+
+        The tests on the way to a fork are taken with the first step into it, once for all its
+        branches.  So they are no reads of one branch beside another.
+        """
+        below_a, below_b, parent = self._meet(a.thread, b.thread)
+        if below_a is None or below_b is None or parent is None:
+            return None
+        fork = self.system.threads[below_a].fork
+        assert fork is not None
+        return eq(var(self.system.threads[parent].location, Sort.INT), const(fork))
 
     def ordered(self, a: int, b: int) -> bool:
         """Does one sibling come after the other, directly or through others?"""
