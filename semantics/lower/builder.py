@@ -143,6 +143,7 @@ class RuleDraft:
     probability: Expr | None = None
     priority: Expr | None = None
     test_span: Span | None = None
+    reads: tuple[int, ...] = ()
 
 
 def knot(op: Op) -> Expr:

@@ -38,7 +38,7 @@ from ..engines.structure import Structure
 from ..engines.tracked import opened
 from ..session import Session
 from ..verdict import Proved, Verdict
-from .conflicts import at_place, commuting
+from .footprints import at_place, commuting
 from .loops import ends
 
 STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
