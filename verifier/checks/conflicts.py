@@ -190,9 +190,10 @@ def _may_clash(system: TransitionSystem, a: Rule, b: Rule, v: int) -> Expr:
 def clash(system: TransitionSystem, a: Rule, b: Rule, v: int, state: Sequence[Scalar]) -> bool:
     """Do both steps, taken in this state, touch the variable so that their order matters?"""
     asked = looked_at(system)
-    found = [
-        touched(system, in_state(r, state, v), {v}, asked.get(r.index, ())).get(v) for r in (a, b)
-    ]
+    found = []
+    for r in (a, b):
+        there, terms = in_state(r, asked.get(r.index, ()), state, v)
+        found.append(touched(system, there, {v}, terms).get(v))
     return found[0] is not None and found[1] is not None and against(found[0], found[1])
 
 

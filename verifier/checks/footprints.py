@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ...semantics.expr import (
@@ -10,6 +10,7 @@ from ...semantics.expr import (
     TRUE,
     Expr,
     Op,
+    Scalar,
     and_,
     ite,
     not_,
@@ -167,15 +168,16 @@ def at_place(rule: Rule, where: Expr) -> Rule:
     return _with(rule, lambda n: point if n.op is Op.VAR and n.index == location.index else n)
 
 
-def in_state(rule: Rule, state: Mapping[int, Expr] | Sequence[object], but: int) -> Rule:
-    """The rule in one state, of which only the variable `but` is left open."""
+def in_state(
+    rule: Rule, asked: Sequence[Expr], state: Sequence[Scalar], but: int
+) -> tuple[Rule, list[Expr]]:
+    """The rule, and what is asked of it, in one state of which only the variable `but` is left
+    open."""
 
     def leaf(n: Expr) -> Expr:
-        if n.op is not Op.VAR or n.index == but:
-            return n
-        return constant(state[n.index])  # type: ignore[arg-type]
+        return constant(state[n.index]) if n.op is Op.VAR and n.index != but else n
 
-    return _with(rule, leaf)
+    return _with(rule, leaf), [substitute(e, leaf) for e in asked]
 
 
 def _with(rule: Rule, leaf: Callable[[Expr], Expr]) -> Rule:
