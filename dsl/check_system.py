@@ -105,7 +105,7 @@ def _instance(
     args: list[tuple[str | None, ast.Expression]] = []
     if workflow is None:
         report.unknown("E0201", i.span, "workflow", i.workflow, symbols.workflows)
-        args = [(n, terms.x.visit(e, scope)) for n, e in i.args]
+        args = [(n, terms.x.beside(e, scope, None)) for n, e in i.args]
     else:
         types = {p.name: names.resolved(p) for p in workflow.params}
         order = list(types)
@@ -126,7 +126,7 @@ def _instance(
                 report.error("E0202", value.span, f"the argument `{target}` is given twice")
             given.add(target)
             kind = types.get(target)
-            typed = terms.x.expr(value, scope, kind) if kind else terms.x.visit(value, scope)
+            typed = terms.x.beside(value, scope, kind)
             args.append((name, typed))
     return replace(
         i,

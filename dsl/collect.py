@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from . import ast
 from .ast import RefKind
 from .constants import evaluate
+from .damage import Damage
 from .errors import Span
 from .names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES, Reporter, Symbol, Symbols
 from .resolve_types import TypeResolver
@@ -244,7 +245,7 @@ def _type_of(e: ast.Expression, value: object, names: Collected) -> Type | None:
     from .check_expr import ExprChecker
     from .names import Scope
 
-    quiet = Reporter(ast.Spec(file="", source=""))
+    quiet = Reporter(ast.Spec(file="", source=""), Damage())
     typed = ExprChecker(names.symbols, quiet).visit(e, Scope(None, names.symbols.values))
     return typed.type
 

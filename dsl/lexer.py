@@ -163,6 +163,7 @@ def lex(text: str, file: str) -> Tokens:
     soft = soft_words()
     line, start_of_line = 1, 0
     doc: list[str] = []
+    after = ""  # marks behind a string that is not closed
     fresh = True  # nothing but space on this line so far
 
     def error(code: str, message: str, fix: str, col: int, width: int) -> None:
@@ -208,6 +209,9 @@ def lex(text: str, file: str) -> Tokens:
             error("E0103", "this comment is never closed", "close it with `*/`", col, 2)
             break
         elif group == "broken":
+            # Marks at the end of the line close what stands around the string.
+            inside = value.rstrip(" \t\r)]};,")
+            after, value = value[len(inside) :], inside
             error("E0102", "this string is never closed", 'close it with `"`', col, len(value))
             kind = "STRING"
         else:
@@ -225,6 +229,15 @@ def lex(text: str, file: str) -> Tokens:
         lines.append(line)
         cols.append(col)
         ends.append(match.end() - start_of_line + 1)
+        if group == "broken":
+            ends[-1] = col + len(value)
+            for place, mark in enumerate(after, ends[-1]):
+                if not mark.isspace():
+                    kinds.append(mark)
+                    texts.append(mark)
+                    lines.append(line)
+                    cols.append(place)
+                    ends.append(place + 1)
         if kind == "<-":
             texts[-1] = "<"
             kinds.append("-")

@@ -7,6 +7,7 @@ from typing import Final
 
 from .errors import Diagnostic, Span
 from .lexer import RESERVED, Tokens
+from .words import TERM_WORDS
 
 # The first group whose witnesses are all possible names the place; its other words are not listed.
 _PLACES: Final = (
@@ -136,37 +137,7 @@ def describe(
 
 
 def _starts_term(kind: str) -> bool:
-    return kind in ("IDENT", "SOFT", "(", "{") or kind in _TERM_WORDS
-
-
-_TERM_WORDS: Final = frozenset(
-    [
-        "skip",
-        "fail",
-        "abort",
-        "if",
-        "switch",
-        "each",
-        "while",
-        "within",
-        "try",
-        "retry",
-        "saga",
-        "using",
-        "transaction",
-        "atomic",
-        "nocancel",
-        "wait",
-        "par",
-        "assert",
-        "require",
-        "return",
-        "send",
-        "receive",
-        "steps",
-        "assume",
-    ]
-)
+    return kind in ("IDENT", "SOFT", "(", "{") or kind in TERM_WORDS
 
 
 def _after(tokens: Tokens, i: int, span: Callable[[int], Span]) -> Span:
