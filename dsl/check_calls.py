@@ -54,7 +54,7 @@ class CallRules(ClaimRules):
             self.report.error(
                 "E0305",
                 self.report.word(t.span, t.name),
-                f"`{t.name}` takes {_count(len(params), 'argument')}, not {len(t.args)}",
+                f"`{t.name}` takes {counted(len(params), 'argument')}, not {len(t.args)}",
                 f"call `{t.name}({shown})`",
             )
             args = tuple(self.x.beside(a, scope, None) for a in t.args)
@@ -151,5 +151,5 @@ class CallRules(ClaimRules):
         return replace(t, value=self.x.beside(t.value, scope, ctx.returns))
 
 
-def _count(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
     return f"no {what}s" if n == 0 else f"1 {what}" if n == 1 else f"{n} {what}s"

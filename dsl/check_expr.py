@@ -88,6 +88,8 @@ class ExprChecker(LiteralRules):
             fix = "unwrap it: `value(…)`"
         elif isinstance(expected, Real) and isinstance(actual, Int):
             fix = "there is no implicit conversion: declare it `real`"
+        elif isinstance(expected, Int) and isinstance(actual, Real):
+            fix = "there is no implicit conversion: use whole numbers, or declare the other `real`"
         self.report.error("E0301", span, f"expected {expected}, found {actual}", fix)
 
     def visit(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from . import ast
 from .ast import RefKind
+from .check_calls import counted
 from .check_terms import TermChecker
 from .collect import Collected
 from .names import Scope, Symbol, Symbols
@@ -115,7 +116,7 @@ def _instance(
             report.error(
                 "E0305",
                 i.span,
-                f"`{i.workflow}` takes {len(order)} arguments, not {len(i.args)}",
+                f"`{i.workflow}` takes {counted(len(order), 'argument')}, not {len(i.args)}",
                 "name the ones you give, `id: 7`: the others are free",
             )
         for position, (name, value) in enumerate(i.args):

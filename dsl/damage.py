@@ -197,7 +197,7 @@ class Losses:
         for i in range(first, last + 1):
             if _WORD.fullmatch(t.texts[i]):
                 # Properties have names of their own: `i` of an invariant is no variable.
-                named = i > 0 and t.texts[i - 1] in _NAMING
+                named = i > 0 and t.texts[i - 1] in _NAMING and t.texts[i + 1 : i + 2] == [":"]
                 (self.properties if named else self.words).add(t.texts[i])
 
     def lexical(self, text: str) -> None:

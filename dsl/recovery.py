@@ -13,7 +13,7 @@ from typing import Any, Final
 from .damage import Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, RESERVED, Tokens
-from .messages import describe
+from .messages import describe, misspelt
 from .tables import Tables
 from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, begins_item
 
@@ -127,12 +127,18 @@ class Recovery:
             self.losses.keyword_as_name(i)
             last = self.errors[-1] if self.errors else None
             # Words that follow each other without a mark are one slip, not one each.
-            if not (
+            again = (
                 found.code == "E0111"
                 and last is not None
                 and last.code in ("E0111", "E0115")
                 and last.span.line == found.span.line
-            ):
+            )
+            # One bracket is missed once, and a comment that is never closed took them all.
+            again |= found.code == "E0114" and any(
+                e.code == "E0103" or (found.related and e.related == found.related)
+                for e in self.errors
+            )
+            if not again:
                 self.errors.append(found)
             if len(self.errors) >= MAX_ERRORS:
                 self.errors.append(
@@ -178,6 +184,11 @@ class Recovery:
                     self.losses.note(i, i, i, sure=True)
                     kinds[i] = meant
                     return i
+        meant_word = misspelt(self.tokens, i, kind, self.expected(states))
+        if meant_word is not None and meant_word[0] == i:
+            kinds[i] = self.tokens.texts[i] = meant_word[1]
+            self.losses.note(i, i, i, sure=True)
+            return i
         text = self.tokens.texts[i]
         if wish == "FOREIGN" or wish == "||":
             meant = {"&&": "and", "||": "or", "!": "not", "<>": "!=", "|": "||"}.get(text, "")
