@@ -181,7 +181,7 @@ class Recovery:
         if wish == "=":
             for meant in (":=", "=="):
                 if self.accepts(states, meant):
-                    self.losses.note(i, i, i, sure=True)
+                    self.losses.note(i, i, i, sure=meant == ":=")
                     kinds[i] = meant
                     return i
         meant_word = misspelt(self.tokens, i, kind, self.expected(states))
@@ -231,6 +231,8 @@ class Recovery:
             if after is not None and self.accepts(after, kind):
                 return ";"
         for mark in ("(", "{", ")", ":", ",", "]", "="):
+            if _OPEN.get(mark) == kind:
+                continue  # nothing in brackets is rarely what is missing
             after = self.shifted(states, mark)
             if after is not None and self.plausible(after, i, 3):
                 return mark
