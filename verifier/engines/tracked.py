@@ -98,6 +98,7 @@ class Tracked:
         self._delayed: dict[State, tuple[Rule, ...]] = {}
         self.excluded = compile_state([system.excluded], self.slots)
         self._moves: dict[State, tuple[Move, ...]] = {}
+        self._barred: dict[State, tuple[Rule, ...]] = {}
         self._decides: dict[int, frozenset[int]] = {}
         self._silent: dict[tuple[int, int], set[int]] = {}
 
@@ -306,13 +307,22 @@ class Tracked:
                 fire = compile_rule(self._tame(rule), self.slots, {}, self._domains[rule.index])
                 self._fires[rule.index] = fire
             fire(state, raw)
-        out = tuple(
-            Move(key(rule, inputs), self.system.rules[rule.index], inputs, target)
-            for rule, inputs, target in raw
-            if not self.excluded(target)
-        )
-        self._moves[state] = out
-        return out
+        out: list[Move] = []
+        barred: list[Rule] = []
+        for rule, inputs, target in raw:
+            whole = self.system.rules[rule.index]
+            if self.excluded(target):
+                barred.append(whole)
+            else:
+                out.append(Move(key(rule, inputs), whole, inputs, target))
+        self._moves[state] = tuple(out)
+        self._barred[state] = tuple(barred)
+        return self._moves[state]
+
+    def barred(self, state: State) -> tuple[Rule, ...]:
+        """Rules with a step into a state that an assumption excludes: no run ends before it."""
+        self.moves(state)
+        return self._barred[state]
 
     def delayed(self, state: State) -> tuple[Rule, ...]:
         """Enabled rules that wait for their time, whether they have an answer or not."""
