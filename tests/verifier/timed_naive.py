@@ -70,6 +70,10 @@ class Timed:
 
     def ends(self, initial: State) -> set[tuple[Env, State]]:
         """(environment as far as it was asked, result) of every complete run."""
+        return {(env, self.result(state)) for env, state in self.last(initial)}
+
+    def last(self, initial: State) -> set[tuple[Env, State]]:
+        """The same with the last state."""
         out: set[tuple[Env, State]] = set()
         seen = set()
         todo = list(self._arm(initial, (), None, (), ()))
@@ -83,7 +87,7 @@ class Timed:
             state, timers, counts, env = config
             moves = list(self._moves(config))
             if not moves and not any(self._able(r, state) for r in self.system.rules):
-                out.add((env, self.result(state)))
+                out.add((env, state))
             for rule, inputs, wait, noted in moves:
                 new = list(state)
                 for v, e in self.writes[rule.index]:
@@ -258,6 +262,16 @@ class Timed:
                 for b, y in tables[:i]:
                     if x != y and all(b.get(k, v) == v for k, v in a.items()):
                         return True
+        return False
+
+    def stuck(self) -> bool:
+        """Is there a run that is over though some instance has not ended?"""
+        active = [(k, reading(i.active, {})) for k, i in enumerate(self.system.instances)]
+        for state in self.initial():
+            for _, last in self.last(state):
+                ends = self.result(last)
+                if any(ends[k] == -1 and holds(last, (), ()) for k, holds in active):
+                    return True
         return False
 
     def _asked(self, env: Env, durations: bool) -> dict[object, object]:
