@@ -28,6 +28,7 @@ class Timed:
     def __init__(self, system: TransitionSystem, limit: int = 30_000) -> None:
         self.system = system
         self.limit = limit
+        self.work = 0
         made: dict[int, object] = {}
         self.guard = [reading(r.guard, made) for r in system.rules]
         self.relation = [reading(r.relation, made) for r in system.rules]
@@ -152,17 +153,23 @@ class Timed:
                     inside = any(c == d for d, _ in self.sides.get(b.index, ()))
                     if inside or a.delay or b.delay or a.over_children or b.over_children:
                         continue
-                    if b.thread in self._above(a.thread) or a.thread in self._above(b.thread):
+                    if not self._beside(a.thread, b.thread):
                         if (c, -1) not in out[b.index]:
                             out[b.index].append((c, -1))
         return out
 
-    def _above(self, thread: int) -> set[int]:
-        out = {thread}
-        while (up := self.system.threads[thread].parent) is not None:
-            thread = up
-            out.add(thread)
-        return out
+    def _beside(self, one: int, two: int) -> bool:
+        """Are the two in different branches of one fork?"""
+        threads = self.system.threads
+
+        def way(t: int) -> list[tuple[int, int | None]]:
+            up = threads[t].parent
+            return [*([] if up is None else way(up)), (t, threads[t].fork)]
+
+        for (a, f), (b, g) in zip(way(one), way(two), strict=False):
+            if a != b:
+                return threads[a].parent == threads[b].parent and f == g
+        return False
 
     def _arm(self, state, timers, fired, counts, env):  # type: ignore[no-untyped-def]
         """Configurations after a step: every answer to attempts and waits that begin now."""
@@ -212,6 +219,9 @@ class Timed:
                         more = [limit, limit + 1]
                         options += [(end, d) for d in more if lo <= d and (open_ or d <= hi)]
         out = []
+        self.work += len(options)
+        if self.work > 10 * self.limit or len(env) > 40:
+            raise TooMuch
         for end, d in dict.fromkeys(options):
             answer = (end[1:] if end[0] == "rule" else end[2:], d)
             if known.get(question, answer) != answer:

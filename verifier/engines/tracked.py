@@ -433,33 +433,28 @@ def _shut(expr: Expr) -> Expr:
 
 
 def competes(system: TransitionSystem, a: Rule, b: Rule) -> bool:
-    """Do both steps take the same thread from one place to different ones?
+    """Do both steps stand at one place of a thread, so that one passes by the other?
 
     `a` is a step of a side of `+`, `b` of none: then another side passes without a step, as in
-    `p + skip`, and `b` is the step that comes after it.
+    `p + skip`, and `b` is the step that comes after it.  That is so if both can be taken although
+    the threads of the two are not under way together: they branch off from different forks of
+    the thread above both, or one of them is that thread.
     """
     if a.delay is not None or b.delay is not None or a.over_children or b.over_children:
         return False
-    if a.thread == b.thread:
-        return True  # a thread stands at one place
-    if a.bundle is not None or b.bundle is not None:
-        return False  # one cuts off the other
-    there = {v: e for v, e in b.own if system.variables[v].kind is VarKind.LOCATION}
-    common = _above(system, a.thread) & _above(system, b.thread)
-    for v, e in a.own:
-        other = there.get(v)
-        if other is not None and v in common and e.op is Op.CONST and other.op is Op.CONST:
-            if e.value != other.value:
-                return True
-    return False
+    mine, its = _forks(system, a.thread), _forks(system, b.thread)
+    common = next((t for t in mine if t in its), None)
+    return common is not None and (mine[common] is None or mine[common] != its[common])
 
 
-def _above(system: TransitionSystem, thread: int) -> set[int]:
-    """Locations of the thread and of those above it."""
-    out: set[int] = set()
+def _forks(system: TransitionSystem, thread: int) -> dict[int, int | None]:
+    """The thread and those above it, from below, each with its fork that leads down to it."""
+    out: dict[int, int | None] = {}
     at: int | None = thread
+    fork: int | None = None
     while at is not None:
-        out.add(system.threads[at].location)
+        out[at] = fork
+        fork = system.threads[at].fork
         at = system.threads[at].parent
     return out
 
