@@ -17,6 +17,7 @@ from oracle import World, reading
 from timed_naive import Timed, TooMuch
 from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
 from wfverify.semantics.expr import Scalar
 from wfverify.semantics.lower import lower
@@ -68,7 +69,12 @@ def judge(
     world = World(system, limit)
     out.states = len(world.states)
     results = verify(
-        spec, system, Options(timeout=timeout, seed=seed), replay=replay, schedule=schedule
+        spec,
+        system,
+        Options(timeout=timeout, seed=seed),
+        replay=replay,
+        schedule=schedule,
+        simulate=simulator,
     )
     out.results = list(results)
     groups = _groups(system)
@@ -98,6 +104,69 @@ def judge(
                 out.problems.append(f"{name}: {problem}")
     for check, name in groups:
         out.problems.append(f"{check} {name}: no line in the table")
+    return out
+
+
+def judge_by_runs(text: str, timeout: float = 10, seed: int = 0, runs: int = 60) -> Judgement:
+    """For what is not small: proofs against some timed runs."""
+    out = Judgement()
+    spec = load_text(text, "s.wf")
+    system = lower(spec)
+    options = Options(timeout=timeout, seed=seed)
+    out.results = list(
+        verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
+    )
+    timed = Timed(system, 20_000)
+    starts = timed.starts()
+    made: dict[int, oracle.Reading] = {}
+    groups = _groups(system)
+    proved: list[tuple[str, Obligation]] = []
+    names = set()
+    for result in out.results:
+        name = f"{result.check} {result.name}".strip()
+        goals = _next(groups, result)
+        if result.verdict is None:
+            continue
+        out.counts[f"{result.check} {type(result.verdict).__name__.upper()}"] += 1
+        if isinstance(result.verdict, Unknown):
+            out.unknown.append(f"{name}: {result.verdict.why}")
+        if isinstance(result.verdict, Proved):
+            names.add(result.check)
+            proved += [(name, g) for g in goals]
+    wrong: dict[str, str] = {}
+    for k in range(runs if starts else 0):
+        rng = random.Random(f"{seed}/{k}")
+        try:
+            walk = timed.walk(rng.choice(starts), rng)
+        except TooMuch:
+            continue
+        if walk is None:
+            continue
+        out.timed["runs"] += 1
+        states = [s for _, _, s in walk.steps] + [walk.last]
+        for name, goal in proved:
+            cond = reading(goal.cond, made)
+            if goal.rule is None and not goal.every_step:
+                broken = not all(cond(s, (), ()) for s in states)
+            else:
+                broken = any(
+                    not cond(s, inputs, t)
+                    for (r, inputs, s), t in zip(walk.steps, states[1:], strict=True)
+                    if goal.every_step or goal.rule == r.index
+                )
+            if broken:
+                wrong[name] = f"PROVED, but a run breaks it: {goal.message}"
+        if walk.over and any(e == -1 for e in timed.result(walk.last)[: len(system.instances)]):
+            for check in names & {"deadlock_free", "can_finish", "terminates"}:
+                if all(reading(i.active, made)(walk.last, (), ()) for i in system.instances):
+                    wrong[check] = "PROVED, but a timed run is stuck"
+    for check in names & {"timing_independent", "deterministic"}:
+        try:
+            if timed.some_part(check == "deterministic", seed, 12, 12):
+                wrong[check] = "PROVED, but two timed runs part"
+        except TooMuch:
+            continue
+    out.problems += [f"{name}: {what}" for name, what in wrong.items()]
     return out
 
 
