@@ -20,6 +20,7 @@ is one.
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import time
 import traceback
@@ -177,8 +178,9 @@ def examine(job: tuple[str, int], settings: Settings) -> Row:
         judged, row.large = _judged(row.text, settings)
         row.counts, row.unknown, row.timed = judged.counts, judged.unknown, judged.timed
         row.problems = judged.problems
-        shape = SHAPES[seed % len(SHAPES)]
-        if seed % 3 == 0 and "return" not in row.text:
+        rng = random.Random(f"shape {seed}")
+        shape = rng.choice(SHAPES)
+        if rng.random() < 0.3 and "return" not in row.text:
             others = verdicts(shaped(row.text, shape), settings.timeout)
             row.problems += contradictions(judged.results, others, shape)
             row.timed["the same spec in another shape"] += 1

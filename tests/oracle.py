@@ -295,7 +295,8 @@ class World:
                 names = mentioned(part)
                 read = {kinds[v] for v in names}
                 units = {v for v in names if kinds[v] is VarKind.USED}
-                if (units and (units <= claimed or kind is not PointKind.ENTRY)) or (
+                claim = units <= claimed and part.op in (Op.LE, Op.EQ)
+                if (units and (claim or kind is not PointKind.ENTRY)) or (
                     r.kind is RuleKind.WAIT and VarKind.LOCATION not in read
                 ):
                     continue

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import random
 
+# What a spec is mostly about: forms that come up more often, and whether all data are shared by
+# all (then nearly everything races, and no other reason why results part is looked at).
+THEMES: tuple[tuple[tuple[str, ...], bool], ...] = (
+    ((), True),
+    (("choice",) * 6 + ("using",) * 2, False),
+    (("if",) * 5 + ("using",) * 3, False),
+    (("while", "retry", "retry", "again") * 2, False),
+    (("saga",) * 4 + ("nocancel", "finally"), False),
+    (("steps",) * 5, False),
+)
+
 
 class Maker:
     """Races, claims, failures, time-outs, choices, policies, sagas, loops, several instances."""
@@ -12,6 +23,7 @@ class Maker:
         self.rng = random.Random(seed)
         self.left = self.rng.randint(2, max(2, size))
         self.second = False
+        self.more, self.mixed = THEMES[seed % len(THEMES)]
 
     def spec(self) -> str:
         pick = self.rng.choice
@@ -59,16 +71,25 @@ class Maker:
         retry = (
             pick(["", "", "", "retry 1 on E", "retry 1 on E backoff 1s"]) if "E" in fails else ""
         )
-        effect = pick(
-            ["x := 1", "x := 2", "x += 1", "y := x", "go := true", "y += 1", "", "x := y"]
-        )
-        undo = pick(["", "", "undo skip", "undo { x := 0 }", "undo { y += 1 }", "undo { x -= 1 }"])
+        own = {"a": "x", "b": "y"}.get(name)
+        if self.mixed or self.rng.random() < 0.1:
+            effect = pick(
+                ["x := 1", "x := 2", "x += 1", "y := x", "go := true", "y += 1", "", "x := y"]
+            )
+            undo = pick(["undo skip", "undo { x := 0 }", "undo { y += 1 }", "undo { x -= 1 }"])
+        else:
+            effect = pick([f"{own} += 1", f"{own} := 1", ""]) if own else ""
+            undo = pick(["undo skip", f"undo {{ {own} := 0 }}"]) if own else "undo skip"
+        undo = undo if self.rng.random() < 0.5 else ""
         first = pick(["", "", "", "", "", "priority 1"])
         do = f"do {{ {effect} }}" if effect else ""
         clauses = [uses, pick(takes), timeout, fails, retry, do, undo, first]
         return f"activity {name} {{ {'  '.join(c for c in clauses if c)} }}"
 
     def condition(self) -> str:
+        if not self.mixed and self.rng.random() < 0.7:
+            looks = ["running(a)", "used(r) > 0", "held(l)", "free(r) > 0", "done(b)", "failed(a)"]
+            return self.rng.choice(looks)
         return self.rng.choice(["x > 0", "go", "running(a)", "used(r) > 0", "done(b)", "y == 1",
                                 "x == y", "not go", "held(l)", "times(a) == 1"])  # fmt: skip
 
@@ -79,7 +100,8 @@ class Maker:
         sub = lambda: self.term(depth - 1)  # noqa: E731
         kind = pick(["par", "par", "par", "par", "seq", "seq", "try", "within", "any", "all",
                      "choice", "if", "using", "retry", "finally", "steps", "nocancel", "saga",
-                     "while", "each", "within until", "of", "catch finally"])  # fmt: skip
+                     "while", "each", "within until", "of", "catch finally",
+                     *self.more])  # fmt: skip
         match kind:
             case "par":
                 return f"{{ {sub()} || {sub()} }}"
@@ -123,6 +145,9 @@ class Maker:
                 return pick([saga, f"try {{ {saga} }} catch * {{ skip }}"])
             case "while":
                 return f"while ({pick(['x < 2', 'not go', 'y == 0'])}) at_most 1 {{ {sub()} }}"
+            case "again":
+                inner = f"try {{ {{ {sub()} || {sub()} }} }} catch * {{ skip }}"
+                return f"each i in 0..1 seq {{ {inner} }}"
             case "each":
                 how = pick(["", " seq", " at_most 1 at once", " tolerate 1 as y"])
                 return f"each i in {pick(['0..1', 'D'])}{how} {{ {self.leaf()} }}"
@@ -137,6 +162,8 @@ class Maker:
         if self.left > 0 and self.rng.random() < 0.75:
             self.left -= 1
             return pick("abc")
+        if not self.mixed and self.rng.random() < 0.8:
+            return pick(["skip", "fail E", "wait 1s", "go := true", "wait until (go)", "a", "b"])
         return pick(["x := 3", "y := x", "x += 1", "wait 1s", "wait until (go)", "go := true",
                      "fail E", "fail F", "skip", "wait until (x > 0)", "return",
                      "atomic { x += 1 ; y := x }", "assume y == 0", "assert x < 3"])  # fmt: skip
