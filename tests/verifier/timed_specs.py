@@ -31,7 +31,7 @@ class Maker:
         if self.second:
             self.left = min(self.left, 2)
         parts = "\n ".join(self.activity(n) for n in "abc")
-        body = self.term(3)
+        body = self.term(3) if self.mixed or self.rng.random() < 0.4 else self.shape()
         head = [
             "error E transient",
             "error F transient",
@@ -156,6 +156,39 @@ class Maker:
                 when = pick(["", "", f"when {self.condition()}"])
                 last = f"n3 {{ {self.leaf()} }} after n1, n2 {when} {join}"
                 return f"steps {{ n1 {{ {sub()} }} n2 {{ {sub()} }} {last} }}"
+
+    def shape(self) -> str:
+        """One thing that others may decide, beside what may decide it."""
+        p = [self.piece() for _ in range(4)]
+        look = self.condition()
+        forms = [
+            f"{{ {{ {{ {p[0]} }} + {{ {p[1]} }} }} || {{ {p[2]} }} }}",
+            f"{{ {{ {{ {p[0]} }} + skip }} ; {p[1]} || {{ {p[2]} }} }}",
+            f"{{ {{ {{ {p[0]} }} + {{ {p[1]} }} }} ; {p[3]} || {{ {p[2]} }} }}",
+            f"{{ {{ {p[3]} ; if ({look}) {{ {p[0]} }} else {{ {p[1]} }} }} || {{ {p[2]} }} }}",
+            f"each i in 0..1 seq {{ try {{ {{ {p[0]} || {p[1]} }} }} catch * {{ {p[2]} }} }}",
+            f"retry(1 on E) {{ {{ {p[0]} || {p[1]} }} }} ; {p[2]}",
+            f"{{ retry(1 on E) {{ {{ {p[0]} || {p[1]} }} }} || {{ {p[2]} }} }}",
+            f"{{ within until ({look}) {{ {p[0]} }} || {{ {p[1]} }} }}",
+            f"try {{ saga {{ {p[0]} ; {{ {p[1]} || {p[2]} }} }} }} catch * {{ skip }}",
+            f"par any {{ {{ {p[0]} }} || {{ {p[1]} }} }} ; {p[2]}",
+            f"try {{ {{ {p[0]} || {p[1]} }} }} catch E {{ {p[2]} }}",
+            f"{{ {p[0]} || {p[1]} || {p[2]} }}",
+        ]
+        return self.rng.choice(forms)
+
+    def piece(self) -> str:
+        pick = self.rng.choice
+        one = lambda: pick("abc")  # noqa: E731
+        forms = [
+            *[one() for _ in range(5)],
+            f"{one()} ; {one()}",
+            f"using ({pick(['l exclusive', 'r 1', 'l shared'])}) {{ {one()} }}",
+            f"try {{ {one()} }} catch * {{ skip }}",
+            f"wait {pick('12')}s ; {one()}",
+            pick(["skip", "wait until (go)", "go := true", "fail E", f"{one()} ; go := true"]),
+        ]
+        return pick(forms)
 
     def leaf(self) -> str:
         pick = self.rng.choice
