@@ -279,7 +279,8 @@ def main() -> int:
             line = f"{total.specs} of {len(jobs)}, {total.disagreements} wrong, {passed:.0f} s"
             print(line, end=end, file=sys.stderr, flush=True)
     passed = time.perf_counter() - since
-    print(f"\nseeds {seeds.start}..{seeds.stop - 1} of {args.kinds}, size {args.size}")
+    last = max(seeds.start, seeds.start + (total.specs - 1) // len(args.kinds.split(",")))
+    print(f"\nseeds {seeds.start}..{last} of {args.kinds}, size {args.size}")
     print(f"{total.specs} specs, {passed:.0f} s, {args.jobs} at once")
     print(f"{total.compared} compared, {total.large} of them with some runs only")
     print(f"slowest: {total.slowest[0]:.1f} s ({total.slowest[1]})")
@@ -298,11 +299,14 @@ def main() -> int:
 
 def _rows(jobs: list[tuple[str, int]], settings: Settings, workers: int) -> Iterator[Row]:
     work = partial(examine, settings=settings)
-    if workers == 1:
-        yield from map(work, jobs)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(work, jobs)
+    try:
+        if workers == 1:
+            yield from map(work, jobs)
+        else:
+            with ProcessPoolExecutor(workers) as pool:
+                yield from pool.map(work, jobs)
+    except KeyboardInterrupt:
+        return  # what has been done is told
 
 
 if __name__ == "__main__":
