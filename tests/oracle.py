@@ -288,9 +288,16 @@ class World:
             if r.thread != thread or r.kind not in (RuleKind.START, RuleKind.GRANT, RuleKind.WAIT):
                 continue
             rest = []
+            claimed = {u for u, _ in r.gains}
+            for info in self.system.resources:
+                if info.exclusive is not None and {info.used, info.exclusive} & claimed:
+                    claimed |= {info.used, info.exclusive}
             for part in r.guard.args if r.guard.op is Op.AND else (r.guard,):
-                read = {kinds[v] for v in mentioned(part)}
-                if VarKind.USED in read or (
+                names = mentioned(part)
+                read = {kinds[v] for v in names}
+                units = {v for v in names if kinds[v] is VarKind.USED}
+                claim = units <= claimed and part.op in (Op.LE, Op.EQ)
+                if (units and (claim or kind is not PointKind.ENTRY)) or (
                     r.kind is RuleKind.WAIT and VarKind.LOCATION not in read
                 ):
                     continue

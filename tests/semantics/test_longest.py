@@ -85,7 +85,7 @@ def _term(rng: random.Random, depth: int) -> str:
             f"nocancel {{ {one} }}",
             f"par wait_all {{ {one} || {two} }}",
             f"within 2s {{ {one} }} else {{ {two} }}",
-            f"each i in 0..1 seq {{ {one} }}",
+            f"each i{depth} in 0..1 seq {{ {one} }}",
             f"steps {{ x {{ {one} }}  y {{ {two} }} after x join always }}",
         ]
     )
