@@ -52,7 +52,7 @@ class Conflicts:
         """The variables that the rule reads or writes, and how."""
         reads = conditions(rule) & self.wanted
         bundle = id(rule.bundle) if id(rule.bundle) in self.cancelling else 0
-        enters = any(v in self.location and enters(self.system, rule, v, e) for v, e in rule.own)
+        entering = any(v in self.location and enters(self.system, rule, v, e) for v, e in rule.own)
         for v, e in rule.updates if self._first_of_bundle(rule) else rule.own:
             kind = self.system.variables[v].kind
             if kind is VarKind.GHOST:
@@ -64,7 +64,7 @@ class Conflicts:
             if amount is not None:
                 reads |= variables([amount]) & self.wanted
                 yield v, ("add", 0, bundle)
-            elif enters and _resets(v, e):
+            elif entering and _resets(v, e):
                 reads |= (variables([e]) - {v}) & self.wanted
                 yield v, ("enter", id(e), bundle)
             else:
