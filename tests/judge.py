@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import oracle
 from oracle import World, reading
 from wfverify.dsl import load_text
+from wfverify.dsl.errors import Span
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import schedule
 from wfverify.semantics.expr import Scalar
@@ -247,13 +248,21 @@ def _terminates(world: World, verdict: object) -> list[str]:
 
 def _dead_code(world: World, verdict: object) -> list[str]:
     fired = world.fired()
-    places = world.system.places
+    # What has several copies (rounds, calls, instances) runs if one of them does.
+    runs: dict[tuple[str, Span], bool] = {}
+    for p in world.system.places:
+        key = p.what, p.span
+        runs[key] = runs.get(key, False) or any(r in fired for r in p.rules)
     if isinstance(verdict, Proved):
-        dead = [p for p in places if not any(r in fired for r in p.rules)]
-        return [f"PROVED, but {p.what} at {p.span} never runs" for p in dead[:1]]
+        dead = [key for key, alive in runs.items() if not alive]
+        return [f"PROVED, but {what} at {span} never runs" for what, span in dead[:1]]
     assert isinstance(verdict, Refuted)
-    mine = [p for p in places if p.span == verdict.span and verdict.message.startswith(p.what)]
-    if mine and all(any(r in fired for r in p.rules) for p in mine):
+    mine = [
+        alive
+        for (what, span), alive in runs.items()
+        if span == verdict.span and verdict.message.startswith(what)
+    ]
+    if mine and all(mine):
         return ["REFUTED, but it can run"]
     return [] if mine else ["REFUTED at no place"]
 
