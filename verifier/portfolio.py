@@ -11,6 +11,7 @@ from ..dsl.errors import NOWHERE, Span
 from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .checks import (
+    beginnings,
     blocking,
     conflicts,
     contracts,
@@ -19,6 +20,7 @@ from .checks import (
     obligations,
     outcomes,
     simulated,
+    vacuity,
 )
 from .checks.graph import small_graph
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
@@ -112,6 +114,11 @@ class _Run:
     # --- running ---------------------------------------------------------------------------
 
     def all(self) -> Iterator[Result]:
+        nothing = beginnings.no_arguments(self.session, self.spec)
+        if nothing is not None:
+            yield nothing
+            if isinstance(nothing.verdict, Refuted):
+                return  # of no run anything is true
         for s in self.skips:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason)
@@ -145,6 +152,7 @@ class _Run:
         verdicts |= {i: more[k] for k, i in enumerate(left)}
         with self.session.slot(SLOT if self.waiting else 1.0):
             verdicts |= self._simulated(groups, verdicts)
+            verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
         seconds = (time.monotonic() - since) / max(1, len(groups))
         shown: set[str] = set()
         for i, group in enumerate(groups):
@@ -160,6 +168,7 @@ class _Run:
             )
         if self._selected("contracts", ""):
             yield from contracts.satisfiable(self.session)
+            yield from beginnings.never_passed(self.session)
         for check in names:
             if check not in shown and check not in (*NAMED_BY_USER, "assert", "contracts"):
                 if self._selected(check, ""):
