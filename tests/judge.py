@@ -152,6 +152,8 @@ def _problems(
     proved = isinstance(verdict, Proved)
     if isinstance(verdict, Refuted) and result.check == "contracts" and not verdict.trace.initial:
         return _contract(world, result.name)
+    if result.check == "contracts" and result.name == "assume":
+        return _assumption(world, verdict)
     goals = _next(groups, result)
     if goals:
         broken = [g for g in goals if world.broken(g)]
@@ -199,6 +201,20 @@ def _contract(world: World, name: str) -> list[str]:
             if r.activity.split(".")[-1].split("#")[0].split("[")[0] == name:
                 return ["REFUTED, but the activity can complete"]
     return []
+
+
+def _assumption(world: World, verdict: object) -> list[str]:
+    """No run gets past it, and this run comes to it."""
+    if not isinstance(verdict, Refuted):
+        return []
+    mine = [r for r in world.system.rules if r.span == verdict.span]
+    out = []
+    if any(r.name.endswith("assume") and r.index in world.fired() for r in mine):
+        out.append("REFUTED, but a run gets past the assumption")
+    last = states_of(world, verdict.trace)[-1]
+    if not any(r.name.endswith("fails") and world.enabled(r.index, last) for r in mine):
+        out.append("REFUTED, but the run does not come to the assumption")
+    return out
 
 
 def _deadlock(world: World, verdict: object) -> list[str]:

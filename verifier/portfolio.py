@@ -10,6 +10,7 @@ from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
 from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
+from .assumed import Used
 from .checks import (
     beginnings,
     blocking,
@@ -103,6 +104,7 @@ class _Run:
         self.expected = {p.name: p for p in properties if isinstance(p, ast.ExpectRefuted)}
         self.verdicts: dict[str, Verdict] = {}
         self.waiting: set[str] = set()
+        self.used = Used(session, spec)
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
 
     def wanted(self, check: str) -> bool:
@@ -238,7 +240,9 @@ class _Run:
                 return replace(result, verdict=None, skipped=s.reason, warning=warning)
         verdict = result.verdict
         if verdict is not None and not _nothing_of_the_kind(verdict):
-            verdict = rests_on(self.spec, self.session.system, result)
+            if isinstance(verdict, Proved):
+                verdict = replace(verdict, assumptions=self.used.by(result, self.verdicts))
+            verdict = rests_on(self.spec, self.session.system, replace(result, verdict=verdict))
         expected = isinstance(verdict, Refuted) and bool(_names(result) & self.expected.keys())
         return replace(result, verdict=verdict, warning=warning, expected=expected)
 
