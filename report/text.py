@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from ..dsl.errors import Severity
-from ..verifier.verdict import Proved, Refuted, Unknown
+from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
 from .outcome import Report, fails, mend_of, tally, title, why_unmatched
 from .refutation import Styled, hanging, headline, refutation
@@ -142,6 +142,10 @@ def _how(report: Report, width: int) -> Iterator[Styled]:
             yield from hanging(f"  {where}", note.message, width, "")
 
 
+def _unexpected(result: Result) -> bool:
+    return result.expected and isinstance(result.verdict, Proved)
+
+
 def _closing(report: Report) -> str:
     count = tally(report.results)
     warnings = (
@@ -149,10 +153,12 @@ def _closing(report: Report) -> str:
         + count.trivial
         + sum(d.severity is Severity.WARNING for d in report.diagnostics)
     )
+    unexpected = sum(map(_unexpected, report.results))
     parts = [
         f"{number} {word}"
         for number, word in (
-            (count.proved, "proved"),
+            (count.proved - unexpected, "proved"),
+            (unexpected, "proved though expected to be refuted"),
             (count.refuted, "refuted"),
             (count.expected, "refuted as expected"),
             (count.unknown, "unknown"),

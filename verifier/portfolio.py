@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
+from ..dsl.names import LATER_CHECKS
 from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
@@ -99,9 +100,14 @@ class _Run:
         self.session = session
         self.progress = progress
         properties = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
-        self.skips = [p for p in properties if isinstance(p, ast.SkipCheck)]
-        self.raised = {n for p in properties if isinstance(p, ast.CheckOn) for n in p.names}
-        self.expected = {p.name: p for p in properties if isinstance(p, ast.ExpectRefuted)}
+        self.skips = [
+            replace(p, name=_called(p.name)) for p in properties if isinstance(p, ast.SkipCheck)
+        ]
+        self.raised = {
+            _called(n): p.span for p in properties if isinstance(p, ast.CheckOn) for n in p.names
+        }
+        self.expected = {_called(p.name): p for p in properties if isinstance(p, ast.ExpectRefuted)}
+        self.missed = {s.span: s for s in self.skips if s.at is not None}  # that skip nothing yet
         self.verdicts: dict[str, Verdict] = {}
         self.waiting: set[str] = set()
         self.used = Used(session, spec)
@@ -120,10 +126,11 @@ class _Run:
         if nothing is not None:
             yield nothing
             if isinstance(nothing.verdict, Refuted):
+                self.missed.clear()
                 return  # of no run anything is true
         for s in self.skips:
             if s.at is None and self._selected(s.name, ""):
-                yield Result(s.name, "", None, s.span, skipped=s.reason)
+                yield Result(s.name, "", None, s.span, skipped=s.reason + self._in_vain(s.name))
         self.waiting = {c for c in CHECKS[len(SAFETY) :] if self.wanted(c)}
         yield from self._safety()
         for check in CHECKS[len(SAFETY) :]:
@@ -133,6 +140,11 @@ class _Run:
                 verdict = self.whole(check)
                 seconds = time.monotonic() - since
                 yield Result(check, "", verdict, self._span(verdict), seconds=seconds)
+
+    def _in_vain(self, check: str) -> str:
+        """It is skipped, whatever `check NAME` says."""
+        where = self.raised.get(check)
+        return f" (`check {check}` at {where.line}:{where.col} has no effect)" if where else ""
 
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only
@@ -236,7 +248,8 @@ class _Run:
         if self.session.options.strict or result.check in self.raised:
             warning = False
         for s in self.skips:
-            if s.at is not None and s.name == result.check and s.at in (result.name,):
+            if s.at is not None and (s.name, s.at) == (result.check, result.name):
+                self.missed.pop(s.span, None)
                 return replace(result, verdict=None, skipped=s.reason, warning=warning)
         verdict = result.verdict
         if verdict is not None and not _nothing_of_the_kind(verdict):
@@ -262,14 +275,33 @@ class _Run:
                 out[k] = replace(out[k], expected=True)
             if not mine and not self.session.options.only:
                 why = "nothing of that name was checked, so nothing of it was refuted"
+                if name in LATER_CHECKS:
+                    why = "this check is not built yet, so nothing of it was refuted"
+                elif any(s.name == name or s.at == name for s in self.skips):
+                    why = "it is skipped, so it was not refuted: remove one of the two"
                 span = self.expected[name].span
                 out.append(Result("expect", name, Unknown("portfolio", why), span, expected=True))
-        return out
+        return [*out, *self._skipped_nothing(results)]
+
+    def _skipped_nothing(self, results: Sequence[Result]) -> Iterator[Result]:
+        """`skip_check NAME at PLACE` where there is no such place: what it means to turn off is
+        on, or is not there."""
+        for s in () if self.session.options.only else self.missed.values():
+            places = dict.fromkeys(r.name for r in results if r.check == s.name and r.name)
+            known = f"; there is {', '.join(list(places)[:6])}" if places else ""
+            whole = "" if places else f"; to skip all of it, leave out `at {s.at}`"
+            why = f"{s.name} has no line of its own for `{s.at}`{known}{whole}"
+            yield Result("skip_check", f"{s.name} at {s.at}", Unknown("portfolio", why), s.span)
 
     def _span(self, verdict: Verdict, other: Span | None = None) -> Span:
         if isinstance(verdict, Refuted):
             return verdict.span
         return other or self.top
+
+
+def _called(name: str) -> str:
+    """The name of a check in the table (`invariant` is a word of the language)."""
+    return "invariant" if name == "invariants" else name
 
 
 def _names(result: Result) -> set[str]:
