@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import oracle
 from oracle import World, reading
@@ -13,7 +13,7 @@ from wfverify.dsl import load_text
 from wfverify.dsl.errors import Span
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import schedule
-from wfverify.semantics.expr import Scalar
+from wfverify.semantics.expr import Op, Scalar
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import (
     Obligation,
@@ -158,7 +158,8 @@ def _problems(
     if goals:
         broken = [g for g in goals if world.broken(g)]
         if proved:
-            return [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
+            wrong = [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
+            return wrong + _not_trivial(world, verdict.warning, goals)
         assert isinstance(verdict, Refuted)
         if not any(_breaks(world, verdict.trace, g) for g in goals):
             return ["REFUTED, but the run breaks none of the goals"]
@@ -193,6 +194,24 @@ def _problems(
     if result.check in NOTHING or result.check in ("contracts",):
         return [] if proved else ["REFUTED though there is no such goal"]
     return []
+
+
+def _not_trivial(world: World, warning: str, goals: list[Obligation]) -> list[str]:
+    """Is what is said to hold trivially reached after all?"""
+    out = []
+    for g in goals:
+        at = f"no run comes to the assert at {g.span.line}:{g.span.col}"
+        if g.rule in world.fired() and (at in warning.split("; ") or "never completes" in warning):
+            out.append(f"not true: {warning}")
+    # Properties of one name are one line; of one of them the left side of `p => q` is never true.
+    reached: dict[Span, bool] = {}
+    for g in goals if " is true " in warning else ():
+        if g.cond.op is Op.OR:
+            left = replace(g, cond=g.cond.args[0])
+            reached[g.span] = reached.get(g.span, False) or world.broken(left)
+    if reached and all(reached.values()):
+        out.append(f"not true: {warning}")
+    return out
 
 
 def _contract(world: World, name: str) -> list[str]:

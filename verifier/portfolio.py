@@ -322,6 +322,7 @@ NOTHING = {
     "of what comes before it",
     "handled": "no error leaves a workflow that does not declare it",
     "compensated": "there is no saga",
-    "exhaustive": "every switch has a default or covers its type",
-    "arithmetic": "no expression is partial, and no variable has a range",
+    "exhaustive": "there is no switch, or each has a default or covers its type",
+    "arithmetic": "every division, index, option and range is safe as it is written, or there is "
+    "none",
 }

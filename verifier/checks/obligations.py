@@ -243,7 +243,9 @@ class _Deciding:
                 goal = self.goals[k]
                 match finding:
                     case Holds(n) if not refutations_only:
-                        how = f"all {n} states that can matter were visited"
+                        how = (
+                            f"all {n} states that can matter were visited: nothing there breaks it"
+                        )
                         self.verdicts[k] = Proved("search", how, f"{n} states")
                     case Violated(trace) if not proofs_only:
                         breaks = breaks_obligation(self.system, goal)
