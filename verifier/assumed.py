@@ -16,12 +16,12 @@ from ..dsl.format_expr import AND, QUANTIFIER, expr
 from ..dsl.walk import walk
 from ..semantics.expr import FALSE, Op, variables
 from ..semantics.system import TransitionSystem, VarKind
-from .checks.reach import LARGE
 from .session import Session
 from .verdict import Proved, Result, Verdict
 
 # Rule by rule, or with a run as the evidence: no assumption is used.
 WITHOUT = frozenset({"atomicity", "contracts", "no_dead_code"})
+MOST_WORK = 10_000  # rules times lines of the table, to look for cones in
 OF_CLAIMS = frozenset({"resources", "borrows", "deadlock_free"})
 # What a structural proof of the check says of others, if they are proved.
 FROM: Mapping[str, tuple[str, ...]] = {
@@ -102,6 +102,7 @@ class Used:
     def __init__(self, session: Session, spec: ast.Spec) -> None:
         self.session = session
         self.all = assumptions(spec, session.system)
+        self.lines = len({(o.check, o.name) for o in session.system.obligations})
 
     def by(self, result: Result, verdicts: Mapping[str, Verdict]) -> tuple[str, ...]:
         """`verdicts` are those of whole checks so far, from which others follow."""
@@ -134,7 +135,7 @@ class Used:
 
         system = self.session.system
         goals = [o for o in system.obligations if (o.check, o.name) == (check, name)]
-        if not goals or len(system.rules) > LARGE:
+        if not goals or len(system.rules) * self.lines > MOST_WORK:
             return None
         return slice_for(replace(system, excluded=FALSE), goals).variables
 

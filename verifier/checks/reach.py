@@ -17,6 +17,7 @@ from .simulated import broken_at
 LARGE = 4_000  # rules
 STATES = 20_000
 RUNS = 4
+PATIENCE = 3  # searches in a row without an answer
 
 
 class Reached(Enum):
@@ -49,10 +50,13 @@ class Reach:
         elif not self.large:
             for k in self._simulated([(k, questions[k]) for k in open_]):
                 answers[k] = Reached.SEEN
-        if not self.large:
-            for k in open_:
-                if answers[k] is Reached.OPEN and self.left() > 0:
-                    answers[k], _ = self.search(questions[k])
+        failed = 0
+        for k in open_:
+            if self.large or failed >= PATIENCE or self.left() <= 0:
+                break
+            if answers[k] is Reached.OPEN:
+                answers[k], _ = self.search(questions[k])
+                failed = failed + 1 if answers[k] is Reached.OPEN else 0
         return answers
 
     def _at_once(self, q: Obligation) -> Reached:
