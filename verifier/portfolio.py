@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -248,7 +249,7 @@ class _Run:
         if self.session.options.strict or result.check in self.raised:
             warning = False
         for s in self.skips:
-            if s.at is not None and (s.name, s.at) == (result.check, result.name):
+            if s.at is not None and s.name == result.check and _is_at(result, s.at):
                 self.missed.pop(s.span, None)
                 return replace(result, verdict=None, skipped=s.reason, warning=warning)
         verdict = result.verdict
@@ -302,6 +303,11 @@ class _Run:
 def _called(name: str) -> str:
     """The name of a check in the table (`invariant` is a word of the language)."""
     return "invariant" if name == "invariants" else name
+
+
+def _is_at(result: Result, place: str) -> bool:
+    """`w` and `E` are places of the line `handled: w: E`."""
+    return place in (result.name, *re.split(r"\W+", result.name))
 
 
 def _names(result: Result) -> set[str]:

@@ -202,3 +202,13 @@ def test_words_about_checks(words: str, code: Exit, said: str) -> None:
     ]
     assert exit_status(Report("s.wf", results=tuple(found))) == code
     assert not said or said in lines
+
+
+def test_places_of_a_line_with_two_names() -> None:
+    text = """error E permanent
+    workflow w { run { fail E } }
+    skip_check handled at %s "known"
+    """
+    for place in ("w", "E"):
+        (skipped,) = (r for r in results(load_text(text % place, "s.wf")) if r.verdict is None)
+        assert (skipped.check, skipped.name, skipped.skipped) == ("handled", "w: E", "known")
