@@ -129,7 +129,7 @@ class Session:
         if timed is None:
             return Unknown(
                 engine,
-                "a run was found that breaks it, but not at any times that `takes` allows: "
+                "a run was found that breaks it, but no times for it that `takes` allows: "
                 + message,
             )
         steps = len(timed.steps)
@@ -147,17 +147,20 @@ class Session:
         trace: Trace,
         breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool],
     ) -> Trace | None:
-        """The run with times, or one like it."""
+        """The run with times, or one like it: the shortest that is found."""
         found = self.schedule(self.system, trace)
         if found is not None:
             return found
+        best: Trace | None = None
         for other in alike(self.system, trace):
+            if best is not None and len(other.steps) >= len(best.steps):
+                continue
             replayed = self.replay(self.system, other)
             if replayed.ok and breaks(replayed.states, other):
                 found = self.schedule(self.system, other)
                 if found is not None:
-                    return found
-        return None
+                    best = found
+        return best
 
 
 def breaks_obligation(

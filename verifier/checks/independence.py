@@ -38,7 +38,7 @@ from ..engines.structure import Structure
 from ..engines.tracked import opened
 from ..session import Session
 from ..verdict import Proved, Verdict
-from .conflicts import at_place, commuting
+from .footprints import at_place, commuting
 from .loops import ends
 
 STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
@@ -274,7 +274,7 @@ class _Conflicts:
         self.cancelling = {id(g[0].bundle) for g in _cancellations(self.system)}
         self.location = {t.location for t in self.system.threads}
         self.structure = session.structure
-        self._at: dict[tuple[int, tuple[int, int]], set[int]] = {}
+        self._at: dict[tuple[int, tuple[int, int]], set[tuple[int, bool]]] = {}
         self._killed: dict[int, set[int]] = {}
         self._told: dict[int, set[int]] = {}  # bundle -> threads for which its updates were noted
 
@@ -337,11 +337,11 @@ class _Conflicts:
             self._killed[id(rule.bundle)] = known
         return self.system.threads[rule.thread].location in known
 
-    def _reads_at(self, rule: Rule, v: int, place: tuple[int, int]) -> bool:
-        """Does it read the variable when the branches of this fork are under way?
+    def _touches_at(self, rule: Rule, v: int, reading: bool, place: tuple[int, int]) -> bool:
+        """Does it read (or write) the variable when the branches of this fork are under way?
 
         The tests on the way to a fork are taken once for all its branches, with the first step
-        of any of them.
+        of any of them; what entering sets is set by that step.
         """
         if rule.bundle is not None:
             return True
@@ -349,8 +349,8 @@ class _Conflicts:
         if key not in self._at:
             location = self.system.threads[place[0]].location
             there = at_place(rule, eq(var(location, Sort.INT), const(place[1])))
-            self._at[key] = {v for v, kind in self._touches(there) if kind[0] == "read"}
-        return v in self._at[key]
+            self._at[key] = {(w, kind[0] == "read") for w, kind in self._touches(there)}
+        return (v, reading) in self._at[key]
 
     def _pair(self, touches: Touches, looked_at: int | None = None) -> tuple[Rule, Rule] | None:
         """Two of the rules that conflict.  With `looked_at`, the variable, also as seen from the
@@ -375,8 +375,9 @@ class _Conflicts:
                     else (thread.parent, thread.fork)
                 )
                 mine = rules
-                if looked_at is not None and place[0] >= 0 and kind[0] == "read":
-                    mine = [r for r in rules if self._reads_at(r, looked_at, place)]
+                if looked_at is not None and place[0] >= 0:
+                    reading = kind[0] == "read"
+                    mine = [r for r in rules if self._touches_at(r, looked_at, reading, place)]
                 if mine:
                     groups.setdefault(place, {}).setdefault(kind, {}).setdefault(thread.id, mine[0])
                 if thread.parent is None:
