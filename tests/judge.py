@@ -6,7 +6,7 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,10 +16,11 @@ import oracle
 from oracle import World, reading
 from timed_naive import Timed, TooMuch
 from wfverify.dsl import load_text
+from wfverify.dsl.errors import Span
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
-from wfverify.semantics.expr import Scalar
+from wfverify.semantics.expr import Op, Scalar
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import (
     Obligation,
@@ -238,11 +239,14 @@ def _problems(
     proved = isinstance(verdict, Proved)
     if isinstance(verdict, Refuted) and result.check == "contracts" and not verdict.trace.initial:
         return _contract(world, result.name)
+    if result.check == "contracts" and result.name == "assume":
+        return _assumption(world, verdict)
     goals = _next(groups, result)
     if goals:
         broken = [g for g in goals if world.broken(g)]
         if proved:
-            return [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
+            wrong = [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
+            return wrong + _not_trivial(world, verdict.warning, goals)
         assert isinstance(verdict, Refuted)
         if not any(_breaks(world, verdict.trace, g) for g in goals):
             return ["REFUTED, but the run breaks none of the goals"]
@@ -281,12 +285,44 @@ def _problems(
     return []
 
 
+def _not_trivial(world: World, warning: str, goals: list[Obligation]) -> list[str]:
+    """Is what is said to hold trivially reached after all?"""
+    out = []
+    for g in goals:
+        at = f"no run comes to the assert at {g.span.line}:{g.span.col}"
+        if g.rule in world.fired() and (at in warning.split("; ") or "never completes" in warning):
+            out.append(f"not true: {warning}")
+    # Properties of one name are one line; of one of them the left side of `p => q` is never true.
+    reached: dict[Span, bool] = {}
+    for g in goals if " is true " in warning else ():
+        if g.cond.op is Op.OR:
+            left = replace(g, cond=g.cond.args[0])
+            reached[g.span] = reached.get(g.span, False) or world.broken(left)
+    if reached and all(reached.values()):
+        out.append(f"not true: {warning}")
+    return out
+
+
 def _contract(world: World, name: str) -> list[str]:
     for r in world.system.rules:
         if r.kind is RuleKind.COMPLETE and r.index in world.fired():
             if r.activity.split(".")[-1].split("#")[0].split("[")[0] == name:
                 return ["REFUTED, but the activity can complete"]
     return []
+
+
+def _assumption(world: World, verdict: object) -> list[str]:
+    """No run gets past it, and this run comes to it."""
+    if not isinstance(verdict, Refuted):
+        return []
+    mine = [r for r in world.system.rules if r.span == verdict.span]
+    out = []
+    if any(r.name.endswith("assume") and r.index in world.fired() for r in mine):
+        out.append("REFUTED, but a run gets past the assumption")
+    last = states_of(world, verdict.trace)[-1]
+    if not any(r.name.endswith("fails") and world.enabled(r.index, last) for r in mine):
+        out.append("REFUTED, but the run does not come to the assumption")
+    return out
 
 
 def _deadlock(world: World, verdict: object) -> list[str]:
@@ -336,13 +372,21 @@ def _terminates(world: World, verdict: object) -> list[str]:
 
 def _dead_code(world: World, verdict: object) -> list[str]:
     fired = world.fired()
-    places = world.system.places
+    # What has several copies (rounds, calls, instances) runs if one of them does.
+    runs: dict[tuple[str, Span], bool] = {}
+    for p in world.system.places:
+        key = p.what, p.span
+        runs[key] = runs.get(key, False) or any(r in fired for r in p.rules)
     if isinstance(verdict, Proved):
-        dead = [p for p in places if not any(r in fired for r in p.rules)]
-        return [f"PROVED, but {p.what} at {p.span} never runs" for p in dead[:1]]
+        dead = [key for key, alive in runs.items() if not alive]
+        return [f"PROVED, but {what} at {span} never runs" for what, span in dead[:1]]
     assert isinstance(verdict, Refuted)
-    mine = [p for p in places if p.span == verdict.span and verdict.message.startswith(p.what)]
-    if mine and all(any(r in fired for r in p.rules) for p in mine):
+    mine = [
+        alive
+        for (what, span), alive in runs.items()
+        if span == verdict.span and verdict.message.startswith(what)
+    ]
+    if mine and all(mine):
         return ["REFUTED, but it can run"]
     return [] if mine else ["REFUTED at no place"]
 
