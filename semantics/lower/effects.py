@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import TRUE, Expr, Op, Sort, add, and_, eq, implies, ite, neg, not_, or_, to_real, var
+from ..expr import TRUE, Expr, Op, Sort, add, and_, implies, ite, neg, not_, or_, to_real, var
 from .assign import assign
 from .context import not_supported
-from .data import Value, equal, leaves, transform
+from .data import Members, Value, equal
 from .env import Definedness, Env, collecting
 from .expressions import domain, lower, scalar
 
@@ -36,9 +36,18 @@ def assigned(env: Env, target: ast.Expression, value: Value, op: str) -> dict[in
     """The updates of one assignment; `+=` keeps the form `x + e`, which commutes."""
     if op == ":=":
         return dict(assign(env, target, value, target.type))
-    assert isinstance(value, Expr)
     old = lower(replace(env, defined=None), target)
-    assert isinstance(old, Expr)
+    if isinstance(value, Members):
+        assert isinstance(old, Members)
+        pairs = zip(old.bits, value.bits, strict=True)
+        joined = Members(tuple(or_(o, n) if op == "+=" else and_(o, not_(n)) for o, n in pairs))
+        # What is neither put in nor taken out is not touched.
+        return {
+            i: e
+            for i, e in assign(env, target, joined, target.type)
+            if not (e.op is Op.VAR and e.index == i and i not in env.store)
+        }
+    assert isinstance(value, Expr) and isinstance(old, Expr)
     amount = to_real(value) if old.sort is Sort.REAL else value
     return dict(assign(env, target, add(old, amount if op == "+=" else neg(amount)), target.type))
 
@@ -111,17 +120,3 @@ def _join(env: Env, cond: Expr, a: dict[int, Expr], b: dict[int, Expr]) -> dict[
         before = var(index, value.sort)
         out[index] = ite(cond, a.get(index, before), b.get(index, before))
     return out
-
-
-def commutes(index: int, value: Expr) -> Expr | None:
-    """For an update `x := x + e` with `e` not reading x, the amount `e`; otherwise None."""
-    if value.op is not Op.ADD:
-        return None
-    own = [a for a in value.args if a.op is Op.VAR and a.index == index]
-    rest = [a for a in value.args if not (a.op is Op.VAR and a.index == index)]
-    if len(own) != 1 or not rest:
-        return None
-    return add(*rest)
-
-
-__all__ = ["Effect", "assigned", "commutes", "effect", "eq", "leaves", "transform"]
