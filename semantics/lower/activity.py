@@ -315,8 +315,6 @@ def _complete(
     ctx.defined(bind_defined, rule)
     ctx.defined(list(ensures_defined), rule)
     ctx.in_range({i: v for i, v in updates.items() if v.op is not Op.INPUT or i not in store}, rule)
-    for cond, span in done.asserts:
-        ctx.must("assert", cond, "the assertion may fail", span, rule)
     for cond, e in proved:
         ctx.must(
             "ensures", cond, f"`do` of {a.name} does not establish this", e.span, rule, name=a.name

@@ -229,7 +229,7 @@ class Ctx:
 
     def defined(self, found: Sequence[Definedness], rule: RuleDraft) -> None:
         for d in found:
-            self.must("arithmetic", d.cond, d.message, d.span, rule)
+            self.must(d.check, d.cond, d.message, d.span, rule)
 
     def in_range(self, updates: Mapping[int, Expr], rule: RuleDraft) -> None:
         """An assignment to an `int a..b` stays inside."""

@@ -32,9 +32,12 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Definedness:
+    """What must hold where something is evaluated: of an expression, or of code in one step."""
+
     cond: Expr
     message: str
     span: Span
+    check: str = "arithmetic"
 
 
 @dataclass(frozen=True, slots=True)

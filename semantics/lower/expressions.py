@@ -136,11 +136,11 @@ def lower(env: Env, e: ast.Expression) -> Value:
             assert_never(e)
 
 
-def require(env: Env, cond: Expr, message: str, span: Span) -> None:
+def require(env: Env, cond: Expr, message: str, span: Span, check: str = "arithmetic") -> None:
     if env.defined is not None:
         needed = implies(env.guard, cond)
         if needed is not TRUE:
-            env.defined.append(Definedness(needed, message, span))
+            env.defined.append(Definedness(needed, message, span, check))
 
 
 def within(e: Expr, lo: int, hi: int) -> Expr:
