@@ -144,6 +144,7 @@ class World:
     sagas: list[SagaInfo] = field(default_factory=list)
     choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
+    asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
     has_timeouts: bool = False
 
 

@@ -127,7 +127,8 @@ def lower(env: Env, e: ast.Expression) -> Value:
         case ast.Quantifier():
             return _quantifier(env, e)
         case ast.StatePredicate(instance=i):
-            return env.predicate(e, env.own if i in (None, "self") else env.bound[i], env.after)
+            answer = env.predicate(e, env.own if i in (None, "self") else env.bound[i], env.after)
+            return answer if env.after else read(env, answer)
         case ast.Now():
             return env.now()
         case ast.Range():

@@ -44,7 +44,7 @@ from .expressions import as_sort, constant, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .place import At
-from .predicates import Predicates, bound, ended, wants
+from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
 
 
@@ -298,13 +298,7 @@ class _Lowering:
         if result is not None:
             observed += [x.index for x in leaves(result)]
         draft.observed = tuple(observed)
-        for activity, predicate in sorted(self.world.wants):
-            if predicate in ("started", "done", "failed"):
-                draft.counters[activity, predicate] = b.hidden(
-                    f"{name}.{predicate}({activity})", number, False
-                )
-            elif predicate == "times":
-                draft.counters[activity, predicate] = b.hidden(f"{name}.times({activity})", number)
+        draft.counters = counters(b, name, number, self.world.wants)
         draft.env = replace(own, variables=slots)
         draft.env = replace(draft.env, own=bound(draft))
         for prop in w.properties:
