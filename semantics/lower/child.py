@@ -28,6 +28,7 @@ from .env import Bound, Definedness, collecting
 from .expressions import lower, ranged, scalar
 from .place import At, union
 from .predicates import counters, wants
+from .properties import call_properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,9 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     ctx.defined(bound, leave)
     ctx.in_range(back, leave)
     ensures(inner, w, leave)
+    # Control is in the call while it is at a point of the body: those made since.
+    inside = range(started, len(ctx.thread.points))
+    call_properties(inner, w, b.within(ctx.thread, inside), t.span)
     for e in made.raised:
         raise_error(
             inner,
