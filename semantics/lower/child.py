@@ -147,9 +147,12 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     before = replace(child_env, store=dict(updates))
     for p in w.properties:
         if isinstance(p, ast.Requires):
+            with collecting(before) as (env, found):
+                cond = scalar(env, p.cond)
+            ctx.defined(found, enter)
             ctx.must(
                 "requires",
-                scalar(before, p.cond),
+                cond,
                 f"{w.name} is called though its `requires` fails",
                 t.span,
                 enter,

@@ -11,7 +11,7 @@ from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, ite, neg, not_, or_, 
 from .assign import assign
 from .context import not_supported
 from .data import Members, Value, equal
-from .env import Definedness, Env, collecting
+from .env import Definedness, Env, collecting, unasked
 from .expressions import domain, lower, require, scalar
 
 ASSERTED = "the assertion may fail"
@@ -38,7 +38,7 @@ def assigned(env: Env, target: ast.Expression, value: Value, op: str) -> dict[in
     """The updates of one assignment; `+=` keeps the form `x + e`, which commutes."""
     if op == ":=":
         return dict(assign(env, target, value, target.type))
-    old = lower(replace(env, defined=None), target)
+    old = lower(unasked(env), target)  # `assign` asks
     if isinstance(value, Members):
         assert isinstance(old, Members)
         pairs = zip(old.bits, value.bits, strict=True)

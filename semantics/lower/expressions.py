@@ -66,6 +66,20 @@ def as_sort(env: Env, e: ast.Expression, sort: Sort) -> Expr:
     return to_real(value) if sort is Sort.REAL and value.sort is Sort.INT else value
 
 
+def counted(env: Env, e: ast.Expression, least: int) -> Expr:
+    """How many times or how many of something: an integer that is not too small."""
+    value = scalar(env, e)
+    require(env, le(const(least), value), f"this may be less than {least}", e.span)
+    return value
+
+
+def measured(env: Env, e: ast.Expression) -> Expr:
+    """A time that is waited or taken, or what it is multiplied by: not negative."""
+    value = as_sort(env, e, Sort.REAL)
+    require(env, le(const(Fraction(0)), value), "this may be negative", e.span)
+    return value
+
+
 def constant(env: Env, e: ast.Expression) -> int:
     """A constant integer; raises `NotConstant` with the place."""
     value = lower(env, e)
@@ -138,10 +152,12 @@ def lower(env: Env, e: ast.Expression) -> Value:
 
 
 def require(env: Env, cond: Expr, message: str, span: Span, check: str = "arithmetic") -> None:
-    if env.defined is not None:
-        needed = implies(env.guard, cond)
-        if needed is not TRUE:
-            env.defined.append(Definedness(needed, message, span, check))
+    """What a partial expression needs.  Who lowers it says when it is read: see `collecting`."""
+    needed = implies(env.guard, cond)
+    if needed is TRUE:
+        return
+    assert env.defined is not None, f"{span}: nobody asks whether this is defined"
+    env.defined.append(Definedness(needed, message, span, check))
 
 
 def within(e: Expr, lo: int, hi: int) -> Expr:
@@ -149,7 +165,7 @@ def within(e: Expr, lo: int, hi: int) -> Expr:
 
 
 def _under(env: Env, cond: Expr) -> Env:
-    return replace(env, guard=and_(env.guard, cond)) if env.defined is not None else env
+    return replace(env, guard=and_(env.guard, cond))
 
 
 def _name(env: Env, e: ast.Name) -> Value:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from ...dsl import ast
 from ...dsl.errors import Span
 from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
@@ -9,6 +12,7 @@ from ..system import Obligation, ResourceInfo
 from .context import Ctx
 from .env import Env, collecting
 from .expressions import scalar
+from .place import At
 
 
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
@@ -26,20 +30,19 @@ def call_properties(ctx: Ctx, w: ast.Workflow, inside: tuple[Expr, Expr], call: 
         _declared(ctx, ctx.env, p, place, before, and_(before, after))
 
 
-def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr, initial: list[Expr]) -> None:
+def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr) -> None:
     """Properties at top level; `over` says that every instance has ended."""
     for p in spec.properties:
-        if isinstance(p, ast.Requires):
-            initial.append(scalar(env, p.cond))
-        elif isinstance(p, ast.Ensures):
+        if isinstance(p, ast.Ensures):
+            holds = replace(ctx, env=env).read(At(over), partial(scalar, e=p.cond))
             ctx.must(
                 "ensures",
-                implies(over, scalar(env, p.cond)),
+                implies(over, holds),
                 "this does not hold when every instance has ended",
                 p.span,
                 name="system",
             )
-        else:
+        elif not isinstance(p, ast.Requires):
             _declared(ctx, env, p, "", TRUE, TRUE)
     for r in ctx.b.resources.values():
         _resource(ctx, r, over)

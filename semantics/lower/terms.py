@@ -7,6 +7,7 @@ the thread.  It returns how control may pass through `t` without a step.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from ...dsl import ast
@@ -15,7 +16,6 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
-    Sort,
     and_,
     implies,
     not_,
@@ -27,7 +27,7 @@ from .context import Ctx, Log, Out, not_supported, raise_error, step
 from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
 from .env import collecting
-from .expressions import as_sort, lower
+from .expressions import lower, measured
 from .place import At, union
 
 
@@ -83,7 +83,7 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Using():
             return claims.using(ctx, t, at, k)
         case ast.Wait():
-            delay = as_sort(ctx.env, t.duration, Sort.REAL)
+            delay = ctx.read(at, lambda env: measured(env, t.duration))
             step(
                 ctx,
                 at,
@@ -242,12 +242,9 @@ def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
 
 
 def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
-    with collecting(ctx.env) as (env, found):
-        subject = lower(env, t.subject)
-        values = [[lower(env, v) for v in c.values] for c in t.cases]
+    subject = ctx.read(at, lambda env: lower(env, t.subject))
+    values = [[ctx.read(at, partial(lower, e=v)) for v in c.values] for c in t.cases]
     tests = [or_(*(equal(subject, v) for v in case)) for case in values]
-    for d in found:
-        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
     outs = []
     rest = TRUE
     for case, cond in zip(t.cases, tests, strict=True):
