@@ -66,10 +66,13 @@ def as_sort(env: Env, e: ast.Expression, sort: Sort) -> Expr:
     return to_real(value) if sort is Sort.REAL and value.sort is Sort.INT else value
 
 
-def counted(env: Env, e: ast.Expression, least: int) -> Expr:
-    """How many times or how many of something: an integer that is not too small."""
+def counted(env: Env, e: ast.Expression, least: int, most: int | None = None) -> Expr:
+    """How many times or how many of something: an integer that is not too small or too large."""
     value = scalar(env, e)
     require(env, le(const(least), value), f"this may be less than {least}", e.span)
+    if most is not None:
+        message = f"this may be more than {most}, and there are no more"
+        require(env, le(value, const(most)), message, e.span)
     return value
 
 

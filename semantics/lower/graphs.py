@@ -114,7 +114,7 @@ def _join(
     if n.join == "n":
         assert n.n is not None
         number = n.n
-        needed = ctx.read(At(at.cond), lambda env: counted(env, number, 1))
+        needed = ctx.read(At(at.cond), lambda env: counted(env, number, 1, len(before)))
     count = add(const(0), *(ite(s, const(1), const(0)) for s in succeeded))
     enough = le(needed, count)
     return or_(enough, over), enough

@@ -91,8 +91,10 @@ def par(ctx: Ctx, t: ast.Par, at: At, k: int) -> Out:
         needed = const(1)
     elif t.policy == "n":
         assert t.n is not None
-        n = t.n
-        needed = ctx.read(at, lambda env: counted(env, n, 1))
+        n, total = t.n, len(branches)
+        needed = ctx.read(at, lambda env: counted(env, n, 1, total))
+        # Made total as a wrong index is: never more than can be.
+        needed = ite(le(needed, const(total)), needed, const(total))
         moves: dict[int, Expr] = {}
         needed = kept(ctx, "successes needed", needed, t.span, moves)
         at = at.once(*moves.items())
