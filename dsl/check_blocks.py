@@ -104,7 +104,10 @@ class BlockRules(CallRules):
             size = evaluate(n, self.symbols.constants) if n is not None else None
             if isinstance(size, int) and size > len(node.after):
                 self.report.error(
-                    "E0408", node.span, f"`join {size} of` has {len(node.after)} nodes before it"
+                    "E0408",
+                    node.span,
+                    f"`join {size} of` has {len(node.after)} nodes before it",
+                    f"ask for 1 to {len(node.after)}, or name more nodes after `after`",
                 )
             nodes.append(
                 replace(

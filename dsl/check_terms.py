@@ -60,7 +60,10 @@ class TermChecker(BlockRules):
                 size = evaluate(n, self.symbols.constants) if n is not None else None
                 if isinstance(size, int) and size > len(parts):
                     self.report.error(
-                        "E0408", t.span, f"{size} successes of {len(parts)} branches cannot be"
+                        "E0408",
+                        t.span,
+                        f"{size} successes of {len(parts)} branches cannot be",
+                        f"ask for 1 to {len(parts)}, or put `||` between more branches",
                     )
                 return replace(t, parts=parts, n=n)
             case ast.Choice():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 from ...dsl import ast
 from ...dsl.types import Bool, Enum, Type
@@ -42,7 +43,7 @@ from .context import Ctx, Done, Log, Out, raise_error, step
 from .data import Value, build, leaves, sort_of
 from .effects import effect
 from .env import Definedness, Env, collecting
-from .expressions import as_sort, lower, ranged, scalar
+from .expressions import as_sort, lower, measured, ranged, require, scalar
 from .place import At
 
 
@@ -68,17 +69,22 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             )
         found += ranged(param.resolved, param.name, value, t.span)
     act_env = ctx.env.bind(**arguments)
-    want = demand(replace(ctx, env=act_env), a.uses, place, taken)
+    with collecting(act_env) as (env, asked):
+        want = demand(replace(ctx, env=env), a.uses, place, taken)
 
     def attempts(inner: Ctx, entry: At, end: int) -> Out:
         return _attempt(inner, a, t, place, entry, end, act_env, want, given)
 
     if a.retry is None:
         given = [replace(d, cond=at.reading(d.cond)) for d in found]
-        return attempts(ctx, at.then(*taken.items()), k)
+        entered = at.then(*taken.items())
+        ctx.defined_at(asked, entered)
+        return attempts(ctx, entered, k)
     # A later attempt has the arguments of the first.
     given = [replace(d, cond=implies(at.cond, at.reading(d.cond))) for d in found]
-    return frames.retry(ctx, a.retry, a.span, at.once(*taken.items()), k, attempts, place, True)
+    entered = at.once(*taken.items())
+    ctx.defined_at(asked, entered)
+    return frames.retry(ctx, a.retry, a.span, entered, k, attempts, place, True, act_env)
 
 
 def activity_of(ctx: Ctx, name: str) -> ast.Activity:
@@ -116,7 +122,8 @@ def _attempt(
     holding = replace(ctx, claims=(*ctx.claims, *want.holds))
     run = holding.point(PointKind.RUN, f"running {a.name}", t.span, activity=place)
     inst.running.setdefault(a.name, []).append(ctx.thread.at(run))
-    priority = as_sort(env, a.priority, Sort.INT) if a.priority is not None else None
+    own = replace(ctx, env=env)
+    priority = own.read(at, partial(scalar, e=a.priority)) if a.priority is not None else None
     known = inst.counters
 
     def noted(predicate: str, how: Callable[[Expr], Expr]) -> dict[int, Expr]:
@@ -157,9 +164,13 @@ def _attempt(
     running = ctx.at(run)
     complete, done = _complete(ctx, a, t, place, running, k, env, want, group, noted)
     rules = [start, complete]
-    takes = _takes(ctx, env, a)
+    with collecting(env) as (inner, found):
+        takes = _takes(inner, a)
+        limit = measured(inner, a.timeout) if a.timeout is not None else None
+        chances = [_chance(inner, c) for c in a.fails]
+    ctx.defined(found, start)
     complete.delay = takes
-    for clause in a.fails:
+    for clause, chance in zip(a.fails, chances, strict=True):
         failed = raise_error(
             ctx,
             running,
@@ -174,15 +185,15 @@ def _attempt(
             activity=place,
             delay=takes,
             group=group,
-            probability=as_sort(env, clause.probability, Sort.REAL)
-            if clause.probability is not None
-            else None,
+            probability=chance,
         )
         rules += failed
-    exceeds = FALSE if a.timeout is None else _may_exceed(env, a.takes, a.timeout)
-    if a.timeout is not None and exceeds is not FALSE:
+    # A timeout that `takes` cannot reach never fires.
+    exceeds = TRUE
+    if limit is not None and takes.hi is not None:
+        exceeds = not_(lt(takes.hi, limit))
+    if limit is not None and exceeds is not FALSE:
         ctx.world.has_timeouts = True
-        limit = as_sort(env, a.timeout, Sort.REAL)
         rules += raise_error(
             ctx,
             running,
@@ -206,20 +217,19 @@ def _attempt(
     return Out(None, Log((done,)) if done else Log())
 
 
-def _takes(ctx: Ctx, env: Env, a: ast.Activity) -> Delay:
+def _chance(env: Env, clause: ast.FailClause) -> Expr | None:
+    return as_sort(env, clause.probability, Sort.REAL) if clause.probability is not None else None
+
+
+def _takes(env: Env, a: ast.Activity) -> Delay:
     if a.takes is None:
         return Delay(const(Fraction(0)), None)
-    lo = as_sort(env, a.takes.lo, Sort.REAL) if a.takes.lo is not None else const(Fraction(0))
-    hi = as_sort(env, a.takes.hi, Sort.REAL) if a.takes.hi is not None else None
-    args = tuple(as_sort(env, e, Sort.REAL) for e in a.takes.args)
-    return Delay(lo, hi, a.takes.dist, args)
-
-
-def _may_exceed(env: Env, takes: ast.Takes | None, timeout: ast.Expression) -> Expr:
-    """A timeout that `takes` cannot reach never fires."""
-    if takes is None or takes.hi is None:
-        return TRUE
-    return not_(lt(as_sort(env, takes.hi, Sort.REAL), as_sort(env, timeout, Sort.REAL)))
+    lo = measured(env, a.takes.lo) if a.takes.lo is not None else const(Fraction(0))
+    hi = measured(env, a.takes.hi) if a.takes.hi is not None else None
+    if hi is not None:
+        message = "the shortest time may be longer than the longest"
+        require(env, le(lo, hi), message, a.takes.span)
+    return Delay(lo, hi, a.takes.dist, tuple(measured(env, e) for e in a.takes.args))
 
 
 def _complete(
@@ -287,7 +297,8 @@ def _complete(
         flag = b.hidden(f"{place} done", ctx.inst.id, False)
         updates[flag.index] = TRUE
         undo_env = env
-        if result is not None and a.undo is not None and a.undo.kind in ("block", "call"):
+        asks = a.undo is not None and a.undo.kind in ("block", "call")
+        if result is not None and (asks or a.undone_when is not None):
             kept = _saved(ctx, f"{place}.result", a.resolved, result, updates)
             undo_env = env.bind(result=kept)
         was: Expr | None = None
@@ -318,8 +329,6 @@ def _complete(
     ctx.defined(bind_defined, rule)
     ctx.defined(list(ensures_defined), rule)
     ctx.in_range({i: v for i, v in updates.items() if v.op is not Op.INPUT or i not in store}, rule)
-    for cond, span in done.asserts:
-        ctx.must("assert", cond, "the assertion may fail", span, rule)
     for cond, e in proved:
         ctx.must(
             "ensures", cond, f"`do` of {a.name} does not establish this", e.span, rule, name=a.name

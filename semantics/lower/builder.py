@@ -80,6 +80,7 @@ class PointDraft:
     regions: tuple[Region, ...]
     activity: str = ""
     scheduled: list[str] = field(default_factory=list)  # activities that become pending here
+    like: int | None = None  # a point of the same thread that it stands in for
 
     @property
     def protected(self) -> bool:
@@ -166,6 +167,7 @@ class Builder:
         self.resources: dict[str, ResourceInfo] = {}
         self.errors: list[str] = []
         self.strings: dict[str, int] = {}
+        self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
         self.ended_knots: list[tuple[Expr, list[ForkDraft]]] = []
         self.groups = 0
         self.excluded: list[Expr] = []
@@ -265,6 +267,13 @@ class Builder:
         host.forks.append(draft)
         self.forks.append(draft)
         return draft
+
+    def within(self, thread: ThreadDraft, points: range) -> tuple[Expr, Expr]:
+        """The thread is at one of these points, or at one that stands in for them: before a step,
+        and after it."""
+        knots = (knot(Op.OR), knot(Op.OR))
+        self.stretches.append((knots, thread, points))
+        return knots
 
     def ended(self, forks: list[ForkDraft]) -> Expr:
         """Every protected part below these forks (a list that may still grow) has ended."""

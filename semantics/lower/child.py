@@ -27,6 +27,8 @@ from .data import Value, default, leaves
 from .env import Bound, Definedness, collecting
 from .expressions import lower, ranged, scalar
 from .place import At, union
+from .predicates import counters, wants
+from .properties import call_properties
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,13 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
         zero = default(w.resolved, b.string)
         result = b.data(f"{name}.result", w.resolved, VarKind.HIDDEN, zero, ctx.inst.id, t.span)
     inst = InstanceDraft(ctx.inst.id, name, w, child_env, ctx.thread, error, result=result)
-    inst.counters = dict(ctx.inst.counters)
+    # State predicates speak of this call: of no activity outside of it, and of none before it.
+    spec, asked = ctx.world.spec, ctx.world.asked
+    if w.name not in asked:
+        asked[w.name] = frozenset(wants(spec, w, *spec.activities))
+    inst.counters = counters(b, name, ctx.inst.id, asked[w.name])
+    for counter in inst.counters.values():
+        updates[counter.index] = FALSE if counter.sort is Sort.BOOL else const(0)
     child_env = replace(child_env, own=Bound(ctx.inst.id, slots, inst))
     inst.env = child_env
     inner = replace(ctx, inst=inst, env=child_env, tag="")
@@ -139,9 +147,12 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     before = replace(child_env, store=dict(updates))
     for p in w.properties:
         if isinstance(p, ast.Requires):
+            with collecting(before) as (env, found):
+                cond = scalar(env, p.cond)
+            ctx.defined(found, enter)
             ctx.must(
                 "requires",
-                scalar(before, p.cond),
+                cond,
                 f"{w.name} is called though its `requires` fails",
                 t.span,
                 enter,
@@ -167,6 +178,9 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     ctx.defined(bound, leave)
     ctx.in_range(back, leave)
     ensures(inner, w, leave)
+    # Control is in the call while it is at a point of the body: those made since.
+    inside = range(started, len(ctx.thread.points))
+    call_properties(inner, w, b.within(ctx.thread, inside), t.span)
     for e in made.raised:
         raise_error(
             inner,

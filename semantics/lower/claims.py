@@ -83,11 +83,11 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     taken: dict[int, Expr] = {}
     with collecting(ctx.env) as (env, found):
         want = demand(replace(ctx, env=env), t.claims, f"{ctx.inst.name} using{ctx.tag}", taken)
+    ctx.defined_at(found, at)
     at = at.then(*taken.items())
     inner = replace(ctx, claims=(*ctx.claims, *want.holds))
     entered = inner.point(PointKind.READY, describe(t.body), t.body.span)
     grant = step(ctx, at, RuleKind.GRANT, f"using {names}", t.span, entered, guard=want.free)
-    ctx.defined(found, grant)
     not_negative(ctx, want, grant)
     body = term(inner, t.body, inner.at(entered), k)
     if body.exit is not None:

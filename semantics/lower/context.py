@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ...dsl import ast
 from ...dsl.errors import Diagnostic, Rejected, Span
@@ -50,6 +51,7 @@ from .expressions import scalar
 from .place import At
 from .place import through as through_moves
 
+T = TypeVar("T")
 RETURN = "return"  # not an error: `return` on its way out of the workflow
 UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
 
@@ -144,6 +146,7 @@ class World:
     sagas: list[SagaInfo] = field(default_factory=list)
     choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
+    asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
     has_timeouts: bool = False
 
 
@@ -189,11 +192,14 @@ class Ctx:
 
     def test(self, e: ast.Expression, at: At) -> Expr:
         """A condition that is looked at while control is at `at`."""
+        return self.read(at, lambda env: scalar(env, e))
+
+    def read(self, at: At, how: Callable[[Env], T]) -> T:
+        """Something that is read while control is at `at`."""
         with collecting(self.env) as (env, found):
-            cond = scalar(env, e)
-        for d in found:
-            self.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
-        return cond
+            value = how(env)
+        self.defined_at(found, at)
+        return value
 
     def must(
         self,
@@ -227,9 +233,13 @@ class Ctx:
             )
         )
 
+    def defined_at(self, found: Iterable[Definedness], at: At) -> None:
+        for d in found:
+            self.must(d.check, implies(at.cond, at.reading(d.cond)), d.message, d.span)
+
     def defined(self, found: Sequence[Definedness], rule: RuleDraft) -> None:
         for d in found:
-            self.must("arithmetic", d.cond, d.message, d.span, rule)
+            self.must(d.check, d.cond, d.message, d.span, rule)
 
     def in_range(self, updates: Mapping[int, Expr], rule: RuleDraft) -> None:
         """An assignment to an `int a..b` stays inside."""
@@ -387,24 +397,6 @@ def _path(inner: ThreadDraft, host: ThreadDraft) -> list[ForkDraft]:
         out.append(thread.fork)
         thread = thread.fork.host
     return out
-
-
-def forget(ctx: Ctx, rules: Sequence[RuleDraft], points: range, dead: Sequence[Expr]) -> None:
-    """Steps that leave these points of the thread reset variables that nobody reads outside."""
-    for rule in rules:
-        new = rule.updates.get(ctx.thread.location)
-        # (Of threads that a step cancels, some may live on, and read them.)
-        if rule.kills is not None or new is None or new.op is not Op.CONST:
-            continue
-        if new.value not in points:
-            for x in dead:
-                rule.updates[x.index] = FALSE if x.sort is Sort.BOOL else const(0)
-
-
-def frames(frame: Frame | None) -> Iterator[Frame]:
-    while frame is not None:
-        yield frame
-        frame = frame.outer
 
 
 def not_supported(form: str, span: Span) -> Rejected:

@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...dsl import ast
-from ...dsl.errors import Span
-from ..expr import TRUE, Expr, Op, Sort, add, and_, eq, implies, ite, neg, not_, or_, to_real, var
+from ...dsl.types import Bool, Enum, Type
+from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, ite, neg, not_, or_, to_real, var
 from .assign import assign
 from .context import not_supported
-from .data import Value, equal, leaves, transform
-from .env import Definedness, Env, collecting
-from .expressions import domain, lower, scalar
+from .data import Members, Value, equal
+from .env import Definedness, Env, collecting, unasked
+from .expressions import domain, lower, require, scalar
+
+ASSERTED = "the assertion may fail"
+NOT_COVERED = "no case of this switch covers the value"
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`updates` of variables; `demands` are asserts and definedness met on the way."""
+    """`updates` of variables; `defined` is what must hold of values, asserts and cases met on the
+    way."""
 
     updates: Mapping[int, Expr]
-    asserts: tuple[tuple[Expr, Span], ...]
     defined: tuple[Definedness, ...]
 
 
 def effect(env: Env, term: ast.Term | None) -> Effect:
     """Run the term on symbols.  Reads see earlier assignments of the same block."""
-    asserts: list[tuple[Expr, Span]] = []
     with collecting(env) as (inner, found):
-        store = _run(inner, term, asserts) if term is not None else {}
-    return Effect(store, tuple(asserts), tuple(found))
+        store = _run(inner, term) if term is not None else {}
+    return Effect(store, tuple(found))
 
 
 def assigned(env: Env, target: ast.Expression, value: Value, op: str) -> dict[int, Expr]:
     """The updates of one assignment; `+=` keeps the form `x + e`, which commutes."""
     if op == ":=":
         return dict(assign(env, target, value, target.type))
-    assert isinstance(value, Expr)
-    old = lower(replace(env, defined=None), target)
-    assert isinstance(old, Expr)
+    old = lower(unasked(env), target)  # `assign` asks
+    if isinstance(value, Members):
+        assert isinstance(old, Members)
+        pairs = zip(old.bits, value.bits, strict=True)
+        joined = Members(tuple(or_(o, n) if op == "+=" else and_(o, not_(n)) for o, n in pairs))
+        # What is neither put in nor taken out is not touched.
+        return {
+            i: e
+            for i, e in assign(env, target, joined, target.type)
+            if not (e.op is Op.VAR and e.index == i and i not in env.store)
+        }
+    assert isinstance(value, Expr) and isinstance(old, Expr)
     amount = to_real(value) if old.sort is Sort.REAL else value
     return dict(assign(env, target, add(old, amount if op == "+=" else neg(amount)), target.type))
 
 
-def _run(env: Env, term: ast.Term, asserts: list[tuple[Expr, Span]]) -> dict[int, Expr]:
+def _run(env: Env, term: ast.Term) -> dict[int, Expr]:
     store: dict[int, Expr] = dict(env.store)
     match term:
         case ast.Skip():
@@ -52,58 +63,56 @@ def _run(env: Env, term: ast.Term, asserts: list[tuple[Expr, Span]]) -> dict[int
             store.update(assigned(env, t, lower(env, v), op))
         case ast.Seq(parts=parts):
             for part in parts:
-                store = _run(replace(env, store=store), part, asserts)
+                store = _run(replace(env, store=store), part)
         case ast.If(cond=c, then=a, orelse=b):
-            cond = scalar(env, c)
-            store = _merge(env, cond, a, b, asserts)
-        case ast.Switch(subject=s, cases=cases, default=d):
-            subject = lower(env, s)
-            tests = [or_(*(equal(subject, lower(env, v)) for v in c.values)) for c in cases]
-            bodies = [c.body for c in cases]
-            store = _switch(env, tests, bodies, d, asserts)
+            store = _merge(env, scalar(env, c), a, b)
+        case ast.Switch():
+            store = _switch(env, term)
         case ast.Assert(cond=c):
-            asserts.append((implies(env.guard, scalar(env, c)), term.span))
+            require(env, scalar(env, c), ASSERTED, term.span, "assert")
         case ast.Each(var=v, domain=d, body=b, sequential=True):
             for inside, item in domain(env, d):
-                inner = replace(env, store=store).bind(**{v: item})
-                here = inside
-                store = _merge(inner, here, b, None, asserts)
+                store = _merge(replace(env, store=store).bind(**{v: item}), inside, b, None)
         case _:
             raise not_supported(f"{type(term).__name__.lower()} inside one step", term.span)
     return store
 
 
-def _switch(
-    env: Env,
-    tests: list[Expr],
-    bodies: list[ast.Term],
-    default: ast.Term | None,
-    asserts: list[tuple[Expr, Span]],
-) -> dict[int, Expr]:
-    if not tests:
-        return _run(env, default, asserts) if default is not None else dict(env.store)
-    inside = replace(env, guard=and_(env.guard, tests[0]))
-    outside = replace(env, guard=and_(env.guard, not_(tests[0])))
-    a = _run(inside, bodies[0], asserts)
-    b = _switch(outside, tests[1:], bodies[1:], default, asserts)
-    return _join(env, tests[0], a, b)
+def _switch(env: Env, t: ast.Switch) -> dict[int, Expr]:
+    subject = lower(env, t.subject)
+    values = [[lower(env, v) for v in c.values] for c in t.cases]
+    tests = [or_(*(equal(subject, v) for v in case)) for case in values]
+    rest = replace(env, guard=and_(env.guard, *(not_(test) for test in tests)))
+    if t.default is not None:
+        store = _run(rest, t.default)
+    else:
+        if not covers(t.subject.type, [v for case in values for v in case]):
+            require(rest, FALSE, NOT_COVERED, t.span, "exhaustive")
+        store = dict(env.store)
+    for i in reversed(range(len(tests))):
+        before = and_(env.guard, *(not_(test) for test in tests[:i]))
+        taken = _run(replace(env, guard=and_(before, tests[i])), t.cases[i].body)
+        store = _join(tests[i], taken, store)
+    return store
 
 
-def _merge(
-    env: Env,
-    cond: Expr,
-    then: ast.Term,
-    other: ast.Term | None,
-    asserts: list[tuple[Expr, Span]],
-) -> dict[int, Expr]:
-    a = _run(replace(env, guard=and_(env.guard, cond)), then, asserts)
+def covers(type_: Type | None, cases: Iterable[Value]) -> bool:
+    """Whether the cases name every value of an enum or of bool."""
+    named = {v.value for v in cases if isinstance(v, Expr) and v.op is Op.CONST}
+    if isinstance(type_, Enum):
+        return named >= set(range(len(type_.values)))
+    return isinstance(type_, Bool) and named >= {False, True}
+
+
+def _merge(env: Env, cond: Expr, then: ast.Term, other: ast.Term | None) -> dict[int, Expr]:
+    a = _run(replace(env, guard=and_(env.guard, cond)), then)
     b = dict(env.store)
     if other is not None:
-        b = _run(replace(env, guard=and_(env.guard, not_(cond))), other, asserts)
-    return _join(env, cond, a, b) if cond is not TRUE else a
+        b = _run(replace(env, guard=and_(env.guard, not_(cond))), other)
+    return _join(cond, a, b) if cond is not TRUE else a
 
 
-def _join(env: Env, cond: Expr, a: dict[int, Expr], b: dict[int, Expr]) -> dict[int, Expr]:
+def _join(cond: Expr, a: dict[int, Expr], b: dict[int, Expr]) -> dict[int, Expr]:
     out: dict[int, Expr] = {}
     for index in {**a, **b}:
         value = a.get(index, b.get(index))
@@ -111,17 +120,3 @@ def _join(env: Env, cond: Expr, a: dict[int, Expr], b: dict[int, Expr]) -> dict[
         before = var(index, value.sort)
         out[index] = ite(cond, a.get(index, before), b.get(index, before))
     return out
-
-
-def commutes(index: int, value: Expr) -> Expr | None:
-    """For an update `x := x + e` with `e` not reading x, the amount `e`; otherwise None."""
-    if value.op is not Op.ADD:
-        return None
-    own = [a for a in value.args if a.op is Op.VAR and a.index == index]
-    rest = [a for a in value.args if not (a.op is Op.VAR and a.index == index)]
-    if len(own) != 1 or not rest:
-        return None
-    return add(*rest)
-
-
-__all__ = ["Effect", "assigned", "commutes", "effect", "eq", "leaves", "transform"]

@@ -1,13 +1,16 @@
-"""What a construct reads when control enters it: kept in a variable if it could change inside."""
+"""What a construct reads when control enters it: kept in a variable if it could change inside, and
+forgotten when control leaves."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from ...dsl.errors import Span
 from ...dsl.types import Bool, Int, Real, Type
-from ..expr import FALSE, Expr, Sort, const
+from ..expr import FALSE, Expr, Op, Sort, const
 from ..system import VarKind
+from .builder import RuleDraft
 from .context import Ctx
 from .data import Value, transform
 
@@ -31,3 +34,15 @@ def kept(ctx: Ctx, name: str, e: Expr, span: Span, moves: dict[int, Expr]) -> Ex
 
 def kept_value(ctx: Ctx, name: str, value: Value, span: Span, moves: dict[int, Expr]) -> Value:
     return transform(value, lambda e: kept(ctx, name, e, span, moves))
+
+
+def forget(ctx: Ctx, rules: Sequence[RuleDraft], points: range, dead: Sequence[Expr]) -> None:
+    """Steps that leave these points of the thread reset variables that nobody reads outside."""
+    for rule in rules:
+        new = rule.updates.get(ctx.thread.location)
+        # (Of threads that a step cancels, some may live on, and read them.)
+        if rule.kills is not None or new is None or new.op is not Op.CONST:
+            continue
+        if new.value not in points:
+            for x in dead:
+                rule.updates[x.index] = FALSE if x.sort is Sort.BOOL else const(0)

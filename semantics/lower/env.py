@@ -32,9 +32,12 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Definedness:
+    """What must hold where something is evaluated: of an expression, or of code in one step."""
+
     cond: Expr
     message: str
     span: Span
+    check: str = "arithmetic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Env:
     store: Mapping[int, Expr] = field(default_factory=dict)
     entry: Mapping[int, Expr] = field(default_factory=dict)  # what `old` reads instead
     own: Bound | None = None
-    defined: list[Definedness] | None = None
+    defined: list[Definedness] | None = None  # None: nothing partial may be read
     guard: Expr = TRUE
     after: bool = False  # inside next(..)
 
@@ -76,6 +79,11 @@ def read(env: Env, value: Value) -> Value:
 
 def after_step(e: Expr) -> Expr:
     return substitute(e, lambda x: post(x.index, x.sort) if x.op is Op.VAR else x)
+
+
+def unasked(env: Env) -> Env:
+    """To read once more what somebody has asked about, or what is only looked at for its names."""
+    return replace(env, defined=[])
 
 
 @contextmanager

@@ -66,6 +66,23 @@ def as_sort(env: Env, e: ast.Expression, sort: Sort) -> Expr:
     return to_real(value) if sort is Sort.REAL and value.sort is Sort.INT else value
 
 
+def counted(env: Env, e: ast.Expression, least: int, most: int | None = None) -> Expr:
+    """How many times or how many of something: an integer that is not too small or too large."""
+    value = scalar(env, e)
+    require(env, le(const(least), value), f"this may be less than {least}", e.span)
+    if most is not None:
+        message = f"this may be more than {most}, and there are no more"
+        require(env, le(value, const(most)), message, e.span)
+    return value
+
+
+def measured(env: Env, e: ast.Expression) -> Expr:
+    """A time that is waited or taken, or what it is multiplied by: not negative."""
+    value = as_sort(env, e, Sort.REAL)
+    require(env, le(const(Fraction(0)), value), "this may be negative", e.span)
+    return value
+
+
 def constant(env: Env, e: ast.Expression) -> int:
     """A constant integer; raises `NotConstant` with the place."""
     value = lower(env, e)
@@ -127,7 +144,8 @@ def lower(env: Env, e: ast.Expression) -> Value:
         case ast.Quantifier():
             return _quantifier(env, e)
         case ast.StatePredicate(instance=i):
-            return env.predicate(e, env.own if i in (None, "self") else env.bound[i], env.after)
+            answer = env.predicate(e, env.own if i in (None, "self") else env.bound[i], env.after)
+            return answer if env.after else read(env, answer)
         case ast.Now():
             return env.now()
         case ast.Range():
@@ -136,11 +154,13 @@ def lower(env: Env, e: ast.Expression) -> Value:
             assert_never(e)
 
 
-def require(env: Env, cond: Expr, message: str, span: Span) -> None:
-    if env.defined is not None:
-        needed = implies(env.guard, cond)
-        if needed is not TRUE:
-            env.defined.append(Definedness(needed, message, span))
+def require(env: Env, cond: Expr, message: str, span: Span, check: str = "arithmetic") -> None:
+    """What a partial expression needs.  Who lowers it says when it is read: see `collecting`."""
+    needed = implies(env.guard, cond)
+    if needed is TRUE:
+        return
+    assert env.defined is not None, f"{span}: nobody asks whether this is defined"
+    env.defined.append(Definedness(needed, message, span, check))
 
 
 def within(e: Expr, lo: int, hi: int) -> Expr:
@@ -148,7 +168,7 @@ def within(e: Expr, lo: int, hi: int) -> Expr:
 
 
 def _under(env: Env, cond: Expr) -> Env:
-    return replace(env, guard=and_(env.guard, cond)) if env.defined is not None else env
+    return replace(env, guard=and_(env.guard, cond))
 
 
 def _name(env: Env, e: ast.Name) -> Value:

@@ -45,6 +45,7 @@ from .builder import (
     Update,
     tie,
 )
+from .env import after_step
 from .keeping import Keeping
 
 
@@ -64,6 +65,12 @@ def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
         elif outer is not None and fork.crossed:
             parts.append(and_(fork.host.at(0), outer.marked))
         tie(fork.marked, parts)
+    for (before, after), thread, points in b.stretches:
+        at = [
+            thread.at(p.id) for p in thread.points if (p.id if p.like is None else p.like) in points
+        ]
+        tie(before, at)
+        tie(after, [after_step(e) for e in at])
     for k, forks in b.ended_knots:
         tie(k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)])
     writers: dict[int, list[RuleDraft]] = {i: [] for snapshot, _ in b.watched for i in snapshot}

@@ -17,7 +17,6 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
-    Sort,
     add,
     and_,
     const,
@@ -44,14 +43,14 @@ from .context import (
     Landing,
     Log,
     Out,
-    forget,
     not_supported,
     raise_error,
     real_error,
     step,
 )
-from .entry import kept
-from .expressions import as_sort
+from .entry import forget, kept
+from .env import Env
+from .expressions import counted, measured
 from .place import At, union
 from .undolog import entries, repeated
 
@@ -123,15 +122,17 @@ def retry(
     body: Body,
     label: str = "retry",
     attempt: bool = False,
+    env: Env | None = None,
 ) -> Out:
     """`n` more attempts after the first, on the named errors; then the error goes on.
 
-    `attempt`: the body is one attempt of an activity.
+    `attempt`: the body is one attempt of an activity, whose arguments `env` knows.
     """
     attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
     first, points, since = len(ctx.b.rules), len(ctx.thread.points), len(ctx.b.variables)
     moves: dict[int, Expr] = {}
-    limit = as_sort(ctx.env, spec.attempts, Sort.INT)
+    outer, ctx = ctx, replace(ctx, env=env) if env is not None else ctx
+    limit = ctx.read(at, lambda env: counted(env, spec.attempts, 0))
     limit = kept(ctx, f"most attempts of {label}", limit, span, moves)
     again = ctx.point(PointKind.READY, f"{label} again", span)
     waits = spec.backoff is not None
@@ -162,14 +163,16 @@ def retry(
             event=EventKind.TASK_RETRY_SCHEDULED,
             subject=label,
             activity=label,
-            delay=_backoff(ctx, spec, attempts) if waits else None,
+            delay=ctx.read(paused, lambda env: _backoff(env, spec, limit, attempts))
+            if waits
+            else None,
         )
         resumed: At | None = ctx.at(again)
     else:
         resumed = paused
     whole = union(entered, resumed)
     assert whole is not None
-    inner = replace(ctx, frame=frame, again=ctx.again or not attempt)
+    inner = replace(outer, frame=frame, again=ctx.again or not attempt)
     out = body(inner, replace(whole, points=at.points), k)
     log = out.log
     if ctx.in_saga and not attempt and entries(log):
@@ -185,16 +188,16 @@ def retry(
     return Out(exit_, log)
 
 
-def _backoff(ctx: Ctx, spec: ast.RetrySpec, attempts: Expr) -> Delay:
+def _backoff(env: Env, spec: ast.RetrySpec, limit: Expr, attempts: Expr) -> Delay:
     """backoff * factor^(attempt - 1), capped by max, jittered by a share on both sides."""
     assert spec.backoff is not None
-    base = as_sort(ctx.env, spec.backoff, Sort.REAL)
+    base = measured(env, spec.backoff)
     wait = base
-    limit = as_sort(ctx.env, spec.attempts, Sort.INT)
-    cap = as_sort(ctx.env, spec.max, Sort.REAL) if spec.max is not None else None
+    cap = measured(env, spec.max) if spec.max is not None else None
+    share = measured(env, spec.jitter) if spec.jitter is not None else None
     known = limit.value if isinstance(limit.value, int) and not limit.args else None
     if spec.factor is not None:
-        factor = as_sort(ctx.env, spec.factor, Sort.REAL)
+        factor = measured(env, spec.factor)
         if known is None or known > 64:
             return Delay(const(Fraction(0)), cap)
         wait = power = base
@@ -203,9 +206,8 @@ def _backoff(ctx: Ctx, spec: ast.RetrySpec, attempts: Expr) -> Delay:
             wait = ite(lt(attempts, const(n)), wait, power)
     if cap is not None:
         wait = ite(lt(cap, wait), cap, wait)
-    if spec.jitter is None:
+    if share is None:
         return Delay(wait, wait)
-    share = as_sort(ctx.env, spec.jitter, Sort.REAL)
     one = const(Fraction(1))
     less = ite(lt(share, one), add(one, mul(const(Fraction(-1)), share)), const(Fraction(0)))
     return Delay(mul(wait, less), mul(wait, add(one, share)))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
-from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, not_, or_
+from ..expr import FALSE, TRUE, Expr, add, and_, const, eq, ite, le, not_, or_
 from ..system import Loop, Place, PointKind, RuleKind
 from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
-from .expressions import as_sort
+from .expressions import counted
 from .parallel import FAILED, Branch, opened
 from .place import At, union
 
@@ -38,7 +38,7 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
     def body(i: int, n: ast.StepNode) -> Callable[[Ctx, At, int], Out]:
         def lower_node(c: Ctx, a: At, end: int) -> Out:
             before = [status[number[name]] for name in n.after]
-            ready, runs = _join(ctx, n, before)
+            ready, runs = _join(ctx, n, before, a)
             if n.when is not None:
                 runs = and_(runs, ctx.test(n.when, At(and_(a.cond, ready))))
             skipped = c.point(PointKind.END, f"{n.name} is skipped", n.span)
@@ -94,7 +94,9 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
     return Out(At(over, (*o.leaving, (first.index, const(0)))), replace(o.log, after=before))
 
 
-def _join(ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]]) -> tuple[Expr, Expr]:
+def _join(
+    ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]], at: At
+) -> tuple[Expr, Expr]:
     """(the node is decided, it is to run) for its join rule."""
     if not before:
         return TRUE, TRUE
@@ -111,7 +113,8 @@ def _join(ctx: Ctx, n: ast.StepNode, before: list[tuple[Expr, Expr, Expr]]) -> t
     needed = const(1)
     if n.join == "n":
         assert n.n is not None
-        needed = as_sort(ctx.env, n.n, Sort.INT)
+        number = n.n
+        needed = ctx.read(At(at.cond), lambda env: counted(env, number, 1, len(before)))
     count = add(const(0), *(ite(s, const(1), const(0)) for s in succeeded))
     enough = le(needed, count)
     return or_(enough, over), enough

@@ -44,7 +44,9 @@ class Keeping:
     def _point(self, thread: ThreadDraft, like: PointDraft, holds: Holds) -> int:
         regions = (*like.regions, Region(RegionKind.PROTECTED))
         label = f"{like.label}: {LABEL}"
-        return self.b.point(thread, PointKind.UNWIND, label, like.span, holds, regions)
+        made = self.b.point(thread, PointKind.UNWIND, label, like.span, holds, regions)
+        thread.points[made].like = like.id
+        return made
 
     def _cancelled(self, host: ThreadDraft, forks: list[ForkDraft], crossed: set[int]) -> None:
         """From its forks, and from where their errors land, a cancelled host keeps its claims."""

@@ -16,7 +16,7 @@ from ...dsl import ast
 from ..expr import Expr, Sort, add, const, ite, lt, mul, to_real
 from .activity import activity_of
 from .context import Ctx
-from .env import NotConstant
+from .env import NotConstant, unasked
 from .expressions import as_sort, domain, lower
 
 ZERO = const(Fraction(0))
@@ -70,7 +70,7 @@ def _call(ctx: Ctx, t: ast.Call) -> Expr | None:
     a = activity_of(ctx, t.name)
     if any(ctx.b.resources[c.resource].enforced for c in a.uses):
         return None
-    env = replace(ctx.env, defined=None)
+    env = unasked(ctx.env)
     env = env.bind(**{p.name: lower(env, e) for p, e in zip(a.params, t.args, strict=True)})
     inner = replace(ctx, env=env)
     bounds = [a.timeout, a.takes.hi if a.takes is not None else None]
@@ -81,7 +81,7 @@ def _call(ctx: Ctx, t: ast.Call) -> Expr | None:
 
 def _attempts(ctx: Ctx, spec: ast.RetrySpec, body: Expr | None) -> Expr | None:
     """One more than the limit, with the longest backoff between them."""
-    limit = as_sort(ctx.env, spec.attempts, Sort.INT)
+    limit = as_sort(unasked(ctx.env), spec.attempts, Sort.INT)
     if body is None or not ctx.fixed(limit):
         return None
     more = to_real(limit)
@@ -97,7 +97,7 @@ def _attempts(ctx: Ctx, spec: ast.RetrySpec, body: Expr | None) -> Expr | None:
 def _each(ctx: Ctx, t: ast.Each) -> Expr | None:
     """One value after the other, or all at once where no slot is waited for."""
     try:
-        items = domain(replace(ctx.env, defined=None), t.domain)
+        items = domain(unasked(ctx.env), t.domain)
     except NotConstant:
         return None
     times = [longest(replace(ctx, env=ctx.env.bind(**{t.var: item})), t.body) for _, item in items]
@@ -107,7 +107,7 @@ def _each(ctx: Ctx, t: ast.Each) -> Expr | None:
 def _constant(ctx: Ctx, e: ast.Expression | None) -> Expr | None:
     if e is None:
         return None
-    value = as_sort(replace(ctx.env, defined=None), e, Sort.REAL)
+    value = as_sort(unasked(ctx.env), e, Sort.REAL)
     return value if ctx.fixed(value) else None
 
 

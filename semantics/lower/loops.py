@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...dsl import ast
-from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, implies, ite, le, lt, not_
+from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind
 from . import parallel
-from .context import Ctx, Log, Out, forget, not_supported, raise_error, step
-from .entry import kept, kept_value
+from .context import Ctx, Log, Out, not_supported, raise_error, step
+from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
-from .expressions import as_sort, domain
+from .expressions import counted, domain, scalar
 from .place import At, union
 
 
@@ -25,7 +25,8 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         count = ctx.b.hidden(f"{ctx.inst.name} rounds{ctx.tag}", ctx.inst.id)
         points = len(ctx.thread.points) - 1
         moves: dict[int, Expr] = {}
-        bound = as_sort(ctx.env, t.at_most, Sort.INT)
+        most = t.at_most
+        bound = ctx.read(at, lambda env: counted(env, most, 0))
         bound = kept(ctx, "most rounds", bound, t.span, moves)
         # Counting starts anew where the loop is entered from outside.
         entered = at.once(*moves.items()).plus((count.index, ite(at.cond, const(0), count)))
@@ -33,6 +34,10 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     assert around is not None
     cond = ctx.test(t.cond, around)
     inside = around.under(cond, t.cond.span)
+    decreases = None
+    if t.decreases is not None:
+        measure = t.decreases
+        decreases = ctx.read(inside, lambda env: scalar(env, measure))
     first = len(ctx.b.rules)
     if count is not None:
         current = ite(entered.cond, const(0), count)
@@ -66,7 +71,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
                 and u.args == ()
             ),
             bounded=count is not None,
-            decreases=as_sort(ctx.env, t.decreases, Sort.INT) if t.decreases else None,
+            decreases=decreases,
         )
     )
     if ctx.in_saga and _has_undo(body.log):
@@ -96,8 +101,7 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
                 "parallel each over a range without static bounds", t.span
             ) from None
         return _each_counted(ctx, t, at, k)
-    for d in found:
-        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
+    ctx.defined_at(found, at)
     # The domain is what it is when the loop is entered.
     moves: dict[int, Expr] = {}
     name = f"domain of {t.var}"
@@ -134,11 +138,9 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     from .terms import term
 
     i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
-    with collecting(ctx.env) as (env, found):
-        first = as_sort(env, t.domain.lo, Sort.INT)
-        last = as_sort(env, t.domain.hi, Sort.INT)
-    for d in found:
-        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
+    lo, hi = t.domain.lo, t.domain.hi
+    first = ctx.read(at, lambda env: scalar(env, lo))
+    last = ctx.read(at, lambda env: scalar(env, hi))
     moves: dict[int, Expr] = {i.index: first}
     last = kept(ctx, f"domain of {t.var}", last, t.span, moves)
     head = ctx.point(PointKind.READY, f"each {t.var}", t.span)

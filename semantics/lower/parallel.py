@@ -26,7 +26,8 @@ from .builder import ForkDraft, ThreadDraft
 from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
 from .data import Value
 from .entry import kept
-from .expressions import as_sort, lower
+from .env import unasked
+from .expressions import counted, lower, measured
 from .longest import longest
 from .place import At, union
 
@@ -91,8 +92,12 @@ def par(ctx: Ctx, t: ast.Par, at: At, k: int) -> Out:
         needed = const(1)
     elif t.policy == "n":
         assert t.n is not None
+        n, total = t.n, len(branches)
+        needed = ctx.read(at, lambda env: counted(env, n, 1, total))
+        # Made total as a wrong index is: never more than can be.
+        needed = ite(le(needed, const(total)), needed, const(total))
         moves: dict[int, Expr] = {}
-        needed = kept(ctx, "successes needed", as_sort(ctx.env, t.n, Sort.INT), t.span, moves)
+        needed = kept(ctx, "successes needed", needed, t.span, moves)
         at = at.once(*moves.items())
     return _with_policy(ctx, branches, at, k, t.span, needed)
 
@@ -106,7 +111,8 @@ def each(ctx: Ctx, t: ast.Each, items: Sequence[tuple[Expr, Value]], at: At, k: 
         name = f"slots of each {t.var}{ctx.tag}"
         used = ctx.b.variable(name, Int(), VarKind.USED, const(0), ctx.inst.id, t.span)
         moves: dict[int, Expr] = {}
-        most = as_sort(ctx.env, t.at_once, Sort.INT)
+        at_once = t.at_once
+        most = ctx.read(at, lambda env: counted(env, at_once, 1))
         capacity = kept(ctx, f"most at once of each {t.var}", most, t.span, moves)
         at = at.once(*moves.items())
         slots = ResourceInfo(
@@ -298,12 +304,13 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
     assert t.tolerate is not None
     failures, _ = _failure_counter(ctx, f"each {t.var}")
     moves: dict[int, Expr] = {}
-    limit = as_sort(ctx.env, t.tolerate, Sort.INT)
+    tolerate = t.tolerate
+    limit = ctx.read(at, lambda env: counted(env, tolerate, 0))
     limit = kept(ctx, f"failures tolerated of each {t.var}", limit, t.span, moves)
     at = at.once(*moves.items())
     bad: Expr | None = None
     if t.bad is not None:
-        place = lower(ctx.env, t.bad)
+        place = lower(unasked(ctx.env), t.bad)
         assert isinstance(place, Expr)
         bad = place
         # A step of its own: were it to ride along with the first step of a branch, the branches
@@ -343,7 +350,8 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     cond = TRUE
     if t.duration is not None:
         ctx.world.has_timeouts = True
-        limit = as_sort(ctx.env, t.duration, Sort.REAL)
+        duration = t.duration
+        limit = ctx.read(at, lambda env: measured(env, duration))
         delay = Delay(limit, limit)
         what = "the time is over"
         most = longest(ctx, t.body)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
 
 from ...dsl import ast
+from ...dsl.walk import walk
 from ..expr import Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
 from .builder import Builder, knot, tie
 from .context import InstanceDraft, not_supported
@@ -92,18 +92,24 @@ def ended(d: InstanceDraft) -> Expr:
     return or_(d.root.at(d.completed), d.root.at(d.failed))
 
 
-def wants(spec: ast.Spec) -> Iterator[tuple[str, str]]:
-    """Which state predicates of which activities are spoken of."""
+def counters(
+    b: Builder, name: str, instance: int, wanted: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Expr]:
+    """What an instance, or a call of a child workflow, keeps to answer predicates."""
+    out: dict[tuple[str, str], Expr] = {}
+    for activity, predicate in sorted(wanted):
+        full = f"{name}.{predicate}({activity})"
+        if predicate in ("started", "done", "failed"):
+            out[activity, predicate] = b.hidden(full, instance, False)
+        elif predicate == "times":
+            out[activity, predicate] = b.hidden(full, instance)
+    return out
+
+
+def wants(spec: ast.Spec, *roots: ast.Node) -> Iterator[tuple[str, str]]:
+    """Which state predicates of which activities are spoken of (in these parts of the spec)."""
     if not spec.imported_from and not PREDICATES.search(spec.source):
         return
-    stack: list[object] = [spec]
-    while stack:
-        node = stack.pop()
+    for node in walk(roots or spec):
         if isinstance(node, ast.StatePredicate):
             yield node.target, node.kind
-        if isinstance(node, ast.Spec | ast.Node):
-            for f in fields(node):
-                if f.name not in ("span", "type", "resolved", "source", "items", "warnings"):
-                    stack.append(getattr(node, f.name))
-        elif isinstance(node, tuple):
-            stack.extend(node)

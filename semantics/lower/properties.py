@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 from ...dsl import ast
+from ...dsl.errors import Span
 from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
 from ..system import Obligation, ResourceInfo
 from .context import Ctx
 from .env import Env, collecting
 from .expressions import scalar
+from .place import At
 
 
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
     """`invariant` and `always` of a workflow, for one of its instances."""
+    active = ctx.inst.active
     for p in w.properties:
-        _declared(ctx, ctx.env, p, ctx.inst.name, ctx.inst.active)
+        _declared(ctx, ctx.env, p, f" in {ctx.inst.name}", active, active)
 
 
-def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr, initial: list[Expr]) -> None:
+def call_properties(ctx: Ctx, w: ast.Workflow, inside: tuple[Expr, Expr], call: Span) -> None:
+    """The same for a child while a call of it runs: it is `inside` before and after a step."""
+    before, after = inside
+    place = f" in {ctx.inst.name} (called in line {call.line})"
+    for p in w.properties:
+        _declared(ctx, ctx.env, p, place, before, and_(before, after))
+
+
+def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr) -> None:
     """Properties at top level; `over` says that every instance has ended."""
     for p in spec.properties:
-        if isinstance(p, ast.Requires):
-            initial.append(scalar(env, p.cond))
-        elif isinstance(p, ast.Ensures):
+        if isinstance(p, ast.Ensures):
+            holds = replace(ctx, env=env).read(At(over), partial(scalar, e=p.cond))
             ctx.must(
                 "ensures",
-                implies(over, scalar(env, p.cond)),
+                implies(over, holds),
                 "this does not hold when every instance has ended",
                 p.span,
                 name="system",
             )
-        else:
-            _declared(ctx, env, p, "", TRUE)
+        elif not isinstance(p, ast.Requires):
+            _declared(ctx, env, p, "", TRUE, TRUE)
     for r in ctx.b.resources.values():
         _resource(ctx, r, over)
 
@@ -55,37 +68,29 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
     must("borrows", implies(over, free), f"{r.name} is borrowed after the end")
 
 
-def _declared(ctx: Ctx, env: Env, p: ast.Property, owner: str, active: Expr) -> None:
-    """`active`: there is such an instance at all."""
+def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, stays: Expr) -> None:
+    """`active`: there is such an instance now; `stays`: before and after a step."""
     match p:
         case ast.Invariant(name=name, cond=cond):
             with collecting(env) as (inner, found):
                 holds = scalar(inner, cond)
-            holds = implies(active, holds)
             for d in found:
                 ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
-            where = f" in {owner}" if owner else ""
-            ctx.must("invariant", holds, f"{name} does not hold{where}", p.span, name=name)
+            message = f"{name} does not hold{place}"
+            ctx.must("invariant", implies(active, holds), message, p.span, name=name)
         case ast.Always(name=name, cond=cond):
             with collecting(env) as (inner, found):
                 holds = scalar(inner, cond)
+
+            def must(check: str, cond: Expr, message: str, span: Span) -> None:
+                cond = implies(stays, cond)
+                ctx.b.obligations.append(
+                    Obligation(check, name, cond, message, span, every_step=True)
+                )
+
             for d in found:
                 # Where it is read after the step, it has to be defined after the step.
-                ctx.b.obligations.append(
-                    Obligation(
-                        "arithmetic",
-                        name,
-                        implies(active, d.cond),
-                        d.message,
-                        d.span,
-                        every_step=True,
-                    )
-                )
-            holds = implies(active, holds)
-            ctx.b.obligations.append(
-                Obligation(
-                    "always", name, holds, f"this step breaks {name}", p.span, every_step=True
-                )
-            )
+                must("arithmetic", d.cond, d.message, d.span)
+            must("always", holds, f"this step breaks {name}{place}", p.span)
         case _:
             pass

@@ -19,12 +19,13 @@ from .context import (
     Landing,
     Log,
     Out,
-    forget,
     raise_error,
     real_error,
     step,
 )
 from .effects import effect
+from .entry import forget
+from .env import Env, collecting, unasked
 from .expressions import scalar
 from .frames import cleanup, leave, unwound
 from .place import At, union
@@ -192,7 +193,7 @@ def _written(b: Builder, done: list[Done], first: int, last: int) -> set[int]:
 
 def _asked(done: list[Done]) -> set[int]:
     """What `undone when` speaks of."""
-    conds = [scalar(d.env, d.undone_when) for d in done if d.undone_when is not None]
+    conds = [scalar(unasked(d.env), d.undone_when) for d in done if d.undone_when is not None]
     return variables(conds)
 
 
@@ -246,9 +247,12 @@ def _obligations(
             ctx.must("compensated", same, message, t.span, rule, warning=i not in undoable)
         for d in done:
             if d.undone_when is not None and d.was is not None:
+                with collecting(d.env) as (env, found):
+                    holds = _undone(env, d.undone_when, snapshot)
+                ctx.defined([replace(f, cond=implies(d.was, f.cond)) for f in found], rule)
                 ctx.must(
                     "compensated",
-                    implies(d.was, _undone(d, d.undone_when, snapshot)),
+                    implies(d.was, holds),
                     f"`undone when` of {d.name} fails after the undo",
                     d.undone_when.span,
                     rule,
@@ -280,7 +284,7 @@ def _obligations(
                 )
 
 
-def _undone(d: Done, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:
+def _undone(env: Env, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:
     """`undone when e`: `old(x)` is the value of x at the entry of the saga."""
     entry = {i: value for i, (value, _) in snapshot.items()}
-    return scalar(replace(d.env, store={}, entry=entry), cond)
+    return scalar(replace(env, store={}, entry=entry), cond)

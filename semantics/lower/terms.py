@@ -6,18 +6,16 @@ the thread.  It returns how control may pass through `t` without a step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from ...dsl import ast
-from ...dsl.types import Bool, Enum, Type
+from ...dsl.types import Bool
 from ..expr import (
     FALSE,
     TRUE,
     Expr,
-    Op,
-    Sort,
     and_,
     implies,
     not_,
@@ -26,10 +24,10 @@ from ..expr import (
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
 from . import activity, child, claims, frames, graphs, loops, parallel, saga
 from .context import Ctx, Log, Out, not_supported, raise_error, step
-from .data import Value, equal
-from .effects import assigned, effect
+from .data import equal
+from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
 from .env import collecting
-from .expressions import as_sort, lower
+from .expressions import lower, measured
 from .place import At, union
 
 
@@ -85,7 +83,7 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Using():
             return claims.using(ctx, t, at, k)
         case ast.Wait():
-            delay = as_sort(ctx.env, t.duration, Sort.REAL)
+            delay = ctx.read(at, lambda env: measured(env, t.duration))
             step(
                 ctx,
                 at,
@@ -182,8 +180,6 @@ def _atomic(ctx: Ctx, t: ast.Atomic, at: At, k: int) -> Out:
     rule = step(ctx, at, RuleKind.ASSIGN, "atomic", t.span, k, updates=done.updates)
     ctx.defined(done.defined, rule)
     ctx.in_range(done.updates, rule)
-    for cond, span in done.asserts:
-        ctx.must("assert", cond, "the assertion may fail", span, rule)
     return Out(None)
 
 
@@ -193,7 +189,7 @@ def _assert(ctx: Ctx, t: ast.Assert, at: At, k: int) -> Out:
     rule = step(ctx, at, RuleKind.ASSERT, "assert", t.span, k)
     ctx.defined(found, rule)
     assert isinstance(cond, Expr)
-    ctx.must("assert", cond, "the assertion may fail", t.span, rule)
+    ctx.must("assert", cond, ASSERTED, t.span, rule)
     return Out(None)
 
 
@@ -246,12 +242,9 @@ def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
 
 
 def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
-    with collecting(ctx.env) as (env, found):
-        subject = lower(env, t.subject)
-        values = [[lower(env, v) for v in c.values] for c in t.cases]
+    subject = ctx.read(at, lambda env: lower(env, t.subject))
+    values = [[ctx.read(at, partial(lower, e=v)) for v in c.values] for c in t.cases]
     tests = [or_(*(equal(subject, v) for v in case)) for case in values]
-    for d in found:
-        ctx.must("arithmetic", implies(at.cond, at.reading(d.cond)), d.message, d.span)
     outs = []
     rest = TRUE
     for case, cond in zip(t.cases, tests, strict=True):
@@ -260,20 +253,12 @@ def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
         rest = and_(rest, not_(cond))
     if t.default is not None:
         outs.append(branch(ctx, t.default, at.under(rest, t.span), k, "the default"))
-    elif rest is not FALSE and not _covers(t.subject.type, [v for c in values for v in c]):
+    elif rest is not FALSE and not covers(t.subject.type, [v for c in values for v in c]):
         ctx.must(
             "exhaustive",
             implies(at.cond, at.reading(not_(rest))),
-            "no case of this switch covers the value",
+            NOT_COVERED,
             t.span,
         )
         outs.append(Out(replace(at.under(rest), points=None)))
     return _alternatives(outs)
-
-
-def _covers(type_: Type | None, cases: Iterable[Value]) -> bool:
-    """Whether the cases name every value of an enum or of bool."""
-    named = {v.value for v in cases if isinstance(v, Expr) and v.op is Op.CONST}
-    if isinstance(type_, Enum):
-        return named >= set(range(len(type_.values)))
-    return isinstance(type_, Bool) and named >= {False, True}

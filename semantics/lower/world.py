@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
+from typing import TypeVar
 
 from ...dsl import ast
-from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
     FALSE,
     TRUE,
     Expr,
-    Op,
-    Sort,
     and_,
     const,
     implies,
     le,
     lt,
     or_,
-    substitute,
     variables,
 )
 from ..system import (
@@ -39,13 +37,16 @@ from . import child
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, not_supported, step
 from .data import Value, default, leaves
-from .env import Bound, Env, NotConstant, collecting
-from .expressions import as_sort, constant, domain, ranged, scalar
+from .env import Bound, Definedness, Env, NotConstant, collecting, unasked
+from .expressions import constant, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
+from .first import conjuncts, initially, label_of, most
 from .place import At
-from .predicates import Predicates, bound, ended, wants
+from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
+
+T = TypeVar("T")
 
 
 def lower(spec: ast.Spec) -> TransitionSystem:
@@ -95,7 +96,8 @@ class _Lowering:
             workflow_properties(self._ctx(d), d.workflow)
         if drafts:
             over = and_(*(implies(d.active, ended(d)) for d in drafts))
-            system_properties(self._ctx(drafts[0]), self.spec, env, over, self.initial)
+            self._required(env)
+            system_properties(self._ctx(drafts[0]), self.spec, env, over)
         rules, threads = finish(self.b)
         self.predicates.tie()
         initial_events = tuple(
@@ -149,7 +151,7 @@ class _Lowering:
 
     def _constants(self) -> None:
         for c in self.spec.constants:
-            self.env = self.env.bind(**{c.name: lower_expr(self.env, c.value)})
+            self.env = self.env.bind(**{c.name: self._fixed(partial(lower_expr, e=c.value))})
         for p in self.spec.params:
             assert p.resolved is not None
             value = self.b.data(p.name, p.resolved, VarKind.PARAM, None, None, p.span)
@@ -187,7 +189,7 @@ class _Lowering:
             capacity: Expr = const(1)
             if r.kind == "pool":
                 assert r.capacity is not None
-                capacity = as_sort(self.env, r.capacity, Sort.INT)
+                capacity = self._fixed(partial(scalar, e=r.capacity))
             else:
                 exclusive = self.b.variable(
                     f"{r.name} exclusive", Int(), VarKind.USED, const(0), None, r.span
@@ -220,21 +222,21 @@ class _Lowering:
     def _declare_group(self, d: ast.InstanceDecl) -> None:
         w = self.world.workflows[d.workflow]
         if d.binder is not None and d.domain is not None:
-            for inside, item in domain(self.env, d.domain):
+            for inside, item in self._fixed(partial(domain, e=d.domain)):
                 if inside is not FALSE:
                     env = self.env.bind(**{d.binder: item})
-                    self._instance(w, d, env, _label(d.domain, item), inside)
+                    self._instance(w, d, env, label_of(d.domain, item), inside)
             return
         if d.count is None:
             taken = len(self.instances[w.name])
             self._instance(w, d, self.env, str(taken) if taken else "", TRUE)
             return
         try:
-            count: Expr = const(constant(self.env, d.count))
+            count: Expr = const(self._fixed(partial(constant, e=d.count)))
         except NotConstant:
-            count = as_sort(self.env, d.count, Sort.INT)
-        most = _most(self.b, count, d.count.span)
-        for i in range(most):
+            count = self._fixed(partial(scalar, e=d.count))
+        upper = most(self.b, count, d.count.span)
+        for i in range(upper):
             self._instance(w, d, self.env, str(i), lt(const(i), count))
 
     def _first(
@@ -245,13 +247,33 @@ class _Lowering:
             return None
         with collecting(env) as (inner, found):
             value = lower_expr(inner, e)
-        for d in (*found, *ranged(type_, name, value, e.span)):
-            # First values are read where they are given: in terms of what never changes.
-            cond = implies(active, _initially(self.b, d.cond))
+        self._defined([*found, *ranged(type_, name, value, e.span)], active)
+        return value
+
+    def _defined(self, found: Sequence[Definedness], active: Expr) -> Expr:
+        """What is read at the start is defined, in terms of what never changes."""
+        conds = [initially(self.b, d.cond) for d in found]
+        for d, c in zip(found, conds, strict=True):
+            cond = implies(active, c)
             if cond is not TRUE:
                 message = f"at the start: {d.message}"
-                self.b.obligations.append(Obligation("arithmetic", "", cond, message, d.span))
+                self.b.obligations.append(Obligation(d.check, "", cond, message, d.span))
+        return and_(*conds)
+
+    def _fixed(self, read: Callable[[Env], T]) -> T:
+        """Something of constants and parameters."""
+        with collecting(self.env) as (env, found):
+            value = read(env)
+        self._defined(found, TRUE)
         return value
+
+    def _required(self, env: Env) -> None:
+        """`requires` of the system: assumed, as far as it is defined."""
+        for p in self.spec.properties:
+            if isinstance(p, ast.Requires):
+                with collecting(env) as (inner, found):
+                    cond = scalar(inner, p.cond)
+                self.initial.append(implies(self._defined(found, TRUE), cond))
 
     def _instance(
         self, w: ast.Workflow, d: ast.InstanceDecl, env: Env, label: str, active: Expr
@@ -298,21 +320,20 @@ class _Lowering:
         if result is not None:
             observed += [x.index for x in leaves(result)]
         draft.observed = tuple(observed)
-        for activity, predicate in sorted(self.world.wants):
-            if predicate in ("started", "done", "failed"):
-                draft.counters[activity, predicate] = b.hidden(
-                    f"{name}.{predicate}({activity})", number, False
-                )
-            elif predicate == "times":
-                draft.counters[activity, predicate] = b.hidden(f"{name}.times({activity})", number)
+        draft.counters = counters(b, name, number, self.world.wants)
         draft.env = replace(own, variables=slots)
         draft.env = replace(draft.env, own=bound(draft))
         for prop in w.properties:
-            for part in _conjuncts(prop.cond) if isinstance(prop, ast.Requires) else ():
-                cond = scalar(draft.env, part)
+            if not isinstance(prop, ast.Requires):
+                continue
+            with collecting(draft.env) as (inner, found):
+                scalar(inner, prop.cond)
+            defined = self._defined(found, active)
+            for part in conjuncts(prop.cond):
+                cond = scalar(unasked(draft.env), part)
                 if free & variables([cond]):
                     # What the system leaves open may be assumed, not what it gives.
-                    self.initial.append(implies(active, cond))
+                    self.initial.append(implies(and_(active, defined), cond))
                 else:
                     self._ctx(draft).must(
                         "requires",
@@ -361,37 +382,3 @@ class _Lowering:
                 d.failed,
                 event=EventKind.WORKFLOW_FAILED,
             )
-
-
-def _initially(b: Builder, e: Expr) -> Expr:
-    """What an expression is in the first state, in terms of arguments and parameters."""
-
-    def leaf(x: Expr) -> Expr:
-        init = b.variables[x.index].init if x.op is Op.VAR else None
-        return x if init is None else _initially(b, init)
-
-    return substitute(e, leaf)
-
-
-def _conjuncts(e: ast.Expression) -> list[ast.Expression]:
-    if isinstance(e, ast.Binary) and e.op == "and":
-        return [*_conjuncts(e.left), *_conjuncts(e.right)]
-    return [e]
-
-
-def _label(e: ast.Expression, item: Value) -> str:
-    if not isinstance(item, Expr) or not isinstance(item.value, int):
-        return "?"
-    if isinstance(e.type, Enum):
-        return e.type.values[item.value]
-    return str(item.value)
-
-
-def _most(b: Builder, count: Expr, span: Span) -> int:
-    if count.op is Op.CONST and isinstance(count.value, int):
-        return count.value
-    if count.op is Op.VAR:
-        hi = b.variables[count.index].hi
-        if hi is not None:
-            return hi
-    raise not_supported("a number of instances without a static bound", span)

@@ -223,7 +223,7 @@ OBLIGATIONS = [
     ("n := 1 ; needy(n)", "contracts", ["needy is started though its `needs` fails"]),
     ("switch (col) { case p1 { a } case p2, p3 { b } }", "exhaustive", []),
     ("switch (col) { case p2 { b } }", "exhaustive", ["no case of this switch covers the value"]),
-    ("a ; b", "always", ["this step breaks stays"]),
+    ("a ; b", "always", ["this step breaks stays in w"]),
     ("both", "ensures", []),
     ("wrong", "ensures", ["`do` of wrong does not establish this"]),
 ]  # fmt: skip
