@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -126,14 +126,40 @@ def _rounded(time: Fraction) -> str:
     return show_duration(round(time * 1000) / Fraction(1000))
 
 
-def replayed(path: str, found: LogReplay, notes: tuple[str, ...]) -> str:
-    """What `wfverify replay` found."""
+MOST_UNFAITHFUL = 10  # runs of a log that are shown one by one
+
+
+def replayed(path: str, found: Sequence[LogReplay], notes: tuple[str, ...]) -> str:
+    """What `wfverify replay` found: what is wrong with each run, and all in one line."""
     lines = [f"note: {note}" for note in notes]
-    how = "rules and events agree" if found.checked_rules else "the events agree"
-    what = f"seed {found.info.seed}, {found.events} events"
-    if found.ok:
-        lines.append(f"{path}: {what}: {how} with the recorded state")
-    else:
-        where = "" if found.event is None else f" at event {found.event}"
-        lines.append(f"{path}: {what}: not a faithful record{where}: {found.problem}")
+    wrong = [one for one in found if not one.ok]
+    if len(found) == 1:
+        return "".join(f"{line}\n" for line in (*lines, _of_one(path, found[0])))
+    lines += [f"  run {one.run}: {_unfaithful(one)}" for one in wrong[:MOST_UNFAITHFUL]]
+    if len(wrong) > MOST_UNFAITHFUL:
+        lines.append(f"  and {len(wrong) - MOST_UNFAITHFUL} more")
+    events = sum(one.events for one in found)
+    how = _how(found)
+    if wrong:
+        how = (
+            f"{len(wrong)} not a faithful record"
+            if len(wrong) == 1
+            else (f"{len(wrong)} not faithful records")
+        )
+    lines.append(f"{path}: {len(found)} runs, {events} events: {how}")
     return "\n".join(lines) + "\n"
+
+
+def _of_one(path: str, found: LogReplay) -> str:
+    what = f"{path}: seed {found.info.seed}, {found.events} events"
+    return f"{what}: {_how([found]) if found.ok else _unfaithful(found)}"
+
+
+def _how(found: Sequence[LogReplay]) -> str:
+    rules = all(one.checked_rules for one in found)
+    return f"{'rules and events agree' if rules else 'the events agree'} with the recorded state"
+
+
+def _unfaithful(found: LogReplay) -> str:
+    where = "" if found.event is None else f" at event {found.event}"
+    return f"not a faithful record{where}: {found.problem}"
