@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
                 text = simulation.one(file, system, result, args.seed, style(quiet=args.quiet))
                 stuck = result.status is Status.DEADLOCK
             else:
-                summary = simulation.summarise(runs)
+                summary = simulation.summarise(system, runs)
                 text = simulation.many(file, summary, args.seed, style(quiet=args.quiet))
                 stuck = summary.stuck is not None
     except AnswerRefused as error:

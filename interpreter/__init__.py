@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .retrace import Replay, replay
     from .run import RunOptions, RunResult, Status
     from .simulation import simulator
-    from .summary import Summary, summarise
+    from .summary import Figures, Summary, summarise
     from .timing import Scheduling, schedule
 
 _WHERE = {
@@ -32,7 +32,7 @@ _WHERE = {
     "retrace": ("Replay", "replay"),
     "run": ("RunOptions", "RunResult", "Status"),
     "simulation": ("simulator",),
-    "summary": ("Summary", "summarise"),
+    "summary": ("Figures", "Summary", "summarise"),
     "timing": ("Scheduling", "schedule"),
 }
 
@@ -40,6 +40,7 @@ __all__ = [
     "AnswerRefused",
     "Answers",
     "Blocked",
+    "Figures",
     "Log",
     "LogError",
     "LogReplay",

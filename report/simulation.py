@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..interpreter import LogReplay, RunResult, Status
-from ..interpreter import summarise as figures
+from ..interpreter import Figures, LogReplay, RunResult, Status
+from ..interpreter import Summary as Totals
+from ..interpreter import summarise as totals_of
 from ..semantics.system import TransitionSystem
 from ..semantics.values import show_duration
+from .figures import figures, rounded
 from .refutation import Styled, lane_picture, run
 from .runs import view
 from .text import Style, paint
@@ -40,14 +42,7 @@ def _lines(
         yield Styled(f"  {name} completed", "green")
     for name, error in result.failed:
         yield Styled(f"  {name} failed{f' with {error}' if error else ''}", "yellow")
-    for resource in figures(system, result.trace, result.time).resources:
-        most = (
-            f"{resource.peak}"
-            if resource.capacity is None
-            else f"{resource.peak} of {resource.capacity}"
-        )
-        mean = f"{float(resource.mean):.2f}"
-        yield Styled(f"  {resource.name}: at most {most} in use, {mean} on average", "dim")
+    yield from figures(totals_of(system, result.trace, result.time), style.width)
     for blocked in result.blocked:
         yield Styled(f"  {blocked.thread.name} waits at: {blocked.where}", "red")
     yield Styled(f"{file}: seed {seed}: {closing(result)}", "bold")
@@ -61,27 +56,31 @@ def closing(result: RunResult) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of many runs: how often each end came, times sorted; `stuck` is the first stuck run."""
+    """Of many runs: how often each end came, times sorted; `stuck` is the first stuck run.
+
+    `totals` leaves out the runs that do not count, because an `assume` was false.
+    """
 
     ends: tuple[tuple[str, int], ...]
     times: tuple[Fraction, ...]
-    steps: int
+    totals: Totals
     stuck: int | None  # counted from 0
 
 
-def summarise(runs: Iterable[RunResult]) -> Summary:
+def summarise(system: TransitionSystem, runs: Iterable[RunResult]) -> Summary:
     """Keeps no run: there may be a million."""
     ends: Counter[str] = Counter()
     times: list[Fraction] = []
-    steps = 0
+    totals = Figures(system)
     stuck: int | None = None
     for number, result in enumerate(runs):
         ends[_end(result)] += 1
         times.append(result.time)
-        steps += result.steps
+        if result.status is not Status.EXCLUDED:
+            totals.add(result.trace, result.time)
         if result.status is Status.DEADLOCK and stuck is None:
             stuck = number
-    return Summary(tuple(ends.most_common()), tuple(sorted(times)), steps, stuck)
+    return Summary(tuple(ends.most_common()), tuple(sorted(times)), totals.summary(), stuck)
 
 
 def _end(result: RunResult) -> str:
@@ -112,18 +111,15 @@ def _many(file: str, summary: Summary, seed: int, style: Style) -> Iterator[Styl
         for what, number in summary.ends:
             yield Styled(f"  {number:>{width}}  {100 * number / count:5.1f} %  {what}")
         low, middle, high = (
-            _rounded(summary.times[i]) for i in (0, count // 2, min(count - 1, count * 95 // 100))
+            rounded(summary.times[i]) for i in (0, count // 2, min(count - 1, count * 95 // 100))
         )
-        last = _rounded(summary.times[-1])
+        last = rounded(summary.times[-1])
         yield Styled(f"  time: least {low}, median {middle}, 95 % within {high}, most {last}")
+        yield from figures(summary.totals, style.width)
     if summary.stuck is not None:
         where = seed + summary.stuck
         yield Styled(f"  the first stuck run: --seed {where} shows it", "red")
     yield Styled(f"{file}: {count} runs, seeds {seed} to {seed + count - 1}", "bold")
-
-
-def _rounded(time: Fraction) -> str:
-    return show_duration(round(time * 1000) / Fraction(1000))
 
 
 MOST_UNFAITHFUL = 10  # runs of a log that are shown one by one
