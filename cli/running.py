@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..dsl.ast import Spec
 from ..interpreter import (
     AnswerRefused,
     Answers,
@@ -35,6 +36,8 @@ from ..semantics.values import read_duration
 from .loading import load_spec, opened, source_of
 from .terminal import Progress, complain, style, write
 
+MOST_NAMED = 5  # activities in a note
+
 
 def run(args: argparse.Namespace) -> int:
     """Runs a spec once, and shows the run, or many times, and shows what came out.
@@ -44,17 +47,19 @@ def run(args: argparse.Namespace) -> int:
     file, text = opened(args.spec)
     spec = load_spec(file, text)
     system = lower(spec)
+    notes = _notes(spec)
+    shown = style(quiet=args.quiet)
     try:
         options = _options(args, system, file, spec.source)
         with _log(args.log) as log:
             runs = _runs(args, system, options, log)
             if args.runs == 1:
                 (result,) = runs
-                text = simulation.one(file, system, result, args.seed, style(quiet=args.quiet))
+                text = simulation.one(file, system, result, args.seed, shown, notes)
                 stuck = result.status is Status.DEADLOCK
             else:
                 summary = simulation.summarise(system, runs)
-                text = simulation.many(file, summary, args.seed, style(quiet=args.quiet))
+                text = simulation.many(file, summary, args.seed, shown, notes)
                 stuck = summary.stuck is not None
     except AnswerRefused as error:
         complain(f"{args.answers}: {error}")
@@ -64,7 +69,20 @@ def run(args: argparse.Namespace) -> int:
         return Exit.USAGE
     if args.log != "-":
         write(text)
+    else:  # stdout is the log
+        for note in notes:
+            complain(f"note: {note}")
     return Exit.REFUTED if stuck else Exit.PROVED
+
+
+def _notes(spec: Spec) -> tuple[str, ...]:
+    """What the spec says and a run does not do."""
+    activities = (*spec.activities, *(a for w in spec.workflows for a in w.activities))
+    named = [f"{a.name} (runs {a.runs.kind})" for a in activities if a.runs is not None]
+    if not named:
+        return ()
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return (f"simulated, not executed: {', '.join(named[:MOST_NAMED])}{more}",)
 
 
 def _options(

@@ -13,7 +13,7 @@ from ..interpreter import summarise as totals_of
 from ..semantics.system import TransitionSystem
 from ..semantics.values import show_duration
 from .figures import figures, rounded
-from .refutation import Styled, lane_picture, run
+from .refutation import Styled, hanging, lane_picture, run
 from .runs import view
 from .text import Style, paint
 
@@ -26,13 +26,25 @@ _WORDS = {
 }
 
 
-def one(file: str, system: TransitionSystem, result: RunResult, seed: int, style: Style) -> str:
-    """The steps (unless quiet), the picture, and how it ended."""
-    return paint([list(_lines(file, system, result, seed, style))], style)
+def one(
+    file: str,
+    system: TransitionSystem,
+    result: RunResult,
+    seed: int,
+    style: Style,
+    notes: Sequence[str] = (),
+) -> str:
+    """The steps (unless quiet), the picture, the figures, and how it ended."""
+    return paint([list(_lines(file, system, result, seed, style, notes))], style)
 
 
 def _lines(
-    file: str, system: TransitionSystem, result: RunResult, seed: int, style: Style
+    file: str,
+    system: TransitionSystem,
+    result: RunResult,
+    seed: int,
+    style: Style,
+    notes: Sequence[str],
 ) -> Iterator[Styled]:
     if not style.quiet:
         shown = view(system, result.trace)
@@ -45,7 +57,13 @@ def _lines(
     yield from figures(totals_of(system, result.trace, result.time), style.width)
     for blocked in result.blocked:
         yield Styled(f"  {blocked.thread.name} waits at: {blocked.where}", "red")
+    yield from _notes(notes, style)
     yield Styled(f"{file}: seed {seed}: {closing(result)}", "bold")
+
+
+def _notes(notes: Sequence[str], style: Style) -> Iterator[Styled]:
+    for note in notes:
+        yield from hanging("  note: ", note, style.width, "")
 
 
 def closing(result: RunResult) -> str:
@@ -99,12 +117,14 @@ def _end(result: RunResult) -> str:
     )
 
 
-def many(file: str, summary: Summary, seed: int, style: Style) -> str:
-    """How the runs ended, and how long they took."""
-    return paint([list(_many(file, summary, seed, style))], style)
+def many(file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str] = ()) -> str:
+    """How the runs ended, how long they took, and the figures of all of them."""
+    return paint([list(_many(file, summary, seed, style, notes))], style)
 
 
-def _many(file: str, summary: Summary, seed: int, style: Style) -> Iterator[Styled]:
+def _many(
+    file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str]
+) -> Iterator[Styled]:
     count = len(summary.times)
     if not style.quiet:
         width = len(str(count))
@@ -119,6 +139,7 @@ def _many(file: str, summary: Summary, seed: int, style: Style) -> Iterator[Styl
     if summary.stuck is not None:
         where = seed + summary.stuck
         yield Styled(f"  the first stuck run: --seed {where} shows it", "red")
+    yield from _notes(notes, style)
     yield Styled(f"{file}: {count} runs, seeds {seed} to {seed + count - 1}", "bold")
 
 
