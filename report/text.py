@@ -116,7 +116,7 @@ def _brief(report: Report, width: int) -> Iterator[Styled]:
             case Unknown(why=why):
                 yield from hanging(f"UNKNOWN  {title(result)}: ", why, width, "yellow")
             case Proved(warning=warning) if warning:
-                yield Styled(f"PROVED   {title(result)}, but {warning}", "yellow")
+                yield from hanging(f"PROVED   {title(result)}, but ", warning, width, "yellow")
             case _:
                 pass
         if result.expected and fails(result):

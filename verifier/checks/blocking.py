@@ -350,10 +350,14 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
             proofs.append(f"{loop.span}: {how}")
         else:
             open_loops.append(loop)
+    measures = [w for loop in system.loops if (w := loops.unproved_measure(session, loop))]
     if not open_loops and isinstance(deadlock, Proved):
         how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
         return Proved(
-            "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
+            "ranking" if proofs else "structure",
+            how,
+            f"{len(proofs)} loops" if proofs else "",
+            warning="; ".join(measures),
         )
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
@@ -389,6 +393,8 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
             return Unknown("structure", "the loops end, but whether somebody is stuck is open")
         if graph.concrete and graph.complete and isinstance(deadlock, Proved):
             states = len(graph.nodes)
-            return Proved("search", f"no cycle among all {states} states", f"{states} states")
+            how, warning = f"no cycle among all {states} states", "; ".join(measures)
+            return Proved("search", how, f"{states} states", warning=warning)
     where = ", ".join(str(x.span) for x in open_loops[:3])
-    return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")
+    why = f"no linear ranking function was found for the loop at {where}"
+    return Unknown("ranking", "; ".join((why, *measures)))
