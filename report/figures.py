@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from ..interpreter import Summary
@@ -58,13 +57,11 @@ def _count(of: ActivityFigures, column: str) -> int:
 def _together(rest: Sequence[ActivityFigures]) -> ActivityFigures:
     made = ActivityFigures(f"{len(rest)} others")
     for of in rest:
-        made = replace(
-            made,
-            **{c.replace(" ", "_"): _count(made, c) + _count(of, c) for c in _COLUMNS},
-            total=made.total + of.total,
-            longest=max(made.longest, of.longest),
-            ended=made.ended + of.ended,
-        )
+        for column in _COLUMNS:
+            setattr(made, column.replace(" ", "_"), _count(made, column) + _count(of, column))
+        made.total += of.total
+        made.longest = max(made.longest, of.longest)
+        made.ended += of.ended
     return made
 
 

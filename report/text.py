@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Unknown
 from . import explain
-from .outcome import Report, fails, mend_of, tally, title, why_unmatched
+from .mends import mend_of
+from .outcome import Report, fails, tally, title, why_unmatched
 from .refutation import Styled, hanging, headline, refutation
 from .source import complaint
 
