@@ -18,6 +18,8 @@ def paths(rule: Rule, system: TransitionSystem) -> tuple[str, ...]:
     The inputs of what an activity leaves in a compound variable are all called like it: the
     variables that they go to tell them apart.
     """
+    if not rule.inputs:
+        return ()
     count = Counter(i.name for i in rule.inputs)
     goes_to = {e.index: v for v, e in rule.updates if e.op is Op.INPUT}
     out = []

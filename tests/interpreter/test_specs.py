@@ -216,3 +216,13 @@ def test_answers_may_be_compound() -> None:
     none = read_answers({"a": {"writes": {"o": None}}}, system)
     final = {v.name: v for v in system.variables}
     assert run(system, RunOptions(answers=none)).final[final["w.o.is_some"].index] is False
+
+
+def test_a_run_tells_the_parts_of_an_answer_apart() -> None:
+    from wfverify.report.runs import view
+
+    system = lower(load_text(COMPOUND, "compound.wf"))
+    shown = view(system, run(system).trace)
+    names = [v.name for step in shown.steps for v in step.inputs]
+    assert len(names) == len(set(names))
+    assert {"result.a", "p.b", "k[2]", "per[blue]", "s has red", "o.is_some", "d"} <= set(names)
