@@ -1,9 +1,9 @@
 """Every command in README.md and docs/ is run, and prints what stands there.
 
-A block ```console holds `$ command` lines (`> ` goes on), each with its output below; it runs in a folder with
-a copy of examples/ and with the files that the page's blocks ```wf file=NAME give.  A line `...`
-stands for any lines.  Times (`0.12 s`), runs of blanks, and the figure and the engine of a line
-of the table do not count.
+A block ```console holds `$ command` lines (`> ` goes on), each with its output below; it runs in a
+folder with a copy of examples/ and with the files that the page's blocks ```wf file=NAME give.  A
+line `...` stands for any lines.  Times (`0.12 s`), runs of blanks, and the figure and the engine of
+a line of the table do not count.
 After a change of the output, `WFVERIFY_UPDATE_DOCS=1 pytest tests/test_docs.py` rewrites the
 blocks; read the difference before you commit it.
 """
