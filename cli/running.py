@@ -26,7 +26,7 @@ from ..interpreter import (
     replay_runs,
     spec_hash,
 )
-from ..interpreter.run import RunOptions, RunResult, Status
+from ..interpreter.run import RunOptions, RunResult
 from ..interpreter.run import run as run_once
 from ..report import simulation
 from ..report.outcome import Exit
@@ -34,7 +34,7 @@ from ..semantics.lower import lower
 from ..semantics.system import TransitionSystem
 from ..semantics.values import read_duration
 from .loading import load_spec, opened, source_of
-from .terminal import Progress, complain, style, write
+from .terminal import Progress, complain, say, style, write
 
 MOST_NAMED = 5  # activities in a note
 
@@ -49,30 +49,36 @@ def run(args: argparse.Namespace) -> int:
     system = lower(spec)
     notes = _notes(spec)
     shown = style(quiet=args.quiet)
+    summed = simulation.Runs(system)
+    interrupted = False
     try:
         options = _options(args, system, file, spec.source)
         with _log(args.log) as log:
-            runs = _runs(args, system, options, log)
-            if args.runs == 1:
-                (result,) = runs
-                text = simulation.one(file, system, result, args.seed, shown, notes)
-                stuck = result.status is Status.DEADLOCK
-            else:
-                summary = simulation.summarise(system, runs)
-                text = simulation.many(file, summary, args.seed, shown, notes)
-                stuck = summary.stuck is not None
+            try:
+                for result in _runs(args, system, options, log):
+                    if args.runs == 1:
+                        text = simulation.one(file, system, result, args.seed, shown, notes)
+                    summed.add(result)
+            except KeyboardInterrupt:  # those that are over count
+                interrupted = True
     except AnswerRefused as error:
         complain(f"{args.answers}: {error}")
         return Exit.USAGE
     except ValueError as error:  # what the user gave: values, answers, a log
         complain(str(error))
         return Exit.USAGE
-    if args.log != "-":
-        write(text)
-    else:  # stdout is the log
+    summary = summed.summary()
+    if args.runs > 1:
+        text = simulation.many(file, summary, args.seed, shown, notes)
+    if args.log == "-":  # stdout is the log
         for note in notes:
             complain(f"note: {note}")
-    return Exit.REFUTED if stuck else Exit.PROVED
+    elif summary.times:
+        say(text or "", interrupted)
+    if interrupted:
+        complain(f"interrupted after {len(summary.times)} of {args.runs} runs")
+        return Exit.INTERRUPTED
+    return Exit.REFUTED if summary.stuck is not None else Exit.PROVED
 
 
 def _notes(spec: Spec) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from ..dsl.rendering import cells
 from ..interpreter import Summary
 from ..interpreter.summary import ActivityFigures
 from ..semantics.values import show_duration
 from .refutation import DIM, Styled
-from .source import cells
 
 MOST_LINES = 40  # of a table; what takes least time is put together in one line
 

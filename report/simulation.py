@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -85,20 +85,32 @@ class Summary:
     stuck: int | None  # counted from 0
 
 
-def summarise(system: TransitionSystem, runs: Iterable[RunResult]) -> Summary:
-    """Keeps no run: there may be a million."""
-    ends: Counter[str] = Counter()
-    times: list[Fraction] = []
-    totals = Figures(system)
-    stuck: int | None = None
-    for number, result in enumerate(runs):
-        ends[_end(result)] += 1
-        times.append(result.time)
+class Runs:
+    """Adds up runs; keeps none: there may be a million."""
+
+    def __init__(self, system: TransitionSystem) -> None:
+        self._ends: Counter[str] = Counter()
+        self._times: list[Fraction] = []
+        self._totals = Figures(system)
+        self._stuck: int | None = None
+
+    def add(self, result: RunResult) -> None:
+        """One more."""
         if result.status is not Status.EXCLUDED:
-            totals.add(result.trace, result.time)
-        if result.status is Status.DEADLOCK and stuck is None:
-            stuck = number
-    return Summary(tuple(ends.most_common()), tuple(sorted(times)), totals.summary(), stuck)
+            self._totals.add(result.trace, result.time)
+        if result.status is Status.DEADLOCK and self._stuck is None:
+            self._stuck = len(self._times)
+        self._ends[_end(result)] += 1
+        self._times.append(result.time)
+
+    def summary(self) -> Summary:
+        """Of all up to now."""
+        return Summary(
+            tuple(self._ends.most_common()),
+            tuple(sorted(self._times)),
+            self._totals.summary(),
+            self._stuck,
+        )
 
 
 def _end(result: RunResult) -> str:
@@ -126,7 +138,7 @@ def _many(
     file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str]
 ) -> Iterator[Styled]:
     count = len(summary.times)
-    if not style.quiet:
+    if count and not style.quiet:
         width = len(str(count))
         for what, number in summary.ends:
             yield Styled(f"  {number:>{width}}  {100 * number / count:5.1f} %  {what}")
@@ -140,7 +152,8 @@ def _many(
         where = seed + summary.stuck
         yield Styled(f"  the first stuck run: --seed {where} shows it", "red")
     yield from _notes(notes, style)
-    yield Styled(f"{file}: {count} runs, seeds {seed} to {seed + count - 1}", "bold")
+    seeds = f", seeds {seed} to {seed + count - 1}" if count else ""
+    yield Styled(f"{file}: {count} runs{seeds}", "bold")
 
 
 MOST_UNFAITHFUL = 10  # runs of a log that are shown one by one

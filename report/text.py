@@ -40,7 +40,7 @@ def render(report: Report, style: Style) -> str:
         parts.append("\n".join(diagnostics) + "\n")
     if report.results and not style.quiet:
         parts.append(_paint(report, style))
-    if report.results or not report.diagnostics:
+    if report.results or not report.rejected:
         parts.append(_closing(report) + "\n")
     return "\n".join(parts)
 

@@ -47,6 +47,12 @@ def deadlock_free(session: Session) -> Verdict:
     return _by_search(session, obstacle)
 
 
+def is_structural(session: Session) -> bool:
+    """Whether structure alone proves it."""
+    obstacle, contended = _obstacles(session)
+    return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
+
+
 def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
     return [r for r in session.system.resources if r.used in used or r.exclusive in used]
 
@@ -350,14 +356,10 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
             proofs.append(f"{loop.span}: {how}")
         else:
             open_loops.append(loop)
-    measures = [w for loop in system.loops if (w := loops.unproved_measure(session, loop))]
     if not open_loops and isinstance(deadlock, Proved):
         how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
         return Proved(
-            "ranking" if proofs else "structure",
-            how,
-            f"{len(proofs)} loops" if proofs else "",
-            warning="; ".join(measures),
+            "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
         )
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
@@ -393,8 +395,6 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
             return Unknown("structure", "the loops end, but whether somebody is stuck is open")
         if graph.concrete and graph.complete and isinstance(deadlock, Proved):
             states = len(graph.nodes)
-            how, warning = f"no cycle among all {states} states", "; ".join(measures)
-            return Proved("search", how, f"{states} states", warning=warning)
+            return Proved("search", f"no cycle among all {states} states", f"{states} states")
     where = ", ".join(str(x.span) for x in open_loops[:3])
-    why = f"no linear ranking function was found for the loop at {where}"
-    return Unknown("ranking", "; ".join((why, *measures)))
+    return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")

@@ -78,4 +78,4 @@ def _measure(session: Session, loop: Loop) -> str:
         known = _invariants(session, loop)
         if known and declared(session.structure, loop, known, session.share(0.05)) is not None:
             return ""
-    return f"{said} was not shown to fall with every round and to be bounded from below"
+    return f"it was not shown that {said} falls with every round and is bounded from below"
