@@ -1,6 +1,8 @@
 """`python -m wfverify` and the `wfverify` command."""
 
+import os
 import sys
+from contextlib import suppress
 
 
 def main() -> int:
@@ -10,9 +12,20 @@ def main() -> int:
 
         sys.stdout.write(f"wfverify {__version__}\n")
         return 0
-    from .cli import main as run
+    try:
+        from .cli import main as run
 
-    return run(sys.argv[1:])
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the tool is loaded
+        sys.stderr.write("wfverify: interrupted\n")
+        status = 130
+    if status == 130:
+        # Python would end itself with a signal if the interrupt came at an unlucky moment, and
+        # take down what is half made.
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as stop:  # argparse has said what is wrong, or printed its help
         return stop.code if isinstance(stop.code, int) else Exit.USAGE
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         return _closed()
     except Exception as error:
@@ -62,10 +62,18 @@ def _run(argv: list[str]) -> int:
 
 
 def _closed() -> int:
-    """The reader of our output has gone (`| head`): nobody is left to tell."""
-    # Python flushes stdout once more at its end; that must not fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Nobody is left to tell."""
+    from .terminal import nobody_reads
+
+    nobody_reads()
     return 141  # what a shell reports for a process that SIGPIPE ended
+
+
+def _interrupted() -> int:
+    from .terminal import complain
+
+    complain("interrupted")
+    return Exit.INTERRUPTED
 
 
 def _failed(error: Exception) -> int:
@@ -77,8 +85,9 @@ def _failed(error: Exception) -> int:
 
         say_rejected(error.diagnostics)
         return Exit.USAGE
-    if isinstance(error, OSError) and error.filename is not None:
-        complain(f"cannot use {error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:  # of stdout, where it names no file
+        what = "use" if error.filename is not None else "write"
+        complain(f"cannot {what} {error.filename or 'the output'}: {error.strerror}")
         return Exit.USAGE
     if os.environ.get("WFVERIFY_DEBUG"):
         import traceback

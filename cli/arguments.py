@@ -162,13 +162,22 @@ def _run() -> argparse.ArgumentParser:
     out.add_argument("--max-steps", type=_count, metavar="N", help="stop after so many steps")
     out.add_argument("--answers", metavar="FILE", help="what the environment answers (JSON)")
     out.add_argument("-q", "--quiet", action="store_true", help="how it ended, not its steps")
-    out.add_argument("--log", metavar="FILE", help="write the events: FILE.db, or - for JSON lines")
+    out.add_argument(
+        "--log",
+        metavar="FILE",
+        help="append the events to FILE.db (or FILE.jsonl); - prints JSON lines",
+    )
     return out
 
 
 def _replay() -> argparse.ArgumentParser:
-    out = _new("replay", "Run a recorded log again and compare every state with the record.")
+    out = _new(
+        "replay",
+        "Rebuild the state of every run of a log from its events, fire the spec's rules beside\n"
+        "them, and compare both with the record.",
+    )
     out.add_argument("log", metavar="LOG", help="made by wfverify run --log LOG.db")
+    out.add_argument("--run", type=_count, metavar="K", help="this run only, counted from 1")
     return out
 
 

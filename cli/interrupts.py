@@ -18,6 +18,8 @@ from contextlib import contextmanager
 AGAIN = 0.3  # seconds
 _WATCHED = {signal.SIGINT, signal.SIGUSR1}  # the second one ends the thread
 
+_stopped = threading.Event()
+
 
 @contextmanager
 def stopping_solver() -> Iterator[None]:
@@ -39,12 +41,14 @@ def stopping_solver() -> Iterator[None]:
             signal.pthread_kill(thread.ident, signal.SIGUSR1)
         thread.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        sys.unraisablehook = hook
+        if not _stopped.is_set():  # else what was half made is still to be taken down
+            sys.unraisablehook = hook
 
 
 def _watch(done: threading.Event) -> None:
     if signal.sigwait(_WATCHED) != signal.SIGINT:
         return
+    _stopped.set()
     while not done.is_set():
         solver = sys.modules.get("z3")
         if solver is not None:
@@ -54,5 +58,6 @@ def _watch(done: threading.Event) -> None:
 
 
 def _quiet(found: sys.UnraisableHookArgs) -> None:
-    if not issubclass(found.exc_type, KeyboardInterrupt):
+    """Objects of Z3 that an interrupt left half made complain when they are taken down."""
+    if not _stopped.is_set() and not issubclass(found.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(found)

@@ -11,17 +11,22 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from ..dsl.ast import Spec
 from ..interpreter import (
+    AnswerRefused,
     Answers,
     Log,
     LogError,
+    LogReplay,
+    Plan,
+    RunInfo,
     build_plan,
     load_answers,
     open_log,
-    replay_log,
+    replay_runs,
     spec_hash,
 )
-from ..interpreter.run import RunOptions, RunResult, Status
+from ..interpreter.run import RunOptions, RunResult
 from ..interpreter.run import run as run_once
 from ..report import simulation
 from ..report.outcome import Exit
@@ -29,7 +34,9 @@ from ..semantics.lower import lower
 from ..semantics.system import TransitionSystem
 from ..semantics.values import read_duration
 from .loading import load_spec, opened, source_of
-from .terminal import Progress, complain, style, write
+from .terminal import Progress, complain, say, style, write
+
+MOST_NAMED = 5  # activities in a note
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,24 +47,48 @@ def run(args: argparse.Namespace) -> int:
     file, text = opened(args.spec)
     spec = load_spec(file, text)
     system = lower(spec)
+    notes = _notes(spec)
+    shown = style(quiet=args.quiet)
+    summed = simulation.Runs(system)
+    interrupted = False
     try:
         options = _options(args, system, file, spec.source)
         with _log(args.log) as log:
-            runs = _runs(args, system, options, log)
-            if args.runs == 1:
-                (result,) = runs
-                text = simulation.one(file, system, result, args.seed, style(quiet=args.quiet))
-                stuck = result.status is Status.DEADLOCK
-            else:
-                summary = simulation.summarise(runs)
-                text = simulation.many(file, summary, args.seed, style(quiet=args.quiet))
-                stuck = summary.stuck is not None
+            try:
+                for result in _runs(args, system, options, log):
+                    if args.runs == 1:
+                        text = simulation.one(file, system, result, args.seed, shown, notes)
+                    summed.add(result)
+            except KeyboardInterrupt:  # those that are over count
+                interrupted = True
+    except AnswerRefused as error:
+        complain(f"{args.answers}: {error}")
+        return Exit.USAGE
     except ValueError as error:  # what the user gave: values, answers, a log
         complain(str(error))
         return Exit.USAGE
-    if args.log != "-":
-        write(text)
-    return Exit.REFUTED if stuck else Exit.PROVED
+    summary = summed.summary()
+    if args.runs > 1:
+        text = simulation.many(file, summary, args.seed, shown, notes)
+    if args.log == "-":  # stdout is the log
+        for note in notes:
+            complain(f"note: {note}")
+    elif summary.times:
+        say(text or "", interrupted)
+    if interrupted:
+        complain(f"interrupted after {len(summary.times)} of {args.runs} runs")
+        return Exit.INTERRUPTED
+    return Exit.REFUTED if summary.stuck is not None else Exit.PROVED
+
+
+def _notes(spec: Spec) -> tuple[str, ...]:
+    """What the spec says and a run does not do."""
+    activities = (*spec.activities, *(a for w in spec.workflows for a in w.activities))
+    named = [f"{a.name} (runs {a.runs.kind})" for a in activities if a.runs is not None]
+    if not named:
+        return ()
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return (f"simulated, not executed: {', '.join(named[:MOST_NAMED])}{more}",)
 
 
 def _options(
@@ -72,7 +103,7 @@ def _options(
         answers=answers,
         set_values=tuple(args.set),
         until=until,
-        source=os.path.abspath(file),
+        source=os.path.abspath(file).encode(errors="replace").decode(),
         spec_sha256=spec_hash(source),
         **more,
     )
@@ -90,8 +121,11 @@ def _log(path: str | None) -> Iterator[Log | None]:
                 yield log
             write(place.read_text(encoding="utf-8"))
     else:
-        with closing(open_log(path)) as log:
-            yield log
+        try:
+            with closing(open_log(path)) as log:
+                yield log
+        except OSError as error:  # nothing else is read or written while the log is open
+            raise LogError(f"cannot use the log {path}: {error.strerror}") from None
 
 
 def _runs(
@@ -109,30 +143,44 @@ def _runs(
 
 
 def replay(args: argparse.Namespace) -> int:
-    """Rebuilds the state from the log's events, and fires the spec's rules beside them.
+    """Rebuilds the state of each run from the log's events, and fires the spec's rules beside them.
 
     Status 1 when the log does not agree with itself or with the spec, 2 when it is no log.
     """
-    notes: list[str] = []
+    specs = _Specs()
+    progress = Progress()
+    found: list[LogReplay] = []
     try:
-        found = replay_log(args.log)
-        source = found.info.source
-        if _unchanged(source, found.info.spec_sha256, notes):
-            found = replay_log(args.log, lambda path: lower(load_spec(path)))
+        for one in replay_runs(args.log, specs.plan, args.run):
+            progress(f"run {one.run}")
+            found.append(replace(one, state=()))
     except LogError as error:
         complain(str(error))
         return Exit.USAGE
-    write(simulation.replayed(args.log, found, tuple(notes)))
-    return Exit.PROVED if found.ok else Exit.REFUTED
+    finally:
+        progress.clear()
+    write(simulation.replayed(args.log, found, tuple(specs.notes)))
+    return Exit.PROVED if all(one.ok for one in found) else Exit.REFUTED
 
 
-def _unchanged(source: str, sha256: str, notes: list[str]) -> bool:
-    """Whether the spec that was run is still there; otherwise a note says so."""
-    text = source_of(source)
-    if not text:
-        notes.append(f"the spec {source} cannot be read: only the events are compared")
-    elif spec_hash(text) != sha256:
-        notes.append(f"the spec {source} was changed since: only the events are compared")
-    else:
-        return True
-    return False
+class _Specs:
+    """The specs that a log names, each read once; what cannot be compared with them is noted."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, None] = {}
+        self._plans: dict[str, tuple[str, Plan | None]] = {}  # by file: the hash of its text
+
+    def plan(self, info: RunInfo) -> Plan | None:
+        source = info.source
+        if source not in self._plans:
+            text = source_of(source)
+            self._plans[source] = spec_hash(text) if text else "", None
+        sha256, plan = self._plans[source]
+        if not sha256:
+            self.notes[f"the spec {source} cannot be read: only the events are compared"] = None
+        elif sha256 != info.spec_sha256:
+            self.notes[f"the spec {source} was changed since: only the events are compared"] = None
+        elif plan is None:
+            plan = build_plan(lower(load_spec(source)))
+            self._plans[source] = sha256, plan
+        return plan if sha256 == info.spec_sha256 else None

@@ -52,6 +52,25 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
+def say(text: str, interrupted: bool = False) -> None:
+    """To stdout; or, after Ctrl-C, to stderr if what read stdout is no longer there: Ctrl-C ends
+    all of a pipe."""
+    try:
+        write(text)
+    except BrokenPipeError:
+        if not interrupted:
+            raise
+        nobody_reads()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+
+def nobody_reads() -> None:
+    """The reader of stdout has gone (`| head`): what is still written goes nowhere."""
+    # Python flushes stdout once more at its end; that must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Progress:
     """One line on stderr that is written over; only on a terminal, and only after a second."""
 

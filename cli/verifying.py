@@ -15,7 +15,7 @@ from ..semantics.system import TransitionSystem
 from ..verifier.verdict import Result
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, source_of
-from .terminal import Progress, style, write
+from .terminal import Progress, complain, say, style
 
 
 @dataclass
@@ -57,7 +57,7 @@ def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
 
 def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, found: _Found) -> None:
     from ..interpreter import replay, schedule, simulator
-    from ..verifier.portfolio import verify
+    from ..verifier.portfolio import in_order, verify
     from ..verifier.session import Options
 
     given = {
@@ -92,6 +92,9 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
                 progress=note,
             )
         found.results = list(results)
+    except KeyboardInterrupt:
+        found.results = in_order(found.results)
+        raise
     finally:
         progress.clear()
 
@@ -143,5 +146,8 @@ def _say(report: Report, args: argparse.Namespace) -> None:
     if args.format == "text" and report.rejected:
         # Complaints about the input are no result: they go where a compiler's go.
         sys.stderr.write(text)
-    else:
-        write(text)
+        return
+    say(text, report.interrupted)
+    if report.interrupted:
+        sure = len(report.results)
+        complain(f"interrupted after {report.seconds:.1f} s: {sure} results are sure")

@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from .answers import Answers, load_answers, read_answers
     from .ending import Blocked
     from .environment import AnswerRefused
-    from .log import Log, LogError, open_log, spec_hash
+    from .log import Log, LogError, RunInfo, open_log, spec_hash
     from .plan import Plan, build_plan
-    from .rebuild import LogReplay, replay_log, snapshot
+    from .rebuild import LogReplay, replay_log, replay_runs, snapshot
     from .retrace import Replay, replay
     from .run import RunOptions, RunResult, Status
     from .simulation import simulator
-    from .summary import Summary, summarise
+    from .summary import Figures, Summary, summarise
     from .timing import Scheduling, schedule
 
 _WHERE = {
     "answers": ("Answers", "load_answers", "read_answers"),
     "ending": ("Blocked",),
     "environment": ("AnswerRefused",),
-    "log": ("Log", "LogError", "open_log", "spec_hash"),
+    "log": ("Log", "LogError", "RunInfo", "open_log", "spec_hash"),
     "plan": ("Plan", "build_plan"),
-    "rebuild": ("LogReplay", "replay_log", "snapshot"),
+    "rebuild": ("LogReplay", "replay_log", "replay_runs", "snapshot"),
     "retrace": ("Replay", "replay"),
     "run": ("RunOptions", "RunResult", "Status"),
     "simulation": ("simulator",),
-    "summary": ("Summary", "summarise"),
+    "summary": ("Figures", "Summary", "summarise"),
     "timing": ("Scheduling", "schedule"),
 }
 
@@ -40,11 +40,13 @@ __all__ = [
     "AnswerRefused",
     "Answers",
     "Blocked",
+    "Figures",
     "Log",
     "LogError",
     "LogReplay",
     "Plan",
     "Replay",
+    "RunInfo",
     "RunOptions",
     "RunResult",
     "Scheduling",
@@ -56,6 +58,7 @@ __all__ = [
     "read_answers",
     "replay",
     "replay_log",
+    "replay_runs",
     "schedule",
     "simulator",
     "snapshot",

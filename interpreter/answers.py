@@ -18,8 +18,11 @@ entry are drawn from the seed.  An entry may say
     times_out   true: its timeout fires
     completes   true: it does not fail
     takes       how long: "2s", "1m30s", or a number of seconds
-    result      what it returns: a number, bool, text ("paid" of an enum), or an object of fields
+    result      what it returns
     writes      an object: the values it leaves in the variables that it `writes`
+
+A value is a number, a bool, text ("paid" of an enum, "1m" of a duration, "1/3"), an object of
+fields (a record), a list of items (an array) or of members (a set), null (of an option).
 """
 
 from __future__ import annotations
@@ -27,13 +30,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 
 from ..semantics.expr import Scalar
-from ..semantics.system import Rule, TransitionSystem
-from ..semantics.values import Unreadable, read, read_duration
+from ..semantics.system import Rule, RuleKind, TransitionSystem
+from ..semantics.values import Unreadable, read_duration
+from .parts import Pieces, near, paths
 
 _FIELDS = ("attempt", "fails", "times_out", "completes", "takes", "result", "writes")
 
@@ -45,7 +48,7 @@ class Answer:
     outcome: str = ""  # "", "fails", "times_out", "completes"
     error: str = ""
     takes: Fraction | None = None
-    values: Mapping[str, object] = field(default_factory=dict)  # by the input's name
+    values: Mapping[str, Scalar] = field(default_factory=dict)  # by the path of the input
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,27 @@ def bare_name(activity: str) -> str:
 def load_answers(path: str | Path, system: TransitionSystem) -> Answers:
     """Read a script; ValueError says what is wrong with it and how to mend it."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        document = json.loads(text, object_pairs_hook=_once)
     except json.JSONDecodeError as wrong:
         raise ValueError(f"{path}:{wrong.lineno}:{wrong.colno}: not JSON: {wrong.msg}") from None
+    except UnicodeDecodeError as wrong:
+        raise ValueError(f"{path}: not UTF-8 text at byte {wrong.start}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: nested too deeply") from None
+    except ValueError as wrong:
+        raise ValueError(f"{path}: {wrong}") from None
     return read_answers(document, system, str(path))
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object, none of whose keys stands twice: JSON would drop the first one without a word."""
+    made: dict[str, object] = {}
+    for key, value in pairs:
+        if key in made:
+            raise ValueError(f"`{key}` stands twice in one object")
+        made[key] = value
+    return made
 
 
 def read_answers(document: object, system: TransitionSystem, where: str = "answers") -> Answers:
@@ -92,7 +112,7 @@ def read_answers(document: object, system: TransitionSystem, where: str = "answe
     always: dict[str, Answer] = {}
     for name, given in document.items():
         if name not in names:
-            raise ValueError(f"{where}: no activity `{name}`" + _near(name, names))
+            raise ValueError(f"{where}: no activity `{name}`" + near(name, names))
         rules = [r for r in system.rules if name in (r.activity, bare.get(r.activity))]
         entries = given if isinstance(given, list) else [given]
         for place, entry in enumerate(entries, 1):
@@ -100,8 +120,11 @@ def read_answers(document: object, system: TransitionSystem, where: str = "answe
             answer, attempt = _entry(entry, rules, at, system)
             if attempt is None and not isinstance(given, list):
                 always[name] = answer
-            else:
-                numbered[name, attempt or place] = answer
+                continue
+            key = name, attempt or place
+            if key in numbered:
+                raise ValueError(f"{at}: a second entry for attempt {key[1]}")
+            numbered[key] = answer
     return Answers(numbered, always, bare)
 
 
@@ -112,81 +135,60 @@ def _entry(
         raise ValueError(f'{at}: expected an object such as {{"takes": "2s"}}')
     for key in entry:
         if key not in _FIELDS:
-            raise ValueError(f"{at}: no field `{key}`" + _near(key, _FIELDS))
+            raise ValueError(f"{at}: no field `{key}`" + near(key, _FIELDS))
     attempt = entry.get("attempt")
-    if attempt is not None and (not isinstance(attempt, int) or attempt < 1):
+    if attempt is not None and (
+        isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1
+    ):
         raise ValueError(f"{at}: `attempt` counts from 1")
-    chosen = [k for k in ("fails", "times_out", "completes") if entry.get(k)]
+    outcome, error = _outcome(entry, rules, at)
+    pieces = Pieces(
+        {p: i for r in rules for p, i in zip(paths(r, system), r.inputs, strict=True)},
+        system.strings,
+        at,
+    )
+    if "result" in entry:
+        pieces.put("result", entry["result"])
+    writes = entry.get("writes", {})
+    if not isinstance(writes, dict):
+        raise ValueError(f'{at}: `writes` is an object of variables, such as {{"x": 1}}')
+    for name, value in writes.items():
+        pieces.put(name, value)
+    if pieces.values and outcome not in ("", "completes"):
+        raise ValueError(f"{at}: an attempt that does not complete has no `result` and no `writes`")
+    outcome = "completes" if pieces.values else outcome
+    return Answer(outcome, error, _takes(entry, at), pieces.values), attempt
+
+
+def _outcome(entry: dict[str, object], rules: list[Rule], at: str) -> tuple[str, str]:
+    """How the attempt ends, "" where that is open, and its error."""
+    for name in ("times_out", "completes"):
+        if not isinstance(entry.get(name, False), bool):
+            raise ValueError(f"{at}: `{name}` is true or false")
+    chosen = [k for k in ("fails", "times_out", "completes") if entry.get(k, False) is not False]
     if len(chosen) > 1:
         raise ValueError(f"{at}: `{chosen[0]}` and `{chosen[1]}` exclude each other")
-    error = ""
     outcome = chosen[0] if chosen else ""
-    kinds = {r.kind.value for r in rules}
-    if outcome == "fails":
-        error = str(entry["fails"])
-        errors = sorted({r.error for r in rules if r.kind.value == "fail" and r.error})
-        if error not in errors:
-            raise ValueError(f"{at}: it does not fail with `{error}`" + _near(error, errors))
-    if outcome == "times_out" and "timeout" not in kinds:
+    if outcome == "times_out" and not any(r.kind is RuleKind.TIMEOUT for r in rules):
         raise ValueError(f"{at}: it has no timeout that can fire")
-    values: dict[str, object] = {}
-    if "result" in entry:
-        _flatten("result", entry["result"], values)
-    for name, value in dict(entry.get("writes") or {}).items():
-        _flatten(name, value, values)
-    if values and not outcome:
-        outcome = "completes"
-    _check_values(values, rules, at, system)
-    takes = None
-    if entry.get("takes") is not None:
-        try:
-            takes = read_duration(str(entry["takes"]))
-        except Unreadable as wrong:
-            raise ValueError(f"{at}: takes: {wrong}") from None
-    return Answer(outcome, error, takes, values), attempt
+    if outcome != "fails":
+        return outcome, ""
+    error = entry["fails"]
+    errors = sorted({r.error for r in rules if r.kind is RuleKind.FAIL and r.error})
+    if not isinstance(error, str):
+        raise ValueError(f"{at}: `fails` is the name of an error" + near("", errors))
+    if error not in errors:
+        raise ValueError(f"{at}: it does not fail with `{error}`" + near(error, errors))
+    return outcome, error
 
 
-def _check_values(
-    values: dict[str, object], rules: list[Rule], at: str, system: TransitionSystem
-) -> None:
-    inputs = {i.name: i for r in rules for i in r.inputs}
-    for name, value in values.items():
-        if name not in inputs:
-            raise ValueError(f"{at}: it does not answer `{name}`" + _near(name, list(inputs)))
-        for part in value if isinstance(value, list) else [value]:
-            try:
-                read(inputs[name], part, system.strings)
-            except Unreadable as wrong:
-                raise ValueError(f"{at}: {wrong}") from None
-
-
-def _flatten(name: str, value: object, into: dict[str, object]) -> None:
-    if isinstance(value, dict):
-        for part, inner in value.items():
-            _flatten(f"{name}.{part}", inner, into)
-    else:
-        into[name] = value
-
-
-def given_inputs(answer: Answer, rule: Rule, strings: tuple[str, ...]) -> dict[int, Scalar]:
-    """The inputs of `rule` that the entry fixes; a list gives several of one name in order."""
-    out: dict[int, Scalar] = {}
-    used: dict[str, int] = {}
-    for k, declared in enumerate(rule.inputs):
-        if declared.name not in answer.values:
-            continue
-        value = answer.values[declared.name]
-        if isinstance(value, list):
-            place = used[declared.name] = used.get(declared.name, -1) + 1
-            if place >= len(value):
-                continue
-            value = value[place]
-        out[k] = read(declared, value, strings)
-    return out
-
-
-def _near(name: str, known: list[str] | tuple[str, ...]) -> str:
-    near = get_close_matches(name, known, 1, 0.5)
-    if near:
-        return f"; did you mean `{near[0]}`?"
-    return f"; known: {', '.join(known[:8])}" if known else ""
+def _takes(entry: dict[str, object], at: str) -> Fraction | None:
+    given = entry.get("takes")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise ValueError(f'{at}: `takes` is a duration such as "1m30s", or a number of seconds')
+    try:
+        return read_duration(str(given))
+    except Unreadable as wrong:
+        raise ValueError(f"{at}: takes: {wrong}") from None

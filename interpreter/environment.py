@@ -12,9 +12,10 @@ from random import Random
 from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute, var
 from ..semantics.system import Delay, RuleKind, Variable
 from ..semantics.values import evaluate, fits, initial_state
-from .answers import NO_ANSWERS, Answer, Answers, given_inputs
+from .answers import NO_ANSWERS, Answer, Answers
 from .clock import Tick, delay_bounds, value_of
 from .compile import State
+from .parts import paths
 from .plan import Group, Plan
 from .sampling import Sampler
 from .shapes import canonical
@@ -191,14 +192,15 @@ class Environment:
         answer = self._answer(rule)
         fixed: Mapping[int, Scalar] = {}
         if answer is not None and answer.values and made.inputs:
-            fixed = given_inputs(answer, made, self._plan.system.strings)
+            named = paths(made, self._plan.system)
+            fixed = {k: answer.values[p] for k, p in enumerate(named) if p in answer.values}
         view = state if places is None else [state[v] for v in places]
         drawn = sampler.draw(view, self._random, fixed)
         if drawn is None and fixed:
-            named = ", ".join(made.inputs[k].name for k in fixed)
+            what = ", ".join(dict.fromkeys(made.inputs[k].name for k in fixed))
             raise AnswerRefused(
                 f"{made.activity}: its contract (`ensures`, or a range) does not allow the answer"
-                f" for {named}"
+                f" for {what}"
             )
         return drawn
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,13 +14,15 @@ from ..semantics.system import EventKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from .collection import paused
 from .compile import Emitter, Row, Term
-from .log import Log, LogError, RunEnd, RunInfo, checksum, open_log, read_scalar, to_event
-from .plan import build_plan
+from .log import Log, LogError, RunEnd, RunInfo, checksum, open_log, read_scalar, seal, to_event
+from .plan import Plan, build_plan
 from .recorder import first_rows
 from .timing import Scheduling
 
 # From where the spec came from (as the log has it) to what it means.
 LoadSystem = Callable[[str], TransitionSystem]
+# From the head of a run to the rules that it is compared with; None: there are none to compare.
+LoadPlan = Callable[[RunInfo], Plan | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class LogReplay:
     could be loaded, every event is the one that its rule emits.  `event` is the first wrong one.
     """
 
+    run: int
     info: RunInfo
     end: RunEnd | None
     events: int
@@ -50,6 +53,18 @@ def replay_log(
     With `load_system` the rules are fired again too, so that any event that was altered is
     named.  LogError: there is no log there, or no such run.
     """
+
+    def load(info: RunInfo) -> Plan | None:
+        return build_plan(load_system(info.source)) if load_system is not None else None
+
+    (found,) = replay_runs(path, load, -1 if run is None else run)
+    return found
+
+
+def replay_runs(
+    path: str | Path, load_plan: LoadPlan, run: int | None = None
+) -> Iterator[LogReplay]:
+    """The same for all runs of a log, one after the other; or for one, -1 being the last."""
     if not Path(path).is_file():
         raise LogError(f"there is no file {path}")
     log = open_log(path)
@@ -57,11 +72,19 @@ def replay_log(
         runs = log.runs()
         if not runs:
             raise LogError(f"{path} holds no run")
-        number = runs[-1] if run is None else run
-        info = log.info(number)
-        system = load_system(info.source) if load_system is not None else None
-        with paused():
-            return _Rebuild(log, number, info, system).replay()
+        if run is not None and run != -1 and run not in runs:
+            many = f"runs 1 to {len(runs)}" if len(runs) > 1 else "run 1 only"
+            raise LogError(f"{path} has no run {run}; it has {many}")
+        for number in runs if run is None else [runs[run] if run == -1 else run]:
+            try:
+                info = log.info(number)
+            except LogError as wrong:
+                yield LogReplay(number, RunInfo(), None, 0, (), str(wrong))
+                continue
+            plan = load_plan(info)
+            with paused():
+                found = _Rebuild(log, number, info, plan).replay()
+            yield found
     finally:
         log.close()
 
@@ -88,14 +111,17 @@ def _apply(kind: EventKind, changes: Sequence[tuple[int, Scalar]], state: list[S
 
 
 class _Rebuild:
-    def __init__(self, log: Log, run: int, info: RunInfo, system: TransitionSystem | None) -> None:
+    def __init__(self, log: Log, run: int, info: RunInfo, plan: Plan | None) -> None:
         self._log = log
         self._run = run
         self._info = info
-        self._system = system
+        self._rules: _Rules | None = None
+        self._last = Fraction(0)
         self._state: list[Scalar] = []
         self._count = 0
         self._sum = 0
+        if plan is not None:
+            self._rules = _Rules(plan, self._state)
 
     def replay(self) -> LogReplay:
         try:
@@ -113,17 +139,18 @@ class _Rebuild:
 
     def _answer(self, end: RunEnd | None, problem: str, event: int | None) -> LogReplay:
         return LogReplay(
+            self._run,
             self._info,
             end,
             self._count,
             tuple(self._state),
             problem,
             event if problem else None,
-            self._system is not None,
+            self._rules is not None,
         )
 
     def _events(self) -> tuple[str, int | None]:
-        rules = _Rules(self._system, self._state) if self._system is not None else None
+        rules = self._rules
         for row in self._log.rows(self._run):
             if row[0] != self._count:
                 return f"event {self._count} is missing: {row[0]} comes in its place", self._count
@@ -138,11 +165,19 @@ class _Rebuild:
             except LogError as wrong_change:
                 return f"event {event.seq}: {wrong_change}", event.seq
             self._count += 1
+            self._last = event.time
         return rules.times() if rules is not None else ("", None)
 
     def _compare(self, end: RunEnd) -> str:
         if self._count != end.events:
             return f"{self._count} events, but the run ended with {end.events}"
+        if self._rules is not None:
+            if self._rules.steps != end.steps:
+                return f"{self._rules.steps} steps, but the run ended with {end.steps}"
+            if self._rules.names != self._info.variables:
+                return "its variables are not called as in the spec"
+        if end.time < self._last:
+            return f"the run ended at {end.time} seconds, before its last event at {self._last}"
         names = self._info.variables
         if len(end.state) != len(self._state):
             return f"the final state has {len(end.state)} values, not {len(self._state)}"
@@ -150,17 +185,20 @@ class _Rebuild:
             if built != recorded:
                 name = names[i] if i < len(names) else f"variable {i}"
                 return f"{name} is {built} after the events, but the log ends with {recorded}"
-        if self._sum != end.checksum:
-            return "an event was altered, though the final state agrees: the checksum differs"
+        if seal(self._info, end, self._sum) != end.checksum:
+            return (
+                "an event, or what the log says of the run, was altered, though the final state"
+                " agrees: the checksum differs"
+            )
         return ""
 
 
 class _Rules:
     """Fires the rules again beside the log, and says which row is not what its rule emits."""
 
-    def __init__(self, system: TransitionSystem, state: list[Scalar]) -> None:
-        self._system = system
-        self._plan = build_plan(system)
+    def __init__(self, plan: Plan, state: list[Scalar]) -> None:
+        self._system = plan.system
+        self._plan = plan
         self._state = state  # the rebuilt one: the caller applies the events to it
         self._expected: list[Row] = []
         self._emitters: dict[int, Emitter] = {}
@@ -169,6 +207,14 @@ class _Rules:
         self._initial: tuple[Scalar, ...] = ()
         self._steps: list[Step] = []
         self._first_events: list[int] = []  # by step
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(v.name for v in self._system.variables)
+
+    @property
+    def steps(self) -> int:
+        return len(self._steps)
 
     def times(self) -> tuple[str, int | None]:
         """When all rows have been checked: could the steps happen at their times?"""

@@ -53,21 +53,22 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
             "Each step is all or nothing: what its events say, applied to the state before, is "
             "the state after; a transaction commits all of its writes or none.",
             "a transaction whose writes are lost at a crash",
-            "put the writes that belong together into one `transaction` or `atomic` block.",
+            "put the writes that belong together into one `atomic` block.",
         ),
         "deadlock_free": _e(
             "Every set of waiting threads can be released by something outside of it.",
-            "using (a) { using (b) { p } } || using (b) { using (a) { q } }\n"
+            "using (a exclusive) { using (b exclusive) { p } }\n"
+            "|| using (b exclusive) { using (a exclusive) { q } }\n"
             "// the first holds a and waits for b, the second holds b and waits for a",
-            "claim everything in one `using (a, b)`, or claim the locks in the same order "
-            "everywhere.",
+            "claim everything at once, `using (a exclusive, b exclusive)`, and nothing of it again "
+            "inside; or claim the resources in the same order everywhere.",
         ),
         "terminates": _e(
             "Every run ends, if whatever can go on for ever is scheduled fairly. What was assumed "
             "of the environment (`assume eventually`) is listed with the verdict.",
             "while (not ok) { ok <- poll() }     // poll may answer false for ever",
-            "bound the loop with `at_most n`, give it a `decreases`, or say what the environment "
-            "does with `assume eventually`.",
+            "bound the loop with `at_most n`, or let every round bring something nearer to its end "
+            "(`decreases e` says what).",
         ),
         "can_finish": _e(
             "From every reachable state an end of the workflow can be reached.",

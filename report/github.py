@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ..dsl.errors import Severity, Span
 from ..verifier.verdict import Proved, Refuted, Unknown
-from .outcome import Report, fails, is_open, mend_of, shown_path, title, why_unmatched
+from .mends import mend_of
+from .outcome import Report, fails, is_open, shown_path, title, why_unmatched
 
 
 def render(report: Report) -> str:

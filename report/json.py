@@ -14,7 +14,8 @@ from ..dsl.errors import Diagnostic, Span
 from ..semantics.trace import Trace
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
-from .outcome import Report, exit_status, fails, is_open, mend_of, status, tally
+from .mends import mend_of, shown_before
+from .outcome import Report, exit_status, fails, is_open, status, tally
 from .runs import RunView, StepView, Value, of_result
 
 FORMAT = 1  # grows when a program that reads the old format could misread the new one
@@ -113,6 +114,7 @@ def result(report: Report, found: Result) -> Json:
                 "figure": verdict.figure,
                 "message": verdict.message,
                 "violation": span(verdict.span),
+                "same_run_as": shown_before(report, found),
                 "mend": mend_of(report, found),
                 "notes": list(verdict.notes),
                 "rests_on": list(verdict.abstract),

@@ -112,11 +112,6 @@ def exit_status(report: Report) -> Exit:
     return Exit.PROVED
 
 
-def mend_of(report: Report, result: Result) -> str:
-    """The result's own mend, else the usual one of its check."""
-    return result.fix or explain.mend(result.check, report.imported_from)
-
-
 def why_unmatched(report: Report, name: str) -> str:
     """What is wrong with a name given with --only."""
     if name in explain.LATER:

@@ -13,7 +13,8 @@ from ..dsl.errors import Span
 from ..dsl.rendering import cells
 from ..verifier.verdict import Refuted, Result
 from .lanes import picture
-from .outcome import Report, mend_of, place, title
+from .mends import mend_of, shown_before
+from .outcome import Report, place, title
 from .runs import RunView, StepView, Value, of_result, parting
 from .source import excerpt
 
@@ -49,6 +50,13 @@ def refutation(
 ) -> Iterator[Styled]:
     """All lines about one refuted result."""
     yield from headline(result, verdict, width)
+    earlier = shown_before(report, result)
+    if earlier:
+        yield from hanging(
+            "  ", f"this is the deadlock of `{earlier}`, which is shown there", width, ""
+        )
+        yield from _last_words(report, result, verdict, width)
+        return
     span = verdict.span if verdict.span.line else result.span
     yield from _source(report, span)
     first = of_result(report.system, result, verdict.trace)
@@ -63,6 +71,10 @@ def refutation(
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
         yield from hanging("  note: ", note, width, "")
+    yield from _last_words(report, result, verdict, width)
+
+
+def _last_words(report: Report, result: Result, verdict: Refuted, width: int) -> Iterator[Styled]:
     for text in verdict.abstract:
         yield from hanging("  rests on an abstraction: ", text, width, "yellow")
     mend = mend_of(report, result)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..dsl.errors import Span
+from ..interpreter.parts import paths
 from ..semantics.expr import Op, Scalar, variables
 from ..semantics.system import (
     Obligation,
@@ -239,11 +240,11 @@ def describe(rule: Rule) -> str:
 def _inputs(system: TransitionSystem, rule: Rule, values: Sequence[Scalar]) -> tuple[Value, ...]:
     return tuple(
         Value(
-            given.name,
+            name,
             show(given, value, system.strings),
             to_plain(value, given.type, system.strings),
         )
-        for given, value in zip(rule.inputs, values, strict=False)
+        for name, given, value in zip(paths(rule, system), rule.inputs, values, strict=False)
     )
 
 

@@ -17,7 +17,8 @@ from ..dsl.codes import CODES
 from ..dsl.errors import Diagnostic, Severity, Span
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
-from .outcome import Report, exit_status, fails, is_open, mend_of, shown_path, title, why_unmatched
+from .mends import mend_of
+from .outcome import Report, exit_status, fails, is_open, shown_path, title, why_unmatched
 from .refutation import details
 from .runs import of_result
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..interpreter import LogReplay, RunResult, Status
-from ..interpreter import summarise as figures
+from ..interpreter import Figures, LogReplay, RunResult, Status
+from ..interpreter import Summary as Totals
+from ..interpreter import summarise as totals_of
 from ..semantics.system import TransitionSystem
 from ..semantics.values import show_duration
-from .refutation import Styled, lane_picture, run
+from .figures import figures, rounded
+from .refutation import Styled, hanging, lane_picture, run
 from .runs import view
 from .text import Style, paint
 
@@ -24,13 +26,25 @@ _WORDS = {
 }
 
 
-def one(file: str, system: TransitionSystem, result: RunResult, seed: int, style: Style) -> str:
-    """The steps (unless quiet), the picture, and how it ended."""
-    return paint([list(_lines(file, system, result, seed, style))], style)
+def one(
+    file: str,
+    system: TransitionSystem,
+    result: RunResult,
+    seed: int,
+    style: Style,
+    notes: Sequence[str] = (),
+) -> str:
+    """The steps (unless quiet), the picture, the figures, and how it ended."""
+    return paint([list(_lines(file, system, result, seed, style, notes))], style)
 
 
 def _lines(
-    file: str, system: TransitionSystem, result: RunResult, seed: int, style: Style
+    file: str,
+    system: TransitionSystem,
+    result: RunResult,
+    seed: int,
+    style: Style,
+    notes: Sequence[str],
 ) -> Iterator[Styled]:
     if not style.quiet:
         shown = view(system, result.trace)
@@ -40,17 +54,16 @@ def _lines(
         yield Styled(f"  {name} completed", "green")
     for name, error in result.failed:
         yield Styled(f"  {name} failed{f' with {error}' if error else ''}", "yellow")
-    for resource in figures(system, result.trace, result.time).resources:
-        most = (
-            f"{resource.peak}"
-            if resource.capacity is None
-            else f"{resource.peak} of {resource.capacity}"
-        )
-        mean = f"{float(resource.mean):.2f}"
-        yield Styled(f"  {resource.name}: at most {most} in use, {mean} on average", "dim")
+    yield from figures(totals_of(system, result.trace, result.time), style.width)
     for blocked in result.blocked:
         yield Styled(f"  {blocked.thread.name} waits at: {blocked.where}", "red")
+    yield from _notes(notes, style)
     yield Styled(f"{file}: seed {seed}: {closing(result)}", "bold")
+
+
+def _notes(notes: Sequence[str], style: Style) -> Iterator[Styled]:
+    for note in notes:
+        yield from hanging("  note: ", note, style.width, "")
 
 
 def closing(result: RunResult) -> str:
@@ -61,27 +74,43 @@ def closing(result: RunResult) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of many runs: how often each end came, times sorted; `stuck` is the first stuck run."""
+    """Of many runs: how often each end came, times sorted; `stuck` is the first stuck run.
+
+    `totals` leaves out the runs that do not count, because an `assume` was false.
+    """
 
     ends: tuple[tuple[str, int], ...]
     times: tuple[Fraction, ...]
-    steps: int
+    totals: Totals
     stuck: int | None  # counted from 0
 
 
-def summarise(runs: Iterable[RunResult]) -> Summary:
-    """Keeps no run: there may be a million."""
-    ends: Counter[str] = Counter()
-    times: list[Fraction] = []
-    steps = 0
-    stuck: int | None = None
-    for number, result in enumerate(runs):
-        ends[_end(result)] += 1
-        times.append(result.time)
-        steps += result.steps
-        if result.status is Status.DEADLOCK and stuck is None:
-            stuck = number
-    return Summary(tuple(ends.most_common()), tuple(sorted(times)), steps, stuck)
+class Runs:
+    """Adds up runs; keeps none: there may be a million."""
+
+    def __init__(self, system: TransitionSystem) -> None:
+        self._ends: Counter[str] = Counter()
+        self._times: list[Fraction] = []
+        self._totals = Figures(system)
+        self._stuck: int | None = None
+
+    def add(self, result: RunResult) -> None:
+        """One more."""
+        if result.status is not Status.EXCLUDED:
+            self._totals.add(result.trace, result.time)
+        if result.status is Status.DEADLOCK and self._stuck is None:
+            self._stuck = len(self._times)
+        self._ends[_end(result)] += 1
+        self._times.append(result.time)
+
+    def summary(self) -> Summary:
+        """Of all up to now."""
+        return Summary(
+            tuple(self._ends.most_common()),
+            tuple(sorted(self._times)),
+            self._totals.summary(),
+            self._stuck,
+        )
 
 
 def _end(result: RunResult) -> str:
@@ -100,40 +129,67 @@ def _end(result: RunResult) -> str:
     )
 
 
-def many(file: str, summary: Summary, seed: int, style: Style) -> str:
-    """How the runs ended, and how long they took."""
-    return paint([list(_many(file, summary, seed, style))], style)
+def many(file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str] = ()) -> str:
+    """How the runs ended, how long they took, and the figures of all of them."""
+    return paint([list(_many(file, summary, seed, style, notes))], style)
 
 
-def _many(file: str, summary: Summary, seed: int, style: Style) -> Iterator[Styled]:
+def _many(
+    file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str]
+) -> Iterator[Styled]:
     count = len(summary.times)
-    if not style.quiet:
+    if count and not style.quiet:
         width = len(str(count))
         for what, number in summary.ends:
             yield Styled(f"  {number:>{width}}  {100 * number / count:5.1f} %  {what}")
         low, middle, high = (
-            _rounded(summary.times[i]) for i in (0, count // 2, min(count - 1, count * 95 // 100))
+            rounded(summary.times[i]) for i in (0, count // 2, min(count - 1, count * 95 // 100))
         )
-        last = _rounded(summary.times[-1])
+        last = rounded(summary.times[-1])
         yield Styled(f"  time: least {low}, median {middle}, 95 % within {high}, most {last}")
+        yield from figures(summary.totals, style.width)
     if summary.stuck is not None:
         where = seed + summary.stuck
         yield Styled(f"  the first stuck run: --seed {where} shows it", "red")
-    yield Styled(f"{file}: {count} runs, seeds {seed} to {seed + count - 1}", "bold")
+    yield from _notes(notes, style)
+    seeds = f", seeds {seed} to {seed + count - 1}" if count else ""
+    yield Styled(f"{file}: {count} runs{seeds}", "bold")
 
 
-def _rounded(time: Fraction) -> str:
-    return show_duration(round(time * 1000) / Fraction(1000))
+MOST_UNFAITHFUL = 10  # runs of a log that are shown one by one
 
 
-def replayed(path: str, found: LogReplay, notes: tuple[str, ...]) -> str:
-    """What `wfverify replay` found."""
+def replayed(path: str, found: Sequence[LogReplay], notes: tuple[str, ...]) -> str:
+    """What `wfverify replay` found: what is wrong with each run, and all in one line."""
     lines = [f"note: {note}" for note in notes]
-    how = "rules and events agree" if found.checked_rules else "the events agree"
-    what = f"seed {found.info.seed}, {found.events} events"
-    if found.ok:
-        lines.append(f"{path}: {what}: {how} with the recorded state")
-    else:
-        where = "" if found.event is None else f" at event {found.event}"
-        lines.append(f"{path}: {what}: not a faithful record{where}: {found.problem}")
+    wrong = [one for one in found if not one.ok]
+    if len(found) == 1:
+        return "".join(f"{line}\n" for line in (*lines, _of_one(path, found[0])))
+    lines += [f"  run {one.run}: {_unfaithful(one)}" for one in wrong[:MOST_UNFAITHFUL]]
+    if len(wrong) > MOST_UNFAITHFUL:
+        lines.append(f"  and {len(wrong) - MOST_UNFAITHFUL} more")
+    events = sum(one.events for one in found)
+    how = _how(found)
+    if wrong:
+        how = (
+            f"{len(wrong)} not a faithful record"
+            if len(wrong) == 1
+            else (f"{len(wrong)} not faithful records")
+        )
+    lines.append(f"{path}: {len(found)} runs, {events} events: {how}")
     return "\n".join(lines) + "\n"
+
+
+def _of_one(path: str, found: LogReplay) -> str:
+    what = f"{path}: seed {found.info.seed}, {found.events} events"
+    return f"{what}: {_how([found]) if found.ok else _unfaithful(found)}"
+
+
+def _how(found: Sequence[LogReplay]) -> str:
+    rules = all(one.checked_rules for one in found)
+    return f"{'rules and events agree' if rules else 'the events agree'} with the recorded state"
+
+
+def _unfaithful(found: LogReplay) -> str:
+    where = "" if found.event is None else f" at event {found.event}"
+    return f"not a faithful record{where}: {found.problem}"

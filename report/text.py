@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
-from .outcome import Report, fails, mend_of, tally, title, why_unmatched
+from .mends import mend_of
+from .outcome import Report, fails, tally, title, why_unmatched
 from .refutation import Styled, hanging, headline, refutation
 from .source import complaint
 
@@ -39,7 +40,7 @@ def render(report: Report, style: Style) -> str:
         parts.append("\n".join(diagnostics) + "\n")
     if report.results and not style.quiet:
         parts.append(_paint(report, style))
-    if report.results or not report.diagnostics:
+    if report.results or not report.rejected:
         parts.append(_closing(report) + "\n")
     return "\n".join(parts)
 

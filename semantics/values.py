@@ -255,6 +255,8 @@ def read_duration(text: str) -> Fraction:
     """`1h30m`, `250ms`; a bare number is seconds."""
     total, at = Fraction(0), 0
     stripped = text.strip()
+    if len(stripped) > 1000:
+        raise Unreadable(f"`{stripped[:20]}..` is not a duration")
     for found in _DURATION.finditer(stripped):
         if found.start() != at:
             break
@@ -263,11 +265,19 @@ def read_duration(text: str) -> Fraction:
     if stripped and at == len(stripped):
         return total
     try:
-        return Fraction(stripped)
+        return _fraction(stripped)
     except (ValueError, ZeroDivisionError):
         raise Unreadable(f"`{text}` is not a duration; write one like 250ms, 1.5s or 1h30m") from (
             None
         )
+
+
+def _fraction(text: str) -> Fraction:
+    """Exact.  A large exponent is refused: as a fraction it would fill the memory."""
+    _, _, exponent = text.lower().partition("e")
+    if len(exponent) > 4:
+        raise ValueError(text)
+    return Fraction(text)
 
 
 def read(declared: Variable | Input, given: object, strings: Sequence[str] = ()) -> Scalar:
@@ -307,7 +317,7 @@ def _read(declared: Variable | Input, given: object, strings: Sequence[str]) -> 
         return read_duration(text)
     try:
         if isinstance(kind, Real) or declared.sort is Sort.REAL:
-            return Fraction(text)
+            return _fraction(text)
         if isinstance(kind, Int) or declared.sort is Sort.INT:
             return int(text)
     except (ValueError, ZeroDivisionError):

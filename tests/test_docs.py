@@ -1,9 +1,9 @@
 """Every command in README.md and docs/ is run, and prints what stands there.
 
-A block ```console holds `$ command` lines, each with its output below; it runs in a folder with
-a copy of examples/ and with the files that the page's blocks ```wf file=NAME give.  A line `...`
-stands for any lines.  Times (`0.12 s`), runs of blanks, and the figure and the engine of a line
-of the table do not count.
+A block ```console holds `$ command` lines (`> ` goes on), each with its output below; it runs in a
+folder with a copy of examples/ and with the files that the page's blocks ```wf file=NAME give.  A
+line `...` stands for any lines.  Times (`0.12 s`), runs of blanks, and the figure and the engine of
+a line of the table do not count.
 After a change of the output, `WFVERIFY_UPDATE_DOCS=1 pytest tests/test_docs.py` rewrites the
 blocks; read the difference before you commit it.
 """
@@ -30,6 +30,8 @@ def _commands(block: str) -> list[tuple[str, str]]:
     for line in block.splitlines(keepends=True):
         if line.startswith("$ "):
             out.append((line[2:].strip(), ""))
+        elif line.startswith("> ") and out and not out[-1][1]:
+            out[-1] = (f"{out[-1][0]}\n{line[2:].rstrip()}", "")
         else:
             assert out, f"output before any command: {line}"
             out[-1] = (out[-1][0], out[-1][1] + line)
@@ -84,7 +86,8 @@ def test_commands_print_what_the_page_says(page: Path, tmp_path: Path) -> None:
             if not _agrees(_normal(expected), _normal(actual)):
                 wrong.append(f"$ {command}\n{actual}\nbut {page.name} says\n{expected}")
                 expected = "".join(f"{line.rstrip()}\n" for line in actual.splitlines())
-            lines.append(f"$ {command}\n{expected}")
+            shown = command.replace("\n", "\n> ")
+            lines.append(f"$ {shown}\n{expected}")
         return f"```console\n{''.join(lines)}```"
 
     new = _BLOCK.sub(block, text)

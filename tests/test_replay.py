@@ -69,6 +69,8 @@ def test_refutations_are_runs(name: str) -> None:
             assert scheduling.misplaced(trace) is None, what
         if result.check in WHOLE:
             assert _whole(system, result) == [], what
+        elif (result.check, result.name) == ("contracts", "assume"):
+            continue  # a run that comes to it; that no run passes is in tests/verifier
         elif result.check in SAFETY and verdict.trace.initial:
             states = replay(system, verdict.trace).states
             goals = [

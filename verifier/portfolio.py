@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ..dsl import ast
@@ -20,6 +20,7 @@ from .checks import (
     contracts,
     coverage,
     events,
+    loops,
     obligations,
     outcomes,
     simulated,
@@ -61,6 +62,8 @@ CHECKS = (
     "deterministic",
 )
 
+WHOLE = CHECKS[len(SAFETY) :]
+
 Progress = Callable[[str | Result], None]
 SLOT = 0.5  # the part of what is left that a check may use while others wait
 
@@ -92,7 +95,21 @@ def verify(
         result = run.finish(found)
         results.append(result)
         run.progress(result)
-    return run.expect(results)
+    return run.expect(in_order(results))
+
+
+def in_order(results: Iterable[Result]) -> list[Result]:
+    """As in the table, whatever was known first: claims, what there is nothing of, checks of the
+    whole system."""
+    return sorted(results, key=_place)
+
+
+def _place(result: Result) -> int:
+    if result.verdict is None:
+        return 0
+    if result.check in WHOLE:
+        return 2 + WHOLE.index(result.check)
+    return int(_nothing_of_the_kind(result.verdict))
 
 
 class _Run:
@@ -132,15 +149,44 @@ class _Run:
         for s in self.skips:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason + self._in_vain(s.name))
-        self.waiting = {c for c in CHECKS[len(SAFETY) :] if self.wanted(c)}
+        self.waiting = {c for c in WHOLE if self.wanted(c)}
+        soon = [c for c in WHOLE if self.wanted(c) and self._is_soon_known(c)]
+        yield from self._nothing()
+        for check in soon:
+            yield from self._one(check)
         yield from self._safety()
-        for check in CHECKS[len(SAFETY) :]:
-            if self.wanted(check):
-                self.progress(check)
-                since = time.monotonic()
-                verdict = self.whole(check)
-                seconds = time.monotonic() - since
-                yield Result(check, "", verdict, self._span(verdict), seconds=seconds)
+        for check in WHOLE:
+            if self.wanted(check) and check not in soon:
+                yield from self._one(check)
+
+    def _is_soon_known(self, check: str) -> bool:
+        """Structure alone decides it: nothing has to be searched."""
+        match check:
+            case "atomicity":
+                return True
+            case "deadlock_free":
+                return blocking.is_structural(self.session)
+            case "terminates" | "can_finish":
+                return not self.session.system.loops and blocking.is_structural(self.session)
+        return False
+
+    def _one(self, check: str) -> Iterator[Result]:
+        self.progress(check)
+        since = time.monotonic()
+        verdict = self.whole(check)
+        seconds = time.monotonic() - since
+        yield Result(check, "", verdict, self._span(verdict), seconds=seconds)
+        if check == "terminates":
+            yield from self._measures()
+
+    def _measures(self) -> Iterator[Result]:
+        """What the spec says that falls with every round, and is not seen to."""
+        for loop in self.session.system.loops:
+            since = time.monotonic()
+            why = loops.unproved_measure(self.session, loop)
+            if why:
+                verdict, seconds = Unknown("ranking", why), time.monotonic() - since
+                yield Result("terminates", "decreases", verdict, loop.span, True, seconds)
 
     def _in_vain(self, check: str) -> str:
         """It is skipped, whatever `check NAME` says."""
@@ -151,13 +197,26 @@ class _Run:
         only = self.session.options.only
         return not only or check in only or name in only
 
-    def _safety(self) -> Iterator[Result]:
-        names = [c for c in SAFETY if not any(s.name == c and s.at is None for s in self.skips)]
-        groups = [
+    def _claims(self) -> list[obligations.Claim]:
+        return [
             g
-            for g in obligations.claims(self.session.system, names)
+            for g in obligations.claims(self.session.system, self._unskipped())
             if self._selected(g.check, g.name)
         ]
+
+    def _unskipped(self) -> list[str]:
+        return [c for c in SAFETY if not any(s.name == c and s.at is None for s in self.skips)]
+
+    def _nothing(self) -> Iterator[Result]:
+        """Checks of whose kind there is nothing in the spec."""
+        shown = {g.check for g in self._claims()} | {*NAMED_BY_USER, "assert", "contracts"}
+        for check in self._unskipped():
+            if check not in shown and self._selected(check, ""):
+                how = NOTHING.get(check, NOTHING_ELSE)
+                yield Result(check, "", Proved("structure", how), self.top)
+
+    def _safety(self) -> Iterator[Result]:
+        groups = self._claims()
         self.progress("safety")
         since = time.monotonic()
         with self.session.slot(SLOT if self.waiting else 1.0):
@@ -169,10 +228,8 @@ class _Run:
             verdicts |= self._simulated(groups, verdicts)
             verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
         seconds = (time.monotonic() - since) / max(1, len(groups))
-        shown: set[str] = set()
         for i, group in enumerate(groups):
             verdict = verdicts[i]
-            shown.add(group.check)
             yield Result(
                 group.check,
                 group.name,
@@ -184,11 +241,6 @@ class _Run:
         if self._selected("contracts", ""):
             yield from contracts.satisfiable(self.session)
             yield from beginnings.never_passed(self.session)
-        for check in names:
-            if check not in shown and check not in (*NAMED_BY_USER, "assert", "contracts"):
-                if self._selected(check, ""):
-                    how = NOTHING.get(check, NOTHING_ELSE)
-                    yield Result(check, "", Proved("structure", how), self.top)
 
     def _simulated(
         self, groups: Sequence[obligations.Claim], verdicts: dict[int, Verdict]

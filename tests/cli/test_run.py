@@ -124,3 +124,22 @@ def test_what_is_no_log_is_status_2(
     for path in (spec, str(tmp_path), str(tmp_path / "missing.db")):
         assert cli.main(["replay", path]) == 2
         assert "internal" not in capsys.readouterr().err
+
+
+def test_what_is_not_executed_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    path.write_text(
+        'activity top { takes 1s  runs http GET "http://x" }\n'
+        'workflow w {\n  activity a { takes 1s  runs shell "touch f" }\n'
+        "  activity b { takes 1s }\n  run { a ; b ; top }\n}\n"
+    )
+    note = "note: simulated, not executed: top (runs http), a (runs shell)"
+    for more in ([], ["-q"], ["--runs", "9"]):
+        assert cli.main(["run", str(path), *more]) == 0
+        assert capsys.readouterr().out.count(note) == 1
+    assert cli.main(["run", str(path), "--log", "-"]) == 0
+    said = capsys.readouterr()
+    assert note not in said.out
+    assert note in said.err

@@ -29,6 +29,7 @@ def verifier(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """`verifier.answer` is called in the place of `verify`; `verifier.options` are what it got."""
     state = SimpleNamespace(answer=lambda progress: [FINE], options=None)
     module = ModuleType("wfverify.verifier.portfolio")
+    module.in_order = list  # type: ignore[attr-defined]
 
     def verify(spec: object, system: object, options: object, **more: object) -> list[Result]:
         state.options = options

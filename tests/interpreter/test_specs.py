@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,58 @@ def test_an_answer_reaches_the_spec() -> None:
         if system.rules[step.rule].name == "complete w[0].c"
     ]
     assert wrote == [(77,)]
+
+
+COMPOUND = """
+enum C { red, green, blue }
+type P = {a: int, b: bool}
+workflow w {
+  var x: P = {a: 1, b: true}
+  var p: P = {a: 1, b: true}
+  var k: int[3] = [1, 2, 3]
+  var per: real[C]
+  var s: set of C = {}
+  var o: option int = none
+  var d: duration
+  activity a -> P { takes 1s..2s  writes p, k, per, s, o, d }
+  run { x <- a() }
+}
+"""
+
+
+def test_answers_may_be_compound() -> None:
+    system = lower(load_text(COMPOUND, "compound.wf"))
+    writes = {
+        "p": {"a": 5, "b": False},
+        "k": [7, 8, 9],
+        "per": {"green": "1/3"},
+        "s": ["red", "blue"],
+        "o": 4,
+        "d": "1m",
+    }
+    entry = {"result": {"a": 3, "b": True}, "writes": writes}
+    result = run(system, RunOptions(answers=read_answers({"a": entry}, system)))
+    final = {v.name: result.final[v.index] for v in system.variables}
+    assert {n: final[f"w.{n}"] for n in ("x.a", "x.b", "p.a", "p.b")} == {
+        "x.a": 3,
+        "x.b": True,
+        "p.a": 5,
+        "p.b": False,
+    }
+    assert [final[f"w.k[{i}]"] for i in range(3)] == [7, 8, 9]
+    assert final["w.per[green]"] == Fraction(1, 3)
+    assert [final[f"w.s has {c}"] for c in ("red", "green", "blue")] == [True, False, True]
+    assert (final["w.o.is_some"], final["w.o.value"], final["w.d"]) == (True, 4, 60)
+    none = read_answers({"a": {"writes": {"o": None}}}, system)
+    final = {v.name: v for v in system.variables}
+    assert run(system, RunOptions(answers=none)).final[final["w.o.is_some"].index] is False
+
+
+def test_a_run_tells_the_parts_of_an_answer_apart() -> None:
+    from wfverify.report.runs import view
+
+    system = lower(load_text(COMPOUND, "compound.wf"))
+    shown = view(system, run(system).trace)
+    names = [v.name for step in shown.steps for v in step.inputs]
+    assert len(names) == len(set(names))
+    assert {"result.a", "p.b", "k[2]", "per[blue]", "s has red", "o.is_some", "d"} <= set(names)

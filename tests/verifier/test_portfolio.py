@@ -10,7 +10,7 @@ from wfverify.dsl.importers import import_text
 from wfverify.interpreter import replay, schedule, simulator
 from wfverify.report.outcome import Exit, Report, exit_status
 from wfverify.semantics.lower import lower
-from wfverify.verifier.portfolio import verify
+from wfverify.verifier.portfolio import in_order, verify
 from wfverify.verifier.session import Options
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
 
@@ -36,7 +36,7 @@ def results(spec: ast.Spec, *only: str, timeout: float = 20.0) -> list[Result]:
         simulate=simulator,
         progress=lambda what: seen.append(what) if isinstance(what, Result) else None,
     )
-    heard = [(r.check, r.name, type(r.verdict)) for r in seen]
+    heard = [(r.check, r.name, type(r.verdict)) for r in in_order(seen)]
     assert heard == [(r.check, r.name, type(r.verdict)) for r in out if r.check not in MADE]
     return out
 

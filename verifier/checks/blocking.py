@@ -47,6 +47,12 @@ def deadlock_free(session: Session) -> Verdict:
     return _by_search(session, obstacle)
 
 
+def is_structural(session: Session) -> bool:
+    """Whether structure alone proves it."""
+    obstacle, contended = _obstacles(session)
+    return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
+
+
 def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
     return [r for r in session.system.resources if r.used in used or r.exclusive in used]
 

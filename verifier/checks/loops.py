@@ -7,7 +7,7 @@ from ...semantics.system import Loop, Obligation, Rule
 from ..engines.common import Budget
 from ..engines.induction import Prover
 from ..engines.rank_terms import features
-from ..engines.ranking import ranking
+from ..engines.ranking import declared, ranking
 from ..engines.templates import templates
 from ..session import Session
 
@@ -53,3 +53,30 @@ def ends(session: Session, loop: Loop) -> str:
             found = ranking(session.structure, loop, known, session.share(0.1)) if known else None
         session.rankings[key] = found.words if found is not None else ""
     return session.rankings[key]
+
+
+def unproved_measure(session: Session, loop: Loop) -> str:
+    """What is wrong with the loop's `decreases`, with its place; "" where it is one, or none is
+    given."""
+    if loop.decreases is None or loop.graph:
+        return ""
+    key = f"decreases {id(loop)}"
+    if key not in session.rankings:
+        session.rankings[key] = _measure(session, loop)
+    return session.rankings[key]
+
+
+def _measure(session: Session, loop: Loop) -> str:
+    assert loop.decreases is not None
+    system = session.system
+    said = f"the `decreases` of the loop at {loop.span}"
+    changed = {v for r in system.rules for v, _ in r.own}
+    if not variables([loop.decreases]) & changed:
+        return f"{said} never falls: nothing changes it"
+    if declared(session.structure, loop, seconds=session.share(0.05)) is not None:
+        return ""
+    if len(system.rules) <= MOST_RULES:
+        known = _invariants(session, loop)
+        if known and declared(session.structure, loop, known, session.share(0.05)) is not None:
+            return ""
+    return f"it was not shown that {said} falls with every round and is bounded from below"

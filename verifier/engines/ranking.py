@@ -97,7 +97,20 @@ def ranking(
     return _Ranking(structure, loop, invariants, seconds).run()
 
 
+def declared(
+    structure: Structure, loop: Loop, invariants: Sequence[Expr] = (), seconds: float = 2.0
+) -> Ranking | None:
+    """The same made of the loop's `decreases` alone, which has to fall."""
+    assert loop.decreases is not None
+    made = _Ranking(structure, loop, invariants, seconds)
+    made.features = made.near = [loop.decreases]
+    made.only_falling = True
+    return made.run()
+
+
 class _Ranking:
+    only_falling = False  # no feature may count with a minus
+
     def __init__(
         self, structure: Structure, loop: Loop, invariants: Sequence[Expr], seconds: float
     ) -> None:
@@ -210,7 +223,10 @@ class _Guesses:
         zero = const(0)
         sizes = []
         for k, x in enumerate(self.unknowns):
-            if k < features:
+            if k < features and of.only_falling:
+                self.add(le(const(1), x))
+                sizes.append(x)
+            elif k < features:
                 sizes.append(ite(lt(x, zero), neg(x), x))
             else:
                 self.add(le(zero, x))

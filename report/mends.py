@@ -1,0 +1,172 @@
+"""How to mend what was refuted: the usual words of the check, or closer ones where the run shows
+what it is about; and which refutations are the same deadlock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ..semantics.expr import Scalar
+from ..semantics.system import ResourceInfo, Rule, TransitionSystem, VarKind
+from ..semantics.trace import Trace
+from ..semantics.values import evaluate, fire, reader
+from ..verifier.verdict import Refuted, Result
+from . import explain
+from .outcome import Report, title
+
+_SURVIVES = (
+    "let an activity of the saga make the assignment (`do`), with an `undo` that takes it back, or "
+    "assign after the saga."
+)
+_WAITS = (
+    "let what it waits for become true on every path, also where another branch has failed, or "
+    "give the wait an interrupt (`within 30s { .. } else { .. }`)."
+)
+
+
+def mend_of(report: Report, result: Result) -> str:
+    """The result's own mend, else what the run suggests, else the usual one of its check."""
+    if result.fix:
+        return result.fix
+    verdict = result.verdict
+    if isinstance(verdict, Refuted) and not report.imported_from:
+        if result.check == "compensated" and "survives the undo" in verdict.message:
+            return _SURVIVES
+        stuck = _stuck_run(report, result)
+        if stuck is not None and report.system is not None:
+            return _of_deadlock(report.system, stuck)
+    return explain.mend(result.check, report.imported_from)
+
+
+def shown_before(report: Report, result: Result) -> str:
+    """The title of the refutation of `deadlock_free` that this one only repeats; "" for none."""
+    first = _deadlock(report)
+    if first is None or first is result or (first.expected and not result.expected):
+        return ""
+    mine, deadlock = _unending(report, result), first.verdict
+    if mine is None or not isinstance(deadlock, Refuted) or not _leads_to(mine, deadlock.trace):
+        return ""
+    return title(first)
+
+
+def _deadlock(report: Report) -> Result | None:
+    found = (r for r in report.results if r.check == "deadlock_free")
+    return next((r for r in found if isinstance(r.verdict, Refuted)), None)
+
+
+def _unending(report: Report, result: Result) -> Trace | None:
+    """The run of a refutation (of two runs: the one) that does not come to an end."""
+    verdict = result.verdict
+    if not isinstance(verdict, Refuted) or report.system is None:
+        return None
+    match result.check:
+        case "deadlock_free" | "can_finish":
+            return verdict.trace
+        case "terminates":
+            return verdict.trace if verdict.trace.loop_at is None else None
+        case "deterministic" | "timing_independent":
+            both = [t for t in (verdict.trace, verdict.second) if t is not None]
+            return next((t for t in both if _is_stuck(report.system, t)), None)
+    return None
+
+
+def _stuck_run(report: Report, result: Result) -> Trace | None:
+    """A run at whose end it can be seen who waits for what for ever."""
+    mine = _unending(report, result)
+    if mine is None or report.system is None:
+        return None
+    deadlock = _deadlock(report)
+    if shown_before(report, result) and deadlock and isinstance(deadlock.verdict, Refuted):
+        return deadlock.verdict.trace
+    if result.check == "can_finish" and not _is_stuck(report.system, mine):
+        return None
+    return mine
+
+
+def _leads_to(run: Trace, deadlock: Trace) -> bool:
+    """Whether the steps of one run are taken, in their order, in the other."""
+    rest = iter([(s.rule, s.inputs) for s in deadlock.steps])
+    return run.initial == deadlock.initial and all((s.rule, s.inputs) in rest for s in run.steps)
+
+
+# --- the state at the end ----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _last(system: _ById, trace: Trace) -> tuple[Scalar, ...]:
+    state = trace.initial
+    for step in trace.steps:
+        state = fire(system.it.rules[step.rule], state, step.inputs)
+    return state
+
+
+class _ById:
+    """A system as a key: it is compared by identity."""
+
+    def __init__(self, it: TransitionSystem) -> None:
+        self.it = it
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ById) and self.it is other.it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+
+def _is_stuck(system: TransitionSystem, trace: Trace) -> bool:
+    """Nobody can go on after it, and some instance has not ended."""
+    if trace.loop_at is not None:
+        return False
+    state = _last(_ById(system), trace)
+    read = reader(state)
+    if any(read(r.guard) for r in system.rules):
+        return False
+    return any(
+        state[system.threads[i.root].location] not in (i.completed, i.failed)
+        for i in system.instances
+        if read(i.active)
+    )
+
+
+def _of_deadlock(system: TransitionSystem, trace: Trace) -> str:
+    state = _last(_ById(system), trace)
+    asking = _asking(system, state)
+    if not asking:
+        return _WAITS
+    rule = next((r for r in asking if r.holds), asking[0])
+    by_variable = {v: r for r in system.resources for v in (r.used, r.exclusive) if v is not None}
+    held = [by_variable[v] for v, _ in rule.holds if v in by_variable]
+    wanted = [by_variable[v] for v, _ in rule.gains if v in by_variable]
+    again = next((r for r in wanted if r in held and r.kind == "lock"), None)
+    if again is not None:
+        return (
+            f"`{again.name}` is claimed again where it is held: claim it once, around both places."
+        )
+    claims = [_claim(r, rule, state) for r in dict.fromkeys([*held, *wanted])]
+    if any(r.hidden for r in (*held, *wanted)) or not held:
+        return explain.mend("deadlock_free")
+    text = (
+        f"claim everything at once, `using ({', '.join(claims)})`, and nothing of it again inside"
+    )
+    if len(claims) == 1:
+        return f"{text}; or raise the capacity."
+    return f"{text}; or claim the resources in the same order everywhere."
+
+
+def _asking(system: TransitionSystem, state: Sequence[Scalar]) -> list[Rule]:
+    """Rules that only wait for a claim, of threads that can do nothing else."""
+    read = reader(state)
+    able = {r.thread for r in system.rules if read(r.guard)}
+    free = [
+        0 if v.kind is VarKind.USED else x for v, x in zip(system.variables, state, strict=True)
+    ]
+    granted = reader(free)
+    return [r for r in system.rules if r.gains and r.thread not in able and granted(r.guard)]
+
+
+def _claim(r: ResourceInfo, rule: Rule, state: Sequence[Scalar]) -> str:
+    variables = [v for v, _ in (*rule.holds, *rule.gains)]
+    if r.exclusive is not None:
+        return f"{r.name} {'exclusive' if r.exclusive in variables else 'shared'}"
+    amounts = (a for v, a in (*rule.holds, *rule.gains) if v == r.used)
+    return f"{r.name} {sum(int(evaluate(a, state)) for a in amounts)}"

@@ -1,0 +1,117 @@
+"""What is suggested is right for what was found, is accepted by the tool, and mends it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from wfverify import cli
+from wfverify.dsl import load_text
+from wfverify.report import explain
+
+CASES = Path(__file__).parents[1] / "cases"
+CROSSED = """\
+resource a : lock
+resource b : lock
+resource p : pool(2)
+workflow w {{
+  activity s {{ takes 1s..2s }}
+  activity t {{ takes 1s..2s }}
+  run {{ {run} }}
+}}
+"""
+
+
+def refuted(path: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:
+    cli.main([str(path), "--format", "json", "--timeout", "20"])
+    results = json.loads(capsys.readouterr().out)["results"]
+    return {r["check"]: r for r in results if r["verdict"] == "REFUTED"}
+
+
+@pytest.mark.parametrize(
+    ("run", "claims"),
+    [
+        (
+            "using (a exclusive) { using (b exclusive) { s } }"
+            " || using (b exclusive) { using (a exclusive) { t } }",
+            "a exclusive, b exclusive",
+        ),
+        (
+            "using (a shared) { using (b exclusive) { s } }"
+            " || using (b exclusive) { using (a exclusive) { t } }",
+            "a shared, b exclusive",
+        ),
+        (
+            "using (p 1) { using (p 1) { s } } || using (p 1) { using (p 1) { t } }",
+            "p 2",
+        ),
+    ],
+)
+def test_the_mend_of_a_deadlock_is_one(
+    run: str, claims: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    path.write_text(CROSSED.format(run=run))
+    found = refuted(path, capsys)
+    assert {"deadlock_free", "terminates", "can_finish"} <= found.keys()
+    for check in found:
+        assert f"`using ({claims})`" in found[check]["mend"], check
+        assert found[check]["same_run_as"] == ("deadlock_free" if check != "deadlock_free" else "")
+    path.write_text(CROSSED.format(run=f"using ({claims}) {{ s }} || using ({claims}) {{ t }}"))
+    assert cli.main([str(path), "--only", "deadlock_free"]) == 0
+
+
+def test_a_deadlock_is_shown_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([str(CASES / "lock_twice.wf")])
+    out = capsys.readouterr().out
+    assert out.count("the run (") == 1
+    assert out.count("this is the deadlock of `deadlock_free`") == 2
+    assert "claimed again where it is held" in out
+
+
+def test_alone_each_shows_its_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "w.wf"
+    left, right = (
+        f"using ({x} exclusive) {{ using ({y} exclusive) {{ s }} }}" for x, y in ("ab", "ba")
+    )
+    path.write_text(CROSSED.format(run=f"{left} || {right}"))
+    for check in ("terminates", "can_finish"):
+        cli.main([str(path), "--only", check])
+        out = capsys.readouterr().out
+        assert "the run (" in out
+        assert "claim everything at once" in out
+
+
+def test_a_wait_for_a_condition_is_not_mended_by_claims(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for found in refuted(CASES / "wait_until_never.wf", capsys).values():
+        assert "using" not in found["mend"]
+
+
+def test_a_loop_has_the_mend_of_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    found = refuted(CASES / "while_for_ever.wf", capsys)
+    assert "at_most" in found["terminates"]["mend"]
+    assert not found["terminates"]["same_run_as"]
+
+
+def test_an_assignment_that_survives(capsys: pytest.CaptureFixture[str]) -> None:
+    found = refuted(CASES / "saga_assignment_survives.wf", capsys)
+    assert "assignment" in found["compensated"]["mend"]
+    assert "give the activity" not in found["compensated"]["mend"]
+
+
+def test_no_mend_of_a_check_that_is_built_speaks_of_what_is_not() -> None:
+    later = re.compile(r"assume eventually|transaction|scheduler fair|`fair`|idempotent by")
+    for name in explain.known():
+        if name not in explain.LATER:
+            assert not later.search(explain.mend(name)), name
+
+
+def test_the_example_of_a_deadlock_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    found = explain.find("deadlock_free")
+    assert found is not None
+    term = found.refuted.split("//")[0].replace("{ p }", "{ s }").replace("{ q }", "{ t }")
+    load_text(CROSSED.format(run=term), "w.wf")
