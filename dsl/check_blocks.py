@@ -107,7 +107,7 @@ class BlockRules(CallRules):
                     "E0408",
                     node.span,
                     f"`join {size} of` has {len(node.after)} nodes before it",
-                    f"ask for 1 to {len(node.after)}, or name more nodes after `after`",
+                    f"ask for at most {len(node.after)}, or name more nodes after `after`",
                 )
             nodes.append(
                 replace(

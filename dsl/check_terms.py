@@ -63,7 +63,7 @@ class TermChecker(BlockRules):
                         "E0408",
                         t.span,
                         f"{size} successes of {len(parts)} branches cannot be",
-                        f"ask for 1 to {len(parts)}, or put `||` between more branches",
+                        f"ask for at most {len(parts)}, or put `||` between more branches",
                     )
                 return replace(t, parts=parts, n=n)
             case ast.Choice():

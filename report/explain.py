@@ -142,7 +142,7 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
         ),
         "arithmetic": _e(
             "No division by zero, no value outside of its declared range, no index outside of "
-            "its array, no missing option value.",
+            "its array, no missing option value, no negative time, no count that cannot be.",
             "var share: int 0..10 = 0 ... share := total / n     // n may be 0",
             "test before you compute (`if (n > 0)`), or state what is known with `requires`.",
         ),

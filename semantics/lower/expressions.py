@@ -71,7 +71,7 @@ def counted(env: Env, e: ast.Expression, least: int, most: int | None = None) ->
     value = scalar(env, e)
     require(env, le(const(least), value), f"this may be less than {least}", e.span)
     if most is not None:
-        message = f"this may be more than {most}, and there are no more"
+        message = f"this may be more than the {most} that there are"
         require(env, le(value, const(most)), message, e.span)
     return value
 
