@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
@@ -9,8 +11,13 @@ END = {"Type": "Succeed"}
 DONE = {"Variable": "$.done", "BooleanEquals": True}
 
 
-def branch(state):
-    return {"StartAt": "x", "States": {"x": state}}
+NUMBERS = count(1)
+
+
+def branch(state, **more):
+    """A machine whose first state has a name of its own."""
+    name = f"x{next(NUMBERS)}"
+    return {"StartAt": name, "States": {name: state, **more}}
 
 
 def test_a_quiet_machine(find, task):
@@ -171,8 +178,9 @@ def test_no_finding_where_somebody_catches(find, task):
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "a"}]
     states = {**parallel(task(), task(), Catch=catch), "a": END}
     assert find(states).codes == []
-    inner = {"StartAt": "x", "States": {"x": task(Catch=catch), "a": END}}
-    states = {"P": {"Type": "Parallel", "Branches": [inner, inner], "End": True}}
+    caught = [{**catch[0], "Next": name} for name in ("b", "c")]
+    inner = [branch(task(Catch=[c]), **{c["Next"]: END}) for c in caught]
+    states = {"P": {"Type": "Parallel", "Branches": inner, "End": True}}
     assert find(states).codes == []
 
 

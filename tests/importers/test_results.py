@@ -80,14 +80,14 @@ def test_which_branch_fails_first_matters_if_the_errors_lead_elsewhere(results):
         T={**TASK, "Catch": [{"ErrorEquals": ["E"], "Next": "F"}], "End": True},
         F={"Type": "Fail", "Error": "Mine"},
     )
-    second = branch(T={**TASK, "End": True})
+    second = branch(U={**TASK, "End": True})
     found = results({"P": {"Type": "Parallel", "Branches": [first, second], "End": True}})
     assert isinstance(found["timing_independent"], Refuted)
     assert not isinstance(found["deterministic"], Refuted)
 
 
 def test_two_branches_that_fail_at_once(results):
-    fails = [branch(F={"Type": "Fail", "Error": name}) for name in ("One", "Two")]
+    fails = [branch(**{name: {"Type": "Fail", "Error": name}}) for name in ("One", "Two")]
     found = results({"P": {"Type": "Parallel", "Branches": fails, "End": True}})
     assert isinstance(found["deterministic"], Refuted)  # a warning
 

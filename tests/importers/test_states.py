@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import count
 
 import pytest
 from wfverify.dsl import ast
@@ -154,18 +155,25 @@ def test_a_token_may_never_come(find, task):
     assert takes is not None and takes.hi is not None
 
 
-def branch(state):
-    return {"StartAt": "x", "States": {"x": state}}
+NUMBERS = count(1)
+
+
+def branch(state, **more):
+    """A machine whose first state has a name of its own."""
+    name = f"x{next(NUMBERS)}"
+    return {"StartAt": name, "States": {name: state, **more}}
 
 
 def test_parallel_runs_its_branches(run, task):
+    branches = [branch(task()), branch(task())]
+    one, two = (b["StartAt"] for b in branches)
     seen = run(
         {
-            "P": {"Type": "Parallel", "Branches": [branch(task()), branch(task())], "Next": "a"},
+            "P": {"Type": "Parallel", "Branches": branches, "Next": "a"},
             "a": {"Type": "Succeed"},
         }
     )
-    assert {"start machine.x", "start machine.x_2", "P -> a"} <= seen.steps
+    assert {f"start machine.{one}", f"start machine.{two}", "P -> a"} <= seen.steps
     assert seen.errors == {"TaskFailed"}
 
 
@@ -217,7 +225,8 @@ def test_map_works_on_two_items_or_none(run, task):
     seen = run(
         {"M": {"Type": "Map", "ItemProcessor": inner, "Next": "a"}, "a": {"Type": "Succeed"}}
     )
-    assert {"start machine.x[0]", "start machine.x[1]", "M -> a"} <= seen.steps
+    start = f"start machine.{inner['StartAt']}"
+    assert {f"{start}[0]", f"{start}[1]", "M -> a"} <= seen.steps
     assert any(a.bounds and "items of M" in a.what for a in seen.spec.abstractions)
 
 
