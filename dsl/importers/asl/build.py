@@ -8,13 +8,13 @@ from pathlib import PurePath
 from ... import ast
 from ...errors import Diagnostic, Span
 from .choices import choice
-from .context import LONGEST, Import, in_order, seconds
+from .context import LONGEST, Import, in_order
 from .data import Document, Liveness, Place, Scope, scopes_of
 from .failures import READER, TIMEOUT, TOLERATED, WRITER, Errors, catcher_of, raised_by_fail
 from .machine import Catcher, Machine, Rule, State
 from .naming import Names
 from .slots import Slots
-from .tasks import retry_specs, task, wait, wrapped
+from .tasks import MINUTE, about, retry_specs, task, wait, wrapped
 from .writes import after_call, change
 
 
@@ -162,7 +162,7 @@ def _helper(ctx: Import, state: State, key: str, error: str) -> list[ast.Term]:
     span = state.node.key_span(key)
     name = ctx.names.fresh(f"{state.name}_{key}")
     fails = (ast.FailClause(ctx.error(error), span=span),)
-    takes = ast.Takes(seconds(LONGEST * 0, span), seconds(LONGEST, span), span=span)
+    takes = about(LONGEST * 0, LONGEST, MINUTE, span)
     doc = f"{state.name}: {key}"
     ctx.activities.append(ast.Activity(name, takes=takes, fails=fails, doc=doc, span=span))
     return [ast.Call(name, span=span)]
