@@ -189,6 +189,31 @@ def test_no_finding_without_tasks_or_siblings(find, task):
     assert find(parallel({"Type": "Succeed"}, {"Type": "Succeed"})).codes == []
 
 
+BOOM = {"Type": "Fail", "Error": "Boom"}
+
+
+def test_a_fail_state_in_a_branch_is_named(find, task):
+    states = parallel(BOOM, {"Type": "Succeed"})
+    fail = states["P"]["Branches"][0]["StartAt"]
+    finding = find(states).finding("W0207")
+    assert f"a failure of {fail} is caught neither there nor here" in finding.message
+    assert [words for _, words in finding.related] == ["fails"]
+
+
+def test_a_fail_state_whose_error_is_caught_by_name(find):
+    catch = [{"ErrorEquals": ["Boom"], "Next": "a"}]
+    states = {**parallel(BOOM, {"Type": "Succeed"}, Catch=catch), "a": END}
+    assert find(states).codes == []
+
+
+def test_a_fail_state_whose_error_is_caught_in_between(find, task):
+    catch = [{"ErrorEquals": ["Boom"], "Next": "a"}]
+    inner = {"Type": "Parallel", "Branches": [branch(BOOM), branch(END)], "Catch": catch}
+    states = parallel({"Type": "Succeed"})
+    states["P"]["Branches"].append(branch({**inner, "End": True}, a=END))
+    assert find(states).codes == []
+
+
 def test_only_the_outermost_tells(find, task):
     inner = parallel(task(), task())
     states = {
