@@ -160,7 +160,7 @@ def _helper(ctx: Import, state: State, key: str, error: str) -> list[ast.Term]:
     if not state.node.has(key):
         return []
     span = state.node.key_span(key)
-    name = ctx.names.fresh(f"{state.name}_{key}")
+    name = ctx.names.known_as(f"{state.name} {key}")
     fails = (ast.FailClause(ctx.error(error), span=span),)
     takes = about(LONGEST * 0, LONGEST, MINUTE, span)
     doc = f"{state.name}: {key}"
@@ -227,7 +227,7 @@ def build(machine: Machine, file: str, source: str, warnings: Sequence[Diagnosti
     declared = ctx.errors_of(ctx.declared)
     stem = PurePath(file).name.removesuffix(".json").removesuffix(".json").removesuffix(".asl")
     workflow = ast.Workflow(
-        ctx.names.fresh(stem),
+        ctx.names.known_as(stem),
         tuple(ctx.slots.params),
         body,
         fails=declared,

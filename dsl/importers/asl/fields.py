@@ -117,7 +117,7 @@ def _kind_of(value: Json) -> str:
         return "a number"
     if found is None:
         return "null"
-    words = {str: "a string", tuple: "a list", dict: "an object"}
+    words: dict[type, str] = {str: "a string", tuple: "a list", dict: "an object"}
     return words.get(type(found), "a template")
 
 

@@ -21,7 +21,7 @@ def wait(ctx: Import, state: State) -> ast.Term:
     fixed = state.node.number("Seconds")
     if fixed is not None and fixed >= 0:
         return ast.Wait(seconds(fixed, span), span=span)
-    name = ctx.names.fresh(state.name)
+    name = ctx.names.known_as(state.name)
     takes = about(Fraction(0), LONGEST, MINUTE, span)
     ctx.activities.append(ast.Activity(name, takes=takes, doc=state.name, span=span))
     ctx.note(f"the time that {state.name} waits", "any time", span)
@@ -37,7 +37,7 @@ def task(
     bind: ast.Expression | None,
 ) -> ast.Term:
     """The call of a task's activity, with its retries around."""
-    name, span = ctx.names.fresh(state.name), state.span
+    name, span = ctx.names.known_as(state.name), state.span
     failing = list(ctx.errors.of_task(state, scope))
     if state.heartbeat is not None:
         failing.append(HEARTBEAT)
