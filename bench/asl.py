@@ -168,13 +168,13 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
-def undecided(rows: list[Row]) -> list[str]:
+def undecided(rows: list[Row], folder: Path) -> list[str]:
     """Why each unknown is one."""
     lines = ["## Not decided", ""]
     for row in rows:
         for text in row.unknown:
             where, _, why = text.partition(": ")
-            lines.append(f"- {row.file}: `{where}`: {why.replace(str(CORPUS) + os.sep, '')}")
+            lines.append(f"- {row.file}: `{where}`: {why.replace(str(folder) + os.sep, '')}")
     return lines
 
 
@@ -207,7 +207,7 @@ def main() -> int:
         "",
     ]
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = [*head, *table(rows), "", *undecided(rows), ""]
+    lines = [*head, *table(rows), "", *undecided(rows, args.dir), ""]
     args.out.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(summary(rows, wall, args.jobs)))
     for row in rows:

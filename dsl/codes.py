@@ -75,4 +75,5 @@ CODES: Final[dict[str, str]] = {
     "W0210": "clause that is never used",
     "W0211": "key given twice",
     "W0212": "field among the states",
+    "W0213": "field that nothing reads",
 }

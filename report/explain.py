@@ -245,8 +245,14 @@ _FOREIGN: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "tests of the Choice states on the way.",
             "no_dead_code": "remove the state, or correct the Choice before it.",
             "exhaustive": 'give the Choice a "Default".',
-            "timing_independent": "let the branches not depend on each other's order, or decide "
-            "after the Parallel or Map state.",
+            "timing_independent": "if the time limit is meant to decide, nothing; otherwise let a "
+            'Catch for "States.Timeout" lead to the same end, and catch errors inside the branches '
+            "of a Parallel or Map, so that it does not matter which one fails first.",
+            "deterministic": "catch errors inside the branches of the Parallel or Map, and decide "
+            "in a Choice after it.",
+            "deadlock_free": 'give the state "TimeoutSeconds", and a Catch for "States.Timeout".',
+            "race_free": "let the branches give back their data, and join them after the Parallel.",
+            "atomicity": "report it: this is a fault of the importer.",
             "arithmetic": "test the field in a Choice before it is used.",
             "contracts": "give the field a value on every path before it is used.",
         }

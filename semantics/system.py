@@ -333,3 +333,4 @@ class TransitionSystem:
     scheduler: str = "any"
     reads_clock: bool = False
     has_timeouts: bool = False
+    ties: bool = False  # the environment decides all ties but those of urgent steps

@@ -48,7 +48,7 @@ SAFETY = (
 WARNINGS = frozenset(
     {"timing_independent", "no_dead_code", "handled", "idempotency", "starvation_free"}
 )
-WARNINGS_IMPORTED = WARNINGS | {"terminates"}
+WARNINGS_IMPORTED = WARNINGS | {"terminates", "deterministic"}
 NAMED_BY_USER = ("invariant", "always", "requires", "ensures")
 CHECKS = (
     *SAFETY,

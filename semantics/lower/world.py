@@ -145,6 +145,7 @@ class _Lowering:
             ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
             has_timeouts=self.world.has_timeouts,
+            ties=bool(self.spec.imported_from),
         )
 
     # --- declarations ----------------------------------------------------------------------
@@ -319,7 +320,8 @@ class _Lowering:
         draft.completed, draft.failed, draft.active = completed, failed, active
         if result is not None:
             observed += [x.index for x in leaves(result)]
-        draft.observed = tuple(observed)
+        # An importer's variables are its own: of such a machine only the end can be observed.
+        draft.observed = () if self.spec.imported_from else tuple(observed)
         draft.counters = counters(b, name, number, self.world.wants)
         draft.env = replace(own, variables=slots)
         draft.env = replace(draft.env, own=bound(draft))

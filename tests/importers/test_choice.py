@@ -20,7 +20,7 @@ def test_texts_never_cover_without_default(run, choice):
     ]
     seen = run({"C": choice(rules), **ENDS})
     assert seen.uncovered == {"C"}
-    assert seen.errors == {"NoChoiceMatched"}  # the machine fails, it does not hang
+    assert seen.errors == {"States.NoChoiceMatched"}  # the machine fails, it does not hang
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_another_kind_ends_with_runtime(run, choice):
         ({"Variable": "$.x", "NumericGreaterThanEquals": 5}, "b"),
     ]
     seen = run({"C": choice(rules), **ENDS})
-    assert seen.errors == {"Runtime"}
+    assert seen.errors == {"States.Runtime"}
     assert any("C has no Default" in a.what for a in seen.spec.abstractions)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
@@ -9,8 +11,13 @@ END = {"Type": "Succeed"}
 DONE = {"Variable": "$.done", "BooleanEquals": True}
 
 
-def branch(state):
-    return {"StartAt": "x", "States": {"x": state}}
+NUMBERS = count(1)
+
+
+def branch(state, **more):
+    """A machine whose first state has a name of its own."""
+    name = f"x{next(NUMBERS)}"
+    return {"StartAt": name, "States": {name: state, **more}}
 
 
 def test_a_quiet_machine(find, task):
@@ -171,14 +178,40 @@ def test_no_finding_where_somebody_catches(find, task):
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "a"}]
     states = {**parallel(task(), task(), Catch=catch), "a": END}
     assert find(states).codes == []
-    inner = {"StartAt": "x", "States": {"x": task(Catch=catch), "a": END}}
-    states = {"P": {"Type": "Parallel", "Branches": [inner, inner], "End": True}}
+    caught = [{**catch[0], "Next": name} for name in ("b", "c")]
+    inner = [branch(task(Catch=[c]), **{c["Next"]: END}) for c in caught]
+    states = {"P": {"Type": "Parallel", "Branches": inner, "End": True}}
     assert find(states).codes == []
 
 
 def test_no_finding_without_tasks_or_siblings(find, task):
     assert find(parallel(task())).codes == []
     assert find(parallel({"Type": "Succeed"}, {"Type": "Succeed"})).codes == []
+
+
+BOOM = {"Type": "Fail", "Error": "Boom"}
+
+
+def test_a_fail_state_in_a_branch_is_named(find, task):
+    states = parallel(BOOM, {"Type": "Succeed"})
+    fail = states["P"]["Branches"][0]["StartAt"]
+    finding = find(states).finding("W0207")
+    assert f"a failure of {fail} is caught neither there nor here" in finding.message
+    assert [words for _, words in finding.related] == ["fails"]
+
+
+def test_a_fail_state_whose_error_is_caught_by_name(find):
+    catch = [{"ErrorEquals": ["Boom"], "Next": "a"}]
+    states = {**parallel(BOOM, {"Type": "Succeed"}, Catch=catch), "a": END}
+    assert find(states).codes == []
+
+
+def test_a_fail_state_whose_error_is_caught_in_between(find, task):
+    catch = [{"ErrorEquals": ["Boom"], "Next": "a"}]
+    inner = {"Type": "Parallel", "Branches": [branch(BOOM), branch(END)], "Catch": catch}
+    states = parallel({"Type": "Succeed"})
+    states["P"]["Branches"].append(branch({**inner, "End": True}, a=END))
+    assert find(states).codes == []
 
 
 def test_only_the_outermost_tells(find, task):

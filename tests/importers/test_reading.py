@@ -247,17 +247,16 @@ def test_a_large_machine(benchmark=None):
     assert len(spec.workflows[0].activities) == 1000
 
 
+def around(inner, name):
+    states = {name: {"Type": "Parallel", "Branches": [inner], "End": True}}
+    return {"StartAt": name, "States": states}
+
+
 def test_deeply_nested_machines():
     inner = {"StartAt": "x", "States": {"x": {"Type": "Pass", "End": True}}}
-    for _ in range(20):
-        inner = {
-            "StartAt": "p",
-            "States": {"p": {"Type": "Parallel", "Branches": [inner], "End": True}},
-        }
+    for depth in range(20):
+        inner = around(inner, f"p{depth}")
     assert import_text(json.dumps(inner), "m.json").workflows
-    for _ in range(30):
-        inner = {
-            "StartAt": "p",
-            "States": {"p": {"Type": "Parallel", "Branches": [inner], "End": True}},
-        }
+    for depth in range(20, 50):
+        inner = around(inner, f"p{depth}")
     survives(json.dumps(inner))

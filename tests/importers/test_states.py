@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
+from itertools import count
 
 import pytest
 from wfverify.dsl import ast
+from wfverify.dsl.importers import import_text
 
 ALL = "States.ALL"
 
@@ -18,8 +21,8 @@ def test_wait_pass_succeed_fail(run):
             "F": {"Type": "Fail", "Error": "My.Error", "Cause": "because"},
         }
     )
-    assert seen.errors == {"My_Error"}
-    assert seen.workflow.fails == ("My_Error",)
+    assert seen.errors == {"My.Error"}
+    assert seen.workflow.fails == ("My.Error",)
     assert "wait" in seen.steps
 
 
@@ -45,12 +48,24 @@ def test_states_keep_their_names_and_places(find, task):
     assert isinstance(flow, ast.Flow)
     assert [s.name for s in flow.states] == ["Do it, now!", "Fail"]
     assert flow.states[0].span.line == 4
-    assert seen.activity("Do_it_now").doc.startswith("Do it, now!")
+    assert seen.activity("Do it, now!").doc.startswith("Do it, now!")
+
+
+def test_what_is_shown_is_named_as_in_the_file(find, task):
+    seen = find({"1. Do [it] #2": task(Retry=[{"ErrorEquals": ["Lambda.X"]}])})
+    # but for what has a meaning in paths, such as `machine.activity[0]#2`
+    (activity,) = seen.workflow.activities
+    assert activity.name == "1_ Do _it_ _2"
+    assert [c.error for c in activity.fails] == ["States.TaskFailed", "Lambda.X"]
+    spec = import_text(
+        json.dumps({"StartAt": "S", "States": {"S": {"Type": "Succeed"}}}), "01x.json"
+    )
+    assert spec.workflows[0].name == "01x"
 
 
 def test_a_task_fails_uncaught(run, task):
     seen = run({"T": task()})
-    assert seen.errors == {"TaskFailed"}
+    assert seen.errors == {"States.TaskFailed"}
     assert seen.workflow.fails == ()
 
 
@@ -85,8 +100,8 @@ def test_no_attempts_is_no_retry_but_still_takes_the_error(run, task):
     retry = [{"ErrorEquals": ["E"], "MaxAttempts": 0}, {"ErrorEquals": [ALL], "MaxAttempts": 1}]
     seen = run({"T": task(Retry=retry)})
     spec = seen.activity("T").retry
-    assert spec is not None and spec.errors == ("TaskFailed",)
-    assert seen.errors == {"E", "TaskFailed"}
+    assert spec is not None and spec.errors == ("States.TaskFailed",)
+    assert seen.errors == {"E", "States.TaskFailed"}
 
 
 def test_two_retriers_nest_and_are_noted(find, task):
@@ -101,7 +116,7 @@ def test_two_retriers_nest_and_are_noted(find, task):
 def test_errors_that_are_treated_alike_are_one(find, task):
     retry = [{"ErrorEquals": ["Lambda.A", "Lambda.B", "Lambda.C"]}]
     activity = find({"T": task(Retry=retry)}).activity("T")
-    assert [c.error for c in activity.fails] == ["TaskFailed", "Lambda_A"]
+    assert [c.error for c in activity.fails] == ["States.TaskFailed", "Lambda.A"]
 
 
 def test_catches_in_order(run, task):
@@ -117,7 +132,7 @@ def test_task_failed_leaves_out_timeouts(run, task):
     assert seen.errors == {"Timeout"}
     catch[0]["ErrorEquals"] = ["States.Timeout"]
     seen = run({"T": task("a", Catch=catch, TimeoutSeconds=5), "a": {"Type": "Succeed"}})
-    assert seen.errors == {"TaskFailed"}
+    assert seen.errors == {"States.TaskFailed"}
 
 
 def test_a_heartbeat_is_one_more_way_to_fail(run, task):
@@ -154,19 +169,26 @@ def test_a_token_may_never_come(find, task):
     assert takes is not None and takes.hi is not None
 
 
-def branch(state):
-    return {"StartAt": "x", "States": {"x": state}}
+NUMBERS = count(1)
+
+
+def branch(state, **more):
+    """A machine whose first state has a name of its own."""
+    name = f"x{next(NUMBERS)}"
+    return {"StartAt": name, "States": {name: state, **more}}
 
 
 def test_parallel_runs_its_branches(run, task):
+    branches = [branch(task()), branch(task())]
+    one, two = (b["StartAt"] for b in branches)
     seen = run(
         {
-            "P": {"Type": "Parallel", "Branches": [branch(task()), branch(task())], "Next": "a"},
+            "P": {"Type": "Parallel", "Branches": branches, "Next": "a"},
             "a": {"Type": "Succeed"},
         }
     )
-    assert {"start machine.x", "start machine.x_2", "P -> a"} <= seen.steps
-    assert seen.errors == {"TaskFailed"}
+    assert {f"start machine.{one}", f"start machine.{two}", "P -> a"} <= seen.steps
+    assert seen.errors == {"States.TaskFailed"}
 
 
 def test_parallel_catches_what_its_branches_raise(run, task):
@@ -177,7 +199,7 @@ def test_parallel_catches_what_its_branches_raise(run, task):
     seen = run({"P": {**parallel, "Catch": catch}, **ends})
     assert "P -> b" in seen.steps
     assert "P -> a" not in seen.steps
-    assert seen.errors == {"TaskFailed"}
+    assert seen.errors == {"States.TaskFailed"}
 
 
 def test_parallel_is_tried_again(run, task):
@@ -217,7 +239,8 @@ def test_map_works_on_two_items_or_none(run, task):
     seen = run(
         {"M": {"Type": "Map", "ItemProcessor": inner, "Next": "a"}, "a": {"Type": "Succeed"}}
     )
-    assert {"start machine.x[0]", "start machine.x[1]", "M -> a"} <= seen.steps
+    start = f"start machine.{inner['StartAt']}"
+    assert {f"{start}[0]", f"{start}[1]", "M -> a"} <= seen.steps
     assert any(a.bounds and "items of M" in a.what for a in seen.spec.abstractions)
 
 
@@ -234,11 +257,11 @@ def test_map_with_one_at_a_time(find, task):
 @pytest.mark.parametrize(
     ("words", "errors"),
     [
-        ({}, {"TaskFailed"}),
-        ({"ToleratedFailureCount": 0}, {"TaskFailed"}),
-        ({"ToleratedFailureCount": 1}, {"TaskFailed"}),
+        ({}, {"States.TaskFailed"}),
+        ({"ToleratedFailureCount": 0}, {"States.TaskFailed"}),
+        ({"ToleratedFailureCount": 1}, {"States.TaskFailed"}),
         ({"ToleratedFailurePercentage": 100}, set()),
-        ({"ToleratedFailurePercentage": 10}, {"TaskFailed"}),
+        ({"ToleratedFailurePercentage": 10}, {"States.TaskFailed"}),
     ],
 )
 def test_tolerated_failures(run, task, words, errors):

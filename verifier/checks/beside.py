@@ -23,8 +23,9 @@ Touches = dict[tuple[int, Class], list[Rule]]  # of one variable: by thread and 
 class Conflicts:
     """Steps side by side that conflict on a variable, by where their threads branch off."""
 
-    def __init__(self, session: Session, matters: set[int]) -> None:
+    def __init__(self, session: Session, matters: set[int], urgent: bool) -> None:
         self.system = session.system
+        self.rules = [r for r in session.system.rules if not urgent or r.delay is None]
         self.wanted = {
             v.index for v in self.system.variables if v.kind in STATE and v.index in matters
         }
@@ -37,7 +38,7 @@ class Conflicts:
 
     def first(self) -> str:
         found: dict[int, Touches] = {}
-        for rule in self.system.rules:
+        for rule in self.rules:
             for v, kind in self._touches(rule):
                 found.setdefault(v, {}).setdefault((rule.thread, kind), []).append(rule)
         for v, touches in found.items():

@@ -48,7 +48,9 @@ def cancellations(system: TransitionSystem) -> list[list[Rule]]:
     return list(groups.values())
 
 
-def cancellation_matters(session: Session, group: list[Rule], matters: set[int]) -> str:
+def cancellation_matters(
+    session: Session, group: list[Rule], matters: set[int], urgent: bool
+) -> str:
     """A cancellation is harmless if all that may cause it lead to the same, and nothing that
     the cancelled branches may have done by then can be seen."""
     system = session.system
@@ -70,6 +72,8 @@ def cancellation_matters(session: Session, group: list[Rule], matters: set[int])
     alone = first.thread if len(threads) == 1 and not first.over_children else None
     for r in system.rules:
         if r.thread not in killed or r.index in causes or r.thread == alone:
+            continue
+        if urgent and r.delay is not None:
             continue
         for v, e in r.own if r.bundle is None else r.updates:
             if v in matters and v not in aside:

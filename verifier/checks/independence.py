@@ -20,7 +20,10 @@ if all complete runs of it, in any order of steps and with any durations, end al
 4. *Choices.*  Which sides of `+` can move depends neither on a clock nor on a contended claim; by
    1 it does not depend on data that others write.
 5. No time-out and no interrupt.  For `deterministic` (`timeouts`), the time-out of an attempt is
-   an answer of the environment like any other end, because durations are answers too.
+   an answer of the environment like any other end, because durations are answers too.  If the
+   environment decides all ties but those of urgent steps (`system.ties`), and nobody waits for a
+   claim, it says which step comes next whenever none is urgent.  Then 1 and 3 are asked of urgent
+   steps alone: whatever their order, they lead to the same state before time goes on.
 6. *Assumptions.*  A run that counts never takes the step of an assumption that fails, so it is a
    complete run of the system without those steps, of which 1 to 5 speak.  (Not where claims may
    have to wait: that nobody is stuck is only known of runs that count.)
@@ -51,20 +54,23 @@ from .loops import ends
 def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False) -> str:
     """Why the structural argument does not apply; "" if it does."""
     system = session.system
+    # Only urgent steps tie if the environment decides about the others.
+    urgent = timeouts and system.ties and not session.structure.contended()
     excluded = variables([system.excluded])
     if any(system.variables[v].kind is not VarKind.GHOST for v in excluded):
         return "runs in which an assumption is false do not count"
     for r in system.rules:
-        if r.kind is RuleKind.INTERRUPT:
+        if r.kind is RuleKind.INTERRUPT and not (urgent and r.delay is not None):
             return f"the interrupt of a `within` may decide ({r.span})"
         if r.kind is RuleKind.TIMEOUT and not timeouts:
             return f"a timeout may decide ({r.span})"
     matters = cone(system)
     for group in cancellations(system):
-        why = cancellation_matters(session, group, matters)
+        causes = [r for r in group if r.delay is None] if urgent else group
+        why = cancellation_matters(session, causes, matters, urgent) if causes else ""
         if why:
             return why
-    why = Conflicts(session, matters).first() or _choices(session) or _looks_around(session)
+    why = Conflicts(session, matters, urgent).first() or _choices(session) or _looks_around(session)
     if why:
         return why
     if session.structure.contended():

@@ -71,12 +71,16 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
         return Proved(
             "structure", "the result does not even depend on durations (`timing_independent`)"
         )
+    system = session.system
     why = obstacle(session, deadlock, timeouts=True)
     if not why:
         return Proved(
             "structure",
-            "without the time-outs of activities, which the durations decide, no step depends on "
-            "another branch: steps commute, so every schedule ends with the same result",
+            "the durations decide what comes first, and steps at one instant that they leave open "
+            "share nothing that matters: they commute, so every schedule ends with the same result"
+            if system.ties
+            else "without the time-outs of activities, which the durations decide, no step depends "
+            "on another branch: steps commute, so every schedule ends with the same result",
         )
     return _Small(session, why, durations=False).verdict()
 
@@ -121,7 +125,7 @@ class _Small:
             if untimed.independent(False):
                 return Proved("search", ORDER, f"{untimed.states} states")
         graph = Confluence(tracked, True)
-        found = graph.run(self._seconds(), MOST_STATES)
+        found = graph.run(self._seconds(), MOST_STATES, ends=self.durations)
         if self.durations and found.independent(True):
             how = f"{ORDER}, at any instant at which both can be taken, time-outs included"
             return Proved("search", how, f"{found.states} states")

@@ -12,7 +12,8 @@ reachable state, at the pairs of steps that one environment may leave open:
   `deterministic`.
 - *timed* (a zone graph, exact for closed intervals): only steps that can be taken at the same
   instant.  An attempt's end and its time-out at the same instant are the environment's choice (it
-  picks the end of an attempt when the attempt starts), all other ties are free.  Joining proves
+  picks the end of an attempt when the attempt starts), and with `system.ties` so is every
+  tie but that of two urgent steps (see `partings.tied`); all other ties are free.  Joining proves
   `deterministic`.  If the ties of time-outs with ends are joined as well, it also proves
   `timing_independent`: take the result as a function of the durations.  Where durations tie, every
   order of the tie is a run, so the limits of runs with nearby durations are runs of the tie
@@ -107,7 +108,10 @@ class Confluence:
 
     # --- exploration ------------------------------------------------------------------------
 
-    def run(self, seconds: float, most: int, most_forks: int = MOST_FORKS) -> Finding:
+    def run(
+        self, seconds: float, most: int, most_forks: int = MOST_FORKS, ends: bool = True
+    ) -> Finding:
+        """`ends`: also where durations decide, as between an attempt's end and its time-out."""
         until = time.monotonic() + seconds
         out = Finding(False, 0)
         nodes: list[Node] = []
@@ -141,15 +145,15 @@ class Confluence:
                 if time.monotonic() > until:
                     break  # the next round says so
                 for b, _ in options[i + 1 :]:
-                    if alternatives(self.tracked, a, b, False):
+                    if alternatives(self.tracked, a, b, not ends):
                         continue
                     if self.timed and not self.together(node, a, b):
                         continue
                     why = self.parts(node, a, b)
                     if why:
-                        ends = alternatives(self.tracked, a, b, True)
+                        decided = alternatives(self.tracked, a, b, True)
                         start, path = _path(nodes, parents, at)
-                        out.forks.append(Fork(start, path, node, a, b, why, ends))
+                        out.forks.append(Fork(start, path, node, a, b, why, decided))
                         if len(out.forks) >= most_forks:
                             out.reason = why
                             out.states = len(nodes)

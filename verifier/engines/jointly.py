@@ -43,6 +43,7 @@ class _Times:
         add(instants[0] == 0)
         clocks: dict[tuple[str, int], _Clock] = {}
         counts: dict[str, int] = {}
+        last: z3.ArithRef | z3.RatNumRef = z3.RealVal(-1)
         self._arm(clocks, counts, states[0], instants[0])
         for i, step in enumerate(trace.steps):
             rule = self.system.rules[step.rule]
@@ -53,6 +54,9 @@ class _Times:
             if rule.delay is not None:
                 clock = clocks.pop(_clock(rule))
                 self._ended(clock, rule, now)
+                if self.system.ties:  # none: see `partings.tied`
+                    add(last < now)
+                last = now
             alive = {_clock(r) for r in self.waits if enabled(r, states[i + 1])}
             for c in [c for c in clocks if c not in alive]:
                 self._cut(clocks.pop(c), now)
@@ -101,6 +105,9 @@ class _Times:
         passed = now - clock.begun
         self._in_time(clock, passed)
         self.solver.add(z3.Real(clock.question) >= passed)
+        if self.system.ties:  # what is cut off was not over yet
+            ends = [h for e, h in clock.hi.items() if h is not None and h == clock.lo[e]]
+            self.solver.add(*(passed < _real(h) for h in ends if h > 0))
 
     def _in_time(self, clock: _Clock, passed: z3.ArithRef) -> None:
         """Nobody waits longer than the longest end, nor than a time-out."""

@@ -13,11 +13,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ...semantics.expr import Scalar
 from ...semantics.system import RuleKind, TransitionSystem
 from ...semantics.trace import Trace
-from ...semantics.values import enabled
+from ...semantics.values import enabled, evaluate
 from .confluence import Confluence, Node
 from .tracked import Move, State
 
@@ -212,11 +213,43 @@ def answers_of(
     if timeouts:
         for question, begun in since.values():
             out[("time", question)] = (">", now - begun)  # type: ignore[operator]
+        if system.ties and tied(system, trace, states):
+            out["tie"] = True
     return out
+
+
+def tied(system: TransitionSystem, trace: Trace, states: Sequence[State]) -> bool:
+    """Do two steps that wait for their time come at one instant, or might they have?
+
+    With `system.ties` the environment decides such a tie, as if the durations differed a little.
+    So runs with ties are runs of durations without them, and only those are compared.
+    """
+    exact = [r for r in system.rules if r.delay is not None and r.delay.lo is r.delay.hi]
+    due: dict[int, Fraction] = {}
+    last: Fraction | None = None  # when such a step was last taken
+    now = Fraction(0)
+    for number, step in enumerate(trace.steps):
+        for r in exact:
+            if not enabled(r, states[number]):
+                due.pop(r.index, None)
+            elif r.index not in due:
+                assert r.delay is not None
+                due[r.index] = now + Fraction(evaluate(r.delay.lo, states[number]))
+        rule = system.rules[step.rule]
+        now = step.time if step.time is not None else Fraction(0)
+        if rule.delay is None:
+            continue
+        if now == last or any(at == now for i, at in due.items() if i != rule.index):
+            return True
+        last = now
+        due.pop(rule.index, None)
+    return False
 
 
 def contradiction(one: Answers, two: Answers) -> object:
     """A question that the two runs were answered differently; None if there is none."""
+    if "tie" in one or "tie" in two:
+        return "tie"
     for question in one.keys() & two.keys():
         a, b = one[question], two[question]
         if isinstance(question, tuple) and question[0] == "time":

@@ -468,11 +468,14 @@ def key(rule: Rule, inputs: State) -> Key:
 def alternatives(tracked: Tracked, a: Move, b: Move, timeouts: bool) -> bool:
     """Does the environment decide between the two, so that no run of one environment has both?
 
-    `timeouts`: also between the end of an attempt and its time-out.
+    `timeouts`: also between the end of an attempt and its time-out, and (`system.ties`) between
+    steps that wait for their time, and those and others at one instant.
     """
     x, y = a.rule, b.rule
     if x.index == y.index:
         return True  # other answers to the same question
+    if timeouts and tracked.system.ties and (x.delay is not None or y.delay is not None):
+        return True
     if x.group is not None and x.group == y.group:
         if RuleKind.TIMEOUT in (x.kind, y.kind):
             return timeouts and x.kind is not y.kind

@@ -8,13 +8,13 @@ from pathlib import PurePath
 from ... import ast
 from ...errors import Diagnostic, Span
 from .choices import choice
-from .context import LONGEST, Import, in_order, seconds
+from .context import LONGEST, Import, in_order
 from .data import Document, Liveness, Place, Scope, scopes_of
 from .failures import READER, TIMEOUT, TOLERATED, WRITER, Errors, catcher_of, raised_by_fail
 from .machine import Catcher, Machine, Rule, State
 from .naming import Names
 from .slots import Slots
-from .tasks import retry_specs, task, wait, wrapped
+from .tasks import MINUTE, about, retry_specs, task, wait, wrapped
 from .writes import after_call, change
 
 
@@ -160,9 +160,9 @@ def _helper(ctx: Import, state: State, key: str, error: str) -> list[ast.Term]:
     if not state.node.has(key):
         return []
     span = state.node.key_span(key)
-    name = ctx.names.fresh(f"{state.name}_{key}")
+    name = ctx.names.known_as(f"{state.name} {key}")
     fails = (ast.FailClause(ctx.error(error), span=span),)
-    takes = ast.Takes(seconds(LONGEST * 0, span), seconds(LONGEST, span), span=span)
+    takes = about(LONGEST * 0, LONGEST, MINUTE, span)
     doc = f"{state.name}: {key}"
     ctx.activities.append(ast.Activity(name, takes=takes, fails=fails, doc=doc, span=span))
     return [ast.Call(name, span=span)]
@@ -227,7 +227,7 @@ def build(machine: Machine, file: str, source: str, warnings: Sequence[Diagnosti
     declared = ctx.errors_of(ctx.declared)
     stem = PurePath(file).name.removesuffix(".json").removesuffix(".json").removesuffix(".asl")
     workflow = ast.Workflow(
-        ctx.names.fresh(stem),
+        ctx.names.known_as(stem),
         tuple(ctx.slots.params),
         body,
         fails=declared,

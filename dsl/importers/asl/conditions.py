@@ -1,8 +1,8 @@
 """The conditions of a Choice: And, Or, Not over tests of one path each.
 
-Every comparison operator of the language is one row of `OPERATORS`.  A test says which kind of
-value it is about: of a value of another kind it is false (so `x < 5` and `x >= 5` do not cover
-a text), and of a missing one the service stops with `States.Runtime`.
+Every comparison operator of the language is one row of `fields.OPERATORS`.  A test says which
+kind of value it is about: of a value of another kind it is false (so `x < 5` and `x >= 5` do not
+cover a text), and of a missing one the service stops with `States.Runtime`.
 """
 
 from __future__ import annotations
@@ -15,30 +15,8 @@ from typing import assert_never
 
 from ...errors import Diagnostic, Span
 from ..jsonpos import Json
+from .fields import OPERATORS, TESTS, later, near, of_rule, operand
 from .paths import Path, parse_path
-
-# operator -> (kind of value, relation)
-OPERATORS = {
-    "IsPresent": ("missing", "is"),
-    "IsNull": ("null", "is"),
-    "IsBoolean": ("bool", "is"),
-    "IsNumeric": ("number", "is"),
-    "IsString": ("text", "is"),
-    "IsTimestamp": ("time", "is"),
-    "BooleanEquals": ("bool", "=="),
-    "StringMatches": ("text", "matches"),
-    **{
-        f"{word}{name}": (kind, relation)
-        for word, kind in (("Numeric", "number"), ("String", "text"), ("Timestamp", "time"))
-        for name, relation in (
-            ("Equals", "=="),
-            ("LessThan", "<"),
-            ("LessThanEquals", "<="),
-            ("GreaterThan", ">"),
-            ("GreaterThanEquals", ">="),
-        )
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +103,7 @@ def timestamp(text: str) -> Fraction | None:
 
 def read_condition(node: Json, jsonata: bool, out: list[Diagnostic]) -> Cond:
     """One rule (or an operand of And, Or, Not); complaints go to `out`."""
+    out.extend(of_rule(node))
     condition = node.get("Condition")
     if condition is not None:
         if condition.value is True or condition.value is False:
@@ -152,10 +131,16 @@ def _test(node: Json, out: list[Diagnostic]) -> Cond:
         if word not in OPERATORS:
             continue
         kind, relation = OPERATORS[word]
+        wrong = operand(key, kind, relation, child)
+        if wrong is not None:
+            out.append(wrong)
         variable = node.text("Variable")
         path = parse_path(variable) if variable is not None else None
         if path is None:
             place = node.get("Variable")
+            if place is not None and not later(place) and variable is None:
+                fix = 'write "Variable": "$.."'
+                out.append(Diagnostic("E0121", place.span, "`Variable` is no path", fix))
             if place is not None:  # a hole, or a path of a dialect that we do not know
                 return Opaque(f"{variable or 'a template'} {key}", span)
             out.append(
@@ -165,14 +150,14 @@ def _test(node: Json, out: list[Diagnostic]) -> Cond:
             )
             return Opaque(key, span)
         return _operand(path, kind, relation, key != word, child, span)
-    out.append(
-        Diagnostic(
-            "E0122",
-            node.span,
-            "this rule has no comparison that the language knows",
-            "one of " + ", ".join(sorted(OPERATORS)) + ", And, Or, Not",
-        )
-    )
+    what = "this rule has no comparison that the language knows"
+    for key, span, _ in node.members():
+        close = near(key, TESTS) if key not in ("Variable", "Next", "Comment") else ""
+        if close:
+            out.append(Diagnostic("E0122", span, what, f'did you mean "{close}"?'))
+            return Opaque("", node.span)
+    fix = "one of " + ", ".join(sorted(OPERATORS)) + ", And, Or, Not"
+    out.append(Diagnostic("E0122", node.span, what, fix))
     return Opaque("", node.span)
 
 

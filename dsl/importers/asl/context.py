@@ -42,16 +42,16 @@ class Import:
     activities: list[ast.Activity] = field(default_factory=list)
     variables: list[ast.VarDecl] = field(default_factory=list)  # beside those of the slots
     requires: list[ast.Requires] = field(default_factory=list)
-    error_names: dict[str, str] = field(default_factory=dict)  # as written -> identifier
+    error_names: dict[str, str] = field(default_factory=dict)  # as written -> name
     declared: dict[str, Span] = field(default_factory=dict)  # errors it ends with on purpose
     notes: dict[tuple[str, str], ast.Abstraction] = field(default_factory=dict)
 
     def error(self, name: str) -> str:
-        """The identifier of an error."""
+        """What an error is called: as the file does."""
         if name == TIMEOUT:
             return "Timeout"
         if name not in self.error_names:
-            self.error_names[name] = self.names.fresh(name.removeprefix("States."))
+            self.error_names[name] = self.names.known_as(name, dots=True)
         return self.error_names[name]
 
     def errors_of(self, found: Iterable[str]) -> tuple[str, ...]:

@@ -112,6 +112,11 @@ def treatment(name: str, state: State, scope: Scope) -> Treatment:
     return tuple(levels)
 
 
+def fails_with(state: State) -> str:
+    """The error of a Fail state."""
+    return state.node.text("Error") or "Failed"
+
+
 def raised_by_fail(machine: Machine) -> set[str]:
     """The errors that Fail states of the machine name."""
     found = set[str]()
@@ -177,7 +182,7 @@ class Errors:
             case "Parallel" | "Map":
                 return self.inside(state, scopes, scope)
             case "Fail":
-                return (state.node.text("Error") or "Failed",)
+                return (fails_with(state),)
             case "Choice" if state.default is None:
                 return (NO_CHOICE, RUNTIME)
             case _:

@@ -10,7 +10,16 @@ from fractions import Fraction
 
 from ...errors import Diagnostic, Severity, Span
 from .conditions import tests_of
-from .failures import ALL, FAILED, PREDEFINED, TIMEOUT, catcher_of, raised_by_fail, retrier_of
+from .failures import (
+    ALL,
+    FAILED,
+    PREDEFINED,
+    TIMEOUT,
+    catcher_of,
+    fails_with,
+    raised_by_fail,
+    retrier_of,
+)
 from .graph import can_end, components
 from .machine import Machine, State
 
@@ -230,7 +239,12 @@ def _uncaught(
         return
     if state.kind == "Parallel" and len(state.machines) < 2:
         return
-    risky = list(_risky(state))
+    takers = [state, *(outer for _, outer in around)]
+    risky = [
+        s
+        for s in _risky(state)
+        if s.kind != "Fail" or not any(_taken(taker, fails_with(s)) for taker in takers)
+    ]
     if not risky:
         return
     others = "other branches" if state.kind == "Parallel" else "items that are still running"
@@ -240,21 +254,24 @@ def _uncaught(
         f'{state.kind} "{state.name}": a failure of {_list([s.name for s in risky])} is caught '
         f"neither there nor here; it cancels the {others} and fails the machine",
         f'give the {state.kind} a "Catch" for States.ALL, or catch it in the branch',
-        *((s.span, "may fail") for s in risky[:3]),
+        *((s.span, "fails" if s.kind == "Fail" else "may fail") for s in risky[:3]),
     )
 
 
 def _risky(state: State) -> Iterator[State]:
-    """The tasks inside whose failure comes out of `state`."""
+    """The tasks and Fail states inside whose failure comes out of `state`."""
     for machine in state.machines:
         reachable = machine.reachable()
         for name, child in machine.states.items():
             if name not in reachable or catcher_of(child, FAILED) is not None:
                 continue
-            if child.kind == "Task":
+            if child.kind in ("Task", "Fail"):
                 yield child
             elif child.machines and not _tolerates(child):
-                yield from _risky(child)
+                inner = _risky(child)
+                yield from (
+                    s for s in inner if s.kind != "Fail" or not _taken(child, fails_with(s))
+                )
 
 
 def _taken(state: State, error: str) -> bool:

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from ...errors import Diagnostic, Severity, Span
 from ..jsonpos import Hole, Json
+from . import fields
 from .conditions import Cond, read_condition
-
-KINDS = ("Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map")
+from .fields import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,7 @@ class Reader:
     """Collects every complaint of a file; the machine is usable when there is no error."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    named: dict[str, Span] = field(default_factory=dict)  # states of all machines so far
 
     def error(self, span: Span, message: str, fix: str, code: str = "E0121") -> None:
         self.diagnostics.append(Diagnostic(code, span, message, fix))
@@ -157,12 +158,14 @@ class Reader:
         language = node.text("QueryLanguage")
         jsonata = language == "JSONata" if language else jsonata
         start, listed = node.text("StartAt"), node.get("States")
+        self.diagnostics.extend(fields.of_machine(node))
         states = dict[str, State]()
         if listed is None or not isinstance(listed.value, dict):
             self.error(span, "this machine has no `States` object", 'add "States": { .. }')
             return Machine("", {}, node, None, span)
         for name, key, child in listed.members():
             if isinstance(child.value, dict):
+                self.once(name, key)
                 states[name] = self.state(name, key, child, jsonata)
             else:
                 self.warn(
@@ -185,32 +188,42 @@ class Reader:
                     self.unknown(place, state.node, target, states)
         return Machine(start or "", states, node, _amount(node, "TimeoutSeconds"), span)
 
+    def once(self, name: str, span: Span) -> None:
+        """State names are unique in a file, inner machines included."""
+        first = self.named.setdefault(name, span)
+        if first is not span:
+            what = f'there are two states "{name}" (machines inside this one count as well)'
+            note = ((first, "the first one"),)
+            self.diagnostics.append(
+                Diagnostic("E0202", span, what, "rename one of them", related=note)
+            )
+
     def unknown(
         self, place: Json | None, around: Json, name: str, states: dict[str, State]
     ) -> None:
-        close = [s for s in states if s.strip().lower() == name.strip().lower()]
-        hint = (
-            f'did you mean "{close[0]}"?' if close else "add that state, or name another one here"
-        )
+        close = fields.near(name, states)
+        hint = f'did you mean "{close}"?' if close else "add that state, or name another one here"
         span = place.span if place is not None else around.span
         self.error(span, f'there is no state "{name}" in this machine', hint, "E0201")
 
     def state(self, name: str, span: Span, node: Json, jsonata: bool) -> State:
         kind = node.text("Type")
         if kind not in KINDS:
+            close = fields.near(kind or "", KINDS)
             self.error(
                 node.key_span("Type") if node.has("Type") else span,
                 f'state "{name}" has no known type' if kind is None else f'unknown type "{kind}"',
-                "one of " + ", ".join(KINDS),
+                f'did you mean "{close}"?' if close else "one of " + ", ".join(KINDS),
                 "E0122",
             )
             return State(name, "Pass", node, span, end=True)
+        self.diagnostics.extend(fields.of_state(name, kind, span, node))
         language = node.text("QueryLanguage")
         jsonata = language == "JSONata" if language else jsonata
         target, end = node.text("Next"), node.get("End")
         ends = end is not None and end.value is True
         if kind in ("Task", "Pass", "Wait", "Parallel", "Map"):
-            if target is None and not ends:
+            if target is None and not ends and not node.has("Next"):
                 self.error(
                     span, f'state "{name}" does not say what follows', 'add "Next" or "End": true'
                 )
@@ -223,8 +236,10 @@ class Reader:
             span=span,
             next=None if ends else target,
             end=ends,
-            retries=tuple(self.retrier(r) for r in _list(node, "Retry")),
-            catches=tuple(c for n in _list(node, "Catch") if (c := self.catcher(n)) is not None),
+            retries=tuple(self.retrier(r) for r in fields.clauses(node, "Retry")),
+            catches=tuple(
+                c for n in fields.clauses(node, "Catch") if (c := self.catcher(n)) is not None
+            ),
             rules=self.rules(name, span, node, jsonata) if kind == "Choice" else (),
             default=node.text("Default") if kind == "Choice" else None,
             machines=self.inner(name, span, node, jsonata, kind),
@@ -240,13 +255,15 @@ class Reader:
             self.error(span, f'task "{name}" has no `Resource`', 'add "Resource": "arn:aws:.."')
         elif isinstance(place.value, Hole):
             return place.value.text
+        elif not isinstance(place.value, str):
+            self.error(place.span, "`Resource` is no string", 'write "Resource": "arn:aws:.."')
         return node.text("Resource") or ""
 
     def inner(
         self, name: str, span: Span, node: Json, jsonata: bool, kind: str
     ) -> tuple[Machine, ...]:
         if kind == "Parallel":
-            branches = _list(node, "Branches")
+            branches = self.objects(node, "Branches", "a machine")
             if not branches:
                 self.error(span, f'Parallel "{name}" has no `Branches`', "add a branch")
             return tuple(self.machine(branch, jsonata, branch.span) for branch in branches)
@@ -260,7 +277,7 @@ class Reader:
 
     def rules(self, name: str, span: Span, node: Json, jsonata: bool) -> tuple[Rule, ...]:
         found = list[Rule]()
-        for item in _list(node, "Choices"):
+        for item in self.objects(node, "Choices", "a rule"):
             target = item.text("Next")
             if target is None:
                 self.error(item.span, "this rule does not say what follows", 'add "Next"')
@@ -270,6 +287,17 @@ class Reader:
         if not found:
             self.error(span, f'Choice "{name}" has no rules', 'add "Choices": [ .. ]')
         return tuple(found)
+
+    def objects(self, node: Json, key: str, what: str) -> tuple[Json, ...]:
+        """The objects of a list; what else stands there is an error."""
+        listed = node.get(key)
+        if listed is not None and not isinstance(listed.value, tuple):
+            self.error(listed.span, f"`{key}` is no list", f'write "{key}": [ {{ .. }} ]')
+        elif listed is not None:
+            for item in listed.items():
+                if not isinstance(item.value, dict):
+                    self.error(item.span, f"this is not {what}", "write an object: { .. }")
+        return fields.clauses(node, key)
 
     def retrier(self, node: Json) -> Retrier:
         attempts = node.number("MaxAttempts")
@@ -294,11 +322,6 @@ class Reader:
 
 def _at_least(value: Fraction | None, default: Fraction) -> Fraction:
     return default if value is None else max(value, Fraction(0))
-
-
-def _list(node: Json, key: str) -> tuple[Json, ...]:
-    child = node.get(key)
-    return tuple(c for c in child.items() if isinstance(c.value, dict)) if child else ()
 
 
 def _names(node: Json) -> tuple[str, ...]:

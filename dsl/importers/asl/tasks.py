@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from ... import ast
+from ...errors import Span
 from .context import LONGEST, Import, seconds
 from .data import Scope
 from .failures import HEARTBEAT, retrier_of
 from .machine import Retrier, State
+
+MINUTE = Fraction(60)
 
 
 def wait(ctx: Import, state: State) -> ast.Term:
@@ -18,8 +21,8 @@ def wait(ctx: Import, state: State) -> ast.Term:
     fixed = state.node.number("Seconds")
     if fixed is not None and fixed >= 0:
         return ast.Wait(seconds(fixed, span), span=span)
-    name = ctx.names.fresh(state.name)
-    takes = ast.Takes(seconds(Fraction(0), span), seconds(LONGEST, span), span=span)
+    name = ctx.names.known_as(state.name)
+    takes = about(Fraction(0), LONGEST, MINUTE, span)
     ctx.activities.append(ast.Activity(name, takes=takes, doc=state.name, span=span))
     ctx.note(f"the time that {state.name} waits", "any time", span)
     return ast.Call(name, span=span)
@@ -34,7 +37,7 @@ def task(
     bind: ast.Expression | None,
 ) -> ast.Term:
     """The call of a task's activity, with its retries around."""
-    name, span = ctx.names.fresh(state.name), state.span
+    name, span = ctx.names.known_as(state.name), state.span
     failing = list(ctx.errors.of_task(state, scope))
     if state.heartbeat is not None:
         failing.append(HEARTBEAT)
@@ -50,7 +53,7 @@ def task(
         ast.Activity(
             name,
             returns=returns,
-            takes=takes(ctx, state),
+            takes=takes(ctx, state, scope),
             writes=writes,
             fails=tuple(ast.FailClause(e, span=span) for e in ctx.errors_of(failing)),
             retry=clauses[0] if clauses else None,
@@ -62,17 +65,38 @@ def task(
     return wrapped(ast.Call(name, bind=bind, span=span), clauses[1:])
 
 
-def takes(ctx: Import, state: State) -> ast.Takes:
+def about(lo: Fraction, hi: Fraction | None, mean: Fraction, span: Span) -> ast.Takes:
+    """Anything from lo to hi; a simulation draws values around `mean`, proofs do not see it."""
+    most = seconds(hi, span) if hi is not None else None
+    return ast.Takes(seconds(lo, span), most, "exponential", (seconds(mean, span),), span=span)
+
+
+def takes(ctx: Import, state: State, scope: Scope) -> ast.Takes:
     """A token or a worker may stay away for ever; the service ends every other task."""
     span, endless = state.span, state.waits_for_token or state.is_worker
-    lo = seconds(Fraction(0), span)
+    mean = _mean(state, scope)
     if endless and state.heartbeat is None:
-        return ast.Takes(lo, None, span=span)
+        return about(Fraction(0), None, mean, span)
     if state.timeout is None and state.heartbeat is None:
         everywhere = ctx.document.scopes[0].machine.span
         instead = f"end within {LONGEST} s, the service's default"
         ctx.note("tasks without TimeoutSeconds", instead, everywhere)
-    return ast.Takes(lo, seconds(LONGEST, span), span=span)
+    return about(Fraction(0), LONGEST, mean, span)
+
+
+def _mean(state: State, scope: Scope) -> Fraction:
+    """Seconds that a task takes in a simulation: well within the time limits around it.
+
+    A call answers soon; a job, a person or another machine takes its time.
+    """
+    slow = state.waits_for_token or state.is_worker or ".sync" in state.resource
+    limits = [state.timeout]
+    around: Scope | None = scope
+    while around is not None:
+        limits.append(around.machine.timeout)
+        around = around.parent
+    known = [amount.value for amount in limits if amount is not None and amount.value]
+    return min([MINUTE if slow else Fraction(2), *(value / 10 for value in known)])
 
 
 def retry_specs(ctx: Import, state: State, possible: Iterable[str]) -> list[ast.RetrySpec]:
