@@ -14,7 +14,7 @@ from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
 from ..session import InternalError, Replayed, Session
 from ..verdict import Proved, Unknown, Verdict
-from . import loops
+from . import intime, loops
 from .graph import full_graph
 from .stuck import blocked_for_ever
 
@@ -298,5 +298,9 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
         case Free(states):
             return Proved("search", f"all {states} states were visited", f"{states} states")
         case _:
+            if answer.timing:
+                timed = intime.deadlock_free(session)
+                if timed is not None:
+                    return timed
             reason = answer.reason
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)

@@ -13,7 +13,7 @@ from ..engines.search_graph import Graph
 from ..prompt import overdue
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import loops
+from . import intime, loops
 from .graph import full_graph
 
 MOST_LASSOS = 12  # runs that go round for ever, of which one has to be possible in time
@@ -52,7 +52,8 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         case Free(states):
             return Proved("search", f"all {states} states were visited", f"{states} states")
         case _:
-            return Unknown("search", answer.reason)
+            timed = intime.can_finish(session) if answer.timing else None
+            return timed or Unknown("search", answer.reason)
 
 
 def terminates(session: Session, deadlock: Verdict) -> Verdict:

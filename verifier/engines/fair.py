@@ -26,12 +26,14 @@ ZERO = const(Fraction(0))
 
 class Arc(NamedTuple):
     """`sure`: every state of the source can take this step, with one of its outcomes; arcs of the
-    same `rule` and `inputs` are outcomes of one step."""
+    same `rule` and `inputs` are outcomes of one step.  `free`: it can be the next one, whatever the
+    clocks show."""
 
     rule: int
     inputs: tuple[Scalar | None, ...]
     target: int
     sure: bool
+    free: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ def of_graph(graph: Graph) -> View:
         lo = delay.lo
         return graph.holds(node, le(lo, ZERO if lo.sort is Sort.REAL else const(0))) is not False
 
-    arcs = [[Arc(e.rule, e.inputs, e.target, e.sure) for e in edges] for edges in graph.edges]
+    arcs = [
+        [Arc(*e, e.sure and (e.rule == SPLIT or rules[e.rule].delay is None)) for e in edges]
+        for edges in graph.edges
+    ]
     return View(system, arcs, clocks, instant)
 
 

@@ -22,6 +22,7 @@ from ...semantics.system import (
 )
 from ...semantics.trace import Step, Trace
 from .fair import Arc, Clock, Demands, View, clock, demands, inside, met, of_graph, parts, ready
+from .inevitable import Game, cyclic
 from .search_graph import EXCLUDED, Graph, reaching, surely
 from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
@@ -54,7 +55,10 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
+    """`timing`: it holds in the untimed view, but may fail in time."""
+
     reason: str
+    timing: bool = False
 
 
 def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
@@ -80,7 +84,10 @@ def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
     if graph.frontier:
         return Undecided("the graph is not complete")
     doubt = _doubt(graph, threads)
-    return Undecided(doubt) if doubt else Free(len(graph.nodes))
+    if doubt:
+        return Undecided(doubt)
+    late = _late(graph, threads)
+    return Undecided(late, True) if late else Free(len(graph.nodes))
 
 
 def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
@@ -148,6 +155,24 @@ def _doubt(graph: Graph, threads: Threads) -> str:
     return ""
 
 
+def _late(graph: Graph, threads: Threads) -> str:
+    """Why the clocks may keep somebody from going on, or nothing.
+
+    Without a cycle they cannot: each run ends where all threads do that it leads past.
+    """
+    view = of_graph(graph)
+    if not cyclic(view):
+        return ""
+    count = range(len(graph.nodes))
+    for thread in graph.system.threads:
+        goal = {n for n in count if not threads.waiting(n, thread)[1]}
+        for one in (thread.id, *threads.below(thread.id)):
+            goal |= threads.moving(one)
+        if len(goal) < len(count) and len(Game(view, goal, True).won()) < len(count):
+            return f"{thread.name} can go on, but not shown is that the clocks let it"
+    return ""
+
+
 def _stay_dead(system: TransitionSystem, trace: Trace, dead: Collection[int]) -> bool:
     """Explores from the end of the run: do the threads really never move?"""
     from .search import Holds, explore
@@ -195,7 +220,12 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
         doubt = "a state without an end could not be reached by a run"
     if graph.frontier:
         return Undecided(doubt or "the graph is not complete")
-    return Undecided(doubt) if doubt else Free(len(graph.nodes))
+    if doubt:
+        return Undecided(doubt)
+    view = of_graph(graph)
+    if cyclic(view) and len(Game(view, done, False).won()) < len(count):
+        return Undecided("an end can be reached, but not shown is that the clocks let it", True)
+    return Free(len(graph.nodes))
 
 
 def _never_ends(system: TransitionSystem, trace: Trace) -> bool:
