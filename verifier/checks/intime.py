@@ -157,7 +157,7 @@ def can_finish(session: Session) -> Verdict | None:
             if evaluate(ended(session.system, i), state) is not True
         ]
         names = ", ".join(i.name for i in left)
-        message = f"from here no end of {names} can be reached at any times that are possible"
+        message = f"from here no end of {names} can be reached, whenever each step is taken"
         found = _shown(session, graph, hopeless, message, left[0].root)
         if found is not None:
             return found
@@ -166,6 +166,7 @@ def can_finish(session: Session) -> Verdict | None:
     return None
 
 
+BY_CLOCKS = "the order of steps alone would allow it, the clocks do not"
 PROVED = "whatever the clocks show, it can be reached; all states were visited with their clocks"
 
 
@@ -208,7 +209,7 @@ def deadlock_free(session: Session) -> Verdict | None:
         goal = released.union(*(moving.get(b, set()) for b in below[t.id]))
         stuck = _beyond(graph, goal)
         if stuck is not None:
-            message = "it can never go on, at any times that are possible"
+            message = "it can never go on, whenever each step of the others is taken"
             if stuck in sure:
                 found = _shown(session, graph, stuck, message, t.id)
                 if found is not None:
@@ -239,5 +240,5 @@ def _shown(session: Session, graph: Timed, node: int, message: str, thread: int)
         return None
     t = session.system.threads[thread]
     span = t.points[int(replayed.states[-1][t.location])].span
-    verdict = session.confirm("search", message, trace, span, same)
+    verdict = session.confirm("search", message, trace, span, same, notes=(BY_CLOCKS,))
     return verdict if isinstance(verdict, Refuted) else None
