@@ -22,6 +22,7 @@ from wfverify.dsl import ast, load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.support import unsupported
 from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
 from wfverify.report.outcome import Report, exit_status, fails, is_open, status, title
 from wfverify.semantics.lower import lower
@@ -101,7 +102,8 @@ def outcome(name: str) -> Outcome:
         codes = tuple(d.code for d in error.diagnostics if d.code.startswith("E"))
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
-    results = tuple(verify(spec, system, options, replay=replay, schedule=schedule))
+    found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
+    results = tuple(found)
     code = int(exit_status(Report(file, results=results, system=system)))
     return Outcome(code, results, (), spec, system)
 
