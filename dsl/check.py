@@ -19,23 +19,28 @@ from .check_props import PropertyChecker
 from .check_system import check_system, count_instances
 from .check_terms import TermChecker
 from .collect import Collected, collect
+from .damage import Damage
 from .errors import Diagnostic
 from .names import Reporter, Scope, Symbol
+from .prune import prune
 from .unused import unused
-from .walk import items_of
+from .walk import items_of, with_items
 
 
-def check(spec: ast.Spec) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
-    """The tree with types and references, and all errors and warnings (in no special order)."""
-    return _Checker(spec).run()
+def check(spec: ast.Spec, damage: Damage | None = None) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
+    """The tree with types and references, and all errors and warnings (in no special order).
+
+    With `damage`, `spec` is what syntax errors have left over: what follows from them is not said.
+    """
+    return _Checker(*prune(spec, damage or Damage())).run()
 
 
 class _Checker:
     """Lives as long as one call of `check`."""
 
-    def __init__(self, spec: ast.Spec) -> None:
+    def __init__(self, spec: ast.Spec, damage: Damage) -> None:
         self.spec = spec
-        self.report = Reporter(spec)
+        self.report = Reporter(spec, damage)
 
     def run(self) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
         spec = self.spec
@@ -185,27 +190,8 @@ class _Checker:
 
 
 def _rebuilt(spec: ast.Spec, done: dict[int, ast.Item]) -> ast.Spec:
-    items = tuple(done[id(i)] for i in items_of(spec))
-
-    def of(*kinds: type) -> tuple[ast.Item, ...]:
-        return tuple(i for i in items if isinstance(i, kinds))
-
-    fields = {
-        "constants": of(ast.ConstDecl),
-        "params": of(ast.ParamDecl),
-        "enums": of(ast.EnumDecl),
-        "types": of(ast.TypeDecl),
-        "resources": of(ast.Resource),
-        "errors": of(ast.ErrorDecl),
-        "channels": of(ast.Channel),
-        "unsupported": of(ast.Unsupported),
-        "shared": of(ast.Shared),
-        "activities": of(ast.Activity),
-        "workflows": of(ast.Workflow),
-        "properties": of(*ast.PROPERTIES),
-    }
-    system = next((i for i in items if isinstance(i, ast.System)), None)
-    return replace(spec, items=items if spec.items else (), system=system, **fields)  # type: ignore[arg-type]
+    rebuilt = with_items(spec, tuple(done[id(i)] for i in items_of(spec)))
+    return rebuilt if spec.items else replace(rebuilt, items=())
 
 
 __all__ = ["Collected", "check"]

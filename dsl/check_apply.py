@@ -212,7 +212,8 @@ class ApplyRules:
         assert e.instance is not None
         base = self.instance(ast.Name(e.instance, span=self.report.word(e.span, e.instance)), scope)
         self.symbols.used.add(e.instance)
-        if base is None:
+        symbol = scope.find(e.instance)
+        if base is None and (symbol is None or symbol.type is not None):
             known = [*scope.all(), *self.symbols.workflows, "self"]
             self.report.unknown("E0201", e.span, "instance", e.instance, known)
         return base

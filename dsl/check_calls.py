@@ -46,7 +46,7 @@ class CallRules(ClaimRules):
         bind = self.target(t.bind, scope, ctx) if t.bind is not None else None
         if callee is None:
             self.unknown_callee(t, scope)
-            args = tuple(self.x.visit(a, scope) for a in t.args)
+            args = tuple(self.x.beside(a, scope, None) for a in t.args)
             return replace(t, args=args, bind=bind)
         params = callee.params
         if len(t.args) != len(params):
@@ -54,15 +54,13 @@ class CallRules(ClaimRules):
             self.report.error(
                 "E0305",
                 self.report.word(t.span, t.name),
-                f"`{t.name}` takes {_count(len(params), 'argument')}, not {len(t.args)}",
+                f"`{t.name}` takes {counted(len(params), 'argument')}, not {len(t.args)}",
                 f"call `{t.name}({shown})`",
             )
-            return replace(t, args=tuple(self.x.visit(a, scope) for a in t.args), bind=bind)
+            args = tuple(self.x.beside(a, scope, None) for a in t.args)
+            return replace(t, args=args, bind=bind)
         types = [self.resolver.resolved(p) for p in params]
-        args = tuple(
-            self.x.expr(a, scope, kind) if kind is not None else self.x.visit(a, scope)
-            for a, kind in zip(t.args, types, strict=True)
-        )
+        args = tuple(self.x.beside(a, scope, kind) for a, kind in zip(t.args, types, strict=True))
         if bind is not None:
             result = self.resolver.returned(callee)
             if callee.returns is None:
@@ -131,7 +129,7 @@ class CallRules(ClaimRules):
 
     def assign(self, t: ast.Assign, scope: Scope, ctx: Context) -> ast.Term:
         target = self.target(t.target, scope, ctx)
-        value = self.x.expr(t.value, scope, target.type)
+        value = self.x.beside(t.value, scope, target.type)
         if t.op != ":=" and target.type is not None:
             if not isinstance(target.type, Int | Real | Duration | SetOf):
                 self.report.error("E0301", t.span, f"`{t.op}` does not take {target.type}")
@@ -149,9 +147,9 @@ class CallRules(ClaimRules):
             self.report.error(
                 "E0306", t.span, "this workflow has no result", "declare it: `workflow w(…) -> int`"
             )
-            return replace(t, value=self.x.visit(t.value, scope))
-        return replace(t, value=self.x.expr(t.value, scope, ctx.returns))
+            return replace(t, value=self.x.beside(t.value, scope, None))
+        return replace(t, value=self.x.beside(t.value, scope, ctx.returns))
 
 
-def _count(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
     return f"no {what}s" if n == 0 else f"1 {what}" if n == 1 else f"{n} {what}s"

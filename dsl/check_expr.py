@@ -39,6 +39,11 @@ class Missing:
     fix: str
 
 
+def untyped(e: ast.Expression) -> bool:
+    """Whether only its place says of which type `e` is."""
+    return isinstance(e, ast.NoneLit) or (isinstance(e, ast.SetLit) and not e.items)
+
+
 class ExprChecker(LiteralRules):
     """`expr` returns the same expression with types and references; None where in error."""
 
@@ -48,6 +53,13 @@ class ExprChecker(LiteralRules):
         if expected is not None and typed.type is not None:
             self.require(typed, expected)
         return typed
+
+    def beside(self, e: ast.Expression, scope: Scope, kind: Type | None) -> ast.Expression:
+        """`e` where something of type `kind` decides; None: that is in error, already reported,
+        and a literal that takes its type from there is not to blame."""
+        if kind is not None:
+            return self.expr(e, scope, kind)
+        return e if untyped(e) else self.visit(e, scope)
 
     def require(self, typed: ast.Expression, expected: Type) -> None:
         actual = typed.type
@@ -76,6 +88,8 @@ class ExprChecker(LiteralRules):
             fix = "unwrap it: `value(…)`"
         elif isinstance(expected, Real) and isinstance(actual, Int):
             fix = "there is no implicit conversion: declare it `real`"
+        elif isinstance(expected, Int) and isinstance(actual, Real):
+            fix = "there is no implicit conversion: use whole numbers, or declare the other `real`"
         self.report.error("E0301", span, f"expected {expected}, found {actual}", fix)
 
     def visit(
@@ -215,10 +229,18 @@ class ExprChecker(LiteralRules):
     ) -> tuple[ast.Expression, ast.Expression]:
         """Two sides of one type: the side that leaves its type open takes it from the other."""
         if self.open_type(a) and not self.open_type(b):
-            right = self.visit(b, scope, wish)
-            return self.visit(a, scope, self.hint_from(right.type, wish, mixed)), right
-        left = self.visit(a, scope, wish)
-        return left, self.visit(b, scope, self.hint_from(left.type, wish, mixed))
+            right, left = self.pair_open(b, a, scope, wish, mixed)
+            return left, right
+        return self.pair_open(a, b, scope, wish, mixed)
+
+    def pair_open(
+        self, a: ast.Expression, b: ast.Expression, scope: Scope, wish: Type | None, mixed: bool
+    ) -> tuple[ast.Expression, ast.Expression]:
+        """The same, where `a` decides."""
+        first = self.visit(a, scope, wish)
+        if first.type is None and untyped(b):
+            return first, b
+        return first, self.visit(b, scope, self.hint_from(first.type, wish, mixed))
 
     def hint_from(self, other: Type | None, wish: Type | None, mixed: bool) -> Type | None:
         """What the other side lets expect; a factor of a duration is no duration."""

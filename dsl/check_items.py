@@ -98,7 +98,7 @@ class ItemChecker:
                     "E0303", v.span, f"{kind} has no default value", "give it a value: `= …`"
                 )
             return replace(v, resolved=kind)
-        init = self.x.expr(v.init, scope, kind) if kind else self.x.visit(v.init, scope)
+        init = self.x.beside(v.init, scope, kind)
         return replace(v, init=init, resolved=kind)
 
     def resource(self, r: ast.Resource, top: Scope) -> ast.Resource:

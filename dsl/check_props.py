@@ -79,6 +79,8 @@ class PropertyChecker:
             self.report.unknown("E0206", p.span, "check", name, known)
 
     def expected(self, p: ast.ExpectRefuted, beside: tuple[ast.Property, ...]) -> None:
+        if p.name in self.report.damage.properties:
+            return  # it could not be read
         own = {getattr(q, "name", "") for q in beside if not isinstance(q, ast.SkipCheck)}
         of_workflows = {
             getattr(q, "name", "")

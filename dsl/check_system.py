@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from . import ast
 from .ast import RefKind
+from .check_calls import counted
 from .check_terms import TermChecker
 from .collect import Collected
 from .names import Scope, Symbol, Symbols
@@ -105,7 +106,7 @@ def _instance(
     args: list[tuple[str | None, ast.Expression]] = []
     if workflow is None:
         report.unknown("E0201", i.span, "workflow", i.workflow, symbols.workflows)
-        args = [(n, terms.x.visit(e, scope)) for n, e in i.args]
+        args = [(n, terms.x.beside(e, scope, None)) for n, e in i.args]
     else:
         types = {p.name: names.resolved(p) for p in workflow.params}
         order = list(types)
@@ -115,7 +116,7 @@ def _instance(
             report.error(
                 "E0305",
                 i.span,
-                f"`{i.workflow}` takes {len(order)} arguments, not {len(i.args)}",
+                f"`{i.workflow}` takes {counted(len(order), 'argument')}, not {len(i.args)}",
                 "name the ones you give, `id: 7`: the others are free",
             )
         for position, (name, value) in enumerate(i.args):
@@ -126,7 +127,7 @@ def _instance(
                 report.error("E0202", value.span, f"the argument `{target}` is given twice")
             given.add(target)
             kind = types.get(target)
-            typed = terms.x.expr(value, scope, kind) if kind else terms.x.visit(value, scope)
+            typed = terms.x.beside(value, scope, kind)
             args.append((name, typed))
     return replace(
         i,

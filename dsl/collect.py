@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from . import ast
 from .ast import RefKind
 from .constants import evaluate
+from .damage import Damage
 from .errors import Span
-from .names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES, Reporter, Symbol, Symbols
+from .names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES, Reporter, Scope, Symbol, Symbols
 from .resolve_types import TypeResolver
 from .types import Array, Bool, Enum, Int, Real, Str, Type
 from .walk import items_of
@@ -200,6 +202,7 @@ def _kind(item: ast.Item) -> str:
 def _constants(spec: ast.Spec, names: Collected) -> None:
     """Constants may speak of each other in any order."""
     symbols = names.symbols
+    type_of = _quiet(names)
     pending = {c.name: c for c in reversed(spec.constants)}
     order = list(pending)
     while pending:
@@ -212,7 +215,7 @@ def _constants(spec: ast.Spec, names: Collected) -> None:
         for name in ready:
             decl = pending.pop(name)
             value = evaluate(decl.value, symbols.constants)
-            kind = _type_of(decl.value, value, names)
+            kind = type_of(decl.value)
             if value is not None:
                 symbols.constants[name] = value
             symbols.values[name] = Symbol(RefKind.CONST, kind, decl.span)
@@ -239,14 +242,14 @@ def _ready(e: ast.Expression, pending: dict[str, ast.ConstDecl]) -> bool:
     return True
 
 
-def _type_of(e: ast.Expression, value: object, names: Collected) -> Type | None:
+def _quiet(names: Collected) -> Callable[[ast.Expression], Type | None]:
     """The type of a constant: found by the ordinary rules, silently; errors come with its item."""
     from .check_expr import ExprChecker
-    from .names import Scope
 
-    quiet = Reporter(ast.Spec(file="", source=""))
-    typed = ExprChecker(names.symbols, quiet).visit(e, Scope(None, names.symbols.values))
-    return typed.type
+    checker = ExprChecker(names.symbols, Reporter(ast.Spec(file="", source=""), Damage()))
+    scope = Scope(None)
+    scope.names = names.symbols.values  # not a copy: each constant sees those before it
+    return lambda e: checker.visit(e, scope).type
 
 
 __all__ = ["Array", "Bool", "Collected", "Int", "Str", "collect"]

@@ -105,6 +105,7 @@ _TOKEN: Final = re.compile(
     | (?P<newline>\n)
     | (?P<word>[^\W\d]\w*)
     | (?P<number>[0-9]\w*(?:\.[0-9]\w*)*)
+    | (?P<foreign>&&|\|(?!\|)|&|!(?!=)|<>|\+\+|\^|\?|~|@|\$|\#|'|`|\\)
     | (?P<op><-|:=|==|!=|<=|>=|=>|->|\.\.|\|\||\+=|-=
         |[;:,.(){}\[\]<>+\-*/%=·∥⟹⇒∧∨¬≤≥≠](?<!/)|/(?![/*]))
     | (?P<string>"(?:[^"\\\n]|\\.)*")
@@ -112,7 +113,6 @@ _TOKEN: Final = re.compile(
     | (?P<block>/\*(?s:.*?)\*/)
     | (?P<open>/\*)
     | (?P<broken>"[^\n]*)
-    | (?P<foreign>&&|\|\|?|&|!|<>|\+\+|\^|\?|~|@|\$|\#|'|`|\\)
     | (?P<other>[^\w\s";:,.(){}\[\]<>+\-*/%=!&|'`]+|.)
     """,
     re.VERBOSE,
@@ -163,6 +163,7 @@ def lex(text: str, file: str) -> Tokens:
     soft = soft_words()
     line, start_of_line = 1, 0
     doc: list[str] = []
+    after = ""  # marks behind a string that is not closed
     fresh = True  # nothing but space on this line so far
 
     def error(code: str, message: str, fix: str, col: int, width: int) -> None:
@@ -201,6 +202,11 @@ def lex(text: str, file: str) -> Tokens:
             continue
         elif group == "string":
             kind = "STRING"
+            for bad in _ESCAPE.finditer(value):
+                if bad[1] in '"\\ntr':
+                    continue
+                fix = 'strings know `\\"` `\\\\` `\\n` `\\t` `\\r`; a backslash is written twice'
+                error("E0105", f"`{bad[0]}` is no escape", fix, col + bad.start(), 2)
             value = _unescape(value)
         elif group == "foreign":
             kind = "FOREIGN"
@@ -208,11 +214,14 @@ def lex(text: str, file: str) -> Tokens:
             error("E0103", "this comment is never closed", "close it with `*/`", col, 2)
             break
         elif group == "broken":
+            # Marks at the end of the line close what stands around the string.
+            inside = value.rstrip(" \t\r)]};,")
+            after, value = value[len(inside) :], inside
             error("E0102", "this string is never closed", 'close it with `"`', col, len(value))
             kind = "STRING"
         else:
-            shown = value if value.isprintable() else value.encode("unicode_escape").decode()
-            error("E0101", f"unknown character `{shown[:20]}`", "remove it", col, len(value))
+            shown, fix = _foreign(value)
+            error("E0101", f"unknown character {shown}", fix, col, len(value))
             if len(out.errors) >= MAX_ERRORS:
                 break
             continue
@@ -225,6 +234,15 @@ def lex(text: str, file: str) -> Tokens:
         lines.append(line)
         cols.append(col)
         ends.append(match.end() - start_of_line + 1)
+        if group == "broken":
+            ends[-1] = col + len(value)
+            for place, mark in enumerate(after, ends[-1]):
+                if not mark.isspace():
+                    kinds.append(mark)
+                    texts.append(mark)
+                    lines.append(line)
+                    cols.append(place)
+                    ends.append(place + 1)
         if kind == "<-":
             texts[-1] = "<"
             kinds.append("-")
@@ -244,6 +262,20 @@ def lex(text: str, file: str) -> Tokens:
     cols.append(max(1, last))
     ends.append(max(1, last))
     return out
+
+
+def _foreign(text: str) -> tuple[str, str]:
+    """How to show what is no word of the language, and the mend."""
+    from unicodedata import combining, name
+
+    first = text[0]
+    if any(c in "“”„‟«»‘’‚" for c in text):
+        return f"`{text[:20]}`", 'strings stand in plain double quotes: `"…"`'
+    if all(c.isspace() for c in text):
+        return f"U+{ord(first):04X} ({name(first, 'no name').lower()})", "write a plain space"
+    if not first.isprintable() or combining(first):
+        return f"U+{ord(first):04X} ({name(first, 'no name').lower()})", "remove it"
+    return f"`{text[:20]}`", "remove it"
 
 
 def _number(text: str) -> str:

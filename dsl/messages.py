@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Final
 
 from .errors import Diagnostic, Span
 from .lexer import RESERVED, Tokens
+from .words import TERM_WORDS
 
 # The first group whose witnesses are all possible names the place; its other words are not listed.
 _PLACES: Final = (
@@ -53,6 +55,56 @@ def describe(
     opened: int | None,
 ) -> Diagnostic:
     """The diagnostic for token `i`, at which only `expected` could have been read."""
+    found = misspelt(tokens, i, kind, expected)
+    if found is not None:
+        j, word = found
+        wanted = "" if j != i else f", expected {_expected(expected)}"
+        shown = f"found `{_short(tokens.texts[j])}`{wanted}"
+        return Diagnostic("E0110", span(j), shown, f"did you mean `{word}`?")
+    return _described(tokens, i, kind, expected, span, opened)
+
+
+def misspelt(tokens: Tokens, i: int, kind: str, expected: set[str]) -> tuple[int, str] | None:
+    """A token that resembles a keyword, and that: the one at `i`, or what stands before it.
+
+    A word that stands elsewhere too is a name.
+    """
+    places = [(i, {k for k in expected if k[0].islower()})]
+    if i and (kind in ("{", "(", ":") or tokens.kinds[i] in ("IDENT", "SOFT") or kind in RESERVED):
+        places.append((i - 1, set(RESERVED)))
+        if tokens.kinds[i - 1] == ")":
+            places.append((_before_group(tokens, i - 1), set(RESERVED)))
+    for j, words in places:
+        word = tokens.texts[j]
+        if tokens.kinds[j] != "IDENT" or len(word) < 3:
+            continue
+        if sum(text == word for text in tokens.texts) > 1:
+            continue
+        mixed = [k for k in sorted(words) if sorted(k) == sorted(word)]
+        close = mixed or get_close_matches(word, sorted(words), n=1, cutoff=0.7)
+        if close:
+            return j, close[0]
+    return None
+
+
+def _before_group(tokens: Tokens, i: int) -> int:
+    """The token before the `(` that the `)` at `i` closes."""
+    depth = 0
+    for j in range(i, max(-1, i - 1000), -1):
+        depth += {")": 1, "(": -1}.get(tokens.kinds[j], 0)
+        if depth == 0:
+            return max(j - 1, 0)
+    return i
+
+
+def _described(
+    tokens: Tokens,
+    i: int,
+    kind: str,
+    expected: set[str],
+    span: Callable[[int], Span],
+    opened: int | None,
+) -> Diagnostic:
     text = tokens.texts[i]
     found = _found(kind, text)
     here = span(i)
@@ -136,37 +188,7 @@ def describe(
 
 
 def _starts_term(kind: str) -> bool:
-    return kind in ("IDENT", "SOFT", "(", "{") or kind in _TERM_WORDS
-
-
-_TERM_WORDS: Final = frozenset(
-    [
-        "skip",
-        "fail",
-        "abort",
-        "if",
-        "switch",
-        "each",
-        "while",
-        "within",
-        "try",
-        "retry",
-        "saga",
-        "using",
-        "transaction",
-        "atomic",
-        "nocancel",
-        "wait",
-        "par",
-        "assert",
-        "require",
-        "return",
-        "send",
-        "receive",
-        "steps",
-        "assume",
-    ]
-)
+    return kind in ("IDENT", "SOFT", "(", "{") or kind in TERM_WORDS
 
 
 def _after(tokens: Tokens, i: int, span: Callable[[int], Span]) -> Span:
@@ -184,12 +206,16 @@ def _is_expression(expected: set[str]) -> bool:
 def _found(kind: str, text: str) -> str:
     if kind == "$END":
         return "the end of the file"
-    shown = text if len(text) <= 30 else text[:29] + "…"
+    shown = _short(text)
     if kind == "STRING":
         return f'the string "{shown}"'
     if kind in RESERVED:
         return f"the word `{shown}`"
     return f"`{shown}`"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 30 else text[:29] + "…"
 
 
 def _expected(expected: set[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from . import ast
 from .ast import RefKind
+from .damage import Damage
 from .errors import Diagnostic, Severity, Span
 from .types import Enum, Type
 
@@ -132,8 +133,8 @@ class Scope:
 class Reporter:
     """Collects diagnostics of one check."""
 
-    def __init__(self, spec: ast.Spec) -> None:
-        self.source = spec.source
+    def __init__(self, spec: ast.Spec, damage: Damage) -> None:
+        self.source, self.damage = spec.source, damage
         self.found: list[Diagnostic] = []
         self._lines: list[str] | None = None
         self.suggestions = 0
@@ -146,7 +147,9 @@ class Reporter:
         fix: str = "",
         related: tuple[tuple[Span, str], ...] = (),
     ) -> None:
-        self.found.append(Diagnostic(code, span, message, fix, related=related))
+        found = Diagnostic(code, span, message, fix, related=related)
+        if not (self.damage.zones and self.damage.hides(found, self.text(span))):
+            self.found.append(found)
 
     def warn(self, code: str, span: Span, message: str, fix: str = "") -> None:
         self.found.append(Diagnostic(code, span, message, fix, Severity.WARNING))
@@ -166,13 +169,23 @@ class Reporter:
             return otherwise
         return _suggest(name, known, otherwise)
 
-    def word(self, span: Span, name: str) -> Span:
-        """Where `name` first stands in `span`: nodes keep names without a place of their own."""
+    def lines(self) -> list[str]:
         if self._lines is None:
             self._lines = self.source.split("\n")
+        return self._lines
+
+    def text(self, span: Span) -> str:
+        """What stands at `span`; "" for more than one line, and where there is no source."""
+        if span.line != span.end_line or span.line > len(self.lines()):
+            return ""
+        return self.lines()[span.line - 1][span.col - 1 : span.end_col - 1]
+
+    def word(self, span: Span, name: str) -> Span:
+        """Where `name` first stands in `span`: nodes keep names without a place of their own."""
+        lines = self.lines()
         pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        for number in range(span.line, min(span.end_line, span.line + 200, len(self._lines)) + 1):
-            line = self._lines[number - 1]
+        for number in range(span.line, min(span.end_line, span.line + 200, len(lines)) + 1):
+            line = lines[number - 1]
             begin = span.col - 1 if number == span.line else 0
             end = span.end_col - 1 if number == span.end_line else len(line)
             match = pattern.search(line, begin, end)

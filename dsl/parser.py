@@ -8,9 +8,11 @@ nesting is limited only by MAX_DEPTH of the tree (which later stages do walk rec
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .ast import Spec
+from .damage import Damage, Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, Tokens, lex
 from .recovery import Recovery
@@ -21,33 +23,52 @@ from .transform import Builder
 MAX_DEPTH: Final = 128
 
 
-def parse(text: str, file: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
-    """The tree, unchecked, and every lexical and syntax error; no tree where there are errors.
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The tree, unchecked, and every lexical and syntax error.
 
-    Never raises for any text.
+    Where there are errors, the tree is what could be read, and `damage` what could not; there is
+    none when reading was given up.
     """
+
+    spec: Spec | None
+    errors: tuple[Diagnostic, ...] = ()
+    damage: Damage = Damage()
+
+
+def parse(text: str, file: str) -> Parsed:
+    """Never raises for any text."""
     tokens = lex(text, file)
     errors = list(tokens.errors)
     if len(errors) >= MAX_ERRORS or any(e.code == "E0003" for e in errors):
-        return None, tuple(errors)
+        return Parsed(None, tuple(errors))
     builder = Builder(file, text, tokens)
-    spec = _Driver(tokens, builder, errors).run()
-    if not errors:
-        # A part that could not be read is not missing: such complaints wait.
-        errors += builder.errors
-    else:
-        errors += [e for e in builder.errors if e.code not in ("E0120", "E0121")]
+    losses = Losses(tokens)
+    losses.lexical(text)
+    spec = _Driver(tokens, builder, errors, losses).run()
+    if not errors and not builder.errors:
+        return Parsed(spec)
+    damage = losses.damage()
+    # A part that could not be read is not missing, and what it took in is not given twice.
+    errors += [e for e in builder.errors if not damage.hides(e, "")]
     # What is left of a line without the unknown character says nothing.
     torn = {e.span.line for e in tokens.errors if e.code == "E0101"}
     errors = [e for e in errors if e.code[:4] != "E011" or e.span.line not in torn]
-    return (None if errors else spec), tuple(errors)
+    meaningless = [e for e in builder.errors if e.code not in _READ_ALL_THE_SAME]
+    return Parsed(spec, tuple(errors), damage.around(meaningless))
+
+
+# Complaints about a form that was read all the same.
+_READ_ALL_THE_SAME: Final = frozenset(["E0120", "E0121", "E0122"])
 
 
 class _Driver:
     """One run of the automaton; lives as long as one call of `parse`."""
 
-    def __init__(self, tokens: Tokens, builder: Builder, errors: list[Diagnostic]) -> None:
-        self.tokens, self.builder, self.errors = tokens, builder, errors
+    def __init__(
+        self, tokens: Tokens, builder: Builder, errors: list[Diagnostic], losses: Losses
+    ) -> None:
+        self.tokens, self.builder, self.errors, self.losses = tokens, builder, errors, losses
         self.tables = tables()
         self.act: list[Callable[[list[Any], Span], Any] | None] = [
             getattr(builder, "on_" + rule.action) if rule.action and rule.kind != PASS else None
@@ -67,7 +88,7 @@ class _Driver:
         # States popped by each reduction since the last shift: an LALR automaton may reduce before
         # it sees an error, and what was possible is known only in the state before that.
         undo: list[list[int]] = []
-        recovery = Recovery(self.tables, tokens, file, self.errors)
+        recovery = Recovery(self.tables, tokens, file, self.errors, self.losses)
         i = 0
         while True:
             kind = kinds[i]

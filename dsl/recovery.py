@@ -10,63 +10,57 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from .damage import Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, RESERVED, Tokens
-from .messages import describe
+from .messages import describe, misspelt
 from .tables import Tables
+from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, begins_item
 
 _OPEN: Final = {"(": ")", "[": "]", "{": "}"}
 _CLOSE: Final = frozenset(_OPEN.values())
-# Only these begin an item and nothing else, so they end whatever was left open before them.
-_ITEM_WORDS: Final = frozenset(
-    [
-        "const",
-        "param",
-        "enum",
-        "type",
-        "resource",
-        "environment",
-        "channel",
-        "store",
-        "error",
-        "metric",
-        "detector",
-        "controller",
-        "workflow",
-        "system",
-    ]
-)
-_MEMBER_WORDS: Final = frozenset(["var", "activity", "run", "steps"])
-_CLAUSE_WORDS: Final = frozenset(
-    [
-        "uses",
-        "takes",
-        "runs_in",
-        "needs",
-        "reads",
-        "writes",
-        "do",
-        "ensures",
-        "fails",
-        "timeout",
-        "heartbeat",
-        "beats",
-        "undo",
-        "undone",
-        "idempotent",
-        "at_least_once",
-        "priority",
-        "runs",
-    ]
-)
 _LEVELS: Final = ("ERROR_TERM", "ERROR_CLAUSE", "ERROR_MEMBER", "ERROR_ITEM")
+
+
+class _Brackets:
+    """Which brackets are open; one that closes nothing is passed over.
+
+    `heights` says how many were open before each of some tokens, as long as these are still open.
+    """
+
+    def __init__(self, places: list[int]) -> None:
+        self.open: list[str] = []
+        self.places = frozenset(places)
+        self.heights: dict[int, int] = {}
+
+    def mark(self, i: int) -> None:
+        if i in self.places:
+            self.heights[i] = len(self.open)
+
+    def outside(self, place: int) -> bool:
+        """Whether all that was opened since `place` is closed again, and nothing else."""
+        return self.heights.get(place) == len(self.open)
+
+    def read(self, i: int, kind: str) -> None:
+        self.mark(i)
+        if kind in _OPEN:
+            self.open.append(_OPEN[kind])
+        elif kind in _CLOSE and kind in self.open:
+            # A `)` does not reach beyond a brace, but a `}` closes what is open inside of it.
+            last = len(self.open) - 1 - self.open[::-1].index(kind)
+            if kind == "}" or "}" not in self.open[last:]:
+                del self.open[last:]
+                self.heights = {p: h for p, h in self.heights.items() if h <= last}
 
 
 class Recovery:
     """Reports and repairs errors of one parse; shares its stacks with the driver."""
 
-    def __init__(self, tables: Tables, tokens: Tokens, file: str, errors: list[Diagnostic]) -> None:
+    def __init__(
+        self, tables: Tables, tokens: Tokens, file: str, errors: list[Diagnostic], losses: Losses
+    ) -> None:
         self.tables, self.tokens, self.file, self.errors = tables, tokens, file, errors
+        self.losses = losses
         self.last = -1  # token of the last report
         self.stuck = 0
         self.repairs: dict[int, int] = {}
@@ -126,15 +120,25 @@ class Recovery:
             for popped in reversed(undo):
                 before[-1:] = popped
             opened = self.unclosed(i)
-            found = describe(self.tokens, i, kind, self.expected(before), self.span, opened)
+            expected = self.expected(before)
+            found = describe(self.tokens, i, kind, expected, self.span, opened)
+            if "IDENT" in expected and "INT" not in expected:
+                self.losses.expects_name(i)
+            self.losses.keyword_as_name(i)
             last = self.errors[-1] if self.errors else None
             # Words that follow each other without a mark are one slip, not one each.
-            if not (
+            again = (
                 found.code == "E0111"
                 and last is not None
                 and last.code in ("E0111", "E0115")
                 and last.span.line == found.span.line
-            ):
+            )
+            # One bracket is missed once, and a comment that is never closed took them all.
+            again |= found.code == "E0114" and any(
+                e.code == "E0103" or (found.related and e.related == found.related)
+                for e in self.errors
+            )
+            if not again:
                 self.errors.append(found)
             if len(self.errors) >= MAX_ERRORS:
                 self.errors.append(
@@ -177,23 +181,32 @@ class Recovery:
         if wish == "=":
             for meant in (":=", "=="):
                 if self.accepts(states, meant):
+                    self.losses.note(i, i, i, sure=meant == ":=")
                     kinds[i] = meant
                     return i
+        meant_word = misspelt(self.tokens, i, kind, self.expected(states))
+        if meant_word is not None and meant_word[0] == i:
+            kinds[i] = self.tokens.texts[i] = meant_word[1]
+            self.losses.note(i, i, i, sure=True)
+            return i
         text = self.tokens.texts[i]
         if wish == "FOREIGN" or wish == "||":
             meant = {"&&": "and", "||": "or", "!": "not", "<>": "!=", "|": "||"}.get(text, "")
             if meant and self.accepts(states, meant):
+                self.losses.note(i, i, i, sure=True)
                 kinds[i] = meant
                 return i
         if wish in RESERVED and self.accepts(states, "IDENT"):
             follow = kinds[i + 1] if i + 1 < len(kinds) else "$END"
             after = self.shifted(states, "IDENT")
             if after is not None and self.accepts(after, follow):
+                self.losses.note(i, i, self.losses.right(i + 1))
                 kinds[i] = "IDENT"
                 return i
         inserted = self.missing(i, wish, states)
         if inserted:
             self.put(i, inserted, inserted)
+            self.losses.note(i, i, self.losses.right(i + 1), sure=inserted in (",", ":", "="))
             if not self.errors[-1].fix and self.errors[-1].span == self.span(i + 1):
                 self.errors[-1] = replace(self.errors[-1], fix=f"add `{inserted}`")
             return i
@@ -202,6 +215,7 @@ class Recovery:
         if wish in (")", "]", ";", ",") and not closes and self.plausible(states, i + 1, 2):
             if not self.errors[-1].fix and self.errors[-1].span == self.span(i):
                 self.errors[-1] = replace(self.errors[-1], fix=f"remove `{wish}`")
+            self.losses.note(i, i, self.losses.right(i + 1))
             return i + 1
         return None
 
@@ -212,11 +226,13 @@ class Recovery:
         soft = self.tokens.kinds[i] == "SOFT"
         if soft and self.accepts_after(states, "}", i, self.tokens.texts[i]):
             return "}"
-        if kind not in _ITEM_WORDS and kind not in _CLOSE:
+        if not begins_item(self.tokens.texts, i) and kind not in _CLOSE:
             after = self.shifted(states, ";")
             if after is not None and self.accepts(after, kind):
                 return ";"
         for mark in ("(", "{", ")", ":", ",", "]", "="):
+            if _OPEN.get(mark) == kind:
+                continue  # nothing in brackets is rarely what is missing
             after = self.shifted(states, mark)
             if after is not None and self.plausible(after, i, 3):
                 return mark
@@ -260,64 +276,45 @@ class Recovery:
     ) -> int | None:
         """Drop tokens up to one that some enclosing list can go on with."""
         bases = self.bases(states)
-        opened = self.unmatched(i, [starts[size - 1] for _, size in bases if size <= len(starts)])
+        firsts = [starts[size - 1] if size <= len(starts) else i for _, size in bases]
+        brackets = _Brackets(firsts)
+        for j in range(min(firsts, default=i), i):
+            brackets.read(j, self.tokens.kinds[j])
+        brackets.mark(i)
         kinds, texts = self.tokens.kinds, self.tokens.texts
-        depth, j = 0, i
+        j = i
         while True:
             kind = kinds[j]
             word = texts[j] if kind == "SOFT" else kind
             at_end = kind == "$END"
-            strong = word in _ITEM_WORDS or at_end
-            for level, size in bases:
+            strong = at_end or (kind != "STRING" and begins_item(texts, j))
+            for (level, size), first in zip(bases, firsts, strict=True):
                 # What is dropped may hold open brackets: their ends are dropped with it.
-                inside = opened.get(starts[size - 1], 0) if size <= len(starts) else 0
-                if (depth != -inside and not strong) or not self.fits(level, word, at_end):
+                if not (strong or brackets.outside(first)) or not self.fits(level, word, at_end):
                     continue
                 if j == i and self.stuck and level == "ERROR_TERM" and not at_end:
                     continue
                 after = self.shifted(states[:size], level)
                 if after is not None and self.accepts(after, word):
+                    self.losses.note(i, first, j - 1)
                     del states[size:], values[size - 1 :], starts[size - 1 :]
                     del depths[size - 1 :]
                     # Let the driver do the reductions: it sees the error symbol as a token.
                     return self.insert(j, level)
             if at_end:
                 return None
-            if word in _OPEN:
-                depth += 1
-            elif word in _CLOSE:
-                depth -= 1
+            brackets.read(j, word)
             j += 1
-
-    def unmatched(self, i: int, firsts: list[int]) -> dict[int, int]:
-        """For each token of `firsts`, how many brackets opened from it on are open at `i`."""
-        kinds, wanted = self.tokens.kinds, set(firsts)
-        found: dict[int, int] = {}
-        closed = opened = 0
-        for j in range(i - 1, min(wanted, default=i) - 1, -1):
-            if kinds[j] in _CLOSE:
-                closed += 1
-            elif kinds[j] in _OPEN:
-                if closed:
-                    closed -= 1
-                else:
-                    opened += 1
-            if j in wanted:
-                found[j] = opened
-        return found
 
     def fits(self, level: str, word: str, at_end: bool) -> bool:
         if level == "ERROR_TERM":
             return word in (";", "}", ")")
         if level == "ERROR_CLAUSE":
-            return word in _CLAUSE_WORDS or word == "}"
+            return word in CLAUSE_WORDS or word == "}"
         if level == "ERROR_MEMBER":
-            return word in _MEMBER_WORDS or word == "}" or word in _PROPERTY_WORDS
+            return word in MEMBER_WORDS or word == "}" or word in PROPERTY_WORDS
         return (
-            word in _ITEM_WORDS
-            or at_end
-            or word in _PROPERTY_WORDS
-            or word in ("activity", "shared")
+            word in ITEM_WORDS or at_end or word in PROPERTY_WORDS or word in ("activity", "shared")
         )
 
     def bases(self, states: list[int]) -> list[tuple[str, int]]:
@@ -344,20 +341,3 @@ class Recovery:
         self.put(j, level, "")
         self.last += 1
         return j
-
-
-_PROPERTY_WORDS: Final = frozenset(
-    [
-        "invariant",
-        "always",
-        "property",
-        "skip_check",
-        "expect",
-        "deadline",
-        "equivalent",
-        "refines",
-        "upgrade",
-        "law",
-        "requires",
-    ]
-)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from .errors import Diagnostic, Span
 
 _WIDTH = 160  # a longer source line is shown around the caret only
@@ -32,5 +34,13 @@ def _excerpt(span: Span, source: str) -> list[str]:
         line, start, stop = line[cut : cut + _WIDTH], start - cut, min(stop - cut, _WIDTH)
     shown = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
     # Tabs stay tabs, so that the caret stands right whatever their width is.
-    indent = "".join("\t" if c == "\t" else " " for c in shown[:start])
-    return [f"  {shown}", f"  {indent}{'^' * max(1, stop - start)}"]
+    indent = "".join("\t" if c == "\t" else " " * cells(c) for c in shown[:start])
+    return [f"  {shown}", f"  {indent}{'^' * max(1, cells(shown[start:stop]))}"]
+
+
+def cells(text: str) -> int:
+    """The width on a terminal: wide East Asian characters take two cells, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )

@@ -20,6 +20,7 @@ from .types import (
     Str,
     Type,
 )
+from .walk import walk
 
 MAX_SIZE = 100_000  # elements are variables of the transition system
 MAX_NESTING = 64
@@ -128,14 +129,18 @@ class TypeResolver:
             if isinstance(expr, ast.Name):
                 self.symbols.used.add(expr.name)
             return value
-        if isinstance(expr, ast.Name) and not self.symbols.kind_of(expr.name):
-            self.report.unknown("E0201", expr.span, "constant", expr.name, self.symbols.constants)
-        elif isinstance(expr, ast.Name) and self.symbols.kind_of(expr.name) == "constant":
-            pass  # its declaration is in error
-        else:
-            self.report.error(
-                "E0304", expr.span, "a constant is needed here", "use a number or a `const`"
-            )
+        for node in walk(expr):
+            if isinstance(node, ast.Name):
+                kind = self.symbols.kind_of(node.name)
+                if not kind:
+                    known = self.symbols.constants
+                    self.report.unknown("E0201", node.span, "constant", node.name, known)
+                    return None
+                if kind == "constant":
+                    return None  # its declaration is in error
+        self.report.error(
+            "E0304", expr.span, "a constant is needed here", "use a number or a `const`"
+        )
         return None
 
     def range(self, lo: ast.Expression, hi: ast.Expression, written: ast.RangeType) -> Type | None:

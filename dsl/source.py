@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .ast import Spec
 from .errors import Diagnostic, Rejected, Severity, Span
-from .parser import parse
+from .parser import Parsed, parse
 
 
 def load(path: str) -> Spec:
@@ -19,11 +19,17 @@ def load(path: str) -> Spec:
 
 
 def load_text(text: str, file: str) -> Spec:
-    """The checked tree of `text`; `file` is what spans say.  Raises `Rejected`."""
+    """The checked tree of `text`; `file` is what spans say.  Raises `Rejected`.
+
+    Where there are syntax errors, what could be read is checked all the same.
+    """
     from .check import check
 
-    spec, found = check(parse_text(text, file))
-    errors = [d for d in found if d.severity is Severity.ERROR]
+    parsed = _parsed(text, file)
+    if parsed.spec is None:
+        raise Rejected(_sorted(parsed.errors))
+    spec, found = check(parsed.spec, parsed.damage)
+    errors = [*parsed.errors, *(d for d in found if d.severity is Severity.ERROR)]
     if errors:
         raise Rejected(_sorted(errors))
     return replace(spec, warnings=_sorted(found))
@@ -31,10 +37,14 @@ def load_text(text: str, file: str) -> Spec:
 
 def parse_text(text: str, file: str) -> Spec:
     """The unchecked tree of `text`.  Raises `Rejected` with all lexical and syntax errors."""
-    spec, errors = parse(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
-    if spec is None:
-        raise Rejected(_sorted(errors))
-    return spec
+    parsed = _parsed(text, file)
+    if parsed.spec is None or parsed.errors:
+        raise Rejected(_sorted(parsed.errors))
+    return parsed.spec
+
+
+def _parsed(text: str, file: str) -> Parsed:
+    return parse(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
 
 
 def read(path: str) -> str:

@@ -9,6 +9,7 @@ from .errors import Span
 from .transform_base import Option
 from .transform_prop import PropertyRules
 from .transform_term import _constant, _option
+from .walk import with_items
 
 
 class ItemRules(PropertyRules):
@@ -20,28 +21,7 @@ class ItemRules(PropertyRules):
         for extra in systems[1:]:
             self.error("E0120", extra.span, "a second `system`", "put all instances into one")
 
-        def of(*kinds: type) -> Any:
-            return tuple(i for i in items if isinstance(i, kinds))
-
-        return ast.Spec(
-            file=self.file,
-            source=self.text,
-            constants=of(ast.ConstDecl),
-            params=of(ast.ParamDecl),
-            enums=of(ast.EnumDecl),
-            types=of(ast.TypeDecl),
-            resources=of(ast.Resource),
-            errors=of(ast.ErrorDecl),
-            channels=of(ast.Channel),
-            unsupported=of(ast.Unsupported),
-            shared=of(ast.Shared),
-            activities=of(ast.Activity),
-            workflows=of(ast.Workflow),
-            system=systems[0] if systems else None,
-            properties=of(*ast.PROPERTIES),
-            items=items,
-            span=span,
-        )
+        return with_items(ast.Spec(file=self.file, source=self.text, span=span), items)
 
     # --- declarations ----------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from . import ast
 from .ast import Node
@@ -50,4 +52,29 @@ def items_of(spec: ast.Spec) -> tuple[ast.Item, ...]:
         *spec.workflows,
         *system,
         *spec.properties,
+    )
+
+
+def with_items(spec: ast.Spec, items: tuple[ast.Item, ...]) -> ast.Spec:
+    """`spec` with these items, also by their kinds; the first `system` counts."""
+
+    def of(*kinds: type) -> Any:
+        return tuple(i for i in items if isinstance(i, kinds))
+
+    return replace(
+        spec,
+        constants=of(ast.ConstDecl),
+        params=of(ast.ParamDecl),
+        enums=of(ast.EnumDecl),
+        types=of(ast.TypeDecl),
+        resources=of(ast.Resource),
+        errors=of(ast.ErrorDecl),
+        channels=of(ast.Channel),
+        unsupported=of(ast.Unsupported),
+        shared=of(ast.Shared),
+        activities=of(ast.Activity),
+        workflows=of(ast.Workflow),
+        system=next(iter(of(ast.System)), None),
+        properties=of(*ast.PROPERTIES),
+        items=items,
     )

@@ -76,7 +76,7 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
             "what it waits for on every path.",
         ),
         "no_dead_code": _e(
-            "Every activity, branch and handler can run.",
+            "Every activity, branch and handler can run: in some instance, call and round.",
             "if (n >= 0) { a } else { b }     // n is never negative: b never runs",
             "remove what never runs, or correct the condition before it.",
             warning=True,
@@ -188,7 +188,7 @@ PROPERTIES: Mapping[str, Explanation] = MappingProxyType(
         ),
         "contracts": _e(
             "An activity starts only where its `needs` holds, claims no negative amount, and its "
-            "`ensures` can be met at all.",
+            "`ensures` can be met at all; so can `requires`, and some run gets past each `assume`.",
             "activity ship { needs paid > 0 }     // a path reaches ship before the payment",
             "establish `needs` on every path before the activity, and write an `ensures` that some "
             "result meets.",

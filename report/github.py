@@ -32,6 +32,8 @@ def _lines(report: Report) -> Iterator[str]:
             case Proved() if fails(result):
                 text = "expected to be refuted, and is proved"
                 yield command("error", result.span, f"PROVED {title(result)}", text)
+            case Proved(warning=why) if why:
+                yield command("warning", result.span, f"PROVED {title(result)}", f"but {why}")
             case Unknown(why=why):
                 level = "warning" if is_open(result) else "notice"
                 yield command(level, result.span, f"UNKNOWN {title(result)}", why)

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..dsl.errors import Severity
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
-from .outcome import Report, fails, is_open, place, title, why_unmatched
+from .outcome import Report, fails, is_open, place, title, trivial, why_unmatched
 from .refutation import refutation
 from .source import complaint
 
@@ -85,3 +85,6 @@ def _case(suite: Element, report: Report, result: Result) -> None:
             if fails(result):
                 text = f"{title(result)} was expected to be refuted, and is proved"
                 SubElement(case, "failure", message=_clean(text), type="PROVED").text = _clean(how)
+            elif trivial(result):
+                text = f"PROVED, but {trivial(result)}"
+                SubElement(case, "system-out").text = _clean(text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..dsl.rendering import cells
 from ..semantics.system import PointKind
 from .runs import RunView
-from .source import cells
 
 GUTTER = 6  # step number and a gap
 MIN_COLUMN = 18  # below this the texts go to the right of the picture

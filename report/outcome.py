@@ -94,6 +94,11 @@ def is_open(result: Result) -> bool:
     return status(result) is Status.UNKNOWN and (result.expected or not result.warning)
 
 
+def trivial(result: Result) -> str:
+    """The trivial reason for which it is proved; "" where there is none."""
+    return result.verdict.warning if isinstance(result.verdict, Proved) else ""
+
+
 def exit_status(report: Report) -> Exit:
     """The exit status: what is wrong with the call first, then refuted, then unknown."""
     if report.rejected or report.unmatched:
@@ -136,7 +141,8 @@ def place(result: Result) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many results of each kind; `warnings` are refuted or unknown ones at warning level."""
+    """How many results of each kind; `warnings` are refuted or unknown ones at warning level,
+    `trivial` those of the proved ones that hold for a trivial reason."""
 
     proved: int = 0
     refuted: int = 0
@@ -144,13 +150,17 @@ class Tally:
     skipped: int = 0
     warnings: int = 0
     expected: int = 0
+    trivial: int = 0
 
 
 def tally(results: Iterable[Result]) -> Tally:
     """Counts by verdict; a warning counts as a warning only, an expected refutation as expected."""
-    count = dict.fromkeys(("proved", "refuted", "unknown", "skipped", "warnings", "expected"), 0)
+    count = dict.fromkeys(
+        ("proved", "refuted", "unknown", "skipped", "warnings", "expected", "trivial"), 0
+    )
     for result in results:
         state = status(result)
+        count["trivial"] += bool(trivial(result))
         if result.expected and state is Status.REFUTED:
             count["expected"] += 1
         elif result.warning and state in (Status.REFUTED, Status.UNKNOWN):

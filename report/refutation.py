@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..dsl.errors import Span
+from ..dsl.rendering import cells
 from ..verifier.verdict import Refuted, Result
 from .lanes import picture
 from .outcome import Report, mend_of, place, title
 from .runs import RunView, StepView, Value, of_result, parting
-from .source import cells, excerpt
+from .source import excerpt
 
 MAX_STEPS = 60  # of a run; the middle of a longer one is left out
 CAUSE = "bold"

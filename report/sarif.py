@@ -1,7 +1,8 @@
 """A report as SARIF 2.1.0, for code scanning and editors.
 
-Refuted and unknown results are results, with the run as a code flow; proved and skipped ones are
-left out (viewers show every result as a finding).  What the spec expects is suppressed.
+Refuted and unknown results are results, with the run as a code flow, and so are those that hold
+for a trivial reason; other proved and skipped ones are left out (viewers show every result as a
+finding).  What the spec expects is suppressed.
 """
 
 from __future__ import annotations
@@ -128,6 +129,14 @@ def _result(report: Report, result: Result) -> Json | None:
                 "kind": "fail",
                 "level": "error",
                 "message": {"text": f"{title(result)} was expected to be refuted, and is proved"},
+                "locations": _locations(result.span),
+            }
+        case Proved(warning=why) if why:
+            return {
+                "ruleId": result.check,
+                "kind": "review",
+                "level": "none",  # as above
+                "message": {"text": f"{title(result)}: proved, but {why}"},
                 "locations": _locations(result.span),
             }
         case _:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from ..dsl.errors import Diagnostic, Span
+from ..dsl.rendering import cells
 
 MAX_LINES = 3  # of a span over several lines
 
@@ -39,14 +38,6 @@ def excerpt(source: str, span: Span) -> tuple[str, ...]:
 def _flat(text: str) -> str:
     """Tabs as four blanks and control characters made visible, so that columns can be counted."""
     return "".join("    " if c == "\t" else c if c.isprintable() else "\ufffd" for c in text)
-
-
-def cells(text: str) -> int:
-    """The width on a terminal: wide East Asian characters take two cells, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
 
 
 def _carets(text: str, col: int, end: int) -> str:

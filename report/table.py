@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
-from .outcome import Status, fails, status, title
+from .outcome import Status, fails, status, title, trivial
 
 STYLES = {
     Status.PROVED: "green",
@@ -76,6 +76,9 @@ def line(result: Result) -> Line:
     elif result.warning and state in (Status.REFUTED, Status.UNKNOWN):
         word += " (warning)"
         style = "yellow"
+    elif trivial(result):
+        word += " (trivial)"
+        style = "yellow"
     return Line(word, style, title(result), figure(result), engine(result), result.seconds)
 
 
@@ -89,8 +92,8 @@ def figure(result: Result) -> str:
     match result.verdict:
         case None:
             return result.skipped
-        case Proved(figure=text, warning=warning):
-            return text or ("see below" if warning else "")
+        case Proved(figure=text):
+            return text
         case Refuted(figure=text, trace=trace):
             count = len(trace.steps)
             return text or (

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from ..dsl.errors import Severity
-from ..verifier.verdict import Proved, Refuted, Unknown
+from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
 from .outcome import Report, fails, mend_of, tally, title, why_unmatched
 from .refutation import Styled, hanging, headline, refutation
@@ -101,7 +101,8 @@ def _sections(report: Report, style: Style) -> Iterator[list[Styled]]:
         else:
             lines = list(headline(result, verdict, style.width))
             mend = mend_of(report, result)
-            mend += "  (-v shows the run)"
+            if verdict.trace.initial:
+                mend += "  (-v shows the run)"
             yield [*lines, *hanging("  mend: ", mend, style.width, "cyan")]
     brief = list(_brief(report, style.width))
     if brief:
@@ -116,7 +117,7 @@ def _brief(report: Report, width: int) -> Iterator[Styled]:
             case Unknown(why=why):
                 yield from hanging(f"UNKNOWN  {title(result)}: ", why, width, "yellow")
             case Proved(warning=warning) if warning:
-                yield Styled(f"PROVED   {title(result)}, but {warning}", "yellow")
+                yield from hanging(f"PROVED   {title(result)}, but ", warning, width, "yellow")
             case _:
                 pass
         if result.expected and fails(result):
@@ -141,13 +142,23 @@ def _how(report: Report, width: int) -> Iterator[Styled]:
             yield from hanging(f"  {where}", note.message, width, "")
 
 
+def _unexpected(result: Result) -> bool:
+    return result.expected and isinstance(result.verdict, Proved)
+
+
 def _closing(report: Report) -> str:
     count = tally(report.results)
-    warnings = count.warnings + sum(d.severity is Severity.WARNING for d in report.diagnostics)
+    warnings = (
+        count.warnings
+        + count.trivial
+        + sum(d.severity is Severity.WARNING for d in report.diagnostics)
+    )
+    unexpected = sum(map(_unexpected, report.results))
     parts = [
         f"{number} {word}"
         for number, word in (
-            (count.proved, "proved"),
+            (count.proved - unexpected, "proved"),
+            (unexpected, "proved though expected to be refuted"),
             (count.refuted, "refuted"),
             (count.expected, "refuted as expected"),
             (count.unknown, "unknown"),

@@ -214,6 +214,7 @@ class Rule:
     test_span: Span | None = None  # of the test that is taken with this step
     holds: tuple[tuple[int, Expr], ...] = ()  # held before, also by the blocks around the fork
     gains: tuple[tuple[int, Expr], ...] = ()  # granted by this step
+    reads: tuple[int, ...] = ()  # what it is said to look at, beside its terms
     over_children: bool = False  # may be taken while child threads of its thread run
 
     @property

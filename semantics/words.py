@@ -9,7 +9,7 @@ from .expr import Expr, Op, fold, same
 from .system import TransitionSystem, VarKind
 from .values import show
 
-_INFIX = {Op.AND: " and ", Op.OR: " or ", Op.ADD: " + ", Op.MUL: " * ", Op.LE: " <= ", Op.LT: " < "}
+_INFIX = {Op.AND: " and ", Op.OR: " or ", Op.MUL: " * ", Op.LE: " <= ", Op.LT: " < "}
 
 
 def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
@@ -30,9 +30,11 @@ def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
             case Op.NEG:
                 return f"-{args[0]}"
             case Op.ITE if _cut(node):
-                return f"max(0, {args[1]})"
+                return f"max(0, {_bare(args[1])})"
             case Op.ITE:
-                return f"({args[1]} if {args[0]} else {args[2]})"
+                return f"({args[1]} if {_bare(args[0])} else {args[2]})"
+            case Op.ADD:
+                return f"({_sum(args)})"
             case Op.EQ:
                 return _equation(system, node, args)
             case Op.DIV | Op.MOD:
@@ -44,9 +46,30 @@ def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
                 return f"({text})"
 
     text = fold(root, build)
-    if text.startswith("(") and text.endswith(")") and root.op is not Op.ITE:
-        text = text[1:-1]
+    if root.op is not Op.ITE:
+        text = _bare(text)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _sum(args: Sequence[str]) -> str:
+    """`3 - x` instead of `-x + 3`."""
+    first = next((k for k, a in enumerate(args) if not a.startswith("-")), 0)
+    out = args[first]
+    for a in (*args[:first], *args[first + 1 :]):
+        out += f" - {a[1:]}" if a.startswith("-") else f" + {a}"
+    return out
+
+
+def _bare(text: str) -> str:
+    """Without the parentheses around all of it."""
+    if not text.startswith("("):
+        return text
+    depth = 0
+    for k, c in enumerate(text):
+        depth += (c == "(") - (c == ")")
+        if depth == 0:
+            return text[1:-1] if k == len(text) - 1 else text
+    return text
 
 
 def _cut(node: Expr) -> bool:

@@ -5,6 +5,7 @@ NAME.expect begins with the command.  Then, in any order:
     exit N                     the exit status
     VERDICT check: name        a line of the table; `VERDICT?` also allows UNKNOWN
     PROVED check               also: each line of that check
+    TRIVIAL check: name        PROVED with a warning; PLAIN: without one
     E0123                      an error of that code (with exit 2)
     xfail: REASON              the tool is known to be wrong here
     # text                     why
@@ -24,7 +25,16 @@ from wfverify.dsl.support import unsupported
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
-from wfverify.report.outcome import Report, exit_status, fails, is_open, status, title
+from wfverify.report.outcome import (
+    Report,
+    Status,
+    exit_status,
+    fails,
+    is_open,
+    status,
+    title,
+    trivial,
+)
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
 from wfverify.verifier.portfolio import Options, verify
@@ -102,10 +112,18 @@ def outcome(name: str) -> Outcome:
         codes = tuple(d.code for d in error.diagnostics if d.code.startswith("E"))
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
-    found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
+    # Refutations under a declared scheduler are mostly found by running it.
+    simulate = None if system.scheduler == "any" else simulator
+    found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulate)
     results = tuple(found)
     code = int(exit_status(Report(file, results=results, system=system)))
     return Outcome(code, results, (), spec, system)
+
+
+def _how(r: Result) -> str:
+    if status(r) is not Status.PROVED:
+        return str(status(r))
+    return "TRIVIAL" if trivial(r) else "PLAIN"
 
 
 def mismatches(name: str) -> list[str]:
@@ -131,7 +149,10 @@ def mismatches(name: str) -> list[str]:
         if not lines:
             out.append(f"{what}: no such line in the table")
             continue
-        words = {str(status(r)) for r in lines}
+        if verdict in ("TRIVIAL", "PLAIN"):
+            words = {_how(r) for r in lines}
+        else:
+            words = {str(status(r)) for r in lines}
         allowed = {verdict.rstrip("?")} | ({"UNKNOWN"} if verdict.endswith("?") else set())
         open_ |= any(is_open(r) and verdict.endswith("?") for r in lines)
         if not words & allowed:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "verifier"))
 
 import oracle
 from oracle import World, reading
+from timed_naive import Timed, TooMuch
 from wfverify.dsl import load_text
+from wfverify.dsl.errors import Span
 from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
-from wfverify.semantics.expr import Scalar
+from wfverify.semantics.expr import Op, Scalar
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import (
     Obligation,
@@ -39,6 +47,8 @@ class Judgement:
     counts: Counter[str] = field(default_factory=Counter)  # "check VERDICT"
     unknown: list[str] = field(default_factory=list)
     states: int = 0
+    timed: Counter[str] = field(default_factory=Counter)  # proofs compared with all timed runs
+    results: list[Result] = field(default_factory=list)
 
     @property
     def share_unknown(self) -> float:
@@ -47,17 +57,29 @@ class Judgement:
 
 
 def judge(
-    text: str, timeout: float = 10, limit: int = 1500, walks: int = 30, seed: int = 0
+    text: str,
+    timeout: float = 10,
+    limit: int = 1500,
+    walks: int = 30,
+    seed: int = 0,
+    timed: int = 0,
 ) -> Judgement:
-    """Raises `oracle.TooBig` if the spec is not small."""
+    """Raises `oracle.TooBig` if the spec is not small.  `timed`: how many states of timed runs
+    a proof about results is compared with."""
     out = Judgement()
     spec = load_text(text, "s.wf")
     system = lower(spec)
     world = World(system, limit)
     out.states = len(world.states)
     results = verify(
-        spec, system, Options(timeout=timeout, seed=seed), replay=replay, schedule=schedule
+        spec,
+        system,
+        Options(timeout=timeout, seed=seed),
+        replay=replay,
+        schedule=schedule,
+        simulate=simulator,
     )
+    out.results = list(results)
     groups = _groups(system)
     for result in results:
         verdict = result.verdict
@@ -80,8 +102,74 @@ def judge(
                     out.problems.append(f"{name}: REFUTED by a run without times")
         for problem in _problems(world, result, groups, walks):
             out.problems.append(f"{name}: {problem}")
+        if timed and isinstance(verdict, Proved):
+            for problem in _against_timed_runs(system, result, timed, out.timed):
+                out.problems.append(f"{name}: {problem}")
     for check, name in groups:
         out.problems.append(f"{check} {name}: no line in the table")
+    return out
+
+
+def judge_by_runs(text: str, timeout: float = 10, seed: int = 0, runs: int = 60) -> Judgement:
+    """For what is not small: proofs against some timed runs."""
+    out = Judgement()
+    spec = load_text(text, "s.wf")
+    system = lower(spec)
+    options = Options(timeout=timeout, seed=seed)
+    out.results = list(
+        verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
+    )
+    timed = Timed(system, 20_000)
+    starts = timed.starts()
+    made: dict[int, oracle.Reading] = {}
+    groups = _groups(system)
+    proved: list[tuple[str, Obligation]] = []
+    names = set()
+    for result in out.results:
+        name = f"{result.check} {result.name}".strip()
+        goals = _next(groups, result)
+        if result.verdict is None:
+            continue
+        out.counts[f"{result.check} {type(result.verdict).__name__.upper()}"] += 1
+        if isinstance(result.verdict, Unknown):
+            out.unknown.append(f"{name}: {result.verdict.why}")
+        if isinstance(result.verdict, Proved):
+            names.add(result.check)
+            proved += [(name, g) for g in goals]
+    wrong: dict[str, str] = {}
+    for k in range(runs if starts else 0):
+        rng = random.Random(f"{seed}/{k}")
+        try:
+            walk = timed.walk(rng.choice(starts), rng)
+        except TooMuch:
+            continue
+        if walk is None:
+            continue
+        out.timed["runs"] += 1
+        states = [s for _, _, s in walk.steps] + [walk.last]
+        for name, goal in proved:
+            cond = reading(goal.cond, made)
+            if goal.rule is None and not goal.every_step:
+                broken = not all(cond(s, (), ()) for s in states)
+            else:
+                broken = any(
+                    not cond(s, inputs, t)
+                    for (r, inputs, s), t in zip(walk.steps, states[1:], strict=True)
+                    if goal.every_step or goal.rule == r.index
+                )
+            if broken:
+                wrong[name] = f"PROVED, but a run breaks it: {goal.message}"
+        if walk.over and any(e == -1 for e in timed.result(walk.last)[: len(system.instances)]):
+            for check in names & {"deadlock_free", "can_finish", "terminates"}:
+                if all(reading(i.active, made)(walk.last, (), ()) for i in system.instances):
+                    wrong[check] = "PROVED, but a timed run is stuck"
+    for check in names & {"timing_independent", "deterministic"}:
+        try:
+            if timed.some_part(check == "deterministic", seed, 12, 12):
+                wrong[check] = "PROVED, but two timed runs part"
+        except TooMuch:
+            continue
+    out.problems += [f"{name}: {what}" for name, what in wrong.items()]
     return out
 
 
@@ -153,11 +241,14 @@ def _problems(
     proved = isinstance(verdict, Proved)
     if isinstance(verdict, Refuted) and result.check == "contracts" and not verdict.trace.initial:
         return _contract(world, result.name)
+    if result.check == "contracts" and result.name == "assume":
+        return _assumption(world, verdict)
     goals = _next(groups, result)
     if goals:
         broken = [g for g in goals if world.broken(g)]
         if proved:
-            return [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
+            wrong = [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
+            return wrong + _not_trivial(world, verdict.warning, goals)
         assert isinstance(verdict, Refuted)
         if not any(_breaks(world, verdict.trace, g) for g in goals):
             return ["REFUTED, but the run breaks none of the goals"]
@@ -182,10 +273,12 @@ def _problems(
         case "race_free":
             return _race(world, verdict)
         case "timing_independent" | "deterministic":
+            fixed = result.check == "deterministic"
             if proved:
-                return _two_results(world, walks)
+                # The walks do not know durations, which `deterministic` fixes.
+                return [] if fixed else _two_results(world, walks)
             assert isinstance(verdict, Refuted)
-            return _same_environment(world, verdict)
+            return _same_environment(world, verdict, fixed)
         case "atomicity":
             if not proved:
                 return ["REFUTED"]
@@ -194,12 +287,44 @@ def _problems(
     return []
 
 
+def _not_trivial(world: World, warning: str, goals: list[Obligation]) -> list[str]:
+    """Is what is said to hold trivially reached after all?"""
+    out = []
+    for g in goals:
+        at = f"no run comes to the assert at {g.span.line}:{g.span.col}"
+        if g.rule in world.fired() and (at in warning.split("; ") or "never completes" in warning):
+            out.append(f"not true: {warning}")
+    # Properties of one name are one line; of one of them the left side of `p => q` is never true.
+    reached: dict[Span, bool] = {}
+    for g in goals if " is true " in warning else ():
+        if g.cond.op is Op.OR:
+            left = replace(g, cond=g.cond.args[0])
+            reached[g.span] = reached.get(g.span, False) or world.broken(left)
+    if reached and all(reached.values()):
+        out.append(f"not true: {warning}")
+    return out
+
+
 def _contract(world: World, name: str) -> list[str]:
     for r in world.system.rules:
         if r.kind is RuleKind.COMPLETE and r.index in world.fired():
             if r.activity.split(".")[-1].split("#")[0].split("[")[0] == name:
                 return ["REFUTED, but the activity can complete"]
     return []
+
+
+def _assumption(world: World, verdict: object) -> list[str]:
+    """No run gets past it, and this run comes to it."""
+    if not isinstance(verdict, Refuted):
+        return []
+    mine = [r for r in world.system.rules if r.span == verdict.span]
+    out = []
+    if any(r.name.endswith("assume") and r.index in world.fired() for r in mine):
+        out.append("REFUTED, but a run gets past the assumption")
+    last = states_of(world, verdict.trace)[-1]
+    if not any(r.name.endswith("fails") and world.enabled(r.index, last) for r in mine):
+        out.append("REFUTED, but the run does not come to the assumption")
+    return out
 
 
 def _deadlock(world: World, verdict: object) -> list[str]:
@@ -271,13 +396,21 @@ def _terminates(world: World, verdict: object) -> list[str]:
 
 def _dead_code(world: World, verdict: object) -> list[str]:
     fired = world.fired()
-    places = world.system.places
+    # What has several copies (rounds, calls, instances) runs if one of them does.
+    runs: dict[tuple[str, Span], bool] = {}
+    for p in world.system.places:
+        key = p.what, p.span
+        runs[key] = runs.get(key, False) or any(r in fired for r in p.rules)
     if isinstance(verdict, Proved):
-        dead = [p for p in places if not any(r in fired for r in p.rules)]
-        return [f"PROVED, but {p.what} at {p.span} never runs" for p in dead[:1]]
+        dead = [key for key, alive in runs.items() if not alive]
+        return [f"PROVED, but {what} at {span} never runs" for what, span in dead[:1]]
     assert isinstance(verdict, Refuted)
-    mine = [p for p in places if p.span == verdict.span and verdict.message.startswith(p.what)]
-    if mine and all(any(r in fired for r in p.rules) for p in mine):
+    mine = [
+        alive
+        for (what, span), alive in runs.items()
+        if span == verdict.span and verdict.message.startswith(what)
+    ]
+    if mine and all(mine):
         return ["REFUTED, but it can run"]
     return [] if mine else ["REFUTED at no place"]
 
@@ -405,30 +538,120 @@ def _two_results(world: World, walks: int) -> list[str]:
     return []
 
 
-def _same_environment(world: World, verdict: Refuted) -> list[str]:
+def _same_environment(world: World, verdict: Refuted, durations: bool) -> list[str]:
     """The two runs give the same answers to the same attempts, and end differently."""
-    rules = world.system.rules
     if verdict.second is None:
         return ["REFUTED without a second run"]
-    answers: list[dict[tuple[str, int], tuple[str, str, State]]] = []
+    answers = []
     results = []
     for trace in (verdict.trace, verdict.second):
-        starts: dict[str, int] = {}
-        given: dict[tuple[str, int], tuple[str, str, State]] = {}
-        for step in trace.steps:
-            r = rules[step.rule]
-            if r.kind is RuleKind.START:
-                starts[r.activity] = starts.get(r.activity, 0) + 1
-            elif r.kind in (RuleKind.COMPLETE, RuleKind.FAIL):
-                key = (r.activity, starts.get(r.activity, 0))
-                given[key] = (r.kind.value, r.error, step.inputs)
-        answers.append(given)
+        answers.append(_answers(world, trace) | _sides(world, trace))
         results.append(Walks(world, 0)._result(states_of(world, trace)[-1]))
     if verdict.trace.initial != verdict.second.initial:
         return ["REFUTED by runs with different arguments"]
     for key in answers[0].keys() & answers[1].keys():
         if answers[0][key] != answers[1][key]:
             return [f"REFUTED by runs that answer {key} differently"]
+    if durations:
+        one, two = (_lasted(world, t) for t in (verdict.trace, verdict.second))
+        for key in one.keys() & two.keys():
+            a, b = one[key], two[key]
+            if max(a[0], b[0]) > min(a[1], b[1]):
+                return [f"REFUTED by runs in which {key} takes {a} and {b}"]
+    for trace in (verdict.trace, verdict.second):
+        last = states_of(world, trace)[-1]
+        if not world.over(last) and world.moves[world.number[last]]:
+            return ["REFUTED by a run that is not over"]
     if results[0] == results[1]:
         return ["REFUTED by runs with the same result"]
+    return []
+
+
+def _answers(world: World, trace: Trace) -> dict[object, object]:
+    """How each attempt that ended by itself did so, by occurrence."""
+    starts: dict[str, int] = {}
+    given: dict[object, object] = {}
+    for step in trace.steps:
+        r = world.system.rules[step.rule]
+        if r.kind is RuleKind.START:
+            starts[r.activity] = starts.get(r.activity, 0) + 1
+        elif r.kind in (RuleKind.COMPLETE, RuleKind.FAIL) and r.group is not None:
+            key = (r.activity, starts.get(r.activity, 0))
+            given[key] = (r.kind.value, r.error, step.inputs)
+    return given
+
+
+def _sides(world: World, trace: Trace) -> dict[object, object]:
+    """Which side was named when a choice was passed for the first time, by what was open."""
+    given: dict[object, object] = {}
+    passed: set[int] = set()
+    timed = Timed(world.system)
+    rules = world.system.rules
+    for step, state in zip(trace.steps, states_of(world, trace), strict=False):
+        sides = timed._sides([r for r in rules if world.enabled(r.index, state)])
+        for choice, side in sides.get(step.rule, ()):
+            open_ = {s for its in sides.values() for c, s in its if c == choice}
+            if choice not in passed and len(open_) > 1:
+                given["choice", choice, tuple(sorted(open_))] = side
+            passed.add(choice)
+    return given
+
+
+def _lasted(world: World, trace: Trace) -> dict[object, tuple[Fraction, float | Fraction]]:
+    """How long each attempt and each wait took: between which bounds, as far as the run shows."""
+    rules = world.system.rules
+    out: dict[object, tuple[Fraction, float | Fraction]] = {}
+    counts: Counter[object] = Counter()
+    running: dict[object, tuple[object, Fraction]] = {}
+    states = states_of(world, trace)
+    now = Fraction(0)
+
+    def look(state: State) -> None:
+        alive = {
+            _clock(r): r.activity if r.group is not None else r.index
+            for r in rules
+            if r.delay is not None and world.enabled(r.index, state)
+        }
+        for clock in [c for c in running if c not in alive]:
+            place, since = running.pop(clock)
+            out[place] = (now - since, float("inf"))
+        for clock, what in alive.items():
+            if clock not in running:
+                counts[what] += 1
+                running[clock] = ((what, counts[what]), now)
+
+    look(states[0])
+    for step, state in zip(trace.steps, states[1:], strict=True):
+        r = rules[step.rule]
+        now = Fraction(step.time or 0)
+        if r.delay is not None:
+            place, since = running.pop(_clock(r))
+            late = r.kind is RuleKind.TIMEOUT
+            out[place] = (now - since, float("inf") if late else now - since)
+        look(state)
+    for place, since in running.values():
+        out[place] = (now - since, float("inf"))
+    return out
+
+
+def _clock(rule: Rule) -> object:
+    return ("group", rule.group) if rule.group is not None else ("rule", rule.index)
+
+
+def _against_timed_runs(
+    system: TransitionSystem, result: Result, limit: int, compared: Counter[str]
+) -> list[str]:
+    """A proof that some timed run contradicts."""
+    try:
+        match result.check:
+            case "timing_independent" | "deterministic":
+                parts = Timed(system, limit).parts(result.check == "deterministic")
+                compared[result.check] += 1
+                return ["PROVED, but two timed runs part"] if parts else []
+            case "deadlock_free" | "can_finish" | "terminates":
+                stuck = Timed(system, limit).stuck()
+                compared[result.check] += 1
+                return ["PROVED, but a timed run is stuck"] if stuck else []
+    except TooMuch:
+        compared[f"{result.check}, too large"] += 1
     return []

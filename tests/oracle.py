@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 
+from footprint import conflict, footprint, own_claims
 from wfverify.dsl.types import Enum
 from wfverify.semantics.expr import Expr, Op, Scalar, Sort
 from wfverify.semantics.system import (
@@ -287,9 +288,16 @@ class World:
             if r.thread != thread or r.kind not in (RuleKind.START, RuleKind.GRANT, RuleKind.WAIT):
                 continue
             rest = []
+            claimed = {u for u, _ in r.gains}
+            for info in self.system.resources:
+                if info.exclusive is not None and {info.used, info.exclusive} & claimed:
+                    claimed |= {info.used, info.exclusive}
             for part in r.guard.args if r.guard.op is Op.AND else (r.guard,):
-                read = {kinds[v] for v in mentioned(part)}
-                if VarKind.USED in read or (
+                names = mentioned(part)
+                read = {kinds[v] for v in names}
+                units = {v for v in names if kinds[v] is VarKind.USED}
+                claim = units <= claimed and part.op in (Op.LE, Op.EQ)
+                if (units and (claim or kind is not PointKind.ENTRY)) or (
                     r.kind is RuleKind.WAIT and VarKind.LOCATION not in read
                 ):
                     continue
@@ -376,8 +384,6 @@ class World:
     def races(self) -> Iterator[tuple[int, int, int]]:
         """(state, rule, rule): both can be taken, they touch the same data, no lock in common."""
         rules = self.system.rules
-        touch = [touches(self.system, r) for r in rules]
-        clash: dict[tuple[int, int], bool] = {}
         # Steps of two sides of a `+` exclude each other.
         apart = {
             (a, b)
@@ -389,15 +395,41 @@ class World:
             for b in other
         }
         for n, moves in enumerate(self.moves):
-            able = sorted({rule for rule, _, _ in moves})
-            for i, a in enumerate(able):
-                for b in able[i + 1 :]:
-                    if rules[a].thread == rules[b].thread or (a, b) in apart:
-                        continue
-                    if (a, b) not in clash:
-                        clash[a, b] = conflict(touch[a], touch[b]) and not self._locked(a, b)
-                    if clash[a, b]:
+            able: dict[int, list[State]] = {}
+            for rule, inputs, _ in moves:
+                able.setdefault(rule, []).append(inputs)
+            for a, b in combinations(sorted(able), 2):
+                if rules[a].thread == rules[b].thread or (a, b) in apart:
+                    continue
+                # A test on the way to a fork is taken once for all its branches: what each of
+                # them looks at is seen from inside.
+                state = self._inside(a, b, self.states[n])
+                touched = [
+                    [footprint(self.system, rules[r], state, i) for i in able[r]] for r in (a, b)
+                ]
+                if any(conflict(x, y) for x in touched[0] for y in touched[1]):
+                    if not self._locked(a, b, self.states[n]):
                         yield n, a, b
+
+    def _inside(self, a: int, b: int, state: State) -> State:
+        """The state with the thread where those of two rules branch off at that fork."""
+        threads = self.system.threads
+        up: dict[int, int | None] = {}
+        child, at = None, self.system.rules[a].thread
+        while at is not None:
+            up[at] = child
+            child, at = at, threads[at].parent
+        child, at = None, self.system.rules[b].thread
+        while at is not None and at not in up:
+            child, at = at, threads[at].parent
+        if at is None or child is None or up[at] is None:
+            return state
+        forks = {threads[child].fork, threads[up[at]].fork}
+        if len(forks) > 1:
+            return state
+        out = list(state)
+        out[threads[at].location] = forks.pop()
+        return tuple(out)
 
     def related(self, a: int, b: int) -> bool:
         """Is one of the threads above the other?"""
@@ -413,9 +445,11 @@ class World:
         x, y = self.system.rules[a].thread, self.system.rules[b].thread
         return x in above(y) or y in above(x)
 
-    def _locked(self, a: int, b: int) -> bool:
-        """Claims that cannot be granted at once, by constants."""
-        x, y = _held(self.system.rules[a]), _held(self.system.rules[b])
+    def _locked(self, a: int, b: int, state: State) -> bool:
+        """Claims of their own that cannot be granted at once."""
+        one, two = self.system.rules[a], self.system.rules[b]
+        x = own_claims(self.system, one, two, state)
+        y = own_claims(self.system, two, one, state)
         for r in self.system.resources:
             if not r.enforced:
                 continue
@@ -437,21 +471,6 @@ def _pinned(guard: Expr) -> Iterator[tuple[int, Scalar]]:
             yield e.args[0].value, e.args[1].value
 
 
-def _held(rule: Rule) -> dict[int, int]:
-    out: dict[int, int] = {}
-    for used, amount in (*rule.holds, *rule.gains):
-        known = amount.value if amount.op is Op.CONST else 0
-        out[used] = out.get(used, 0) + int(known)
-    return out
-
-
-@dataclass
-class Touches:
-    reads: set[int]
-    writes: set[int]
-    adds: set[int]  # written by `x := x + e` only
-
-
 def mentioned(e: Expr, out: set[int] | None = None) -> set[int]:
     found: set[int] = set() if out is None else out
     todo, seen = [e], set()
@@ -466,39 +485,4 @@ def mentioned(e: Expr, out: set[int] | None = None) -> set[int]:
     return found
 
 
-def touches(system: TransitionSystem, rule: Rule) -> Touches:
-    data = {v.index for v in system.variables if v.kind in (VarKind.DATA, VarKind.SHARED)}
-    ghosts = {v.index for v in system.variables if v.kind is VarKind.GHOST}
-    reads = mentioned(rule.guard) | mentioned(rule.relation)
-    for o in system.obligations:
-        if o.check == "assert" and o.rule == rule.index:
-            mentioned(o.cond, reads)
-    writes: set[int] = set()
-    adds: set[int] = set()
-    for v, e in rule.updates:
-        if v in ghosts:
-            continue
-        if v in data:
-            writes.add(v)
-            rest = [a for a in e.args if not (a.op is Op.VAR and a.value == v)]
-            plain = e.op is Op.ADD and len(rest) == len(e.args) - 1
-            inside: set[int] = set()
-            for a in rest if plain else [e]:
-                mentioned(a, inside)
-            if plain and v not in inside:
-                adds.add(v)
-            reads |= inside
-        else:
-            mentioned(e, reads)
-    return Touches(reads & data, writes, adds)
-
-
-def conflict(a: Touches, b: Touches) -> bool:
-    for v in (a.writes & (b.reads | b.writes)) | (b.writes & a.reads):
-        if v in a.adds and v in b.adds and v not in a.reads and v not in b.reads:
-            continue
-        return True
-    return False
-
-
-__all__ = ["RuleKind", "TooBig", "Touches", "World", "conflict", "reading", "touches"]
+__all__ = ["RuleKind", "TooBig", "World", "reading"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
+from ..dsl.names import LATER_CHECKS
 from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
+from .assumed import Used
 from .checks import (
+    beginnings,
     blocking,
     conflicts,
     contracts,
@@ -20,6 +24,7 @@ from .checks import (
     obligations,
     outcomes,
     simulated,
+    vacuity,
 )
 from .checks.graph import small_graph
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
@@ -97,11 +102,17 @@ class _Run:
         self.session = session
         self.progress = progress
         properties = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
-        self.skips = [p for p in properties if isinstance(p, ast.SkipCheck)]
-        self.raised = {n for p in properties if isinstance(p, ast.CheckOn) for n in p.names}
-        self.expected = {p.name: p for p in properties if isinstance(p, ast.ExpectRefuted)}
+        self.skips = [
+            replace(p, name=_called(p.name)) for p in properties if isinstance(p, ast.SkipCheck)
+        ]
+        self.raised = {
+            _called(n): p.span for p in properties if isinstance(p, ast.CheckOn) for n in p.names
+        }
+        self.expected = {_called(p.name): p for p in properties if isinstance(p, ast.ExpectRefuted)}
+        self.missed = {s.span: s for s in self.skips if s.at is not None}  # that skip nothing yet
         self.verdicts: dict[str, Verdict] = {}
         self.waiting: set[str] = set()
+        self.used = Used(session, spec)
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
 
     def wanted(self, check: str) -> bool:
@@ -113,9 +124,15 @@ class _Run:
     # --- running ---------------------------------------------------------------------------
 
     def all(self) -> Iterator[Result]:
+        nothing = beginnings.no_arguments(self.session, self.spec)
+        if nothing is not None:
+            yield nothing
+            if isinstance(nothing.verdict, Refuted):
+                self.missed.clear()
+                return  # of no run anything is true
         for s in self.skips:
             if s.at is None and self._selected(s.name, ""):
-                yield Result(s.name, "", None, s.span, skipped=s.reason)
+                yield Result(s.name, "", None, s.span, skipped=s.reason + self._in_vain(s.name))
         self.waiting = {c for c in CHECKS[len(SAFETY) :] if self.wanted(c)}
         yield from self._safety()
         for check in CHECKS[len(SAFETY) :]:
@@ -125,6 +142,11 @@ class _Run:
                 verdict = self.whole(check)
                 seconds = time.monotonic() - since
                 yield Result(check, "", verdict, self._span(verdict), seconds=seconds)
+
+    def _in_vain(self, check: str) -> str:
+        """It is skipped, whatever `check NAME` says."""
+        where = self.raised.get(check)
+        return f" (`check {check}` at {where.line}:{where.col} has no effect)" if where else ""
 
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only
@@ -146,6 +168,7 @@ class _Run:
         verdicts |= {i: more[k] for k, i in enumerate(left)}
         with self.session.slot(SLOT if self.waiting else 1.0):
             verdicts |= self._simulated(groups, verdicts)
+            verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
         seconds = (time.monotonic() - since) / max(1, len(groups))
         shown: set[str] = set()
         for i, group in enumerate(groups):
@@ -161,6 +184,7 @@ class _Run:
             )
         if self._selected("contracts", ""):
             yield from contracts.satisfiable(self.session)
+            yield from beginnings.never_passed(self.session)
         for check in names:
             if check not in shown and check not in (*NAMED_BY_USER, "assert", "contracts"):
                 if self._selected(check, ""):
@@ -226,11 +250,14 @@ class _Run:
         if self.session.options.strict or result.check in self.raised:
             warning = False
         for s in self.skips:
-            if s.at is not None and s.name == result.check and s.at in (result.name,):
+            if s.at is not None and s.name == result.check and _is_at(result, s.at):
+                self.missed.pop(s.span, None)
                 return replace(result, verdict=None, skipped=s.reason, warning=warning)
         verdict = result.verdict
         if verdict is not None and not _nothing_of_the_kind(verdict):
-            verdict = rests_on(self.spec, self.session.system, result)
+            if isinstance(verdict, Proved):
+                verdict = replace(verdict, assumptions=self.used.by(result, self.verdicts))
+            verdict = rests_on(self.spec, self.session.system, replace(result, verdict=verdict))
         expected = isinstance(verdict, Refuted) and bool(_names(result) & self.expected.keys())
         return replace(result, verdict=verdict, warning=warning, expected=expected)
 
@@ -250,14 +277,38 @@ class _Run:
                 out[k] = replace(out[k], expected=True)
             if not mine and not self.session.options.only:
                 why = "nothing of that name was checked, so nothing of it was refuted"
+                if name in LATER_CHECKS:
+                    why = "this check is not built yet, so nothing of it was refuted"
+                elif any(s.name == name or s.at == name for s in self.skips):
+                    why = "it is skipped, so it was not refuted: remove one of the two"
                 span = self.expected[name].span
                 out.append(Result("expect", name, Unknown("portfolio", why), span, expected=True))
-        return out
+        return [*out, *self._skipped_nothing(results)]
+
+    def _skipped_nothing(self, results: Sequence[Result]) -> Iterator[Result]:
+        """`skip_check NAME at PLACE` where there is no such place: what it means to turn off is
+        on, or is not there."""
+        for s in () if self.session.options.only else self.missed.values():
+            places = dict.fromkeys(r.name for r in results if r.check == s.name and r.name)
+            known = f"; there is {', '.join(list(places)[:6])}" if places else ""
+            whole = "" if places else f"; to skip all of it, leave out `at {s.at}`"
+            why = f"{s.name} has no line of its own for `{s.at}`{known}{whole}"
+            yield Result("skip_check", f"{s.name} at {s.at}", Unknown("portfolio", why), s.span)
 
     def _span(self, verdict: Verdict, other: Span | None = None) -> Span:
         if isinstance(verdict, Refuted):
             return verdict.span
         return other or self.top
+
+
+def _called(name: str) -> str:
+    """The name of a check in the table (`invariant` is a word of the language)."""
+    return "invariant" if name == "invariants" else name
+
+
+def _is_at(result: Result, place: str) -> bool:
+    """`w` and `E` are places of the line `handled: w: E`."""
+    return place in (result.name, *re.split(r"\W+", result.name))
 
 
 def _names(result: Result) -> set[str]:
@@ -278,6 +329,7 @@ NOTHING = {
     "of what comes before it",
     "handled": "no error leaves a workflow that does not declare it",
     "compensated": "there is no saga",
-    "exhaustive": "every switch has a default or covers its type",
-    "arithmetic": "no expression is partial, and no variable has a range",
+    "exhaustive": "there is no switch, or each has a default or covers its type",
+    "arithmetic": "every division, index, option and range is safe as it is written, or there is "
+    "none",
 }

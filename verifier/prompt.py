@@ -11,6 +11,7 @@ from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
 from .engines.fair import Clock, clock
+from .stretch import stretched
 from .timely import MOST_RULES, played
 
 ROUNDS = 4  # of a loop, in the search for one that is possible in time
@@ -23,10 +24,17 @@ def alike(system: TransitionSystem, trace: Trace) -> Iterator[Trace]:
     Whether they show what the trace shows is for the caller to see.
     """
     if trace.loop_at is None:
-        for change in (promptly, played):
+        for change in (promptly, played, by_clock):
             found = change(system, trace)
             if found is not None and found != trace:
                 yield found
+        found = stretched(system, trace)
+        if found is not None:
+            yield found
+            for more in (promptly, played):
+                longer = more(system, found)
+                if longer is not None:
+                    yield longer
         return
     if len(system.rules) > MOST_RULES:
         return

@@ -145,7 +145,7 @@ class Session:
         """Why a run of the untimed view is not shown."""
         name = self.system.scheduler
         if name == "any":
-            return "not at any times that `takes` allows"
+            return "no times for it that `takes` allows"
         return f"under `scheduler {name}` this run is not possible, or it was not found how"
 
     def timed(
@@ -153,17 +153,20 @@ class Session:
         trace: Trace,
         breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool],
     ) -> Trace | None:
-        """The run with times, or one like it."""
+        """The run with times, or one like it: the shortest that is found."""
         found = self.schedule(self.system, trace)
         if found is not None:
             return found
+        best: Trace | None = None
         for other in alike(self.system, trace):
+            if best is not None and len(other.steps) >= len(best.steps):
+                continue
             replayed = self.replay(self.system, other)
             if replayed.ok and breaks(replayed.states, other):
                 found = self.schedule(self.system, other)
                 if found is not None:
-                    return found
-        return None
+                    best = found
+        return best
 
 
 def breaks_obligation(

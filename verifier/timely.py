@@ -49,20 +49,48 @@ class _Player:
         """One step: the next of the run, or what must come before it."""
         step = self.rest[0]
         rule = self.rules[step.rule]
-        if rule.delay is None:
+        if rule.delay is None and enabled(rule, self.state):
             return self.take(self.rest.pop(0))
+        at = self.now
+        if rule.delay is not None and rule.index in self.since:
+            at = max(self.now, step.time, self.since[rule.index] + self.bound(rule)[0])
+            if at == self.now:
+                return self.take(self.rest.pop(0))
         urgent = next((r for r in self.rules if r.delay is None and enabled(r, self.state)), None)
         if urgent is not None:
             return self.bring(urgent)
-        if rule.index not in self.since:
-            return False
-        at = max(self.now, self.since[rule.index] + self.bound(rule)[0])
+        if rule.delay is None or rule.index not in self.since:
+            return self.end_first()
         forced, deadline = self.first_deadline(rule)
         if forced and deadline is not None and deadline < at:
             self.now = max(self.now, deadline)
             return self.end_one(forced)
         self.now = at
         return self.take(self.rest.pop(0))
+
+    def end_first(self) -> bool:
+        """The next step has to wait for somebody: what can end first, and is not in the run
+        later, ends."""
+        later = {s.rule for s in self.rest}
+        able = [
+            (max(self.now, begun + self.bound(self.rules[i])[0]), i)
+            for i, begun in self.since.items()
+            if i not in later and self.rules[i].kind is not RuleKind.TIMEOUT
+        ]
+        # Of the ends of one attempt, that without an error.
+        able.sort(key=lambda a: (a[0], self.rules[a[1]].kind is not RuleKind.COMPLETE))
+        for at, i in able:
+            if not self.members_later(i, later):
+                inputs = self.answer(self.rules[i])
+                if inputs is not None:
+                    self.now = at
+                    return self.take(Step(i, inputs))
+        return False
+
+    def members_later(self, index: int, later: set[int]) -> bool:
+        """Does the run itself end that attempt?"""
+        group = self.rules[index].group
+        return group is not None and any(self.rules[i].group == group for i in later)
 
     def bound(self, rule: Rule) -> tuple[Fraction, Fraction | None]:
         assert rule.delay is not None

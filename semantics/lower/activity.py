@@ -199,6 +199,9 @@ def _attempt(
             delay=Delay(limit, limit),
             group=group,
         )
+    looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
+    for rule in rules:
+        rule.reads = looks_at
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
     return Out(None, Log((done,)) if done else Log())
 

@@ -143,6 +143,8 @@ class RuleDraft:
     probability: Expr | None = None
     priority: Expr | None = None
     test_span: Span | None = None
+    reads: tuple[int, ...] = ()
+    over_children: bool = False  # may be taken while child threads of its thread run
 
 
 def knot(op: Op) -> Expr:

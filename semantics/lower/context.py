@@ -355,6 +355,7 @@ def raise_error(
                     error=error,
                     **more,  # type: ignore[arg-type]
                 )
+                rule.over_children = abort is not None
                 if path and not real_error(error):
                     # No cleanup between here and the frame is to take notice of it.
                     rule.through = path

@@ -306,7 +306,8 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         test_span=r.test_span,
         holds=tuple(around.items()),
         gains=tuple(gains.items()),
-        over_children=r.kills is not None and r.kills.host is r.thread,
+        reads=r.reads,
+        over_children=r.over_children or (r.kills is not None and r.kills.host is r.thread),
     )
 
 

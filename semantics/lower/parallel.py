@@ -27,6 +27,7 @@ from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, ste
 from .data import Value
 from .entry import kept
 from .expressions import as_sort, lower
+from .longest import longest
 from .place import At, union
 
 FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
@@ -345,11 +346,18 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
         limit = as_sort(ctx.env, t.duration, Sort.REAL)
         delay = Delay(limit, limit)
         what = "the time is over"
+        most = longest(ctx, t.body)
+        if most is not None:
+            # A limit that the body cannot reach never strikes, also where time is not looked at.
+            cond = not_(lt(most, limit))
     else:
         assert t.until is not None
         cond = ctx.test(t.until, from_here)
         what = "interrupt"
-    if t.orelse is None:
+    if cond is FALSE:
+        if t.orelse is not None:
+            ctx.world.places.append(Place("the else of `within`", (), t.orelse.span))
+    elif t.orelse is None:
         raise_error(
             ctx,
             from_here,

@@ -134,3 +134,62 @@ def test_rendering_of_tabs_long_lines_and_places_outside() -> None:
     assert shown[2].startswith("  \t^")
     assert max(map(len, shown)) < 400
     assert render(d, "").count("\n") <= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("workflw w { run { skip } }", "workflow"),
+        ("resource r : poll(2)", "pool"),
+        ("resource r : pool(2) advisry", "advisory"),
+        ("error E transiet", "transient"),
+        ("workflow w { rnu { skip } }", "run"),
+        ("workflow w { var x: int activty a { } run { skip } }", "activity"),
+        ("workflow w { activity a { take 1s } run { a } }", "takes"),
+        ("workflow w { invarient i : true run { skip } }", "invariant"),
+        (run("whlie (x > 2) { a }"), "while"),
+        (run("if (b) { a } els { a }"), "else"),
+        (run("sgaa { a }"), "saga"),
+    ],
+)
+def test_misspelt_keywords(text: str, word: str) -> None:
+    (found,) = errors(text)
+    assert (found.code, found.fix) == ("E0110", f"did you mean `{word}`?")
+
+
+def test_a_name_that_resembles_a_keyword_is_no_misspelling() -> None:
+    text = "workflow w { activity runs_a { } activity sagas { } run { runs_a sagas ; sagas } }"
+    (found,) = errors(text)
+    assert found.code == "E0111"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ("x++", "E0113", "`x += 1`"),
+        ("if (x <> 3) { a }", "E0113", "`!=`"),
+        ("a\u00a0; a", "E0101", "U+00A0 (no-break space)"),
+        ("assert “x” == x", "E0101", "double quotes"),
+        ('assert "a\\qb" == "c"', "E0105", "`\\q`"),
+        ("a ; /* never", "E0103", "`*/`"),
+    ],
+)
+def test_marks_and_strings(body: str, code: str, words: str) -> None:
+    found = [d for d in errors(run(body)) if d.code == code]
+    assert words in found[0].message + found[0].fix
+    assert all(d.code < "E02" for d in errors(run(body)))
+
+
+def test_a_bracket_or_a_comment_that_is_not_closed_is_one_error() -> None:
+    comment = errors("workflow w { run { skip } /* }")
+    assert [d.code for d in comment] == ["E0103"]
+    brace = errors("workflow w {\n activity a { takes 1s\n activity b { }\n run { a }\n}\n")
+    assert [(d.code, d.span.line) for d in brace] == [("E0114", 3)]
+
+
+def test_carets_stand_below_wide_letters() -> None:
+    text = "workflow w {\n  var 漢字: int\n  run { 漢字 := 漢漢漢 }\n}\n"
+    (found,) = errors(text)
+    line, carets = render(found, text).split("\n")[1:3]
+    assert line.index("漢漢漢") + 2 == carets.index("^")  # two letters of two cells before
+    assert carets.count("^") == 6

@@ -14,6 +14,7 @@ from samples import BROKEN, ENDLESS, FINE, OPEN, OVERUSE, PARTED, REFUSED, SKIPP
 from wfverify.report import FORMATS, github, junit, render, sarif
 from wfverify.report import json as json_report
 from wfverify.report.outcome import Report
+from wfverify.verifier.verdict import Proved
 
 Make = Callable[..., Report]
 EVERYTHING = (OVERUSE, BROKEN, PARTED, ENDLESS, FINE, OPEN, SKIPPED)
@@ -155,3 +156,24 @@ def test_every_format_takes_every_report(make: Make, form: str) -> None:
     ):
         text = render(report, form)
         assert text == "" or text.endswith("\n")
+
+
+def test_what_holds_for_a_trivial_reason_is_in_every_format(make: Make) -> None:
+    verdict = FINE.verdict
+    assert isinstance(verdict, Proved)
+    hollow = replace(FINE, verdict=replace(verdict, warning="w never completes"))
+    report = make(hollow, FINE)
+    text = render(report, "text")
+    assert "PROVED (trivial)  borrows" in text
+    assert "PROVED   borrows, but w never completes" in text
+    assert "2 proved, 1 warning in" in text
+    first, second = json_report.document(report)["results"]
+    assert (first["trivial"], second["trivial"]) == ("w never completes", "")
+    (finding,) = sarif.document(report)["runs"][0]["results"]
+    assert (finding["kind"], finding["level"]) == ("review", "none")
+    assert finding["message"]["text"] == "borrows: proved, but w never completes"
+    cases = ElementTree.fromstring(junit.render(report)).findall(".//testcase")
+    assert [c.findtext("system-out") for c in cases] == ["PROVED, but w never completes", None]
+    (line,) = github.render(report).splitlines()
+    assert line.startswith("::warning file=trip.wf,line=2,")
+    assert line.endswith("title=PROVED borrows::but w never completes")

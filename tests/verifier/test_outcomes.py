@@ -141,16 +141,18 @@ def test_verdicts(name: str) -> None:
         assert isinstance(verdict, kind), found
 
 
-def test_a_skipped_node_does_not_order_what_comes_after_it() -> None:
-    # `n` is skipped as soon as `p` has failed; `m` then runs beside `q`.
+@pytest.mark.parametrize(("join", "ordered"), [("all", True), ("always", True), ("any", False)])
+def test_what_orders_a_later_node(join: str, ordered: bool) -> None:
+    # A lost `join all` is decided when both have ended, so `m` comes after `q`; `any` is not.
     text = workflow(
-        "try { steps { p { e }  q { slow }  n { c } after p, q"
+        "try { steps { p { e }  q { slow }  "
+        f"n {{ c }} after p, q join {join}"
         "  m { y := x } after n join always } }"
         " catch E { skip }"
     )
     spec = load_text(text, "s.wf")
     session = Session(lower(spec), Options(), replay, schedule)
-    assert independence.obstacle(session, Proved("", ""))
+    assert (independence.obstacle(session, Proved("", "")) == "") is ordered
 
 
 def test_the_two_runs_share_their_beginning() -> None:

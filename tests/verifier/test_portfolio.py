@@ -22,6 +22,8 @@ workflow w {{ run {{ call || call }} }}
 expect refuted {name}
 """
 
+MADE = ("expect", "skip_check")  # what is said of the spec's own words, at the end
+
 
 def results(spec: ast.Spec, *only: str, timeout: float = 20.0) -> list[Result]:
     seen: list[Result] = []
@@ -35,7 +37,7 @@ def results(spec: ast.Spec, *only: str, timeout: float = 20.0) -> list[Result]:
         progress=lambda what: seen.append(what) if isinstance(what, Result) else None,
     )
     heard = [(r.check, r.name, type(r.verdict)) for r in seen]
-    assert heard == [(r.check, r.name, type(r.verdict)) for r in out if r.check != "expect"]
+    assert heard == [(r.check, r.name, type(r.verdict)) for r in out if r.check not in MADE]
     return out
 
 
@@ -142,3 +144,71 @@ def test_a_loop_over_data_of_any_size_that_ends_is_not_refuted() -> None:
     text = "workflow w(n: int) { var x: int = 0 run { while (x < n) { x := x + 1 } } }"
     found = results(load_text(text, "w.wf"), "terminates")
     assert isinstance(next(r.verdict for r in found if r.check == "terminates"), Proved)
+
+
+SPEAKING = """workflow w {
+  var x: int = 0
+  activity a { takes 1s  do { x := 3 } }
+  run { a }
+  invariant pos : x >= 0
+  invariant bad : x < 3
+  %s
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ('skip_check invariants "r"', Exit.PROVED, "invariant: skipped: r"),
+        (
+            'skip_check race_free "r"\n  check race_free\n  expect refuted bad',
+            Exit.PROVED,
+            "race_free: skipped: r (`check race_free` at 8:3 has no effect)",
+        ),
+        ('skip_check invariants at bad "r"', Exit.PROVED, "invariant bad: skipped: r"),
+        (
+            'skip_check invariants at bid "r"\n  expect refuted bad',
+            Exit.UNKNOWN,
+            "skip_check invariant at bid: invariant has no line of its own for `bid`; "
+            "there is pos, bad",
+        ),
+        (
+            'skip_check race_free at w "r"\n  expect refuted bad',
+            Exit.UNKNOWN,
+            "skip_check race_free at w: race_free has no line of its own for `w`; "
+            "to skip all of it, leave out `at w`",
+        ),
+        ("expect refuted invariants", Exit.PROVED, ""),
+        (
+            'expect refuted bad\n  expect refuted race_free\n  skip_check race_free "r"',
+            Exit.UNKNOWN,
+            "expect race_free: it is skipped, so it was not refuted: remove one of the two",
+        ),
+        (
+            "expect refuted bad\n  expect refuted messages",
+            Exit.UNKNOWN,
+            "expect messages: this check is not built yet, so nothing of it was refuted",
+        ),
+        ("expect refuted bad\n  expect refuted no_dead_code", Exit.REFUTED, ""),
+    ],
+)
+def test_words_about_checks(words: str, code: Exit, said: str) -> None:
+    found = results(load_text(SPEAKING % words, "s.wf"))
+    lines = [
+        f"{r.check} {r.name}".strip()
+        + f": {f'skipped: {r.skipped}' if r.verdict is None else getattr(r.verdict, 'why', '')}"
+        for r in found
+    ]
+    assert exit_status(Report("s.wf", results=tuple(found))) == code
+    assert not said or said in lines
+
+
+def test_places_of_a_line_with_two_names() -> None:
+    text = """error E permanent
+    workflow w { run { fail E } }
+    skip_check handled at %s "known"
+    """
+    for place in ("w", "E"):
+        (skipped,) = (r for r in results(load_text(text % place, "s.wf")) if r.verdict is None)
+        assert (skipped.check, skipped.name, skipped.skipped) == ("handled", "w: E", "known")

@@ -7,9 +7,11 @@ step by step and remembered by occurrence.  Every order at one instant is tried.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import islice, product
 
 from naive import values_of
 from oracle import reading
@@ -24,10 +26,21 @@ class TooMuch(Exception):
     """Not a small system."""
 
 
+@dataclass
+class Walk:
+    steps: list[tuple[Rule, State, State]]  # with the inputs, and the state before
+    last: State
+    env: Env
+    over: bool
+
+
 class Timed:
     def __init__(self, system: TransitionSystem, limit: int = 30_000) -> None:
         self.system = system
         self.limit = limit
+        self.work = 0
+        self.known: dict[object, object] = {}  # answers given before, for walks
+        self.fixed = True  # durations too
         made: dict[int, object] = {}
         self.guard = [reading(r.guard, made) for r in system.rules]
         self.relation = [reading(r.relation, made) for r in system.rules]
@@ -70,6 +83,10 @@ class Timed:
 
     def ends(self, initial: State) -> set[tuple[Env, State]]:
         """(environment as far as it was asked, result) of every complete run."""
+        return {(env, self.result(state)) for env, state in self.last(initial)}
+
+    def last(self, initial: State) -> set[tuple[Env, State]]:
+        """The same with the last state."""
         out: set[tuple[Env, State]] = set()
         seen = set()
         todo = list(self._arm(initial, (), None, (), ()))
@@ -83,7 +100,7 @@ class Timed:
             state, timers, counts, env = config
             moves = list(self._moves(config))
             if not moves and not any(self._able(r, state) for r in self.system.rules):
-                out.add((env, self.result(state)))
+                out.add((env, state))
             for rule, inputs, wait, noted in moves:
                 new = list(state)
                 for v, e in self.writes[rule.index]:
@@ -126,7 +143,7 @@ class Timed:
                 # One answer for all passages of this choice with the same open sides.
                 key = ("choice", choice, tuple(sorted(able)))
                 if key not in table:
-                    for side in able:
+                    for side in [self.known[key]] if key in self.known else able:
                         more = tuple(sorted({**table, key: side}.items(), key=repr))
                         yield from self._moves((state, timers, counts, more))
                     return
@@ -148,17 +165,23 @@ class Timed:
                     inside = any(c == d for d, _ in self.sides.get(b.index, ()))
                     if inside or a.delay or b.delay or a.over_children or b.over_children:
                         continue
-                    if b.thread in self._above(a.thread) or a.thread in self._above(b.thread):
+                    if not self._beside(a.thread, b.thread):
                         if (c, -1) not in out[b.index]:
                             out[b.index].append((c, -1))
         return out
 
-    def _above(self, thread: int) -> set[int]:
-        out = {thread}
-        while (up := self.system.threads[thread].parent) is not None:
-            thread = up
-            out.add(thread)
-        return out
+    def _beside(self, one: int, two: int) -> bool:
+        """Are the two in different branches of one fork?"""
+        threads = self.system.threads
+
+        def way(t: int) -> list[tuple[int, int | None]]:
+            up = threads[t].parent
+            return [*([] if up is None else way(up)), (t, threads[t].fork)]
+
+        for (a, f), (b, g) in zip(way(one), way(two), strict=False):
+            if a != b:
+                return threads[a].parent == threads[b].parent and f == g
+        return False
 
     def _arm(self, state, timers, fired, counts, env):  # type: ignore[no-untyped-def]
         """Configurations after a step: every answer to attempts and waits that begin now."""
@@ -208,10 +231,17 @@ class Timed:
                         more = [limit, limit + 1]
                         options += [(end, d) for d in more if lo <= d and (open_ or d <= hi)]
         out = []
+        self.work += len(options)
+        if self.work > 10 * self.limit or len(env) > 40:
+            raise TooMuch
         for end, d in dict.fromkeys(options):
             answer = (end[1:] if end[0] == "rule" else end[2:], d)
             if known.get(question, answer) != answer:
                 continue
+            before = self.known.get(question)
+            if before is not None and before != (answer if self.fixed else answer[0]):
+                if self.fixed or clock[0] == "g":
+                    continue
             more = tuple(sorted({**known, question: answer}.items(), key=repr))
             if limit is not None and d > limit:
                 late = next(r for r in mine if r.kind is RuleKind.TIMEOUT)
@@ -258,6 +288,77 @@ class Timed:
                 for b, y in tables[:i]:
                     if x != y and all(b.get(k, v) == v for k, v in a.items()):
                         return True
+        return False
+
+    def stuck(self) -> bool:
+        """Is there a run that is over though some instance has not ended?"""
+        active = [(k, reading(i.active, {})) for k, i in enumerate(self.system.instances)]
+        for state in self.initial():
+            for _, last in self.last(state):
+                ends = self.result(last)
+                if any(ends[k] == -1 and holds(last, (), ()) for k, holds in active):
+                    return True
+        return False
+
+    # --- some runs of what is not small -------------------------------------------------------
+
+    def walk(
+        self,
+        state: State,
+        rng: random.Random,
+        known: dict[object, object] | None = None,
+        durations: bool = True,
+        most: int = 400,
+    ) -> Walk | None:
+        """A random run of an environment that answers `known`; None if it does not count."""
+        steps: list[tuple[Rule, State, State]] = []
+        self.known, self.fixed = known or {}, durations
+        env: Env = ()
+        timers, counts, fired = (), (), None
+        for _ in range(most):
+            self.work = 0
+            options = list(self._arm(state, timers, fired, counts, env))
+            if not options:
+                return None
+            config = rng.choice(options)
+            moves = list(self._moves(config))
+            state, timers, counts, env = config
+            if not moves:
+                able = any(self._able(r, state) for r in self.system.rules)
+                return None if able else Walk(steps, state, env, True)
+            fired, inputs, wait, env = rng.choice(moves)
+            new = list(state)
+            for v, e in self.writes[fired.index]:
+                new[v] = e(state, inputs, ())
+            if self.excluded(new, (), ()):
+                return Walk(steps, state, env, False)
+            steps.append((fired, inputs, state))
+            timers = tuple((c, ends, t - wait) for c, ends, t in timers)
+            state = tuple(new)
+        return Walk(steps, state, env, False)
+
+    def starts(self) -> list[State]:
+        return list(islice(self.initial(), 8))
+
+    def some_part(self, durations: bool, seed: int, environments: int, runs: int) -> bool:
+        """Were two runs of one environment with different results found?"""
+        starts = self.starts()
+        for number in range(environments if starts else 0):
+            rng = random.Random(f"{seed}/{number}")
+            start = rng.choice(starts)
+            known: dict[object, object] = {}
+            results: list[tuple[dict[object, object], State]] = []
+            for _ in range(runs):
+                found = self.walk(start, rng, known, durations)
+                if found is None or not found.over:
+                    continue
+                asked = self._asked(found.env, durations)
+                mine = self.result(found.last)
+                for table, result in results:
+                    if result != mine and all(table.get(q, a) == a for q, a in asked.items()):
+                        return True
+                results.append((asked, mine))
+                known = {**asked, **known}
         return False
 
     def _asked(self, env: Env, durations: bool) -> dict[object, object]:

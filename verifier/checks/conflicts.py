@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from ...semantics.expr import Expr, Op, Scalar, and_, not_, same, substitute, var, variables
+from ...semantics.expr import FALSE, Expr, Op, Scalar, and_, not_, or_
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
 from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from .footprints import Access, against, at_place, changes, in_state, looked_at, touched
 
 DATA = (VarKind.DATA, VarKind.SHARED)
 MOST_PAIRS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How a rule touches a variable; `commutes`: only by `x := x + e`."""
-
-    rule: int
-    reads: bool
-    writes: bool
-    commutes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,76 +29,11 @@ def accesses(system: TransitionSystem, kinds: Sequence[VarKind] = DATA) -> dict[
     """For each variable, the rules that read or write it."""
     out: dict[int, list[Access]] = {}
     wanted = {v.index for v in system.variables if v.kind in kinds}
-    asserted = looked_at(system)
+    asked = looked_at(system)
     for rule in system.rules:
-        for v, access in touched(system, rule, wanted, asserted.get(rule.index, ())).items():
+        for v, access in touched(system, rule, wanted, asked.get(rule.index, ())).items():
             out.setdefault(v, []).append(access)
     return out
-
-
-def looked_at(system: TransitionSystem) -> dict[int, list[Expr]]:
-    """What `assert` reads, by rule."""
-    out: dict[int, list[Expr]] = {}
-    for o in system.obligations:
-        if o.check == "assert" and o.rule is not None:
-            out.setdefault(o.rule, []).append(o.cond)
-    return out
-
-
-def touched(
-    system: TransitionSystem, rule: Rule, wanted: Collection[int], asserted: Sequence[Expr] = ()
-) -> dict[int, Access]:
-    """How a rule touches the wanted variables."""
-    reads = variables([rule.guard, rule.relation, *asserted]) & set(wanted)
-    writes: dict[int, bool] = {}
-    for v, e in rule.updates:
-        if system.variables[v].kind is VarKind.GHOST:
-            continue
-        if v in wanted:
-            amount = commuting(v, e)
-            writes[v] = amount is not None
-            reads |= variables([amount if amount is not None else e]) & set(wanted)
-        else:
-            reads |= variables([e]) & set(wanted)
-    return {
-        v: Access(rule.index, v in reads, v in writes, v in writes and writes[v] and v not in reads)
-        for v in reads | writes.keys()
-    }
-
-
-def at_place(rule: Rule, where: Expr) -> Rule:
-    """The rule where `location = point`; updates that change nothing there are left out."""
-    location, point = where.args
-    memo: dict[int, Expr] = {}
-
-    def put(e: Expr) -> Expr:
-        return substitute(
-            e, lambda n: point if n.op is Op.VAR and n.index == location.index else n, memo
-        )
-
-    def updates(given: Sequence[tuple[int, Expr]]) -> tuple[tuple[int, Expr], ...]:
-        placed = [(v, e, put(e)) for v, e in given]
-        return tuple((v, new) for v, e, new in placed if new is e or not same(new, var(v, e.sort)))
-
-    bundle = rule.bundle
-    return replace(
-        rule,
-        guard=put(rule.guard),
-        relation=put(rule.relation),
-        own=updates(rule.own),
-        bundle=bundle and replace(bundle, updates=updates(bundle.updates)),
-    )
-
-
-def commuting(index: int, value: Expr) -> Expr | None:
-    """For an update `x := x + e` with `e` not reading x, the amount `e`; otherwise None."""
-    if value.op is not Op.ADD:
-        return None
-    own = [a for a in value.args if a.op is Op.VAR and a.index == index]
-    rest = [a for a in value.args if not (a.op is Op.VAR and a.index == index)]
-    if len(own) != 1 or index in variables(rest):
-        return None
-    return Expr(Op.ADD, tuple(rest), value.sort) if len(rest) > 1 else rest[0]
 
 
 def conflicts(
@@ -115,7 +41,7 @@ def conflicts(
 ) -> Iterator[Conflict]:
     """Pairs of rules that threads do not keep apart and that conflict on a variable."""
     system = structure.system
-    asserted = looked_at(system)
+    asked = looked_at(system)
     for v, found in accesses(system, kinds).items():
         if not any(a.writes for a in found):
             continue
@@ -124,39 +50,35 @@ def conflicts(
             continue
         for i, a in enumerate(found):
             for b in found[i + 1 :]:
-                if not _against(a, b):
+                if not against(a, b):
                     continue
                 first, second = system.rules[a.rule], system.rules[b.rule]
                 if not structure.beside(first, second):
                     continue
-                if locks and _common_lock(system, first, second):
+                if locks and _common_lock(structure, first, second):
                     continue
                 where = structure.joined(first, second)
                 if where is not None:
                     # Looked at again without the tests on the way to the fork.
                     first, second = at_place(first, where), at_place(second, where)
-                    x = touched(system, first, {v}, asserted.get(a.rule, ())).get(v)
-                    y = touched(system, second, {v}, asserted.get(b.rule, ())).get(v)
-                    if x is None or y is None or not _against(x, y):
+                    x = touched(system, first, {v}, asked.get(a.rule, ())).get(v)
+                    y = touched(system, second, {v}, asked.get(b.rule, ())).get(v)
+                    if x is None or y is None or not against(x, y):
                         continue
                 yield Conflict(v, a.rule, b.rule)
 
 
-def _against(a: Access, b: Access) -> bool:
-    return (a.writes or b.writes) and not (a.commutes and b.commutes)
-
-
-def _common_lock(system: TransitionSystem, a: Rule, b: Rule) -> bool:
+def _common_lock(structure: Structure, a: Rule, b: Rule) -> bool:
     """Do both hold claims that cannot be granted together?"""
-    held_a, held_b = _held(a), _held(b)
+    system = structure.system
+    held_a, held_b = _held(structure, a, b), _held(structure, b, a)
     for r in system.resources:
         if not r.enforced:
             continue
         if r.exclusive is not None:
             both = {r.used, r.exclusive}
-            if (r.exclusive in held_a and both & held_b.keys()) or (
-                r.exclusive in held_b and both & held_a.keys()
-            ):
+            mine, theirs = _sure(held_a) & both, _sure(held_b) & both
+            if mine and theirs and r.exclusive in mine | theirs:
                 return True
             continue
         if r.used in held_a and r.used in held_b and isinstance(r.capacity.value, int):
@@ -167,9 +89,25 @@ def _common_lock(system: TransitionSystem, a: Rule, b: Rule) -> bool:
     return False
 
 
-def _held(rule: Rule) -> dict[int, int | None]:
+def _sure(held: dict[int, int | None]) -> set[int]:
+    return {used for used, amount in held.items() if amount is not None}
+
+
+def _held(structure: Structure, rule: Rule, other: Rule) -> dict[int, int | None]:
+    """What the rule holds by itself (None: how much is not known).
+
+    What is held where the threads of both branch off, and around it, keeps neither away.
+    """
+    out = _amounts((*rule.holds, *rule.gains))
+    for used, amount in _amounts(structure.held_around(rule.thread, other.thread)).items():
+        mine = out.get(used)
+        out[used] = None if mine is None or amount is None else mine - amount
+    return {used: amount for used, amount in out.items() if amount != 0}
+
+
+def _amounts(holds: Iterable[tuple[int, Expr]]) -> dict[int, int | None]:
     out: dict[int, int | None] = {}
-    for used, amount in (*rule.holds, *rule.gains):
+    for used, amount in holds:
         known = amount.value if amount.op is Op.CONST and isinstance(amount.value, int) else None
         before = out.get(used, 0)
         out[used] = None if known is None or before is None else before + known
@@ -201,7 +139,8 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
     states = 0
     for conflict in found[:40]:
         a, b = system.rules[conflict.first], system.rules[conflict.second]
-        goal = Obligation("race_free", "", not_(and_(a.guard, b.guard)), "", a.span)
+        both = and_(a.guard, b.guard, _may_clash(system, a, b, conflict.variable))
+        goal = Obligation("race_free", "", not_(both), "", a.span)
         if session.left() <= 0:
             doubt = "out of time"
             break
@@ -236,14 +175,43 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
     )
 
 
+def _may_clash(system: TransitionSystem, a: Rule, b: Rule, v: int) -> Expr:
+    """The states in which one of the steps may change what the other touches."""
+    asked = looked_at(system)
+    x, y = changes(a, v), changes(b, v)
+    reads = [
+        (access := touched(system, r, {v}, asked.get(r.index, ())).get(v)) is not None
+        and access.reads
+        for r in (a, b)
+    ]
+    return or_(and_(x, y), x if reads[1] else FALSE, y if reads[0] else FALSE)
+
+
+def clash(system: TransitionSystem, a: Rule, b: Rule, v: int, state: Sequence[Scalar]) -> bool:
+    """Do both steps, taken in this state, touch the variable so that their order matters?"""
+    asked = looked_at(system)
+    found = []
+    for r in (a, b):
+        there, terms = in_state(r, asked.get(r.index, ()), state, v)
+        found.append(touched(system, there, {v}, terms).get(v))
+    return found[0] is not None and found[1] is not None and against(found[0], found[1])
+
+
 def _refuted(session: Session, c: Conflict, trace: Trace) -> Verdict:
     system = session.system
     a, b = system.rules[c.first], system.rules[c.second]
     name = system.variables[c.variable].name
 
     def both(states: Sequence[tuple[Scalar, ...]], _: Trace) -> bool:
-        return enabled(a, states[-1]) and enabled(b, states[-1])
+        return (
+            enabled(a, states[-1])
+            and enabled(b, states[-1])
+            and clash(system, a, b, c.variable, states[-1])
+        )
 
+    replayed = session.replay(system, trace)
+    if replayed.ok and not clash(system, a, b, c.variable, replayed.states[-1]):
+        return Unknown("search", "where both can be taken they do not touch the same")
     what = "write" if _writes(a, c.variable) and _writes(b, c.variable) else "use"
     notes = (f"step one: {a.name} ({a.span})", f"step two: {b.name} ({b.span})")
     return session.confirm(

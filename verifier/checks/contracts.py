@@ -44,4 +44,6 @@ def satisfiable(session: Session) -> Iterator[Result]:
     if met and first is not None:
         how = "each `ensures` has a state and a result that satisfy it"
         name = "" if met == len(contracts) else "others"
-        yield Result("contracts", name, Proved("smt", how, f"{met} contracts"), first)
+        yield Result(
+            "contracts", name, Proved("smt", how, f"{met} contract{'s' * (met > 1)}"), first
+        )

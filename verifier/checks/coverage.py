@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
+from ...dsl.errors import Span
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Place, TransitionSystem
 from ...semantics.trace import Trace
@@ -15,6 +17,30 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from .graph import full_graph
 
 LARGE = 4_000  # rules
+FEW = 6  # rules of a place that are searched for one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place of the spec.  Each round of an `each`, each call of a child workflow and each
+    instance has a copy of it of its own; it is alive if one of them can run."""
+
+    what: str
+    span: Span
+    copies: tuple[Place, ...]
+
+    def among(self, rules: set[int]) -> bool:
+        return any(r in rules for c in self.copies for r in c.rules)
+
+
+def sources(places: Iterable[Place]) -> list[Source]:
+    """The places of the spec, in the order of their first copies."""
+    groups: dict[object, list[Place]] = {}
+    for k, place in enumerate(places):
+        # What has no place in the file is a copy of nothing.
+        key = (place.what, place.span) if place.span.line else k
+        groups.setdefault(key, []).append(place)
+    return [Source(g[0].what, g[0].span, tuple(g)) for g in groups.values()]
 
 
 def no_dead_code(session: Session) -> Verdict:
@@ -23,24 +49,25 @@ def no_dead_code(session: Session) -> Verdict:
     system = session.system
     if not system.places:
         return Proved("structure", "there is nothing that could be dead")
+    wanted = sources(system.places)
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete:
-        seen, engine = _of_graph(session, graph), "search"
+        seen, engine = _of_graph(session, graph, wanted), "search"
     else:
-        seen, engine = _walks(session), "simulation"
-    missing = [p for p in system.places if not any(r in seen for r in p.rules)]
-    doubt: list[Place] = []
-    for n, place in enumerate(missing):
+        seen, engine = _walks(session, wanted), "simulation"
+    doubt: list[Source] = []
+    missing = [s for s in wanted if not s.among(seen)]
+    for n, source in enumerate(missing):
         if session.left() <= 0 or len(doubt) > 8:
             doubt += missing[n:]
             break
-        if any(r in seen for r in place.rules):
+        if source.among(seen):
             continue
-        found = _search(session, place, seen)
+        found = _runs(session, source, seen)
         if isinstance(found, Refuted):
             return found
         if found is None:
-            doubt.append(place)
+            doubt.append(source)
         engine = "search"
     if doubt:
         first = doubt[0]
@@ -49,27 +76,29 @@ def no_dead_code(session: Session) -> Verdict:
             f"no run was found in which {first.what} at {first.span} runs"
             + (f", nor {len(doubt) - 1} others" if len(doubt) > 1 else ""),
         )
-    count = len(system.places)
+    count = len(wanted)
+    if count == 1:
+        return Proved(engine, f"a run was found in which {wanted[0].what} runs", "1 place")
     return Proved(engine, f"a run was found for each of {count} places", f"{count} places")
 
 
-def _of_graph(session: Session, graph: Graph) -> set[int]:
+def _of_graph(session: Session, graph: Graph, wanted: Sequence[Source]) -> set[int]:
     """Rules of timed runs to the places, those far from the start first: they pass by others."""
     from ..engines.search_live import witness
 
     seen: set[int] = set()
     until = time.monotonic() + session.share(0.5)
-    far: list[tuple[int, int, Place]] = []
-    for k, place in enumerate(session.system.places):
-        reached = [graph.first[r][0] for r in place.rules if r in graph.first]
-        if reached:
-            far.append((-min(reached), k, place))
-    for _, _, place in sorted(far, key=lambda f: f[:2]):
+    far: list[tuple[int, int, list[int]]] = []
+    for k, source in enumerate(wanted):
+        able = [r for c in source.copies for r in c.rules if r in graph.first]
+        able.sort(key=lambda r: graph.first[r][0])
+        if able:
+            far.append((-graph.first[able[0]][0], k, able))
+    for _, k, able in sorted(far, key=lambda f: f[:2]):
         if time.monotonic() > until:
             break
-        if any(r in seen for r in place.rules):
+        if wanted[k].among(seen):
             continue
-        able = sorted((r for r in place.rules if r in graph.first), key=lambda r: graph.first[r][0])
         for rule in able[:3]:
             trace = witness(graph, rule)
             timed = session.timed(trace, _takes(rule)) if trace is not None else None
@@ -79,31 +108,31 @@ def _of_graph(session: Session, graph: Graph) -> set[int]:
     return seen
 
 
-def _walks(session: Session) -> set[int]:
+def _walks(session: Session, wanted: Sequence[Source]) -> set[int]:
     """Rules fired in timed runs that head for places not seen yet, as long as new ones come."""
     system = session.system
     seen: set[int] = set()
     if session.simulate is None:
         return seen
     simulate = session.simulate(system)
-    missing = list(system.places)
+    missing = list(wanted)
     ends = {r.index for r in system.rules if r.group is not None}
     quiet = number = 0
     # Where searching for single places is hopeless, walking is all there is.
     large = len(system.rules) > LARGE
     until = time.monotonic() + session.share(0.6 if large else 0.2)
     while missing and quiet < (60 if large else 20) and time.monotonic() < until:
-        chosen = _towards(system, missing)
+        chosen = _towards(system, [c for s in missing for c in s.copies])
         # Nothing fails, so that all of the ordinary way is seen; then what was not seen to fail
         # does, wherever it can; later anything may happen together.
         failing, aimed = ((0.0, False), (0.0, True), (0.3, True), (0.7, False))[number % 4]
-        wanted = ends - seen if aimed else ()
-        trace = simulate(session.options.seed * 1000 + number, failing, chosen, wanted)
+        aims = ends - seen if aimed else ()
+        trace = simulate(session.options.seed * 1000 + number, failing, chosen, aims)
         number += 1
         fresh = {s.rule for s in trace.steps} - seen if trace is not None else set()
         quiet = 0 if fresh else quiet + 1
         seen |= fresh
-        missing = [p for p in missing if not any(r in fresh for r in p.rules)]
+        missing = [s for s in missing if not s.among(fresh)]
     return seen
 
 
@@ -125,22 +154,46 @@ def _towards(system: TransitionSystem, missing: Sequence[Place]) -> dict[int, Sc
     return chosen
 
 
-def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | None:
-    """True: a run exists; REFUTED: proved dead; None: not known."""
+def _runs(session: Session, source: Source, seen: set[int]) -> Verdict | bool | None:
+    """True: a run exists; REFUTED: no copy can run; None: not known."""
+    whys: list[str] = []
+    unsure = 0
+    for copy in source.copies:
+        found = _search(session, copy, seen) if session.left() > 0 else None
+        if isinstance(found, str):
+            whys.append(found)
+        elif found:
+            return True
+        else:
+            unsure += 1
+        if unsure >= 3:
+            break
+    if unsure:
+        return None
+    why = whys[0]
+    if len(set(whys)) > 1:
+        why = "none of the copies of it (rounds, calls, instances) can"
+    message = f"{source.what} can never run: {why}"
+    return Refuted("search", message, Trace(()), source.span, "dead")
+
+
+def _search(session: Session, place: Place, seen: set[int]) -> str | bool | None:
+    """True: a run exists; why it is dead; None: not known."""
     from ..engines.search import Holds, Violated, explore
     from ..engines.slice import slice_for
 
     system = session.system
-    if not place.rules:
-        return _dead(system, place, "no step leads there")
+    if all(system.rules[r].guard is FALSE for r in place.rules):
+        return "no step leads there"
     if place.path is not TRUE and _contradictory(and_(system.initial, place.path)):
-        return _dead(system, place, "the tests on the way there contradict each other")
+        return "the tests on the way there contradict each other"
     goals = [
-        Obligation("no_dead_code", "", FALSE, "", place.span, rule=r) for r in list(place.rules)[:6]
+        Obligation("no_dead_code", "", FALSE, "", place.span, rule=r)
+        for r in list(place.rules)[:FEW]
     ]
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
-        return _dead(system, place, "it is in no reachable state")
+        return "it is in no reachable state"
     if len(system.rules) > LARGE:
         return None
     cone = slice_for(system, goals)
@@ -158,12 +211,13 @@ def _search(session: Session, place: Place, seen: set[int]) -> Verdict | bool | 
             if timed is not None:
                 seen |= {s.rule for s in timed.steps}
                 return True
-    if len(place.rules) <= 6 and all(isinstance(f, Holds) for f in result.findings):
-        return _dead(system, place, "its guard holds in no reachable state")
-    if len(place.rules) > 6 and all(isinstance(f, Holds) for f in result.findings):
-        graph, _ = full_graph(session)
-        if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
-            return _dead(system, place, "it is in no reachable state")
+    if not all(isinstance(f, Holds) for f in result.findings):
+        return None
+    if len(place.rules) <= FEW:
+        return "its guard holds in no reachable state"
+    graph, _ = full_graph(session)
+    if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
+        return "it is in no reachable state"
     return None
 
 
@@ -175,15 +229,3 @@ def _contradictory(cond: Expr) -> bool:
     from ...semantics.symbolic import is_valid
 
     return is_valid(not_(cond))
-
-
-def _dead(system: TransitionSystem, place: Place, why: str) -> Verdict:
-    nothing: Sequence[Scalar] = ()
-    del system
-    return Refuted(
-        "search",
-        f"{place.what} can never run: {why}",
-        Trace(tuple(nothing)),
-        place.span,
-        "dead",
-    )

@@ -6,7 +6,8 @@ from ...semantics.expr import TRUE, Expr, Sort, add, const, le, var, variables
 from ...semantics.system import Loop, Obligation, Rule
 from ..engines.common import Budget
 from ..engines.induction import Prover
-from ..engines.ranking import features, ranking
+from ..engines.rank_terms import features
+from ..engines.ranking import ranking
 from ..engines.templates import templates
 from ..session import Session
 

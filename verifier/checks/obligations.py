@@ -175,7 +175,9 @@ class _Deciding:
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]
         more = f" (and {len(invariants) - 8} more)" if len(invariants) > 8 else ""
-        return "inductive, every step keeps it: " + "; ".join(shown) + more
+        if len(invariants) == 1:
+            return f"it holds at the start, and every step keeps it: {shown[0]}"
+        return "hold at the start, and every step keeps them all: " + "; ".join(shown) + more
 
     def _abstract(self, states: int, seconds: float) -> None:
         """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
@@ -241,7 +243,9 @@ class _Deciding:
                 goal = self.goals[k]
                 match finding:
                     case Holds(n) if not refutations_only:
-                        how = f"all {n} states that can matter were visited"
+                        how = (
+                            f"all {n} states that can matter were visited: nothing there breaks it"
+                        )
                         self.verdicts[k] = Proved("search", how, f"{n} states")
                     case Violated(trace) if not proofs_only:
                         breaks = breaks_obligation(self.system, goal)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ...semantics.expr import Scalar
-from ...semantics.system import Obligation, TransitionSystem
+from ...semantics.system import Obligation
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate
 from ..session import Session, breaks_obligation
@@ -35,7 +35,7 @@ def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict
         trace = Trace(trace.initial, trace.steps[:500])
         states = session.replay(system, trace).states
         for k, goal in enumerate(goals):
-            end = _broken(system, goal, states, trace)
+            end = broken_at(goal, states, trace)
             if end is not None and (k not in shortest or end < len(shortest[k].steps)):
                 shortest[k] = Trace(trace.initial, trace.steps[:end])
     for k, trace in shortest.items():
@@ -47,12 +47,7 @@ def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict
     return out
 
 
-def _broken(
-    system: TransitionSystem,
-    goal: Obligation,
-    states: Sequence[tuple[Scalar, ...]],
-    trace: Trace,
-) -> int | None:
+def broken_at(goal: Obligation, states: Sequence[tuple[Scalar, ...]], trace: Trace) -> int | None:
     """After how many steps the run breaks the goal."""
     if goal.rule is None and not goal.every_step:
         return next((k for k, s in enumerate(states) if evaluate(goal.cond, s) is False), None)

@@ -196,9 +196,9 @@ class Confluence:
 
     def passed(self, node: Node) -> Zone | None:
         """The readings when the next step is taken: no time passes while one is urgent."""
-        for move in self.tracked.moves(node.state):
-            if move.rule.delay is None:
-                return node.zone
+        able = [m.rule for m in self.tracked.moves(node.state)]
+        if any(r.delay is None for r in (*able, *self.tracked.barred(node.state))):
+            return node.zone
         return later(node.zone, [deadline(b) for _, b in node.armed])
 
     def together(self, node: Node, a: Move, b: Move) -> bool:

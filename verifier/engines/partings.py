@@ -2,7 +2,8 @@
 
 A run asks the environment: how does this attempt end, with what result, which side of `+` is it
 to be?  What it was answered is its *record*.  Two runs whose records agree wherever both asked
-belong to one environment.  `ends` enumerates all complete runs from a node of the timed graph, as
+belong to one environment.  Every attempt ends at some time; a run that comes to an assumption that
+fails does not count.  `ends` enumerates all complete runs from a node of the timed graph, as
 far as states, clocks and records differ; every one is possible at some times.
 """
 
@@ -19,7 +20,6 @@ from ...semantics.trace import Trace
 from ...semantics.values import enabled
 from .confluence import Confluence, Node
 from .tracked import Move, State
-from .zones import INFINITE
 
 Answers = Mapping[object, object]
 MOST_STEPS = 400
@@ -125,18 +125,10 @@ class Runs:
                 return Ends(out, False)
             number, here, noted, depth = todo.popleft()
             steps = list(self.graph.steps(here))
-            if not steps or self._may_last(here):
-                answers = dict(noted.answers)
-                counts = dict(noted.counts)
-                for clock, _ in here.armed if steps else ():
-                    activity = next(
-                        m.rule.activity
-                        for m, _ in steps
-                        if m.rule.group == clock[1] and clock[0] == "attempt"
-                    )
-                    question = ("end", activity, counts.get(("start", activity), 0))
-                    answers[question] = ("never",)
-                out.append(End(_moves(parents, number), here.state, answers))
+            if not steps and self.tracked.moves(here.state):
+                complete = False  # not at any time that the zone knows of
+            elif not steps and not self.tracked.barred(here.state):
+                out.append(End(_moves(parents, number), here.state, dict(noted.answers)))
             if depth > MOST_STEPS:
                 complete = False
                 continue
@@ -148,17 +140,6 @@ class Runs:
                 parents.append((number, move))
                 todo.append((len(parents) - 1, after, then, depth + 1))
         return Ends(out, complete)
-
-    def _may_last(self, node: Node) -> bool:
-        """May the run stay here, because every attempt under way never ends?"""
-        if not self.exact or not node.armed:
-            return False
-        if any(m.rule.delay is None for m in self.tracked.moves(node.state)):
-            return False
-        return all(
-            clock[0] == "attempt" and all(b[3] == INFINITE for b in bounds)
-            for clock, bounds in node.armed
-        )
 
 
 def endless_waits(system: TransitionSystem) -> bool:

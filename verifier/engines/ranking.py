@@ -35,8 +35,6 @@ from ...semantics.expr import (
     add,
     and_,
     const,
-    eq,
-    fold,
     inp,
     ite,
     le,
@@ -48,13 +46,14 @@ from ...semantics.expr import (
     sub,
     substitute,
     to_real,
-    var,
     variables,
 )
-from ...semantics.system import Loop, Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.system import Loop, Rule, RuleKind, TransitionSystem
 from ...semantics.values import evaluate
 from ...semantics.words import in_words
 from .common import conjuncts, input_condition, weakest
+from .rank_terms import MOST_FEATURES, at_point, features, number
+from .rounds import Rounds
 from .structure import Structure
 
 SIZES = (
@@ -67,7 +66,6 @@ SIZES = (
     100,
     2000,
 )  # the sum of the coefficients, without signs: small ones first
-MOST_FEATURES = 16
 MOST_RULES = 160  # of a loop, for offsets
 MOST_EXAMPLES = 80
 MOST_LEVELS = 6
@@ -163,7 +161,7 @@ class _Ranking:
         falling = [i for i in rules if i in live and i in moving]
         if not falling:
             return None
-        terms = [*features, *(_at(self.system, t, p) for t, p in places)]
+        terms = [*features, *(at_point(self.system, t, p) for t, p in places)]
         return _Guesses(self, terms, len(features), [*rules.values()], falling).run()
 
     def _beside(self, r: Rule) -> bool:
@@ -264,7 +262,7 @@ class _Guesses:
             _zero(self.terms),
             *(_scaled(c, x) for c, x in zip(guess[: self.data], self.terms, strict=False) if c),
         )
-        bad = self.example([goes_on, lt(data, _number(FLOOR, data.sort))], rounds.heads)
+        bad = self.example([goes_on, lt(data, number(FLOOR, data.sort))], rounds.heads)
         if bad is False:
             return False
         if bad is not None:
@@ -285,7 +283,7 @@ class _Guesses:
     def broken(self, r: Rule, rank: Expr, drop: int) -> Example | Literal[False] | None:
         """A step that does not make the rank fall by `drop`."""
         rounds = self.of.rounds
-        grows = lt(sub(rank, _number(drop, rank.sort)), weakest(r, rank))
+        grows = lt(sub(rank, number(drop, rank.sort)), weakest(r, rank))
         # Who comes in or goes out begins or ends the loop; what counts is who stays.
         stays = weakest(r, rounds.inside)
         taken = [stays, *conjuncts(r.guard), input_condition(r)]
@@ -368,67 +366,15 @@ class _Total(dict[int, Scalar]):
         return 0
 
 
-# --- what a function is made of ------------------------------------------------------------------
-
-
-def features(system: TransitionSystem, loop: Loop) -> list[Expr]:
-    """Distances in the loop's tests, cut off at 0 and not, and the numbers that it changes."""
-    tests = [loop.cond, *(system.rules[i].guard for i in loop.rules)]
-    distances: list[Expr] = []
-    if loop.decreases is not None:
-        distances.append(loop.decreases)
-    for n in postorder(tests):
-        if n.op in (Op.LE, Op.LT, Op.EQ) and n.args[0].sort in (Sort.INT, Sort.REAL):
-            a, b = n.args
-            if all(_is_data(system, v) for v in variables([a, b])) and variables([a, b]):
-                distances.append(sub(b, a))
-    changed = {v for i in loop.rules for v, _ in system.rules[i].own}
-    numbers = [
-        var(v, system.variables[v].sort)
-        for v in sorted(changed)
-        if _is_data(system, v) and system.variables[v].sort is not Sort.BOOL
-    ]
-    flags = [
-        ite(var(v, Sort.BOOL), const(1), const(0))
-        for v in sorted(changed)
-        if _is_data(system, v) and system.variables[v].sort is Sort.BOOL
-    ]
-    shown: dict[str, Expr] = {}
-    for e in [*distances, *numbers, *flags]:
-        if variables([e]) & changed:
-            shown.setdefault(repr(e), e)
-    plain = list(shown.values())[:MOST_FEATURES]
-    cut = []
-    for e in [x for x in plain if x in distances][: MOST_FEATURES // 2]:
-        cut += [_above(e), _above(neg(e))]
-    real = any(e.sort is Sort.REAL for e in plain)
-    return [to_real(e) if real else e for e in [*plain, *cut]]
-
-
-def _above(e: Expr) -> Expr:
-    zero = _number(0, e.sort)
-    return ite(lt(zero, e), e, zero)
-
-
-def _is_data(system: TransitionSystem, v: int) -> bool:
-    return system.variables[v].kind not in (VarKind.LOCATION, VarKind.GHOST, VarKind.USED)
-
-
-def _at(system: TransitionSystem, thread: int, point: int) -> Expr:
-    here = var(system.threads[thread].location, Sort.INT)
-    return ite(eq(here, const(point)), const(1), const(0))
-
-
-def _number(value: int, sort: Sort) -> Expr:
-    return const(Fraction(value)) if sort is Sort.REAL else const(value)
+# --- terms ---------------------------------------------------------------------------------------
 
 
 def _zero(terms: Sequence[Expr]) -> Expr:
-    return _number(0, Sort.REAL if any(t.sort is Sort.REAL for t in terms) else Sort.INT)
+    return number(0, Sort.REAL if any(t.sort is Sort.REAL for t in terms) else Sort.INT)
 
 
 def _scaled(c: int, x: Expr) -> Expr:
-    return mul(_number(c, x.sort), x)
+    return mul(number(c, x.sort), x)
 
 
 def _about(given: Sequence[Expr], parts: Sequence[Expr]) -> list[Expr]:
@@ -443,102 +389,3 @@ def _about(given: Sequence[Expr], parts: Sequence[Expr]) -> list[Expr]:
         out += [g for g, _ in more]
         seen = seen.union(*(v for _, v in more))
         rest = [g for g in rest if not any(g[0] is m for m, _ in more)]
-
-
-# --- control -------------------------------------------------------------------------------------
-
-
-class Rounds:
-    """The points of the loop's thread that lie inside, and which rules lie on a way round.
-
-    `rules` are the loop's own and those that lead on from where they lead (a thread that keeps
-    claims until a protected part has ended takes such a step).
-    """
-
-    def __init__(self, structure: Structure, loop: Loop) -> None:
-        system = structure.system
-        self.system = system
-        self.loop = loop
-        self.location = system.threads[loop.thread].location
-        self._all = frozenset(p.id for p in system.threads[loop.thread].points)
-        self._memo: dict[int, frozenset[int] | None] = {}
-        self.edges: list[tuple[int, int, int]] = []  # from, to, rule
-        self.still: list[tuple[int | None, int]] = []  # fork point, rule that stays there
-        for i in loop.rules:
-            r = system.rules[i]
-            if all(v != self.location for v, _ in r.updates):
-                self.still.append((self._fork(r.thread), i))
-            else:
-                self._edge(r)
-        inside = {b for _, b, _ in self.edges}
-        known = set(loop.rules)
-        for r in structure.writing(self.location):
-            if r.index not in known and self.at(r.guard) <= inside:
-                self._edge(r)
-        self.rules = known | {i for _, _, i in self.edges}
-        self.points = frozenset(b for _, b, _ in self.edges)
-        self.heads = self.at(loop.head) & self.points
-        here = var(self.location, Sort.INT)
-        self.inside = or_(*(eq(here, const(p)) for p in sorted(self.points)))
-
-    def _edge(self, r: Rule) -> None:
-        new = next(e for v, e in r.updates if v == self.location)
-        targets = self._values(new)
-        self.edges += [(a, b, r.index) for a in sorted(self.at(r.guard)) for b in sorted(targets)]
-
-    def _values(self, e: Expr) -> frozenset[int]:
-        """What the location may be set to."""
-        if e.op is Op.CONST and isinstance(e.value, int):
-            return frozenset((e.value,))
-        if e.op is Op.ITE:
-            return self._values(e.args[1]) | self._values(e.args[2])
-        return self._all
-
-    def at(self, cond: Expr) -> frozenset[int]:
-        """The points at which a condition can hold: all, where it does not say."""
-
-        def places(n: Expr, args: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
-            known = [a for a in args if a is not None]
-            match n.op:
-                case Op.EQ:
-                    a, b = n.args
-                    if a.op is Op.VAR and a.index == self.location and isinstance(b.value, int):
-                        return frozenset((b.value,))
-                case Op.AND if known:
-                    return known[0].intersection(*known[1:])
-                case Op.OR if len(known) == len(args) and args:
-                    return known[0].union(*known[1:])
-            return None
-
-        found = fold(cond, places, self._memo)
-        return self._all if found is None else found
-
-    def _fork(self, thread: int) -> int | None:
-        t = self.system.threads[thread]
-        while t.parent is not None:
-            if t.parent == self.loop.thread:
-                return t.fork
-            t = self.system.threads[t.parent]
-        return None
-
-    def where(self, rule: Rule) -> frozenset[int]:
-        """The points inside at which the thread may be when the rule is taken."""
-        at = self.at(rule.guard)
-        fork = self._fork(rule.thread) if at == self._all and rule.index in self.rules else None
-        return (at if fork is None else frozenset((fork,))) & self.points
-
-    def live(self, gone: set[int]) -> set[int]:
-        """Rules that can be taken for ever if those that are `gone` are not."""
-        edges = [e for e in self.edges if e[2] not in gone]
-        while True:
-            sources, targets = {a for a, _, _ in edges}, {b for _, b, _ in edges}
-            kept = [e for e in edges if e[0] in targets and e[1] in sources]
-            if len(kept) == len(edges):
-                break
-            edges = kept
-        nodes = {a for a, _, _ in edges}
-        if not self.heads & nodes:
-            return set()
-        out = {i for _, _, i in edges}
-        out |= {i for p, i in self.still if i not in gone and (p is None or p in nodes)}
-        return out

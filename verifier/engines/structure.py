@@ -302,6 +302,21 @@ class Structure:
             child, at = at, self.system.threads[at].parent
         return None, None, None
 
+    def held_around(self, a: int, b: int) -> list[tuple[int, Expr]]:
+        """What is held at the fork where two threads branch off, and around it."""
+        below, other, parent = self._meet(a, b)
+        thread = below if below is not None else other
+        out: list[tuple[int, Expr]] = []
+        if parent is None or thread is None:
+            return out
+        at: int | None = thread
+        while at is not None:
+            t = self.system.threads[at]
+            if t.parent is not None and t.fork is not None:
+                out += self.system.threads[t.parent].points[t.fork].holds
+            at = t.parent
+        return out
+
     def joined(self, a: Rule, b: Rule) -> Expr | None:
         """Where the threads of both are branches of one fork: that their parent is there.
 

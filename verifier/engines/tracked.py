@@ -98,6 +98,7 @@ class Tracked:
         self._delayed: dict[State, tuple[Rule, ...]] = {}
         self.excluded = compile_state([system.excluded], self.slots)
         self._moves: dict[State, tuple[Move, ...]] = {}
+        self._barred: dict[State, tuple[Rule, ...]] = {}
         self._decides: dict[int, frozenset[int]] = {}
         self._silent: dict[tuple[int, int], set[int]] = {}
 
@@ -306,13 +307,22 @@ class Tracked:
                 fire = compile_rule(self._tame(rule), self.slots, {}, self._domains[rule.index])
                 self._fires[rule.index] = fire
             fire(state, raw)
-        out = tuple(
-            Move(key(rule, inputs), self.system.rules[rule.index], inputs, target)
-            for rule, inputs, target in raw
-            if not self.excluded(target)
-        )
-        self._moves[state] = out
-        return out
+        out: list[Move] = []
+        barred: list[Rule] = []
+        for rule, inputs, target in raw:
+            whole = self.system.rules[rule.index]
+            if self.excluded(target):
+                barred.append(whole)
+            else:
+                out.append(Move(key(rule, inputs), whole, inputs, target))
+        self._moves[state] = tuple(out)
+        self._barred[state] = tuple(barred)
+        return self._moves[state]
+
+    def barred(self, state: State) -> tuple[Rule, ...]:
+        """Rules with a step into a state that an assumption excludes: no run ends before it."""
+        self.moves(state)
+        return self._barred[state]
 
     def delayed(self, state: State) -> tuple[Rule, ...]:
         """Enabled rules that wait for their time, whether they have an answer or not."""
@@ -423,33 +433,28 @@ def _shut(expr: Expr) -> Expr:
 
 
 def competes(system: TransitionSystem, a: Rule, b: Rule) -> bool:
-    """Do both steps take the same thread from one place to different ones?
+    """Do both steps stand at one place of a thread, so that one passes by the other?
 
     `a` is a step of a side of `+`, `b` of none: then another side passes without a step, as in
-    `p + skip`, and `b` is the step that comes after it.
+    `p + skip`, and `b` is the step that comes after it.  That is so if both can be taken although
+    the threads of the two are not under way together: they branch off from different forks of
+    the thread above both, or one of them is that thread.
     """
     if a.delay is not None or b.delay is not None or a.over_children or b.over_children:
         return False
-    if a.thread == b.thread:
-        return True  # a thread stands at one place
-    if a.bundle is not None or b.bundle is not None:
-        return False  # one cuts off the other
-    there = {v: e for v, e in b.own if system.variables[v].kind is VarKind.LOCATION}
-    common = _above(system, a.thread) & _above(system, b.thread)
-    for v, e in a.own:
-        other = there.get(v)
-        if other is not None and v in common and e.op is Op.CONST and other.op is Op.CONST:
-            if e.value != other.value:
-                return True
-    return False
+    mine, its = _forks(system, a.thread), _forks(system, b.thread)
+    common = next((t for t in mine if t in its), None)
+    return common is not None and (mine[common] is None or mine[common] != its[common])
 
 
-def _above(system: TransitionSystem, thread: int) -> set[int]:
-    """Locations of the thread and of those above it."""
-    out: set[int] = set()
+def _forks(system: TransitionSystem, thread: int) -> dict[int, int | None]:
+    """The thread and those above it, from below, each with its fork that leads down to it."""
+    out: dict[int, int | None] = {}
     at: int | None = thread
+    fork: int | None = None
     while at is not None:
-        out.add(system.threads[at].location)
+        out[at] = fork
+        fork = system.threads[at].fork
         at = system.threads[at].parent
     return out
 

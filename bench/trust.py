@@ -1,0 +1,313 @@
+"""Random specs, each verdict against all that is true of the spec.
+
+    python bench/trust.py [--seed N] [--count N] [--jobs N] [--size N] [--timeout SECONDS]
+                          [--kinds KIND,..] [--keep DIR]
+
+Kinds: `wide` (nearly every form of the language), `claims` (pools and locks in several
+instances), `timed` (few activities in which time decides).  A verdict is compared
+
+- with the graph of all states (`tests/oracle.py`), and a refutation with the run it shows;
+- a proof about results or ends with all timed runs of every environment
+  (`tests/verifier/timed_naive.py`), if they are few;
+- if the spec is not small, with some random timed runs, in pairs of one environment;
+- with the verdict on a spec that means the same: its branches in the other order, or put beside
+  `skip` or a side of `+` that can never move.
+
+Each disagreement is written as a .wf file, with what disagreed, into DIR.  Exit status 1 if there
+is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "verifier")]
+
+import judge  # noqa: E402
+import oracle  # noqa: E402
+import specgen  # noqa: E402
+import timed_specs  # noqa: E402
+from wfverify.dsl import load_text  # noqa: E402
+from wfverify.dsl.errors import Rejected  # noqa: E402
+from wfverify.interpreter.retrace import replay  # noqa: E402
+from wfverify.interpreter.simulation import simulator  # noqa: E402
+from wfverify.interpreter.timing import schedule  # noqa: E402
+from wfverify.semantics.lower import lower  # noqa: E402
+from wfverify.verifier.portfolio import Options, verify  # noqa: E402
+from wfverify.verifier.verdict import Proved, Refuted, Result  # noqa: E402
+
+KINDS = ("timed", "wide", "claims")
+SHAPES = ("mirrored", "beside skip", "or stuck", "after skip")
+# What a new side or branch is itself an answer to.
+NOT_KEPT = {"or stuck": ("no_dead_code",)}
+
+
+@dataclass
+class Row:
+    kind: str
+    seed: int
+    text: str = ""
+    left_out: str = ""  # rejected
+    large: bool = False  # compared with some runs only
+    counts: Counter[str] = field(default_factory=Counter)
+    timed: Counter[str] = field(default_factory=Counter)
+    unknown: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    size: int
+    timeout: float
+    states: int
+    timed: int
+
+
+def spec_of(kind: str, seed: int, size: int) -> str:
+    match kind:
+        case "timed":
+            return timed_specs.Maker(seed, size - 1).spec()
+        case "claims":
+            return specgen.contention(seed)
+    return specgen.from_seed(seed, size)
+
+
+# --- specs that mean the same ---------------------------------------------------------------------
+
+
+def mirrored(text: str) -> str:
+    """The same with the branches of every `||` and the sides of every `+` in reverse."""
+    out, _ = _group(text, 0)
+    return out
+
+
+def _group(text: str, at: int) -> tuple[str, int]:
+    """From `at` to the brace that closes, or the end."""
+    parts = [""]
+    how = ""
+    while at < len(text):
+        if text[at] == "{":
+            inner, at = _group(text, at + 1)
+            parts[-1] += "{" + inner + "}"
+        elif text[at] == "}":
+            break
+        elif text.startswith("||", at) or (text.startswith("+ {", at) and how != "||"):
+            how = "||" if text[at] == "|" else "+"
+            parts.append("")
+            at += len(how) - 1
+        else:
+            parts[-1] += text[at]
+        at += 1
+    return f" {how} ".join(reversed(parts)), at
+
+
+def shaped(text: str, shape: str) -> str:
+    if shape == "mirrored":
+        return mirrored(text)
+    out = ""
+    for line in text.splitlines(keepends=True):
+        head, run, body = line.partition("run { ")
+        if run and "workflow" not in head and "activity" not in head:
+            term, end = _group(body, 0)
+            term, rest = body[:end].strip(), body[end:]
+            match shape:
+                case "beside skip":
+                    term = f"{{ {term} }} || skip"
+                case "or stuck":
+                    term = f"{{ {{ {term} }} + {{ wait until (false) ; skip }} }}"
+                case _:
+                    term = f"skip ; {term}"
+            line = f"{head}run {{ {term} {rest}"
+        out += line
+    return out
+
+
+def verdicts(text: str, timeout: float) -> list[Result]:
+    spec = load_text(text, "s.wf")
+    options = Options(timeout=timeout)
+    system = lower(spec)
+    return verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
+
+
+def contradictions(mine: Iterable[Result], others: Iterable[Result], shape: str) -> Iterator[str]:
+    table: dict[tuple[str, str, bool], list[Result]] = {}
+    for r in others:
+        table.setdefault((r.check, r.name, r.warning), []).append(r)
+    for r in mine:
+        if r.check in NOT_KEPT.get(shape, ()):
+            continue
+        same = table.get((r.check, r.name, r.warning), [])
+        for other in [same.pop(0)] if same else []:
+            pair = (type(r.verdict), type(other.verdict))
+            if pair in ((Proved, Refuted), (Refuted, Proved)):
+                one, two = (t.__name__.upper() for t in pair)
+                yield f"{r.check} {r.name}: {one}, but {two} of the same spec {shape}"
+
+
+# --- one spec -------------------------------------------------------------------------------------
+
+
+def _judged(text: str, settings: Settings) -> tuple[judge.Judgement, bool]:
+    try:
+        found = judge.judge(
+            text, timeout=settings.timeout, limit=settings.states, timed=settings.timed
+        )
+        return found, False
+    except oracle.TooBig:
+        return judge.judge_by_runs(text, settings.timeout), True
+
+
+def examine(job: tuple[str, int], settings: Settings) -> Row:
+    kind, seed = job
+    row = Row(kind, seed)
+    since = time.perf_counter()
+    try:
+        row.text = spec_of(kind, seed, settings.size)
+        judged, row.large = _judged(row.text, settings)
+        row.counts, row.unknown, row.timed = judged.counts, judged.unknown, judged.timed
+        row.problems = judged.problems
+        rng = random.Random(f"shape {seed}")
+        shape = rng.choice(SHAPES)
+        if rng.random() < 0.3 and "return" not in row.text:
+            others = verdicts(shaped(row.text, shape), settings.timeout)
+            row.problems += contradictions(judged.results, others, shape)
+            row.timed["the same spec in another shape"] += 1
+    except Rejected as error:
+        codes = {d.code for d in error.diagnostics}
+        row.left_out = "rejected: " + ", ".join(sorted(codes))
+        if codes - {"E0900"}:
+            row.left_out += f" ({error.diagnostics[0].message})"
+    except Exception:
+        row.problems.append(traceback.format_exc())
+    row.seconds = time.perf_counter() - since
+    return row
+
+
+# --- what is told ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Total:
+    specs: int = 0
+    compared: int = 0
+    large: int = 0
+    disagreements: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    timed: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    slowest: tuple[float, str] = (0.0, "")
+
+    def add(self, row: Row) -> None:
+        self.specs += 1
+        self.compared += not row.left_out
+        self.large += row.large
+        self.disagreements += bool(row.problems)
+        self.counts += row.counts
+        self.timed += row.timed
+        if row.left_out:
+            self.left_out[row.left_out] += 1
+        for line in row.unknown:
+            self.unknown[_reason(line)] += 1
+        self.slowest = max(self.slowest, (row.seconds, f"{row.kind} {row.seed}"))
+
+    def table(self) -> Iterator[str]:
+        yield f"{'check':20} {'proved':>8} {'refuted':>8} {'unknown':>8}"
+        names = ("PROVED", "REFUTED", "UNKNOWN")
+        for check in sorted({k.rpartition(" ")[0] for k in self.counts}):
+            numbers = [self.counts[f"{check} {n}"] for n in names]
+            yield f"{check:20} " + " ".join(f"{n:8}" for n in numbers)
+        sums = [sum(n for k, n in self.counts.items() if k.endswith(w)) for w in names]
+        yield f"{'all':20} " + " ".join(f"{n:8}" for n in sums)
+
+
+def _reason(line: str) -> str:
+    """An UNKNOWN without the names of its spec."""
+    name, _, why = line.partition(": ")
+    words = ["`..`" if k % 2 else part for k, part in enumerate(why.split("`"))]
+    out = "".join(words)
+    return f"{name.split()[0]}: {' '.join(w for w in out.split() if '.wf:' not in w)}"
+
+
+def keep(folder: Path, row: Row) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{row.kind}_{row.seed}"
+    (folder / f"{name}.wf").write_text(row.text)
+    (folder / f"{name}.txt").write_text("\n".join(row.problems) + "\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--count", type=int, default=100, help="how many seeds of each kind")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--size", type=int, default=4)
+    parser.add_argument("--timeout", type=float, default=5.0, help="seconds to verify a spec")
+    parser.add_argument("--states", type=int, default=400, help="of a spec that is compared")
+    parser.add_argument("--timed", type=int, default=6000, help="states of its timed runs")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--keep", type=Path, metavar="DIR")
+    args = parser.parse_args()
+    seeds = range(args.seed, args.seed + args.count)
+    jobs = [(kind, seed) for seed in seeds for kind in args.kinds.split(",")]
+    settings = Settings(args.size, args.timeout, args.states, args.timed)
+    total = Total()
+    since = time.perf_counter()
+    for row in _rows(jobs, settings, args.jobs):
+        total.add(row)
+        if row.problems:
+            if args.keep is not None:
+                keep(args.keep, row)
+            print(f"\n{row.kind} {row.seed}: {row.problems[0]}\n{row.text}", flush=True)
+        if sys.stderr.isatty() or total.specs % 50 == 0:
+            end = "\r" if sys.stderr.isatty() else "\n"
+            passed = time.perf_counter() - since
+            line = f"{total.specs} of {len(jobs)}, {total.disagreements} wrong, {passed:.0f} s"
+            print(line, end=end, file=sys.stderr, flush=True)
+    passed = time.perf_counter() - since
+    last = max(seeds.start, seeds.start + (total.specs - 1) // len(args.kinds.split(",")))
+    print(f"\nseeds {seeds.start}..{last} of {args.kinds}, size {args.size}")
+    print(f"{total.specs} specs, {passed:.0f} s, {args.jobs} at once")
+    print(f"{total.compared} compared, {total.large} of them with some runs only")
+    print(f"slowest: {total.slowest[0]:.1f} s ({total.slowest[1]})")
+    print(f"{total.disagreements} disagreements\n")
+    print("\n".join(total.table()))
+    for title, counter in (
+        ("left out", total.left_out),
+        ("compared with all timed runs, or with the same in another shape", total.timed),
+        ("why unknown", total.unknown),
+    ):
+        print(f"\n{title}:")
+        for what, number in counter.most_common(12):
+            print(f"{number:6}  {what}")
+    return 1 if total.disagreements else 0
+
+
+def _rows(jobs: list[tuple[str, int]], settings: Settings, workers: int) -> Iterator[Row]:
+    work = partial(examine, settings=settings)
+    try:
+        if workers == 1:
+            yield from map(work, jobs)
+        else:
+            with ProcessPoolExecutor(workers) as pool:
+                yield from pool.map(work, jobs)
+    except KeyboardInterrupt:
+        return  # what has been done is told
+
+
+if __name__ == "__main__":
+    sys.exit(main())
