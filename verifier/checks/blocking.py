@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from ...dsl.errors import Span
 from ...semantics.expr import FALSE, Op, Scalar, variables
@@ -12,7 +13,7 @@ from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
-from ..session import InternalError, Replayed, Session
+from ..session import InternalError, Session
 from ..verdict import Proved, Unknown, Verdict
 from . import intime, loops
 from .graph import full_graph
@@ -155,15 +156,15 @@ def _first_circle(
         replayed = session.replay(session.system, trace)
         if not replayed.ok:
             raise InternalError(f"a run of the search does not replay: {replayed.why}")
-        if blocked_for_ever(session.structure, replayed.states[-1], _waiting(session, replayed)):
-            return refuted(session, trace, _waiting(session, replayed))
+        if blocked_for_ever(
+            session.structure, replayed.states[-1], waiting_in(session.system, replayed.states[-1])
+        ):
+            return refuted(session, trace, waiting_in(session.system, replayed.states[-1]))
     return None
 
 
-def _waiting(session: Session, replayed: Replayed) -> list[int]:
+def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
     """Unfinished threads of which no rule can be taken."""
-    system = session.system
-    state = replayed.states[-1]
     read = reader(state)
     able = {r.thread for r in system.rules if read(r.guard)}
     out = []
@@ -198,19 +199,23 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
         return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
     final = replayed.states[-1]
     core = blocked_for_ever(session.structure, final, dead)
-    # Those that hold something are the circle, if they are stuck by themselves.
-    holders = [
-        t
-        for t in core
-        if _holds_something(system, session.structure, t, final)
-        or any(c in core for c in _children(session.structure, t))
-    ]
-    core = blocked_for_ever(session.structure, final, holders) or core
+    core = _circle(session.structure, final, core)
     notes = wait_for(system, session.structure, final, core)
     message = "nobody of these can ever go on"
     first = system.threads[core[0]] if core else system.threads[0]
     span = _place(system, first.id, final)
     return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
+
+
+def _circle(structure: Structure, state: Sequence[Scalar], core: list[int]) -> list[int]:
+    """Those that hold something, if they are stuck by themselves."""
+    holders = [
+        t
+        for t in core
+        if _holds_something(structure.system, structure, t, state)
+        or any(c in core for c in _children(structure, t))
+    ]
+    return blocked_for_ever(structure, state, holders) or core
 
 
 def _children(structure: Structure, thread: int) -> list[int]:
@@ -296,11 +301,46 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
         case Stuck(trace, dead):
             return _first_circle(session, graph) or refuted(session, trace, dead)
         case Free(states):
-            return Proved("search", f"all {states} states were visited", f"{states} states")
+            proved = Proved("search", f"all {states} states were visited", f"{states} states")
+            return replace(proved, warning=_broken_by_timeout(session, graph))
         case _:
             if answer.timing:
                 timed = intime.deadlock_free(session)
+                if isinstance(timed, Proved):
+                    return replace(timed, warning=_broken_by_timeout(session, graph))
                 if timed is not None:
                     return timed
             reason = answer.reason
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
+
+
+def _broken_by_timeout(session: Session, graph: Graph) -> str:
+    """A circle of waiting that a run comes to, and that nothing but a time-out breaks."""
+    from ..engines.search_live import doomed
+
+    system = session.system
+    late = {r.index for r in system.rules if r.kind in (RuleKind.INTERRUPT, RuleKind.TIMEOUT)}
+    contended = session.structure.contended()
+    if not late or not contended or session.structure.hold_and_wait(contended) is None:
+        return ""
+    never = tuple(replace(r, guard=FALSE) if r.index in late else r for r in system.rules)
+    structure = Structure(replace(system, rules=never))
+    edges = [[e for e in out if e.rule not in late] for out in graph.edges]
+    for node in doomed(replace(graph, edges=edges))[:100]:
+        trace = graph.trace(node)
+        replayed = session.replay(system, trace) if trace is not None else None
+        if trace is None or replayed is None or not replayed.ok:
+            continue
+        state = replayed.states[-1]
+        waiting = waiting_in(structure.system, state)
+        core = _circle(structure, state, blocked_for_ever(structure, state, waiting))
+        if not any(_holds_something(system, structure, t, state) for t in core):
+            continue
+
+        def same(states: Sequence[tuple[Scalar, ...]], _: Trace, core: list[int] = core) -> bool:
+            return blocked_for_ever(structure, states[-1], core) == core
+
+        if session.timed(trace, same) is not None:
+            names = "; ".join(wait_for(structure.system, structure, state, core))
+            return f"only a time-out breaks this circle of waiting: {names}"
+    return ""
