@@ -161,12 +161,44 @@ class InOrder(Counting):
         super().open(bucket)
         self._opened[bucket] = self.step
 
-    def pick(self, state: list[Scalar]) -> int:
+    def _rank(self, state: list[Scalar]) -> None:
         for bucket, rule, entry in self._unranked:
             priority = self._priority[rule]
             if self._token[rule] == entry[5] and priority is not None:
                 heappush(self._heaps[bucket], (-evaluate(priority, state), *entry[1:]))
         self._unranked.clear()
+
+    def firsts(self, state: list[Scalar]) -> set[int]:
+        """All rules that `pick` might answer, had it drawn other numbers."""
+        self._rank(state)
+        keys: dict[int, tuple[Scalar, int, int, int]] = {}
+        for bucket, heap in enumerate(self._heaps):
+            if not self._open[bucket]:
+                continue
+            mine = [e for e in heap if self._token[e[4]] == e[5]]
+            least = min((e[:3] for e in mine), default=None)
+            for rank, step, instance, _, rule, _ in mine:
+                if (rank, step, instance) == least:
+                    keys[rule] = (rank, max(step, self._opened[bucket]), step, instance)
+        best = min(keys.values(), default=None)
+        return {rule for rule, key in keys.items() if key == best}
+
+    def order(self) -> tuple[object, ...]:
+        """What it goes by, up to the number of steps that have been taken."""
+        mine: list[tuple[int, Scalar | None, int, int]] = [
+            (bucket, e[0], e[1], e[4])
+            for bucket, heap in enumerate(self._heaps)
+            for e in heap
+            if self._token[e[4]] == e[5]
+        ]
+        mine += [(b, None, e[1], r) for b, r, e in self._unranked if self._token[r] == e[5]]
+        opened = [self._opened[b] if self._open[b] else -1 for b in range(len(self._opened))]
+        ages = {age: k for k, age in enumerate(sorted({*opened, *(m[2] for m in mine)}))}
+        entries = sorted(((b, r, ages[age], rank) for b, rank, age, r in mine), key=repr)
+        return tuple(entries), tuple(ages[age] for age in opened)
+
+    def pick(self, state: list[Scalar]) -> int:
+        self._rank(state)
         best: tuple[Scalar, int, _Entry] | None = None
         for bucket, heap in enumerate(self._heaps):
             if not self._open[bucket]:

@@ -15,7 +15,7 @@ Bellman-Ford), with exact numbers:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -51,7 +51,7 @@ class Scheduling:
         with paused():
             if not trace.steps:
                 return trace
-            collector = _Collector(self.plan, self._clock, trace.initial)
+            collector = Collector(self.plan, self._clock, trace.initial)
             steps = trace.steps
             if trace.loop_at is not None:
                 steps += trace.steps[trace.loop_at :] * (_ROUNDS - 1)
@@ -75,7 +75,7 @@ class Scheduling:
         The steps must be possible (see `replay`); a loop is not looked at.
         """
         with paused():
-            collector = _Collector(self.plan, self._clock, trace.initial)
+            collector = Collector(self.plan, self._clock, trace.initial)
             for step in trace.steps:
                 collector.step(step.rule, step.inputs)
             collector.finish()
@@ -91,22 +91,34 @@ def schedule(
 ) -> Trace | None:
     """Times that make `trace` a run of the timed system, or None.
 
-    For many traces of one system, make one `Scheduling` and pass it.
+    Where the spec declares a scheduler, a run that it may take; it is tried with the times of the
+    trace, then with the earliest.  For many traces of one system, make one `Scheduling`.
     """
-    return (scheduling or Scheduling(system)).schedule(trace)
+    from .following import follows
+
+    scheduling = scheduling or Scheduling(system)
+    if system.scheduler == "any":
+        return scheduling.schedule(trace)
+    if trace.loop_at is None and scheduling.misplaced(trace) is None:
+        if follows(scheduling.plan, trace):
+            return trace
+    found = scheduling.schedule(trace)
+    return found if found is not None and follows(scheduling.plan, found) else None
 
 
-class _Collector:
+class Collector:
     """Follows the steps and notes constraints.  Instant 0 is the start, i + 1 that of step i."""
 
-    def __init__(self, plan: Plan, clock: Clock, initial: Sequence[Scalar]) -> None:
+    def __init__(
+        self, plan: Plan, clock: Clock, initial: Sequence[Scalar], urgent: Counting | None = None
+    ) -> None:
         self.lower: list[Bound] = []
         self.upper: list[Bound] = []
         self._plan = plan
         self._clock = clock
         self._rules = plan.system.rules
-        self._urgent = Counting(len(plan.conditions))
-        self._dynamics = Dynamics(plan, initial, self._urgent)
+        self._urgent = urgent or Counting(len(plan.conditions))
+        self.dynamics = Dynamics(plan, initial, self._urgent)
         self._instant = 0
         self._since: dict[int, int] = {}  # enabled rule with a delay -> instant
         self._limits: dict[int, tuple[Tick, Tick | None]] = {}
@@ -127,7 +139,7 @@ class _Collector:
             # Its own bound, also where another end of the attempt could come later.
             self._within(since, now, self._limits[rule][1])
         self._instant = now
-        self._dynamics.fire(rule, inputs)
+        self.dynamics.fire(rule, inputs)
         self._clocks(rule)
 
     def finish(self) -> None:
@@ -135,13 +147,25 @@ class _Collector:
         for rule in list(self._since):
             self._stop(rule, self._instant)
 
+    def begun(self, rule: int) -> int:
+        """The instant at which the clock of an enabled rule was started."""
+        return self._since[rule]
+
+    def deadlines(self) -> Iterator[tuple[int, Tick]]:
+        """When each running clock was started, and how long it may run."""
+        yield from ((begun, most) for begun, most in self._attempts.values() if most is not None)
+        for rule, since in self._since.items():
+            most = self._limits[rule][1]
+            if self._rules[rule].group is None and most is not None:
+                yield since, most
+
     def _within(self, since: int, now: int, high: Tick | None) -> None:
         if high is not None:
             self.upper.append((since, now, high))
 
     def _clocks(self, fired: int | None) -> None:
         now = self._instant
-        started, stopped = self._dynamics.started, self._dynamics.stopped
+        started, stopped = self.dynamics.started, self.dynamics.stopped
         for rule in stopped:
             self._stop(rule, now)
         if fired is not None and fired in self._since:
@@ -152,7 +176,7 @@ class _Collector:
             for rule in again:
                 self._stop(rule, now)
             started.extend(again)
-        state = self._dynamics.state
+        state = self.dynamics.state
         for rule in started:
             delay = self._rules[rule].delay
             assert delay is not None

@@ -64,6 +64,9 @@ def _folded(check: str, group: Sequence[Result], total: int) -> Line:
     )
 
 
+CAUTIONS = ("deadlock_free",)  # proved with a warning that does not say that it is trivial
+
+
 def line(result: Result) -> Line:
     """The line of one result."""
     state = status(result)
@@ -77,7 +80,7 @@ def line(result: Result) -> Line:
         word += " (warning)"
         style = "yellow"
     elif trivial(result):
-        word += " (trivial)"
+        word += " (warning)" if result.check in CAUTIONS else " (trivial)"
         style = "yellow"
     return Line(word, style, title(result), figure(result), engine(result), result.seconds)
 

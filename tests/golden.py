@@ -23,6 +23,7 @@ from wfverify.dsl import ast, load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.support import unsupported
 from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
 from wfverify.report.outcome import (
     Report,
@@ -111,7 +112,10 @@ def outcome(name: str) -> Outcome:
         codes = tuple(d.code for d in error.diagnostics if d.code.startswith("E"))
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
-    results = tuple(verify(spec, system, options, replay=replay, schedule=schedule))
+    # Refutations under a declared scheduler are mostly found by running it.
+    simulate = None if system.scheduler == "any" else simulator
+    found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulate)
+    results = tuple(found)
     code = int(exit_status(Report(file, results=results, system=system)))
     return Outcome(code, results, (), spec, system)
 

@@ -19,6 +19,7 @@ from .checks import (
     conflicts,
     contracts,
     coverage,
+    ending,
     events,
     loops,
     obligations,
@@ -277,9 +278,9 @@ class _Run:
             case "deadlock_free":
                 return blocking.deadlock_free(s)
             case "terminates":
-                return blocking.terminates(s, self.whole("deadlock_free"))
+                return ending.terminates(s, self.whole("deadlock_free"))
             case "can_finish":
-                return blocking.can_finish(s, self.whole("deadlock_free"), self.whole("terminates"))
+                return ending.can_finish(s, self.whole("deadlock_free"), self.whole("terminates"))
             case "no_dead_code":
                 return coverage.no_dead_code(s)
             case "race_free":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
 
 from ..semantics.expr import Scalar
-from ..semantics.system import TransitionSystem
+from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
+from .engines.fair import Clock, clock
 from .stretch import stretched
 from .timely import MOST_RULES, played
 
@@ -126,17 +127,87 @@ def _rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator
     for end, step in enumerate(flat.steps, 1):
         states.append(fire(rules[step.rule], states[-1], step.inputs))
         for begin in visits.setdefault(states[-1], []):
-            moved = {rules[s.rule].thread for s in flat.steps[begin:end]}
-            if moving <= moved and is_fair(system, moved, states[begin:end]):
+            around = flat.steps[begin:end]
+            moved = {rules[s.rule].thread for s in around}
+            if moving <= moved and is_fair(system, around, states[begin:end]):
                 yield Trace(flat.initial, flat.steps[:end], begin)
         visits[states[-1]].append(end)
 
 
-def is_fair(system: TransitionSystem, moved: set[int], states: Sequence[Sequence[Scalar]]) -> bool:
-    """Does each thread that does not move have to wait somewhere on the round?"""
-    always = {r.thread for r in system.rules} - moved
+def is_fair(
+    system: TransitionSystem, around: Sequence[Step], states: Sequence[Sequence[Scalar]]
+) -> bool:
+    """Is a round fair (`engines.fair`)?  `states[i]` is the state before its step i."""
+    rules = system.rules
+    taken = [rules[s.rule] for s in around]
+    timeless = all(instant(r, s) for r, s in zip(taken, states, strict=True))
+    if timeless and system.scheduler != "any":
+        return True
+    moved = {r.thread for r in taken}
+    rung = {clock(r) for r in taken if r.delay is not None}
+    threads = {r.thread for r in rules} - moved
+    clocks = set() if timeless else {clock(r) for r in rules if r.delay is not None} - rung
     for state in states:
-        if not always:
+        if not threads and not clocks:
             break
-        always = {r.thread for r in system.rules if r.thread in always and enabled(r, state)}
-    return not always
+        able = [
+            r
+            for r in rules
+            if (r.thread in threads or (r.delay is not None and clock(r) in clocks))
+            and enabled(r, state)
+        ]
+        threads &= {r.thread for r in able if r.delay is None or _at_once(r, state)}
+        clocks &= {clock(r) for r in able if r.delay is not None}
+    return not threads and not clocks
+
+
+def instant(rule: Rule, state: Sequence[Scalar]) -> bool:
+    """May it be taken as soon as it is possible?"""
+    return rule.delay is None or evaluate(rule.delay.lo, state) <= 0
+
+
+def _at_once(rule: Rule, state: Sequence[Scalar]) -> bool:
+    assert rule.delay is not None
+    return rule.delay.hi is not None and evaluate(rule.delay.hi, state) <= 0
+
+
+def overdue(system: TransitionSystem, trace: Trace) -> bool:
+    """Does a round in which no time passes keep something waiting that is due by then?"""
+    assert trace.loop_at is not None
+    delayed = [r for r in system.rules if r.delay is not None]
+    state = trace.initial
+    begun: dict[Clock, Fraction] = {}  # since when each clock runs
+    waiting: set[Clock] | None = None
+    now = Fraction(0)
+    for number, step in enumerate(trace.steps):
+        able = [r for r in delayed if enabled(r, state)]
+        begun = {clock(r): begun.get(clock(r), now) for r in able}
+        rule = system.rules[step.rule]
+        now = step.time
+        if number >= trace.loop_at:
+            if not instant(rule, state):
+                return False
+            late = _late(able, state, begun, now)
+            waiting = late if waiting is None else waiting & late
+        if rule.delay is not None:
+            begun.pop(clock(rule), None)
+            if waiting is not None:
+                waiting.discard(clock(rule))
+        state = fire(rule, state, step.inputs)
+    return bool(waiting)
+
+
+def _late(
+    able: Sequence[Rule], state: Sequence[Scalar], begun: Mapping[Clock, Fraction], now: Fraction
+) -> set[Clock]:
+    """Clocks at the end of their time: of an attempt, of its longest end or of a time-out."""
+    open_: set[Clock] = set()
+    over: set[Clock] = set()
+    for r in able:
+        assert r.delay is not None
+        hi = None if r.delay.hi is None else Fraction(evaluate(r.delay.hi, state))
+        if hi is None or now < begun[clock(r)] + hi:
+            open_.add(clock(r))
+        elif r.kind is RuleKind.TIMEOUT:
+            over.add(clock(r))
+    return over | ({clock(r) for r in able} - open_)

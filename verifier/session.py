@@ -128,9 +128,7 @@ class Session:
         timed = self.timed(trace, breaks)
         if timed is None:
             return Unknown(
-                engine,
-                "a run was found that breaks it, but no times for it that `takes` allows: "
-                + message,
+                engine, f"a run was found that breaks it, but {self.unlikely}: {message}"
             )
         steps = len(timed.steps)
         return Refuted(
@@ -141,6 +139,14 @@ class Session:
             figure or f"{steps}-step run",
             notes=notes,
         )
+
+    @property
+    def unlikely(self) -> str:
+        """Why a run of the untimed view is not shown."""
+        name = self.system.scheduler
+        if name == "any":
+            return "no times for it that `takes` allows"
+        return f"under `scheduler {name}` this run is not possible, or it was not found how"
 
     def timed(
         self,

@@ -15,7 +15,7 @@ class Proved:
     engine: str
     how: str
     figure: str = ""  # "peak 2 of 3", "14 states"
-    warning: str = ""  # holds for a trivial reason
+    warning: str = ""  # holds for a trivial reason, or only thanks to a time-out
     assumptions: tuple[str, ...] = ()
 
 

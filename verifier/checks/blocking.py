@@ -1,4 +1,4 @@
-"""`deadlock_free`, `can_finish` and `terminates`: can everybody always go on, and to an end?"""
+"""`deadlock_free`: can everybody always go on?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
-from ..session import InternalError, Replayed, Session
-from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import loops
+from ..session import InternalError, Session
+from ..verdict import Proved, Unknown, Verdict
+from . import intime, loops
 from .graph import full_graph
 from .stuck import blocked_for_ever
 
@@ -162,15 +162,15 @@ def _first_circle(
         replayed = session.replay(session.system, trace)
         if not replayed.ok:
             raise InternalError(f"a run of the search does not replay: {replayed.why}")
-        if blocked_for_ever(session.structure, replayed.states[-1], _waiting(session, replayed)):
-            return refuted(session, trace, _waiting(session, replayed))
+        if blocked_for_ever(
+            session.structure, replayed.states[-1], waiting_in(session.system, replayed.states[-1])
+        ):
+            return refuted(session, trace, waiting_in(session.system, replayed.states[-1]))
     return None
 
 
-def _waiting(session: Session, replayed: Replayed) -> list[int]:
+def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
     """Unfinished threads of which no rule can be taken."""
-    system = session.system
-    state = replayed.states[-1]
     read = reader(state)
     able = {r.thread for r in system.rules if read(r.guard)}
     out = []
@@ -205,19 +205,23 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
         return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
     final = replayed.states[-1]
     core = blocked_for_ever(session.structure, final, dead)
-    # Those that hold something are the circle, if they are stuck by themselves.
-    holders = [
-        t
-        for t in core
-        if _holds_something(system, session.structure, t, final)
-        or any(c in core for c in _children(session.structure, t))
-    ]
-    core = blocked_for_ever(session.structure, final, holders) or core
+    core = _circle(session.structure, final, core)
     notes = wait_for(system, session.structure, final, core)
     message = "nobody of these can ever go on"
     first = system.threads[core[0]] if core else system.threads[0]
     span = _place(system, first.id, final)
     return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
+
+
+def _circle(structure: Structure, state: Sequence[Scalar], core: list[int]) -> list[int]:
+    """Those that hold something, if they are stuck by themselves."""
+    holders = [
+        t
+        for t in core
+        if _holds_something(structure.system, structure, t, state)
+        or any(c in core for c in _children(structure, t))
+    ]
+    return blocked_for_ever(structure, state, holders) or core
 
 
 def _children(structure: Structure, thread: int) -> list[int]:
@@ -303,98 +307,46 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
         case Stuck(trace, dead):
             return _first_circle(session, graph) or refuted(session, trace, dead)
         case Free(states):
-            return Proved("search", f"all {states} states were visited", f"{states} states")
+            proved = Proved("search", f"all {states} states were visited", f"{states} states")
+            return replace(proved, warning=_broken_by_timeout(session, graph))
         case _:
+            if answer.timing:
+                timed = intime.deadlock_free(session)
+                if isinstance(timed, Proved):
+                    return replace(timed, warning=_broken_by_timeout(session, graph))
+                if timed is not None:
+                    return timed
             reason = answer.reason
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
 
 
-def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
-    """From every reachable state an end can be reached."""
-    from ..engines.search_live import Free, NeverEnds
-    from ..engines.search_live import can_finish as by_graph
+def _broken_by_timeout(session: Session, graph: Graph) -> str:
+    """A circle of waiting that a run comes to, and that nothing but a time-out breaks."""
+    from ..engines.search_live import doomed
 
-    if isinstance(deadlock, Proved) and isinstance(terminates, Proved):
-        return Proved(
-            "structure", "every run ends (`terminates`), and nobody is ever stuck on the way"
-        )
-    graph, why = full_graph(session)
-    if graph is None:
-        return Unknown("search", why)
-    answer = by_graph(graph)
-    match answer:
-        case NeverEnds(trace, instances):
-            names = ", ".join(session.system.instances[i].name for i in instances)
-            span = session.system.instances[instances[0]].span if instances else None
-            assert span is not None
-            replayed = session.replay(session.system, trace)
-            if not replayed.ok:
-                raise InternalError(f"a run of the search does not replay: {replayed.why}")
-            hopeless = replayed.states[-1]
-            return session.confirm(
-                "search",
-                f"from here no end of {names} can be reached",
-                trace,
-                span,
-                # Another order of the same steps may end somewhere else.
-                lambda states, _: hopeless in states,
-            )
-        case Free(states):
-            return Proved("search", f"all {states} states were visited", f"{states} states")
-        case _:
-            return Unknown("search", answer.reason)
-
-
-def terminates(session: Session, deadlock: Verdict) -> Verdict:
-    """Every run ends: no deadlock, and every loop has a ranking function or a bound."""
     system = session.system
-    proofs: list[str] = []
-    open_loops = []
-    for loop in system.loops:
-        how = loops.ends(session, loop)
-        if how:
-            proofs.append(f"{loop.span}: {how}")
-        else:
-            open_loops.append(loop)
-    if not open_loops and isinstance(deadlock, Proved):
-        how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
-        return Proved(
-            "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
-        )
-    if isinstance(deadlock, Refuted):
-        # Who is stuck for ever does not end.
-        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
-    from ..engines.search_live import lasso
-    from ..engines.search_round import exact_lasso
+    late = {r.index for r in system.rules if r.kind in (RuleKind.INTERRUPT, RuleKind.TIMEOUT)}
+    contended = session.structure.contended()
+    if not late or not contended or session.structure.hold_and_wait(contended) is None:
+        return ""
+    never = tuple(replace(r, guard=FALSE) if r.index in late else r for r in system.rules)
+    structure = Structure(replace(system, rules=never))
+    edges = [[e for e in out if e.rule not in late] for out in graph.edges]
+    for node in doomed(replace(graph, edges=edges))[:100]:
+        trace = graph.trace(node)
+        replayed = session.replay(system, trace) if trace is not None else None
+        if trace is None or replayed is None or not replayed.ok:
+            continue
+        state = replayed.states[-1]
+        waiting = waiting_in(structure.system, state)
+        core = _circle(structure, state, blocked_for_ever(structure, state, waiting))
+        if not any(_holds_something(system, structure, t, state) for t in core):
+            continue
 
-    if open_loops or not isinstance(deadlock, Proved):
-        graph, why = full_graph(session)
-        if graph is None:
-            return Unknown("search", why)
-        trace = lasso(graph)
-        if trace is None and not (graph.concrete and graph.complete):
-            trace = exact_lasso(graph, session.share(0.4))
-        if trace is not None:
-            assert trace.loop_at is not None
-            rule = system.rules[trace.steps[trace.loop_at].rule]
-            named = open_loops and not open_loops[0].graph
-            span = open_loops[0].span if named else rule.span
+        def same(states: Sequence[tuple[Scalar, ...]], _: Trace, core: list[int] = core) -> bool:
+            return blocked_for_ever(structure, states[-1], core) == core
 
-            def goes_round(states: Sequence[tuple[Scalar, ...]], t: Trace) -> bool:
-                return t.loop_at is not None and states[t.loop_at] == states[-1]
-
-            return session.confirm(
-                "search",
-                "this run goes round for ever",
-                trace,
-                span,
-                goes_round,
-                figure=f"lasso of {len(trace.steps) - trace.loop_at} steps",
-            )
-        if not open_loops:
-            return Unknown("structure", "the loops end, but whether somebody is stuck is open")
-        if graph.concrete and graph.complete and isinstance(deadlock, Proved):
-            states = len(graph.nodes)
-            return Proved("search", f"no cycle among all {states} states", f"{states} states")
-    where = ", ".join(str(x.span) for x in open_loops[:3])
-    return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")
+        if session.timed(trace, same) is not None:
+            names = "; ".join(wait_for(structure.system, structure, state, core))
+            return f"only a time-out breaks this circle of waiting: {names}"
+    return ""

@@ -203,7 +203,7 @@ class Confluence:
         able = [m.rule for m in self.tracked.moves(node.state)]
         if any(r.delay is None for r in (*able, *self.tracked.barred(node.state))):
             return node.zone
-        return later(node.zone, [_deadline(b) for _, b in node.armed])
+        return later(node.zone, [deadline(b) for _, b in node.armed])
 
     def together(self, node: Node, a: Move, b: Move) -> bool:
         """Can both be taken at the same instant?"""
@@ -393,7 +393,7 @@ def _clock(rule: Rule) -> Clock:
     return ("attempt", rule.group) if rule.group is not None else ("rule", rule.index)
 
 
-def _deadline(bounds: Bounds) -> Bound:
+def deadline(bounds: Bounds) -> Bound:
     """By when an attempt is over: the longest of its ends, or a time-out that comes first."""
     ends = [hi for kind, _, _, hi in bounds if kind != RuleKind.TIMEOUT.value]
     limits = [hi for kind, _, _, hi in bounds if kind == RuleKind.TIMEOUT.value]

@@ -85,15 +85,19 @@ class Graph:
 
 
 def components(graph: Graph) -> list[list[int]]:
-    """Strongly connected components, successors before predecessors (Tarjan, no recursion)."""
-    n = len(graph.nodes)
+    """Strongly connected components, successors before predecessors."""
+    return strong([[e.target for e in es if e.target >= 0] for es in graph.edges])
+
+
+def strong(following: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The same of any graph, given by its successors (Tarjan, no recursion)."""
+    n = len(following)
     order = [0] * n
     low = [0] * n
     on = bytearray(n)
     stack: list[int] = []
     out: list[list[int]] = []
     clock = 0
-    following = [[e.target for e in es if e.target >= 0] for es in graph.edges]
     for root in range(n):
         if order[root]:
             continue

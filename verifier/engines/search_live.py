@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...dsl.errors import NOWHERE
@@ -21,9 +21,13 @@ from ...semantics.system import (
     TransitionSystem,
 )
 from ...semantics.trace import Step, Trace
-from .search_graph import EXCLUDED, Edge, Graph, components, reaching, surely
+from .fair import Arc, Clock, Demands, View, clock, demands, inside, met, of_graph, parts, ready
+from .inevitable import Game, cyclic
+from .search_graph import EXCLUDED, Graph, reaching, surely
 from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
+
+ROUNDS = 6  # of one component, that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
+    """`timing`: it holds in the untimed view, but may fail in time."""
+
     reason: str
+    timing: bool = False
 
 
 def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
@@ -77,7 +84,10 @@ def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
     if graph.frontier:
         return Undecided("the graph is not complete")
     doubt = _doubt(graph, threads)
-    return Undecided(doubt) if doubt else Free(len(graph.nodes))
+    if doubt:
+        return Undecided(doubt)
+    late = _late(graph, threads)
+    return Undecided(late, True) if late else Free(len(graph.nodes))
 
 
 def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
@@ -145,6 +155,24 @@ def _doubt(graph: Graph, threads: Threads) -> str:
     return ""
 
 
+def _late(graph: Graph, threads: Threads) -> str:
+    """Why the clocks may keep somebody from going on, or nothing.
+
+    Without a cycle they cannot: each run ends where all threads do that it leads past.
+    """
+    view = of_graph(graph)
+    if not cyclic(view):
+        return ""
+    count = range(len(graph.nodes))
+    for thread in graph.system.threads:
+        goal = {n for n in count if not threads.waiting(n, thread)[1]}
+        for one in (thread.id, *threads.below(thread.id)):
+            goal |= threads.moving(one)
+        if len(goal) < len(count) and len(Game(view, goal, True).won()) < len(count):
+            return f"{thread.name} can go on, but not shown is that the clocks let it"
+    return ""
+
+
 def _stay_dead(system: TransitionSystem, trace: Trace, dead: Collection[int]) -> bool:
     """Explores from the end of the run: do the threads really never move?"""
     from .search import Holds, explore
@@ -192,7 +220,12 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
         doubt = "a state without an end could not be reached by a run"
     if graph.frontier:
         return Undecided(doubt or "the graph is not complete")
-    return Undecided(doubt) if doubt else Free(len(graph.nodes))
+    if doubt:
+        return Undecided(doubt)
+    view = of_graph(graph)
+    if cyclic(view) and len(Game(view, done, False).won()) < len(count):
+        return Undecided("an end can be reached, but not shown is that the clocks let it", True)
+    return Free(len(graph.nodes))
 
 
 def _never_ends(system: TransitionSystem, trace: Trace) -> bool:
@@ -224,59 +257,95 @@ def witness(graph: Graph, rule: int) -> Trace | None:
     return realize(graph.system, graph.path(node).then(rule, move.inputs))
 
 
-def lasso(graph: Graph) -> Trace | None:
-    """A run that goes round for ever under weak fairness; concrete graphs only.
+def fair_parts(graph: Graph) -> Iterator[tuple[list[int], bool]]:
+    """Components of a concrete graph in which a fair run goes round for ever (`fair`), and
+    whether no time passes then.
 
-    Each thread moves in the cycle, or is disabled somewhere on it.  If a component has a fair
-    cycle at all, then going everywhere in it is one.
+    If a component has a fair cycle at all, then going everywhere in it is one.
     """
+    view = of_graph(graph)
+    everything = range(len(graph.nodes))
+    for timeless in (False, True):
+        found = [p for p in parts(view, everything, timeless) if not graph.frontier.intersection(p)]
+        for part in sorted(map(sorted, found)):
+            cycle = inside(view, set(part), timeless)
+            if cycle and met(view, demands(view, part, timeless), cycle):
+                yield part, timeless
+
+
+def lassos(graph: Graph) -> Iterator[Trace]:
+    """Runs that go round for ever, in `fair_parts`."""
     if not graph.concrete:
-        return None
-    owner = {r.index: r.thread for r in graph.system.rules}
-    parts = [p for p in components(graph) if not graph.frontier.intersection(p)]
-    for part in sorted(map(sorted, parts)):
-        inside = set(part)
-        cycle = [(n, e) for n in part for e in graph.edges[n] if e.target in inside]
-        if not cycle:
-            continue
-        moving = {owner[e.rule] for _, e in cycle}
-        always = set.intersection(*({owner[e.rule] for e in graph.edges[n]} for n in part))
-        if not always <= moving:
-            continue
-        trace = _round(graph, part, cycle, owner, always)
-        if trace is not None:
-            return trace
-    return None
+        return
+    view = of_graph(graph)
+    for part, timeless in fair_parts(graph):
+        cycle = inside(view, set(part), timeless)
+        wanted = demands(view, part, timeless)
+        for through in _beginnings(graph, cycle, wanted):
+            trace = _round(graph, view, part, through, cycle, timeless)
+            if trace is not None:
+                yield trace
+
+
+def lasso(graph: Graph) -> Trace | None:
+    """The first of `lassos`."""
+    return next(lassos(graph), None)
+
+
+def _beginnings(
+    graph: Graph, cycle: list[tuple[int, Arc]], wanted: Demands
+) -> Iterator[list[tuple[int, Arc]]]:
+    """Steps that a round may have to take: all that has to move, or any one."""
+    rules = graph.system.rules
+    ticking = [c for c in cycle if rules[c[1].rule].delay is not None]
+    todo = [next(c for c in cycle if rules[c[1].rule].thread == t) for t in sorted(wanted.threads)]
+    todo += [
+        next(c for c in ticking if clock(rules[c[1].rule]) == k) for k in sorted(wanted.clocks)
+    ]
+    if todo:
+        yield todo
+    else:
+        # Not each is possible in time.
+        firsts = {c[1].rule: c for c in reversed(cycle)}
+        yield from ([firsts[rule]] for rule in sorted(firsts)[:ROUNDS])
 
 
 def _round(
     graph: Graph,
+    view: View,
     part: list[int],
-    cycle: list[tuple[int, Edge]],
-    owner: dict[int, int],
-    always: set[int],
+    through: list[tuple[int, Arc]],
+    cycle: list[tuple[int, Arc]],
+    timeless: bool,
 ) -> Trace | None:
-    """A closed walk with a move of each thread in `always` and a rest for each other one."""
+    """A closed walk that takes the given steps, with a rest for each one that does not move."""
+    wanted = demands(view, part, timeless)
     begin = part[0]
-    inside = set(part)
-    steps: list[Edge] = []
+    around: dict[int, list[Arc]] = {}
+    for node, arc in cycle:
+        around.setdefault(node, []).append(arc)
+    steps: list[Arc] = []
     at = begin
 
     def go(target: int) -> None:
         nonlocal at
-        steps.extend(_way(graph, inside, at, target))
+        steps.extend(_way(around, at, target))
         at = target
 
-    first = cycle[0]
-    todo = [next(c for c in cycle if owner[c[1].rule] == t) for t in sorted(always)] or [first]
-    for node, edge in todo:
+    for node, arc in through:
         go(node)
-        steps.append(edge)
-        at = edge.target
-    for thread in sorted(set(owner.values()) - always):
-        if any(thread not in {owner[e.rule] for e in graph.edges[n]} for n in _walk(begin, steps)):
-            continue
-        go(next(n for n in part if thread not in {owner[e.rule] for e in graph.edges[n]}))
+        steps.append(arc)
+        at = arc.target
+    pressed = {n: ready(view, n) for n in part}
+    for thread in sorted(set().union(*pressed.values()) - wanted.threads):
+        if all(thread in pressed[n] for n in _walk(begin, steps)):
+            rest = next((n for n in part if thread not in pressed[n]), None)
+            if rest is not None:  # else nothing is promised to it
+                go(rest)
+    running = frozenset[Clock]() if timeless else frozenset().union(*(view.clocks[n] for n in part))
+    for k in sorted(running - wanted.clocks):
+        if all(k in view.clocks[n] for n in _walk(begin, steps)):
+            go(next(n for n in part if k not in view.clocks[n]))
     go(begin)
     stem = graph.trace(begin)
     if stem is None:
@@ -287,26 +356,26 @@ def _round(
     return trace if closed and violates(graph.system, trace, None) else None
 
 
-def _walk(begin: int, steps: list[Edge]) -> list[int]:
+def _walk(begin: int, steps: list[Arc]) -> list[int]:
     return [begin, *(e.target for e in steps)]
 
 
-def _way(graph: Graph, inside: set[int], source: int, target: int) -> list[Edge]:
+def _way(around: Mapping[int, Sequence[Arc]], source: int, target: int) -> list[Arc]:
     """A shortest path inside a component."""
-    back: dict[int, tuple[int, Edge]] = {}
+    back: dict[int, tuple[int, Arc]] = {}
     queue = deque([source])
     seen = {source}
     while queue and target not in seen:
         node = queue.popleft()
-        for edge in graph.edges[node]:
-            if edge.target in inside and edge.target not in seen:
-                seen.add(edge.target)
-                back[edge.target] = (node, edge)
-                queue.append(edge.target)
-    out: list[Edge] = []
+        for arc in around.get(node, ()):
+            if arc.target not in seen:
+                seen.add(arc.target)
+                back[arc.target] = (node, arc)
+                queue.append(arc.target)
+    out: list[Arc] = []
     while target != source:
-        target, edge = back[target]
-        out.append(edge)
+        target, arc = back[target]
+        out.append(arc)
     out.reverse()
     return out
 

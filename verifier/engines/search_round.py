@@ -67,7 +67,6 @@ def _closed(graph: Graph, begin: int, walk: list[Edge], milliseconds: int) -> Tr
     """The run to the walk, once or twice along it until a state is met again."""
     system = graph.system
     path = graph.path(begin)
-    rules = system.rules
     for _ in range(2):
         stem = realize(system, path, None, None, milliseconds)
         if stem is None:
@@ -85,7 +84,7 @@ def _closed(graph: Graph, begin: int, walk: list[Edge], milliseconds: int) -> Tr
             states = [state]
             for k in range(len(around.steps) - 1):
                 states.append(final_state(system, Trace(state, around.steps[: k + 1])))
-            if is_fair(system, {rules[s.rule].thread for s in around.steps}, states):
+            if is_fair(system, around.steps, states):
                 return Trace(stem.initial, (*stem.steps, *around.steps), len(stem.steps))
         for edge in walk:
             path = path.then(edge.rule, edge.inputs)

@@ -31,7 +31,7 @@ class Threads:
             mine = rules.get(thread.id, [])
             self.rules[thread.id] = frozenset(r.index for r in mine)
             self._unclaimed[thread.id] = self._reading(
-                or_(*(_without_claims(r.guard, kinds) for r in mine))
+                or_(*(without_claims(r.guard, kinds) for r in mine))
             )
             if thread.parent is not None:
                 self.children.setdefault(thread.parent, []).append(thread.id)
@@ -105,7 +105,7 @@ def ended(system: TransitionSystem, instance: Instance) -> Expr:
     )
 
 
-def _without_claims(guard: Expr, kinds: Sequence[VarKind]) -> Expr:
+def without_claims(guard: Expr, kinds: Sequence[VarKind]) -> Expr:
     """A guard without the conjuncts that ask for resources."""
     return and_(
         *(

@@ -1,0 +1,102 @@
+"""`deadlock_free`, `terminates` and `can_finish` of small random systems against whole seconds."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from ticking import Ticking, TooMuch
+from wfverify.dsl import load_text
+from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.timing import schedule
+from wfverify.semantics.lower import lower
+from wfverify.verifier.portfolio import Options, verify
+from wfverify.verifier.verdict import Proved, Refuted, Verdict
+
+CHECKS = ("deadlock_free", "terminates", "can_finish")
+
+
+class Maker:
+    """Loops beside each other that wait for each other, for locks, and for the clock."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def spec(self) -> str:
+        one = "\n".join(self.activity(n) for n in "ab")
+        other = "\n".join(self.activity(n) for n in "cd")
+        head = "resource l : lock\nshared s: bool = false\nshared x: int 0..1 = 0\n"
+        self.names = "ab"
+        first = f"workflow w {{ {one}\n run {{ {self.term(2)} }} }}\n"
+        self.names = "cd"
+        return head + first + f"workflow v {{ {other}\n run {{ {self.term(2)} }} }}\n"
+
+    def activity(self, name: str) -> str:
+        pick = self.rng.choice
+        takes = pick(["0s", "1s", "2s", "3s", "1s..2s", "0s..1s", "2s..4s"])
+        uses = pick(["", "", "", "uses l exclusive"])
+        timeout = pick(["", "", "", "timeout 2s"])
+        effect = pick(["", "", "s := true", "x := 1 - x", "s := false"])
+        do = f"do {{ {effect} }}" if effect else ""
+        return f"activity {name} {{ {uses} takes {takes} {timeout} {do} }}"
+
+    def term(self, depth: int) -> str:
+        pick = self.rng.choice
+        if depth == 0:
+            return pick([*self.names, *self.names, "wait 1s", "wait 2s", "wait until (s)",
+                         "wait until (x == 1)", "s := true", "x := 1 - x", "skip"])  # fmt: skip
+        sub = lambda: self.term(depth - 1)  # noqa: E731
+        match pick(["while", "while", "within", "within", "seq", "seq", "par", "choice", "using"]):
+            case "while":
+                return f"while ({pick(['not s', 'x == 0', 'true'])}) {{ {sub()} }}"
+            case "within":
+                otherwise = pick(["skip", "s := true", "x := 0"])
+                return f"within {pick(['1s', '2s', '3s'])} {{ {sub()} }} else {{ {otherwise} }}"
+            case "par":
+                return f"{{ {sub()} || {sub()} }}"
+            case "choice":
+                return f"{{ {{ {sub()} }} + {{ {sub()} }} }}"
+            case "using":
+                return f"using (l exclusive) {{ {sub()} }}"
+            case _:
+                return f"{sub()} ; {sub()}"
+
+
+def verdicts(text: str) -> dict[str, Verdict | None]:
+    spec = load_text(text, "s.wf")
+    options = Options(only=CHECKS, timeout=20)
+    found = verify(spec, lower(spec), options, replay=replay, schedule=schedule)
+    return {r.check: r.verdict for r in found}
+
+
+def problems(text: str) -> list[str]:
+    found = verdicts(text)
+    try:
+        world = Ticking(lower(load_text(text, "s.wf")))
+    except TooMuch:
+        return []
+    out = []
+    hopeless = world.hopeless()
+    if isinstance(found["can_finish"], Proved) and hopeless:
+        out.append(f"can_finish PROVED, but {len(hopeless)} configurations cannot end")
+    if isinstance(found["can_finish"], Refuted) and not hopeless:
+        out.append("can_finish REFUTED, but each configuration can end")
+    if isinstance(found["deadlock_free"], Proved) and world.stuck():
+        out.append("deadlock_free PROVED, but a run is stuck")
+    ends = not world.endless() and not world.stuck()
+    if isinstance(found["terminates"], Proved) and not ends:
+        out.append("terminates PROVED, but a run does not end")
+    if isinstance(found["terminates"], Refuted) and ends:
+        out.append("terminates REFUTED, but each run ends")
+    return out
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_loops(seed: int) -> None:
+    text = Maker(seed).spec()
+    assert problems(text) == [], text

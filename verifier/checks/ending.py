@@ -1,0 +1,130 @@
+"""`terminates` and `can_finish`: does every run end, and can it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, islice
+
+from ...dsl.errors import Span
+from ...semantics.expr import Scalar
+from ...semantics.trace import Trace
+from ..engines.search_graph import Graph
+from ..prompt import overdue
+from ..session import InternalError, Session
+from ..verdict import Proved, Refuted, Unknown, Verdict
+from . import intime, loops
+from .graph import full_graph
+
+MOST_LASSOS = 12  # runs that go round for ever, of which one has to be possible in time
+
+
+def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
+    """From every reachable state an end can be reached."""
+    from ..engines.search_live import Free, NeverEnds
+    from ..engines.search_live import can_finish as by_graph
+
+    if isinstance(deadlock, Proved) and isinstance(terminates, Proved):
+        return Proved(
+            "structure", "every run ends (`terminates`), and nobody is ever stuck on the way"
+        )
+    graph, why = full_graph(session)
+    if graph is None:
+        return Unknown("search", why)
+    answer = by_graph(graph)
+    match answer:
+        case NeverEnds(trace, instances):
+            names = ", ".join(session.system.instances[i].name for i in instances)
+            span = session.system.instances[instances[0]].span if instances else None
+            assert span is not None
+            replayed = session.replay(session.system, trace)
+            if not replayed.ok:
+                raise InternalError(f"a run of the search does not replay: {replayed.why}")
+            hopeless = replayed.states[-1]
+            return session.confirm(
+                "search",
+                f"from here no end of {names} can be reached",
+                trace,
+                span,
+                # Another order of the same steps may end somewhere else.
+                lambda states, _: hopeless in states,
+            )
+        case Free(states):
+            return Proved("search", f"all {states} states were visited", f"{states} states")
+        case _:
+            timed = intime.can_finish(session) if answer.timing else None
+            return timed or Unknown("search", answer.reason)
+
+
+def terminates(session: Session, deadlock: Verdict) -> Verdict:
+    """Every run ends: no deadlock, and every loop has a ranking function or a bound."""
+    system = session.system
+    proofs: list[str] = []
+    open_loops = []
+    for loop in system.loops:
+        how = loops.ends(session, loop)
+        if how:
+            proofs.append(f"{loop.span}: {how}")
+        else:
+            open_loops.append(loop)
+    if not open_loops and isinstance(deadlock, Proved):
+        how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
+        return Proved(
+            "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
+        )
+    if isinstance(deadlock, Refuted):
+        # Who is stuck for ever does not end.
+        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
+    if open_loops or not isinstance(deadlock, Proved):
+        graph, why = full_graph(session)
+        if graph is None:
+            return Unknown("search", why)
+        named = open_loops and not open_loops[0].graph
+        endless, doubt = _endless(session, graph, open_loops[0].span if named else None)
+        if endless is not None:
+            return endless
+        if not open_loops:
+            return Unknown("structure", "the loops end, but whether somebody is stuck is open")
+        if doubt is not None:
+            return doubt
+        if graph.concrete and graph.complete and isinstance(deadlock, Proved):
+            states = len(graph.nodes)
+            return Proved("search", f"no cycle among all {states} states", f"{states} states")
+    where = ", ".join(str(x.span) for x in open_loops[:3])
+    return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")
+
+
+def _endless(
+    session: Session, graph: Graph, span: Span | None
+) -> tuple[Refuted | None, Unknown | None]:
+    """A run that goes round for ever; or one that was found, and why it is not sure."""
+    from ..engines.search_live import fair_parts, lassos
+    from ..engines.search_round import exact_lasso
+
+    def goes_round(states: Sequence[tuple[Scalar, ...]], t: Trace) -> bool:
+        return t.loop_at is not None and states[t.loop_at] == states[-1]
+
+    traces = lassos(graph)
+    if not (graph.concrete and graph.complete):
+        exact = exact_lasso(graph, session.share(0.4))
+        traces = chain(traces, (exact,) if exact is not None else ())
+    doubt: Unknown | None = None
+    for trace in islice(traces, MOST_LASSOS):
+        assert trace.loop_at is not None
+        verdict = session.confirm(
+            "search",
+            "this run goes round for ever",
+            trace,
+            span or session.system.rules[trace.steps[trace.loop_at].rule].span,
+            goes_round,
+            figure=f"lasso of {len(trace.steps) - trace.loop_at} steps",
+        )
+        if isinstance(verdict, Refuted):
+            if not overdue(session.system, verdict.trace):
+                return verdict, None
+            verdict = Unknown("search", "a run goes round for ever, but it may not be a fair one")
+        if isinstance(verdict, Unknown):
+            doubt = doubt or verdict
+    if doubt is None and graph.concrete and next(fair_parts(graph), None) is not None:
+        doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
+    return None, doubt

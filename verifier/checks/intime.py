@@ -1,0 +1,244 @@
+"""`deadlock_free` and `can_finish` with clocks, for systems so small that the states and what their
+clocks show can be enumerated (a zone graph, exact for closed intervals).
+
+What no path of it reaches is reached at no times: that refutes.  That a path reaches it proves
+nothing by itself, because a node stands for many readings of the clocks; `inevitable` says from
+where it is reached whatever they show.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from ...semantics.expr import FALSE, Scalar, and_, or_
+from ...semantics.system import PointKind, Rule
+from ...semantics.trace import Step, Trace
+from ...semantics.values import evaluate
+from ..engines.confluence import Armed, Confluence, Node, deadline
+from ..engines.fair import Arc, View, clock
+from ..engines.inevitable import Game
+from ..engines.search_threads import ended, without_claims
+from ..engines.tracked import Move, State, Tracked, Unsupported, full_start
+from ..engines.zones import covers
+from ..session import Session
+from ..verdict import Proved, Refuted, Verdict
+
+MOST_RULES = 1500
+MOST_NODES = 20_000
+SECONDS = 4.0
+
+
+@dataclass
+class Timed:
+    """`nodes` in breadth-first order; a step into a part of a node leads to that node."""
+
+    tracked: Tracked
+    nodes: list[Node] = field(default_factory=list)
+    parents: list[tuple[int, Move] | None] = field(default_factory=list)
+    arcs: list[list[Arc]] = field(default_factory=list)
+
+    @property
+    def view(self) -> View:
+        clocks = [frozenset(c for c, _ in n.armed) for n in self.nodes]
+        lows = [
+            {(c, kind, error): lo for c, ends in n.armed for kind, error, lo, _ in ends}
+            for n in self.nodes
+        ]
+        rules = self.tracked.system.rules
+
+        def instant(node: int, index: int) -> bool:
+            rule = rules[index]
+            if rule.delay is None:
+                return True
+            return lows[node].get((clock(rule), rule.kind.value, rule.error), 0) <= 0
+
+        return View(self.tracked.system, self.arcs, clocks, instant)
+
+    def reaching(self, goal: Collection[int]) -> set[int]:
+        before: dict[int, list[int]] = {}
+        for node, arcs in enumerate(self.arcs):
+            for a in arcs:
+                before.setdefault(a.target, []).append(node)
+        out, queue = set(goal), list(goal)
+        while queue:
+            for source in before.get(queue.pop(), ()):
+                if source not in out:
+                    out.add(source)
+                    queue.append(source)
+        return out
+
+    def trace(self, node: int) -> Trace | None:
+        """A run to a node; it has times."""
+        steps: list[Step] = []
+        at = node
+        while (parent := self.parents[at]) is not None:
+            at, move = parent
+            steps.append(Step(move.rule.index, move.inputs))
+        initial = full_start(self.tracked, self.nodes[at].state)
+        return None if initial is None else Trace(initial, tuple(reversed(steps)))
+
+
+def timed_graph(session: Session) -> Timed | None:
+    """All of it, or None."""
+    system = session.system
+    until = time.monotonic() + min(SECONDS, session.share(0.2))
+    if len(system.rules) > MOST_RULES or system.excluded is not FALSE:
+        return None  # what an assumption cuts off would not be in the graph
+    try:
+        tracked = Tracked(system)
+        graph = Confluence(tracked, True)
+        out = Timed(tracked)
+        places: dict[tuple[State, Armed], list[int]] = {}
+
+        def add(node: Node, parent: tuple[int, Move] | None) -> int:
+            known = places.setdefault((node.state, node.armed), [])
+            for k in known:
+                if covers(out.nodes[k].zone, node.zone):
+                    return k
+            known.append(len(out.nodes))
+            out.nodes.append(node)
+            out.parents.append(parent)
+            return known[-1]
+
+        for state in tracked.initial():
+            add(graph.begin(state), None)
+        while len(out.arcs) < len(out.nodes):
+            if len(out.nodes) > MOST_NODES or time.monotonic() > until:
+                return None
+            at = len(out.arcs)
+            node = out.nodes[at]
+            calm = all(m.rule.delay is not None for m in tracked.moves(node.state))
+            out.arcs.append(
+                [
+                    Arc(
+                        move.rule.index,
+                        move.inputs,
+                        add(after, (at, move)),
+                        True,
+                        move.rule.delay is None or (calm and _always(node, move.rule)),
+                    )
+                    for move, after in graph.steps(node)
+                ]
+            )
+        return out
+    except Unsupported:
+        return None
+
+
+def _always(node: Node, rule: Rule) -> bool:
+    """Whatever the clocks show, can time pass until it is possible, and no other has to ring?"""
+    own = clock(rule)
+    at = next((k for k, (c, _) in enumerate(node.armed, 1) if c == own), None)
+    if at is None:
+        return False
+    ends = node.armed[at - 1][1]
+    lows = [lo for kind, error, lo, _ in ends if (kind, error) == (rule.kind.value, rule.error)]
+    return len(lows) == 1 and all(
+        node.zone[k][at] <= deadline(bounds) - lows[0]
+        for k, (_, bounds) in enumerate(node.armed, 1)
+    )
+
+
+def can_finish(session: Session) -> Verdict | None:
+    graph = timed_graph(session)
+    if graph is None:
+        return None
+    over = and_(*(ended(session.system, i) for i in session.system.instances))
+    views = [graph.tracked.view(n.state) for n in graph.nodes]
+    done = {k for k, view in enumerate(views) if evaluate(over, view) is True}
+    hopeless = _beyond(graph, done)
+    if hopeless is not None:
+        state = graph.tracked.view(graph.nodes[hopeless].state)
+        left = [
+            i
+            for i in session.system.instances
+            if evaluate(ended(session.system, i), state) is not True
+        ]
+        names = ", ".join(i.name for i in left)
+        message = f"from here no end of {names} can be reached, whenever each step is taken"
+        found = _shown(session, graph, hopeless, message, left[0].root)
+        if found is not None:
+            return found
+    elif len(Game(graph.view, done, False).won()) == len(graph.nodes):
+        return Proved("search", PROVED, f"{len(graph.nodes)} states")
+    return None
+
+
+BY_CLOCKS = "the order of steps alone would allow it, the clocks do not"
+PROVED = "whatever the clocks show, it can be reached; all states were visited with their clocks"
+
+
+def deadlock_free(session: Session) -> Verdict | None:
+    graph = timed_graph(session)
+    if graph is None:
+        return None
+    system = session.system
+    views = [graph.tracked.view(n.state) for n in graph.nodes]
+    moving: dict[int, set[int]] = {}
+    for k, arcs in enumerate(graph.arcs):
+        for a in arcs:
+            moving.setdefault(system.rules[a.rule].thread, set()).add(k)
+    below: dict[int, list[int]] = {t.id: [t.id] for t in system.threads}
+    for t in system.threads:
+        parent = t.parent
+        while parent is not None:
+            below[parent].append(t.id)
+            parent = system.threads[parent].parent
+    kinds = [v.kind for v in system.variables]
+    proved = True
+    for t in system.threads:
+        rules = [r for r in system.rules if r.thread == t.id]
+        if t.location not in graph.tracked.slots:
+            continue  # it has no steps
+        able = or_(*(without_claims(r.guard, kinds) for r in rules))
+        over = ended(system, system.instances[t.instance])
+        above = None if t.parent is None else system.threads[t.parent].location
+        released: set[int] = set()
+        sure: set[int] = set()  # surely waiting
+        for k, view in enumerate(views):
+            kind = t.points[int(view[t.location])].kind
+            if kind in (PointKind.END, PointKind.FAILED) or evaluate(over, view) is True:
+                released.add(k)
+            elif above is None or int(view[above]) == t.fork:
+                if kind is not PointKind.ENTRY or above is None:
+                    sure.add(k)
+            elif evaluate(able, view) is not True:
+                released.add(k)
+        goal = released.union(*(moving.get(b, set()) for b in below[t.id]))
+        stuck = _beyond(graph, goal)
+        if stuck is not None:
+            message = "it can never go on, whenever each step of the others is taken"
+            if stuck in sure:
+                found = _shown(session, graph, stuck, message, t.id)
+                if found is not None:
+                    return found
+            proved = False
+        proved = proved and len(Game(graph.view, goal, True).won()) == len(graph.nodes)
+    return Proved("search", PROVED, f"{len(graph.nodes)} states") if proved else None
+
+
+def _beyond(graph: Timed, goal: Collection[int]) -> int | None:
+    """The first node from which the goal is not reached at any times."""
+    may = graph.reaching(goal)
+    return next((k for k in range(len(graph.nodes)) if k not in may), None)
+
+
+def _shown(session: Session, graph: Timed, node: int, message: str, thread: int) -> Refuted | None:
+    trace = graph.trace(node)
+    if trace is None:
+        return None
+    steps = [s.rule for s in trace.steps]
+
+    def same(_: Sequence[tuple[Scalar, ...]], other: Trace) -> bool:
+        # What comes after it depends on the clocks, and so on the whole run.
+        return [s.rule for s in other.steps] == steps
+
+    replayed = session.replay(session.system, trace)
+    if not replayed.ok:
+        return None
+    t = session.system.threads[thread]
+    span = t.points[int(replayed.states[-1][t.location])].span
+    verdict = session.confirm("search", message, trace, span, same, notes=(BY_CLOCKS,))
+    return verdict if isinstance(verdict, Refuted) else None

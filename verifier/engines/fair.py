@@ -1,0 +1,167 @@
+"""Which cycles of a graph of states are runs: fairness, and the passing of time.
+
+A run that goes on for ever goes round in a strongly connected part of a finite graph.  Either time
+goes on without end; then each clock that runs all the time must ring (an activity without an upper
+bound is assumed to end, if nothing else stops it).  Or all of its steps, from some point on, are
+taken at one instant: steps without a delay, or with one that may be 0.  Then no clock need ever
+ring, because no time passes while a step without a delay can be taken.  In both cases a thread that
+can take such a step all the time takes it: the scheduler is fair among what is ready, if it is
+`any`; one that goes by priorities, or lets what is due go first, promises nothing at one instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from ...semantics.expr import Expr, Op, Scalar, Sort, const, le, variables
+from ...semantics.system import Rule, TransitionSystem, VarKind
+from .search_graph import EXCLUDED, SPLIT, Graph, strong
+
+Clock = tuple[str, int]  # ("attempt", group) or ("rule", index)
+ZERO = const(Fraction(0))
+
+
+class Arc(NamedTuple):
+    """`sure`: every state of the source can take this step, with one of its outcomes; arcs of the
+    same `rule` and `inputs` are outcomes of one step.  `free`: it can be the next one, whatever the
+    clocks show."""
+
+    rule: int
+    inputs: tuple[Scalar | None, ...]
+    target: int
+    sure: bool
+    free: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """A graph of states, or of states and clocks, as the questions about time see it.
+
+    `clocks`: those that surely run at each node.  `instant`: may the rule be taken there, in a run
+    that comes there, without time passing since it became possible?
+    """
+
+    system: TransitionSystem
+    arcs: Sequence[Sequence[Arc]]
+    clocks: Sequence[frozenset[Clock]]
+    instant: Callable[[int, int], bool]
+
+
+def clock(rule: Rule) -> Clock:
+    return ("attempt", rule.group) if rule.group is not None else ("rule", rule.index)
+
+
+def pressing(rule: Rule) -> bool:
+    """No time passes while it can be taken."""
+    if rule.delay is None:
+        return True
+    hi = rule.delay.hi
+    return hi is not None and hi.op is Op.CONST and hi.value is not None and hi.value <= 0
+
+
+def constant(system: TransitionSystem, expr: Expr) -> bool:
+    """Does it keep its value through a run?"""
+    kinds = {system.variables[v].kind for v in variables([expr])}
+    return kinds <= {VarKind.ARG, VarKind.PARAM}
+
+
+def of_graph(graph: Graph) -> View:
+    system = graph.system
+    rules = system.rules
+    clocks = [
+        frozenset(
+            clock(rules[e.rule])
+            for e in edges
+            if e.rule != SPLIT and e.sure and rules[e.rule].delay is not None
+        )
+        for edges in graph.edges
+    ]
+
+    def instant(node: int, index: int) -> bool:
+        if index == SPLIT:
+            return True
+        delay = rules[index].delay
+        if delay is None:
+            return True
+        if delay.lo.op is Op.CONST and delay.lo.value is not None:
+            return delay.lo.value <= 0
+        if not constant(system, delay.lo):
+            return True  # what counts is its value when the clock started
+        lo = delay.lo
+        return graph.holds(node, le(lo, ZERO if lo.sort is Sort.REAL else const(0))) is not False
+
+    arcs = [
+        [Arc(*e, e.sure and (e.rule == SPLIT or rules[e.rule].delay is None)) for e in edges]
+        for edges in graph.edges
+    ]
+    return View(system, arcs, clocks, instant)
+
+
+def parts(view: View, within: Collection[int], timeless: bool) -> list[list[int]]:
+    """Strongly connected parts of some nodes; `timeless`: by instant steps only."""
+    return strong(
+        [
+            [
+                a.target
+                for a in arcs
+                if a.target in within and (not timeless or view.instant(n, a.rule))
+            ]
+            if n in within
+            else []
+            for n, arcs in enumerate(view.arcs)
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What has to move in a part of the graph, so that going round in it is fair."""
+
+    threads: frozenset[int]
+    clocks: frozenset[Clock]
+
+
+def ready(view: View, node: int) -> set[int]:
+    """Threads with a step that can be taken now, whatever was before."""
+    rules = view.system.rules
+    return {
+        rules[a.rule].thread
+        for a in view.arcs[node]
+        if a.sure and a.rule != SPLIT and pressing(rules[a.rule])
+    }
+
+
+def demands(view: View, part: Iterable[int], timeless: bool) -> Demands:
+    nodes = list(part)
+    threads: set[int] = set()
+    if not timeless or view.system.scheduler == "any":
+        threads = set.intersection(*(ready(view, n) for n in nodes))
+    clocks: frozenset[Clock] = frozenset()
+    if not timeless:
+        clocks = frozenset.intersection(*(view.clocks[n] for n in nodes))
+    return Demands(frozenset(threads), clocks)
+
+
+def inside(view: View, part: Collection[int], timeless: bool) -> list[tuple[int, Arc]]:
+    """The steps with which a run can stay in a part."""
+    return [
+        (n, a)
+        for n in sorted(part)
+        for a in view.arcs[n]
+        if a.target in part and (not timeless or view.instant(n, a.rule))
+    ]
+
+
+def met(view: View, wanted: Demands, steps: Iterable[tuple[int, Arc]]) -> bool:
+    """Do these steps move all that has to move?"""
+    rules = view.system.rules
+    taken = [rules[a.rule] for _, a in steps if a.rule != SPLIT]
+    return wanted.threads <= {r.thread for r in taken} and wanted.clocks <= {
+        clock(r) for r in taken if r.delay is not None
+    }
+
+
+__all__ = ["EXCLUDED", "Arc", "Clock", "Demands", "View", "clock", "demands", "of_graph", "parts"]
