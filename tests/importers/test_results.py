@@ -86,6 +86,22 @@ def test_which_branch_fails_first_matters_if_the_errors_lead_elsewhere(results):
     assert not isinstance(found["deterministic"], Refuted)
 
 
+def test_a_task_that_ends_with_its_own_time_limit_is_no_tie(results):
+    """Once two runs were found that `tied` then took for runs of no environment."""
+    again = [{"ErrorEquals": ["A"], "MaxAttempts": 1}]
+    body = branch(
+        T={**TASK, "TimeoutSeconds": 8, "Retry": again, "Next": "U"},
+        U={**TASK, "TimeoutSeconds": 9, "Next": "F"},
+        F={"Type": "Fail", "Error": "A"},
+    )
+    states = {
+        "S": {**TASK, "TimeoutSeconds": 4, "Next": "M"},
+        "M": {"Type": "Map", "ItemProcessor": body, "Retry": again, "Next": "E"},
+        "E": {"Type": "Succeed"},
+    }
+    results(states, TimeoutSeconds=10)
+
+
 def test_two_branches_that_fail_at_once(results):
     fails = [branch(**{name: {"Type": "Fail", "Error": name}}) for name in ("One", "Two")]
     found = results({"P": {"Type": "Parallel", "Branches": fails, "End": True}})

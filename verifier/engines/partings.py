@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ...semantics.expr import Scalar
-from ...semantics.system import RuleKind, TransitionSystem
+from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
 from .confluence import Confluence, Node
@@ -239,11 +239,17 @@ def tied(system: TransitionSystem, trace: Trace, states: Sequence[State]) -> boo
         now = step.time if step.time is not None else Fraction(0)
         if rule.delay is None:
             continue
-        if now == last or any(at == now for i, at in due.items() if i != rule.index):
+        others = [i for i in due if clock_of(system.rules[i]) != clock_of(rule)]
+        if now == last or any(due[i] == now for i in others):
             return True
         last = now
         due.pop(rule.index, None)
     return False
+
+
+def clock_of(rule: Rule) -> tuple[str, int]:
+    """The ends of one attempt have one clock, its time-out as well."""
+    return ("attempt", rule.group) if rule.group is not None else ("rule", rule.index)
 
 
 def contradiction(one: Answers, two: Answers) -> object:
