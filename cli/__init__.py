@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return _closed()
     except Exception as error:
-        return _failed(error)
+        return failed(error)
 
 
 def _run(argv: list[str]) -> int:
@@ -76,7 +76,8 @@ def _interrupted() -> int:
     return Exit.INTERRUPTED
 
 
-def _failed(error: Exception) -> int:
+def failed(error: Exception) -> Exit:
+    """Says what went wrong, and whose mistake it is."""
     from ..dsl.errors import Rejected
     from .terminal import complain
 

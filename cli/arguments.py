@@ -17,7 +17,7 @@ _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
 
 commands:
-  wfverify SPEC             prove or refute everything about a spec (short for: verify SPEC)
+  wfverify SPEC...          prove or refute everything about a spec (short for: verify SPEC)
   wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
   wfverify replay LOG       run a recorded log again and compare
   wfverify fmt FILE...      bring files to the standard layout
@@ -33,7 +33,8 @@ examples:
   wfverify explain deadlock_free
 
 exit status: 0 all proved (or as expected), 1 something refuted, 2 the file or the call is wrong,
-3 something unknown and nothing refuted, 70 a mistake in wfverify itself, 130 interrupted.
+3 something unknown and nothing refuted, 70 a mistake in wfverify itself, 130 interrupted; the
+worst one of several files (2 is worse than 1, and 1 than 3).
 """
 
 
@@ -114,13 +115,18 @@ def _verify() -> argparse.ArgumentParser:
         "Prove or refute every property and every built-in check of a spec.",
         "examples:\n"
         "  wfverify trip.wf --only deadlock_free --only never_negative\n"
-        "  wfverify trip.wf --format sarif > trip.sarif\n",
+        "  wfverify trip.wf --format sarif > trip.sarif\n"
+        "  wfverify specs/*.wf -q\n",
     )
-    out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
+    out.add_argument(
+        "specs", nargs="+", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin"
+    )
     out.add_argument("--format", choices=FORMATS, default="text", help="default: text")
     out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
     out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
-    out.add_argument("--timeout", type=_seconds, metavar="S", help="seconds for all checks")
+    out.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="seconds for all checks of a file"
+    )
     out.add_argument(
         "--only",
         action="append",

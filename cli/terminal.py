@@ -25,7 +25,7 @@ def style(verbose: bool = False, quiet: bool = False) -> Style:
     """What stdout can show: no colour in a pipe or with NO_COLOR, ASCII where it must be."""
     tty = sys.stdout.isatty()
     color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns if tty else PIPED_WIDTH
+    width = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns  # COLUMNS counts, in a pipe too
     return Style(
         width=max(40, width),
         color=color,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected
 from ..report import render
-from ..report.outcome import Note, Report, exit_status, status, title
+from ..report.outcome import Exit, Note, Report, exit_status, status, title
 from ..semantics.system import TransitionSystem
 from ..verifier.verdict import Result
 from .interrupts import stopping_solver
@@ -30,9 +30,47 @@ class _Found:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the report in the format asked for; returns the exit status."""
+    """Prints the report on each file in the format asked for; returns the worst exit status."""
+    if len(args.specs) > 1 and args.format not in SEVERAL:
+        complain(f"--format {args.format} takes one file at a time; for several: {SEVERAL_NAMED}")
+        return Exit.USAGE
+    worst = Exit.PROVED
+    for number, spec in enumerate(args.specs):
+        if number and args.format == "text" and not args.quiet:
+            say("\n")
+        worst = max(worst, _guarded(args, spec), key=_WORSE.index)
+        if worst is Exit.INTERRUPTED:
+            break
+    return worst
+
+
+SEVERAL = ("text", "github")  # what can be printed one after the other
+SEVERAL_NAMED = " or ".join(SEVERAL)
+_WORSE = (
+    Exit.PROVED,
+    Exit.UNKNOWN,
+    Exit.REFUTED,
+    Exit.USAGE,
+    Exit.INTERNAL,
+    Exit.INTERRUPTED,
+)
+
+
+def _guarded(args: argparse.Namespace, spec: str) -> Exit:
+    """What goes wrong with one of several files does not keep the others."""
+    from . import failed
+
+    try:
+        return _one(args, spec)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return failed(error)
+
+
+def _one(args: argparse.Namespace, spec: str) -> Exit:
     since = time.monotonic()
-    file, text = opened(args.spec)
+    file, text = opened(spec)
     found = _found(args, file, text)
     report = _report(file, text, args.only, found, time.monotonic() - since)
     _say(report, args)

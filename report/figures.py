@@ -71,8 +71,16 @@ def _shortened(rows: list[list[str]]) -> list[list[str]]:
     return [*rows[:MOST_LINES], [f"{len(rows) - MOST_LINES} others", "", "", ""]]
 
 
+_DROPPED = ("longest", "total", "mean")  # in this order, where the terminal is narrow
+
+
 def _table(rows: list[list[str]], width: int) -> Iterator[Styled]:
     widths = [max(cells(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for column in _DROPPED:
+        if 2 + _SHORTEST + sum(w + 2 for w in widths[1:]) > width and column in rows[0]:
+            k = rows[0].index(column)
+            rows = [row[:k] + row[k + 1 :] for row in rows]
+            widths = widths[:k] + widths[k + 1 :]
     room = width - 2 - sum(w + 2 for w in widths[1:])
     widths[0] = max(_SHORTEST, min(widths[0], room))
     for number, (name, *numbers) in enumerate(rows):

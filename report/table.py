@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from ..dsl.rendering import cells
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from .outcome import Status, fails, status, title, trivial
 
@@ -107,21 +108,48 @@ def figure(result: Result) -> str:
 
 
 def table(results: Iterable[Result], width: int) -> Table:
-    """For `rich`; without borders, so that it can be searched and copied."""
+    """For `rich`; without borders, so that it can be searched and copied.
+
+    In a narrow terminal the engine, the time and the figure give way, in this order.
+    """
+    shown = lines(results)
+    longest = max((cells(item.name) for item in shown), default=0)
+    most = max(24, width // 2)
     out = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), width=None)
     out.add_column(no_wrap=True)
-    out.add_column(overflow="fold", max_width=max(24, width // 2))
-    out.add_column(overflow="fold")
-    out.add_column(overflow="fold")
-    out.add_column(no_wrap=True, justify="right")
-    for item in lines(results):
-        seconds = f"{item.seconds:.2f} s" if item.engine else ""
+    out.add_column(overflow="fold", min_width=min(longest, most), max_width=most)
+    figures, engines, times = _columns(shown, width - min(longest, most) - 2)
+    if figures:
+        out.add_column(overflow="fold")
+    if engines:
+        out.add_column(overflow="fold")
+    if times:
+        out.add_column(no_wrap=True, justify="right")
+    for item in shown:
         dim = "dim" if item.verdict == Status.SKIPPED else ""
-        out.add_row(
-            Text(item.verdict, item.style),
-            Text(item.name, dim),
-            Text(item.figure, "dim"),
-            Text(item.engine, "dim"),
-            Text(seconds, "dim"),
-        )
+        cell = [Text(item.verdict, item.style), Text(item.name, dim)]
+        if figures:
+            cell.append(Text(item.figure, "dim"))
+        if engines:
+            cell.append(Text(item.engine, "dim"))
+        if times:
+            cell.append(Text(_seconds(item), "dim"))
+        out.add_row(*cell)
     return out
+
+
+def _columns(shown: Sequence[Line], room: int) -> tuple[bool, bool, bool]:
+    """Whether figures, engines and times have a place beside the verdict and the name."""
+
+    def widest(texts: Iterable[str], most: int) -> int:
+        return min(max(map(cells, texts), default=0), most) + 2
+
+    room -= widest((i.verdict for i in shown), room)
+    figure = widest((i.figure for i in shown), 20)
+    engine = widest((i.engine for i in shown), 11)
+    seconds = widest(map(_seconds, shown), 20)
+    return figure <= room, figure + engine + seconds <= room, figure + seconds <= room
+
+
+def _seconds(item: Line) -> str:
+    return f"{item.seconds:.2f} s" if item.engine else ""

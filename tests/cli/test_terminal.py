@@ -43,9 +43,15 @@ def test_no_progress_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_style_of_a_pipe_and_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert not terminal.style().color
     assert terminal.style().width == 100
+    monkeypatch.setenv("COLUMNS", "60")
+    assert terminal.style().width == 60
+    monkeypatch.setenv("COLUMNS", "many")
+    assert terminal.style().width == 100
+    monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr(sys, "stdout", Tty())
     assert terminal.style().color
     monkeypatch.setenv("COLUMNS", "72")

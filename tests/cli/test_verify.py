@@ -95,3 +95,28 @@ def test_a_mistake_of_the_verifier_is_status_70(
     verifier.answer = broken
     assert cli.main([spec]) == 70
     assert "report it" in capsys.readouterr().err
+
+
+def test_several_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is verified, whatever the others are; the worst exit status."""
+    fine, stuck, wrong = (tmp_path / f"{name}.wf" for name in ("fine", "stuck", "wrong"))
+    fine.write_text("workflow w { activity a { takes 1s } run { a } }")
+    stuck.write_text("workflow w { var x: bool = false run { wait until (x) } }")
+    wrong.write_text("workflow w { run { b } }")
+    missing = tmp_path / "missing.wf"
+    assert cli.main([str(fine), str(fine)]) == 0
+    assert capsys.readouterr().out.count("proved in") == 2
+    assert cli.main([str(stuck), str(fine), "-q"]) == 1
+    assert [x.split(":")[0] for x in capsys.readouterr().out.splitlines()] == [
+        str(stuck),
+        str(fine),
+    ]
+    assert cli.main([str(wrong), str(stuck), str(missing), str(fine), "-q"]) == 2
+    said = capsys.readouterr()
+    assert "E0201" in said.err
+    assert str(missing) in said.err
+    assert len(said.out.splitlines()) == 2
+    assert cli.main([str(fine), str(stuck), "--format", "github"]) == 1
+    assert "::error" in capsys.readouterr().out
+    assert cli.main([str(fine), str(stuck), "--format", "json"]) == 2
+    assert "takes one file at a time" in capsys.readouterr().err

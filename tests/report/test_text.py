@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from samples import BROKEN, ENDLESS, FINE, OPEN, OVERUSE, PARTED, REFUSED, SKIPPED
+from wfverify.dsl.errors import NOWHERE
 from wfverify.report.outcome import Report
-from wfverify.report.text import Style, render
-from wfverify.verifier.verdict import Proved, Refuted
+from wfverify.report.table import table
+from wfverify.report.text import Style, paint, render
+from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
 
 Make = Callable[..., Report]
 
@@ -186,3 +189,21 @@ def test_the_instance_is_named_where_there_are_several(make: Make) -> None:
     (one,) = report.system.instances
     two = replace(report.system, instances=(one, replace(one, id=1, name="trip[1]")))
     assert "1. [0s] trip[0].hotel starts" in render(replace(report, system=two), Style())
+
+
+NAMES = ("deadlock_free", "timing_independent", "invariant: never_negative")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_names_stay_whole_in_a_narrow_terminal(width: int) -> None:
+    results = [
+        Result("deadlock_free", "", Proved("induction, structure", "", "14 states"), NOWHERE),
+        Result("timing_independent", "", Unknown("search", "no time"), NOWHERE, warning=True),
+        Result("invariant", "never_negative", Proved("search", "", "1000 states"), NOWHERE),
+    ]
+    text = paint([], Style(width=width), table(results, width))
+    assert max(map(len, text.splitlines())) <= width
+    for name in NAMES[:2]:
+        assert name in text
+    assert ("1000 states" in text) == (width >= 60)
+    assert ("search" in text) == (width >= 80)
