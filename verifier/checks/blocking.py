@@ -14,7 +14,7 @@ from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
 from ..session import InternalError, Session
-from ..verdict import Proved, Unknown, Verdict
+from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops
 from .graph import full_graph
 from .stuck import blocked_for_ever
@@ -42,7 +42,7 @@ def deadlock_free(session: Session) -> Verdict:
             )
     if cycle is not None:
         found = _deadlock_among_few(session, contended, cycle)
-        if found is not None:
+        if isinstance(found, Refuted):
             return found
     return _by_search(session, obstacle)
 
@@ -305,13 +305,16 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
     answer = deadlocks(graph)
     match answer:
         case Stuck(trace, dead):
-            return _first_circle(session, graph) or refuted(session, trace, dead)
+            found = _first_circle(session, graph) or refuted(session, trace, dead)
+            if isinstance(found, Unknown):
+                found = intime.deadlock_free(session, False) or found
+            return found
         case Free(states):
             proved = Proved("search", f"all {states} states were visited", f"{states} states")
             return replace(proved, warning=_broken_by_timeout(session, graph))
         case _:
             if answer.timing:
-                timed = intime.deadlock_free(session)
+                timed = intime.deadlock_free(session, True)
                 if isinstance(timed, Proved):
                     return replace(timed, warning=_broken_by_timeout(session, graph))
                 if timed is not None:

@@ -41,7 +41,7 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
             if not replayed.ok:
                 raise InternalError(f"a run of the search does not replay: {replayed.why}")
             hopeless = replayed.states[-1]
-            return session.confirm(
+            found = session.confirm(
                 "search",
                 f"from here no end of {names} can be reached",
                 trace,
@@ -49,10 +49,13 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
                 # Another order of the same steps may end somewhere else.
                 lambda states, _: hopeless in states,
             )
+            return (
+                intime.can_finish(session, False) or found if isinstance(found, Unknown) else found
+            )
         case Free(states):
             return Proved("search", f"all {states} states were visited", f"{states} states")
         case _:
-            timed = intime.can_finish(session) if answer.timing else None
+            timed = intime.can_finish(session, True) if answer.timing else None
             return timed or Unknown("search", answer.reason)
 
 

@@ -141,7 +141,8 @@ def _always(node: Node, rule: Rule) -> bool:
     )
 
 
-def can_finish(session: Session) -> Verdict | None:
+def can_finish(session: Session, by_clocks: bool) -> Verdict | None:
+    """`by_clocks`: the order of steps alone would allow it."""
     graph = timed_graph(session)
     if graph is None:
         return None
@@ -158,7 +159,7 @@ def can_finish(session: Session) -> Verdict | None:
         ]
         names = ", ".join(i.name for i in left)
         message = f"from here no end of {names} can be reached, whenever each step is taken"
-        found = _shown(session, graph, hopeless, message, left[0].root)
+        found = _shown(session, graph, hopeless, message, left[0].root, by_clocks)
         if found is not None:
             return found
     elif len(Game(graph.view, done, False).won()) == len(graph.nodes):
@@ -170,7 +171,8 @@ BY_CLOCKS = "the order of steps alone would allow it, the clocks do not"
 PROVED = "whatever the clocks show, it can be reached; all states were visited with their clocks"
 
 
-def deadlock_free(session: Session) -> Verdict | None:
+def deadlock_free(session: Session, by_clocks: bool) -> Verdict | None:
+    """`by_clocks`: the order of steps alone would allow it."""
     graph = timed_graph(session)
     if graph is None:
         return None
@@ -209,9 +211,12 @@ def deadlock_free(session: Session) -> Verdict | None:
         goal = released.union(*(moving.get(b, set()) for b in below[t.id]))
         stuck = _beyond(graph, goal)
         if stuck is not None:
-            message = "it can never go on, whenever each step of the others is taken"
+            at = t.points[int(views[stuck][t.location])].label
+            message = (
+                f"{t.name} is at {at} and can never go on, whenever the others take their steps"
+            )
             if stuck in sure:
-                found = _shown(session, graph, stuck, message, t.id)
+                found = _shown(session, graph, stuck, message, t.id, by_clocks)
                 if found is not None:
                     return found
             proved = False
@@ -225,7 +230,9 @@ def _beyond(graph: Timed, goal: Collection[int]) -> int | None:
     return next((k for k in range(len(graph.nodes)) if k not in may), None)
 
 
-def _shown(session: Session, graph: Timed, node: int, message: str, thread: int) -> Refuted | None:
+def _shown(
+    session: Session, graph: Timed, node: int, message: str, thread: int, by_clocks: bool
+) -> Refuted | None:
     trace = graph.trace(node)
     if trace is None:
         return None
@@ -240,5 +247,5 @@ def _shown(session: Session, graph: Timed, node: int, message: str, thread: int)
         return None
     t = session.system.threads[thread]
     span = t.points[int(replayed.states[-1][t.location])].span
-    verdict = session.confirm("search", message, trace, span, same, notes=(BY_CLOCKS,))
+    verdict = session.confirm("search", message, trace, span, same, notes=(BY_CLOCKS,) * by_clocks)
     return verdict if isinstance(verdict, Refuted) else None

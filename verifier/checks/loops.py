@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ...semantics.expr import TRUE, Expr, Sort, add, const, le, var, variables
+from collections.abc import Sequence
+
+from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, var, variables
+from ...semantics.symbolic import is_satisfiable
 from ...semantics.system import Loop, Obligation, Rule
-from ..engines.common import Budget
+from ..engines.common import Budget, conjuncts, input_condition
 from ..engines.induction import Prover
 from ..engines.rank_terms import features
 from ..engines.ranking import declared, ranking
@@ -15,14 +18,46 @@ MOST_RULES = 400  # of a system, to look for invariants of its data
 
 
 def always_answerable(rule: Rule) -> bool:
-    """Whatever the state, the environment has an answer that the contract allows."""
+    """Whatever the state, the environment has an answer that the contract allows.
+
+    An input that is only bounded from one side, or is equal to one term, has a value whatever that
+    term is; what speaks of it is left out then.  The rest must not depend on the state.
+    """
     if rule.relation is TRUE:
         return True
-    if variables([rule.relation]):
-        return False
-    from ...semantics.symbolic import is_satisfiable
+    left = conjuncts(input_condition(rule))
+    if not variables(left):
+        return is_satisfiable(and_(*left))
+    open_ = set(range(len(rule.inputs)))
+    while True:
+        free = next((k for k in sorted(open_) if _can_be_chosen(k, left)), None)
+        if free is None:
+            break
+        open_.discard(free)
+        left = [part for part in left if free not in variables([part], Op.INPUT)]
+    return not variables(left) and is_satisfiable(and_(*left))
 
-    return is_satisfiable(rule.relation)
+
+def _can_be_chosen(k: int, parts: Sequence[Expr]) -> bool:
+    """Do the parts that speak of input k leave it a value, whatever else they speak of is?"""
+    sides = [_side(k, part) for part in parts if k in variables([part], Op.INPUT)]
+    return sides == ["equal"] or set(sides) in ({"above"}, {"below"})
+
+
+def _side(k: int, part: Expr) -> str:
+    """Where a comparison puts input k with regard to a term without it; "" if it is none."""
+    negated = part.op is Op.NOT
+    core = part.args[0] if negated else part
+    if core.op not in (Op.LE, Op.LT, Op.EQ) or (negated and core.op is Op.EQ):
+        return ""
+    for at, (mine, other) in enumerate((core.args, core.args[::-1])):
+        if mine.op is Op.INPUT and mine.index == k and k not in variables([other], Op.INPUT):
+            if mine.sort is not other.sort or mine.sort is Sort.BOOL:
+                return ""
+            if core.op is Op.EQ:
+                return "equal"
+            return "below" if (at == 0) != negated else "above"
+    return ""
 
 
 def _invariants(session: Session, loop: Loop) -> list[Expr]:
