@@ -93,7 +93,10 @@ class Ranking:
 def ranking(
     structure: Structure, loop: Loop, invariants: Sequence[Expr] = (), seconds: float = 2.0
 ) -> Ranking | None:
-    """A ranking of the loop's rounds, or None.  `invariants` hold in every reachable state."""
+    """A ranking of the loop's rounds, or None.  `invariants` hold in every reachable state.
+
+    `seconds` of processor time, so that a busy machine gives no other answer.
+    """
     return _Ranking(structure, loop, invariants, seconds).run()
 
 
@@ -117,7 +120,7 @@ class _Ranking:
         self.system: TransitionSystem = structure.system
         self.structure = structure
         self.loop = loop
-        self.until = time.monotonic() + seconds
+        self.until = time.process_time() + seconds
         self.rounds = Rounds(structure, loop)
         self.given = [*structure.constants(), *invariants]
         self.features = features(self.system, loop)
@@ -247,7 +250,7 @@ class _Guesses:
         for _ in range(MOST_EXAMPLES):
             while limits and self.smt.check(limits[:1]) is not Answer.SAT:
                 del limits[0]
-            if not limits or time.monotonic() > self.of.until:
+            if not limits or time.process_time() > self.of.until:
                 return None
 
             def value(x: Expr) -> Scalar:
