@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind
 from . import parallel
-from .context import Ctx, Log, Out, not_supported, raise_error, step
+from .context import Ctx, Frame, Log, Out, not_supported, raise_error, real_error, step
 from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
 from .expressions import counted, domain, scalar
 from .place import At, union
+from .tolerance import Tolerance, tolerance
 
 
 def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
@@ -113,8 +115,7 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     items = [(inside, item) for inside, item in items if inside is not FALSE]
     if not t.sequential:
         return parallel.each(ctx, t, items, at, k)
-    if t.tolerate is not None:
-        raise not_supported("each seq with tolerate", t.span)
+    tolerated, at = _tolerated(ctx, t, at)
     here: At | None = at
     logs = []
     for i, (inside, item) in enumerate(items):
@@ -124,11 +125,36 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
         m = k if last else ctx.point(PointKind.READY, f"{t.var} = {i + 1}", t.span)
         label = item.value if isinstance(item, Expr) and item.op is Op.CONST else i
         inner = replace(ctx, env=ctx.env.bind(**{t.var: item}), tag=f"{ctx.tag}[{label}]")
+        inner, failed = _tolerating(inner, t, tolerated)
         out = term(inner, t.body, here.under(inside), m)
         skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
-        here = union(None if last else ctx.at(m), out.exit, skipped)
+        here = union(None if last else ctx.at(m), out.exit, skipped, failed())
         logs.append(out.log)
     return Out(here, Log(tuple(logs)))
+
+
+def _tolerated(ctx: Ctx, t: ast.Each, at: At) -> tuple[Tolerance | None, At]:
+    if t.tolerate is None:
+        return None, at
+    tolerated, at = tolerance(ctx, t, at)
+    return tolerated, at.once((tolerated.failures.index, const(0)))
+
+
+def _tolerating(
+    ctx: Ctx, t: ast.Each, tolerated: Tolerance | None
+) -> tuple[Ctx, Callable[[], At | None]]:
+    """A context for one item; and where control is once the item has failed and is over."""
+    if tolerated is None:
+        return ctx, lambda: None
+    point = ctx.point(PointKind.UNWIND, f"{t.var} has failed", t.span)
+    landing = tolerated.landing(point)
+    frame = Frame(ctx.thread, ctx.frame, real_error, lambda _: [landing])
+
+    def failed() -> At:
+        here = ctx.at(point)
+        return replace(here, cond=and_(here.cond, ctx.b.ended(frame.forks)))
+
+    return replace(ctx, frame=frame), failed
 
 
 def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
@@ -142,6 +168,7 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     first = ctx.read(at, lambda env: scalar(env, lo))
     last = ctx.read(at, lambda env: scalar(env, hi))
     moves: dict[int, Expr] = {i.index: first}
+    tolerated, at = _tolerated(ctx, t, at)
     last = kept(ctx, f"domain of {t.var}", last, t.span, moves)
     head = ctx.point(PointKind.READY, f"each {t.var}", t.span)
     done = ctx.point(PointKind.READY, f"after {t.var}", t.span)
@@ -150,8 +177,9 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     cond = le(i, last)
     start = len(ctx.b.rules)
     inner = replace(ctx, env=ctx.env.bind(**{t.var: i}), again=True)
+    inner, failed = _tolerating(inner, t, tolerated)
     body = term(inner, t.body, around.under(cond, t.span), done)
-    finished = union(ctx.at(done), body.exit)
+    finished = union(ctx.at(done), body.exit, failed())
     assert finished is not None
     back = step(
         ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}

@@ -26,10 +26,10 @@ from .builder import ForkDraft, ThreadDraft
 from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
 from .data import Value
 from .entry import kept
-from .env import unasked
-from .expressions import counted, lower, measured
+from .expressions import counted, measured
 from .longest import longest
 from .place import At, union
+from .tolerance import tolerance
 
 FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
 
@@ -300,33 +300,12 @@ def _raise_first(
 
 
 def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> Out:
-    """`tolerate n as bad`: n failures are counted, the next one goes on."""
-    assert t.tolerate is not None
-    failures, _ = _failure_counter(ctx, f"each {t.var}")
-    moves: dict[int, Expr] = {}
-    tolerate = t.tolerate
-    limit = ctx.read(at, lambda env: counted(env, tolerate, 0))
-    limit = kept(ctx, f"failures tolerated of each {t.var}", limit, t.span, moves)
-    at = at.once(*moves.items())
-    bad: Expr | None = None
-    if t.bad is not None:
-        place = lower(unasked(ctx.env), t.bad)
-        assert isinstance(place, Expr)
-        bad = place
-        # A step of its own: were it to ride along with the first step of a branch, the branches
-        # would seem to race for it.
-        start = ctx.point(PointKind.READY, "each", t.span)
-        zero = {bad.index: const(0)}
-        ctx.in_range(zero, step(ctx, at, RuleKind.STEP, "each", t.span, start, updates=zero))
-        at = ctx.at(start)
+    tolerated, at = tolerance(ctx, t, at)
+    failures = tolerated.failures
     entry = [(failures.index, ite(at.cond, const(0), failures))]
 
     def frame(inner: Ctx, _: Branch, failed: int) -> Frame:
-        note = [(failures.index, add(failures, const(1)))]
-        if bad is not None:
-            note.append((bad.index, add(bad, const(1))))
-        landing = Landing(lt(failures, limit), failed, tuple(note), counts=bad)
-        return Frame(inner.thread, ctx.frame, real_error, lambda _: [landing])
+        return Frame(inner.thread, ctx.frame, real_error, lambda _: [tolerated.landing(failed)])
 
     o = opened(ctx, branches, at, t.span, "each", frame, tuple(entry))
     cond = and_(o.active, *(c.over for c in o.children))

@@ -11,6 +11,7 @@ from ..engines.common import Budget, conjuncts, input_condition
 from ..engines.induction import Prover
 from ..engines.rank_terms import features
 from ..engines.ranking import declared, ranking
+from ..engines.rounds import Rounds
 from ..engines.templates import templates
 from ..session import Session
 
@@ -63,14 +64,14 @@ def _side(k: int, part: Expr) -> str:
 def _invariants(session: Session, loop: Loop) -> list[Expr]:
     """What always holds of the data that the loop's progress depends on."""
     system = session.system
-    data = variables(features(system, loop))
+    data = variables(features(system, loop, Rounds(session.structure, loop).heads))
     numbers = [v for v in map(system.variables.__getitem__, sorted(data)) if v.sort is Sort.INT]
     # Goals that say nothing, for the cone of what they speak of.
     goals = [
         Obligation("terminates", "", le(x, add(x, const(1))), "", loop.span)
         for x in (var(v.index, v.sort) for v in numbers)
     ]
-    prover = Prover(system, Budget(session.share(0.1)))
+    prover = Prover(system, Budget(session.share(0.3)))
     return list(prover.thin(templates(system, goals)).known.values())
 
 
@@ -82,10 +83,11 @@ def ends(session: Session, loop: Loop) -> str:
         return ""
     key = str(id(loop))
     if key not in session.rankings:
-        found = ranking(session.structure, loop, seconds=session.share(0.1))
-        if found is None and len(session.system.rules) <= MOST_RULES:
-            known = _invariants(session, loop)
-            found = ranking(session.structure, loop, known, session.share(0.1)) if known else None
+        found = ranking(session.structure, loop, seconds=session.share(0.1), wide=False)
+        if found is None:
+            small = len(session.system.rules) <= MOST_RULES
+            known = _invariants(session, loop) if small else []
+            found = ranking(session.structure, loop, known, session.share(0.2))
         session.rankings[key] = found.words if found is not None else ""
     return session.rankings[key]
 

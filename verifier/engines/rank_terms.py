@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from ...semantics.expr import (
@@ -12,9 +13,11 @@ from ...semantics.expr import (
     eq,
     ite,
     lt,
+    mul,
     neg,
     postorder,
     sub,
+    substitute,
     to_real,
     var,
     variables,
@@ -24,9 +27,15 @@ from ...semantics.system import Loop, TransitionSystem, VarKind
 MOST_FEATURES = 16
 
 
-def features(system: TransitionSystem, loop: Loop) -> list[Expr]:
-    """Distances in the loop's tests, cut off at 0 and not, and the numbers that it changes."""
-    tests = [loop.cond, *(system.rules[i].guard for i in loop.rules)]
+def features(system: TransitionSystem, loop: Loop, heads: Collection[int]) -> list[Expr]:
+    """Distances in the loop's tests, cut off at 0 and not, and the numbers that it changes.
+
+    `heads` are the points inside the loop at which its test is taken: from outside it may read
+    other values.
+    """
+    location = system.threads[loop.thread].location
+    tests = [placed(loop.cond, location, p) for p in sorted(heads)]
+    tests += [loop.cond, *(system.rules[i].guard for i in loop.rules)]
     distances: list[Expr] = []
     if loop.decreases is not None:
         distances.append(loop.decreases)
@@ -67,6 +76,12 @@ def _is_data(system: TransitionSystem, v: int) -> bool:
     return system.variables[v].kind not in (VarKind.LOCATION, VarKind.GHOST, VarKind.USED)
 
 
+def placed(e: Expr, location: int, point: int) -> Expr:
+    """A term where a thread is known to be at a point."""
+    here = const(point)
+    return substitute(e, lambda n: here if n.op is Op.VAR and n.index == location else n)
+
+
 def at_point(system: TransitionSystem, thread: int, point: int) -> Expr:
     here = var(system.threads[thread].location, Sort.INT)
     return ite(eq(here, const(point)), const(1), const(0))
@@ -74,3 +89,11 @@ def at_point(system: TransitionSystem, thread: int, point: int) -> Expr:
 
 def number(value: int, sort: Sort) -> Expr:
     return const(Fraction(value)) if sort is Sort.REAL else const(value)
+
+
+def zero_of(terms: Sequence[Expr]) -> Expr:
+    return number(0, Sort.REAL if any(t.sort is Sort.REAL for t in terms) else Sort.INT)
+
+
+def scaled(c: int, x: Expr) -> Expr:
+    return mul(number(c, x.sort), x)

@@ -44,7 +44,6 @@ from ...semantics.expr import (
     or_,
     postorder,
     sub,
-    substitute,
     to_real,
     variables,
 )
@@ -52,7 +51,7 @@ from ...semantics.system import Loop, Rule, RuleKind, TransitionSystem
 from ...semantics.values import evaluate
 from ...semantics.words import in_words
 from .common import conjuncts, input_condition, weakest
-from .rank_terms import MOST_FEATURES, at_point, features, number
+from .rank_terms import MOST_FEATURES, at_point, features, number, placed, scaled, zero_of
 from .rounds import Rounds
 from .structure import Structure
 
@@ -91,13 +90,21 @@ class Ranking:
 
 
 def ranking(
-    structure: Structure, loop: Loop, invariants: Sequence[Expr] = (), seconds: float = 2.0
+    structure: Structure,
+    loop: Loop,
+    invariants: Sequence[Expr] = (),
+    seconds: float = 2.0,
+    wide: bool = True,
 ) -> Ranking | None:
     """A ranking of the loop's rounds, or None.  `invariants` hold in every reachable state.
 
-    `seconds` of processor time, so that a busy machine gives no other answer.
+    `seconds` of processor time, so that a busy machine gives no other answer.  Without `wide`
+    only what the loop's own test speaks of is tried.
     """
-    return _Ranking(structure, loop, invariants, seconds).run()
+    made = _Ranking(structure, loop, invariants, seconds)
+    if not wide:
+        made.tries = made.tries[:1]
+    return made.run()
 
 
 def declared(
@@ -106,7 +113,7 @@ def declared(
     """The same made of the loop's `decreases` alone, which has to fall."""
     assert loop.decreases is not None
     made = _Ranking(structure, loop, invariants, seconds)
-    made.features = made.near = [loop.decreases]
+    made.tries = [([loop.decreases], False), ([loop.decreases], True)]
     made.only_falling = True
     return made.run()
 
@@ -123,9 +130,12 @@ class _Ranking:
         self.until = time.process_time() + seconds
         self.rounds = Rounds(structure, loop)
         self.given = [*structure.constants(), *invariants]
-        self.features = features(self.system, loop)
-        tested = variables([loop.cond])  # most loops need no more than the sides of their own test
-        self.near = [f for f in self.features if variables([f]) <= tested]
+        self.features = features(self.system, loop, self.rounds.heads)
+        # Most loops need no more than the sides of their own test.
+        tested = variables([loop.cond]) - {self.rounds.location}
+        near = [f for f in self.features if variables([f]) <= tested]
+        # What a function is made of, and whether with offsets by place.
+        self.tries = [(near, False), (self.features, False), (self.features, True)]
 
     def run(self) -> Ranking | None:
         if self.loop.graph or not self.features:
@@ -145,11 +155,7 @@ class _Ranking:
                 words = f"{names} {how} while the loop goes on"
                 return Ranking(tuple(levels), words)
             level = None
-            for terms, offsets in (
-                (self.near, False),
-                (self.features, False),
-                (self.features, True),
-            ):
+            for terms, offsets in self.tries:
                 level = level or self.level(live, terms, offsets)
             if level is None:
                 return None
@@ -261,8 +267,8 @@ class _Guesses:
             guess = [int(value(x)) for x in self.unknowns]
             falls = frozenset(r for r, x in self.falls.items() if value(x) is True)
             rank = add(
-                _zero(self.terms),
-                *(_scaled(c, x) for c, x in zip(guess, self.terms, strict=True) if c),
+                zero_of(self.terms),
+                *(scaled(c, x) for c, x in zip(guess, self.terms, strict=True) if c),
             )
             answer = self.refute(rank, guess, falls)
             if answer is True:
@@ -278,8 +284,8 @@ class _Guesses:
         rounds = self.of.rounds
         goes_on = and_(self.of.loop.head, self.of.loop.cond)
         data = add(
-            _zero(self.terms),
-            *(_scaled(c, x) for c, x in zip(guess[: self.data], self.terms, strict=False) if c),
+            zero_of(self.terms),
+            *(scaled(c, x) for c, x in zip(guess[: self.data], self.terms, strict=False) if c),
         )
         bad = self.example([goes_on, lt(data, number(FLOOR, data.sort))], rounds.heads)
         if bad is False:
@@ -339,8 +345,8 @@ class _Guesses:
         unsure = False
         for p in sorted(points):
             # With the place put in, little is left of conditions that look far back.
-            here = [_placed(x, self.of.rounds.location, p) for x in parts]
-            given = [_placed(x, self.of.rounds.location, p) for x in self.of.given]
+            here = [placed(x, self.of.rounds.location, p) for x in parts]
+            given = [placed(x, self.of.rounds.location, p) for x in self.of.given]
             found = self._example(here, [g for g in given if g is not TRUE])
             if found is False:
                 unsure = True
@@ -373,27 +379,11 @@ class _Guesses:
         return state, inputs
 
 
-def _placed(e: Expr, location: int, point: int) -> Expr:
-    here = const(point)
-    return substitute(e, lambda n: here if n.op is Op.VAR and n.index == location else n)
-
-
 class _Total(dict[int, Scalar]):
     """A state, or answers, of which only some matter; the others are 0."""
 
     def __missing__(self, key: int) -> Scalar:
         return 0
-
-
-# --- terms ---------------------------------------------------------------------------------------
-
-
-def _zero(terms: Sequence[Expr]) -> Expr:
-    return number(0, Sort.REAL if any(t.sort is Sort.REAL for t in terms) else Sort.INT)
-
-
-def _scaled(c: int, x: Expr) -> Expr:
-    return mul(number(c, x.sort), x)
 
 
 def _about(given: Sequence[Expr], parts: Sequence[Expr]) -> list[Expr]:

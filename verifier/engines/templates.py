@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import combinations
 
 from ...dsl.types import Enum
 from ...semantics.expr import (
@@ -27,6 +28,7 @@ from .common import conjuncts, fixed_by
 from .slice import slice_for
 
 LIMIT = 1500
+MOST_PAIRS = 30
 CONTROL = (VarKind.LOCATION, VarKind.USED)
 
 
@@ -66,6 +68,7 @@ def templates(
         _related(out, atom)
     for variable in data:
         _constants(out, system, variable, rules)
+    _in_step(out, data, rules)
     for thread in system.threads:
         if thread.location not in cone.variables:
             continue
@@ -122,6 +125,34 @@ def _constants(
         out.add(or_(*parts))
         for part in parts:
             out.add(part)
+
+
+def _in_step(out: _Collector, data: Sequence[Variable], rules: Sequence[Rule]) -> None:
+    """Numbers that some rule changes by the same amount: equal, or one ahead of the other."""
+    known = {v.index: v for v in data if v.sort is Sort.INT}
+    seen: set[tuple[int, int]] = set()
+    for rule in rules:
+        grown: dict[Scalar, list[int]] = {}
+        for v, e in rule.updates:
+            amount = _grows_by(v, e) if v in known else None
+            if amount is not None:
+                grown.setdefault(amount, []).append(v)
+        for group in grown.values():
+            for a, b in combinations(sorted(group), 2):
+                if (a, b) not in seen and len(seen) < MOST_PAIRS:
+                    seen.add((a, b))
+                    x, y = variable_term(a, Sort.INT), variable_term(b, Sort.INT)
+                    for compare in (eq(x, y), le(x, y), le(y, x)):
+                        out.add(compare)
+
+
+def _grows_by(v: int, e: Expr) -> Scalar | None:
+    """The constant of `v := v + constant`."""
+    if e.op is Op.ADD and len(e.args) == 2:
+        x, c = e.args
+        if x.op is Op.VAR and x.index == v and c.op is Op.CONST:
+            return c.value
+    return None
 
 
 def _values(system: TransitionSystem, variable: Variable, rules: Sequence[Rule]) -> list[Scalar]:
