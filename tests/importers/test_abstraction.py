@@ -19,7 +19,7 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule
 from wfverify.semantics.values import enabled, fire, initial_holds, initial_state, relation_holds
 from wfverify.verifier.engines.common import fixed_by
-from wfverify.verifier.engines.tracked import opened
+from wfverify.verifier.engines.guards import opened
 
 _SPEC = importlib.util.spec_from_file_location(
     "asl_reference", Path(__file__).with_name("reference.py")

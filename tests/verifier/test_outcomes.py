@@ -11,7 +11,7 @@ from wfverify.interpreter.timing import Scheduling, schedule
 from wfverify.semantics.expr import FALSE, Expr, Op, Sort, const, eq, not_, var, variables
 from wfverify.semantics.lower import lower
 from wfverify.verifier.checks import independence
-from wfverify.verifier.engines.tracked import opened
+from wfverify.verifier.engines.guards import opened
 from wfverify.verifier.engines.zones import between, later, nothing, rearranged
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.session import Session

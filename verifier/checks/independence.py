@@ -35,8 +35,8 @@ from __future__ import annotations
 
 from ...semantics.expr import FALSE, Expr, Op, variables
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ..engines.guards import opened
 from ..engines.structure import Structure
-from ..engines.tracked import opened
 from ..session import Session
 from ..verdict import Proved, Verdict
 from .beside import Conflicts

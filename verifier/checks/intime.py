@@ -17,10 +17,11 @@ from ...semantics.system import PointKind, Rule
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate
 from ..engines.confluence import Armed, Confluence, Node, deadline
+from ..engines.environments import full_start
 from ..engines.fair import Arc, View, clock
 from ..engines.inevitable import Game
 from ..engines.search_threads import ended, without_claims
-from ..engines.tracked import Move, State, Tracked, Unsupported, full_start
+from ..engines.tracked import Move, State, Tracked, Unsupported
 from ..engines.zones import covers
 from ..session import Session
 from ..verdict import Proved, Refuted, Verdict

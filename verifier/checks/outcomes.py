@@ -25,6 +25,7 @@ from ...semantics.system import RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Step, Trace
 from ...semantics.values import show
 from ..engines.confluence import Confluence, Finding, Fork
+from ..engines.environments import full_start
 from ..engines.jointly import jointly
 from ..engines.partings import (
     End,
@@ -37,7 +38,7 @@ from ..engines.partings import (
     endless_waits,
 )
 from ..engines.timed import Environment, Occurrence, Pace, Schedules
-from ..engines.tracked import Tracked, Unsupported, full_start, observed
+from ..engines.tracked import Tracked, Unsupported, observed
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .independence import obstacle

@@ -43,7 +43,8 @@ from fractions import Fraction
 from ...semantics.expr import Op
 from ...semantics.system import Rule, RuleKind
 from ...semantics.values import evaluate
-from .tracked import Move, State, Tracked, alternatives
+from .environments import alternatives
+from .tracked import Move, State, Tracked
 from .zones import INFINITE, Bound, Zone, between, covers, later, nothing, rearranged, whole
 
 JOIN_DEPTH = 6

@@ -17,10 +17,11 @@ from itertools import islice, product
 from random import Random
 from typing import NamedTuple
 
-from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, inp, not_, postorder, variables
-from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
-from ...semantics.values import evaluate, initial_state
+from ...semantics.expr import Expr, Op, Scalar, Sort, inp, postorder, variables
+from ...semantics.system import Rule, TransitionSystem, VarKind
+from ...semantics.values import evaluate
 from .common import after, domain, fixed_by, in_domain
+from .guards import competes, opened, shut
 from .search_compile import Fire, compile_rule, compile_state
 from .search_space import Unsupported
 
@@ -376,8 +377,8 @@ class Tracked:
     def _tame(self, rule: Rule) -> Rule:
         """Without updates of what is not tracked: their terms may read what is not there."""
         own = tuple((v, e) for v, e in rule.updates if v in self.slots)
-        shut = replace(rule, guard=_shut(rule.guard), relation=_shut(rule.relation))
-        return replace(shut, own=own, bundle=None)
+        guard, relation = shut(rule.guard), shut(rule.relation)
+        return replace(rule, guard=guard, relation=relation, own=own, bundle=None)
 
     def seen(self) -> int:
         return len(self._moves)
@@ -404,113 +405,10 @@ class _View(Sequence[Scalar]):
         return len(self.known)
 
 
-def opened(expr: Expr) -> list[Expr]:
-    """The parts of nested conjunctions, negated disjunctions opened too.
-
-    Every term on the way is kept alive: they are told apart by identity, and the negations are
-    made here.
-    """
-    out: list[Expr] = []
-    seen: dict[int, Expr] = {}
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen[id(node)] = node
-        if node.op is Op.AND:
-            stack.extend(reversed(node.args))
-        elif node.op is Op.NOT and node.args[0].op is Op.OR:
-            stack.extend(not_(a) for a in reversed(node.args[0].args))
-        elif node is not TRUE:
-            out.append(node)
-    return out
-
-
-def _shut(expr: Expr) -> Expr:
-    """The same condition as one part, for code that would open it."""
-    return expr if expr.op is Op.CONST else Expr(Op.OR, (expr,), expr.sort)
-
-
-def competes(system: TransitionSystem, a: Rule, b: Rule) -> bool:
-    """Do both steps stand at one place of a thread, so that one passes by the other?
-
-    `a` is a step of a side of `+`, `b` of none: then another side passes without a step, as in
-    `p + skip`, and `b` is the step that comes after it.  That is so if both can be taken although
-    the threads of the two are not under way together: they branch off from different forks of
-    the thread above both, or one of them is that thread.
-    """
-    if a.delay is not None or b.delay is not None or a.over_children or b.over_children:
-        return False
-    mine, its = _forks(system, a.thread), _forks(system, b.thread)
-    common = next((t for t in mine if t in its), None)
-    return common is not None and (mine[common] is None or mine[common] != its[common])
-
-
-def _forks(system: TransitionSystem, thread: int) -> dict[int, int | None]:
-    """The thread and those above it, from below, each with its fork that leads down to it."""
-    out: dict[int, int | None] = {}
-    at: int | None = thread
-    fork: int | None = None
-    while at is not None:
-        out[at] = fork
-        fork = system.threads[at].fork
-        at = system.threads[at].parent
-    return out
-
-
 def key(rule: Rule, inputs: State) -> Key:
     if rule.group is not None:
         return ("end", rule.group, rule.kind, rule.error, inputs)
     return ("step", rule.index, inputs)
-
-
-def alternatives(tracked: Tracked, a: Move, b: Move, timeouts: bool) -> bool:
-    """Does the environment decide between the two, so that no run of one environment has both?
-
-    `timeouts`: also between the end of an attempt and its time-out, and (`system.ties`) between
-    steps that wait for their time, and those and others at one instant.
-    """
-    x, y = a.rule, b.rule
-    if x.index == y.index:
-        return True  # other answers to the same question
-    if timeouts and tracked.system.ties and (x.delay is not None or y.delay is not None):
-        return True
-    if x.group is not None and x.group == y.group:
-        if RuleKind.TIMEOUT in (x.kind, y.kind):
-            return timeouts and x.kind is not y.kind
-        return (x.kind, x.error, a.inputs) != (y.kind, y.error, b.inputs)
-    if x.delay is None and y.delay is None:
-        mine, its = dict(tracked.sides.get(x.index, ())), dict(tracked.sides.get(y.index, ()))
-        if any(c in its and its[c] != side for c, side in mine.items()):
-            return True
-        if tracked.silent(x, y) or tracked.silent(y, x):
-            return True
-    return False
-
-
-def full_start(tracked: Tracked, state: State) -> tuple[Scalar, ...] | None:
-    """A first state of the whole system of which `state` is the tracked part."""
-    system = tracked.system
-    rng = Random(7)
-    for _ in range(60):
-        given: dict[int, Scalar] = {}
-        for v in system.variables:
-            if v.init is None:
-                if v.index in tracked.slots:
-                    given[v.index] = state[tracked.slots[v.index]]
-                else:
-                    values = domain(v) or (0, 1, 2, 5, 10, 100)
-                    value = rng.choice(values)
-                    given[v.index] = value if v.sort is not Sort.REAL else _real(int(value))
-        full = initial_state(system, given)
-        if evaluate(system.initial, full) is True and all(
-            evaluate(in_domain(v, const(full[v.index])), full) is True
-            for v in system.variables
-            if v.init is None
-        ):
-            return full
-    return None
 
 
 def _input(rule: Rule, k: int) -> Expr:
@@ -525,4 +423,4 @@ def _constants(e: Expr) -> list[Expr]:
     return [n for n in postorder([e]) if n.op is Op.CONST and n.sort is Sort.INT]
 
 
-__all__ = ["Key", "Move", "Tracked", "Unsupported", "alternatives", "full_start"]
+__all__ = ["Key", "Move", "Tracked", "Unsupported"]
