@@ -5,6 +5,7 @@ Structure first, then induction over the rules, then search on the cone of each 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -74,14 +75,17 @@ class _Deciding:
         self.goals = goals
         self.verdicts: list[Verdict | None] = [None] * len(goals)
         self.tried: dict[int, str] = {}
+        self.known: list[Expr] = []  # invariants that induction has found by the way
 
     def run(self) -> list[Verdict]:
         attempts = (
             self._structure,
             lambda: self._induction(guess=False),
+            lambda: self._horn(0.5, 0.05),
             lambda: self._abstract(3_000, 1.5),
             lambda: self._solo(3_000, 1.5),
             lambda: self._induction(guess=True),
+            lambda: self._horn(5.0, 0.3),
             lambda: self._abstract(self.session.options.max_states, self.session.share(0.25)),
             lambda: self._solo(self.session.options.max_states, self.session.share(0.25)),
             self._exact,
@@ -166,11 +170,33 @@ class _Deciding:
         control = self.session.structure.never_entered() if small else []
         budget = Budget(self.session.share(0.3))
         found = prove_invariants(self.system, control, goals, budget, guess)
+        self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
                 self.verdicts[k] = Proved(
                     "induction", self._words(answer.invariants), _figure(self, k)
                 )
+
+    def _horn(self, seconds: float, part: float) -> None:
+        """Invariants that Spacer suggests, if induction over all rules confirms them."""
+        from ..engines.chc import suggest
+        from ..engines.induction import Inductive, prove_invariants
+
+        until = time.monotonic() + self.session.share(part)
+        for k in self._open():
+            left = min(seconds, until - time.monotonic())
+            if left <= 0:
+                return
+            goal = self.goals[k]
+            candidates = suggest(self.system, goal, self.known, left)
+            if candidates:
+                budget = Budget(max(left, 1.0))
+                candidates += self.known
+                found = prove_invariants(self.system, candidates, [goal], budget, False)
+                answer = found.answers[0]
+                if isinstance(answer, Inductive):
+                    words = self._words(answer.invariants)
+                    self.verdicts[k] = Proved("chc", words, _figure(self, k))
 
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]
