@@ -192,6 +192,12 @@ def _attempt(
     exceeds = TRUE
     if limit is not None and takes.hi is not None:
         exceeds = not_(lt(takes.hi, limit))
+    if not ctx.fixed(exceeds):
+        # Both are what they are when the attempt starts.
+        name = f"{place} may time out"
+        flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
+        start.updates[flag.index] = start.reading(exceeds)
+        exceeds = flag
     if limit is not None and exceeds is not FALSE:
         ctx.world.has_timeouts = True
         rules += raise_error(

@@ -320,6 +320,13 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
         from .context import not_supported
 
         raise not_supported("within receive", t.span)
+    limit: Expr | None = None
+    if t.duration is not None:
+        duration = t.duration
+        limit = ctx.read(at, lambda env: measured(env, duration))
+        moves: dict[int, Expr] = {}
+        limit = kept(ctx, "limit of within", limit, t.span, moves)
+        at = at.once(*moves.items())
     inside = Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
     o = opened(ctx, [inside], at, t.span, "within")
     child = o.children[0]
@@ -327,11 +334,11 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     outs: list[Out] = [Out(At(and_(o.active, child.succeeded), o.leaving))]
     delay: Delay | None = None
     cond = TRUE
-    if t.duration is not None:
+    if limit is not None:
         ctx.world.has_timeouts = True
-        duration = t.duration
-        limit = ctx.read(at, lambda env: measured(env, duration))
-        delay = Delay(limit, limit)
+        # Read with the first step of the block, or where control stands before it.
+        now = from_here.reading(limit)
+        delay = Delay(now, now)
         what = "the time is over"
         most = longest(ctx, t.body)
         if most is not None:

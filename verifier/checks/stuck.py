@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ...semantics.expr import Expr, Op, Scalar, postorder, variables
-from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import reader
 from ..engines.structure import Structure
 
@@ -19,9 +19,14 @@ def blocked_for_ever(
     """Of the candidates, the largest set of threads that only its members could release.
 
     A thread stays in the set while none of its rules, and no rule that would cancel it, can ever
-    be taken unless a member moves first.
+    be taken unless a member moves first.  One that has ended waits for nobody.
     """
-    return _Stuck(structure, state).core(set(candidates))
+    threads = structure.system.threads
+    over = (PointKind.END, PointKind.FAILED)
+    waiting = {
+        t for t in candidates if threads[t].points[int(state[threads[t].location])].kind not in over
+    }
+    return _Stuck(structure, state).core(waiting)
 
 
 class _Stuck:
