@@ -6,8 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, Op, Scalar, variables
-from ...semantics.system import PointKind, ResourceInfo, Rule, RuleKind, TransitionSystem
+from ...semantics.expr import FALSE, TRUE, Op, Scalar, not_, or_, variables
+from ...semantics.system import (
+    Obligation,
+    PointKind,
+    ResourceInfo,
+    Rule,
+    RuleKind,
+    TransitionSystem,
+)
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
@@ -15,7 +22,7 @@ from ..engines.search_graph import Graph
 from ..engines.structure import Structure, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import intime, loops
+from . import intime, loops, obligations
 from .graph import full_graph
 from .stuck import blocked_for_ever
 
@@ -49,7 +56,7 @@ def deadlock_free(session: Session) -> Verdict:
 
 def is_structural(session: Session) -> bool:
     """Whether structure alone proves it."""
-    obstacle, contended = _obstacles(session)
+    obstacle, contended = _obstacles(session, search=False)
     return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
 
 
@@ -57,7 +64,7 @@ def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
     return [r for r in session.system.resources if r.used in used or r.exclusive in used]
 
 
-def _obstacles(session: Session) -> tuple[str, set[int]]:
+def _obstacles(session: Session, search: bool = True) -> tuple[str, set[int]]:
     """What, beside claims, may block or keep a holder from ending; and the contended resources.
 
     The structural argument needs that every step but a claim can be taken, at the latest when
@@ -70,9 +77,9 @@ def _obstacles(session: Session) -> tuple[str, set[int]]:
         return "it waits for conditions on data", contended
     if system.excluded is not FALSE:
         return "it has assumptions", contended
-    for rule in system.rules:
-        if rule.kind is RuleKind.COMPLETE and not loops.always_answerable(rule):
-            return f"{rule.activity} may have no result that its contract allows", contended
+    mute = _without_answer(session, search)
+    if mute:
+        return f"{mute} may have no result that its contract allows", contended
     for r in system.resources:
         for rule in system.rules:
             for used, amount in rule.gains:
@@ -86,6 +93,25 @@ def _obstacles(session: Session) -> tuple[str, set[int]]:
         if held & contended and not loops.ends(session, loop):
             return "a loop that may go on for ever holds a resource", contended
     return "", contended
+
+
+def _without_answer(session: Session, search: bool) -> str:
+    """An activity that may run although nothing satisfies its contract then; "" for none."""
+    goals: list[tuple[str, Obligation]] = []
+    for rule in session.system.rules:
+        if rule.kind is RuleKind.COMPLETE:
+            cond = loops.answerable(rule)
+            if cond is None:
+                return rule.activity
+            if cond is not TRUE:
+                may = or_(not_(rule.guard), cond)
+                goals.append((rule.activity, Obligation("contracts", "", may, "", rule.span)))
+    if goals and not search:
+        return goals[0][0]
+    with session.slot(0.3):
+        claims = [obligations.Claim("contracts", name, (goal,)) for name, goal in goals]
+        found = obligations.decide(session, claims) if claims else {}
+    return next((goals[k][0] for k, v in found.items() if not isinstance(v, Proved)), "")
 
 
 def _held_throughout(system: TransitionSystem, rules: Sequence[int]) -> set[int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...semantics.expr import FALSE, Expr, Op, Scalar, and_, not_, or_
+from ...semantics.expr import Expr, Op, Scalar, and_, not_, or_
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
 from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from .footprints import Access, against, at_place, changes, in_state, looked_at, touched
+from .footprints import Access, against, at_place, changes, in_state, looked_at, looks, touched
 
 DATA = (VarKind.DATA, VarKind.SHARED)
 MOST_PAIRS = 400
@@ -179,12 +179,8 @@ def _may_clash(system: TransitionSystem, a: Rule, b: Rule, v: int) -> Expr:
     """The states in which one of the steps may change what the other touches."""
     asked = looked_at(system)
     x, y = changes(a, v), changes(b, v)
-    reads = [
-        (access := touched(system, r, {v}, asked.get(r.index, ())).get(v)) is not None
-        and access.reads
-        for r in (a, b)
-    ]
-    return or_(and_(x, y), x if reads[1] else FALSE, y if reads[0] else FALSE)
+    read_a, read_b = (looks(r, v, asked.get(r.index, ())) for r in (a, b))
+    return or_(and_(x, y), and_(x, read_b), and_(y, read_a))
 
 
 def clash(system: TransitionSystem, a: Rule, b: Rule, v: int, state: Sequence[Scalar]) -> bool:

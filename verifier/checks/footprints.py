@@ -162,6 +162,45 @@ def changes(rule: Rule, v: int) -> Expr:
     return or_(FALSE, *(w if not variables([w], Op.INPUT) else TRUE for w in found))
 
 
+def looks(rule: Rule, v: int, asked: Sequence[Expr] = ()) -> Expr:
+    """The states in which the step may depend on the variable, but for keeping or adding to it."""
+    if v in rule.reads:
+        return TRUE
+    terms = [rule.guard, rule.relation, *asked]
+    if rule.delay is not None:
+        terms += [rule.delay.lo] if rule.delay.hi is None else [rule.delay.lo, rule.delay.hi]
+    for w, e in rule.updates:
+        if w != v:
+            terms.append(e)
+            continue
+        amount = commuting(v, e)
+        if amount is not None:
+            terms.append(amount)
+        else:
+            for where, value in cases(v, e):
+                terms += [where] if _keeps(v, value) else [where, value]
+    found = or_(FALSE, *(_depends(t, v) for t in terms))
+    return TRUE if variables([found], Op.INPUT) or variables([found], Op.POST) else found
+
+
+def _depends(e: Expr, v: int) -> Expr:
+    """When the value of a term may depend on the variable: not where what does not mention it
+    decides already."""
+    if v not in variables([e]) | variables([e], Op.POST):
+        return FALSE
+    if e.op is Op.NOT:
+        return _depends(e.args[0], v)
+    if e.op in (Op.AND, Op.OR):
+        other = [a for a in e.args if v not in variables([a]) | variables([a], Op.POST)]
+        open_ = and_(*other) if e.op is Op.AND else and_(*(not_(a) for a in other))
+        mine = (_depends(a, v) for a in e.args if not any(a is b for b in other))
+        return and_(open_, or_(FALSE, *mine))
+    if e.op is Op.ITE and v not in variables([e.args[0]]):
+        test, then, no = e.args
+        return or_(and_(test, _depends(then, v)), and_(not_(test), _depends(no, v)))
+    return TRUE
+
+
 def at_place(rule: Rule, where: Expr) -> Rule:
     """The rule where `location = point`."""
     location, point = where.args
@@ -188,9 +227,13 @@ def _with(rule: Rule, leaf: Callable[[Expr], Expr]) -> Rule:
         placed = [(v, e, substitute(e, leaf, memo)) for v, e in given]
         return tuple((v, new) for v, e, new in placed if new is e or not same(new, var(v, e.sort)))
 
-    bundle = rule.bundle
+    bundle, delay = rule.bundle, rule.delay
+    if delay is not None:
+        hi = delay.hi and substitute(delay.hi, leaf, memo)
+        delay = replace(delay, lo=substitute(delay.lo, leaf, memo), hi=hi)
     return replace(
         rule,
+        delay=delay,
         guard=substitute(rule.guard, leaf, memo),
         relation=substitute(rule.relation, leaf, memo),
         own=updates(rule.own),

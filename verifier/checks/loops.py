@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
-from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, var, variables
+from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var, variables
 from ...semantics.symbolic import is_satisfiable
 from ...semantics.system import Loop, Obligation, Rule
 from ..engines.common import Budget, conjuncts, input_condition
@@ -18,47 +18,61 @@ from ..session import Session
 MOST_RULES = 400  # of a system, to look for invariants of its data
 
 
-def always_answerable(rule: Rule) -> bool:
-    """Whatever the state, the environment has an answer that the contract allows.
+def answerable(rule: Rule) -> Expr | None:
+    """When the environment has an answer that the contract allows, as a condition on the state;
+    None where that is not known.
 
-    An input that is only bounded from one side, or is equal to one term, has a value whatever that
-    term is; what speaks of it is left out then.  The rest must not depend on the state.
+    Inputs that are compared with terms are eliminated one by one (Fourier and Motzkin; exact also
+    for integers, which stand alone on their side): a value exists if no lower bound is above an
+    upper one.  What then still speaks of inputs must not depend on the state.
     """
     if rule.relation is TRUE:
-        return True
+        return TRUE
     left = conjuncts(input_condition(rule))
-    if not variables(left):
-        return is_satisfiable(and_(*left))
-    open_ = set(range(len(rule.inputs)))
-    while True:
-        free = next((k for k in sorted(open_) if _can_be_chosen(k, left)), None)
-        if free is None:
-            break
-        open_.discard(free)
-        left = [part for part in left if free not in variables([part], Op.INPUT)]
-    return not variables(left) and is_satisfiable(and_(*left))
+    for k, answer in enumerate(rule.inputs):
+        mine = [part for part in left if k in variables([part], Op.INPUT)]
+        bounds = [_bounds(k, part) for part in mine]
+        if answer.sort is Sort.BOOL or any(not b for b in bounds):
+            continue
+        rest = [part for part in left if k not in variables([part], Op.INPUT)]
+        flat = [b for group in bounds for b in group]
+        lower = [b for b in flat if b.lower]
+        left = rest + [
+            lt(x.term, y.term) if x.strict or y.strict else le(x.term, y.term)
+            for x in lower
+            for y in flat
+            if not y.lower
+        ]
+    asking = [part for part in left if variables([part], Op.INPUT)]
+    if variables(asking) or (asking and not is_satisfiable(and_(*asking))):
+        return None
+    return and_(*(part for part in left if not variables([part], Op.INPUT)))
 
 
-def _can_be_chosen(k: int, parts: Sequence[Expr]) -> bool:
-    """Do the parts that speak of input k leave it a value, whatever else they speak of is?"""
-    sides = [_side(k, part) for part in parts if k in variables([part], Op.INPUT)]
-    return sides == ["equal"] or set(sides) in ({"above"}, {"below"})
+class _Bound(NamedTuple):
+    lower: bool
+    term: Expr
+    strict: bool  # of real numbers only
 
 
-def _side(k: int, part: Expr) -> str:
-    """Where a comparison puts input k with regard to a term without it; "" if it is none."""
+def _bounds(k: int, part: Expr) -> list[_Bound]:
+    """What a comparison of input k with a term without it says; [] if it is none."""
     negated = part.op is Op.NOT
     core = part.args[0] if negated else part
     if core.op not in (Op.LE, Op.LT, Op.EQ) or (negated and core.op is Op.EQ):
-        return ""
+        return []
     for at, (mine, other) in enumerate((core.args, core.args[::-1])):
         if mine.op is Op.INPUT and mine.index == k and k not in variables([other], Op.INPUT):
             if mine.sort is not other.sort or mine.sort is Sort.BOOL:
-                return ""
+                return []
             if core.op is Op.EQ:
-                return "equal"
-            return "below" if (at == 0) != negated else "above"
-    return ""
+                return [_Bound(True, other, False), _Bound(False, other, False)]
+            lower = (at == 0) == negated
+            strict = (core.op is Op.LT) != negated
+            if strict and mine.sort is Sort.INT:
+                return [_Bound(lower, add(other, const(1 if lower else -1)), False)]
+            return [_Bound(lower, other, strict)]
+    return []
 
 
 def _invariants(session: Session, loop: Loop) -> list[Expr]:
