@@ -28,6 +28,8 @@ from .plan import Plan, build_plan
 from .recorder import Recorder
 from .scheduler import make_scheduler
 
+MOST_TIED = 4  # of those due at one instant, how many are looked at
+
 
 class Status(StrEnum):
     ENDED = "ended"  # every instance has ended
@@ -97,6 +99,7 @@ class _Runner:
         self.options = options
         random = Random(options.seed)
         self.random = random
+        self._ties = Random(f"ties {options.seed}")
         self.clock = plan.clock
         self.environment = (
             Environment(plan, random, options.answers, options.failing)
@@ -175,9 +178,24 @@ class _Runner:
         if limit is not None and at > limit:
             return None
         heappop(timers)
+        if timers and timers[0][0] == at and not self.scheduler.eager:
+            rule = self._tied(at, rule)
         armed[rule] = 0
         self.now = at
         return rule
+
+    def _tied(self, at: Tick, first: int) -> int:
+        """Of what is due at one instant any may come first, whatever was begun first."""
+        timers, armed = self._timers, self._armed
+        due = [(at, armed[first], first)]
+        while timers and timers[0][0] == at and len(due) < MOST_TIED:
+            other = heappop(timers)
+            if armed[other[2]] == other[1]:
+                due.append(other)
+        chosen = due.pop(int(self._ties.random() * len(due)))
+        for other in due:
+            heappush(timers, other)
+        return chosen[2]
 
     def _refuse(self, rule: int) -> None:
         """No answer fits the rule's relation now: as if it were not enabled."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pytest
 from pools import pool_system, ready, running
+from wfverify.dsl import load_text
 from wfverify.dsl.types import Int
 from wfverify.interpreter import (
     AnswerRefused,
@@ -20,6 +21,7 @@ from wfverify.interpreter import (
 from wfverify.interpreter.run import run
 from wfverify.semantics.events import events_of, fold
 from wfverify.semantics.expr import Sort, add, and_, const, eq, inp, le, lt, mul, ne, not_, or_, var
+from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Input, RuleKind, TransitionSystem, Variable, VarKind
 
 HARD = pool_system(6, 3, 2, fails=True, timeout="2")
@@ -341,3 +343,17 @@ def test_the_summary_of_a_hard_run_adds_up() -> None:
         assert ended == activity.started
     assert 0 < summary.resources[0].mean <= summary.resources[0].peak <= 2
     assert ready(0) == 1
+
+
+def test_ties_of_timers_come_in_either_order() -> None:
+    text = """
+    workflow w {
+      var late: bool = false
+      activity a { takes 5s }
+      run { within 5s { a } else { late := true } }
+    }
+    """
+    system = lower(load_text(text, "t.wf"))
+    (late,) = [v.index for v in system.variables if v.name == "w.late"]
+    seen = {run(system, RunOptions(seed=seed)).final[late] for seed in range(40)}
+    assert seen == {True, False}
