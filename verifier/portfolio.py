@@ -66,6 +66,7 @@ CHECKS = (
 WHOLE = CHECKS[len(SAFETY) :]
 
 Progress = Callable[[str | Result], None]
+OVER = "the time budget was used up (--timeout)"
 SLOT = 0.5  # the part of what is left that a check may use while others wait
 
 
@@ -220,12 +221,14 @@ class _Run:
         groups = self._claims()
         self.progress("safety")
         since = time.monotonic()
+        verdicts: dict[int, Verdict] = {}
         with self.session.slot(SLOT if self.waiting else 1.0):
-            verdicts = small_graph(self.session, groups)
+            with self.session.limit():
+                verdicts |= small_graph(self.session, groups)
             left = [i for i in range(len(groups)) if i not in verdicts]
             more = obligations.decide(self.session, [groups[i] for i in left])
         verdicts |= {i: more[k] for k, i in enumerate(left)}
-        with self.session.slot(SLOT if self.waiting else 1.0):
+        with self.session.slot(SLOT if self.waiting else 1.0), self.session.limit():
             verdicts |= self._simulated(groups, verdicts)
             verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
         seconds = (time.monotonic() - since) / max(1, len(groups))
@@ -240,8 +243,15 @@ class _Run:
                 seconds=seconds,
             )
         if self._selected("contracts", ""):
-            yield from contracts.satisfiable(self.session)
-            yield from beginnings.never_passed(self.session)
+            found: list[Result] = []
+            with self.session.limit() as limit:
+                for result in contracts.satisfiable(self.session):
+                    found.append(result)
+                for result in beginnings.never_passed(self.session):
+                    found.append(result)
+            yield from found
+            if limit.late:
+                yield Result("contracts", "others", Unknown("portfolio", OVER), self.top)
 
     def _simulated(
         self, groups: Sequence[obligations.Claim], verdicts: dict[int, Verdict]
@@ -265,7 +275,9 @@ class _Run:
         if check not in self.verdicts:
             self.waiting.discard(check)
             with self.session.slot(SLOT if self.waiting else 1.0):
-                self.verdicts[check] = self._whole(check)
+                self.verdicts[check] = Unknown("portfolio", OVER)
+                with self.session.limit():
+                    self.verdicts[check] = self._whole(check)
         return self.verdicts[check]
 
     def _whole(self, check: str) -> Verdict:

@@ -17,6 +17,7 @@ from .engines.linking import Linking
 from .engines.linking import check as check_linking
 from .engines.search_graph import Graph
 from .engines.structure import Structure
+from .limit import Limit
 from .prompt import alike
 from .verdict import Proved, Refuted, Unknown, Verdict
 
@@ -37,6 +38,9 @@ Schedule = Callable[[TransitionSystem, Trace], Trace | None]
 # Timed runs by seed, chance of failure, chosen initial values, and wanted ends of attempts.
 Simulator = Callable[[int, float, Mapping[int, Scalar], Collection[int]], Trace | None]
 Simulate = Callable[[TransitionSystem], Simulator]
+
+
+GRACE = 1.0  # seconds by which the budget may be overrun
 
 
 class InternalError(Exception):
@@ -69,6 +73,8 @@ class Session:
     _until: float | None = None  # the end of the slot of the check that runs
     _structure: Structure | None = None
     _linking: Linking | None = None
+    _simulator: Simulator | None = None
+    _planned: float = 0.0  # seconds that were given to make it, in vain
 
     @property
     def structure(self) -> Structure:
@@ -102,6 +108,20 @@ class Session:
     def share(self, part: float, least: float = 0.2) -> float:
         """A part of what is left, in seconds."""
         return min(self.left(), max(least, self.left() * part))
+
+    def limit(self) -> Limit:
+        """Cuts what overruns the whole budget: the last resort."""
+        return Limit(self.begin + self.options.timeout + GRACE - time.monotonic())
+
+    def simulator(self) -> Simulator | None:
+        """Makes timed runs; None if there is no interpreter, or its analysis of the rules does not
+        fit in what is left."""
+        seconds = self.share(0.3)
+        if self._simulator is None and self.simulate is not None and seconds > 2 * self._planned:
+            self._planned = seconds
+            with Limit(seconds):
+                self._simulator = self.simulate(self.system)
+        return self._simulator
 
     # --- refutations -----------------------------------------------------------------------
 

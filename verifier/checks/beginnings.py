@@ -39,7 +39,8 @@ def no_arguments(session: Session, spec: ast.Spec) -> Result | None:
     if is_satisfiable(whole):
         return None
     if not is_valid(not_(whole)):
-        if session.simulate is not None and session.simulate(system)(0, 0.0, {}, ()) is not None:
+        simulate = session.simulator()
+        if simulate is not None and simulate(0, 0.0, {}, ()) is not None:
             return None
         message = "whether any arguments satisfy `requires` is not known: perhaps there is no run"
         where = _stated(spec, None)

@@ -112,9 +112,9 @@ def _walks(session: Session, wanted: Sequence[Source]) -> set[int]:
     """Rules fired in timed runs that head for places not seen yet, as long as new ones come."""
     system = session.system
     seen: set[int] = set()
-    if session.simulate is None:
+    simulate = session.simulator()
+    if simulate is None:
         return seen
-    simulate = session.simulate(system)
     missing = list(wanted)
     ends = {r.index for r in system.rules if r.group is not None}
     quiet = number = 0

@@ -90,9 +90,10 @@ class _Deciding:
             lambda: self._solo(self.session.options.max_states, self.session.share(0.25)),
             self._exact,
         )
-        for attempt in attempts:
-            if self._open():
-                attempt()
+        with self.session.limit():
+            for attempt in attempts:
+                if self._open():
+                    attempt()
         return [
             v if v is not None else Unknown("search", self.tried.get(k, "no engine decided it"))
             for k, v in enumerate(self.verdicts)

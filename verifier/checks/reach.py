@@ -80,9 +80,9 @@ class Reach:
         """Those answered by a few timed runs."""
         session = self.session
         seen: set[int] = set()
-        if session.simulate is None or not questions:
+        simulate = session.simulator() if questions else None
+        if simulate is None:
             return seen
-        simulate = session.simulate(session.system)
         for number in range(RUNS):
             if len(seen) == len(questions) or self.left() <= 0:
                 break

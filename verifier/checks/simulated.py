@@ -20,11 +20,11 @@ def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict
     """Refutations, by position; each run is cut where it breaks the claim, and may be longer
     than need be."""
     out: dict[int, Verdict] = {}
-    if session.simulate is None or not goals:
-        return out
     system = session.system
-    simulate = session.simulate(system)
     until = time.monotonic() + session.share(0.3)
+    simulate = session.simulator() if goals else None
+    if simulate is None:
+        return out
     shortest: dict[int, Trace] = {}
     for number in range(RUNS):
         if time.monotonic() > until:

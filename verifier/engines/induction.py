@@ -126,7 +126,13 @@ class Prover:
         self.budget = budget
         self.deadline = time.monotonic() + budget.seconds
         self.queries = Queries(int(budget.query * 1000))
-        self.steps = [s for r in system.rules if (s := _ready(r)) is not None]
+        self.steps: list[_Step] = []
+        for r in system.rules:
+            if self.out_of_time():  # nothing is shown with some of the steps: nothing will be
+                break
+            step = _ready(r)
+            if step is not None:
+                self.steps.append(step)
         self.allowed = not_(system.excluded)
         self._allowed_reads = variables([system.excluded])
 
