@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .footprints import Access, against, at_place, changes, in_state, looked_at, looks, touched
+from .simulated import FAILING, RUNS, broken_at
 
 DATA = (VarKind.DATA, VarKind.SHARED)
 MOST_PAIRS = 400
@@ -137,6 +139,7 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
     system = session.system
     doubt = ""
     states = 0
+    open_: list[tuple[Conflict, Obligation]] = []
     for conflict in found[:40]:
         a, b = system.rules[conflict.first], system.rules[conflict.second]
         both = and_(a.guard, b.guard, _may_clash(system, a, b, conflict.variable))
@@ -158,10 +161,16 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
                 if isinstance(verdict, Refuted):
                     return verdict
                 doubt = verdict.why if isinstance(verdict, Unknown) else doubt
+                open_.append((conflict, goal))
             case Holds(n):
                 states = max(states, n)
             case Open(reason, _):
                 doubt = reason
+                open_.append((conflict, goal))
+    for conflict, trace in _met(session, open_):
+        verdict = _refuted(session, conflict, trace, "simulation")
+        if isinstance(verdict, Refuted):
+            return verdict
     if doubt or len(found) > 40:
         c = found[0]
         name = system.variables[c.variable].name
@@ -173,6 +182,28 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
     return Proved(
         "search", "the steps that conflict can never be taken at once", f"{states} states"
     )
+
+
+def _met(
+    session: Session, open_: Sequence[tuple[Conflict, Obligation]]
+) -> Iterator[tuple[Conflict, Trace]]:
+    """Random timed runs up to a state in which both steps of a pair can be taken."""
+    simulate = session.simulator() if open_ else None
+    until = time.monotonic() + session.share(0.1)
+    for number in range(RUNS if simulate is not None else 0):
+        if time.monotonic() > until:
+            return
+        assert simulate is not None
+        failing = FAILING[number % len(FAILING)]
+        trace = simulate(session.options.seed * 1000 + number, failing, {}, ())
+        if trace is None:
+            continue
+        trace = Trace(trace.initial, trace.steps[:500])
+        states = session.replay(session.system, trace).states
+        for conflict, goal in open_:
+            end = broken_at(goal, states, trace)
+            if end is not None:
+                yield conflict, Trace(trace.initial, trace.steps[:end])
 
 
 def _may_clash(system: TransitionSystem, a: Rule, b: Rule, v: int) -> Expr:
@@ -193,7 +224,7 @@ def clash(system: TransitionSystem, a: Rule, b: Rule, v: int, state: Sequence[Sc
     return found[0] is not None and found[1] is not None and against(found[0], found[1])
 
 
-def _refuted(session: Session, c: Conflict, trace: Trace) -> Verdict:
+def _refuted(session: Session, c: Conflict, trace: Trace, engine: str = "search") -> Verdict:
     system = session.system
     a, b = system.rules[c.first], system.rules[c.second]
     name = system.variables[c.variable].name
@@ -211,7 +242,7 @@ def _refuted(session: Session, c: Conflict, trace: Trace) -> Verdict:
     what = "write" if _writes(a, c.variable) and _writes(b, c.variable) else "use"
     notes = (f"step one: {a.name} ({a.span})", f"step two: {b.name} ({b.span})")
     return session.confirm(
-        "search",
+        engine,
         f"`{a.name}` and `{b.name}` may both be taken now, both {what} {name}, and share no lock",
         trace,
         a.span,
