@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,10 @@ def main() -> None:
         timed("no log", lambda seed: run(system, RunOptions(seed=seed), None, plan).events)
         timed("SQLite", logged("db"))
         timed("JSON Lines", logged("jsonl"))
-        timed("SimPy, no log", lambda seed: simpy_model(instances, seed))
+        if find_spec("simpy") is None:
+            print(f"{'SimPy, no log':15} not measured: SimPy is not installed (pip install simpy)")
+        else:
+            timed("SimPy, no log", lambda seed: simpy_model(instances, seed))
         timed("log read back", lambda seed: replay_log(Path(folder, f"{seed}.db")).events)
     result = run(system, RunOptions(), None, plan)
     scheduling = Scheduling(system, plan)

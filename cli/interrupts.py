@@ -41,7 +41,8 @@ def stopping_solver() -> Iterator[None]:
             signal.pthread_kill(thread.ident, signal.SIGUSR1)
         thread.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if not _stopped.is_set():  # else what was half made is still to be taken down
+        # Else what was half made is still to be taken down.
+        if not _stopped.is_set() and sys.unraisablehook is _quiet:
             sys.unraisablehook = hook
 
 

@@ -96,6 +96,8 @@ def _options(
 ) -> RunOptions:
     answers: Answers | None = load_answers(args.answers, system) if args.answers else None
     until: Fraction | None = read_duration(args.until) if args.until else None
+    if until is not None and until < 0:
+        raise ValueError(f"--until {args.until}: a run begins at 0, so stop it at 0 or later")
     more = {} if args.max_steps is None else {"max_steps": args.max_steps}
     return RunOptions(
         seed=args.seed,

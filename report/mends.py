@@ -4,16 +4,18 @@ what it is about; and which refutations are the same deadlock."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 
 from ..semantics.expr import Scalar
-from ..semantics.system import ResourceInfo, Rule, TransitionSystem, VarKind
+from ..semantics.system import ResourceInfo, Rule, RuleKind, TransitionSystem, VarKind
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate, fire, reader
 from ..verifier.verdict import Refuted, Result
 from . import explain
 from .outcome import Report, title
 
+_MOST_TASKS = 4  # that are named
 _SURVIVES = (
     "let an activity of the saga make the assignment (`do`), with an `undo` that takes it back, or "
     "assign after the saga."
@@ -35,6 +37,11 @@ def mend_of(report: Report, result: Result) -> str:
         stuck = _stuck_run(report, result)
         if stuck is not None and report.system is not None:
             return _of_deadlock(report.system, stuck)
+    if isinstance(verdict, Refuted) and report.imported_from == "asl" and report.system is not None:
+        if result.check == "terminates" and _passes_no_time(verdict.trace):
+            tasks = _tasks_within_limit(report.system, verdict.trace)
+            if tasks is not None:
+                return _of_instant_rounds(tasks)
     return explain.mend(result.check, report.imported_from)
 
 
@@ -87,6 +94,43 @@ def _leads_to(run: Trace, deadlock: Trace) -> bool:
     """Whether the steps of one run are taken, in their order, in the other."""
     rest = iter([(s.rule, s.inputs) for s in deadlock.steps])
     return run.initial == deadlock.initial and all((s.rule, s.inputs) in rest for s in run.steps)
+
+
+# --- rounds in which no time passes ------------------------------------------------------------
+
+
+def _passes_no_time(trace: Trace) -> bool:
+    if trace.loop_at is None or trace.loop_at >= len(trace.steps):
+        return False
+    before = trace.steps[trace.loop_at - 1].time if trace.loop_at else Fraction(0)
+    return trace.steps[-1].time == before
+
+
+def _tasks_within_limit(system: TransitionSystem, trace: Trace) -> list[str] | None:
+    """The tasks of the rounds, if a time limit around them runs all along; else None."""
+    assert trace.loop_at is not None
+    rounds = [system.rules[s.rule] for s in trace.steps[trace.loop_at :]]
+    limits = [r for r in system.rules if r.kind is RuleKind.INTERRUPT]
+    limits = [r for r in limits if any(r.instance == taken.instance for taken in rounds)]
+    state = trace.initial
+    for number, step in enumerate(trace.steps):
+        if number >= trace.loop_at:
+            read = reader(state)
+            limits = [r for r in limits if read(r.guard)]
+        state = fire(system.rules[step.rule], state, step.inputs)
+    if not limits:
+        return None
+    named = (r.activity.partition(".")[2] for r in rounds if r.kind is RuleKind.START)
+    return list(dict.fromkeys(named))
+
+
+def _of_instant_rounds(tasks: Sequence[str]) -> str:
+    more = ", .." if len(tasks) > _MOST_TASKS else ""
+    named = f" ({', '.join(tasks[:_MOST_TASKS])}{more})" if tasks else ""
+    return (
+        f'in this circle{named} no time passes, so "TimeoutSeconds" does not end it: put a Wait '
+        "state in it, or count the rounds (States.MathAdd) and compare them in the Choice."
+    )
 
 
 # --- the state at the end ----------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _many(
     file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str]
 ) -> Iterator[Styled]:
     count = len(summary.times)
-    if count and not style.quiet:
+    if count:
         width = len(str(count))
         for what, number in summary.ends:
             yield Styled(f"  {number:>{width}}  {100 * number / count:5.1f} %  {what}")

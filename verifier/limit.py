@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 AGAIN = 0.5  # seconds; an exception that is raised in a destructor is lost
+
+
+_before: Callable[[sys.UnraisableHookArgs], object] = sys.unraisablehook
 
 
 class Late(BaseException):
@@ -69,4 +74,19 @@ def _ring(_signal: int, _frame: FrameType | None) -> None:
     now = time.monotonic()
     for limit in Limit._open:
         if limit.end <= now:
+            _hush()
             raise Late(limit)
+
+
+def _hush() -> None:
+    """Objects that were left half made complain when they are taken down, later too."""
+    global _before
+    if sys.unraisablehook is not _quiet:
+        _before = sys.unraisablehook
+        sys.unraisablehook = _quiet
+
+
+def _quiet(found: sys.UnraisableHookArgs) -> None:
+    half_made = issubclass(found.exc_type, Late | AttributeError)
+    if not half_made:
+        _before(found)

@@ -54,7 +54,7 @@ class Env:
     string: Callable[[str], int]
     predicate: Callable[[ast.StatePredicate, Bound | None, bool], Expr]
     instances: Callable[[str], tuple[Bound, ...]]
-    now: Callable[[], Expr]
+    now: Callable[[Span], Expr]
     bound: Mapping[str, Bound] = field(default_factory=dict)
     store: Mapping[int, Expr] = field(default_factory=dict)
     entry: Mapping[int, Expr] = field(default_factory=dict)  # what `old` reads instead

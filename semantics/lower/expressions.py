@@ -147,7 +147,7 @@ def lower(env: Env, e: ast.Expression) -> Value:
             answer = env.predicate(e, env.own if i in (None, "self") else env.bound[i], env.after)
             return answer if env.after else read(env, answer)
         case ast.Now():
-            return env.now()
+            return env.now(e.span)
         case ast.Range():
             raise AssertionError(f"{e.span}: a range is not a value")
         case _:

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from ...dsl import ast
+from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
     FALSE,
@@ -346,8 +347,8 @@ class _Lowering:
                     )
         self.instances[w.name].append(draft)
 
-    def _now(self) -> Expr:
-        raise not_supported("now", self.spec.span)
+    def _now(self, span: Span) -> Expr:
+        raise not_supported("now", span)
 
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self._single()), None)

@@ -60,6 +60,8 @@ def test_many_runs_are_summarised(spec: str, capsys: pytest.CaptureFixture[str])
     assert "w: 1 completed" in out
     assert "w: 1 failed with Declined" in out
     assert "50 runs, seeds 0 to 49" in out
+    assert cli.main(["run", spec, "--runs", "50", "-q"]) == 0
+    assert capsys.readouterr().out == out  # it has no steps to leave out
 
 
 def test_answers(spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +87,8 @@ def test_a_stuck_run_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ["--set", "n=twelve"],
         ["--set", "n"],
         ["--until", "soon"],
+        ["--until", "-3"],
+        ["--until=-1h"],
         ["--answers", "missing.json"],
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from wfverify.dsl import load, load_text, parse_text, unsupported
+from wfverify.dsl.names import LATER_CHECKS
 
 HERE = Path(__file__).parent
 
@@ -77,7 +78,10 @@ def member(text: str) -> str:
         ("invariant i : len(c) > 0", ["len(c)"]),
         ("check starvation_free", ["check starvation_free"]),
         ("check race_free, invariants, contracts, stability", ["check stability"]),
-        ('skip_check timeouts "why"', []),
+        *[(f"check {name}", [f"check {name}"]) for name in sorted(LATER_CHECKS)],
+        ("check race_free, upgrade", ["check upgrade"]),
+        *[(f'skip_check {name} "why"', []) for name in sorted(LATER_CHECKS)],
+        *[(f"expect refuted {name}", []) for name in sorted(LATER_CHECKS)],
     ],
 )
 def test_form(text: str, expected: list[str]) -> None:

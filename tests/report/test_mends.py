@@ -115,3 +115,44 @@ def test_the_example_of_a_deadlock_is_one(capsys: pytest.CaptureFixture[str]) ->
     assert found is not None
     term = found.refuted.split("//")[0].replace("{ p }", "{ s }").replace("{ q }", "{ t }")
     load_text(CROSSED.format(run=term), "w.wf")
+
+
+def machine(limit: int | None, seconds: int | None) -> str:
+    """Task A again and again, for as long as the data say so."""
+    again = "A" if seconds is None else "W"
+    states: dict[str, object] = {
+        "A": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:1:function:x", "Next": "C"},
+        "C": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.s", "StringEquals": "MORE", "Next": again}],
+            "Default": "D",
+        },
+        "D": {"Type": "Succeed"},
+    }
+    if seconds is not None:
+        states["W"] = {"Type": "Wait", "Seconds": seconds, "Next": "A"}
+    return json.dumps(
+        {"StartAt": "A", "States": states} | ({"TimeoutSeconds": limit} if limit else {})
+    )
+
+
+@pytest.mark.parametrize("seconds", [None, 5])
+def test_a_machine_without_a_limit_is_told_to_have_one(
+    seconds: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(machine(None, seconds))
+    assert 'give the machine "TimeoutSeconds"' in refuted(path, capsys)["terminates"]["mend"]
+
+
+def test_a_machine_that_has_a_limit_is_told_of_the_circle_without_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.json"
+    path.write_text(machine(3600, None))
+    mend = refuted(path, capsys)["terminates"]["mend"]
+    assert mend.startswith("in this circle (A) no time passes")
+    assert "put a Wait state in it" in mend
+    assert "give the machine" not in mend
+    path.write_text(machine(3600, 5))
+    assert "terminates" not in refuted(path, capsys)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import sys
 import threading
 import time
 
@@ -108,3 +110,25 @@ def test_runs_are_made_only_where_their_analysis_fits() -> None:
     session = Session(small, Options(), replay, schedule, simulator)
     assert session.simulator() is not None
     assert session.simulator() is session.simulator()
+
+
+class HalfMade:
+    def __init__(self) -> None:
+        spin(20)
+        self.made = True
+
+    def __del__(self) -> None:
+        assert self.made
+
+
+def test_what_is_left_half_made_does_not_complain(capsys: pytest.CaptureFixture[str]) -> None:
+    hook = sys.unraisablehook
+    sys.unraisablehook = sys.__unraisablehook__
+    try:
+        with Limit(0.1) as limit:
+            HalfMade()
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    assert limit.late
+    assert capsys.readouterr().err == ""
