@@ -81,6 +81,7 @@ class _Deciding:
         attempts = (
             self._structure,
             lambda: self._induction(guess=False),
+            lambda: self._abstract(300, 0.3),
             lambda: self._horn(0.5, 0.05),
             lambda: self._abstract(3_000, 1.5),
             lambda: self._induction(guess=True),
