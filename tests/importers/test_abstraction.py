@@ -18,8 +18,7 @@ from wfverify.semantics.expr import Sort
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule
 from wfverify.semantics.values import enabled, fire, initial_holds, initial_state, relation_holds
-from wfverify.verifier.engines.common import fixed_by
-from wfverify.verifier.engines.guards import opened
+from wfverify.verifier.engines.common import conjuncts, fixed_by
 
 _SPEC = importlib.util.spec_from_file_location(
     "asl_reference", Path(__file__).with_name("reference.py")
@@ -151,7 +150,7 @@ class Search:
         self.system = lower(import_text(json.dumps(machine), "m.json"))
         # what a guard pins is looked at before it is worked out
         self.rules = [
-            (r, [(v, c.value) for v, c in fixed_by(opened(r.guard)).items()])
+            (r, [(v, c.value) for v, c in fixed_by(conjuncts(r.guard)).items()])
             for r in self.system.rules
         ]
         self.left = MAX_STEPS

@@ -11,7 +11,7 @@ from wfverify.interpreter.timing import Scheduling, schedule
 from wfverify.semantics.expr import FALSE, Expr, Op, Sort, const, eq, not_, var, variables
 from wfverify.semantics.lower import lower
 from wfverify.verifier.checks import independence
-from wfverify.verifier.engines.guards import opened
+from wfverify.verifier.engines.common import conjuncts
 from wfverify.verifier.engines.zones import between, later, nothing, rearranged
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.session import Session
@@ -207,6 +207,6 @@ def test_opened_loses_nothing() -> None:
         parts.append(
             Expr(Op.OR, (leaf(n), Expr(Op.OR, (parts[-1], leaf(n + 100)), Sort.BOOL)), Sort.BOOL)
         )
-    found = opened(not_(parts[-1]))
+    found = conjuncts(not_(parts[-1]))
     assert variables(found) == variables([parts[-1]])
-    assert opened(FALSE) == [FALSE]
+    assert conjuncts(FALSE) == [FALSE]

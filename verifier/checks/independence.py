@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from ...semantics.expr import FALSE, Expr, Op, variables
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
-from ..engines.guards import opened
+from ..engines.common import conjuncts
 from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved, Verdict
@@ -162,7 +162,7 @@ def _looks_around(session: Session) -> str:
         claimed: set[int] = set()
         for u, _ in r.gains:
             claimed |= twin.get(u, {u})
-        for part in opened(r.guard):
+        for part in conjuncts(r.guard):
             read = variables([part])
             if read & used and not (read & used <= claimed and _claims(part, used)):
                 return f"`{r.name}` looks at the use of a resource"

@@ -1,32 +1,9 @@
-"""Guards as lists of parts, and steps that stand at one place."""
+"""Conditions kept whole, and steps that stand at one place."""
 
 from __future__ import annotations
 
-from ...semantics.expr import TRUE, Expr, Op, not_
+from ...semantics.expr import Expr, Op
 from ...semantics.system import Rule, TransitionSystem
-
-
-def opened(expr: Expr) -> list[Expr]:
-    """The parts of nested conjunctions, negated disjunctions opened too.
-
-    Every term on the way is kept alive: they are told apart by identity, and the negations are
-    made here.
-    """
-    out: list[Expr] = []
-    seen: dict[int, Expr] = {}
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen[id(node)] = node
-        if node.op is Op.AND:
-            stack.extend(reversed(node.args))
-        elif node.op is Op.NOT and node.args[0].op is Op.OR:
-            stack.extend(not_(a) for a in reversed(node.args[0].args))
-        elif node is not TRUE:
-            out.append(node)
-    return out
 
 
 def shut(expr: Expr) -> Expr:

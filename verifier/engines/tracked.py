@@ -20,8 +20,8 @@ from typing import NamedTuple
 from ...semantics.expr import Expr, Op, Scalar, Sort, inp, postorder, variables
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
-from .common import after, domain, fixed_by, in_domain
-from .guards import competes, opened, shut
+from .common import after, conjuncts, domain, fixed_by, in_domain
+from .guards import competes, shut
 from .search_compile import Fire, compile_rule, compile_state
 from .search_space import Unsupported
 
@@ -193,7 +193,7 @@ class Tracked:
                 continue
             pinned = {
                 v: c.value
-                for v, c in fixed_by(opened(rule.guard)).items()
+                for v, c in fixed_by(conjuncts(rule.guard)).items()
                 if v in self.slots and c.value is not None
             }
             own = self.system.threads[rule.thread].location
@@ -213,7 +213,7 @@ class Tracked:
             return []
         matter = variables([e for v, e in rule.updates if v in self.slots], Op.INPUT)
         exact = set(matter)
-        parts = [(variables([p], Op.INPUT), bool(variables([p]))) for p in opened(rule.relation)]
+        parts = [(variables([p], Op.INPUT), bool(variables([p]))) for p in conjuncts(rule.relation)]
         grown = -1
         while grown != len(exact):
             grown = len(exact)
@@ -237,7 +237,7 @@ class Tracked:
         """One value for each input that does not matter; the relation does not tie them to
         those that do, nor to the state."""
         loose = [k for k in range(len(rule.inputs)) if k not in exact]
-        parts = [p for p in opened(rule.relation) if variables([p], Op.INPUT) & set(loose)] + [
+        parts = [p for p in conjuncts(rule.relation) if variables([p], Op.INPUT) & set(loose)] + [
             in_domain(rule.inputs[k], _input(rule, k)) for k in loose
         ]
         rng = Random(rule.index)
@@ -273,7 +273,7 @@ class Tracked:
             total *= len(values)
         if total > MOST_INITIAL:
             raise Unsupported("there are too many arguments to try")
-        parts = [p for p in opened(self.system.initial) if variables([p]) <= self.slots.keys()]
+        parts = [p for p in conjuncts(self.system.initial) if variables([p]) <= self.slots.keys()]
         for given in islice(product(*choices), MOST_INITIAL):
             state = self._begin(dict(zip([v.index for v in free], given, strict=True)))
             if all(evaluate(p, self.view(state)) is True for p in parts):
