@@ -14,76 +14,18 @@ from functools import cache
 from typing import Final
 
 from .errors import Diagnostic, Span
+from .words import ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, TERM_WORDS
 
 MAX_TOKENS: Final = 3_000_000
 MAX_ERRORS: Final = 25
 
 # Words that begin an item, a member of a workflow or a term, and the words of expressions.
-RESERVED: Final = frozenset(
-    [
-        "const",
-        "param",
-        "enum",
-        "type",
-        "resource",
-        "environment",
-        "channel",
-        "store",
-        "shared",
-        "error",
-        "metric",
-        "detector",
-        "controller",
-        "activity",
-        "workflow",
-        "system",
-        "invariant",
-        "always",
-        "requires",
-        "ensures",
-        "property",
-        "assume",
-        "check",
-        "skip_check",
-        "expect",
-        "deadline",
-        "equivalent",
-        "refines",
-        "upgrade",
-        "law",
-        "var",
-        "run",
-        "steps",
-        "skip",
-        "fail",
-        "abort",
-        "if",
-        "switch",
-        "each",
-        "while",
-        "within",
-        "try",
-        "retry",
-        "saga",
-        "using",
-        "transaction",
-        "atomic",
-        "nocancel",
-        "wait",
-        "par",
-        "assert",
-        "require",
-        "return",
-        "send",
-        "receive",
-        "true",
-        "false",
-        "none",
-        "and",
-        "or",
-        "not",
-        "in",
-    ]
+RESERVED: Final = (
+    ITEM_WORDS
+    | MEMBER_WORDS
+    | PROPERTY_WORDS
+    | TERM_WORDS
+    | frozenset(["shared", "ensures", "check", "true", "false", "none", "and", "or", "not", "in"])
 )
 
 _UNICODE: Final = {

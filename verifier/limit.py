@@ -12,9 +12,6 @@ from types import FrameType, TracebackType
 AGAIN = 0.5  # seconds; an exception that is raised in a destructor is lost
 
 
-_before: Callable[[sys.UnraisableHookArgs], object] = sys.unraisablehook
-
-
 class Late(BaseException):
     """Raised in the main thread when the time is over; no `except Exception` may stop it."""
 
@@ -30,20 +27,20 @@ class Limit:
     signals arrive) it does nothing.
     """
 
-    _open: list[Limit] = []  # noqa: RUF012 (of the process, as its one timer)
-
     def __init__(self, seconds: float) -> None:
         self.end = time.monotonic() + max(0.0, seconds)
         self.late = False
+        self.outer: Limit | None = None
         self._armed = False
 
     def __enter__(self) -> Limit:
         if threading.current_thread() is threading.main_thread():
             self._armed = True
-            Limit._open.append(self)
-            if len(Limit._open) == 1:
-                self._before = signal.signal(signal.SIGALRM, _ring)
-            _set()
+            self._before = signal.signal(signal.SIGALRM, self.ring)
+            # The handler of the limit around this one tells which that is.
+            around = getattr(self._before, "__self__", None)
+            self.outer = around if isinstance(around, Limit) else None
+            self.arm()
         return self
 
     def __exit__(
@@ -54,39 +51,37 @@ class Limit:
     ) -> bool:
         if self._armed:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            Limit._open.remove(self)
-            if Limit._open:
-                _set()
-            else:
-                signal.signal(signal.SIGALRM, self._before)
+            signal.signal(signal.SIGALRM, self._before)
+            if self.outer is not None:
+                self.outer.arm()
         self.late = isinstance(error, Late) and error.limit is self
         return self.late
 
+    def all(self) -> list[Limit]:
+        """This one and those around it, the outermost first."""
+        return [*(self.outer.all() if self.outer is not None else ()), self]
 
-def _set() -> None:
-    first = min(limit.end for limit in Limit._open)
-    wait = max(0.001, first - time.monotonic())
-    signal.setitimer(signal.ITIMER_REAL, wait, AGAIN)
+    def arm(self) -> None:
+        first = min(limit.end for limit in self.all())
+        wait = max(0.001, first - time.monotonic())
+        signal.setitimer(signal.ITIMER_REAL, wait, AGAIN)
 
-
-def _ring(_signal: int, _frame: FrameType | None) -> None:
-    """Of several that are over, the outermost has to end."""
-    now = time.monotonic()
-    for limit in Limit._open:
-        if limit.end <= now:
-            _hush()
-            raise Late(limit)
-
-
-def _hush() -> None:
-    """Objects that were left half made complain when they are taken down, later too."""
-    global _before
-    if sys.unraisablehook is not _quiet:
-        _before = sys.unraisablehook
-        sys.unraisablehook = _quiet
+    def ring(self, _signal: int, _frame: FrameType | None) -> None:
+        """Of several that are over, the outermost has to end."""
+        now = time.monotonic()
+        for limit in self.all():
+            if limit.end <= now:
+                if not isinstance(sys.unraisablehook, _Quiet):
+                    sys.unraisablehook = _Quiet(sys.unraisablehook)
+                raise Late(limit)
 
 
-def _quiet(found: sys.UnraisableHookArgs) -> None:
-    half_made = issubclass(found.exc_type, Late | AttributeError)
-    if not half_made:
-        _before(found)
+class _Quiet:
+    """Objects that a cut left half made complain when they are taken down, later too."""
+
+    def __init__(self, before: Callable[[sys.UnraisableHookArgs], object]) -> None:
+        self.before = before
+
+    def __call__(self, found: sys.UnraisableHookArgs) -> None:
+        if not issubclass(found.exc_type, Late | AttributeError):
+            self.before(found)
