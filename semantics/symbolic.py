@@ -7,6 +7,7 @@ Euclidean (SMT-LIB Ints) except for a zero divisor, which our terms map to 0.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from fractions import Fraction
@@ -208,13 +209,17 @@ class Smt:
 
     def __init__(self, milliseconds: int = 2000, resources: int = 0, logic: str = "") -> None:
         self._solver = z3.SolverFor(logic) if logic else z3.Solver()
-        self._solver.set("timeout", max(1, milliseconds))
+        self._milliseconds = max(1, milliseconds)
+        self._solver.set("timeout", self._milliseconds)
+        # Z3 says the same of a spent resource limit as of an interrupt; that one is for good.
+        self._stops = {"timeout", "interrupted"} | (set() if resources else {"canceled"})
         if resources:
             self._solver.set("rlimit", resources)
         self._solver.set("random_seed", 0)
 
     def limit(self, milliseconds: int) -> None:
-        self._solver.set("timeout", max(1, milliseconds))
+        self._milliseconds = max(1, milliseconds)
+        self._solver.set("timeout", self._milliseconds)
 
     def add(self, *terms: Term) -> None:
         self._solver.add(*terms)
@@ -226,6 +231,20 @@ class Smt:
         self._solver.pop()
 
     def check(self, assumptions: Iterable[Term] = ()) -> Answer:
+        """An answer.  Where the clock ran out although the solver has hardly worked (the machine
+        was busy, or a timer of an earlier question rang late), it is asked once more."""
+        given = list(assumptions)
+        since = time.process_time()
+        answer = self._check(given)
+        worked = 1000 * (time.process_time() - since)
+        if answer is Answer.UNKNOWN and worked < self._milliseconds / 2 and self._was_stopped():
+            answer = self._check(given)
+        return answer
+
+    def _was_stopped(self) -> bool:
+        return self._solver.reason_unknown() in self._stops
+
+    def _check(self, assumptions: Sequence[Term]) -> Answer:
         try:
             result = self._solver.check(*assumptions)
         except z3.Z3Exception:
