@@ -200,6 +200,9 @@ def decode(model: Term, term: Term, sort: Sort) -> Scalar | None:
     return None
 
 
+SOON = 20  # milliseconds, in which no resource limit is spent
+
+
 class Smt:
     """A solver with typed answers.  `unknown` is an answer of its own, never a pass.
 
@@ -211,8 +214,8 @@ class Smt:
         self._solver = z3.SolverFor(logic) if logic else z3.Solver()
         self._milliseconds = max(1, milliseconds)
         self._solver.set("timeout", self._milliseconds)
-        # Z3 says the same of a spent resource limit as of an interrupt; that one is for good.
-        self._stops = {"timeout", "interrupted"} | (set() if resources else {"canceled"})
+        # Z3 says of a spent resource limit that it was canceled: that takes some work at least.
+        self._idle = SOON if resources else self._milliseconds / 2
         if resources:
             self._solver.set("rlimit", resources)
         self._solver.set("random_seed", 0)
@@ -237,12 +240,10 @@ class Smt:
         since = time.process_time()
         answer = self._check(given)
         worked = 1000 * (time.process_time() - since)
-        if answer is Answer.UNKNOWN and worked < self._milliseconds / 2 and self._was_stopped():
-            answer = self._check(given)
+        if answer is Answer.UNKNOWN and worked < self._idle:
+            if self._solver.reason_unknown() in ("canceled", "timeout", "interrupted"):
+                answer = self._check(given)
         return answer
-
-    def _was_stopped(self) -> bool:
-        return self._solver.reason_unknown() in self._stops
 
     def _check(self, assumptions: Sequence[Term]) -> Answer:
         try:
