@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ...semantics import evidence as evidence_
+from ...semantics.evidence import Part
 from ...semantics.expr import FALSE, Expr, Op
 from ...semantics.system import Obligation, ResourceInfo, TransitionSystem, VarKind
 from ...semantics.words import in_words
@@ -63,7 +65,14 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
     engines = list(dict.fromkeys(v.engine for v in proved))
     how = list(dict.fromkeys(v.how for v in proved if v.how))
     figures = list(dict.fromkeys(v.figure for v in proved if v.figure))
-    return Proved(", ".join(engines), "\n".join(how[:6]), ", ".join(figures[:2]))
+    evidence = tuple(
+        Part(p.evidence, (k,))
+        for k, v in enumerate(verdicts)
+        if isinstance(v, Proved)
+        for p in v.evidence
+    )
+    words = "\n".join(how[:6])
+    return Proved(", ".join(engines), words, ", ".join(figures[:2]), evidence=evidence)
 
 
 class _Deciding:
@@ -175,9 +184,7 @@ class _Deciding:
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
-                self.verdicts[k] = Proved(
-                    "induction", self._words(answer.invariants), _figure(self, k)
-                )
+                self.verdicts[k] = self._inductive("induction", answer.invariants, k)
 
     def _horn(self, seconds: float, part: float) -> None:
         """Invariants that Spacer suggests, if induction over all rules confirms them."""
@@ -197,8 +204,11 @@ class _Deciding:
                 found = prove_invariants(self.system, candidates, [goal], budget, False)
                 answer = found.answers[0]
                 if isinstance(answer, Inductive):
-                    words = self._words(answer.invariants)
-                    self.verdicts[k] = Proved("chc", words, _figure(self, k))
+                    self.verdicts[k] = self._inductive("chc", answer.invariants, k)
+
+    def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
+        evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)
+        return Proved(engine, self._words(invariants), _figure(self, k), evidence=evidence)
 
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]

@@ -1,0 +1,276 @@
+"""Is a certificate's evidence evidence for its claim?  One small function for each kind.
+
+The claim is made again from the rules, and so is what it asks: obligations by their check and
+name, and of the checks of the whole system what stands in WHOLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..semantics.events import fold_updates
+from ..semantics.evidence import (
+    Evidence,
+    Inductive,
+    Measure,
+    Part,
+    Peaks,
+    Progress,
+    Runs,
+    States,
+    Syntactic,
+    Trusted,
+)
+from ..semantics.expr import Op, Scalar, Sort, and_, eq, var, variables
+from ..semantics.smtlib import Unreadable
+from ..semantics.system import Obligation, TransitionSystem
+from ..semantics.trace import Trace
+from ..semantics.values import evaluate
+from .certificate import Certificate, Codec, Damaged
+from .facts import OVER, Open, Prover, Wrong, cancels
+from .reading import Model
+from .runs import Watch, fired, steps
+from .solvers import Solvers
+from .states import View, closed, holds
+from .threads import measure, peaks, progress
+
+# What a certificate of a check of the whole system claims, and the evidence that it needs: of
+# these kinds one each.
+WHOLE = {
+    "atomicity": "the events of each rule, applied one by one, give exactly what it writes",
+    "deadlock_free": "in every reachable state, whoever is not over can take a step, or waits for "
+    "a branch below it or a sibling before it that is not over",
+    "terminates": "every run is finite, and at its end everything is over",
+    "can_finish": "from every reachable state an end can be reached: every run is finite, and at "
+    "its end everything is over",
+    "no_dead_code": "every place of the spec that can be meant to run is run by some run",
+    "race_free": "no two steps that may run at once conflict on data without a common lock",
+    "timing_independent": "the result does not depend on who finishes first",
+    "deterministic": "the same answers of the environment give the same result",
+}
+NEEDS: dict[str, tuple[type[Evidence], ...]] = {
+    "atomicity": (Syntactic,),
+    "deadlock_free": (Progress,),
+    "terminates": (Measure, Progress),
+    "can_finish": (Measure, Progress),
+    "no_dead_code": (Runs,),
+}
+
+# Checks of which a spec may have nothing.
+NOTHING = (
+    "resources",
+    "borrows",
+    "dependencies",
+    "handled",
+    "compensated",
+    "exhaustive",
+    "arithmetic",
+)
+
+
+class Answer(Enum):
+    VALID = "valid"
+    HOLEY = "holey"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`why`: what is wrong (invalid), or what had to be trusted (holey)."""
+
+    answer: Answer
+    why: str = ""
+
+
+def goals_of(system: TransitionSystem, check: str, name: str, level: str) -> list[Obligation]:
+    """What a line of the table asks."""
+    warning = level == "warning"
+    return [o for o in system.obligations if (o.check, o.name, o.warning) == (check, name, warning)]
+
+
+def claim_of(
+    system: TransitionSystem, check: str, name: str, level: str, verdict: str
+) -> dict[str, str]:
+    """The claim, made from the rules.  `level` tells apart two lines of one name."""
+    goals = goals_of(system, check, name, level)
+    said = list(dict.fromkeys(g.message for g in goals))
+    place = f"{goals[0].span.line}:{goals[0].span.col}" if goals else ""
+    other = (
+        "the spec has nothing of the kind" if check in NOTHING else f"`wfverify explain {check}`"
+    )
+    says = "; ".join(said) if goals else WHOLE.get(check, other)
+    out = {"check": check, "name": name, "level": level, "place": place, "says": says}
+    return {**out, "verdict": verdict}
+
+
+@dataclass
+class Checker:
+    """Of all certificates of one spec; what was shown once is not asked again."""
+
+    system: TransitionSystem
+    solvers: Solvers = field(default_factory=Solvers)
+
+    def __post_init__(self) -> None:
+        self.prover = Prover(Model(self.system), self.solvers)
+        self.codec = Codec(self.system)
+        self._watch: Watch | None = None
+
+    @property
+    def watch(self) -> Watch:
+        if self._watch is None:
+            self._watch = Watch(self.system)
+        return self._watch
+
+    def check(self, certificate: Certificate) -> Checked:
+        """Of a certificate whose spec is this one."""
+        claim = certificate.claim
+        try:
+            known = [claim[n] for n in ("check", "name", "level", "verdict")]
+            if claim_of(self.system, *known) != claim:
+                raise Wrong("the spec makes another claim of this check and name")
+            parts = [self.codec.decode(e) for e in certificate.evidence]
+            if claim["verdict"] == "REFUTED":
+                return self.refutation(claim["check"], self._goals(claim), parts)
+            return self.proof(claim["check"], self._goals(claim), parts)
+        except Open as hole:
+            return Checked(Answer.HOLEY, str(hole))
+        except (Damaged, Unreadable, Wrong) as wrong:
+            return Checked(Answer.INVALID, str(wrong))
+        except KeyError as missing:
+            return Checked(Answer.INVALID, f"the claim has no {missing}")
+
+    def _goals(self, claim: object) -> list[Obligation]:
+        assert isinstance(claim, dict)
+        return goals_of(self.system, claim["check"], claim["name"], claim["level"])
+
+    # --- proofs -----------------------------------------------------------------------------
+
+    def proof(self, check: str, goals: Sequence[Obligation], parts: Sequence[Part]) -> Checked:
+        """Raises `Wrong` where a part does not show what it is for."""
+        trusted = [p.evidence for p in parts if isinstance(p.evidence, Trusted)]
+        if not goals and not trusted:
+            nothing = (Syntactic,) if check in NOTHING else None
+            if tuple(type(p.evidence) for p in parts) != NEEDS.get(check, nothing):
+                raise Wrong("this evidence does not belong to this check")
+            if check in NOTHING and any(o.check == check for o in self.system.obligations):
+                raise Wrong("the spec asks something of this check")
+        open_ = set(range(len(goals)))
+        for part in parts:
+            if any(g not in range(len(goals)) for g in part.goals):
+                raise Wrong("evidence for a goal that there is not")
+            self.part(check, part.evidence, [goals[g] for g in part.goals])
+            open_ -= set(part.goals)
+        if open_ and not (trusted and not goals):
+            raise Wrong(f"nothing is said of {len(open_)} of its goals")
+        if trusted:
+            return Checked(Answer.HOLEY, f"{trusted[0].engine}: {trusted[0].argument}")
+        return Checked(Answer.VALID)
+
+    def part(self, check: str, evidence: Evidence, goals: Sequence[Obligation]) -> None:
+        """`Wrong` where the evidence does not show the goals."""
+        match evidence:
+            case Inductive(facts):
+                known = self.prover.established(facts)
+                for goal in goals:
+                    self.prover.goal(goal, known)
+            case States(kept, _):
+                also = {i for g in goals for i in _inputs(g)}
+                view = View(self.system, kept, frozenset(also))
+                states = closed(view, evidence)
+                for goal in goals:
+                    holds(view, states, goal)
+            case Peaks():
+                for goal in goals:
+                    peaks(self.prover, evidence, goal)
+            case Progress():
+                progress(self.prover, evidence)
+            case Measure():
+                measure(self.prover, evidence)
+            case Runs(runs):
+                self._places(runs)
+            case Syntactic():
+                if check == "atomicity":
+                    self._atomic()
+                elif any(g.cond.op is not Op.CONST or g.cond.value is not True for g in goals):
+                    raise Wrong("there is something to show")
+            case Trusted():
+                pass
+
+    def _atomic(self) -> None:
+        for rule in self.system.rules:
+            folded, updates = fold_updates(rule), dict(rule.updates)
+            for v in folded.keys() | updates.keys():
+                own = var(v, self.system.variables[v].sort)
+                same = eq(folded.get(v, own), updates.get(v, own))
+                if self.prover.key(folded.get(v, own)) == self.prover.key(updates.get(v, own)):
+                    continue
+                number = same.op is Op.EQ and same.args[0].sort is not Sort.BOOL
+                if number and cancels(self.prover, same):
+                    continue
+                if not self.prover.implies([and_(rule.guard, rule.relation)], same):
+                    raise Wrong(f"the events of `{rule.name}` do not give what it writes")
+
+    def _places(self, runs: Sequence[Trace]) -> None:
+        seen = fired(self.watch, runs)
+        alive: dict[object, bool] = {}
+        for k, place in enumerate(self.system.places):
+            # Rounds, calls and instances have copies of one place; one that runs is enough.
+            key = (place.what, place.span) if place.span.line else k
+            alive[key] = alive.get(key, False) or any(r in seen for r in place.rules)
+        if not all(alive.values()):
+            raise Wrong(f"{list(alive.values()).count(False)} places are in none of the runs")
+        if self.system.scheduler != "any":
+            raise Open(f"that `scheduler {self.system.scheduler}` takes these runs")
+
+    # --- refutations ------------------------------------------------------------------------
+
+    def refutation(self, check: str, goals: Sequence[Obligation], parts: Sequence[Part]) -> Checked:
+        """Every run is taken again; of claims about states and steps it is seen to break one."""
+        match parts:
+            case [Part(Runs(runs), _)] if runs:
+                broken = [self._breaks(check, goals, t) for t in runs]
+            case _:
+                raise Wrong("a refutation is one or two runs")
+        if self.system.scheduler != "any":
+            return Checked(Answer.HOLEY, f"that `scheduler {self.system.scheduler}` takes this run")
+        if True in broken:
+            return Checked(Answer.VALID)
+        if goals:
+            raise Wrong("the run is possible, and breaks nothing")
+        return Checked(
+            Answer.HOLEY, f"the run is possible; that it refutes {check} was not checked"
+        )
+
+    def _breaks(self, check: str, goals: Sequence[Obligation], trace: Trace) -> bool:
+        """Raises `Wrong` where it is no run."""
+        broken = False
+        before: list[Scalar] = []
+        states: list[tuple[Scalar, ...]] = []
+        for number, (run, rule) in enumerate(steps(self.watch, trace)):
+            for goal in goals:
+                if goal.rule is None and not goal.every_step:
+                    broken = broken or evaluate(goal.cond, run.state) is False
+                elif rule is not None and (goal.every_step or goal.rule == rule.index):
+                    inputs = trace.steps[number - 1].inputs
+                    broken = broken or evaluate(goal.cond, before, inputs, run.state) is False
+            before = list(run.state)
+            if number == trace.loop_at or number == len(trace.steps):
+                states.append(tuple(before))
+            stuck = not run.urgent and not run.since
+        if trace.loop_at is not None and (len(states) < 2 or states[0] != states[1]):
+            raise Wrong("the loop does not close")
+        if check in ("deadlock_free", "terminates") and trace.loop_at is None:
+            # Nothing can happen any more, and somebody is not over.
+            broken = stuck and any(
+                t.parent is None
+                and before[t.location] not in [p.id for p in t.points if p.kind in OVER]
+                and evaluate(self.system.instances[t.instance].active, before) is True
+                for t in self.system.threads
+            )
+        return broken
+
+
+def _inputs(goal: Obligation) -> set[int]:
+    return variables([goal.cond], Op.INPUT)

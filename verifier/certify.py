@@ -1,0 +1,150 @@
+"""Evidence for what was proved: candidates, the most likely first.
+
+An engine may have left evidence with its verdict; of what it did not, some is made again here.
+Nothing is promised: whoever keeps a candidate has it checked (`proofs`), and takes the next one
+where it does not hold.  `States` without states say only which variables to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..semantics.evidence import (
+    Evidence,
+    Facts,
+    Inductive,
+    Measure,
+    Peaks,
+    Progress,
+    Rank,
+    Runs,
+    States,
+    Syntactic,
+)
+from ..semantics.expr import TRUE, Expr, Op, const
+from ..semantics.system import Obligation, TransitionSystem, VarKind
+from .engines.common import Budget, is_state, touched
+from .engines.slice import slice_for
+from .engines.structure import Structure
+from .measures import components
+
+SMALL_RULES = 2_000
+SECONDS = 4.0  # for one goal
+
+
+def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> Iterator[Evidence]:
+    """For one obligation."""
+    system = structure.system
+    if goal.cond is TRUE:
+        yield Syntactic()
+    if hint is not None:
+        yield hint
+    if goal.check == "resources" and goal.cond.op is Op.LE and goal.cond.args[0].op is Op.VAR:
+        yield from _peaks(structure, goal.cond.args[0].index)
+    own = (goal.cond,) if is_state(goal) else ()
+    yield Inductive(Facts(own))
+    used = sorted(v for v in touched(goal.cond) if system.variables[v].kind is VarKind.USED)
+    linking = tuple(f"linking {system.variables[v].name}" for v in used)
+    if used:
+        yield Inductive(Facts((), ("quiet", *linking)))
+    if len(system.rules) > SMALL_RULES:
+        return
+    if used:
+        yield Inductive(Facts(own, ("quiet", *linking)))
+    yield from _states(system, goal)
+    yield from _induction(structure, goal)
+
+
+def _peaks(structure: Structure, used: int) -> Iterator[Peaks]:
+    """Bottom-up, branches side by side added up."""
+    best: dict[int, int] = {}
+    for t in reversed(structure.system.threads):
+        top = 0
+        for p in t.points:
+            held = sum(_amount(structure, a) for v, a in p.holds if v == used)
+            group = structure.forks[t.id].get(p.id, ())
+            top = max(top, held + sum(best.get(c.id, 0) for c in group))
+        if top:
+            best[t.id] = top
+    yield Peaks(used, tuple(sorted(best.items())))
+
+
+def _amount(structure: Structure, e: Expr) -> int:
+    from .engines.structure import upper
+
+    return upper(e, structure.system) or 0
+
+
+def _states(system: TransitionSystem, goal: Obligation) -> Iterator[States]:
+    """The cone of the goal, first without what claims say."""
+    claims = {v.index for v in system.variables if v.kind is VarKind.USED}
+    seen = set()
+    for cut in (claims, set[int]()):
+        kept = tuple(sorted(slice_for(system, [goal], cut).variables))
+        if kept not in seen:
+            seen.add(kept)
+            yield States(kept, ())
+
+
+def _induction(structure: Structure, goal: Obligation) -> Iterator[Inductive]:
+    """Templates, then what Spacer suggests."""
+    from .engines.chc import suggest
+    from .engines.induction import Inductive as Found
+    from .engines.induction import prove_invariants
+
+    system = structure.system
+    control = structure.never_entered()
+    found = prove_invariants(system, control, [goal], Budget(SECONDS), True)
+    answer = found.answers[0]
+    if isinstance(answer, Found):
+        yield Inductive(Facts(answer.invariants))
+    else:
+        more = suggest(system, goal, found.invariants, SECONDS / 2)
+        if more:
+            found = prove_invariants(
+                system, [*more, *found.invariants], [goal], Budget(SECONDS), False
+            )
+            answer = found.answers[0]
+            if isinstance(answer, Found):
+                yield Inductive(Facts(answer.invariants))
+
+
+def for_whole(
+    structure: Structure, check: str, hints: Sequence[Evidence]
+) -> Iterator[tuple[Evidence, ...]]:
+    """For a check of the whole system, or for one of which the spec has nothing."""
+    match check:
+        case "deadlock_free":
+            for facts in _control(structure):
+                yield (Progress(facts),)
+        case "terminates" | "can_finish":
+            ranks, known = _ranks(hints)
+            measure = Measure(Facts(known), components(structure, ranks))
+            for facts in _control(structure):
+                yield measure, Progress(facts)
+        case "no_dead_code":
+            yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
+        case _:
+            yield (Syntactic(),)
+
+
+def _ranks(hints: Sequence[Evidence]) -> tuple[list[Rank], tuple[Expr, ...]]:
+    measures = [h for h in hints if isinstance(h, Measure)]
+    return [c for m in measures for c in m.components], tuple(
+        dict.fromkeys(e for m in measures for e in m.facts.invariants)
+    )
+
+
+def _control(structure: Structure) -> Iterator[Facts]:
+    """What may be needed to see that nobody waits."""
+    system = structure.system
+    yield Facts()
+    yield Facts((), ("quiet",))
+    used = sorted({v.name for v in system.variables if v.kind is VarKind.USED})
+    if used:
+        yield Facts((), ("quiet", *(f"linking {name}" for name in used)))
+    if len(system.rules) <= SMALL_RULES:
+        yield Facts((*structure.never_entered(), *structure.constants()), ("quiet",))
+
+
+__all__ = ["const", "for_goal", "for_whole"]

@@ -1,0 +1,137 @@
+"""A lexicographic measure that every rule makes fall, put together from places and counters.
+
+Threads above come before those below: who moves a thread may put the branches below anywhere.
+Of a thread, places rank by the order in which control passes them (the components of the graph of
+its moves); what goes round in a component must make a term fall, and the rules that do are then
+left out, and so on (Podelski and Rybalchenko 2004 have the general theory).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..semantics.evidence import Rank
+from ..semantics.expr import Expr, Op, Sort, add, const, le, neg, sub, substitute, variables
+from ..semantics.system import Rule
+from .engines.common import conjuncts, fixed_by
+from .engines.search_graph import strong
+from .engines.structure import Structure
+
+MOST_TERMS = 200
+MOST_ROUNDS = 12
+
+
+def components(structure: Structure, hints: Sequence[Rank]) -> tuple[Rank, ...]:
+    """The components found, also where some rule makes none of them fall."""
+    out: list[Rank] = []
+    left = {r.index: r for r in structure.system.rules}
+    given = list(hints)
+    for _ in range(MOST_ROUNDS):
+        before = len(left)
+        _places(structure, left, out)
+        if not left:
+            break
+        term = next(iter(_terms(left)), None) or (given.pop(0).term if given else None)
+        if term is not None:
+            out.append(Rank(term=term))
+            for r in list(left.values()):
+                if _falls(r, term):
+                    del left[r.index]
+        elif len(left) == before:
+            break
+    return tuple(out)
+
+
+def _places(structure: Structure, left: dict[int, Rule], out: list[Rank]) -> None:
+    moves: dict[int, list[tuple[int, int | None, int]]] = {}
+    for r in left.values():
+        pins = fixed_by(conjuncts(r.guard))
+        for v, e in r.updates:
+            if e.op is Op.CONST and isinstance(e.value, int) and e.sort is Sort.INT:
+                old = pins.get(v)
+                at = old.value if old is not None and isinstance(old.value, int) else None
+                moves.setdefault(v, []).append((r.index, at, e.value))
+    for t in structure.system.threads:
+        mine = [m for m in moves.get(t.location, ()) if m[0] in left]
+        if not mine:
+            continue
+        edges: list[list[int]] = [[] for _ in t.points]
+        for _, at, to in mine:
+            for p in range(len(t.points)) if at is None else (at,):
+                edges[p].append(to)
+        ranks = [0] * len(t.points)
+        for number, part in enumerate(strong(edges)):
+            for p in part:
+                ranks[p] = number
+        fallen = {
+            i
+            for i, at, to in mine
+            if (ranks[at] > ranks[to] if at is not None else min(ranks) > ranks[to])
+        }
+        if fallen:
+            out.append(Rank(t.id, tuple(ranks)))
+            for i in fallen:
+                del left[i]
+
+
+def _terms(left: dict[int, Rule]) -> Iterator[Expr]:
+    """What a guard bounds from below and its rule makes fall, and no other makes grow."""
+    tried = 0
+    for r in left.values():
+        for part in conjuncts(r.guard):
+            term = _bounded(part)
+            if term is None or not _falls(r, term):
+                continue
+            tried += 1
+            if tried > MOST_TERMS:
+                return
+            reads = variables([term])
+            others = (o for o in left.values() if any(v in reads for v, _ in o.updates))
+            if all((d := _change(o, term)) is not None and d <= 0 for o in others):
+                yield term
+
+
+def _bounded(part: Expr) -> Expr | None:
+    """`term >= 0` said by a comparison of integers."""
+    negated = part.op is Op.NOT
+    core = part.args[0] if negated else part
+    if core.op not in (Op.LE, Op.LT) or core.args[0].sort is not Sort.INT:
+        return None
+    low, high = core.args[::-1] if negated else core.args
+    strict = (core.op is Op.LT) != negated
+    return sub(high, low) if not strict else add(sub(high, low), const(-1))
+
+
+def _falls(r: Rule, term: Expr) -> bool:
+    change = _change(r, term)
+    return change is not None and change < 0
+
+
+def _change(r: Rule, term: Expr) -> int | None:
+    """By how much the rule changes a term, where that is plain."""
+    new = dict(r.updates)
+    pins = fixed_by(conjuncts(r.guard))
+
+    def put(e: Expr, values: dict[int, Expr]) -> Expr:
+        return substitute(e, lambda n: values.get(n.index, n) if n.op is Op.VAR else n)
+
+    total: dict[object, int] = {}
+    fixed = 0
+    after = put(term, {**pins, **{v: put(e, pins) for v, e in new.items()}})
+    for sign, e in ((1, after), (-1, put(term, pins))):
+        stack = [(sign, e)]
+        while stack:
+            s, x = stack.pop()
+            if x.op is Op.ADD:
+                stack += ((s, a) for a in x.args)
+            elif x.op is Op.NEG:
+                stack.append((-s, x.args[0]))
+            elif x.op is Op.CONST and isinstance(x.value, int):
+                fixed += s * x.value
+            else:
+                key = (x.op, x.value) if not x.args else id(x)
+                total[key] = total.get(key, 0) + s
+    return None if any(total.values()) else fixed
+
+
+__all__ = ["components", "le", "neg"]
