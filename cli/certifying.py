@@ -108,7 +108,8 @@ class Certifier:
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
             for several in for_whole(self.structure, result.check, whole):
-                parts = [Part(e) for e in several]
+                made = [self._made(e) for e in several]
+                parts = [Part(e) for e in made if e is not None]
                 try:
                     if self.checker.proof(result.check, goals, parts).answer is Answer.VALID:
                         yield from parts

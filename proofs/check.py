@@ -33,31 +33,28 @@ from .facts import OVER, Open, Prover, Wrong, cancels
 from .reading import Model
 from .runs import Watch, fired, steps
 from .solvers import Solvers
-from .states import View, closed, holds
+from .states import View, closed, finishes, holds
 from .threads import measure, peaks, progress
 
 # What a certificate of a check of the whole system claims, and the evidence that it needs: of
 # these kinds one each.
 WHOLE = {
     "atomicity": "the events of each rule, applied one by one, give exactly what it writes",
-    "deadlock_free": "in every reachable state, whoever is not over can take a step, or waits for "
-    "a branch below it or a sibling before it that is not over",
-    "terminates": "every run is finite, and at its end everything is over",
-    "can_finish": "from every reachable state an end can be reached: every run is finite, and at "
-    "its end everything is over",
+    "deadlock_free": "in no reachable state do some only wait for each other",
+    "terminates": "every run comes to an end, where all instances are over",
+    "can_finish": "from every reachable state an end of all instances can be reached",
     "no_dead_code": "every place of the spec that can be meant to run is run by some run",
     "race_free": "no two steps that may run at once conflict on data without a common lock",
     "timing_independent": "the result does not depend on who finishes first",
     "deterministic": "the same answers of the environment give the same result",
 }
-NEEDS: dict[str, tuple[type[Evidence], ...]] = {
-    "atomicity": (Syntactic,),
-    "deadlock_free": (Progress,),
-    "terminates": (Measure, Progress),
-    "can_finish": (Measure, Progress),
-    "no_dead_code": (Runs,),
+NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
+    "atomicity": ((Syntactic,),),
+    "deadlock_free": ((Progress,), (States,)),
+    "terminates": ((Measure, Progress), (States,)),
+    "can_finish": ((Measure, Progress), (States,)),
+    "no_dead_code": ((Runs,),),
 }
-
 # Checks of which a spec may have nothing.
 NOTHING = (
     "resources",
@@ -151,8 +148,8 @@ class Checker:
         """Raises `Wrong` where a part does not show what it is for."""
         trusted = [p.evidence for p in parts if isinstance(p.evidence, Trusted)]
         if not goals and not trusted:
-            nothing = (Syntactic,) if check in NOTHING else None
-            if tuple(type(p.evidence) for p in parts) != NEEDS.get(check, nothing):
+            nothing = ((Syntactic,),) if check in NOTHING else ()
+            if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
                 raise Wrong("this evidence does not belong to this check")
             if check in NOTHING and any(o.check == check for o in self.system.obligations):
                 raise Wrong("the spec asks something of this check")
@@ -181,6 +178,8 @@ class Checker:
                 states = closed(view, evidence)
                 for goal in goals:
                     holds(view, states, goal)
+                if not goals:
+                    finishes(view, states)
             case Peaks():
                 for goal in goals:
                     peaks(self.prover, evidence, goal)

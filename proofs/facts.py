@@ -59,6 +59,15 @@ def quiet(system: TransitionSystem) -> list[Expr]:
     return out
 
 
+def fresh(system: TransitionSystem) -> list[Expr]:
+    """A thread that has begun has its parent at its fork."""
+    return [
+        or_(at(t, (0,)), at(system.threads[t.parent], (t.fork,)))
+        for t in system.threads
+        if t.parent is not None and t.fork is not None
+    ]
+
+
 def linking(system: TransitionSystem, used: int) -> Expr:
     """What is in use is the sum of what the threads hold where they are."""
     held = [
@@ -134,6 +143,8 @@ class Prover:
             used = [v.index for v in system.variables if v.kind is VarKind.USED and v.name == name]
             if shape == "quiet":
                 out += quiet(system)
+            elif shape == "fresh":
+                out += fresh(system)
             elif word == "linking" and used:
                 out += [linking(system, u) for u in used]
             else:

@@ -8,7 +8,7 @@ variables, is then a run here; the reverse need not hold, so such sets show safe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -205,3 +205,45 @@ def holds(view: View, states: Iterable[State], goal: Obligation) -> None:
                 value = evaluate(goal.cond, view.full(state), inputs, view.full(after))
                 if value is not True:
                     raise Wrong(f"`{move.rule.name}` may break it")
+
+
+def finishes(view: View, states: Collection[State]) -> None:
+    """From every state of a closed set every run comes to an end, where all instances are over.
+
+    No rule leads round, also none of those that can only be seen in part; and wherever somebody
+    is not over, some rule can surely be taken.
+    """
+    if any(t.location not in view.slots for t in view.system.threads):
+        raise Wrong("the states leave out where somebody is")
+    following: dict[State, set[State]] = {}
+    for state in states:
+        sure = False
+        following[state] = set()
+        for move, _, after in view.steps(state):
+            following[state].add(after)
+            sure = sure or (move.all_seen and all(e is not None for _, e in move.updates))
+        if not sure and not _over(view, state):
+            raise Wrong("somebody may be stuck")
+    missing = dict.fromkeys(following, 0)
+    for targets in following.values():
+        for t in targets:
+            missing[t] += 1
+    ready = [s for s, n in missing.items() if not n]
+    for state in ready:  # grows while it is gone through
+        for t in following[state]:
+            missing[t] -= 1
+            if not missing[t]:
+                ready.append(t)
+    if len(ready) < len(following):
+        raise Wrong("some steps lead round")
+
+
+def _over(view: View, state: State) -> bool:
+    full = view.full(state)
+    for i in view.system.instances:
+        root = view.system.threads[i.root]
+        known = variables([i.active]) <= view.slots.keys()
+        if full[root.location] not in (i.completed, i.failed):
+            if not known or evaluate(i.active, full):
+                return False
+    return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..semantics.evidence import Facts, Measure, Peaks, Progress, Rank
-from ..semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, not_, or_, variables
-from ..semantics.system import Obligation, PointKind, Thread, TransitionSystem, VarKind
+from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, le, not_, or_, variables
+from ..semantics.system import Obligation, PointKind, Rule, Thread, TransitionSystem, VarKind
 from .facts import OVER, Prover, Wrong, at
-from .reading import Step, pinned, settled
+from .reading import Step, conjuncts, pinned, settled
 
 
 def children(system: TransitionSystem) -> dict[tuple[int, int], list[Thread]]:
@@ -85,9 +85,12 @@ def progress(prover: Prover, evidence: Progress) -> None:
     system = prover.model.system
     facts = prover.established(evidence.facts)
     below = children(system)
+    by_location = {t.location: t.id for t in system.threads}
     mine: dict[int, list[Step]] = {}
     for step in prover.model.steps:
-        mine.setdefault(step.rule.thread, []).append(step)
+        moved = {by_location[v] for v in step.updates if v in by_location}
+        for t_id in moved | {step.rule.thread}:
+            mine.setdefault(t_id, []).append(step)
     for t in system.threads:
         if any(a >= t.id or system.threads[a].parent != t.parent for a in t.after):
             raise Wrong(f"the order of {t.name} and its siblings is not plain")
@@ -156,16 +159,26 @@ def _rank(prover: Prover, step: Step, c: Rank) -> bool:
     new = step.updates.get(t.location)
     if new is None:
         return False
-    old = step.pins.get(t.location)
     if new.op is not Op.CONST or not isinstance(new.value, int):
         raise Wrong(f"`{step.rule.name}` may move {t.name} anywhere")
     then = c.ranks[new.value]
-    before = [c.ranks[old.value]] if old is not None and isinstance(old.value, int) else c.ranks
+    before = [c.ranks[p] for p in sources(step.rule, t)]
     if all(b > then for b in before):
         return True
     if all(b == then for b in before):
         return False
     raise Wrong(f"`{step.rule.name}` may lift {t.name}")
+
+
+def sources(rule: Rule, t: Thread) -> list[int]:
+    """The points of a thread at which a rule may be taken, as far as its guard says at once."""
+    here = pinned(conjuncts(rule.guard)).get(t.location)
+    if here is not None:
+        return [here.value] if isinstance(here.value, int) else []
+    if t.location not in variables([rule.guard]):
+        return list(range(len(t.points)))
+    points = (p.id for p in t.points)
+    return [p for p in points if settled(rule.guard, {t.location: const(p)}) is not FALSE]
 
 
 def _term(prover: Prover, step: Step, term: Expr, facts: Sequence[Expr]) -> bool:

@@ -18,7 +18,8 @@ class Facts:
     """What holds in every reachable state: true at the start, and kept by every rule.
 
     `shapes` stand for formulas that whoever checks writes out from the thread tree: `quiet` (a
-    branch runs only while its parent is at the fork) and `linking NAME` (the variable NAME, what
+    branch runs only while its parent is at the fork), `fresh` (it has begun only then) and `linking
+    NAME` (the variable NAME, what
     is in use of a resource, is the sum of what the threads hold where they are).
     """
 

@@ -21,7 +21,7 @@ from ..semantics.evidence import (
     States,
     Syntactic,
 )
-from ..semantics.expr import TRUE, Expr, Op, const
+from ..semantics.expr import TRUE, Expr, Op, Sort, const, eq, var
 from ..semantics.system import Obligation, TransitionSystem, VarKind
 from .engines.common import Budget, is_state, touched
 from .engines.slice import slice_for
@@ -117,15 +117,28 @@ def for_whole(
         case "deadlock_free":
             for facts in _control(structure):
                 yield (Progress(facts),)
+            yield from _everything(structure)
         case "terminates" | "can_finish":
             ranks, known = _ranks(hints)
             measure = Measure(Facts(known), components(structure, ranks))
             for facts in _control(structure):
                 yield measure, Progress(facts)
+            yield from _everything(structure)
         case "no_dead_code":
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:
             yield (Syntactic(),)
+
+
+def _everything(structure: Structure) -> Iterator[tuple[States]]:
+    """All that decides who can take a step."""
+    system = structure.system
+    if len(system.rules) <= SMALL_RULES:
+        places = [eq(var(t.location, Sort.INT), const(0)) for t in system.threads]
+        guards = [e for r in system.rules for e in (r.guard, r.relation)]
+        active = [i.active for i in system.instances]
+        cone = slice_for(system, [], (), [*places, *guards, *active])
+        yield (States(tuple(sorted(cone.variables)), ()),)
 
 
 def _ranks(hints: Sequence[Evidence]) -> tuple[list[Rank], tuple[Expr, ...]]:
@@ -140,11 +153,12 @@ def _control(structure: Structure) -> Iterator[Facts]:
     system = structure.system
     yield Facts()
     yield Facts((), ("quiet",))
-    used = sorted({v.name for v in system.variables if v.kind is VarKind.USED})
-    if used:
-        yield Facts((), ("quiet", *(f"linking {name}" for name in used)))
+    yield Facts((), ("fresh",))
+    names = sorted({v.name for v in system.variables if v.kind is VarKind.USED})
+    linking = tuple(f"linking {name}" for name in names)
+    if names:
+        yield Facts((), ("quiet", *linking))
     if len(system.rules) <= SMALL_RULES:
-        yield Facts((*structure.never_entered(), *structure.constants()), ("quiet",))
-
-
-__all__ = ["const", "for_goal", "for_whole"]
+        plain = (*structure.never_entered(), *structure.constants())
+        yield Facts(plain, ("quiet", *linking))
+        yield Facts(plain, ("fresh", *linking))

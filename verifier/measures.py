@@ -11,8 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..semantics.evidence import Rank
-from ..semantics.expr import Expr, Op, Sort, add, const, le, neg, sub, substitute, variables
-from ..semantics.system import Rule
+from ..semantics.expr import (
+    FALSE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    const,
+    fold,
+    rebuild,
+    sub,
+    substitute,
+    variables,
+)
+from ..semantics.system import Rule, Thread
 from .engines.common import conjuncts, fixed_by
 from .engines.search_graph import strong
 from .engines.structure import Structure
@@ -43,35 +55,52 @@ def components(structure: Structure, hints: Sequence[Rank]) -> tuple[Rank, ...]:
 
 
 def _places(structure: Structure, left: dict[int, Rule], out: list[Rank]) -> None:
-    moves: dict[int, list[tuple[int, int | None, int]]] = {}
+    moves: dict[int, list[tuple[int, list[int], int]]] = {}
+    threads = {t.location: t for t in structure.system.threads}
     for r in left.values():
-        pins = fixed_by(conjuncts(r.guard))
         for v, e in r.updates:
-            if e.op is Op.CONST and isinstance(e.value, int) and e.sort is Sort.INT:
-                old = pins.get(v)
-                at = old.value if old is not None and isinstance(old.value, int) else None
-                moves.setdefault(v, []).append((r.index, at, e.value))
+            if v in threads and isinstance(e.value, int):
+                at = _sources(r, threads[v])
+                if at:
+                    moves.setdefault(v, []).append((r.index, at, e.value))
     for t in structure.system.threads:
         mine = [m for m in moves.get(t.location, ()) if m[0] in left]
         if not mine:
             continue
         edges: list[list[int]] = [[] for _ in t.points]
         for _, at, to in mine:
-            for p in range(len(t.points)) if at is None else (at,):
+            for p in at:
                 edges[p].append(to)
         ranks = [0] * len(t.points)
         for number, part in enumerate(strong(edges)):
             for p in part:
                 ranks[p] = number
-        fallen = {
-            i
-            for i, at, to in mine
-            if (ranks[at] > ranks[to] if at is not None else min(ranks) > ranks[to])
-        }
+        fallen = {i for i, at, to in mine if min(ranks[p] for p in at) > ranks[to]}
         if fallen:
             out.append(Rank(t.id, tuple(ranks)))
             for i in fallen:
                 del left[i]
+
+
+def _sources(r: Rule, t: Thread) -> list[int]:
+    """The points of a thread at which the guard can hold."""
+    pin = fixed_by(conjuncts(r.guard)).get(t.location)
+    if pin is not None:
+        return [pin.value] if isinstance(pin.value, int) else []
+    if t.location not in variables([r.guard]):
+        return list(range(len(t.points)))
+    return [p.id for p in t.points if _at(r.guard, t.location, p.id) is not FALSE]
+
+
+def _at(guard: Expr, location: int, point: int) -> Expr:
+    """The guard where the thread is at the point, junctions that are constant then included."""
+
+    def build(node: Expr, args: Sequence[Expr]) -> Expr:
+        if node.op is Op.VAR and node.index == location:
+            return const(point)
+        return rebuild(node, args) if node.args else node
+
+    return fold(guard, build)
 
 
 def _terms(left: dict[int, Rule]) -> Iterator[Expr]:
@@ -132,6 +161,3 @@ def _change(r: Rule, term: Expr) -> int | None:
                 key = (x.op, x.value) if not x.args else id(x)
                 total[key] = total.get(key, 0) + s
     return None if any(total.values()) else fixed
-
-
-__all__ = ["components", "le", "neg"]
