@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ..report import certificates as shown
 from ..report.outcome import Exit
 from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.lower import lower
-from ..semantics.system import TransitionSystem
+from ..semantics.system import Obligation, TransitionSystem
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.verdict import Proved, Refuted, Result
@@ -55,22 +55,20 @@ class Certifier:
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
         verdict = result.verdict
+        level = self._level(result)
         if isinstance(verdict, Proved):
-            level = self._level(result)
-            goals = goals_of(self.system, result.check, result.name, level)
-            parts = [*self._parts(result, verdict, level)]
             said = "PROVED"
-            checked = self.checker.proof(result.check, goals, parts)
         elif isinstance(verdict, Refuted) and verdict.trace.initial:
-            level = self._level(result)
-            goals = goals_of(self.system, result.check, result.name, level)
-            runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
-            parts = [Part(Runs(runs))]
             said = "REFUTED"
-            checked = self.checker.refutation(result.check, goals, parts)
         else:
             return None
         claim = claim_of(self.system, result.check, result.name, level, said)
+        if isinstance(verdict, Proved):
+            parts = [*self._parts(claim, verdict)]
+        else:
+            runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
+            parts = [Part(Runs(runs))]
+        checked = self.checker.judged(claim, parts)
         where = os.path.relpath(self.file, self.folder) if os.path.exists(self.file) else self.file
         certificate = Certificate(
             {"file": where, "sha256": spec_hash(self.spec.source)},
@@ -101,32 +99,27 @@ class Certifier:
             path = self.folder / f"{base}-{number}.json"
         return path
 
-    def _parts(self, result: Result, verdict: Proved, level: str) -> Iterator[Part]:
-        goals = goals_of(self.system, result.check, result.name, level)
+    def _parts(self, claim: Mapping[str, str], verdict: Proved) -> Iterator[Part]:
+        check = claim["check"]
+        goals = goals_of(self.system, check, claim["name"], claim["level"])
         trusted = Trusted(verdict.engine, verdict.how)
-        hints = {g: p.evidence for p in verdict.evidence for g in p.goals}
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
-            for several in for_whole(self.structure, result.check, whole):
-                made = [self._made(e) for e in several]
-                parts = [Part(e) for e in made if e is not None]
-                try:
-                    if self.checker.proof(result.check, goals, parts).answer is Answer.VALID:
-                        yield from parts
-                        return
-                except Wrong:
-                    continue
-                except Open:
+            for several in for_whole(self.structure, check, whole):
+                ready = [self._made(e) for e in several]
+                parts = [Part(e) for e in ready if e is not None]
+                if self.checker.judged(claim, parts).answer is not Answer.INVALID:
                     yield from parts
                     return
             yield Part(trusted)
             return
+        hints = {g: p.evidence for p in verdict.evidence for g in p.goals}
         done: dict[Evidence, list[int]] = {}
         for k, goal in enumerate(goals):
             found: Evidence = trusted
             for evidence in for_goal(self.structure, goal, hints.get(k)):
                 made = self._made(evidence)
-                if made is not None and self._shows(result.check, made, goal):
+                if made is not None and self._shows(check, made, goal):
                     found = made
                     break
             done.setdefault(found, []).append(k)
@@ -144,10 +137,7 @@ class Certifier:
                 self._sets[evidence.variables] = None
         return self._sets[evidence.variables]
 
-    def _shows(self, check: str, evidence: Evidence, goal: object) -> bool:
-        from ..semantics.system import Obligation
-
-        assert isinstance(goal, Obligation)
+    def _shows(self, check: str, evidence: Evidence, goal: Obligation) -> bool:
         try:
             self.checker.part(check, evidence, [goal])
         except (Wrong, Open):

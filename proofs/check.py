@@ -6,7 +6,7 @@ name, and of the checks of the whole system what stands in WHOLE.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -126,21 +126,24 @@ class Checker:
         try:
             known = [claim[n] for n in ("check", "name", "level", "verdict")]
             if claim_of(self.system, *known) != claim:
-                raise Wrong("the spec makes another claim of this check and name")
+                return Checked(Answer.INVALID, "the spec makes another claim of this name")
             parts = [self.codec.decode(e) for e in certificate.evidence]
-            if claim["verdict"] == "REFUTED":
-                return self.refutation(claim["check"], self._goals(claim), parts)
-            return self.proof(claim["check"], self._goals(claim), parts)
-        except Open as hole:
-            return Checked(Answer.HOLEY, str(hole))
-        except (Damaged, Unreadable, Wrong) as wrong:
+        except (Damaged, Unreadable) as wrong:
             return Checked(Answer.INVALID, str(wrong))
         except KeyError as missing:
             return Checked(Answer.INVALID, f"the claim has no {missing}")
+        return self.judged(claim, parts)
 
-    def _goals(self, claim: object) -> list[Obligation]:
-        assert isinstance(claim, dict)
-        return goals_of(self.system, claim["check"], claim["name"], claim["level"])
+    def judged(self, claim: Mapping[str, str], parts: Sequence[Part]) -> Checked:
+        """Of a claim that the spec makes."""
+        goals = goals_of(self.system, claim["check"], claim["name"], claim["level"])
+        judge = self.refutation if claim["verdict"] == "REFUTED" else self.proof
+        try:
+            return judge(claim["check"], goals, parts)
+        except Open as hole:
+            return Checked(Answer.HOLEY, str(hole))
+        except Wrong as wrong:
+            return Checked(Answer.INVALID, str(wrong))
 
     # --- proofs -----------------------------------------------------------------------------
 

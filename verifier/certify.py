@@ -21,7 +21,7 @@ from ..semantics.evidence import (
     States,
     Syntactic,
 )
-from ..semantics.expr import TRUE, Expr, Op, Sort, const, eq, var
+from ..semantics.expr import TRUE, Expr, Op, Sort, const, eq, implies, le, var
 from ..semantics.system import Obligation, TransitionSystem, VarKind
 from .engines.common import Budget, is_state, touched
 from .engines.slice import slice_for
@@ -119,8 +119,9 @@ def for_whole(
                 yield (Progress(facts),)
             yield from _everything(structure)
         case "terminates" | "can_finish":
-            ranks, known = _ranks(hints)
-            measure = Measure(Facts(known), components(structure, ranks))
+            ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
+            parts = components(structure, ranks)
+            measure = Measure(Facts(_bounds(structure, parts)), parts)
             for facts in _control(structure):
                 yield measure, Progress(facts)
             yield from _everything(structure)
@@ -141,11 +142,18 @@ def _everything(structure: Structure) -> Iterator[tuple[States]]:
         yield (States(tuple(sorted(cone.variables)), ()),)
 
 
-def _ranks(hints: Sequence[Evidence]) -> tuple[list[Rank], tuple[Expr, ...]]:
-    measures = [h for h in hints if isinstance(h, Measure)]
-    return [c for m in measures for c in m.components], tuple(
-        dict.fromkeys(e for m in measures for e in m.facts.invariants)
-    )
+def _bounds(structure: Structure, parts: Sequence[Rank]) -> tuple[Expr, ...]:
+    """Where the terms of a measure are surely not negative, by the places of threads."""
+    from .engines.induction import Prover
+
+    system = structure.system
+    terms = [c.term for c in parts if c.term is not None]
+    if not terms or len(system.rules) > SMALL_RULES:
+        return ()
+    places = [eq(var(t.location, Sort.INT), const(p.id)) for t in system.threads for p in t.points]
+    guesses = [implies(here, le(const(k), x)) for x in terms for here in places for k in (0, 1)]
+    guesses += [*structure.never_entered(), *structure.constants()]
+    return tuple(Prover(system, Budget(SECONDS)).thin(guesses).known.values())
 
 
 def _control(structure: Structure) -> Iterator[Facts]:
