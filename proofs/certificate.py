@@ -19,6 +19,7 @@ from ..semantics.evidence import (
     Facts,
     Inductive,
     Measure,
+    Pairs,
     Part,
     Peaks,
     Progress,
@@ -148,7 +149,7 @@ class Codec:
         e = part.evidence
         out: dict[str, Any] = {"kind": KINDS[type(e)], "goals": list(part.goals)}
         match e:
-            case Inductive(facts) | Progress(facts):
+            case Inductive(facts) | Progress(facts) | Pairs(facts):
                 out |= self._facts(facts)
             case States(kept, states):
                 out["variables"] = [self.names[v] for v in kept]
@@ -210,6 +211,7 @@ KINDS: dict[type[Evidence], str] = {
     Peaks: "peaks",
     Progress: "progress",
     Measure: "measure",
+    Pairs: "pairs",
     Runs: "runs",
     Syntactic: "syntactic",
     Trusted: "trusted",
@@ -222,6 +224,7 @@ _READ: dict[str, Callable[..., Evidence]] = {
     ),
     "progress": lambda c, **g: Progress(c.facts(**g)),
     "measure": Codec.measure,
+    "pairs": lambda c, **g: Pairs(c.facts(**g)),
     "runs": lambda c, runs: Runs(tuple(map(_trace, runs))),
     "syntactic": lambda c: Syntactic(),
     "trusted": lambda c, engine, argument: Trusted(str(engine), str(argument)),

@@ -15,6 +15,7 @@ from ..semantics.evidence import (
     Evidence,
     Inductive,
     Measure,
+    Pairs,
     Part,
     Peaks,
     Progress,
@@ -30,6 +31,7 @@ from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .certificate import Certificate, Codec, Damaged
 from .facts import OVER, Open, Prover, Wrong, cancels
+from .pairs import commuting, races
 from .reading import Model
 from .runs import Watch, fired, steps
 from .solvers import Solvers
@@ -54,6 +56,9 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "terminates": ((Measure, Progress), (States,)),
     "can_finish": ((Measure, Progress), (States,)),
     "no_dead_code": ((Runs,),),
+    "race_free": ((Pairs,),),
+    "timing_independent": ((Measure, Pairs), (States, Pairs)),
+    "deterministic": ((Measure, Pairs), (States, Pairs)),
 }
 # Checks of which a spec may have nothing.
 NOTHING = (
@@ -190,6 +195,8 @@ class Checker:
                 progress(self.prover, evidence)
             case Measure():
                 measure(self.prover, evidence)
+            case Pairs(facts):
+                (races if check == "race_free" else commuting)(self.prover, facts)
             case Runs(runs):
                 self._places(runs)
             case Syntactic():

@@ -149,7 +149,7 @@ def measure(prover: Prover, evidence: Measure) -> None:
 
 
 def _rank(prover: Prover, step: Step, c: Rank) -> bool:
-    """True: it falls; False: it stays."""
+    """True: it falls; False: it does not grow."""
     system = prover.model.system
     if c.thread is None or not 0 <= c.thread < len(system.threads):
         raise Wrong("a rank of no thread")
@@ -165,7 +165,7 @@ def _rank(prover: Prover, step: Step, c: Rank) -> bool:
     before = [c.ranks[p] for p in sources(step.rule, t)]
     if all(b > then for b in before):
         return True
-    if all(b == then for b in before):
+    if all(b >= then for b in before):
         return False
     raise Wrong(f"`{step.rule.name}` may lift {t.name}")
 

@@ -78,6 +78,13 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Steps that different threads may take in one state do not get in each other's way."""
+
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
 class Runs:
     """Runs, with times, in which together everything that is asked for happens."""
 
@@ -97,7 +104,7 @@ class Trusted:
     argument: str
 
 
-Evidence = Inductive | States | Peaks | Progress | Measure | Runs | Syntactic | Trusted
+Evidence = Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Trusted
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ..semantics.evidence import (
     Facts,
     Inductive,
     Measure,
+    Pairs,
     Peaks,
     Progress,
     Rank,
@@ -125,6 +126,18 @@ def for_whole(
             for facts in _control(structure):
                 yield measure, Progress(facts)
             yield from _everything(structure)
+        case "race_free":
+            for facts in _control(structure):
+                yield (Pairs(facts),)
+        case "timing_independent" | "deterministic":
+            ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
+            parts = components(structure, ranks)
+            measure = Measure(Facts(_bounds(structure, parts)), parts)
+            for facts in _control(structure):
+                yield measure, Pairs(facts)
+            for (states,) in _everything(structure):
+                for facts in _control(structure):
+                    yield states, Pairs(facts)
         case "no_dead_code":
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:
@@ -170,3 +183,7 @@ def _control(structure: Structure) -> Iterator[Facts]:
         plain = (*structure.never_entered(), *structure.constants())
         yield Facts(plain, ("quiet", *linking))
         yield Facts(plain, ("fresh", *linking))
+        bounds = [o for o in system.obligations if o.check in ("borrows", "resources")]
+        kept = dict.fromkeys(o.cond for o in bounds if is_state(o))
+        if kept:
+            yield Facts((*plain, *kept), ("quiet", *linking))
