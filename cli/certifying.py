@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..dsl.ast import Spec
@@ -21,6 +22,7 @@ from ..report.outcome import Exit
 from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.lower import lower
 from ..semantics.system import Obligation, TransitionSystem
+from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.verdict import Proved, Refuted, Result
@@ -29,6 +31,7 @@ from .terminal import Progress, complain
 from .terminal import write as to_stdout
 
 MOST_STATES = 20_000
+PATIENCE = 10.0  # seconds for one candidate
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -68,6 +71,7 @@ class Certifier:
         else:
             runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
             parts = [Part(Runs(runs))]
+        self.checker.solvers.until = float("inf")
         checked = self.checker.judged(claim, parts)
         where = os.path.relpath(self.file, self.folder) if os.path.exists(self.file) else self.file
         certificate = Certificate(
@@ -106,6 +110,7 @@ class Certifier:
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
             for several in for_whole(self.structure, check, whole):
+                self.checker.solvers.until = time.monotonic() + PATIENCE
                 ready = [self._made(e) for e in several]
                 parts = [Part(e) for e in ready if e is not None]
                 if self.checker.judged(claim, parts).answer is not Answer.INVALID:
@@ -118,6 +123,7 @@ class Certifier:
         for k, goal in enumerate(goals):
             found: Evidence = trusted
             for evidence in for_goal(self.structure, goal, hints.get(k)):
+                self.checker.solvers.until = time.monotonic() + PATIENCE
                 made = self._made(evidence)
                 if made is not None and self._shows(check, made, goal):
                     found = made
@@ -193,6 +199,47 @@ def recheck(args: argparse.Namespace) -> int:
     return Exit.UNKNOWN if Answer.HOLEY in answers else Exit.PROVED
 
 
+def replayed(path: str) -> int:
+    """Is the counterexample of a file a run of its spec, and does it break its claim?
+
+    The checker says so by itself; the interpreter's replay must agree.  Status 0: accepted; 1:
+    rejected; 3: the run is one, but that it breaks the claim was not checked; 2: no such file.
+    """
+    reader = Reader(Path(path).parent, None, Solvers(second=False))
+    line = reader.one(Path(path))
+    if line.claim.get("verdict") != "REFUTED" and line.claim:
+        complain(f"{path} is no counterexample: `wfverify recheck {path}` checks it")
+        return Exit.USAGE
+    checked, steps = line.checked, 0
+    if checked.answer is not Answer.INVALID:
+        certificate = parse(Path(path).read_bytes())
+        for trace, system in reader.runs(certificate):
+            steps += len(trace.steps)
+            wrong = _disagrees(system, trace)
+            if wrong:
+                checked = Checked(Answer.INVALID, wrong)
+    to_stdout(shown.replayed(path, replace(line, checked=checked), steps))
+    status = {Answer.VALID: Exit.PROVED, Answer.HOLEY: Exit.UNKNOWN, Answer.INVALID: Exit.REFUTED}
+    return status[checked.answer]
+
+
+def _disagrees(system: TransitionSystem, trace: Trace) -> str:
+    """What the interpreter has against a run; "" for nothing."""
+    from ..interpreter import Scheduling, replay
+    from ..interpreter.following import follows
+
+    found = replay(system, trace)
+    if not found.ok:
+        return found.why
+    scheduling = Scheduling(system)
+    late = scheduling.misplaced(replace(trace, loop_at=None))
+    if late is not None:
+        return f"step {late + 1} cannot happen at its time"
+    if system.scheduler != "any" and not follows(scheduling.plan, trace):
+        return f"`scheduler {system.scheduler}` does not take this run"
+    return ""
+
+
 @dataclass
 class Reader:
     """Checks files; each spec that they name is read once."""
@@ -219,6 +266,17 @@ class Reader:
         if sha256 != certificate.spec.get("sha256"):
             return Checked(Answer.INVALID, f"its spec {file} is another one, or was changed")
         return checker.check(certificate)
+
+    def runs(self, certificate: Certificate) -> Iterator[tuple[Trace, TransitionSystem]]:
+        """Of a counterexample that was read."""
+        file = self.spec or os.path.normpath(self.folder / certificate.spec["file"])
+        _, checker = self._checker(file)
+        assert checker is not None
+        for fields in certificate.evidence:
+            evidence = checker.codec.decode(fields).evidence
+            if isinstance(evidence, Runs):
+                for trace in evidence.runs:
+                    yield trace, checker.system
 
     def _checker(self, file: str) -> tuple[str, Checker | None]:
         if file not in self._checkers:

@@ -154,8 +154,8 @@ class Codec:
             case States(kept, states):
                 out["variables"] = [self.names[v] for v in kept]
                 out["states"] = [[_scalar(x) for x in s] for s in states]
-            case Peaks(used, peaks):
-                out |= {"used": self.names[used], "peaks": [list(p) for p in peaks]}
+            case Peaks(used, peaks, shape):
+                out |= {"used": self.names[used], "peaks": [list(p) for p in peaks], "shape": shape}
             case Measure(facts, components):
                 ranks = [
                     [c.thread, list(c.ranks)] if c.term is None else [self._term(c.term)]
@@ -219,8 +219,8 @@ KINDS: dict[type[Evidence], str] = {
 _READ: dict[str, Callable[..., Evidence]] = {
     "inductive": lambda c, **g: Inductive(c.facts(**g)),
     "reachable": Codec.states,
-    "peaks": lambda c, used, peaks: Peaks(
-        c.number[used], tuple((_whole(t), _whole(p)) for t, p in peaks)
+    "peaks": lambda c, used, peaks, shape: Peaks(
+        c.number[used], tuple((_whole(t), _whole(p)) for t, p in peaks), shape
     ),
     "progress": lambda c, **g: Progress(c.facts(**g)),
     "measure": Codec.measure,

@@ -30,10 +30,11 @@ from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .certificate import Certificate, Codec, Damaged
-from .facts import OVER, Open, Prover, Wrong, cancels
+from .facts import Open, Prover, Wrong, cancels
 from .pairs import commuting, races
 from .reading import Model
 from .runs import Watch, fired, steps
+from .shapes import OVER
 from .solvers import Solvers
 from .states import View, closed, finishes, holds
 from .threads import measure, peaks, progress
@@ -102,7 +103,8 @@ def claim_of(
     other = (
         "the spec has nothing of the kind" if check in NOTHING else f"`wfverify explain {check}`"
     )
-    says = "; ".join(said) if goals else WHOLE.get(check, other)
+    never = f"never: {'; '.join(said)}"
+    says = never if goals else WHOLE.get(check, other)
     out = {"check": check, "name": name, "level": level, "place": place, "says": says}
     return {**out, "verdict": verdict}
 

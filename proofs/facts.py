@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import (
+    FALSE,
     TRUE,
     Expr,
     Op,
@@ -20,64 +21,24 @@ from ..semantics.expr import (
     const,
     eq,
     fold,
-    ite,
     mul,
-    or_,
+    not_,
     substitute,
     var,
     variables,
 )
-from ..semantics.system import Obligation, PointKind, Thread, TransitionSystem, VarKind
-from .reading import Model, Step
+from ..semantics.system import Obligation, VarKind
+from .reading import Model, Step, pinned, settled, split
+from .shapes import Known, fresh, linking, quiet
 from .solvers import Solvers
-
-
-class Open(Exception):
-    """The evidence is right as far as it goes; says what was not checked."""
-
-
-OVER = (PointKind.END, PointKind.FAILED)
-QUIET = (PointKind.ENTRY, *OVER)
 
 
 class Wrong(Exception):
     """The evidence does not show its claim; says where."""
 
 
-def at(thread: Thread, points: Iterable[int]) -> Expr:
-    here = var(thread.location, Sort.INT)
-    return or_(*(eq(here, const(p)) for p in points))
-
-
-def quiet(system: TransitionSystem) -> list[Expr]:
-    """A thread that is not at rest has its parent at its fork."""
-    out = []
-    for t in system.threads:
-        if t.parent is not None and t.fork is not None:
-            rest = at(t, (p.id for p in t.points if p.kind in QUIET))
-            out.append(or_(rest, at(system.threads[t.parent], (t.fork,))))
-    return out
-
-
-def fresh(system: TransitionSystem) -> list[Expr]:
-    """A thread that has begun has its parent at its fork."""
-    return [
-        or_(at(t, (0,)), at(system.threads[t.parent], (t.fork,)))
-        for t in system.threads
-        if t.parent is not None and t.fork is not None
-    ]
-
-
-def linking(system: TransitionSystem, used: int) -> Expr:
-    """What is in use is the sum of what the threads hold where they are."""
-    held = [
-        ite(at(t, (p.id,)), amount, const(0))
-        for t in system.threads
-        for p in t.points
-        for v, amount in p.holds
-        if v == used
-    ]
-    return eq(var(used, Sort.INT), add(const(0), *held))
+class Open(Exception):
+    """The evidence is right as far as it goes; says what was not checked."""
 
 
 @dataclass
@@ -89,13 +50,7 @@ class Prover:
     _keys: dict[tuple[object, ...], int] = field(default_factory=dict)
     _memo: dict[int, int] = field(default_factory=dict)
     _alive: list[Expr] = field(default_factory=list)
-    _shown: dict[tuple[int, ...], list[Expr]] = field(default_factory=dict)
-    _writers: dict[int, list[Step]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for step in self.model.steps:
-            for v in step.updates:
-                self._writers.setdefault(v, []).append(step)
+    _shown: dict[tuple[object, ...], Known] = field(default_factory=dict)
 
     # --- implication ------------------------------------------------------------------------
 
@@ -122,85 +77,121 @@ class Prover:
             return True
         return self.solvers.proves([*premises, *hypotheses], goal)
 
-    def about(self, facts: Iterable[Expr], terms: Iterable[Expr]) -> list[Expr]:
-        """The facts that share a variable with the terms."""
-        frame = variables(terms)
-        return [f for f in facts if variables([f]) & frame]
-
-    def follows(self, step: Step, goal: Expr, facts: Sequence[Expr]) -> bool:
+    def follows(self, step: Step, goal: Expr, known: Known) -> bool:
         """Does the goal, a condition on the state before the step, hold whenever it is taken?"""
-        near = [step.before(f) for f in self.about(facts, [step.rule.guard, *step.premises, goal])]
+        if goal is TRUE:
+            return True
+        near = [step.before(f) for f in known.about([step.rule.guard, *step.premises, goal])]
         return self.implies(step.premises, goal, [f for f in near if f is not TRUE])
 
     # --- facts ------------------------------------------------------------------------------
 
-    def written_out(self, facts: Facts) -> list[Expr]:
-        """The invariants, and those that the shapes stand for."""
+    def written_out(self, shape: str) -> list[Expr]:
+        """The facts that a shape stands for."""
         system = self.model.system
-        out = list(facts.invariants)
-        for shape in facts.shapes:
-            word, _, name = shape.partition(" ")
-            used = [v.index for v in system.variables if v.kind is VarKind.USED and v.name == name]
-            if shape == "quiet":
-                out += quiet(system)
-            elif shape == "fresh":
-                out += fresh(system)
-            elif word == "linking" and used:
-                out += [linking(system, u) for u in used]
-            else:
-                raise Wrong(f"there is no shape `{shape}`")
-        return out
+        word, _, name = shape.partition(" ")
+        used = [v.index for v in system.variables if v.kind is VarKind.USED and v.name == name]
+        if shape == "quiet":
+            return quiet(system)
+        if shape == "fresh":
+            return fresh(system)
+        if word == "linking" and used:
+            return [linking(system, u) for u in used]
+        raise Wrong(f"there is no shape `{shape}`")
 
-    def established(self, facts: Facts) -> list[Expr]:
-        """The facts as conditions, once they are shown to hold always."""
-        listed = self.written_out(facts)
-        name = tuple(sorted({self.key(f) for f in listed}))
+    def established(self, facts: Facts) -> Known:
+        """The facts, once they are shown to hold always: shapes one by one, each with the help of
+        those before it, then the invariants together."""
+        name = (facts.shapes, tuple(self.key(f) for f in facts.invariants))
         if name not in self._shown:
-            self._inductive(listed)
-            self._shown[name] = listed
+            for f in facts.invariants:
+                if f.sort is not Sort.BOOL or any(variables([f], op) for op in (Op.POST, Op.INPUT)):
+                    raise Wrong("an invariant is no condition on a state")
+            if facts.invariants:
+                before = self.established(Facts((), facts.shapes))
+                new: Sequence[Expr] = facts.invariants
+            else:
+                less = Facts((), facts.shapes[:-1])
+                before = self.established(less) if facts.shapes else Known((), self.model.system)
+                new = self.written_out(facts.shapes[-1]) if facts.shapes else ()
+            known = Known([*before.facts, *new], self.model.system)
+            self._inductive(known, range(len(before.facts), len(known.facts)))
+            self._shown[name] = known
         return self._shown[name]
 
-    def _inductive(self, facts: Sequence[Expr]) -> None:
-        by_variable: dict[int, list[int]] = {}
-        for k, f in enumerate(facts):
-            if f.sort is not Sort.BOOL or variables([f], Op.POST) or variables([f], Op.INPUT):
-                raise Wrong("an invariant is no condition on a state")
-            for v in variables([f]):
-                by_variable.setdefault(v, []).append(k)
-        for f in facts:
-            if not self.implies(self.model.beginning, self.model.start(f)):
+    def _inductive(self, known: Known, new: range) -> None:
+        """Those in `new` are kept, where all hold before."""
+        for k in new:
+            if not self.implies(self.model.beginning, self.model.start(known.facts[k])):
                 raise Wrong("an invariant may be false at the start")
+        if not new:
+            return
         for step in self.model.steps:
-            touched_ = {k for v in step.updates for k in by_variable.get(v, ())}
-            for k in sorted(touched_):
-                if not self._kept(step, facts[k], facts, by_variable):
+            placed = self.placed(step, known)
+            if placed is None:
+                continue
+            for k in sorted(known.index.concerned(placed.pins, placed.updates)):
+                if k in new and not self._kept(placed, k, known):
                     raise Wrong(f"`{step.rule.name}` may break an invariant")
 
-    def _kept(
-        self, step: Step, fact: Expr, facts: Sequence[Expr], by_variable: dict[int, list[int]]
-    ) -> bool:
-        goal = self.change(step, fact)
-        if goal is None:
-            goal = step.after(fact)
-            if goal is TRUE or self.key(goal) == self.key(step.before(fact)):
-                return True
-        elif goal is TRUE:
-            return True
-        frame = variables([step.rule.guard, *step.premises, goal])
-        near = {k for v in frame for k in by_variable.get(v, ())}
-        given = [step.before(facts[k]) for k in sorted(near)]
-        return self.implies(step.premises, goal, [f for f in given if f is not TRUE])
+    def placed(self, step: Step, known: Known) -> Step | None:
+        """The step with places fixed that follow from others: up the tree, then of those that it
+        writes; None: it is never taken."""
+        pins = dict(step.pins)
+        todo = [v for v in sorted(step.updates, reverse=True) if v in known.above and v not in pins]
+        todo += [v for v in pins if v in known.above]
+        while todo:
+            for k in known.above[todo.pop()]:
+                said = settled(known.facts[k], pins)
+                if said is FALSE:
+                    return None
+                for v, e in pinned([said]).items():
+                    pins[v] = e
+                    if v in known.above:
+                        todo.append(v)
+        if len(pins) == len(step.pins):
+            return step
+        out = step.placed(pins)
+        return None if any(p is FALSE for p in out.premises) else out
 
-    def change(self, step: Step, fact: Expr) -> Expr | None:
-        """For an equation of sums: that both sides change alike.  None: it is no such equation."""
-        if fact.op is not Op.EQ or fact.args[0].sort is Sort.BOOL:
-            return None
-        terms: list[tuple[int, Expr]] = []
-        for sign, side in ((1, fact.args[0]), (-1, fact.args[1])):
-            for part in side.args if side.op is Op.ADD else (side,):
-                if variables([part]) & step.updates.keys():
-                    terms += [(sign, step.after(part)), (-sign, step.before(part))]
-        return self.zero(terms, fact.args[0].sort)
+    def refuses(self, cond: Expr, known: Known) -> bool:
+        """Where the condition is false, what that fixes, and what the facts say then, and so on,
+        contradicts itself: without a solver, in the size of the facts."""
+        cases = split(not_(cond), self.model.locations)
+        return all(self._absurd(parts, known) for parts in cases)
+
+    def _absurd(self, supposed: list[Expr], known: Known) -> bool:
+        pins = pinned(supposed)
+        todo = list(pins)
+        while todo:
+            for k in known.index.all.get(todo.pop(), ()):
+                if k in known.sums:
+                    continue
+                said = settled(known.facts[k], pins)
+                if said is FALSE:
+                    return True
+                for v, e in pinned([said]).items():
+                    pins[v] = e
+                    todo.append(v)
+        sums = (known.facts[k] for k in known.sums)
+        for v, e in pinned(settled(f, pins) for f in sums).items():
+            pins.setdefault(v, e)
+        return any(settled(e, pins) is FALSE for e in supposed)
+
+    def _kept(self, step: Step, k: int, known: Known) -> bool:
+        if k in known.sums:
+            # What the step adds to both sides is alike.
+            parts, index = known.sums[k]
+            terms: list[tuple[int, Expr]] = []
+            for n in sorted(index.concerned(step.pins, step.updates)):
+                sign, part = parts[n]
+                terms += [(sign, step.after(part)), (-sign, step.before(part))]
+            goal = self.zero(terms, known.facts[k].args[0].sort)
+        else:
+            goal = step.after(known.facts[k])
+            if self.key(goal) == self.key(step.before(known.facts[k])):
+                return True
+        return goal is TRUE or self.follows(step, goal, known)
 
     def zero(self, terms: Iterable[tuple[int, Expr]], sort: Sort) -> Expr:
         """That a sum is 0, after cancelling what is written alike."""
@@ -220,21 +211,23 @@ class Prover:
 
     # --- obligations ------------------------------------------------------------------------
 
-    def goal(self, goal: Obligation, facts: Sequence[Expr]) -> None:
+    def goal(self, goal: Obligation, known: Known) -> None:
         """Does the obligation follow from what always holds?"""
         if goal.rule is None and not goal.every_step:
-            if not self.implies([], goal.cond, self.about(facts, [goal.cond])):
-                raise Wrong("the invariants do not imply it")
+            if not self.refuses(goal.cond, known):
+                if not self.implies([], goal.cond, known.about([goal.cond])):
+                    raise Wrong("the invariants do not imply it")
             return
         still = settled_still(goal.cond)
-        resting = goal.every_step and self.implies([], still, self.about(facts, [still]))
+        resting = goal.every_step and self.implies([], still, known.about([still]))
         posts = variables([goal.cond], Op.POST)
         for step in self.model.steps:
             if not (goal.every_step or goal.rule == step.rule.index):
                 continue
             if resting and not posts & step.updates.keys():
                 continue
-            if not self.follows(step, step.both(goal.cond), facts):
+            placed = self.placed(step, known)
+            if placed is not None and not self.follows(placed, placed.both(goal.cond), known):
                 raise Wrong(f"`{step.rule.name}` may break it")
 
 

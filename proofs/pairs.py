@@ -15,6 +15,7 @@ from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitu
 from ..semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from .facts import Prover, Wrong
 from .reading import Step, pinned, settled, touched
+from .shapes import Known
 
 DATA = (VarKind.DATA, VarKind.SHARED)
 MOST_PAIRS = 100_000
@@ -23,7 +24,7 @@ MOST_PAIRS = 100_000
 class Pair:
     """Two steps, the inputs of the second renamed, what holds where both guards do put in."""
 
-    def __init__(self, prover: Prover, a: Step, b: Step, facts: Sequence[Expr]) -> None:
+    def __init__(self, prover: Prover, a: Step, b: Step, known: Known) -> None:
         self.prover, self.a, self.b = prover, a, b
         shift = len(a.rule.inputs)
         self.pins = {**b.pins, **a.pins}
@@ -38,7 +39,7 @@ class Pair:
         self.first = dict(a.updates)
         self.second = {v: other(e) for v, e in b.updates.items()}
         given = [*a.premises, *map(other, b.premises)]
-        near = prover.about(facts, [a.rule.guard, b.rule.guard])
+        near = known.about([a.rule.guard, b.rule.guard])
         for _ in range(3):  # what is fixed may fix more
             held = [settled(e, self.pins) for e in (*given, *near)]
             more = {v: e for v, e in pinned(held).items() if v not in self.pins}
@@ -111,7 +112,7 @@ def meetings(prover: Prover, kinds: Sequence[VarKind] | None) -> Iterator[tuple[
             raise Wrong("too many pairs of steps")
         for a in found:
             for b in touching[v]:
-                key = min(a.rule.index, b.rule.index), max(a.rule.index, b.rule.index)
+                key = min(id(a), id(b)), max(id(a), id(b))
                 if a.rule.thread != b.rule.thread and key not in seen:
                     seen.add(key)
                     yield a, b
@@ -174,6 +175,8 @@ def commuting(prover: Prover, facts: Facts) -> None:
             raise Wrong("too many pairs of steps")
         for k, a in enumerate(mine):
             for b in mine[:k]:
+                if a.rule is b.rule:
+                    continue
                 pair = Pair(prover, a, b, known)
                 if not _decided(system, a.rule, b.rule) and not pair.impossible():
                     raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
@@ -203,7 +206,7 @@ def _opens(
     one: Step,
     other: Step,
     writers: dict[int, list[Step]],
-    facts: Sequence[Expr],
+    known: Known,
 ) -> None:
     """No step of another thread makes `other` possible where its thread can take `one`."""
     where = [one.pins.get(prover.model.system.threads[one.rule.thread].location)]
@@ -211,10 +214,10 @@ def _opens(
     if None not in where and len({e.value for e in where if e is not None}) > 1:
         return
     reads_ = {v for p in (other.rule.guard, other.rule.relation) for v in touched(p)}
-    for step in {s.rule.index: s for v in reads_ for s in writers.get(v, ())}.values():
+    for step in {id(s): s for v in reads_ for s in writers.get(v, ())}.values():
         if step.rule.thread == one.rule.thread:
             continue
-        pair = Pair(prover, one, step, facts)
+        pair = Pair(prover, one, step, known)
         if pair.never:
             continue
         goal = or_(

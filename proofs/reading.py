@@ -6,7 +6,7 @@ that most questions are answered by arithmetic on constants and never reach a so
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -30,6 +30,8 @@ from ..semantics.expr import (
 )
 from ..semantics.system import Input, Rule, TransitionSystem, Variable
 
+MOST_CASES = 16  # of one rule
+
 
 def conjuncts(e: Expr) -> list[Expr]:
     """The parts of nested conjunctions; `not (a or b)` is one."""
@@ -45,6 +47,24 @@ def conjuncts(e: Expr) -> list[Expr]:
         elif node is not TRUE:
             out.append(node)
     return out
+
+
+def split(e: Expr, about: Collection[int]) -> list[list[Expr]]:
+    """Conjunctions of which one holds wherever the term does: disjunctions about some variables
+    are taken apart, as long as there are few."""
+    done: list[list[Expr]] = []
+    todo = [conjuncts(e)]
+    while todo:
+        parts = todo.pop()
+        room = MOST_CASES - len(done) - len(todo)
+        for k, p in enumerate(parts):
+            if p.op is Op.OR and len(p.args) <= room and variables([p]) & about:
+                rest = [*parts[:k], *parts[k + 1 :]]
+                todo += ([*rest, *conjuncts(a)] for a in p.args)
+                break
+        else:
+            done.append(parts)
+    return done[::-1]
 
 
 def of_type(declared: Variable | Input, leaf: Expr) -> list[Expr]:
@@ -97,7 +117,8 @@ def settled(e: Expr, values: dict[int, Expr]) -> Expr:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule: when `premises` hold of the state before and the inputs, `updates` happen."""
+    """A rule, or a part of one: when `premises` hold of the state before and the inputs, `updates`
+    happen."""
 
     rule: Rule
     premises: list[Expr]
@@ -110,6 +131,12 @@ class Step:
     def after(self, e: Expr) -> Expr:
         """A condition on the state after the step, as one on the state before."""
         return settled(e, self.pins | self.updates)
+
+    def placed(self, pins: dict[int, Expr]) -> Step:
+        """The same where more is fixed."""
+        updates = {v: settled(e, pins) for v, e in self.updates.items()}
+        premises = [p for q in self.premises if (p := settled(q, pins)) is not TRUE]
+        return Step(self.rule, premises, pins, updates)
 
     def both(self, e: Expr) -> Expr:
         """A condition on the step, as one on the state before."""
@@ -152,10 +179,17 @@ class Model:
 
     @cached_property
     def steps(self) -> list[Step]:
-        return [s for r in self.system.rules if (s := self.step(r)) is not None]
+        return [s for r in self.system.rules for s in self.cases(r)]
 
-    def step(self, rule: Rule) -> Step | None:
-        parts = conjuncts(rule.guard)
+    def cases(self, rule: Rule) -> list[Step]:
+        """A rule whose guard says `or` about places that it changes is several steps: all that
+        the guard allows is allowed by one of them."""
+        moved = self.locations & {v for v, _ in rule.updates}
+        found = split(rule.guard, moved)
+        return [s for parts in found if (s := self.step(rule, parts)) is not None]
+
+    def step(self, rule: Rule, parts: Sequence[Expr]) -> Step | None:
+        """The rule where these parts of its guard hold; None: never."""
         pins = pinned(parts)
         updates = {v: settled(e, pins) for v, e in rule.updates}
         out = Step(rule, [], pins, updates)
@@ -166,6 +200,10 @@ class Model:
             return None
         out.premises.extend(p for p in premises if p is not TRUE)
         return out
+
+    @cached_property
+    def locations(self) -> frozenset[int]:
+        return frozenset(t.location for t in self.system.threads)
 
     def counted(self, step: Step) -> list[Expr]:
         """Runs that come to an excluded state do not count."""

@@ -5,6 +5,7 @@ A question is answered when every solver that is asked says `unsat`; `unknown` i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,10 +31,14 @@ def question(premises: Sequence[Expr], goal: Expr) -> str:
 
 @dataclass
 class Solvers:
-    """`used` names the solvers; `second` turns cvc5 off.  Answers are kept by the text."""
+    """`used` names the solvers; `second` turns cvc5 off.  Answers are kept by the text.
+
+    After `until` (of time.monotonic) nothing is proved any more.
+    """
 
     milliseconds: int = 5000
     second: bool = True
+    until: float = float("inf")
     asked: int = 0
     _known: dict[str, bool] = field(default_factory=dict)
     _cvc5: Any = None
@@ -58,6 +63,8 @@ class Solvers:
         given = list(premises)
         if any(p is FALSE for p in given):
             return True
+        if time.monotonic() > self.until:
+            return False
         script = question(given, goal)
         if script not in self._known:
             self.asked += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..semantics.evidence import Facts, Measure, Peaks, Progress, Rank
-from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, le, not_, or_, variables
-from ..semantics.system import Obligation, PointKind, Rule, Thread, TransitionSystem, VarKind
-from .facts import OVER, Prover, Wrong, at
-from .reading import Step, conjuncts, pinned, settled
+from ..semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, not_, or_, variables
+from ..semantics.system import Obligation, PointKind, Thread, TransitionSystem, VarKind
+from .facts import Prover, Wrong
+from .reading import Step, pinned, settled
+from .shapes import OVER, Known, at
 
 
 def children(system: TransitionSystem) -> dict[tuple[int, int], list[Thread]]:
@@ -47,7 +48,9 @@ def peaks(prover: Prover, evidence: Peaks, goal: Obligation) -> None:
     """
     system = prover.model.system
     name = system.variables[evidence.used].name
-    prover.established(Facts((), ("quiet", f"linking {name}")))
+    if evidence.shape not in ("quiet", "fresh"):
+        raise Wrong("peaks rest on `quiet` or on `fresh`, which is stronger")
+    prover.established(Facts((), (evidence.shape, f"linking {name}")))
     best = dict(evidence.peaks)
     below = children(system)
     quiet = (PointKind.ENTRY, *OVER)
@@ -83,7 +86,7 @@ def progress(prover: Prover, evidence: Progress) -> None:
     before, which ends.  A step counts only if the environment can answer it.
     """
     system = prover.model.system
-    facts = prover.established(evidence.facts)
+    known = prover.established(evidence.facts)
     below = children(system)
     by_location = {t.location: t.id for t in system.threads}
     mine: dict[int, list[Step]] = {}
@@ -110,17 +113,17 @@ def progress(prover: Prover, evidence: Progress) -> None:
                     if step.rule.relation is TRUE:
                         ways.append(step.rule.guard)
             _possible(
-                prover, [g for g in given if g is not TRUE], ways, facts, f"{t.name}: {p.label}"
+                prover, [g for g in given if g is not TRUE], ways, known, f"{t.name}: {p.label}"
             )
 
 
 def _possible(
-    prover: Prover, given: Sequence[Expr], ways: Sequence[Expr], facts: Sequence[Expr], where: str
+    prover: Prover, given: Sequence[Expr], ways: Sequence[Expr], known: Known, where: str
 ) -> None:
     pins = pinned(given)
     goal = or_(*(settled(w, pins) for w in ways))
     premises = [settled(g, pins) for g in given]
-    near = [settled(f, pins) for f in prover.about(facts, [*given, *ways])]
+    near = [settled(f, pins) for f in known.about([*given, *ways])]
     if not prover.implies(premises, goal, [f for f in near if f is not TRUE]):
         raise Wrong(f"{where}: it may have to wait")
 
@@ -138,10 +141,10 @@ def measure(prover: Prover, evidence: Measure) -> None:
     A thread's place falls in rank; a term falls by 1 at least and is bounded from below where it
     falls (integers; of reals the same).
     """
-    facts = prover.established(evidence.facts)
+    known = prover.established(evidence.facts)
     for step in prover.model.steps:
         for c in evidence.components:
-            fell = _rank(prover, step, c) if c.term is None else _term(prover, step, c.term, facts)
+            fell = _rank(prover, step, c) if c.term is None else _term(prover, step, c.term, known)
             if fell:
                 break
         else:
@@ -162,7 +165,8 @@ def _rank(prover: Prover, step: Step, c: Rank) -> bool:
     if new.op is not Op.CONST or not isinstance(new.value, int):
         raise Wrong(f"`{step.rule.name}` may move {t.name} anywhere")
     then = c.ranks[new.value]
-    before = [c.ranks[p] for p in sources(step.rule, t)]
+    old = step.pins.get(t.location)
+    before = [c.ranks[old.value]] if old is not None and isinstance(old.value, int) else c.ranks
     if all(b > then for b in before):
         return True
     if all(b >= then for b in before):
@@ -170,26 +174,15 @@ def _rank(prover: Prover, step: Step, c: Rank) -> bool:
     raise Wrong(f"`{step.rule.name}` may lift {t.name}")
 
 
-def sources(rule: Rule, t: Thread) -> list[int]:
-    """The points of a thread at which a rule may be taken, as far as its guard says at once."""
-    here = pinned(conjuncts(rule.guard)).get(t.location)
-    if here is not None:
-        return [here.value] if isinstance(here.value, int) else []
-    if t.location not in variables([rule.guard]):
-        return list(range(len(t.points)))
-    points = (p.id for p in t.points)
-    return [p for p in points if settled(rule.guard, {t.location: const(p)}) is not FALSE]
-
-
-def _term(prover: Prover, step: Step, term: Expr, facts: Sequence[Expr]) -> bool:
+def _term(prover: Prover, step: Step, term: Expr, known: Known) -> bool:
     if not variables([term]) & step.updates.keys():
         return False
     one = const(1) if term.sort is Sort.INT else None
     if one is None:
         raise Wrong("a measure of no whole number")
     now, then = step.before(term), step.after(term)
-    if prover.follows(step, and_(le(add(then, one), now), le(const(0), now)), facts):
+    if prover.follows(step, and_(le(add(then, one), now), le(const(0), now)), known):
         return True
-    if prover.follows(step, le(then, now), facts):
+    if prover.follows(step, le(then, now), known):
         return False
     raise Wrong(f"`{step.rule.name}` may make a term of the measure grow")

@@ -52,3 +52,13 @@ def written(folder: str, found: Sequence[Checked]) -> str:
         f"; {trusted} of them rest on an argument that cannot be checked again" if trusted else ""
     )
     return f"{len(found)} certificates in {folder}{more}"
+
+
+def replayed(path: str, line: Line, steps: int) -> str:
+    """What `wfverify replay` says of a counterexample."""
+    if line.checked.answer is Answer.INVALID:
+        return f"{path}: rejected: {line.checked.why}\n"
+    how = "is possible, and breaks it"
+    if line.checked.answer is Answer.HOLEY:
+        how = f"is possible; {line.checked.why}"
+    return f"{path}: accepted: {_what(line)}: the run of {steps} steps {how}\n"

@@ -46,11 +46,12 @@ class States:
 class Peaks:
     """The most of a USED variable that each thread and all below it can hold at once.
 
-    Threads that are not listed hold nothing.  Rests on `quiet` and `linking`.
+    Threads that are not listed hold nothing.  Rests on `shape` (`quiet` or `fresh`) and `linking`.
     """
 
     used: int
     peaks: tuple[tuple[int, int], ...]
+    shape: str = "fresh"
 
 
 @dataclass(frozen=True, slots=True)

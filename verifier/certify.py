@@ -47,6 +47,7 @@ def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> I
     used = sorted(v for v in touched(goal.cond) if system.variables[v].kind is VarKind.USED)
     linking = tuple(f"linking {system.variables[v].name}" for v in used)
     if used:
+        yield Inductive(Facts((), ("fresh", *linking)))
         yield Inductive(Facts((), ("quiet", *linking)))
     if len(system.rules) > SMALL_RULES:
         return
@@ -67,7 +68,8 @@ def _peaks(structure: Structure, used: int) -> Iterator[Peaks]:
             top = max(top, held + sum(best.get(c.id, 0) for c in group))
         if top:
             best[t.id] = top
-    yield Peaks(used, tuple(sorted(best.items())))
+    for shape in ("fresh", "quiet"):
+        yield Peaks(used, tuple(sorted(best.items())), shape)
 
 
 def _amount(structure: Structure, e: Expr) -> int:
@@ -173,16 +175,17 @@ def _control(structure: Structure) -> Iterator[Facts]:
     """What may be needed to see that nobody waits."""
     system = structure.system
     yield Facts()
-    yield Facts((), ("quiet",))
     yield Facts((), ("fresh",))
+    yield Facts((), ("quiet",))
     names = sorted({v.name for v in system.variables if v.kind is VarKind.USED})
     linking = tuple(f"linking {name}" for name in names)
     if names:
+        yield Facts((), ("fresh", *linking))
         yield Facts((), ("quiet", *linking))
     if len(system.rules) <= SMALL_RULES:
         plain = (*structure.never_entered(), *structure.constants())
-        yield Facts(plain, ("quiet", *linking))
         yield Facts(plain, ("fresh", *linking))
+        yield Facts(plain, ("quiet", *linking))
         bounds = [o for o in system.obligations if o.check in ("borrows", "resources")]
         kept = dict.fromkeys(o.cond for o in bounds if is_state(o))
         if kept:
