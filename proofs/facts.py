@@ -81,8 +81,13 @@ class Prover:
         """Does the goal, a condition on the state before the step, hold whenever it is taken?"""
         if goal is TRUE:
             return True
-        near = [step.before(f) for f in known.about([step.rule.guard, *step.premises, goal])]
-        return self.implies(step.premises, goal, [f for f in near if f is not TRUE])
+        # What is near is nearly always enough, and much less.
+        few = known.above_of([goal, *step.premises])
+        for near in (few, known.about([step.rule.guard, *step.premises, goal])):
+            given = [p for f in near if (p := step.before(f)) is not TRUE]
+            if self.implies(step.premises, goal, given):
+                return True
+        return False
 
     # --- facts ------------------------------------------------------------------------------
 
@@ -115,6 +120,8 @@ class Prover:
                 before = self.established(less) if facts.shapes else Known((), self.model.system)
                 new = self.written_out(facts.shapes[-1]) if facts.shapes else ()
             known = Known([*before.facts, *new], self.model.system)
+            if len(known.sums) == len(before.sums) + len(new):
+                known.placed = before.placed  # sums say nothing of places
             self._inductive(known, range(len(before.facts), len(known.facts)))
             self._shown[name] = known
         return self._shown[name]
@@ -137,6 +144,11 @@ class Prover:
     def placed(self, step: Step, known: Known) -> Step | None:
         """The step with places fixed that follow from others: up the tree, then of those that it
         writes; None: it is never taken."""
+        if id(step) not in known.placed:
+            known.placed[id(step)] = self._placed(step, known)
+        return known.placed[id(step)]
+
+    def _placed(self, step: Step, known: Known) -> Step | None:
         pins = dict(step.pins)
         todo = [v for v in sorted(step.updates, reverse=True) if v in known.above and v not in pins]
         todo += [v for v in pins if v in known.above]

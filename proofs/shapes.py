@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..semantics.expr import Expr, Op, Sort, add, const, eq, ite, or_, postorder, var, variables
 from ..semantics.system import PointKind, Thread, TransitionSystem
+from .reading import Step
 
 OVER = (PointKind.END, PointKind.FAILED)
 QUIET = (PointKind.ENTRY, *OVER)
@@ -129,9 +130,15 @@ class Known:
             if t.parent is not None:
                 up = system.threads[t.parent].location
                 both = set(self.index.all.get(t.location, ())) & set(self.index.all.get(up, ()))
-                self.above[t.location] = sorted(both)
+                self.above[t.location] = sorted(both - self.sums.keys())
+        self.placed: dict[int, Step | None] = {}  # by identity: steps with what follows fixed
 
     def about(self, terms: Iterable[Expr]) -> list[Expr]:
         """The facts that share a variable with the terms."""
         near = {k for v in variables(terms) for k in self.index.all.get(v, ())}
+        return [self.facts[k] for k in sorted(near)]
+
+    def above_of(self, terms: Iterable[Expr]) -> list[Expr]:
+        """What places of threads in the terms say of their parents'."""
+        near = {k for v in variables(terms) for k in self.above.get(v, ())}
         return [self.facts[k] for k in sorted(near)]
