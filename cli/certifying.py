@@ -31,7 +31,7 @@ from .terminal import Progress, complain
 from .terminal import write as to_stdout
 
 MOST_STATES = 20_000
-PATIENCE = 10.0  # seconds for one candidate
+PATIENCE = 5.0  # seconds for one candidate, and as many for each thousand rules
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -47,18 +47,20 @@ class Certifier:
     folder: Path
     checker: Checker = field(init=False)
     written: list[Path] = field(default_factory=list)
+    most_states: int = MOST_STATES
     _sets: dict[tuple[int, ...], States | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.structure = Structure(self.system)
+        self.patience = PATIENCE * (1 + len(self.system.rules) / 1000)
         # The second solver is for whoever checks again.
         self.checker = Checker(self.system, Solvers(second=False))
 
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
         verdict = result.verdict
-        level = self._level(result)
+        level = self.level(result)
         if isinstance(verdict, Proved):
             said = "PROVED"
         elif isinstance(verdict, Refuted) and verdict.trace.initial:
@@ -67,7 +69,7 @@ class Certifier:
             return None
         claim = claim_of(self.system, result.check, result.name, level, said)
         if isinstance(verdict, Proved):
-            parts = [*self._parts(claim, verdict)]
+            parts = [*self.parts(claim, verdict)]
         else:
             runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
             parts = [Part(Runs(runs))]
@@ -84,7 +86,7 @@ class Certifier:
         self.written.append(path)
         return checked
 
-    def _level(self, result: Result) -> str:
+    def level(self, result: Result) -> str:
         """A line may be raised to an error; its obligations keep their level."""
         found = {
             o.warning: o.span
@@ -103,14 +105,14 @@ class Certifier:
             path = self.folder / f"{base}-{number}.json"
         return path
 
-    def _parts(self, claim: Mapping[str, str], verdict: Proved) -> Iterator[Part]:
+    def parts(self, claim: Mapping[str, str], verdict: Proved) -> Iterator[Part]:
         check = claim["check"]
         goals = goals_of(self.system, check, claim["name"], claim["level"])
         trusted = Trusted(verdict.engine, verdict.how)
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
             for several in for_whole(self.structure, check, whole):
-                self.checker.solvers.until = time.monotonic() + PATIENCE
+                self.checker.solvers.until = time.monotonic() + self.patience
                 ready = [self._made(e) for e in several]
                 parts = [Part(e) for e in ready if e is not None]
                 if self.checker.judged(claim, parts).answer is not Answer.INVALID:
@@ -123,7 +125,7 @@ class Certifier:
         for k, goal in enumerate(goals):
             found: Evidence = trusted
             for evidence in for_goal(self.structure, goal, hints.get(k)):
-                self.checker.solvers.until = time.monotonic() + PATIENCE
+                self.checker.solvers.until = time.monotonic() + self.patience
                 made = self._made(evidence)
                 if made is not None and self._shows(check, made, goal):
                     found = made
@@ -138,7 +140,7 @@ class Certifier:
         if evidence.variables not in self._sets:
             try:
                 view = View(self.system, evidence.variables)
-                self._sets[evidence.variables] = explored(view, MOST_STATES)
+                self._sets[evidence.variables] = explored(view, self.most_states)
             except Wrong:
                 self._sets[evidence.variables] = None
         return self._sets[evidence.variables]

@@ -24,17 +24,15 @@ from ..semantics.evidence import (
     Syntactic,
     Trusted,
 )
-from ..semantics.expr import Op, Scalar, Sort, and_, eq, var, variables
+from ..semantics.expr import Op, Sort, and_, eq, var, variables
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
-from ..semantics.trace import Trace
-from ..semantics.values import evaluate
 from .certificate import Certificate, Codec, Damaged
 from .facts import Open, Prover, Wrong, cancels
 from .pairs import commuting, races
 from .reading import Model
-from .runs import Watch, fired, steps
-from .shapes import OVER
+from .refuted import refuted
+from .runs import Watch, places
 from .solvers import Solvers
 from .states import View, closed, finishes, holds
 from .threads import measure, peaks, progress
@@ -61,6 +59,7 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "timing_independent": ((Measure, Pairs), (States, Pairs)),
     "deterministic": ((Measure, Pairs), (States, Pairs)),
 }
+VERDICTS = ("PROVED", "REFUTED")
 # Checks of which a spec may have nothing.
 NOTHING = (
     "resources",
@@ -132,7 +131,7 @@ class Checker:
         claim = certificate.claim
         try:
             known = [claim[n] for n in ("check", "name", "level", "verdict")]
-            if claim_of(self.system, *known) != claim:
+            if known[3] not in VERDICTS or claim_of(self.system, *known) != claim:
                 return Checked(Answer.INVALID, "the spec makes another claim of this name")
             parts = [self.codec.decode(e) for e in certificate.evidence]
         except (Damaged, Unreadable) as wrong:
@@ -144,9 +143,14 @@ class Checker:
     def judged(self, claim: Mapping[str, str], parts: Sequence[Part]) -> Checked:
         """Of a claim that the spec makes."""
         goals = goals_of(self.system, claim["check"], claim["name"], claim["level"])
-        judge = self.refutation if claim["verdict"] == "REFUTED" else self.proof
+        named = (claim["name"], claim["level"]) != ("", "error")
+        if not goals and named and claim["check"] in (*WHOLE, *NOTHING):
+            return Checked(Answer.INVALID, "the spec has no such line")
         try:
-            return judge(claim["check"], goals, parts)
+            if claim["verdict"] == "REFUTED":
+                refuted(self.watch, claim["check"], goals, parts)
+                return Checked(Answer.VALID)
+            return self.proof(claim["check"], goals, parts)
         except Open as hole:
             return Checked(Answer.HOLEY, str(hole))
         except Wrong as wrong:
@@ -200,7 +204,7 @@ class Checker:
             case Pairs(facts):
                 (races if check == "race_free" else commuting)(self.prover, facts)
             case Runs(runs):
-                self._places(runs)
+                places(self.watch, runs)
             case Syntactic():
                 if check == "atomicity":
                     self._atomic()
@@ -222,65 +226,6 @@ class Checker:
                     continue
                 if not self.prover.implies([and_(rule.guard, rule.relation)], same):
                     raise Wrong(f"the events of `{rule.name}` do not give what it writes")
-
-    def _places(self, runs: Sequence[Trace]) -> None:
-        seen = fired(self.watch, runs)
-        alive: dict[object, bool] = {}
-        for k, place in enumerate(self.system.places):
-            # Rounds, calls and instances have copies of one place; one that runs is enough.
-            key = (place.what, place.span) if place.span.line else k
-            alive[key] = alive.get(key, False) or any(r in seen for r in place.rules)
-        if not all(alive.values()):
-            raise Wrong(f"{list(alive.values()).count(False)} places are in none of the runs")
-        if self.system.scheduler != "any":
-            raise Open(f"that `scheduler {self.system.scheduler}` takes these runs")
-
-    # --- refutations ------------------------------------------------------------------------
-
-    def refutation(self, check: str, goals: Sequence[Obligation], parts: Sequence[Part]) -> Checked:
-        """Every run is taken again; of claims about states and steps it is seen to break one."""
-        match parts:
-            case [Part(Runs(runs), _)] if runs:
-                broken = [self._breaks(check, goals, t) for t in runs]
-            case _:
-                raise Wrong("a refutation is one or two runs")
-        if self.system.scheduler != "any":
-            return Checked(Answer.HOLEY, f"that `scheduler {self.system.scheduler}` takes this run")
-        if True in broken:
-            return Checked(Answer.VALID)
-        if goals:
-            raise Wrong("the run is possible, and breaks nothing")
-        return Checked(
-            Answer.HOLEY, f"the run is possible; that it refutes {check} was not checked"
-        )
-
-    def _breaks(self, check: str, goals: Sequence[Obligation], trace: Trace) -> bool:
-        """Raises `Wrong` where it is no run."""
-        broken = False
-        before: list[Scalar] = []
-        states: list[tuple[Scalar, ...]] = []
-        for number, (run, rule) in enumerate(steps(self.watch, trace)):
-            for goal in goals:
-                if goal.rule is None and not goal.every_step:
-                    broken = broken or evaluate(goal.cond, run.state) is False
-                elif rule is not None and (goal.every_step or goal.rule == rule.index):
-                    inputs = trace.steps[number - 1].inputs
-                    broken = broken or evaluate(goal.cond, before, inputs, run.state) is False
-            before = list(run.state)
-            if number == trace.loop_at or number == len(trace.steps):
-                states.append(tuple(before))
-            stuck = not run.urgent and not run.since
-        if trace.loop_at is not None and (len(states) < 2 or states[0] != states[1]):
-            raise Wrong("the loop does not close")
-        if check in ("deadlock_free", "terminates") and trace.loop_at is None:
-            # Nothing can happen any more, and somebody is not over.
-            broken = stuck and any(
-                t.parent is None
-                and before[t.location] not in [p.id for p in t.points if p.kind in OVER]
-                and evaluate(self.system.instances[t.instance].active, before) is True
-                for t in self.system.threads
-            )
-        return broken
 
 
 def _inputs(goal: Obligation) -> set[int]:

@@ -125,14 +125,16 @@ def races(prover: Prover, facts: Facts) -> None:
         pair = Pair(prover, a, b, known)
         if pair.never:
             continue
+        # Where both are: a test that a step makes of data is a read, whatever it must find.
+        places = {v: e for v, e in pair.pins.items() if v in prover.model.locations}
         sides = []
         for step in (a, b):
-            now = {v: settled(e, pair.pins) for v, e in _solid(prover, step.updates).items()}
+            now = {v: settled(e, places) for v, e in _solid(prover, step.updates).items()}
             own = {v: e for v, e in now.items() if not (e.op is Op.VAR and e.index == v)}
             added = {v for v, e in own.items() if _adds(v, e)}
             others = {v: e for v, e in own.items() if v not in added}
             amounts = {-v - 1: _rest(v, own[v]) for v in added}
-            sides.append((own.keys(), added, reads(prover, step.rule, others | amounts, pair.pins)))
+            sides.append((own.keys(), added, reads(prover, step.rule, others | amounts, places)))
         (w, x, r), (w2, x2, r2) = sides
         data = {v.index for v in prover.model.system.variables if v.kind in DATA}
         both = {v for v in w & w2 if not (v in x - r and v in x2 - r2)} | (w & r2) | (w2 & r)

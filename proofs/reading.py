@@ -6,7 +6,7 @@ that most questions are answered by arithmetic on constants and never reach a so
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -49,7 +49,7 @@ def conjuncts(e: Expr) -> list[Expr]:
     return out
 
 
-def split(e: Expr, about: Collection[int]) -> list[list[Expr]]:
+def split(e: Expr, about: Set[int]) -> list[list[Expr]]:
     """Conjunctions of which one holds wherever the term does: disjunctions about some variables
     are taken apart, as long as there are few."""
     done: list[list[Expr]] = []

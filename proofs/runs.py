@@ -9,7 +9,7 @@ no time passes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ from ..semantics.expr import Scalar, variables
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate, evaluate_all, fits, initial_holds, relation_holds
-from .facts import Wrong
+from .facts import Open, Wrong
 from .reading import conjuncts, pinned
 
 
@@ -181,3 +181,17 @@ def fired(watch: Watch, traces: Iterable[Trace]) -> set[int]:
                 mine.add(rule.index)
         out |= mine
     return out
+
+
+def places(watch: Watch, runs: Sequence[Trace]) -> None:
+    """Everything that is meant to run is run by one of them."""
+    seen = fired(watch, runs)
+    alive: dict[object, bool] = {}
+    for k, place in enumerate(watch.system.places):
+        # Rounds, calls and instances have copies of one place; one that runs is enough.
+        key = (place.what, place.span) if place.span.line else k
+        alive[key] = alive.get(key, False) or any(r in seen for r in place.rules)
+    if not all(alive.values()):
+        raise Wrong(f"{list(alive.values()).count(False)} places are in none of the runs")
+    if alive and watch.system.scheduler != "any":
+        raise Open(f"that `scheduler {watch.system.scheduler}` takes these runs was not checked")

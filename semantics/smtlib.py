@@ -177,21 +177,12 @@ def _applied(word: str, args: list[Expr]) -> Expr:
     if len(sorts) != 1 or (op is not Op.EQ and Sort.BOOL in sorts):
         raise Unreadable(f"{word} of different sorts")
     (sort,) = sorts
-    if op in (Op.DIV, Op.MOD):
-        wanted = Sort.REAL if word == "/" else Sort.INT
-        if sort is not wanted or args[1].op is not Op.CONST or not args[1].value:
-            return _guarded(word, wanted, op, args, sort)
+    if op in (Op.DIV, Op.MOD) and sort is not (Sort.REAL if word == "/" else Sort.INT):
+        raise Unreadable(f"{word} of a number of another sort")
     if op is Op.NEG and args[0].op is Op.CONST and args[0].value is not None:
         return const(-args[0].value)
-    if op is Op.DIV and sort is Sort.REAL and args[0].op is Op.CONST:
-        return const(Fraction(args[0].value or 0) / Fraction(args[1].value or 1))
+    if op is Op.DIV and sort is Sort.REAL and args[0].op is Op.CONST and args[1].value:
+        return const(Fraction(args[0].value or 0) / Fraction(args[1].value))
     if op in (Op.EQ, Op.LE, Op.LT):
         sort = Sort.BOOL
-    return Expr(op, tuple(args), sort)
-
-
-def _guarded(word: str, wanted: Sort, op: Op, args: list[Expr], sort: Sort) -> Expr:
-    """A divisor that may be 0 stands under its test in the text; the operator is total anyway."""
-    if sort is not wanted or (args[1].op is Op.CONST and not args[1].value):
-        raise Unreadable(f"{word} of these")
     return Expr(op, tuple(args), sort)
