@@ -149,8 +149,10 @@ class Codec:
         e = part.evidence
         out: dict[str, Any] = {"kind": KINDS[type(e)], "goals": list(part.goals)}
         match e:
-            case Inductive(facts) | Progress(facts) | Pairs(facts):
+            case Inductive(facts) | Pairs(facts):
                 out |= self._facts(facts)
+            case Progress(facts, order):
+                out |= {**self._facts(facts), "order": list(order)}
             case States(kept, states):
                 out["variables"] = [self.names[v] for v in kept]
                 out["states"] = [[_scalar(x) for x in s] for s in states]
@@ -222,7 +224,7 @@ _READ: dict[str, Callable[..., Evidence]] = {
     "peaks": lambda c, used, peaks, shape: Peaks(
         c.number[used], tuple((_whole(t), _whole(p)) for t, p in peaks), shape
     ),
-    "progress": lambda c, **g: Progress(c.facts(**g)),
+    "progress": lambda c, order, **g: Progress(c.facts(**g), tuple(map(_whole, order))),
     "measure": Codec.measure,
     "pairs": lambda c, **g: Pairs(c.facts(**g)),
     "runs": lambda c, runs: Runs(tuple(map(_trace, runs))),

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from ..semantics.evidence import Facts, Measure, Peaks, Progress, Rank
-from ..semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, not_, or_, variables
-from ..semantics.system import Obligation, PointKind, Thread, TransitionSystem, VarKind
+from ..semantics.expr import (
+    TRUE,
+    Expr,
+    Op,
+    Scalar,
+    Sort,
+    add,
+    and_,
+    const,
+    le,
+    lt,
+    not_,
+    or_,
+    substitute,
+    var,
+    variables,
+)
+from ..semantics.system import (
+    Input,
+    Obligation,
+    Point,
+    PointKind,
+    Thread,
+    TransitionSystem,
+    VarKind,
+)
 from .facts import Prover, Wrong
 from .reading import Step, pinned, settled
-from .shapes import OVER, Known, at
+from .shapes import OVER, QUIET, Known, at
+from .states import domain
 
 
 def children(system: TransitionSystem) -> dict[tuple[int, int], list[Thread]]:
@@ -53,11 +79,10 @@ def peaks(prover: Prover, evidence: Peaks, goal: Obligation) -> None:
     prover.established(Facts((), (evidence.shape, f"linking {name}")))
     best = dict(evidence.peaks)
     below = children(system)
-    quiet = (PointKind.ENTRY, *OVER)
     for t in system.threads:
         for p in t.points:
             held = [most(system, a) for v, a in p.holds if v == evidence.used]
-            if held and p.kind in quiet:
+            if held and p.kind in QUIET:
                 raise Wrong(f"{t.name} holds something at rest")
             if sum(held) + sum(best.get(c.id, 0) for c in below.get((t.id, p.id), ())) > best.get(
                 t.id, 0
@@ -83,11 +108,14 @@ def progress(prover: Prover, evidence: Progress) -> None:
     not over.
 
     From any thread one gets to one that can step: down the tree, or to a sibling that comes
-    before, which ends.  A step counts only if the environment can answer it.
+    before, which ends, or to who holds a resource (`linking`): that one, or what it waits for
+    below it, waits at most for resources that come later in the order, so this ends too
+    (Havender 1968).  A step counts only if the environment can answer it.
     """
     system = prover.model.system
     known = prover.established(evidence.facts)
     below = children(system)
+    later = _ordered(system, evidence.order, evidence.facts.shapes)
     by_location = {t.location: t.id for t in system.threads}
     mine: dict[int, list[Step]] = {}
     for step in prover.model.steps:
@@ -107,14 +135,74 @@ def progress(prover: Prover, evidence: Progress) -> None:
             ways = [not_(over(c)) for c in below.get((t.id, p.id), ())]
             if p.kind is PointKind.ENTRY:
                 ways += [not_(over(system.threads[a])) for a in t.after]
+            ways += later(t, p)
             for step in mine.get(t.id, ()):
                 pin = step.pins.get(t.location)
                 if pin is None or pin.value == p.id:
-                    if step.rule.relation is TRUE:
-                        ways.append(step.rule.guard)
+                    ways += _answered(step)
             _possible(
                 prover, [g for g in given if g is not TRUE], ways, known, f"{t.name}: {p.label}"
             )
+
+
+def _answered(step: Step) -> list[Expr]:
+    """Conditions on which the step can be taken, with one of a few answers to what it asks."""
+    rule = step.rule
+    if rule.relation is TRUE:
+        return [rule.guard]
+    out = []
+    for choose in (0, 1, 2):
+        answers = [const(_some(d, choose)) for d in rule.inputs]
+        relation = substitute(
+            step.both(rule.relation), lambda n: answers[n.index] if n.op is Op.INPUT else n
+        )
+        out.append(and_(rule.guard, relation))
+    return out
+
+
+def _some(declared: Input, choose: int) -> Scalar:
+    """A value of a type: near 0, the least, the largest."""
+    values = domain(declared)
+    if values:
+        return values[(0, 0, -1)[choose]]
+    low, high = declared.lo, declared.hi
+    near = max(0, low) if low is not None else min(0, high) if high is not None else 0
+    value = (near, low, high)[choose]
+    number = near if value is None else value
+    return Fraction(number) if declared.sort is Sort.REAL else number
+
+
+def _ordered(
+    system: TransitionSystem, order: Sequence[int], shapes: Sequence[str]
+) -> Callable[[Thread, Point], list[Expr]]:
+    """For a place, that one of the resources is in use that come after all that is held there and
+    around it."""
+    rank: dict[int, int] = {}
+    parts: list[list[int]] = []
+    for n, position in enumerate(order):
+        if not 0 <= position < len(system.resources):
+            raise Wrong("an order of what there is not")
+        r = system.resources[position]
+        parts.append([r.used, *([r.exclusive] if r.exclusive is not None else [])])
+        rank |= dict.fromkeys(parts[-1], n)
+        if any(f"linking {system.variables[u].name}" not in shapes for u in parts[-1]):
+            raise Wrong("an order rests on `linking`")
+    if order and (
+        not {"fresh", "quiet"} & set(shapes)
+        or any(p.holds for t in system.threads for p in t.points if p.kind in QUIET)
+    ):
+        raise Wrong("somebody may hold something at rest")
+
+    def later(t: Thread, p: Point) -> list[Expr]:
+        held = [rank[u] for u, _ in p.holds if u in rank]
+        while t.parent is not None and t.fork is not None:
+            up = system.threads[t.parent]
+            held += [rank[u] for u, _ in up.points[t.fork].holds if u in rank]
+            t = up
+        free = parts[max(held, default=-1) + 1 :]
+        return [lt(const(0), var(u, Sort.INT)) for us in free for u in us]
+
+    return later
 
 
 def _possible(
@@ -142,7 +230,10 @@ def measure(prover: Prover, evidence: Measure) -> None:
     falls (integers; of reals the same).
     """
     known = prover.established(evidence.facts)
-    for step in prover.model.steps:
+    for case in prover.model.steps:
+        step = prover.placed(case, known)
+        if step is None:
+            continue
         for c in evidence.components:
             fell = _rank(prover, step, c) if c.term is None else _term(prover, step, c.term, known)
             if fell:

@@ -34,7 +34,8 @@ def table(lines: Sequence[Line], solvers: Sequence[str], verbose: bool = False) 
         names = ", ".join(dict.fromkeys(line.claim.get("check", "") for line in holes))
         out.append(f"trusted beside the checker: the arguments for {names} (-v shows them)")
     said = ", ".join(f"{count[a]} {a.value}" for a in Answer if count[a])
-    out.append(f"{len(lines)} certificates: {said}; checked with {' and '.join(solvers)}")
+    out.append(f"asked: {' and '.join(solvers)}")
+    out.append(f"{len(lines)} certificates: {said}")
     return "\n".join(out) + "\n"
 
 

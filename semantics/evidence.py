@@ -56,9 +56,11 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Whoever is not over can take a step, or waits for a branch or a sibling that is not over."""
+    """Whoever is not over can take a step, or waits for a branch or a sibling that is not over, or
+    for a resource that comes, in `order` (positions), after all that is held there."""
 
     facts: Facts
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

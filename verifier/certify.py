@@ -118,25 +118,21 @@ def for_whole(
     """For a check of the whole system, or for one of which the spec has nothing."""
     match check:
         case "deadlock_free":
-            for facts in _control(structure):
-                yield (Progress(facts),)
+            for progress in _progress(structure):
+                yield (progress,)
             yield from _everything(structure)
         case "terminates" | "can_finish":
-            ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
-            parts = components(structure, ranks)
-            measure = Measure(Facts(_bounds(structure, parts)), parts)
-            for facts in _control(structure):
-                yield measure, Progress(facts)
+            for measure in _measures(structure, hints):
+                for progress in _progress(structure):
+                    yield measure, progress
             yield from _everything(structure)
         case "race_free":
             for facts in _control(structure):
                 yield (Pairs(facts),)
         case "timing_independent" | "deterministic":
-            ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
-            parts = components(structure, ranks)
-            measure = Measure(Facts(_bounds(structure, parts)), parts)
-            for facts in _control(structure):
-                yield measure, Pairs(facts)
+            for measure in _measures(structure, hints):
+                for facts in _control(structure):
+                    yield measure, Pairs(facts)
             for (states,) in _everything(structure):
                 for facts in _control(structure):
                     yield states, Pairs(facts)
@@ -155,6 +151,45 @@ def _everything(structure: Structure) -> Iterator[tuple[States]]:
         active = [i.active for i in system.instances]
         cone = slice_for(system, [], (), [*places, *guards, *active])
         yield (States(tuple(sorted(cone.variables)), ()),)
+
+
+def _progress(structure: Structure) -> Iterator[Progress]:
+    for facts in _control(structure):
+        yield Progress(facts)
+    order = _order(structure)
+    if order:
+        plain = (*structure.never_entered(), *structure.constants())
+        used = structure.contended()
+        names = sorted(structure.system.variables[u].name for u in used)
+        linking = (f"linking {name}" for name in names)
+        if len(structure.system.rules) <= SMALL_RULES:
+            yield Progress(Facts(plain, ("fresh", *linking)), order)
+
+
+def _order(structure: Structure) -> tuple[int, ...]:
+    """Contended resources, each before those that are asked for while it is held."""
+    contended = structure.contended()
+    position = structure.resource_of()
+    after: dict[int, set[int]] = {position[u]: set() for u in contended}
+    for request in structure.requests(contended):
+        for h in request.held:
+            after[position[h]] |= {position[w] for w in request.wanted}
+    out: list[int] = []
+    while after:
+        free = [p for p in sorted(after) if not any(p in later for later in after.values())]
+        if not free:
+            return ()
+        out.append(free[0])
+        del after[free[0]]
+    return tuple(out)
+
+
+def _measures(structure: Structure, hints: Sequence[Evidence]) -> Iterator[Measure]:
+    ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
+    parts = components(structure, ranks)
+    bounds = _bounds(structure, parts)
+    for shapes in (("fresh",), ()):
+        yield Measure(Facts(bounds, shapes), parts)
 
 
 def _bounds(structure: Structure, parts: Sequence[Rank]) -> tuple[Expr, ...]:

@@ -9,6 +9,7 @@ left out, and so on (Podelski and Rybalchenko 2004 have the general theory).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..semantics.evidence import Rank
 from ..semantics.expr import (
@@ -17,11 +18,14 @@ from ..semantics.expr import (
     Op,
     Sort,
     add,
+    and_,
     const,
+    eq,
     fold,
     rebuild,
     sub,
     substitute,
+    var,
     variables,
 )
 from ..semantics.system import Rule, Thread
@@ -31,12 +35,13 @@ from .engines.structure import Structure
 
 MOST_TERMS = 200
 MOST_ROUNDS = 12
+MOST_CASES = 16  # of one rule
 
 
 def components(structure: Structure, hints: Sequence[Rank]) -> tuple[Rank, ...]:
     """The components found, also where some rule makes none of them fall."""
     out: list[Rank] = []
-    left = {r.index: r for r in structure.system.rules}
+    left = dict(enumerate(_cases(structure)))
     given = list(hints)
     for _ in range(MOST_ROUNDS):
         before = len(left)
@@ -46,23 +51,60 @@ def components(structure: Structure, hints: Sequence[Rank]) -> tuple[Rank, ...]:
         term = next(iter(_terms(left)), None) or (given.pop(0).term if given else None)
         if term is not None:
             out.append(Rank(term=term))
-            for r in list(left.values()):
+            for i, r in list(left.items()):
                 if _falls(r, term):
-                    del left[r.index]
+                    del left[i]
         elif len(left) == before:
             break
     return tuple(out)
 
 
+def _cases(structure: Structure) -> Iterator[Rule]:
+    """The rules, taken apart where a guard says `or` about places that the rule changes; what a
+    branch that is under way says of the threads above it is added."""
+    threads = structure.system.threads
+    locations = {t.location: t for t in threads}
+    for r in structure.system.rules:
+        moved = {v for v, _ in r.updates} & locations.keys()
+        todo, done = [conjuncts(r.guard)], 0
+        while todo:
+            parts = todo.pop()
+            k = next(
+                (
+                    k
+                    for k, p in enumerate(parts)
+                    if p.op is Op.OR
+                    and len(p.args) + len(todo) + done <= MOST_CASES
+                    and variables([p]) & moved
+                ),
+                None,
+            )
+            if k is not None:
+                todo += ([*parts[:k], *parts[k + 1 :], *conjuncts(a)] for a in parts[k].args)
+                continue
+            done += 1
+            pins = fixed_by(parts)
+            for t in reversed(threads):
+                here = pins.get(t.location)
+                if here is not None and here.value and t.parent is not None and t.fork is not None:
+                    up = threads[t.parent].location
+                    if up not in pins:
+                        pins[up] = const(t.fork)
+                        parts.append(eq(var(up, Sort.INT), const(t.fork)))
+            guard = and_(*parts)
+            if guard is not FALSE:
+                yield replace(r, guard=guard)
+
+
 def _places(structure: Structure, left: dict[int, Rule], out: list[Rank]) -> None:
     moves: dict[int, list[tuple[int, list[int], int]]] = {}
     threads = {t.location: t for t in structure.system.threads}
-    for r in left.values():
+    for i, r in left.items():
         for v, e in r.updates:
             if v in threads and isinstance(e.value, int):
                 at = _sources(r, threads[v])
                 if at:
-                    moves.setdefault(v, []).append((r.index, at, e.value))
+                    moves.setdefault(v, []).append((i, at, e.value))
     for t in structure.system.threads:
         mine = [m for m in moves.get(t.location, ()) if m[0] in left]
         if not mine:
