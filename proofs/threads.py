@@ -152,12 +152,14 @@ def _answered(step: Step) -> list[Expr]:
         return [rule.guard]
     out = []
     for choose in (0, 1, 2):
-        answers = [const(_some(d, choose)) for d in rule.inputs]
-        relation = substitute(
-            step.both(rule.relation), lambda n: answers[n.index] if n.op is Op.INPUT else n
-        )
-        out.append(and_(rule.guard, relation))
+        answers = {k: const(_some(d, choose)) for k, d in enumerate(rule.inputs)}
+        asked = step.both(rule.relation)
+        out.append(and_(rule.guard, with_answers(asked, answers)))
     return out
+
+
+def with_answers(e: Expr, answers: dict[int, Expr]) -> Expr:
+    return substitute(e, lambda n: answers[n.index] if n.op is Op.INPUT else n)
 
 
 def _some(declared: Input, choose: int) -> Scalar:
