@@ -22,8 +22,8 @@ from ..semantics.evidence import (
     States,
     Syntactic,
 )
-from ..semantics.expr import TRUE, Expr, Op, Sort, const, eq, implies, le, var
-from ..semantics.system import Obligation, TransitionSystem, VarKind
+from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, eq, implies, le, not_, or_, var
+from ..semantics.system import Obligation, TransitionSystem, Variable, VarKind
 from .engines.common import Budget, is_state, touched
 from .engines.slice import slice_for
 from .engines.structure import Structure
@@ -31,6 +31,7 @@ from .measures import components
 
 SMALL_RULES = 2_000
 SECONDS = 4.0  # for one goal
+MOST_GUESSES = 1_500
 
 
 def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> Iterator[Evidence]:
@@ -157,13 +158,12 @@ def _progress(structure: Structure) -> Iterator[Progress]:
     for facts in _control(structure):
         yield Progress(facts)
     order = _order(structure)
-    if order:
-        plain = (*structure.never_entered(), *structure.constants())
+    if order and len(structure.system.rules) <= SMALL_RULES:
+        plain = (*structure.never_entered(), *structure.constants(), *_values(structure))
         used = structure.contended()
         names = sorted(structure.system.variables[u].name for u in used)
         linking = (f"linking {name}" for name in names)
-        if len(structure.system.rules) <= SMALL_RULES:
-            yield Progress(Facts(plain, ("fresh", *linking)), order)
+        yield Progress(Facts(plain, ("fresh", *linking)), order)
 
 
 def _order(structure: Structure) -> tuple[int, ...]:
@@ -225,3 +225,48 @@ def _control(structure: Structure) -> Iterator[Facts]:
         kept = dict.fromkeys(o.cond for o in bounds if is_state(o))
         if kept:
             yield Facts((*plain, *kept), ("quiet", *linking))
+        hidden = _values(structure)
+        if hidden:
+            yield Facts((*plain, *hidden), ("fresh", *linking))
+            yield Facts((*plain, *hidden), ("quiet", *linking))
+
+
+def _values(structure: Structure) -> tuple[Expr, ...]:
+    """Which of the few values that it is ever given a hidden variable has, by place."""
+    from .engines.induction import Prover
+
+    if structure.values is None:
+        structure.values = ()
+        system = structure.system
+        guesses: list[Expr] = [*structure.never_entered(), *structure.constants()]
+        for v in system.variables:
+            given = _given(structure, v)
+            if v.kind is not VarKind.HIDDEN or not given:
+                continue
+            value = var(v.index, v.sort)
+            first = eq(value, const(v.init.value)) if v.init and v.init.value is not None else TRUE
+            guesses.append(or_(*(eq(value, const(c)) for c in given)))
+            mine = [t for t in system.threads if t.instance == v.instance]
+            for here in (
+                eq(var(t.location, Sort.INT), const(p.id)) for t in mine for p in t.points
+            ):
+                guesses += [implies(here, first), implies(here, not_(first))]
+        if len(guesses) <= MOST_GUESSES:
+            kept = Prover(system, Budget(SECONDS)).thin(guesses).known.values()
+            structure.values = tuple(e for e in kept if e is not TRUE)
+    return structure.values
+
+
+def _given(structure: Structure, v: Variable) -> set[Scalar]:
+    """All constants that a variable is set to; none where it may get another value."""
+    out: set[Scalar] = set()
+    terms = [v.init, *(e for r in structure.writing(v.index) for w, e in r.updates if w == v.index)]
+    while terms:
+        e = terms.pop()
+        if e is not None and e.op is Op.ITE:
+            terms += e.args[1:]
+        elif e is not None and e.op is Op.CONST and e.value is not None:
+            out.add(e.value)
+        elif e is None or e.op is not Op.VAR or e.index != v.index:
+            return set()
+    return out if len(out) <= 6 else set()
