@@ -49,6 +49,8 @@ class Op(Enum):
     TOP = "top"  # stack; false or 0 where it is empty, or its top is not of the term's sort
 
 
+NUMBERS = (Sort.INT, Sort.REAL)
+
 # The value of a stack is a tuple of scalars, the top last.  Nothing but the functions `pushed`,
 # `popped` and `topmost` looks into one, so the type of values leaves it out.
 Scalar = bool | int | Fraction

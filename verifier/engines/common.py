@@ -9,6 +9,7 @@ from fractions import Fraction
 from ...dsl.types import Enum, Str
 from ...semantics.expr import (
     FALSE,
+    NUMBERS,
     TRUE,
     Expr,
     Op,
@@ -63,7 +64,7 @@ def in_domain(declared: Variable | Input, leaf: Expr) -> Expr:
     elif isinstance(declared.type, Str) and declared.sort is Sort.INT:
         # Strings are numbered from 0; there are infinitely many, and only equality sees them.
         low = max(low or 0, 0)
-    if declared.sort in (Sort.INT, Sort.REAL):
+    if declared.sort in NUMBERS:
         if low is not None:
             parts.append(le(_bound(low, declared.sort), leaf))
         if high is not None:
