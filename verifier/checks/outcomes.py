@@ -4,6 +4,7 @@ The result of a run: which instances completed, which failed and with which erro
 end, and the observed data.  Tried in this order:
 
 1. the structure (`independence`): for any size and any data;
+   then parts of the system by themselves, which only wait for each other (`parts`);
 2. pairs of steps of a small system (`engines.confluence`), untimed, then with clocks;
 3. from two steps that do not commute, two runs that part there (`engines.partings`); for
    `deterministic` with one set of durations for both (`engines.jointly`);
@@ -41,6 +42,7 @@ from ..engines.timed import Environment, Occurrence, Pace, Schedules
 from ..engines.tracked import Tracked, Unsupported, observed
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from . import parts
 from .independence import obstacle
 from .walk import Walker
 
@@ -64,7 +66,7 @@ def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
             "beside where it can be seen, no choice depends on the clock or on a contended claim: "
             "so steps commute and every schedule ends with the same result",
         )
-    return _Small(session, why, durations=True).verdict()
+    return parts.alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
 
 
 def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> Verdict:
@@ -83,7 +85,7 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
             else "without the time-outs of activities, which the durations decide, no step depends "
             "on another branch: steps commute, so every schedule ends with the same result",
         )
-    return _Small(session, why, durations=False).verdict()
+    return parts.alike(session, deadlock, True) or _Small(session, why, durations=False).verdict()
 
 
 @dataclass
