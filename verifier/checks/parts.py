@@ -7,10 +7,12 @@ all who touch them only add to, or only set to one constant.  Fix an environment
 2. nobody waits for a claim for ever (`deadlock_free`), and no run is infinite;
 3. which sides of `+` can move does not depend on a claim that may have to wait;
 
-then what a part does in a complete run of the whole is a complete run of that part in the untimed
-view, with all claims granted at once: there any step may be put off, whatever for.  So if all
-complete runs of each part by itself, without claims, end alike (`engines.confluence`), then all of
-the whole do: what several parts add up is the sum of what each adds.
+then what a part does in a complete run of the whole is a complete run of that part by itself,
+where no claim is refused but any step may be put off, as in the untimed view; in the timed view, a
+step that claims may be put off as long as one likes, as if that were one more duration of the
+environment's.  So if all complete runs of each part by itself end alike, whatever the durations
+(`engines.confluence`), then all of the whole do: what several parts add up is the sum of what each
+adds.
 
 `timeouts`: the time-out of an attempt is an answer of the environment like any other end, because
 its clock starts when the attempt does, and durations are answers (for `deterministic`).
@@ -18,12 +20,13 @@ its clock starts when the attempt does, and durations are answers (for `determin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
-from ...semantics.expr import FALSE, TRUE, Op, and_, variables
-from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
-from ..engines.confluence import Confluence
+from ...semantics.expr import FALSE, TRUE, Op, and_, const, variables
+from ...semantics.system import Delay, Rule, RuleKind, TransitionSystem, VarKind
+from ..engines.confluence import Confluence, Finding
 from ..engines.tracked import Tracked, Unsupported
 from ..session import Session
 from ..verdict import Proved, Verdict
@@ -38,6 +41,7 @@ HOW = (
     "instances share nothing that shows an order, claims only put steps off, and in each by itself "
     "no two steps that one environment leaves open lead to different results, whichever comes first"
 )
+TIMED = ", at any instant at which both can be taken"
 
 
 def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
@@ -45,27 +49,42 @@ def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
     system = session.system
     if system.excluded is not FALSE or system.reads_clock or choices_matter(session):
         return None
-    if session.structure.contended() and not isinstance(deadlock, Proved):
+    contended = session.structure.contended()
+    if contended and not isinstance(deadlock, Proved):
         return None
     if timeouts and not _fixed(system):
         return None
     free = granted(system)
     if free is None:
         return None
+    how = HOW
     states = 0
     for part in parts(free):
-        try:
-            graph = Confluence(Tracked(only(free, part)), False)
-        except Unsupported:
+        alone = only(free, part)
+        found = _confluent(session, alone, False, timeouts)
+        if found is None:
+            found = _confluent(session, put_off(alone, contended), True, timeouts)
+            how = HOW + TIMED
+        if found is None:
             return None
-        seconds = min(SECONDS, session.share(0.05))
-        found = graph.run(seconds, MOST_STATES, 1, ends=not timeouts)
         states += found.states
-        if not (found.deterministic() if timeouts else found.independent(False)):
-            return None
         if found.loops and any(not ends(session, loop) for loop in system.loops):
             return None
-    return Proved("search", HOW, f"{states} states")
+    return Proved("search", how, f"{states} states")
+
+
+def _confluent(
+    session: Session, part: TransitionSystem, timed: bool, timeouts: bool
+) -> Finding | None:
+    """`ties` of the part is not set: here no durations but those of an attempt with a time-out
+    decide between its ends."""
+    try:
+        graph = Confluence(Tracked(part), timed)
+    except Unsupported:
+        return None
+    seconds = min(SECONDS, session.share(0.05))
+    found = graph.run(seconds, MOST_STATES, 1, ends=not timeouts)
+    return found if found.independent(timed) else None
 
 
 def _fixed(system: TransitionSystem) -> bool:
@@ -85,8 +104,18 @@ def granted(system: TransitionSystem) -> TransitionSystem | None:
             return None
         mine, rest = guard
         out.append(replace(r, guard=and_(*rest)) if mine else r)
-    # No durations decide between other steps than the ends of one attempt in the untimed view.
     return replace(system, rules=tuple(out), ties=False)
+
+
+def put_off(system: TransitionSystem, contended: Collection[int]) -> TransitionSystem:
+    """Whoever claims one of these may have to wait, for any time."""
+
+    def waits(r: Rule) -> Rule:
+        if not any(u in contended for u, _ in r.gains):
+            return r
+        return replace(r, delay=Delay(r.delay.lo if r.delay else const(Fraction(0)), None))
+
+    return replace(system, rules=tuple(waits(r) for r in system.rules))
 
 
 def _looked_at(system: TransitionSystem, rule: Rule) -> set[int]:
