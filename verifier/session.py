@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..dsl.errors import Span
 from ..semantics.expr import Expr, Scalar
@@ -20,6 +20,9 @@ from .engines.structure import Structure
 from .limit import Limit
 from .prompt import alike
 from .verdict import Proved, Refuted, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from .checks.intime import Timed
 
 
 class Replayed(Protocol):
@@ -70,6 +73,7 @@ class Session:
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)
     graph: tuple[Graph | None, str] | None = None
+    timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
     _until: float | None = None  # the end of the slot of the check that runs
     _structure: Structure | None = None
     _linking: Linking | None = None
@@ -87,6 +91,18 @@ class Session:
         if self._linking is None:
             self._linking = check_linking(self.system)
         return self._linking
+
+    def of(self, system: TransitionSystem) -> Session:
+        """The same budget, for another system."""
+        return Session(
+            system,
+            self.options,
+            self.replay,
+            self.schedule,
+            self.simulate,
+            self.begin,
+            _until=self._until,
+        )
 
     def left(self) -> float:
         """Seconds of the budget that are left to the check that runs."""

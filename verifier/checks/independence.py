@@ -60,6 +60,8 @@ def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False)
     if any(system.variables[v].kind is not VarKind.GHOST for v in excluded):
         return "runs in which an assumption is false do not count"
     for r in system.rules:
+        if r.guard is FALSE:
+            continue
         if r.kind is RuleKind.INTERRUPT and not (urgent and r.delay is not None):
             return f"the interrupt of a `within` may decide ({r.span})"
         if r.kind is RuleKind.TIMEOUT and not timeouts:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...semantics.expr import FALSE, Scalar, and_, or_
-from ...semantics.system import PointKind, Rule
+from ...semantics.system import PointKind, Rule, RuleKind
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate
 from ..engines.confluence import Armed, Confluence, Node, deadline
@@ -29,6 +29,7 @@ from ..verdict import Proved, Refuted, Verdict
 MOST_RULES = 1500
 MOST_NODES = 20_000
 SECONDS = 4.0
+BY_CLOCK = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
 
 
 @dataclass
@@ -70,6 +71,16 @@ class Timed:
                     queue.append(source)
         return out
 
+    def witness(self, rules: Collection[int]) -> Trace | None:
+        """A shortest run that takes one of the rules; it has times."""
+        for node, arcs in enumerate(self.arcs):
+            for a in arcs:
+                if a.rule in rules:
+                    trace = self.trace(node)
+                    step = Step(a.rule, a.inputs)
+                    return replace(trace, steps=(*trace.steps, step)) if trace else None
+        return None
+
     def trace(self, node: int) -> Trace | None:
         """A run to a node; it has times."""
         steps: list[Step] = []
@@ -82,7 +93,32 @@ class Timed:
 
 
 def timed_graph(session: Session) -> Timed | None:
-    """All of it, or None."""
+    """All of it, or None; it is made once."""
+    if session.timed_graph is None:
+        session.timed_graph = (_timed_graph(session),)
+    return session.timed_graph[0]
+
+
+def never(session: Session) -> set[int] | None:
+    """Rules that no run takes at any times; None: not known."""
+    graph = timed_graph(session)
+    if graph is None:
+        return None
+    taken = {a.rule for arcs in graph.arcs for a in arcs}
+    return {r.index for r in session.system.rules if r.index not in taken}
+
+
+def in_time(session: Session) -> Session:
+    """The system without what decides by the clock alone and comes at no times."""
+    late = {r.index for r in session.system.rules if r.kind in BY_CLOCK and r.guard is not FALSE}
+    out = (never(session) or set()) & late if late else set()
+    if not out:
+        return session
+    rules = tuple(replace(r, guard=FALSE) if r.index in out else r for r in session.system.rules)
+    return session.of(replace(session.system, rules=rules))
+
+
+def _timed_graph(session: Session) -> Timed | None:
     system = session.system
     until = time.monotonic() + min(SECONDS, session.share(0.2))
     if len(system.rules) > MOST_RULES or system.excluded is not FALSE:

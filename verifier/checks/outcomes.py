@@ -17,7 +17,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...dsl.errors import Span
@@ -44,6 +44,7 @@ from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle
+from .intime import in_time
 from .walk import Walker
 
 MOST_RULES = 1500  # of a system whose graph is built
@@ -56,17 +57,22 @@ ORDER = (
     "no two steps that one environment leaves open lead to different results, whichever comes first"
 )
 
+STRUCTURE = (
+    "steps of different branches share no data in either order, nothing is cancelled from beside "
+    "where it can be seen, no choice depends on the clock or on a contended claim: so steps "
+    "commute and every schedule ends with the same result"
+)
+NEVER = "time-outs and interrupts that no clock reaches left aside, "
+
 
 def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
     why = obstacle(session, deadlock)
     if not why:
         return Proved(
             "structure",
-            "steps of different branches share no data in either order, nothing is cancelled from "
-            "beside where it can be seen, no choice depends on the clock or on a contended claim: "
-            "so steps commute and every schedule ends with the same result",
+            STRUCTURE,
         )
-    return parts.alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
+    return _alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
 
 
 def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> Verdict:
@@ -85,7 +91,19 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
             else "without the time-outs of activities, which the durations decide, no step depends "
             "on another branch: steps commute, so every schedule ends with the same result",
         )
-    return parts.alike(session, deadlock, True) or _Small(session, why, durations=False).verdict()
+    return _alike(session, deadlock, True) or _Small(session, why, durations=False).verdict()
+
+
+def _alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
+    """By parts; then without time-outs and interrupts that never come, also by the structure."""
+    found = parts.alike(session, deadlock, timeouts)
+    lean = in_time(session) if found is None else session
+    if lean is session:
+        return found
+    if not obstacle(lean, deadlock, timeouts):
+        return Proved("search", NEVER + STRUCTURE)
+    found = parts.alike(lean, deadlock, timeouts)
+    return None if found is None else replace(found, how=NEVER + found.how)
 
 
 @dataclass
