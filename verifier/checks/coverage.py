@@ -54,6 +54,8 @@ def no_dead_code(session: Session) -> Verdict:
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete:
         seen, engine = _of_graph(session, graph, wanted), "search"
+        if system.scheduler != "any":
+            seen |= _walks(session, [s for s in wanted if not s.among(seen)])
     else:
         seen, engine = _walks(session, wanted), "simulation"
     doubt: list[Source] = []
