@@ -24,11 +24,12 @@ from ...dsl.errors import Span
 from ...semantics.expr import Scalar
 from ...semantics.system import RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Step, Trace
-from ...semantics.values import show
+from ...semantics.values import evaluate, show
 from ..engines.confluence import Confluence, Finding, Fork
 from ..engines.environments import full_start
 from ..engines.jointly import jointly
 from ..engines.partings import (
+    Answers,
     End,
     Ends,
     Record,
@@ -40,7 +41,7 @@ from ..engines.partings import (
 )
 from ..engines.timed import Environment, Occurrence, Pace, Schedules
 from ..engines.tracked import Tracked, Unsupported, observed
-from ..session import InternalError, Session
+from ..session import InternalError, Replayed, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle
@@ -131,7 +132,8 @@ class _Small:
         # Which side of `+` a random environment names is not compared afterwards.
         found = None
         if not system.choices:
-            found = _two_runs(self.session, self.why, self.durations)
+            search = _two_runs if system.scheduler == "any" else _two_scheduled
+            found = search(self.session, self.why, self.durations)
         if isinstance(found, Refuted):
             return found
         tail = f"; {reason}" if reason else ""
@@ -335,6 +337,48 @@ def _two_runs(session: Session, why: str, durations: bool) -> Verdict | None:
                 if _one_environment(session, first, second, durations) is None:
                     return _refuted(session, second, first, why, "", durations)
     return None
+
+
+def _two_scheduled(session: Session, why: str, durations: bool) -> Verdict | None:
+    """Looks for two runs of one environment among random ones that the declared scheduler takes."""
+    system = session.system
+    simulate = session.simulator()
+    until = time.monotonic() + min(SECONDS, session.share(0.05))
+    walker = Walker(system)
+    rng = random.Random(session.options.seed)
+    free = [v.index for v in system.variables if v.init is None]
+    for number in range(8 if simulate is not None else 0):
+        initial = walker.start(rng)
+        if initial is None:
+            return None
+        known: list[tuple[Trace, tuple[Scalar, ...], Answers]] = []
+        for seed in range(12):
+            if time.monotonic() > until or simulate is None:
+                return None
+            chosen = {v: initial[v] for v in free}
+            failing = 0.0 if number % 2 == 0 else 1.0
+            trace = simulate(number * 1000 + seed, failing, chosen, ())
+            replayed = session.replay(system, trace) if trace is not None else None
+            if trace is None or replayed is None or not replayed.ok or not _over(system, replayed):
+                continue
+            result = _results(system, replayed.states[-1])
+            answers = answers_of(system, trace, replayed.states, not durations)
+            for other, its, given in known:
+                if its != result and contradiction(answers, given) is None:
+                    found = _refuted(session, other, trace, why, "", durations)
+                    if isinstance(found, Refuted):
+                        return found
+            known.append((trace, result, answers))
+    return None
+
+
+def _over(system: TransitionSystem, run: Replayed) -> bool:
+    """Has every instance ended?"""
+    results = _results(system, run.states[-1])[: len(system.instances)]
+    return all(
+        at >= 0 or evaluate(i.active, run.states[-1]) is False
+        for i, at in zip(system.instances, results, strict=True)
+    )
 
 
 def _paces() -> list[Pace]:
