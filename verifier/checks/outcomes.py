@@ -46,6 +46,7 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle
 from .intime import in_time
+from .scheduled import decided
 from .walk import Walker
 
 MOST_RULES = 1500  # of a system whose graph is built
@@ -92,7 +93,8 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
             else "without the time-outs of activities, which the durations decide, no step depends "
             "on another branch: steps commute, so every schedule ends with the same result",
         )
-    return _alike(session, deadlock, True) or _Small(session, why, durations=False).verdict()
+    found = decided(session) or _alike(session, deadlock, True)
+    return found or _Small(session, why, durations=False).verdict()
 
 
 def _alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
