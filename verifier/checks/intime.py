@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from ...semantics.expr import FALSE, Scalar, and_, or_
 from ...semantics.system import PointKind, Rule, RuleKind
 from ...semantics.trace import Step, Trace
-from ...semantics.values import evaluate
+from ...semantics.values import enabled, evaluate
 from ..engines.confluence import Armed, Confluence, Node, deadline
 from ..engines.environments import full_start
 from ..engines.fair import Arc, View, clock
@@ -106,6 +106,21 @@ def never(session: Session) -> set[int] | None:
         return None
     taken = {a.rule for arcs in graph.arcs for a in arcs}
     return {r.index for r in session.system.rules if r.index not in taken}
+
+
+def never_at_once(session: Session, pairs: Sequence[tuple[int, int]]) -> int:
+    """In how many states it was seen that none of these pairs of rules can be taken; 0: they
+    may be, or it is not known."""
+    graph = timed_graph(session)
+    if graph is None:
+        return 0
+    rules = session.system.rules
+    for node in graph.nodes:
+        view = graph.tracked.view(node.state)
+        able = {r for r in {r for p in pairs for r in p} if enabled(rules[r], view)}
+        if any(a in able and b in able for a, b in pairs):
+            return 0
+    return len(graph.nodes)
 
 
 def in_time(session: Session) -> Session:

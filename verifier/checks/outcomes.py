@@ -53,6 +53,7 @@ MOST_RULES = 1500  # of a system whose graph is built
 MOST_STATES = 20_000
 MOST_RUNS = 20_000
 MOST_PAIRS = 60  # pairs of runs for which common durations are looked for
+MOST_TRIES = 96  # environments
 SECONDS = 2.0
 
 ORDER = (
@@ -74,7 +75,12 @@ def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
             "structure",
             STRUCTURE,
         )
-    return _alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
+    found = _alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
+    if isinstance(found, Unknown):
+        # Two runs with the same durations refute it as well.
+        fixed = session.results["deterministic"] = _deterministic(session, deadlock)
+        return fixed if isinstance(fixed, Refuted) else found
+    return found
 
 
 def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> Verdict:
@@ -82,6 +88,11 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
         return Proved(
             "structure", "the result does not even depend on durations (`timing_independent`)"
         )
+    known = session.results.get("deterministic")
+    return known if known is not None else _deterministic(session, deadlock)
+
+
+def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
     system = session.system
     why = obstacle(session, deadlock, timeouts=True)
     if not why:
@@ -316,7 +327,7 @@ def _two_runs(session: Session, why: str, durations: bool) -> Verdict | None:
     walker = Walker(system)
     paces = _paces()
     until = time.monotonic() + min(SECONDS, session.share(0.05))
-    for number in range(24):
+    for number in range(MOST_TRIES):
         if session.left() <= 0 or time.monotonic() > until:
             break
         rng = random.Random(session.options.seed * 7919 + number)
