@@ -3,7 +3,8 @@
 Tracked are the variables that can influence control (guards, relations, delays, assumptions) and
 those observed data that never receive a value out of an unbounded domain.  The other observed
 variables are *data in transit*: they are not part of a state here; who argues about steps looks at
-who reads and writes them (`clash`).  Everything else does not matter for any result.
+who reads and writes them (`clash`).  Control may depend on unbounded data by comparisons with
+constants: then both is done (see `regions`).  Everything else does not matter for any result.
 
 Answers that reach nothing tracked are not told apart: one representative stands for them.
 """
@@ -22,6 +23,7 @@ from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
 from .common import after, conjuncts, domain, fixed_by, in_domain
 from .guards import competes, shut
+from .regions import Regions
 from .search_compile import Fire, compile_rule, compile_state
 from .search_space import Unsupported
 
@@ -77,10 +79,12 @@ class Tracked:
         control = self._closure(self._control())
         matters = self._closure(control | observed(system))
         wide = self._wide(matters)
-        if wide & control:
-            name = system.variables[min(wide & control)].name
+        ranged = wide & control
+        self.kept = sorted(matters - (wide - ranged))
+        self.regions = Regions(system, self.rules, ranged, self.kept)
+        if ranged and not self.regions.fits:
+            name = system.variables[min(ranged)].name
             raise Unsupported(f"control depends on {name}, which has too many values")
-        self.kept = sorted(matters - wide)
         self.slots = {v: at for at, v in enumerate(self.kept)}
         self.transit = frozenset(wide & matters)
         self.touches = {r.index: self._touch(r) for r in self.rules}
@@ -221,6 +225,8 @@ class Tracked:
                 if inputs & exact or reads:
                     exact |= inputs
         domains = [domain(i) for i in rule.inputs]
+        for k in self.regions.open(rule):
+            domains[k] = self.regions.values(rule.inputs[k], rule.index)
         total = 1
         for k in exact:
             values = domains[k]
@@ -268,7 +274,8 @@ class Tracked:
         total = 1
         for v in free:
             values = domain(v)
-            assert values is not None
+            if values is None:
+                values = self.regions.values(v, v.index)
             choices.append(values)
             total *= len(values)
         if total > MOST_INITIAL:
