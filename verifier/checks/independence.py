@@ -72,7 +72,11 @@ def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False)
         why = cancellation_matters(session, causes, matters, urgent) if causes else ""
         if why:
             return why
-    why = Conflicts(session, matters, urgent).first() or choices_matter(session) or _looks_around(session)
+    why = (
+        Conflicts(session, matters, urgent).first()
+        or choices_matter(session)
+        or _looks_around(session)
+    )
     if why:
         return why
     if session.structure.contended():

@@ -75,9 +75,10 @@ class Timed:
         """A shortest run that takes one of the rules; it has times."""
         for node, arcs in enumerate(self.arcs):
             for a in arcs:
-                if a.rule in rules:
+                inputs = tuple(x for x in a.inputs if x is not None)
+                if a.rule in rules and len(inputs) == len(a.inputs):
                     trace = self.trace(node)
-                    step = Step(a.rule, a.inputs)
+                    step = Step(a.rule, inputs)
                     return replace(trace, steps=(*trace.steps, step)) if trace else None
         return None
 

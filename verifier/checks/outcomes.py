@@ -9,51 +9,36 @@ end, and the observed data.  Tried in this order:
 3. from two steps that do not commute, two runs that part there (`engines.partings`); for
    `deterministic` with one set of durations for both (`engines.jointly`);
 4. all complete runs of a small system, compared: answers `timing_independent` for good;
-5. random environments on what is too large for that: finds two runs, proves nothing.
+5. two runs of a part by itself, with the others beside it; random environments (`samples`): on
+   what is too large for the rest; this finds two runs and proves nothing.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
-from ...dsl.errors import Span
 from ...semantics.expr import Scalar
-from ...semantics.system import RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Step, Trace
-from ...semantics.values import evaluate, show
 from ..engines.confluence import Confluence, Finding, Fork
 from ..engines.environments import full_start
 from ..engines.jointly import jointly
-from ..engines.partings import (
-    Answers,
-    End,
-    Ends,
-    Record,
-    Runs,
-    agree,
-    answers_of,
-    contradiction,
-    endless_waits,
-)
-from ..engines.timed import Environment, Occurrence, Pace, Schedules
+from ..engines.partings import End, Ends, Record, Runs, agree, endless_waits
 from ..engines.tracked import Tracked, Unsupported, observed
-from ..session import InternalError, Replayed, Session
+from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle
 from .intime import in_time
+from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
-from .walk import Walker
+from .two_runs import refuted
 
 MOST_RULES = 1500  # of a system whose graph is built
 MOST_STATES = 20_000
 MOST_RUNS = 20_000
 MOST_PAIRS = 60  # pairs of runs for which common durations are looked for
-MOST_TRIES = 96  # environments
 SECONDS = 2.0
 
 ORDER = (
@@ -133,6 +118,9 @@ class _Small:
         system = self.session.system
         if len(system.rules) <= MOST_RULES and self.session.left() > 0:
             try:
+                by_parts = self._from_parts()
+                if by_parts is not None:
+                    return by_parts
                 answer = self._search(Tracked(system))
             except Unsupported as unsupported:
                 reason = str(unsupported)
@@ -145,7 +133,7 @@ class _Small:
         # Which side of `+` a random environment names is not compared afterwards.
         found = None
         if not system.choices:
-            search = _two_runs if system.scheduler == "any" else _two_scheduled
+            search = at_random if system.scheduler == "any" else as_scheduled
             found = search(self.session, self.why, self.durations)
         if isinstance(found, Refuted):
             return found
@@ -173,6 +161,28 @@ class _Small:
             or self._all_runs(tracked, graph)
             or Unknown("search", found.reason or "runs that part were not found")
         )
+
+    def _from_parts(self) -> Verdict | None:
+        """Two runs of a part by itself, and the others beside it."""
+        system = self.session.system
+        free = parts.granted(system)
+        split = parts.parts(free) if free is not None and not system.choices else []
+        for part in split if len(split) > 1 else ():
+            assert free is not None
+            alone = parts.put_off(parts.only(free, part), self.session.structure.contended())
+            session = self.session.of(alone)
+            small = _Small(session, self.why, self.durations)
+            try:
+                found = small._search(Tracked(alone))
+            except Unsupported:
+                continue
+            if isinstance(found, Refuted):
+                both = as_in_part(
+                    self.session, session, found, self.why, self.durations, self._seconds()
+                )
+                if isinstance(both, Refuted):
+                    return both
+        return None
 
     # --- two runs ---------------------------------------------------------------------------
 
@@ -259,7 +269,7 @@ class _Judge:
                 break
             traces = self._timed(x, y)
             if traces is not None:
-                return _refuted(self.session, *traces, why, note, self.durations)
+                return refuted(self.session, *traces, why, note, self.durations)
         self.unsure |= bool(found)
         return None
 
@@ -316,192 +326,6 @@ def _common(a: End, b: End) -> int:
             break
         same += 1
     return same
-
-
-# --- random environments -----------------------------------------------------------------------
-
-
-def _two_runs(session: Session, why: str, durations: bool) -> Verdict | None:
-    """Looks for two runs of one environment (or of two that differ in durations) that part."""
-    system = session.system
-    walker = Walker(system)
-    paces = _paces()
-    until = time.monotonic() + min(SECONDS, session.share(0.05))
-    for number in range(MOST_TRIES):
-        if session.left() <= 0 or time.monotonic() > until:
-            break
-        rng = random.Random(session.options.seed * 7919 + number)
-        initial = walker.start(rng)
-        if initial is None:
-            return None
-        failing = (0.0, 0.5, 0.3, 1.0)[number % 4]
-        runs: dict[tuple[Scalar, ...], Trace] = {}
-        ends: dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]] = {}
-        for pace in paces if durations else [paces[number % len(paces)]]:
-            # Durations may differ from one to the next, answers may not.
-            environment = Environment(number, failing, pace, walker.answer, ends)
-            schedules = Schedules(system, environment)
-            found, _ = schedules.outcomes(initial, max(0.05, (until - time.monotonic()) / 8), 2000)
-            for outcome in found if not environment.broken else ():
-                runs.setdefault(outcome.result, outcome.trace)
-        traces = list(runs.values())
-        for i, first in enumerate(traces):
-            for second in traces[:i]:
-                if _one_environment(session, first, second, durations) is None:
-                    return _refuted(session, second, first, why, "", durations)
-    return None
-
-
-def _two_scheduled(session: Session, why: str, durations: bool) -> Verdict | None:
-    """Looks for two runs of one environment among random ones that the declared scheduler takes."""
-    system = session.system
-    simulate = session.simulator()
-    until = time.monotonic() + min(SECONDS, session.share(0.05))
-    walker = Walker(system)
-    rng = random.Random(session.options.seed)
-    free = [v.index for v in system.variables if v.init is None]
-    for number in range(8 if simulate is not None else 0):
-        initial = walker.start(rng)
-        if initial is None:
-            return None
-        known: list[tuple[Trace, tuple[Scalar, ...], Answers]] = []
-        for seed in range(12):
-            if time.monotonic() > until or simulate is None:
-                return None
-            chosen = {v: initial[v] for v in free}
-            failing = 0.0 if number % 2 == 0 else 1.0
-            trace = simulate(number * 1000 + seed, failing, chosen, ())
-            replayed = session.replay(system, trace) if trace is not None else None
-            if trace is None or replayed is None or not replayed.ok or not _over(system, replayed):
-                continue
-            result = _results(system, replayed.states[-1])
-            answers = answers_of(system, trace, replayed.states, not durations)
-            for other, its, given in known:
-                if its != result and contradiction(answers, given) is None:
-                    found = _refuted(session, other, trace, why, "", durations)
-                    if isinstance(found, Refuted):
-                        return found
-            known.append((trace, result, answers))
-    return None
-
-
-def _over(system: TransitionSystem, run: Replayed) -> bool:
-    """Has every instance ended?"""
-    results = _results(system, run.states[-1])[: len(system.instances)]
-    return all(
-        at >= 0 or evaluate(i.active, run.states[-1]) is False
-        for i, at in zip(system.instances, results, strict=True)
-    )
-
-
-def _paces() -> list[Pace]:
-    def lowest(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        return lo
-
-    def level(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        """The same for as many as possible."""
-        up = Fraction(-(-lo.numerator // lo.denominator))
-        for value in (Fraction(1), Fraction(2), Fraction(5), up):
-            if lo <= value and (hi is None or value <= hi):
-                return value
-        return lo
-
-    def highest(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        return hi if hi is not None else lo + 100
-
-    def mixed(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        top = hi if hi is not None else lo + rng.choice([1, 10, 1000])
-        return lo + (top - lo) * Fraction(rng.randrange(5), 4)
-
-    return [level, lowest, mixed, highest, mixed]
-
-
-# --- what is told --------------------------------------------------------------------------------
-
-
-def _one_environment(session: Session, first: Trace, second: Trace, durations: bool) -> object:
-    """A question that the two runs were answered differently, read from their steps alone."""
-    answers = []
-    for trace in (first, second):
-        replayed = session.replay(session.system, trace)
-        if not replayed.ok:
-            raise InternalError(f"a run that parts does not replay: {replayed.why}")
-        answers.append(answers_of(session.system, trace, replayed.states, not durations))
-    return contradiction(*answers)
-
-
-def _refuted(
-    session: Session, first: Trace, second: Trace, why: str, note: str, durations: bool
-) -> Verdict:
-    system = session.system
-    asked = _one_environment(session, first, second, durations)
-    if asked is not None:
-        raise InternalError(f"two runs of one environment answer {asked} differently")
-    results = []
-    for trace in (first, second):
-        timed = session.schedule(system, trace)
-        if system.scheduler != "any" and (timed is None or (not durations and timed != trace)):
-            return Unknown("simulation", f"two runs end differently, but {session.unlikely}")
-        if timed is None:
-            raise InternalError("a run that parts is not possible at any times")
-        results.append(_results(system, session.replay(system, trace).states[-1]))
-    if results[0] == results[1]:
-        raise InternalError("two runs that part end alike")
-    same = "the same answers of the environment"
-    if not durations:
-        same += ", durations included,"
-    differ = _difference(system, *results)
-    return Refuted(
-        "simulation",
-        f"with {same} two runs end differently: {differ}",
-        first,
-        _parting(system, first, second) or system.instances[0].span,
-        f"{len(first.steps)} and {len(second.steps)} steps",
-        second=second,
-        notes=(note or f"cause: {why}",),
-    )
-
-
-def _results(system: TransitionSystem, state: Sequence[Scalar]) -> tuple[Scalar, ...]:
-    ends: list[Scalar] = []
-    for i in system.instances:
-        at = state[system.threads[i.root].location]
-        ends.append(at if at in (i.completed, i.failed) else -1)
-    return (*ends, *(state[v] for v in sorted(observed(system))))
-
-
-def _difference(system: TransitionSystem, a: tuple[Scalar, ...], b: tuple[Scalar, ...]) -> str:
-    """What differs, in the words of the spec: an end, an error, or a variable."""
-    count = len(system.instances)
-    for k, instance in enumerate(system.instances):
-        if a[k] != b[k]:
-            words = [_end(system, k, x[k]) for x in (a, b)]
-            return f"{instance.name} {words[0]} or {words[1]}"
-    for v, x, y in zip(sorted(observed(system)), a[count:], b[count:], strict=True):
-        if x != y:
-            variable = system.variables[v]
-            if variable.kind is VarKind.HIDDEN:
-                owner = next((i.name for i in system.instances if i.error == v), variable.name)
-                return f"{owner} fails with {_error(system, x)} or {_error(system, y)}"
-            shown = [show(variable, value, system.strings) for value in (x, y)]
-            return f"{variable.name} is {shown[0]} or {shown[1]}"
-    return "their results"
-
-
-def _error(system: TransitionSystem, value: Scalar) -> str:
-    return system.errors[int(value) - 1] if int(value) > 0 else "none"
-
-
-def _end(system: TransitionSystem, instance: int, at: Scalar) -> str:
-    i = system.instances[instance]
-    return {i.completed: "completes", i.failed: "fails"}.get(int(at), "never ends")
-
-
-def _parting(system: TransitionSystem, a: Trace, b: Trace) -> Span | None:
-    for x, y in zip(a.steps, b.steps, strict=False):
-        if x.rule != y.rule or x.inputs != y.inputs:
-            return system.rules[x.rule].span
-    return None
 
 
 __all__ = ["deterministic", "timing_independent"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from ...semantics.expr import Expr, Op, Scalar, Sort, postorder, variables
 from ...semantics.system import Input, Rule, TransitionSystem, Variable
@@ -50,7 +51,7 @@ class Regions:
         found: list[Fraction] = list(ends)
         whole = of.sort is Sort.INT
         found += [ends[0] - 1 - seed % 5, ends[-1] + 1 + seed % 5]
-        for a, b in zip(ends, ends[1:], strict=False):
+        for a, b in pairwise(ends):
             if not whole:
                 found.append((a + b) / 2)
                 continue
