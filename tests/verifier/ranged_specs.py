@@ -64,4 +64,62 @@ class Ranged:
         return "\n".join(lines) + "\n"
 
 
-__all__ = ["Ranged"]
+class Summed:
+    """Sums and products of arguments, undone in any order; errors that are caught."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        pick = self.rng.choice
+        self.activities = [self.activity(n) for n in "abc"]
+        a, b, c = (pick("abc") for _ in range(3))
+        self.body = pick(
+            [
+                f"try {{ saga {{ {a} || {b} }} }} catch * {{ skip }}",
+                f"saga {{ {{ {a} || {b} }} ; {c} }}",
+                f"try {{ saga {{ {a} ; {{ {b} || {c} }} }} }} catch E {{ x := 1 }} catch F {{ }}",
+                f"try {{ {a} || {b} }} catch * {{ {c} }}",
+                f"try {{ par wait_all {{ {a} || {b} }} }} catch * {{ skip }} ; y := x",
+                f"{{ {a} || {b} }} ; {c}",
+                f"par any {{ {a} || {b} }}",
+                f"{{ {{ {a} ; y := x }} || {b} }}",
+                f"{{ {a} || {{ x := k ; {b} }} }}",
+            ]
+        )
+        self.system = pick(["w", "w", "w[2]"])
+
+    def activity(self, name: str) -> str:
+        pick = self.rng.choice
+        own = pick("xs")
+        do, undo = pick(
+            [
+                (f"{own} := {own} + k", f"{own} := {own} - k"),
+                (f"{own} := {own} + k * k", f"{own} := {own} - k * k"),
+                (f"{own} := {own} + k", f"{own} := {own} - 1"),
+                (f"{own} := {own} * 2", f"{own} := {own} - k"),
+                (f"{own} := k", f"{own} := 0"),
+                ("y := x", "skip"),
+                ("s := s + x", "skip"),
+                ("m := m + 1", "m := 0"),
+                ("x := k * m", "x := 0"),
+            ]
+        )
+        undo = "skip" if undo == "skip" else f"{{ {undo} }}"
+        clauses = [
+            pick(["", "uses l exclusive"]),
+            pick(["takes 1s", "takes 1s..2s"]),
+            pick(["", "fails E", "fails F", "fails E"]),
+            f"do {{ {do} }}",
+            f"undo {undo}",
+        ]
+        return f"activity {name} {{ {'  '.join(c for c in clauses if c)} }}"
+
+    def spec(self, kind: str) -> str:
+        lines = ["error E transient", "error F transient", "resource l : lock"]
+        lines += ["shared s: int = 0", f"workflow w(k: {kind}) fails E, F {{"]
+        lines += [f" var {v}: int = 0" for v in "xym"]
+        lines += [f" {a}" for a in self.activities]
+        lines += [f" run {{ {self.body} }}", "}", f"system {{ {self.system} }}"]
+        return "\n".join(lines) + "\n"
+
+
+__all__ = ["Ranged", "Summed"]

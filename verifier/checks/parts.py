@@ -26,6 +26,7 @@ from fractions import Fraction
 
 from ...semantics.expr import FALSE, TRUE, Op, and_, const, variables
 from ...semantics.system import Delay, Rule, RuleKind, TransitionSystem, VarKind
+from ..engines.bisimilar import merge
 from ..engines.confluence import Confluence, Finding
 from ..engines.tracked import Tracked, Unsupported
 from ..session import Session
@@ -61,10 +62,17 @@ def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
     states = 0
     for part in parts(free):
         alone = only(free, part)
-        found = _confluent(session, alone, False, timeouts)
-        if found is None:
-            found = _confluent(session, put_off(alone, contended), True, timeouts)
-            how = HOW + TIMED
+        late = put_off(alone, contended)
+        for view, timed, merged in (
+            (alone, False, False),
+            (late, True, False),
+            (alone, False, True),
+            (late, True, True),
+        ):
+            found = _confluent(session, view, timed, timeouts, merged)
+            if found is not None:
+                how = HOW + TIMED if timed else how
+                break
         if found is None:
             return None
         states += found.states
@@ -74,12 +82,16 @@ def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
 
 
 def _confluent(
-    session: Session, part: TransitionSystem, timed: bool, timeouts: bool
+    session: Session, part: TransitionSystem, timed: bool, timeouts: bool, merged: bool
 ) -> Finding | None:
     """`ties` of the part is not set: here no durations but those of an attempt with a time-out
     decide between its ends."""
     try:
-        graph = Confluence(Tracked(part), timed)
+        tracked = Tracked(part, formal=merged)
+        # What nobody looks at any more may be left behind in two ways.
+        if merged and not merge(tracked, min(SECONDS, session.share(0.05))):
+            return None
+        graph = Confluence(tracked, timed)
     except Unsupported:
         return None
     seconds = min(SECONDS, session.share(0.05))
