@@ -167,7 +167,12 @@ class _Small:
         system = self.session.system
         free = parts.granted(system)
         split = parts.parts(free) if free is not None and not system.choices else []
+        if len(split) * len(system.rules) > parts.MOST_WORK:
+            return None
+        until = time.monotonic() + 2 * self._seconds()
         for part in split if len(split) > 1 else ():
+            if time.monotonic() > until:
+                break
             assert free is not None
             alone = parts.put_off(parts.only(free, part), self.session.structure.contended())
             session = self.session.of(alone)

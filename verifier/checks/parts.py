@@ -36,6 +36,7 @@ from .independence import choices_matter, claims
 from .loops import ends
 
 MOST_STATES = 20_000
+MOST_WORK = 100_000  # rules that are looked at, for each part all
 SECONDS = 2.0
 
 HOW = (
@@ -60,7 +61,10 @@ def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
         return None
     how = HOW
     states = 0
-    for part in parts(free):
+    split = parts(free)
+    if len(split) * len(system.rules) > MOST_WORK:
+        return None
+    for part in split:
         alone = only(free, part)
         late = put_off(alone, contended)
         for view, timed, merged in (

@@ -10,13 +10,13 @@ at once.  Where there are no such pairs, an environment has one run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from ...semantics.expr import FALSE, Op, and_, not_, variables
+from ...semantics.expr import FALSE, Op, Scalar, and_, not_, variables
 from ...semantics.symbolic import is_valid
-from ...semantics.system import Rule, TransitionSystem, VarKind
+from ...semantics.system import Delay, Rule, TransitionSystem, VarKind
+from ...semantics.values import evaluate
 from ..engines.common import conjuncts, fixed_by
 from ..engines.partings import clock_of
 from ..session import Session
@@ -40,13 +40,14 @@ def decided(session: Session) -> Proved | None:
     for r in system.rules:
         if r.guard is not FALSE:
             by_instance.setdefault(r.instance, []).append(r)
-    if not _apart(system, by_instance):
+    clocks = _Clocks(system)
+    if not _apart(system, by_instance, clocks):
         return None
     for rules in by_instance.values():
         for a, b in combinations(rules, 2):
             if (a.delay is None) is not (b.delay is None):
                 continue
-            if a.delay is not None and (clock_of(a) == clock_of(b) or _disjoint(rules, a, b)):
+            if a.delay is not None and clocks.disjoint(a, b):
                 continue
             if session.left() <= 0 or _may_meet(session, a, b):
                 return None
@@ -63,33 +64,49 @@ def _may_meet(session: Session, a: Rule, b: Rule) -> bool:
     return not is_valid(not_(and_(a.guard, b.guard)))
 
 
-def _disjoint(rules: Sequence[Rule], a: Rule, b: Rule) -> bool:
-    """Can clocks that start together never be due together?"""
-    mine = [_interval(r) for r in rules if r.delay is not None and clock_of(r) == clock_of(a)]
-    its = [_interval(r) for r in rules if r.delay is not None and clock_of(r) == clock_of(b)]
-    return all(x is not None and y is not None and _before(x, y) for x in mine for y in its)
+class _Clocks:
+    """By when what clocks measure is over, where that is known."""
+
+    def __init__(self, system: TransitionSystem) -> None:
+        self._values: list[Scalar] = [0] * len(system.variables)
+        self._arguments: set[int] = set()
+        for v in system.variables:
+            if v.kind in (VarKind.ARG, VarKind.PARAM) and v.init is not None:
+                if v.init.op is Op.CONST and v.init.value is not None:
+                    self._values[v.index] = v.init.value
+                    self._arguments.add(v.index)
+        self._ends: dict[tuple[str, int], list[Interval | None]] = {}
+        for r in system.rules:
+            if r.delay is not None:
+                self._ends.setdefault(clock_of(r), []).append(self._interval(r.delay))
+
+    def disjoint(self, a: Rule, b: Rule) -> bool:
+        """Are they of one clock, or of two that, started together, are never due together?"""
+        mine, its = self._ends[clock_of(a)], self._ends[clock_of(b)]
+        return clock_of(a) == clock_of(b) or all(
+            x is not None and y is not None and _before(x, y) for x in mine for y in its
+        )
+
+    def _interval(self, delay: Delay) -> Interval | None:
+        ends = [e for e in (delay.lo, delay.hi) if e is not None]
+        if variables(ends) - self._arguments:
+            return None
+        values = [max(Fraction(0), Fraction(evaluate(e, self._values))) for e in ends]
+        return values[0], None if delay.hi is None else max(values)
 
 
 def _before(x: Interval, y: Interval) -> bool:
     return (x[1] is not None and x[1] < y[0]) or (y[1] is not None and y[1] < x[0])
 
 
-def _interval(rule: Rule) -> Interval | None:
-    assert rule.delay is not None
-    lo, hi = rule.delay.lo, rule.delay.hi
-    if lo.op is not Op.CONST or (hi is not None and hi.op is not Op.CONST):
-        return None
-    least = max(Fraction(0), Fraction(lo.value or 0))
-    return least, None if hi is None else max(least, Fraction(hi.value or 0))
-
-
-def _apart(system: TransitionSystem, by_instance: dict[int, list[Rule]]) -> bool:
-    """Does no step start clocks of two instances?  At the beginning one may run."""
+def _apart(system: TransitionSystem, by_instance: dict[int, list[Rule]], clocks: _Clocks) -> bool:
+    """Does no step start clocks of two instances, but at the beginning such as are never due
+    together?"""
     writers: dict[int, set[int]] = {}
     for r in system.rules:
         for v, _ in r.updates:
             writers.setdefault(v, set()).add(r.instance)
-    first: set[object] = set()
+    first: list[Rule] = []
     for instance, rules in by_instance.items():
         for r in rules:
             if r.delay is None:
@@ -97,8 +114,8 @@ def _apart(system: TransitionSystem, by_instance: dict[int, list[Rule]]) -> bool
             if any(writers.get(v, set()) - {instance} for v in variables([r.guard])):
                 return False
             if not _is_later(system, r):
-                first.add(clock_of(r))
-    return len(first) <= 1
+                first.append(r)
+    return all(clocks.disjoint(a, b) for a, b in combinations(first, 2) if a.instance != b.instance)
 
 
 def _is_later(system: TransitionSystem, rule: Rule) -> bool:
