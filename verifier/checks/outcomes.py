@@ -21,10 +21,20 @@ from dataclasses import dataclass, replace
 
 from ...semantics.expr import Scalar
 from ...semantics.trace import Step, Trace
+from ...semantics.values import enabled
 from ..engines.confluence import Confluence, Finding, Fork
 from ..engines.environments import full_start
 from ..engines.jointly import jointly
-from ..engines.partings import End, Ends, Record, Runs, agree, endless_waits
+from ..engines.partings import (
+    End,
+    Ends,
+    Record,
+    Runs,
+    agree,
+    answers_of,
+    contradiction,
+    endless_waits,
+)
 from ..engines.tracked import Tracked, Unsupported, observed
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -33,7 +43,7 @@ from .independence import obstacle
 from .intime import in_time
 from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
-from .two_runs import refuted
+from .two_runs import one_environment, refuted, results_of
 
 MOST_RULES = 1500  # of a system whose graph is built
 MOST_STATES = 20_000
@@ -307,9 +317,30 @@ class _Judge:
         first, second = self._trace(x), self._trace(y)
         if not self.durations:
             return jointly(system, (first, self._states(first)), (second, self._states(second)))
-        one = self.session.schedule(system, first)
-        two = self.session.schedule(system, second)
-        return None if one is None or two is None else (one, two)
+        one = self._taken(first, first)
+        two = self._taken(second, one) if one is not None else None
+        if one is None or two is None or one_environment(self.session, one, two, True) is not None:
+            return None
+        return one, two
+
+    def _taken(self, trace: Trace, beside: Trace) -> Trace | None:
+        """The run with times, or one with the same result that the scheduler takes; of one
+        environment with `beside`."""
+        system = self.session.system
+        result = results_of(system, self._states(trace)[-1])
+        given = answers_of(system, beside, self._states(beside), False)
+
+        def same(states: Sequence[tuple[Scalar, ...]], other: Trace) -> bool:
+            return (
+                other.initial == trace.initial
+                and results_of(system, states[-1]) == result
+                and not any(enabled(r, states[-1]) for r in system.rules)
+                and contradiction(answers_of(system, other, states, False), given) is None
+            )
+
+        if system.scheduler == "any":
+            return self.session.schedule(system, trace)
+        return self.session.timed(trace, same)
 
 
 def _tracked_result(tracked: Tracked, state: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
