@@ -15,6 +15,7 @@ from .env import NotConstant, collecting
 from .expressions import counted, domain, scalar
 from .place import At, union
 from .tolerance import Tolerance, tolerance
+from .undolog import all_of, rounds, unsure
 
 
 def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
@@ -40,7 +41,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     if t.decreases is not None:
         measure = t.decreases
         decreases = ctx.read(inside, lambda env: scalar(env, measure))
-    first = len(ctx.b.rules)
+    first, since = len(ctx.b.rules), len(ctx.b.variables)
     if count is not None:
         current = ite(entered.cond, const(0), count)
         raise_error(
@@ -54,9 +55,14 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         )
         inside = replace(inside, cond=and_(inside.cond, lt(current, inside.reading(bound))))
         inside = inside.plus((count.index, ite(inside.cond, add(current, const(1)), count)))
-    body = branch(replace(ctx, again=True), t.body, inside, head, "the body of `while`")
-    if body.exit is not None:
-        step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
+    # A round that a saga may have to undo ends with a step of its own, which notes it.
+    end = ctx.point(PointKind.READY, "end of the round", t.span) if ctx.in_saga else head
+    body = branch(replace(ctx, again=True), t.body, inside, end, "the body of `while`")
+    log = Log()
+    ended = body.exit if end == head else union(ctx.at(end), body.exit)
+    if ended is not None:
+        again = step(ctx, ended, RuleKind.STEP, "next round", t.span, head)
+        log = rounds(ctx, body.log, body.log.sure, again, since)
     last = len(ctx.b.rules)
     ctx.world.loops.append(
         Loop(
@@ -76,19 +82,13 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
             decreases=decreases,
         )
     )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
     exit_ = replace(around.under(not_(cond), t.cond.span), points=None)
     if count is not None:
         # Outside nobody asks how many rounds there were.
         inner = range(points, len(ctx.thread.points))
         forget(ctx, ctx.b.rules[first:last], inner, [count])
         exit_ = exit_.plus((count.index, const(0)))
-    return Out(exit_)
-
-
-def _has_undo(log: Log) -> bool:
-    return any(not isinstance(p, Log) or _has_undo(p) for p in log.parts)
+    return Out(exit_, log)
 
 
 def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
@@ -117,7 +117,7 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
         return parallel.each(ctx, t, items, at, k)
     tolerated, at = _tolerated(ctx, t, at)
     here: At | None = at
-    logs = []
+    logs: list[Log] = []
     for i, (inside, item) in enumerate(items):
         if here is None:
             break
@@ -129,8 +129,9 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
         out = term(inner, t.body, here.under(inside), m)
         skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
         here = union(None if last else ctx.at(m), out.exit, skipped, failed())
-        logs.append(out.log)
-    return Out(here, Log(tuple(logs)))
+        certain = inside is TRUE and tolerated is None
+        logs.append(out.log if certain else unsure(out.log))
+    return Out(here, all_of(logs))
 
 
 def _tolerated(ctx: Ctx, t: ast.Each, at: At) -> tuple[Tolerance | None, At]:
@@ -175,7 +176,7 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     around = union(at.once(*moves.items()), ctx.at(head))
     assert around is not None
     cond = le(i, last)
-    start = len(ctx.b.rules)
+    start, since = len(ctx.b.rules), len(ctx.b.variables)
     inner = replace(ctx, env=ctx.env.bind(**{t.var: i}), again=True)
     inner, failed = _tolerating(inner, t, tolerated)
     body = term(inner, t.body, around.under(cond, t.span), done)
@@ -184,8 +185,8 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     back = step(
         ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}
     )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
+    sure = body.log.sure if tolerated is None else frozenset()
+    log = rounds(ctx, body.log, sure, back, since)
     ctx.world.loops.append(
         Loop(
             t.span,
@@ -196,6 +197,4 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             (back.index,),
         )
     )
-    return Out(
-        replace(around.under(not_(cond)), points=None),
-    )
+    return Out(replace(around.under(not_(cond)), points=None), log)

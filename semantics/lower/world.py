@@ -43,6 +43,7 @@ from .expressions import constant, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .first import conjuncts, initially, label_of, most
+from .patterns import watched
 from .place import At
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
@@ -95,12 +96,14 @@ class _Lowering:
         env = self._top_env()
         for d in drafts:
             workflow_properties(self._ctx(d), d.workflow)
+        over = TRUE
         if drafts:
             over = and_(*(implies(d.active, ended(d)) for d in drafts))
             self._required(env)
             system_properties(self._ctx(drafts[0]), self.spec, env, over)
         rules, threads = finish(self.b)
         self.predicates.tie()
+        seen = watched(self.b, rules, self.world.patterns, over)
         initial_events = tuple(
             EventTemplate(kind, d.name, d.id)
             for d in drafts
@@ -114,7 +117,7 @@ class _Lowering:
             name=PurePath(self.spec.file).stem,
             variables=tuple(self.b.variables),
             initial=and_(*self.initial),
-            rules=rules,
+            rules=seen.rules,
             threads=threads,
             instances=tuple(
                 Instance(
@@ -132,7 +135,8 @@ class _Lowering:
                 for d in drafts
             ),
             resources=tuple(self.b.resources.values()),
-            obligations=tuple(self.b.obligations),
+            obligations=(*self.b.obligations, *seen.obligations),
+            liveness=seen.liveness,
             errors=tuple(self.b.errors),
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),
