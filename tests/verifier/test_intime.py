@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def untaken(text: str) -> list[str]:
     out = [f"{names[r]} is taken" for r in taken & (never or set())]
     for state, _ in moves:
         able = [r.index for r in system.rules if evaluate(r.guard, state) is True]
-        for a, b in zip(able, able[1:], strict=False):
+        for a, b in pairwise(able):
             if intime.never_at_once(session, [(a, b)]):
                 out.append(f"{names[a]} and {names[b]} can be taken at once")
     return out
