@@ -9,6 +9,7 @@ from .ast import RefKind
 from .check_calls import counted
 from .check_terms import TermChecker
 from .collect import Collected
+from .constants import evaluate
 from .names import Scope, Symbol, Symbols
 
 
@@ -20,7 +21,7 @@ def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
     else:
         for i in spec.system.instances:
             single = (
-                (i.count is None or i.count == ast.IntLit(1))
+                (i.count is None or evaluate(i.count, symbols.constants) == 1)
                 and not i.any_number
                 and i.binder is None
                 and i.arrive is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from . import ast
@@ -47,6 +47,16 @@ def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | 
             return min(numbers) if func == "min" else max(numbers)
         case _:
             return None
+
+
+def whole(constants: Mapping[str, object]) -> Callable[[ast.Expression], int | None]:
+    """What `extent` asks: the integer that an expression is, None where it is not constant."""
+
+    def known(e: ast.Expression) -> int | None:
+        value = evaluate(e, constants)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    return known
 
 
 def _is_number(value: object) -> bool:

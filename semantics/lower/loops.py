@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.support import UNBOUNDED
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind
 from . import parallel
@@ -99,9 +100,7 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             items = domain(env, t.domain)
     except NotConstant:
         if not t.sequential:
-            raise not_supported(
-                "parallel each over a range without static bounds", t.span
-            ) from None
+            raise not_supported(f"parallel each {UNBOUNDED}", t.span) from None
         return _each_counted(ctx, t, at, k)
     ctx.defined_at(found, at)
     # The domain is what it is when the loop is entered.
@@ -159,9 +158,9 @@ def _tolerating(
 
 def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
-    if not isinstance(t.domain, ast.Range):
-        raise not_supported("each over this domain", t.span)
     from .terms import term
+
+    assert isinstance(t.domain, ast.Range), "other domains are listed"
 
     i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
     lo, hi = t.domain.lo, t.domain.hi

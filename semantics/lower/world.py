@@ -36,13 +36,13 @@ from ..system import (
 )
 from . import child
 from .builder import Builder
-from .context import UNDO_FAILED, Ctx, InstanceDraft, World, not_supported, step
+from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
-from .env import Bound, Definedness, Env, NotConstant, collecting, unasked
-from .expressions import constant, domain, ranged, scalar
+from .env import Bound, Definedness, Env, collecting, unasked
+from .expressions import bounds, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
-from .first import conjuncts, initially, label_of, most
+from .first import conjuncts, initially, label_of
 from .place import At
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
@@ -90,15 +90,20 @@ class _Lowering:
         self._declare()
         drafts = [i for group in self.instances.values() for i in group]
         drafts.sort(key=lambda d: d.id)
+        refusals = self.world.refusals
         for d in drafts:
-            self._lower_instance(d)
+            with refusals.collecting():
+                self._lower_instance(d)
         env = self._top_env()
         for d in drafts:
-            workflow_properties(self._ctx(d), d.workflow)
+            with refusals.collecting():
+                workflow_properties(self._ctx(d), d.workflow)
         if drafts:
             over = and_(*(implies(d.active, ended(d)) for d in drafts))
-            self._required(env)
-            system_properties(self._ctx(drafts[0]), self.spec, env, over)
+            with refusals.collecting():
+                self._required(env)
+                system_properties(self._ctx(drafts[0]), self.spec, env, over)
+        refusals.tell()
         rules, threads = finish(self.b)
         self.predicates.tie()
         initial_events = tuple(
@@ -174,8 +179,7 @@ class _Lowering:
         table: dict[str, Value] = {}
         for s in self.spec.shared:
             d = s.decl
-            if s.durable:
-                raise not_supported("store", s.span)
+            assert not s.durable, f"{s.span}: refused by the front end"
             assert d.resolved is not None
             init = self._first(self.env, d.init, d.resolved, d.name, TRUE)
             init = init or default(d.resolved, self.b.string)
@@ -184,8 +188,6 @@ class _Lowering:
 
     def _resources(self) -> None:
         for r in self.spec.resources:
-            if r.kind == "rate" or r.key is not None or r.lease is not None or r.on_busy != "wait":
-                raise not_supported("this kind of resource", r.span)
             used = self.b.variable(r.name, Int(), VarKind.USED, const(0), None, r.span)
             exclusive = None
             capacity: Expr = const(1)
@@ -215,11 +217,10 @@ class _Lowering:
             else tuple(ast.InstanceDecl(w.name, span=w.span) for w in self.spec.workflows)
         )
         for d in decls:
-            if d.any_number:
-                raise not_supported(f"{d.workflow}[*]", d.span)
-            if d.arrive is not None:
-                raise not_supported("arrive", d.span)
-            self._declare_group(d)
+            assert not d.any_number and d.arrive is None, f"{d.span}: refused by the front end"
+            with self.world.refusals.collecting():
+                self._declare_group(d)
+        self.world.refusals.tell()
 
     def _declare_group(self, d: ast.InstanceDecl) -> None:
         w = self.world.workflows[d.workflow]
@@ -233,12 +234,8 @@ class _Lowering:
             taken = len(self.instances[w.name])
             self._instance(w, d, self.env, str(taken) if taken else "", TRUE)
             return
-        try:
-            count: Expr = const(self._fixed(partial(constant, e=d.count)))
-        except NotConstant:
-            count = self._fixed(partial(scalar, e=d.count))
-        upper = most(self.b, count, d.count.span)
-        for i in range(upper):
+        count = self._fixed(partial(scalar, e=d.count))
+        for i in range(bounds(self.env, d.count)[1]):
             self._instance(w, d, self.env, str(i), lt(const(i), count))
 
     def _first(
@@ -348,7 +345,7 @@ class _Lowering:
         self.instances[w.name].append(draft)
 
     def _now(self, span: Span) -> Expr:
-        raise not_supported("now", span)
+        raise AssertionError(f"{span}: refused by the front end")
 
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self._single()), None)

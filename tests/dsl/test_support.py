@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from wfverify.dsl import load, load_text, parse_text, unsupported
+from wfverify.dsl.errors import Rejected
 from wfverify.dsl.names import LATER_CHECKS
 
 HERE = Path(__file__).parent
@@ -95,7 +96,9 @@ def test_places() -> None:
     assert str(d.span) == "f.wf:3:3"
 
 
-def test_load_accepts_them() -> None:
-    spec = load(str(HERE / "every_form.wf"))
-    assert len(unsupported(spec)) > 40
+def test_load_refuses_all_of_them_at_once() -> None:
+    with pytest.raises(Rejected) as caught:
+        load(str(HERE / "every_form.wf"))
+    assert {d.code for d in caught.value.diagnostics} == {"E0900"}
+    assert len(caught.value.diagnostics) > 40
     assert unsupported(load_text("workflow v() { run { skip } }", "f")) == ()
