@@ -53,6 +53,7 @@ from .data import (
     select,
 )
 from .env import Definedness, Env, NotConstant, read, unasked
+from .interval import Interval
 from .refusals import not_supported
 
 
@@ -277,18 +278,23 @@ def _apply(env: Env, e: ast.Apply) -> Value:
     raise AssertionError(f"{e.span}: unknown function {e.func}")
 
 
+def interval(env: Env, e: ast.Range) -> Interval:
+    """A range with static bounds.  Raises `NotConstant`.
+
+    Its ends may be parameters or variables of a ranged type: then it lies within what the types
+    allow.
+    """
+    lo, hi = scalar(env, e.lo), scalar(env, e.hi)
+    return Interval(lo, hi, bounds(env, e.lo)[0], bounds(env, e.hi)[1])
+
+
 def domain(env: Env, e: ast.Expression) -> list[tuple[Expr, Value]]:
     """The elements of a domain with static bounds: (is in the domain, element).
 
-    Bounds of a range may be parameters or arguments of a ranged type: then every value that the
-    type allows is listed, under its condition.  Raises `NotConstant`.
+    Raises `NotConstant`.
     """
     if isinstance(e, ast.Range):
-        lo, hi = scalar(env, e.lo), scalar(env, e.hi)
-        first, last = bounds(env, e.lo)[0], bounds(env, e.hi)[1]
-        return [
-            (and_(le(lo, const(k)), le(const(k), hi)), const(k)) for k in range(first, last + 1)
-        ]
+        return interval(env, e).items()
     if isinstance(e, ast.Name) and e.ref is RefKind.ENUM_TYPE:
         assert isinstance(e.type, Enum | SetOf)
         enum = e.type if isinstance(e.type, Enum) else e.type.elem

@@ -120,7 +120,10 @@ def refused(text: str) -> list[tuple[str, str]]:
         ("workflow v(n: int) { run { assert exists i in 0..min(n, 3): i > n } }", ["1:35"]),
         ("const N = 4  workflow v { run { each i in 1..N / 2 { skip } } }", []),
         ("workflow v(n: int) { run { atomic { each i in 1..n seq { skip } } } }", ["1:37"]),
-        ("workflow v { activity a(n: int) { do { each i in 1..n seq { skip } } } run { a(1) } }", []),
+        (
+            "workflow v { activity a(n: int) { do { each i in 1..n seq { skip } } } run { a(1) } }",
+            [],
+        ),
         ("param n: int  workflow v { run { skip } }  system { v[n] }", ["1:55"]),
         ("param n: int  workflow v { run { skip } }  system { v for p in 1..n }", ["1:64"]),
         ("workflow v { run { wait now - now } }", ["1:25", "1:31"]),
