@@ -10,7 +10,7 @@ from ...dsl.walk import walk
 from ..expr import Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
 from .builder import Builder, knot, tie
 from .context import InstanceDraft
-from .env import Bound, after_step
+from .env import Bound, after_step, layered
 
 PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\b")
 
@@ -76,7 +76,7 @@ class Predicates:
 
 
 def bound(d: InstanceDraft) -> Bound:
-    return Bound(d.id, {**d.env.names, **d.env.variables}, d, d.active)
+    return Bound(d.id, layered(d.env.names, dict(d.env.variables)), d, d.active)
 
 
 def ended(d: InstanceDraft) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from ...dsl import ast
+from ...dsl.constants import in_order
 from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
@@ -38,7 +40,7 @@ from . import child
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
-from .env import Bound, Definedness, Env, collecting, unasked
+from .env import Bound, Definedness, Env, collecting, layered, unasked
 from .expressions import bounds, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
@@ -61,19 +63,19 @@ class _Lowering:
     def __init__(self, spec: ast.Spec) -> None:
         self.spec = spec
         self.b = Builder()
+        shared = {a.name: a for a in spec.activities}
         self.world = World(
             spec,
-            {
-                w.name: {a.name: a for a in (*spec.activities, *w.activities)}
-                for w in spec.workflows
-            },
+            {w.name: ChainMap({a.name: a for a in w.activities}, shared) for w in spec.workflows},
             {w.name: w for w in spec.workflows},
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
+        self.count = 0  # of instances
+        self.single: Mapping[str, Bound] = {}  # of workflows with one instance, by workflow
         self.predicates = Predicates(self.b, self.instances)
         self.env = Env(
-            names={},
+            names=ChainMap(),
             variables={},
             string=self.b.string,
             predicate=self.predicates.predicate,
@@ -94,7 +96,7 @@ class _Lowering:
         for d in drafts:
             with refusals.collecting():
                 self._lower_instance(d)
-        env = self._top_env()
+        env = replace(self.env, bound=self.single)
         for d in drafts:
             with refusals.collecting():
                 workflow_properties(self._ctx(d), d.workflow)
@@ -157,13 +159,15 @@ class _Lowering:
     # --- declarations ----------------------------------------------------------------------
 
     def _constants(self) -> None:
-        for c in self.spec.constants:
-            self.env = self.env.bind(**{c.name: self._fixed(partial(lower_expr, e=c.value))})
+        names: dict[str, Value] = {}
+        self.env = replace(self.env, names=ChainMap(names))  # which sees what is added
+        for c in in_order(self.spec.constants)[0]:
+            names[c.name] = self._fixed(partial(lower_expr, e=c.value))
         for p in self.spec.params:
             assert p.resolved is not None
             value = self.b.data(p.name, p.resolved, VarKind.PARAM, None, None, p.span)
             self._ranges(value)
-            self.env = self.env.bind(**{p.name: value})
+            names[p.name] = value
 
     def _ranges(self, value: Value) -> None:
         """A free initial value is of its type."""
@@ -221,6 +225,8 @@ class _Lowering:
             with self.world.refusals.collecting():
                 self._declare_group(d)
         self.world.refusals.tell()
+        # A workflow with one instance may be named for it.
+        self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
 
     def _declare_group(self, d: ast.InstanceDecl) -> None:
         w = self.world.workflows[d.workflow]
@@ -278,12 +284,13 @@ class _Lowering:
         self, w: ast.Workflow, d: ast.InstanceDecl, env: Env, label: str, active: Expr
     ) -> None:
         b = self.b
-        number = sum(len(g) for g in self.instances.values())
+        number = self.count
+        self.count += 1
         name = f"{w.name}[{label}]" if label else w.name
         given: dict[str, ast.Expression] = {}
         for i, (arg, value) in enumerate(d.args):
             given[arg if arg is not None else w.params[i].name] = value
-        names: dict[str, Value] = dict(self.env.names)
+        names = layered(self.env.names, {})
         free: set[int] = set()  # arguments that the system leaves open
         for p in w.params:
             assert p.resolved is not None
@@ -348,14 +355,7 @@ class _Lowering:
         raise AssertionError(f"{span}: refused by the front end")
 
     def _ctx(self, d: InstanceDraft) -> Ctx:
-        return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self._single()), None)
-
-    def _single(self) -> Mapping[str, Bound]:
-        """A workflow with one instance may be named for it."""
-        return {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
-
-    def _top_env(self) -> Env:
-        return replace(self.env, bound=self._single())
+        return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self.single), None)
 
     def _lower_instance(self, d: InstanceDraft) -> None:
         ctx = self._ctx(d)
