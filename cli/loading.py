@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected, Span
+from ..dsl.text import unified
 
 STDIN = "<stdin>"
 
@@ -65,7 +66,7 @@ def source_of(path: str) -> str:
     """The text of a file for excerpts, "" when it cannot be read (the diagnostic says why)."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            return file.read().removeprefix("\ufeff").replace("\r\n", "\n")
+            return unified(file.read())
     except (OSError, ValueError):
         return ""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from .ast import Spec
 from .errors import Diagnostic, Rejected, Severity, Span
 from .parser import Parsed, parse
+from .text import unified
 
 
 def load(path: str) -> Spec:
@@ -53,7 +54,7 @@ def parse_text(text: str, file: str) -> Spec:
 
 
 def _parsed(text: str, file: str) -> Parsed:
-    return parse(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
+    return parse(unified(text), file)
 
 
 def read(path: str) -> str:
@@ -66,9 +67,8 @@ def read(path: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line = before.count(b"\n") + 1
-        col = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        *above, before = unified(raw[: error.start].decode("utf-8")).split("\n")
+        line, col = len(above) + 1, len(before) + 1
         diagnostic = Diagnostic(
             "E0002",
             Span(path, line, col, line, col + 1),

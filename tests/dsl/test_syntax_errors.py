@@ -131,7 +131,7 @@ def test_rendering_of_tabs_long_lines_and_places_outside() -> None:
     text = "\tx" + " y" * 500
     d = errors(text)[0]
     shown = render(d, text).split("\n")
-    assert shown[2].startswith("  \t^")
+    assert shown[2].startswith("      ^")
     assert max(map(len, shown)) < 400
     assert render(d, "").count("\n") <= 3
 

@@ -109,17 +109,24 @@ class _Deciding:
         for k, goal in enumerate(self.goals):
             if goal.cond.op is Op.CONST and goal.cond.value is True:
                 self.verdicts[k] = Proved("structure", "the condition is always true")
+        locations = {t.location for t in self.system.threads if t.parent is None}
+        about: dict[int, list[int]] = {}  # goals of all states by the resource that they speak of
+        for k, goal in enumerate(self.goals):
+            if goal.check in ("resources", "borrows") and goal.rule is None:
+                for index in touched(goal.cond) - locations:
+                    about.setdefault(index, []).append(k)
         for r in self.system.resources:
-            self._conservation(r)
+            mine = about.get(r.used, [])
+            self._conservation(r, mine)
             if r.exclusive is not None:
                 continue
             peak = structure.peak(r.used)
             capacity = r.capacity.value if r.capacity.op is Op.CONST else None
             if peak is None or not isinstance(capacity, int) or peak > capacity:
-                self._grants(r, peak)
+                self._grants(r, peak, mine)
                 continue
-            for k, goal in enumerate(self.goals):
-                if goal.check == "resources" and _is_capacity(goal, r.used):
+            for k in mine:
+                if _is_capacity(self.goals[k], r.used):
                     how = (
                         f"at most {peak} of the {capacity} units of {r.name} can be held at once, "
                         "whatever the order: maximum over the points of each thread, "
@@ -127,9 +134,9 @@ class _Deciding:
                     )
                     self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
 
-    def _grants(self, r: ResourceInfo, peak: int | None) -> None:
+    def _grants(self, r: ResourceInfo, peak: int | None, about: Sequence[int]) -> None:
         """An enforced pool: whoever takes units makes sure in the same step that they are free."""
-        mine = [k for k, goal in enumerate(self.goals) if _is_capacity(goal, r.used)]
+        mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
         initial = self.system.variables[r.used].init
         empty = initial is not None and initial.value == 0
         capacity = r.capacity.value
@@ -143,13 +150,12 @@ class _Deciding:
             for k in mine:
                 self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
 
-    def _conservation(self, r: ResourceInfo) -> None:
+    def _conservation(self, r: ResourceInfo, about: Sequence[int]) -> None:
         """Nothing is held after the end: points that are over hold nothing."""
         mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
         locations = {t.location for t in self.system.threads if t.parent is None}
-        for k, goal in enumerate(self.goals):
-            if goal.check not in ("resources", "borrows") or goal.rule is not None:
-                continue
+        for k in about:
+            goal = self.goals[k]
             seen = touched(goal.cond)
             if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
                 continue
