@@ -176,7 +176,7 @@ def _described(
     if opened is not None:
         mark = tokens.kinds[opened]
         close = {"(": ")", "[": "]", "{": "}"}[mark]
-        if mark == "{" and begins_item(tokens.texts, i) and _paired(tokens, opened):
+        if misplaced(tokens, i, opened):
             line = tokens.lines[opened]
             fix = f"`{text}` stands at top level: move it out of the `{{` of line {line}"
             related = ((span(opened), "opened here"),)
@@ -187,18 +187,21 @@ def _described(
     elif kind in ("}", ")", "]"):
         code, fix = "E0114", "remove it"
     if not fix and {"workflow", "resource"} <= expected:
-        if kind in ("IDENT", "SOFT"):
-            fix = "items begin with a word such as `workflow`"
-        elif kind == "var":
+        if text == "var":
             fix = "a variable of all workflows is `shared NAME: TYPE = VALUE`; `var` stands in one"
-        elif kind in ("run", *CLAUSE_WORDS):
-            place = "a workflow" if kind == "run" else "an activity"
-            fix = f"`{kind}` stands inside {place}"
+        elif text in ("run", *CLAUSE_WORDS):
+            place = "a workflow" if text == "run" else "an activity"
+            fix = f"`{text}` stands inside {place}"
+        elif kind in ("IDENT", "SOFT"):
+            fix = "items begin with a word such as `workflow`"
     return Diagnostic(code, here, f"found {found}, expected {wanted}", fix, related=related)
 
 
-def _paired(tokens: Tokens, opened: int) -> bool:
-    """Whether the brace at `opened` has its partner: an item, or nothing, comes after that."""
+def misplaced(tokens: Tokens, i: int, opened: int) -> bool:
+    """Whether an item begins at `i` inside the brace at `opened`, which is not missing its partner:
+    an item, or nothing, comes after that."""
+    if tokens.kinds[opened] != "{" or not begins_item(tokens.texts, i):
+        return False
     depth = 0
     for i in range(opened, len(tokens.kinds)):
         depth += {"{": 1, "}": -1}.get(tokens.kinds[i], 0)
