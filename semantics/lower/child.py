@@ -29,6 +29,7 @@ from .expressions import lower, ranged, scalar
 from .place import At, union
 from .predicates import counters, wants
 from .properties import call_properties
+from .undolog import unsure
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ def body(ctx: Ctx, w: ast.Workflow, at: At, root: bool) -> Body:
     lost = ctx.at(failing)
     lost = replace(lost, cond=and_(lost.cond, ended))
     raised = [e for e in dict.fromkeys(frame.raised) if e != RETURN]
-    return Body(done, lost, raised, out.log)
+    # Not all of the body has run where it returns early.
+    log = unsure(out.log) if RETURN in frame.raised else out.log
+    return Body(done, lost, raised, log)
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:

@@ -101,11 +101,33 @@ class Log:
     """The undo log of a term: in sequence, or of branches that ran side by side.
 
     `after` (of a graph, for each part): the parts that came before it, by number.
+    `sure`: the flags of what is certainly done once control has passed to the term's exit.
     """
 
-    parts: tuple[Log | Done, ...] = ()
+    parts: tuple[Log | Done | Rounds, ...] = ()
     parallel: bool = False
     after: tuple[tuple[int, ...], ...] = ()
+    sure: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class Rounds:
+    """The undo log of what is done again and again: of the round under way, and how many there
+    were before.
+
+    What the undo of a round looks at and later rounds overwrite (`kept`) is put on a stack by
+    `again`, the step that ends a round, and taken from it by the steps that go back to an
+    earlier one (`back`).
+    """
+
+    body: Log
+    sure: frozenset[int]  # flags of what is certainly done when a round ends
+    count: Expr
+    again: RuleDraft
+    inside: range  # the variables of the body
+    kept: list[Expr] = field(default_factory=list)
+    stack: Expr | None = None
+    back: list[RuleDraft] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from .expressions import counted, domain, interval, scalar
 from .interval import Interval
 from .place import At, union
 from .tolerance import Tolerance, tolerance
+from .undolog import all_of, rounds, unsure
 
 
 def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
@@ -43,7 +44,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     if t.decreases is not None:
         measure = t.decreases
         decreases = ctx.read(inside, lambda env: scalar(env, measure))
-    first = len(ctx.b.rules)
+    first, since = len(ctx.b.rules), len(ctx.b.variables)
     if count is not None:
         current = ite(entered.cond, const(0), count)
         raise_error(
@@ -57,9 +58,14 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         )
         inside = replace(inside, cond=and_(inside.cond, lt(current, inside.reading(bound))))
         inside = inside.plus((count.index, ite(inside.cond, add(current, const(1)), count)))
-    body = branch(replace(ctx, again=True), t.body, inside, head, "the body of `while`")
-    if body.exit is not None:
-        step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
+    # A round that a saga may have to undo ends with a step of its own, which notes it.
+    end = ctx.point(PointKind.READY, "end of the round", t.span) if ctx.in_saga else head
+    body = branch(replace(ctx, again=True), t.body, inside, end, "the body of `while`")
+    log = Log()
+    ended = body.exit if end == head else union(ctx.at(end), body.exit)
+    if ended is not None:
+        again = step(ctx, ended, RuleKind.STEP, "next round", t.span, head)
+        log = rounds(ctx, body.log, body.log.sure, again, since)
     last = len(ctx.b.rules)
     ctx.world.loops.append(
         Loop(
@@ -79,19 +85,13 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
             decreases=decreases,
         )
     )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
     exit_ = replace(around.under(not_(cond), t.cond.span), points=None)
     if count is not None:
         # Outside nobody asks how many rounds there were.
         inner = range(points, len(ctx.thread.points))
         forget(ctx, ctx.b.rules[first:last], inner, [count])
         exit_ = exit_.plus((count.index, const(0)))
-    return Out(exit_)
-
-
-def _has_undo(log: Log) -> bool:
-    return any(not isinstance(p, Log) or _has_undo(p) for p in log.parts)
+    return Out(exit_, log)
 
 
 def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
@@ -135,9 +135,10 @@ def _one_by_one(
     tolerated, at = _tolerated(ctx, t, at)
     here: At | None = at if span is None else None  # between two items
     over: list[At] = [] if span is None else [at.under(span.empty)]
-    logs = []
+    logs: list[Log] = []
     for i, (inside, item) in enumerate(items):
         last = i == len(items) - 1
+        certain = inside is TRUE and tolerated is None
         begun: At | None = None
         if span is not None:
             begun = at.under(span.begins(i))
@@ -158,8 +159,8 @@ def _one_by_one(
         inner, failed = _tolerating(inner, t, tolerated)
         out = term(inner, t.body, came, m)
         here = union(None if last else ctx.at(m), out.exit, passed, failed())
-        logs.append(out.log)
-    return Out(union(here, *over), Log(tuple(logs)))
+        logs.append(out.log if certain else unsure(out.log))
+    return Out(union(here, *over), all_of(logs))
 
 
 def _tolerated(ctx: Ctx, t: ast.Each, at: At) -> tuple[Tolerance | None, At]:
@@ -204,7 +205,7 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     around = union(at.once(*moves.items()), ctx.at(head))
     assert around is not None
     cond = le(i, last)
-    start = len(ctx.b.rules)
+    start, since = len(ctx.b.rules), len(ctx.b.variables)
     inner = replace(ctx, env=ctx.env.bind(**{t.var: i}), again=True)
     inner, failed = _tolerating(inner, t, tolerated)
     body = term(inner, t.body, around.under(cond, t.span), done)
@@ -213,8 +214,8 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     back = step(
         ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}
     )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
+    sure = body.log.sure if tolerated is None else frozenset()
+    log = rounds(ctx, body.log, sure, back, since)
     ctx.world.loops.append(
         Loop(
             t.span,
@@ -225,6 +226,4 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             (back.index,),
         )
     )
-    return Out(
-        replace(around.under(not_(cond)), points=None),
-    )
+    return Out(replace(around.under(not_(cond)), points=None), log)

@@ -29,6 +29,7 @@ from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
 from .env import collecting
 from .expressions import lower, measured
 from .place import At, union
+from .undolog import all_of
 
 
 def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
@@ -127,7 +128,7 @@ def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
             out = term(ctx, part, at, m)
             at = union(ctx.at(m), out.exit)
         logs.append(out.log)
-    return Out(at, Log(tuple(logs)))
+    return Out(at, all_of(logs))
 
 
 def describe(t: ast.Term) -> str:

@@ -6,7 +6,7 @@ Structure first, then induction over the rules, then search on the cone of each 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,7 @@ class _Deciding:
             self._structure,
             lambda: self._induction(guess=False),
             lambda: self._abstract(300, 0.3),
+            lambda: self._equations(0.5, 0.05),
             lambda: self._horn(0.5, 0.05),
             lambda: self._abstract(3_000, 1.5),
             lambda: self._induction(guess=True),
@@ -196,9 +197,26 @@ class _Deciding:
                     "induction", self._words(answer.invariants), _figure(self, k)
                 )
 
+    def _equations(self, seconds: float, part: float) -> None:
+        """Equations between numbers, place by place."""
+        from ..engines.affine import suggest
+
+        self._suggested("affine", lambda g, s: suggest(self.system, g, s), seconds, part)
+
     def _horn(self, seconds: float, part: float) -> None:
-        """Invariants that Spacer suggests, if induction over all rules confirms them."""
+        """Invariants that Spacer suggests."""
         from ..engines.chc import suggest
+
+        self._suggested("chc", lambda g, s: suggest(self.system, g, self.known, s), seconds, part)
+
+    def _suggested(
+        self,
+        engine: str,
+        suggest: Callable[[Obligation, float], list[Expr]],
+        seconds: float,
+        part: float,
+    ) -> None:
+        """Invariants that an engine suggests count if induction over all rules confirms them."""
         from ..engines.induction import Inductive, prove_invariants
 
         until = time.monotonic() + self.session.share(part)
@@ -207,7 +225,7 @@ class _Deciding:
             if left <= 0:
                 return
             goal = self.goals[k]
-            candidates = suggest(self.system, goal, self.known, left)
+            candidates = suggest(goal, left)
             if candidates:
                 budget = Budget(max(left, 1.0))
                 candidates += self.known
@@ -215,7 +233,7 @@ class _Deciding:
                 answer = found.answers[0]
                 if isinstance(answer, Inductive):
                     words = self._words(answer.invariants)
-                    self.verdicts[k] = Proved("chc", words, _figure(self, k))
+                    self.verdicts[k] = Proved(engine, words, _figure(self, k))
 
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]

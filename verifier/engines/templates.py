@@ -8,6 +8,7 @@ from itertools import combinations
 
 from ...dsl.types import Enum
 from ...semantics.expr import (
+    NUMBERS,
     Expr,
     Op,
     Scalar,
@@ -91,7 +92,7 @@ def templates(
 
 def _bounds(out: _Collector, variable: Variable) -> None:
     term = variable_term(variable.index, variable.sort)
-    if variable.sort is Sort.BOOL:
+    if variable.sort not in NUMBERS:
         return
     zero = Expr(Op.CONST, (), variable.sort, _zero(variable.sort))
     low, high = variable.lo, variable.hi
@@ -118,7 +119,7 @@ def _constants(
     if values and len(values) <= 4:
         named = [Expr(Op.CONST, (), variable.sort, v) for v in values]
         parts = [eq(term, c) for c in named]
-        if variable.sort is not Sort.BOOL and not isinstance(variable.type, Enum):
+        if variable.sort in NUMBERS and not isinstance(variable.type, Enum):
             for c in named:
                 out.add(le(c, term))
                 out.add(le(term, c))
@@ -206,7 +207,7 @@ def _atoms(
 
 def _related(out: _Collector, atom: Expr) -> None:
     """The same two sides, compared otherwise."""
-    if atom.op in (Op.LE, Op.LT, Op.EQ) and atom.args[0].sort is not Sort.BOOL:
+    if atom.op in (Op.LE, Op.LT, Op.EQ) and atom.args[0].sort in NUMBERS:
         a, b = atom.args
         for compare in (le, lt, eq):
             out.add(compare(a, b))
