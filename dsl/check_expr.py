@@ -42,7 +42,14 @@ class Missing:
 
 def untyped(e: ast.Expression) -> bool:
     """Whether only its place says of which type `e` is."""
-    return isinstance(e, ast.NoneLit) or (isinstance(e, ast.SetLit) and not e.items)
+    match e:
+        case ast.NoneLit() | ast.SetLit(items=()):
+            return True
+        case ast.ArrayLit(items=items):
+            return any(untyped(item) for item in items)
+        case ast.RecordLit(fields=fields):
+            return any(untyped(value) for _, value in fields)
+    return False
 
 
 class ExprChecker(LiteralRules):
