@@ -11,7 +11,7 @@ from .. import __version__
 from ..report import FORMATS
 from .terminal import complain
 
-COMMANDS = ("verify", "run", "replay", "fmt", "explain")
+COMMANDS = ("verify", "run", "replay", "mutate", "fmt", "explain")
 
 _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
@@ -20,6 +20,7 @@ commands:
   wfverify SPEC...          prove or refute everything about a spec (short for: verify SPEC)
   wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
   wfverify replay LOG       run a recorded log again and compare
+  wfverify mutate SPEC      small changes that none of its properties notices
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
 
@@ -69,6 +70,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _run()
         case "replay":
             return _replay()
+        case "mutate":
+            return _mutate()
         case "fmt":
             return _fmt()
         case "explain":
@@ -184,6 +187,28 @@ def _replay() -> argparse.ArgumentParser:
     )
     out.add_argument("log", metavar="LOG", help="made by wfverify run --log LOG.db")
     out.add_argument("--run", type=_count, metavar="K", help="this run only, counted from 1")
+    return out
+
+
+def _mutate() -> argparse.ArgumentParser:
+    out = _new(
+        "mutate",
+        "Change the spec in small ways (drop a claim, an undo or a step, swap two steps, fix a\n"
+        "test) and list the changes that no check and no property refutes: what the spec does\n"
+        "not say.",
+        "examples:\n  wfverify mutate trip.wf\n  wfverify mutate trip.wf -v --only paid\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, or - for stdin")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    out.add_argument("-v", "--verbose", action="store_true", help="also what notices the others")
+    out.add_argument("--timeout", type=_seconds, metavar="S", help="for each change; default 10")
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="what this check or property notices; may be given several times",
+    )
     return out
 
 

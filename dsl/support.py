@@ -26,6 +26,8 @@ def unsupported(
     """
     known = whole(constants or {})
     found: dict[tuple[str, Span], Diagnostic] = {}
+    for form, span in _of_calls(spec):
+        found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
             for form, span in chain(_forms(node), _bounds(node, known), _too_early(node)):
@@ -35,6 +37,15 @@ def unsupported(
 
 def not_supported(form: str, span: Span) -> Diagnostic:
     return Diagnostic("E0900", span, f"not supported yet: {form}")
+
+
+def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
+    """A call is no run of its own, and the patterns of runs speak of one."""
+    called = {node.name for node in walk(items_of(spec)) if isinstance(node, ast.Call)}
+    for w in spec.workflows:
+        for p in w.properties:
+            if isinstance(p, ast.Pattern) and w.name in called:
+                yield "property of a called workflow", p.span
 
 
 def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
@@ -154,8 +165,8 @@ def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
             yield "abort", span
         case ast.Require():
             yield "require", span
-        case ast.Pattern():
-            yield "property", span
+        case ast.Pattern(within=ast.Node()):
+            yield "leads_to within", span
         case ast.AssumeEventually():
             yield "assume eventually", span
         case ast.Deadline():

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.names import LATER_CHECKS
-from ..semantics.system import TransitionSystem
+from ..semantics.system import Liveness, TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .checks import (
@@ -21,6 +21,7 @@ from .checks import (
     coverage,
     ending,
     events,
+    liveness,
     loops,
     obligations,
     outcomes,
@@ -45,18 +46,20 @@ SAFETY = (
     "compensated",
     "exhaustive",
     "arithmetic",
+    "property",
 )
 WARNINGS = frozenset(
     {"timing_independent", "no_dead_code", "handled", "idempotency", "starvation_free"}
 )
 WARNINGS_IMPORTED = WARNINGS | {"terminates", "deterministic"}
-NAMED_BY_USER = ("invariant", "always", "requires", "ensures")
+NAMED_BY_USER = ("invariant", "always", "requires", "ensures", "property")
 CHECKS = (
     *SAFETY,
     "atomicity",
     "deadlock_free",
     "terminates",
     "can_finish",
+    "starvation_free",
     "no_dead_code",
     "race_free",
     "timing_independent",
@@ -160,6 +163,24 @@ class _Run:
         for check in WHOLE:
             if self.wanted(check) and check not in soon:
                 yield from self._one(check)
+        yield from self._liveness()
+
+    def _liveness(self) -> Iterator[Result]:
+        """Properties about what comes at last: they rest on whether runs end."""
+        named: dict[str, list[Liveness]] = {}
+        for goal in self.session.system.liveness:
+            if self._selected("property", goal.name) and "property" in self._unskipped():
+                named.setdefault(goal.name, []).append(goal)
+        for name, goals in named.items():
+            self.progress(name)
+            since = time.monotonic()
+            verdict: Verdict = Unknown("portfolio", OVER)
+            with self.session.limit():
+                ends = self.whole("terminates")
+                verdict = liveness.property_holds(self.session, goals, ends)
+            seconds = time.monotonic() - since
+            span = self._span(verdict, goals[0].at_end.span)
+            yield Result("property", name, verdict, span, seconds=seconds)
 
     def _is_soon_known(self, check: str) -> bool:
         """Structure alone decides it: nothing has to be searched."""
@@ -293,6 +314,10 @@ class _Run:
                 return ending.terminates(s, self.whole("deadlock_free"))
             case "can_finish":
                 return ending.can_finish(s, self.whole("deadlock_free"), self.whole("terminates"))
+            case "starvation_free":
+                return liveness.starvation_free(
+                    s, self.whole("deadlock_free"), self.whole("terminates")
+                )
             case "no_dead_code":
                 return coverage.no_dead_code(s)
             case "race_free":

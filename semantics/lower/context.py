@@ -48,6 +48,7 @@ from .builder import (
 from .data import Value
 from .env import Definedness, Env, collecting
 from .expressions import scalar
+from .patterns import Pattern
 from .place import At
 from .place import through as through_moves
 from .refusals import Refusals
@@ -171,6 +172,7 @@ class World:
     choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
+    patterns: list[Pattern] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
 

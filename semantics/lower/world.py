@@ -45,6 +45,7 @@ from .expressions import bounds, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .first import conjuncts, initially, label_of
+from .patterns import watched
 from .place import At
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
@@ -100,6 +101,7 @@ class _Lowering:
         for d in drafts:
             with refusals.collecting():
                 workflow_properties(self._ctx(d), d.workflow)
+        over = TRUE
         if drafts:
             over = and_(*(implies(d.active, ended(d)) for d in drafts))
             with refusals.collecting():
@@ -108,6 +110,7 @@ class _Lowering:
         refusals.tell()
         rules, threads = finish(self.b)
         self.predicates.tie()
+        seen = watched(self.b, rules, self.world.patterns, over)
         initial_events = tuple(
             EventTemplate(kind, d.name, d.id)
             for d in drafts
@@ -121,7 +124,7 @@ class _Lowering:
             name=PurePath(self.spec.file).stem,
             variables=tuple(self.b.variables),
             initial=and_(*self.initial),
-            rules=rules,
+            rules=seen.rules,
             threads=threads,
             instances=tuple(
                 Instance(
@@ -139,7 +142,8 @@ class _Lowering:
                 for d in drafts
             ),
             resources=tuple(self.b.resources.values()),
-            obligations=tuple(self.b.obligations),
+            obligations=(*self.b.obligations, *seen.obligations),
+            liveness=seen.liveness,
             errors=tuple(self.b.errors),
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import signal
 import sys
@@ -45,6 +46,26 @@ def test_a_limit_ends_its_body() -> None:
     assert time.monotonic() - begin < 5
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+class Slow:
+    """An argument of a C function that takes its time to become one."""
+
+    @property
+    def _as_parameter_(self) -> int:
+        spin(20)
+        return 0
+
+
+def test_a_limit_ends_the_conversion_of_arguments() -> None:
+    f = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x)
+    begin = time.monotonic()
+    with Limit(0.1) as limit:
+        f(Slow())
+    assert limit.late
+    assert time.monotonic() - begin < 5
+    with pytest.raises(ctypes.ArgumentError), Limit(20):
+        f("no number")
 
 
 def test_what_is_soon_over_is_not_late() -> None:

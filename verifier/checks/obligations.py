@@ -189,7 +189,8 @@ class _Deciding:
         small = len(self.system.rules) <= 2_000
         control = self.session.structure.never_entered() if small else []
         budget = Budget(self.session.share(0.3))
-        found = prove_invariants(self.system, control, goals, budget, guess)
+        candidates = [*control, *self.known]
+        found = prove_invariants(self.system, candidates, goals, budget, guess)
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
@@ -231,6 +232,9 @@ class _Deciding:
                 candidates += self.known
                 found = prove_invariants(self.system, candidates, [goal], budget, False)
                 answer = found.answers[0]
+                # What holds besides may be what another goal, or another engine, lacks.
+                seen = {id(e) for e in self.known}
+                self.known += [e for e in found.invariants if id(e) not in seen]
                 if isinstance(answer, Inductive):
                     words = self._words(answer.invariants)
                     self.verdicts[k] = Proved(engine, words, _figure(self, k))
