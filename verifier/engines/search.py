@@ -83,6 +83,8 @@ def explore(
     except Unsupported as reason:
         opens: list[Finding] = [Open(str(reason), 0) for _ in goals]
         return Exploration(opens, False, 0, 0, 0, time.monotonic() - begin, None, str(reason))
+    # A short search of a large system would be over before it has looked at a state.
+    search.deadline = time.monotonic() + seconds
     search.run()
     findings: list[Finding] = []
     complete = not search.stop
