@@ -57,6 +57,14 @@ def _run(argv: list[str]) -> int:
         from . import certifying
 
         return certifying.recheck(args)
+    if command == "watch":
+        from . import watching
+
+        return watching.run(args)
+    if command == "mutate":
+        from . import mutating
+
+        return mutating.run(args)
     if command == "verify":
         from . import verifying
 

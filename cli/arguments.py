@@ -11,16 +11,18 @@ from .. import __version__
 from ..report import FORMATS
 from .terminal import complain
 
-COMMANDS = ("verify", "run", "replay", "recheck", "fmt", "explain")
+COMMANDS = ("verify", "watch", "run", "replay", "recheck", "mutate", "fmt", "explain")
 
 _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
 
 commands:
   wfverify SPEC...          prove or refute everything about a spec (short for: verify SPEC)
+  wfverify watch SPEC       the same again after every change of the file
   wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
   wfverify replay LOG       run a recorded log, or a counterexample, again and compare
   wfverify recheck DIR      check certificates that `wfverify SPEC --certify DIR` wrote
+  wfverify mutate SPEC      small changes that none of its properties notices
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
 
@@ -72,6 +74,10 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _replay()
         case "recheck":
             return _recheck()
+        case "watch":
+            return _watch()
+        case "mutate":
+            return _mutate()
         case "fmt":
             return _fmt()
         case "explain":
@@ -143,6 +149,32 @@ def _verify() -> argparse.ArgumentParser:
     out.add_argument("--jobs", type=_count, metavar="N", help="processes at a time")
     out.add_argument("--strict", action="store_true", help="warnings decide the exit status too")
     out.add_argument("--seed", type=int, metavar="N", help="of the solvers; default 0")
+    out.add_argument(
+        "--cache", metavar="DIR", help="keep proofs there, and find again only what an edit touches"
+    )
+    return out
+
+
+def _watch() -> argparse.ArgumentParser:
+    out = _new(
+        "watch",
+        "Verify a spec now and after every change of the file, until Ctrl-C. What a change does\n"
+        "not touch is not proved again.",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, or a foreign file")
+    out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
+    out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
+    out.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="seconds for all checks of one round"
+    )
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="this check or property only; may be given several times",
+    )
+    out.add_argument("--strict", action="store_true", help="warnings are shown as errors")
     return out
 
 
@@ -207,6 +239,28 @@ def _recheck() -> argparse.ArgumentParser:
     out.add_argument("folder", metavar="DIR", help="made by --certify; or one file of it")
     out.add_argument("--spec", metavar="FILE", help="where the spec is now")
     out.add_argument("-v", "--verbose", action="store_true", help="what had to be trusted")
+    return out
+
+
+def _mutate() -> argparse.ArgumentParser:
+    out = _new(
+        "mutate",
+        "Change the spec in small ways (drop a claim, an undo or a step, swap two steps, fix a\n"
+        "test) and list the changes that no check and no property refutes: what the spec does\n"
+        "not say.",
+        "examples:\n  wfverify mutate trip.wf\n  wfverify mutate trip.wf -v --only paid\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, or - for stdin")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    out.add_argument("-v", "--verbose", action="store_true", help="also what notices the others")
+    out.add_argument("--timeout", type=_seconds, metavar="S", help="for each change; default 10")
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="what this check or property notices; may be given several times",
+    )
     return out
 
 

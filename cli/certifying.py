@@ -21,6 +21,7 @@ from ..report import certificates as shown
 from ..report.outcome import Exit
 from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.lower import lower
+from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
@@ -114,7 +115,7 @@ class Certifier:
             for several in for_whole(self.structure, check, whole):
                 self.checker.solvers.until = time.monotonic() + self.patience
                 ready = [self._made(e) for e in several]
-                parts = [Part(e) for e in ready if e is not None]
+                parts = [Part(e) for e in ready if e is not None and self._fits(e)]
                 if self.checker.judged(claim, parts).answer is not Answer.INVALID:
                     yield from parts
                     return
@@ -127,7 +128,7 @@ class Certifier:
             for evidence in for_goal(self.structure, goal, hints.get(k)):
                 self.checker.solvers.until = time.monotonic() + self.patience
                 made = self._made(evidence)
-                if made is not None and self._shows(check, made, goal):
+                if made is not None and self._fits(made) and self._shows(check, made, goal):
                     found = made
                     break
             done.setdefault(found, []).append(k)
@@ -144,6 +145,14 @@ class Certifier:
             except Wrong:
                 self._sets[evidence.variables] = None
         return self._sets[evidence.variables]
+
+    def _fits(self, evidence: Evidence) -> bool:
+        """Can it be written down?"""
+        try:
+            self.checker.codec.encode(Part(evidence))
+        except Unreadable:
+            return False
+        return True
 
     def _shows(self, check: str, evidence: Evidence, goal: Obligation) -> bool:
         try:

@@ -45,11 +45,10 @@ BUILT_CHECKS: Final = frozenset(
         "exhaustive",
         "arithmetic",
         "terminates",
+        "starvation_free",
     ]
 )
-LATER_CHECKS: Final = frozenset(
-    ["starvation_free", "timeouts", "messages", "idempotency", "stability", "upgrade"]
-)
+LATER_CHECKS: Final = frozenset(["timeouts", "messages", "idempotency", "stability", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,4 +97,14 @@ class Instance:
         return f"instance of {self.workflow}"
 
 
-Type = Bool | Int | Real | Duration | Str | Enum | Record | Array | SetOf | Option | Instance
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Of a variable that no source text names: what a loop in a saga remembers of its rounds."""
+
+    def __str__(self) -> str:
+        return "stack"
+
+
+Type = (
+    Bool | Int | Real | Duration | Str | Enum | Record | Array | SetOf | Option | Instance | Stack
+)

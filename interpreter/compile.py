@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid
+from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid, popped, pushed, topmost
 from ..semantics.system import Bundle, EventKind, EventTemplate, Rule
 from .shapes import Draft, draft
 
@@ -39,7 +39,16 @@ def _ratio(a: Fraction, b: Fraction) -> Fraction:
     return Fraction(a) / b if b else Fraction(0)
 
 
-_GLOBALS = {"div": _div, "mod": _mod, "ratio": _ratio, "Fraction": Fraction}
+_GLOBALS: dict[str, object] = {
+    "div": _div,
+    "mod": _mod,
+    "ratio": _ratio,
+    "Fraction": Fraction,
+    "pushed": pushed,
+    "popped": popped,
+    "topmost": topmost,
+    **{sort.name: sort for sort in Sort},
+}
 _PLAIN = "f(s, x)"
 # An enum's own `value` is slow, and so is its hash.
 _NAMES = {id(kind): kind.value for kind in EventKind}
@@ -71,7 +80,7 @@ class Compiler:
             inner = "\n        ".join([*lines, *body(texts)])
             names = ", ".join(f"a{i}" for i in range(len(drafted.values)))
             source = f"def make({names}):\n    def {head}:\n        {inner}\n    return f\n"
-            scope: dict[str, Any] = dict(_GLOBALS)
+            scope: dict[str, Any] = {**_GLOBALS, "scalar_text": scalar_text}
             exec(compile(source, "<rule>", "exec"), scope)
             factory = self._factories[key] = scope["make"]
         return factory(*drafted.values)
@@ -270,6 +279,8 @@ def _placeholder(sort: object, text: str, number: int) -> str:
         return f'{{"true" if {text} else "false"}}'
     if sort == Sort.REAL.value:
         return f'"{{r{number}.numerator}}/{{r{number}.denominator}}"'
+    if sort == Sort.STACK.value:
+        return f"{{scalar_text({text})}}"
     return f"{{{text}}}"
 
 
@@ -287,6 +298,8 @@ def scalar_text(value: Scalar | None) -> str:
         return "true" if value else "false"
     if isinstance(value, Fraction):
         return f'"{value.numerator}/{value.denominator}"'
+    if isinstance(value, tuple):
+        return inputs_text(value)
     return str(value)
 
 

@@ -139,6 +139,8 @@ def read_scalar(value: object) -> Scalar:
         return read_fraction(value)
     if isinstance(value, bool | int):
         return value
+    if isinstance(value, list) and not any(isinstance(x, list) for x in value):
+        return tuple(map(read_scalar, value))  # type: ignore[return-value]
     raise LogError(f"{value!r:.80} is not a value")
 
 

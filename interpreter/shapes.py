@@ -20,6 +20,7 @@ _WIDE = 16
 
 # Codes of leaves; INPUT k is -1 - k, operators are the ids of `Op` members (large).
 _CONST, _VAR, _TRUE, _FALSE, _ZERO, _FLOOR_DIV, _FLOOR_MOD, _RATIO = range(8)
+_TOPS = {Sort.BOOL: 8, Sort.INT: 9, Sort.REAL: 10}
 _OPS = {id(op): op for op in Op}
 # Lowering may leave a junction or a sum without parts.
 _EMPTY = {Op.AND: _TRUE, Op.OR: _FALSE, Op.ADD: _ZERO}
@@ -70,6 +71,8 @@ def draft(roots: Sequence[Expr], first: Sequence[object] = ()) -> Draft:
             args = node.args
             if op is Op.DIV or op is Op.MOD:
                 key.append(_division(node))
+            elif op is Op.TOP:
+                key.append(_TOPS[node.sort])
             else:
                 key.append(id(op))
             key.append(len(args))
@@ -163,6 +166,8 @@ def _operator(code: int, args: list[str]) -> str:
             return f"({args[0]} % {args[1]})"
         case 7:
             return f"ratio({args[0]}, {args[1]})"
+        case 8 | 9 | 10:
+            return f"topmost({args[0]}, {('BOOL', 'INT', 'REAL')[code - 8]})"
     op = _OPS[code]
     match op:
         case Op.NOT:
@@ -181,6 +186,10 @@ def _operator(code: int, args: list[str]) -> str:
             return f"mod({args[0]}, {args[1]})"
         case Op.TO_REAL:
             return f"Fraction({args[0]})"
+        case Op.PUSH:
+            return f"pushed({args[0]}, {args[1]})"
+        case Op.POP:
+            return f"popped({args[0]})"
         case Op.AND | Op.OR | Op.EQ | Op.LE | Op.LT | Op.MUL:
             return f"({f' {_JOINED[op]} '.join(args)})"
         case _:
@@ -230,6 +239,8 @@ class _Writer:
                 return f"x[{node.index}]"
             case Op.DIV | Op.MOD:
                 return _operator(_division(node), args)
+            case Op.TOP:
+                return _operator(_TOPS[node.sort], args)
             case _ if not args:
                 return _leaf(_EMPTY[node.op], -1)
             case _:

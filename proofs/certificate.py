@@ -240,6 +240,8 @@ def _whole(value: object) -> int:
 
 
 def _scalar(value: Scalar) -> object:
+    if isinstance(value, tuple):  # a stack
+        return [_scalar(x) for x in value]
     return str(value) if isinstance(value, Fraction) else value
 
 
@@ -248,6 +250,8 @@ def _value(given: object) -> Scalar:
         return Fraction(given)
     if isinstance(given, bool | int):
         return given
+    if isinstance(given, list):
+        return tuple(map(_value, given))  # type: ignore[return-value]
     raise ValueError(f"{given!r:.40} is no value")
 
 

@@ -24,7 +24,7 @@ from ..semantics.evidence import (
     Syntactic,
     Trusted,
 )
-from ..semantics.expr import Op, Sort, and_, eq, var, variables
+from ..semantics.expr import NUMBERS, Op, and_, eq, var, variables
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
@@ -150,7 +150,7 @@ class Checker:
             if claim["verdict"] == "REFUTED":
                 refuted(self.watch, claim["check"], goals, parts)
                 return Checked(Answer.VALID)
-            return self.proof(claim["check"], goals, parts)
+            return self.proof(claim["check"], claim["name"], goals, parts)
         except Open as hole:
             return Checked(Answer.HOLEY, str(hole))
         except Wrong as wrong:
@@ -158,9 +158,17 @@ class Checker:
 
     # --- proofs -----------------------------------------------------------------------------
 
-    def proof(self, check: str, goals: Sequence[Obligation], parts: Sequence[Part]) -> Checked:
+    def proof(
+        self, check: str, name: str, goals: Sequence[Obligation], parts: Sequence[Part]
+    ) -> Checked:
         """Raises `Wrong` where a part does not show what it is for."""
         trusted = [p.evidence for p in parts if isinstance(p.evidence, Trusted)]
+        if (
+            check == "property"
+            and not trusted
+            and any(x.name == name for x in self.system.liveness)
+        ):
+            raise Wrong("no evidence shows what happens at last")
         if not goals and not trusted:
             nothing = ((Syntactic,),) if check in NOTHING else ()
             if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
@@ -221,7 +229,7 @@ class Checker:
                 same = eq(folded.get(v, own), updates.get(v, own))
                 if self.prover.key(folded.get(v, own)) == self.prover.key(updates.get(v, own)):
                     continue
-                number = same.op is Op.EQ and same.args[0].sort is not Sort.BOOL
+                number = same.op is Op.EQ and same.args[0].sort in NUMBERS
                 if number and cancels(self.prover, same):
                     continue
                 if not self.prover.implies([and_(rule.guard, rule.relation)], same):

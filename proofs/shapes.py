@@ -6,7 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import Expr, Op, Sort, add, const, eq, ite, or_, postorder, var, variables
+from ..semantics.expr import (
+    NUMBERS,
+    Expr,
+    Op,
+    Sort,
+    add,
+    const,
+    eq,
+    ite,
+    or_,
+    postorder,
+    var,
+    variables,
+)
 from ..semantics.system import PointKind, Thread, TransitionSystem
 from .reading import Step
 
@@ -114,7 +127,7 @@ class Known:
         self.sums: dict[int, tuple[list[tuple[int, Expr]], Index]] = {}
         for k, f in enumerate(self.facts):
             self.index.add(k, f)
-            if f.op is Op.EQ and f.args[0].sort is not Sort.BOOL:
+            if f.op is Op.EQ and f.args[0].sort in NUMBERS:
                 parts = [
                     (sign, part)
                     for sign, side in ((1, f.args[0]), (-1, f.args[1]))

@@ -13,7 +13,7 @@ from typing import Any
 import z3
 
 from ..semantics.expr import FALSE, Expr, Op, not_, postorder
-from ..semantics.smtlib import SORTS, text
+from ..semantics.smtlib import SORTS, Unreadable, text
 
 
 def question(premises: Sequence[Expr], goal: Expr) -> str:
@@ -23,6 +23,8 @@ def question(premises: Sequence[Expr], goal: Expr) -> str:
     declared: list[str] = []
     for leaf in postorder(terms):
         if leaf.op in (Op.VAR, Op.POST, Op.INPUT) and (leaf.op, leaf.index) not in names:
+            if leaf.sort not in SORTS:
+                raise Unreadable("a stack has no text")
             names[leaf.op, leaf.index] = f"x{len(names)}"
             declared.append(f"(declare-const x{len(names) - 1} {SORTS[leaf.sort]})\n")
     lines = (f"(assert {text(t, lambda n: names[n.op, n.index])})\n" for t in terms)
@@ -65,7 +67,10 @@ class Solvers:
             return True
         if time.monotonic() > self.until:
             return False
-        script = question(given, goal)
+        try:
+            script = question(given, goal)
+        except Unreadable:  # of stacks nothing is asked
+            return False
         if script not in self._known:
             self.asked += 1
             self._known[script] = self._z3(script) and (not self.second or self._second(script))

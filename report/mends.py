@@ -69,7 +69,7 @@ def _unending(report: Report, result: Result) -> Trace | None:
     match result.check:
         case "deadlock_free" | "can_finish":
             return verdict.trace
-        case "terminates":
+        case "terminates" | "starvation_free":
             return verdict.trace if verdict.trace.loop_at is None else None
         case "deterministic" | "timing_independent":
             both = [t for t in (verdict.trace, verdict.second) if t is not None]

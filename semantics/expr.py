@@ -3,6 +3,7 @@
 Composite data (records, arrays, options, sets) is split into scalars when a spec is lowered, so
 every reading (values, SMT, generated code) deals with three sorts and the operators below.
 Enums and strings are integers here; `Variable.type` and `Input.type` say how to print them.
+The fourth sort is for what grows while a run goes on: a stack of scalars (the undo log of a loop).
 
 Terms are immutable and compared by identity: they are shared as directed acyclic graphs, so walk
 them with `fold` or a memo keyed by `id`, never by naive recursion over `args`.
@@ -13,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 class Sort(Enum):
     BOOL = "bool"
     INT = "int"
     REAL = "real"
+    STACK = "stack"  # of scalars, of any of the other sorts
 
 
 class Op(Enum):
@@ -42,8 +44,15 @@ class Op(Enum):
     DIV = "/"  # int: Euclidean, real: exact; x/0 = 0 (and check `arithmetic` complains)
     MOD = "%"  # int: Euclidean, 0 <= x % y < |y|; x % 0 = 0
     TO_REAL = "to_real"  # int
+    PUSH = "push"  # stack, scalar
+    POP = "pop"  # stack; of an empty one: empty
+    TOP = "top"  # stack; false or 0 where it is empty, or its top is not of the term's sort
 
 
+NUMBERS = (Sort.INT, Sort.REAL)
+
+# The value of a stack is a tuple of scalars, the top last.  Nothing but the functions `pushed`,
+# `popped` and `topmost` looks into one, so the type of values leaves it out.
 Scalar = bool | int | Fraction
 
 
@@ -76,6 +85,7 @@ TRUE = Expr(Op.CONST, (), Sort.BOOL, True)
 FALSE = Expr(Op.CONST, (), Sort.BOOL, False)
 ZERO = Expr(Op.CONST, (), Sort.INT, 0)
 ONE = Expr(Op.CONST, (), Sort.INT, 1)
+EMPTY = Expr(Op.CONST, (), Sort.STACK, ())  # type: ignore[arg-type]
 
 
 def const(value: Scalar) -> Expr:
@@ -84,6 +94,8 @@ def const(value: Scalar) -> Expr:
         return TRUE
     if value is False:
         return FALSE
+    if isinstance(value, tuple):
+        return Expr(Op.CONST, (), Sort.STACK, value) if value else EMPTY
     return Expr(Op.CONST, (), Sort.REAL if isinstance(value, Fraction) else Sort.INT, value)
 
 
@@ -280,6 +292,53 @@ def to_real(a: Expr) -> Expr:
     return Expr(Op.TO_REAL, (a,), Sort.REAL)
 
 
+def zero(sort: Sort) -> Expr:
+    """What a variable of this sort holds when nothing has been put into it."""
+    nothing = {Sort.BOOL: FALSE, Sort.INT: ZERO, Sort.STACK: EMPTY}
+    return nothing.get(sort) or const(Fraction(0))
+
+
+# --- stacks: the value of each operation, and its term ----------------------------------------
+
+
+def pushed(stack: Any, value: Scalar) -> Any:
+    return (*stack, value)
+
+
+def popped(stack: Any) -> Any:
+    return stack[:-1]
+
+
+def topmost(stack: Any, sort: Sort) -> Any:
+    kinds = {Sort.BOOL: bool, Sort.INT: int, Sort.REAL: Fraction}
+    if stack and type(stack[-1]) is kinds[sort]:
+        return stack[-1]
+    return zero(sort).value
+
+
+def push(stack: Expr, value: Expr) -> Expr:
+    if stack.op is Op.CONST and value.op is Op.CONST:
+        assert value.value is not None
+        return const(pushed(stack.value, value.value))
+    return Expr(Op.PUSH, (stack, value), Sort.STACK)
+
+
+def pop(stack: Expr) -> Expr:
+    if stack.op is Op.PUSH:
+        return stack.args[0]
+    if stack.op is Op.CONST:
+        return const(popped(stack.value))
+    return Expr(Op.POP, (stack,), Sort.STACK)
+
+
+def top(stack: Expr, sort: Sort) -> Expr:
+    if stack.op is Op.PUSH:
+        return stack.args[1] if stack.args[1].sort is sort else zero(sort)
+    if stack.op is Op.CONST:
+        return const(topmost(stack.value, sort))
+    return Expr(Op.TOP, (stack,), sort)
+
+
 # --- walks -----------------------------------------------------------------------------------
 
 T = TypeVar("T")
@@ -360,6 +419,12 @@ def rebuild(node: Expr, args: Sequence[Expr]) -> Expr:
             return mod(args[0], args[1])
         case Op.TO_REAL:
             return to_real(args[0])
+        case Op.PUSH:
+            return push(args[0], args[1])
+        case Op.POP:
+            return pop(args[0])
+        case Op.TOP:
+            return top(args[0], node.sort)
 
 
 def substitute(

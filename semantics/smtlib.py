@@ -3,6 +3,7 @@
 The text is what certificates keep and what solvers other than our own encoding read.  Shared
 parts are named by `let`, so a term is printed in the size of its graph.  Division is total
 (x/0 = 0), as `Op.DIV` and `Op.MOD` say; integer `div` and `mod` of SMT-LIB are Euclidean too.
+Stacks have no text: terms with one raise `Unreadable`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ _NAMES = {
     Op.MUL: "*",
     Op.TO_REAL: "to_real",
 }
+
+
+class Unreadable(ValueError):
+    """Not a term that `text` writes, or cannot be written."""
 
 
 def text(root: Expr, name: Callable[[Expr], str]) -> str:
@@ -72,6 +77,8 @@ def _one(node: Expr, args: Sequence[str], name: Callable[[Expr], str]) -> str:
             if node.args[1].op is Op.CONST:
                 return f"({word} {args[0]} {args[1]})" if node.args[1].value else zero
             return f"(ite (= {args[1]} {zero}) {zero} ({word} {args[0]} {args[1]}))"
+    if node.op not in _NAMES:
+        raise Unreadable(f"{node.op.value} has no text")
     return f"({_NAMES[node.op]} {' '.join(args)})"
 
 
@@ -80,7 +87,8 @@ def literal(node: Expr) -> str:
     value = node.value
     if isinstance(value, bool):
         return "true" if value else "false"
-    assert value is not None
+    if value is None or node.sort not in SORTS:
+        raise Unreadable("a stack has no text")
     x = Fraction(value)
     dot = ".0" if node.sort is Sort.REAL else ""
     out = f"{abs(x.numerator)}{dot}"
@@ -97,10 +105,6 @@ _DECIMAL = re.compile(r"[0-9]+\.0", re.ASCII)
 _OPS = {word: op for op, word in _NAMES.items()} | {"div": Op.DIV, "/": Op.DIV, "mod": Op.MOD}
 _ARITY = {Op.NOT: 1, Op.ITE: 3, Op.EQ: 2, Op.LE: 2, Op.LT: 2, Op.NEG: 1, Op.MUL: 2, Op.DIV: 2}
 _ARITY |= {Op.MOD: 2, Op.TO_REAL: 1}
-
-
-class Unreadable(ValueError):
-    """Not a term that `text` writes."""
 
 
 def read(source: str, symbols: Mapping[str, Expr]) -> Expr:

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import z3
 from z3 import z3core as core
 
-from .expr import FALSE, TRUE, Expr, Op, Scalar, Sort
+from .expr import FALSE, TRUE, Expr, Op, Scalar, Sort, const, zero
 
 Term = Any  # z3 is untyped
 Leaf = Callable[[Expr], Term]
@@ -28,9 +29,28 @@ class Answer(Enum):
     UNKNOWN = "unknown"
 
 
+@cache
+def stacks(relaxed: bool = False) -> Term:
+    """The datatype of stacks: one way to push for each sort of scalars."""
+    made = z3.Datatype("Relaxed" if relaxed else "Stack")
+    made.declare("empty")
+    kinds = {Sort.BOOL: z3.BoolSort(), Sort.INT: z3.IntSort(), Sort.REAL: z3.RealSort()}
+    if relaxed:
+        kinds[Sort.INT] = z3.RealSort()
+    for sort, kind in kinds.items():
+        name = sort.value
+        made.declare(f"push_{name}", (f"top_{name}", kind), (f"below_{name}", made))
+    return made.create()
+
+
+_SCALARS = (Sort.BOOL, Sort.INT, Sort.REAL)
+
+
 def symbol(name: str, sort: Sort, relaxed: bool = False) -> Term:
     if sort is Sort.BOOL:
         return z3.Bool(name)
+    if sort is Sort.STACK:
+        return z3.Const(name, stacks(relaxed))
     if sort is Sort.INT and not relaxed:
         return z3.Int(name)
     return z3.Real(name)
@@ -92,6 +112,8 @@ class Encoder:
                 if node.sort is Sort.BOOL:
                     return z3.BoolVal(bool(node.value))
                 assert node.value is not None
+                if isinstance(node.value, tuple):
+                    return self._stack(node.value)
                 return self.number(node.value, node.sort)
             case Op.VAR | Op.POST | Op.INPUT:
                 return self.leaf(node) if self._leaf is None else self._leaf(node)
@@ -107,6 +129,8 @@ class Encoder:
             case Op.OR:
                 return any_of(args)
             case Op.ITE:
+                if node.sort is Sort.STACK:
+                    return z3.If(*args)
                 wrap = z3.BoolRef if node.sort is Sort.BOOL else z3.ArithRef
                 test, then, other = (a.as_ast() for a in args)
                 return wrap(core.Z3_mk_ite(_context(), test, then, other), z3.main_ctx())
@@ -128,17 +152,40 @@ class Encoder:
                 return self._divide(node, args)
             case Op.TO_REAL:
                 return args[0] if self.relaxed else z3.ToReal(args[0])
+            case Op.PUSH:
+                return self._push(args[0], args[1], node.args[1].sort)
+            case Op.TOP:
+                kind, name = stacks(self.relaxed), node.sort.value
+                nothing = self._build(zero(node.sort), [])
+                there = getattr(kind, f"is_push_{name}")(args[0])
+                return z3.If(there, getattr(kind, f"top_{name}")(args[0]), nothing)
+            case Op.POP:
+                kind, below = stacks(self.relaxed), args[0]
+                for sort in _SCALARS:
+                    there = getattr(kind, f"is_push_{sort.value}")(args[0])
+                    below = z3.If(there, getattr(kind, f"below_{sort.value}")(args[0]), below)
+                return below
+
+    def _push(self, stack: Term, value: Term, sort: Sort) -> Term:
+        return getattr(stacks(self.relaxed), f"push_{sort.value}")(value, stack)
+
+    def _stack(self, values: tuple[Scalar, ...]) -> Term:
+        stack = stacks(self.relaxed).empty
+        for value in values:
+            element = const(value)
+            stack = self._push(stack, self._build(element, []), element.sort)
+        return stack
 
     def _divide(self, node: Expr, args: list[Term]) -> Term:
         a, b = args
         divisor = node.args[1]
-        zero = self.number(0, node.sort)
+        nought = self.number(0, node.sort)
         if self.relaxed and node.sort is Sort.INT:
             return z3.FreshReal("d")
         quotient = a % b if node.op is Op.MOD else a / b
         if divisor.op is Op.CONST:
-            return quotient if divisor.value else zero
-        return z3.If(b == zero, zero, quotient)
+            return quotient if divisor.value else nought
+        return z3.If(b == nought, nought, quotient)
 
 
 # Our terms are well sorted, so the checks and coercions of z3py's operators, which cost several
@@ -185,6 +232,8 @@ def flag(name: str) -> Term:
 def decode(model: Term, term: Term, sort: Sort) -> Scalar | None:
     """The value of `term` in `model`; None where it is not a rational number."""
     value = model.eval(term, model_completion=True)
+    if sort is Sort.STACK:
+        return _decode_stack(model, value)  # type: ignore[no-any-return]
     if sort is Sort.BOOL:
         if z3.is_true(value):
             return True
@@ -198,6 +247,18 @@ def decode(model: Term, term: Term, sort: Sort) -> Scalar | None:
             return fraction
         return int(fraction) if fraction.denominator == 1 else None
     return None
+
+
+def _decode_stack(model: Term, value: Term) -> Any:
+    found: list[Scalar] = []
+    while value.num_args():
+        sort = Sort(value.decl().name().removeprefix("push_"))
+        element = decode(model, value.arg(0), sort)
+        if element is None:
+            return None
+        found.append(element)
+        value = value.arg(1)
+    return tuple(reversed(found))
 
 
 SOON = 20  # milliseconds, in which no resource limit is spent

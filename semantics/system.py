@@ -264,6 +264,17 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
+class Liveness:
+    """In every fair run, whenever `trigger` holds (None: at the start), something holds then or
+    later: until then the ghost `owed` is true.  `at_end`: nothing is owed when all has ended."""
+
+    name: str
+    trigger: Expr | None
+    owed: Expr
+    at_end: Obligation
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     id: int
     name: str  # "trip[0]"
@@ -322,6 +333,7 @@ class TransitionSystem:
     resources: tuple[ResourceInfo, ...]
     obligations: tuple[Obligation, ...]
     errors: tuple[str, ...]
+    liveness: tuple[Liveness, ...] = ()
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()
     sagas: tuple[SagaInfo, ...] = ()

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from ..dsl.types import Bool, Duration, Enum, Int, Real, Str, Type
-from .expr import Expr, Op, Scalar, Sort, euclid, fold
+from .expr import Expr, Op, Scalar, Sort, euclid, fold, popped, pushed, topmost
 from .system import Input, Rule, TransitionSystem, Variable
 
 State = Sequence[Scalar]
@@ -106,6 +106,12 @@ def _apply(
             return euclid(int(args[0]), int(args[1]))[1]
         case Op.TO_REAL:
             return Fraction(args[0])
+        case Op.PUSH:
+            return pushed(args[0], args[1])  # type: ignore[no-any-return]
+        case Op.POP:
+            return popped(args[0])  # type: ignore[no-any-return]
+        case Op.TOP:
+            return topmost(args[0], node.sort)  # type: ignore[no-any-return]
         case _:
             assert_never(node.op)
 
@@ -143,6 +149,8 @@ def relation_holds(
 def fits(declared: Input | Variable, value: Scalar) -> bool:
     """Whether `value` is of the declared sort and range."""
     if isinstance(value, bool) != (declared.sort is Sort.BOOL):
+        return False
+    if isinstance(value, tuple) != (declared.sort is Sort.STACK):
         return False
     if declared.sort is Sort.INT and not isinstance(value, int):
         return False
@@ -197,6 +205,8 @@ def show(declared: Variable | Input | Type, value: Scalar, strings: Sequence[str
     kind = declared.type if isinstance(declared, Variable | Input) else declared
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(show(_kind(x), x) for x in value)}]"
     if isinstance(kind, Enum) and isinstance(value, int):
         return kind.values[value] if 0 <= value < len(kind.values) else str(value)
     if isinstance(kind, Str) and isinstance(value, int):
@@ -205,6 +215,10 @@ def show(declared: Variable | Input | Type, value: Scalar, strings: Sequence[str
     if isinstance(kind, Duration):
         return show_duration(Fraction(value))
     return show_number(value)
+
+
+def _kind(value: Scalar) -> Type:
+    return Real() if isinstance(value, Fraction) else Int()
 
 
 def show_number(value: int | Fraction) -> str:

@@ -41,6 +41,8 @@ def in_words(system: TransitionSystem, root: Expr, most: int = 400) -> str:
                 return f"({args[0]} {node.op.value} {args[1]})"
             case Op.TO_REAL:
                 return args[0]
+            case Op.PUSH | Op.POP | Op.TOP:
+                return f"{node.op.value}({', '.join(map(_bare, args))})"
             case _:
                 text = _INFIX[node.op].join(args)
                 return f"({text})"

@@ -52,6 +52,12 @@ def compiled(roots: Sequence[Expr]) -> Callable[..., list[Scalar]]:
                 text = f"-{a[0]}"
             case Op.TO_REAL:
                 text = f"F({a[0]})"
+            case Op.PUSH:
+                text = f"(*{a[0]}, {a[1]})"
+            case Op.POP:
+                text = f"{a[0]}[:-1]"
+            case Op.TOP:
+                text = f"{a[0]}[-1] if {a[0]} else {'False' if node.sort is Sort.BOOL else 0}"
             case Op.DIV if node.sort is Sort.REAL:
                 text = f"F({a[0]}) / {a[1]} if {a[1]} else F(0)"
             case Op.DIV | Op.MOD:
@@ -132,7 +138,12 @@ class Lowered:
     def check(self, state: State) -> None:
         system = self.system
         for v in system.variables:
-            kind = {Sort.BOOL: bool, Sort.INT: int, Sort.REAL: Fraction}[v.sort]
+            kind = {
+                Sort.BOOL: bool,
+                Sort.INT: int,
+                Sort.REAL: Fraction,
+                Sort.STACK: tuple,
+            }[v.sort]
             if type(state[v.index]) is not kind:
                 self.broken(state, f"{v.name} is {state[v.index]!r}, not of sort {v.sort}")
         amounts = iter(self.amounts(state))

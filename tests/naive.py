@@ -68,6 +68,12 @@ def value(
         return a[0] * a[1]
     if e.op is Op.TO_REAL:
         return Fraction(a[0])
+    if e.op is Op.PUSH:
+        return (*a[0], a[1])
+    if e.op is Op.POP:
+        return a[0][:-1]
+    if e.op is Op.TOP:
+        return a[0][-1] if a[0] else (False if e.sort is Sort.BOOL else 0)
     if e.op is Op.DIV and e.sort is Sort.REAL:
         return Fraction(0) if a[1] == 0 else Fraction(a[0]) / Fraction(a[1])
     # Euclid: the remainder is the r with 0 <= r < |b| and b divides a - r.

@@ -73,10 +73,19 @@ def _reading(e: Expr, args: list[Reading]) -> Reading:
         case Op.TO_REAL:
             (a,) = args
             return lambda s, i, t: Fraction(a(s, i, t))
+        case Op.POP:
+            (a,) = args
+            return lambda s, i, t: a(s, i, t)[:-1]
+        case Op.TOP:
+            (a,) = args
+            nothing = False if e.sort is Sort.BOOL else 0
+            return lambda s, i, t: (a(s, i, t) or (nothing,))[-1]
     a, b = args
     match e.op:
         case Op.EQ:
             return lambda s, i, t: a(s, i, t) == b(s, i, t)
+        case Op.PUSH:
+            return lambda s, i, t: (*a(s, i, t), b(s, i, t))
         case Op.LE:
             return lambda s, i, t: a(s, i, t) <= b(s, i, t)
         case Op.LT:

@@ -858,16 +858,14 @@ def outcomes(t: Term, limit: int = 20_000, eager: bool = True) -> set[tuple[str,
 # --- random terms ------------------------------------------------------------------------------
 
 
-def random_term(r: Random, size: int, loop: bool = False, saga: bool = False) -> Term:
-    """A term with about `size` leaves; nothing with an undo in a loop in a saga."""
+def random_term(r: Random, size: int) -> Term:
+    """A term with about `size` leaves."""
 
-    def part(n: int, **k: bool) -> Term:
-        return random_term(r, n, k.get("loop", loop), k.get("saga", saga))
+    def part(n: int) -> Term:
+        return random_term(r, n)
 
     if size <= 1:
         x = r.random()
-        if loop and saga:
-            return ("set", r.randrange(3)) if x < 0.7 else ("skip",)
         if x < 0.55:
             return ("act", r.choice("abcdg"))
         if x < 0.7:
@@ -886,7 +884,7 @@ def random_term(r: Random, size: int, loop: bool = False, saga: bool = False) ->
         case 4:
             return ("if", c, part(a), part(b) if r.random() < 0.6 else ("skip",))
         case 5:
-            return ("while", c, r.randrange(1, 3), part(size - 1, loop=True))
+            return ("while", c, r.randrange(1, 3), part(size - 1))
         case 6:
             return (r.choice(["all", "any"]), part(a), part(b))
         case 7:
@@ -898,7 +896,7 @@ def random_term(r: Random, size: int, loop: bool = False, saga: bool = False) ->
         case 10:
             return ("retry", 1, r.choice("EF"), part(size - 1))
         case 11 | 12:
-            return ("saga", part(size - 1, saga=True))
+            return ("saga", part(size - 1))
         case 13:
             return ("nocancel", part(size - 1))
         case 14:

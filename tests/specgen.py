@@ -49,7 +49,6 @@ class Scope:
     enums: list[str]
     activities: list[Activity]
     children: list[str] = field(default_factory=list)
-    loop: bool = False  # inside a loop: nothing with an undo may be called in a saga there
     saga: bool = False
     bound: list[str] = field(default_factory=list)  # read only
 
@@ -267,8 +266,8 @@ class Maker:
             lambda: f"if ({self.bool_(scope, 1)}) {{ {sub()} }} else {{ {sub()} }}",
             lambda: f"if ({self.bool_(scope, 1)}) {{ {sub()} }}",
             lambda: self.switch(scope, sub),
-            lambda: f"while ({self.bool_(scope, 1)}) {{ {sub(loop=True)} }}",
-            lambda: f"while ({self.bool_(scope, 1)}) at_most 2 {{ {sub(loop=True)} }}",
+            lambda: f"while ({self.bool_(scope, 1)}) {{ {sub()} }}",
+            lambda: f"while ({self.bool_(scope, 1)}) at_most 2 {{ {sub()} }}",
             lambda: self.each(scope, depth),
             lambda: f"par wait_all {{ {{ {sub()} }} || {{ {sub()} }} }}",
             lambda: f"par any {{ {{ {sub()} }} || {{ {sub()} }} }}",
@@ -291,14 +290,13 @@ class Maker:
         ]
         return forms[self.choose(len(forms))]()
 
-    def inside(self, scope: Scope, loop: bool = False, saga: bool = False) -> Scope:
+    def inside(self, scope: Scope, saga: bool = False) -> Scope:
         return Scope(
             scope.ints,
             scope.bools,
             scope.enums,
             scope.activities,
             scope.children,
-            scope.loop or loop,
             scope.saga or saga,
             scope.bound,
         )
@@ -326,7 +324,6 @@ class Maker:
             scope.enums,
             scope.activities,
             scope.children,
-            scope.loop,
             scope.saga,
             [*scope.bound, i],
         )
@@ -400,8 +397,6 @@ class Maker:
 
     def call(self, scope: Scope) -> str:
         options = scope.activities
-        if scope.saga and scope.loop:
-            options = []
         if not options:
             return self.assign_term(scope)
         a = self.pick(options)

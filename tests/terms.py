@@ -1,4 +1,4 @@
-"""Random terms over three ints, two reals and two bools, each also as an input."""
+"""Random terms over three ints, two reals, two bools (each also as an input) and a stack."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ from wfverify.semantics.expr import (
     neg,
     not_,
     or_,
+    pop,
+    push,
     to_real,
+    top,
     var,
 )
 
-SORTS = (Sort.INT, Sort.INT, Sort.INT, Sort.REAL, Sort.REAL, Sort.BOOL, Sort.BOOL)
+SORTS = (Sort.INT, Sort.INT, Sort.INT, Sort.REAL, Sort.REAL, Sort.BOOL, Sort.BOOL, Sort.STACK)
 
 _ints = st.integers(-4, 4)
 _reals = st.fractions(-3, 3, max_denominator=4)
+_stacks = st.lists(st.one_of(st.booleans(), _ints, _reals), max_size=3).map(tuple)
 
 
 def _leaf(sort: Sort) -> st.SearchStrategy[Expr]:
@@ -38,6 +42,7 @@ def _leaf(sort: Sort) -> st.SearchStrategy[Expr]:
         Sort.INT: _ints,
         Sort.REAL: _reals,
         Sort.BOOL: st.booleans(),
+        Sort.STACK: _stacks,
     }[sort]
     return st.one_of(
         values.map(const),
@@ -51,6 +56,15 @@ def terms(sort: Sort, depth: int = 3) -> st.SearchStrategy[Expr]:
     if depth == 0:
         return _leaf(sort)
     b, i, r = (terms(s, depth - 1) for s in (Sort.BOOL, Sort.INT, Sort.REAL))
+    s = st.deferred(lambda: terms(Sort.STACK, depth - 1))
+    topmost = s.map(lambda x: top(x, sort))
+    if sort is Sort.STACK:
+        return st.one_of(
+            _leaf(sort),
+            st.tuples(s, st.one_of(b, i, r)).map(lambda x: push(*x)),
+            s.map(pop),
+            st.tuples(b, s, s).map(lambda x: ite(*x)),
+        )
     if sort is Sort.BOOL:
         number = st.one_of(st.tuples(i, i), st.tuples(r, r))
         return st.one_of(
@@ -64,6 +78,7 @@ def terms(sort: Sort, depth: int = 3) -> st.SearchStrategy[Expr]:
             number.map(lambda x: lt(*x)),
             st.tuples(b, b).map(lambda x: eq(*x)),
             st.tuples(b, b, b).map(lambda x: Expr(Op.ITE, x, Sort.BOOL)),
+            topmost,
         )
     n = i if sort is Sort.INT else r
     both = [
@@ -76,6 +91,7 @@ def terms(sort: Sort, depth: int = 3) -> st.SearchStrategy[Expr]:
         st.tuples(n, n).map(lambda x: mul(*x)),
         st.tuples(n, n).map(lambda x: div(*x)),
         st.tuples(b, n, n).map(lambda x: ite(*x)),
+        topmost,
     ]
     if sort is Sort.INT:
         both.append(st.tuples(n, n).map(lambda x: mod(*x)))
@@ -85,5 +101,5 @@ def terms(sort: Sort, depth: int = 3) -> st.SearchStrategy[Expr]:
 
 
 def states() -> st.SearchStrategy[tuple[Scalar, ...]]:
-    values = {Sort.INT: _ints, Sort.REAL: _reals, Sort.BOOL: st.booleans()}
+    values = {Sort.INT: _ints, Sort.REAL: _reals, Sort.BOOL: st.booleans(), Sort.STACK: _stacks}
     return st.tuples(*(values[s] for s in SORTS))

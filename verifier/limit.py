@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import sys
 import threading
@@ -32,6 +33,7 @@ class Limit:
         self.late = False
         self.outer: Limit | None = None
         self._armed = False
+        self._rung = False
 
     def __enter__(self) -> Limit:
         if threading.current_thread() is threading.main_thread():
@@ -54,7 +56,11 @@ class Limit:
             signal.signal(signal.SIGALRM, self._before)
             if self.outer is not None:
                 self.outer.arm()
-        self.late = isinstance(error, Late) and error.limit is self
+        self.late = (isinstance(error, Late) and error.limit is self) or (
+            # What rings while the arguments of a call to the solver are converted comes out as
+            # an error of theirs.
+            self._rung and isinstance(error, ctypes.ArgumentError)
+        )
         return self.late
 
     def all(self) -> list[Limit]:
@@ -73,6 +79,7 @@ class Limit:
             if limit.end <= now:
                 if not isinstance(sys.unraisablehook, _Quiet):
                     sys.unraisablehook = _Quiet(sys.unraisablehook)
+                limit._rung = True
                 raise Late(limit)
 
 

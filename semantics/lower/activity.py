@@ -220,7 +220,7 @@ def _attempt(
     for rule in rules:
         rule.reads = looks_at
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
-    return Out(None, Log((done,)) if done else Log())
+    return Out(None, Log((done,), sure=frozenset((done.flag.index,))) if done else Log())
 
 
 def _chance(env: Env, clause: ast.FailClause) -> Expr | None:

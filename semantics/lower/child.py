@@ -24,11 +24,12 @@ from .context import (
     step,
 )
 from .data import Value, default, leaves
-from .env import Bound, Definedness, collecting
+from .env import Bound, Definedness, collecting, layered
 from .expressions import lower, ranged, scalar
 from .place import At, union
 from .predicates import counters, wants
 from .properties import call_properties
+from .undolog import unsure
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ def body(ctx: Ctx, w: ast.Workflow, at: At, root: bool) -> Body:
     lost = ctx.at(failing)
     lost = replace(lost, cond=and_(lost.cond, ended))
     raised = [e for e in dict.fromkeys(frame.raised) if e != RETURN]
-    return Body(done, lost, raised, out.log)
+    # Not all of the body has run where it returns early.
+    log = unsure(out.log) if RETURN in frame.raised else out.log
+    return Body(done, lost, raised, log)
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
@@ -90,7 +93,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     with collecting(ctx.env) as (env, found):
         values = [lower(env, e) for e in t.args]
     updates: dict[int, Expr] = {}
-    names: dict[str, Value] = dict(ctx.env.names)
+    names = layered(ctx.env.names, {})
     for param, value in zip(w.params, values, strict=True):
         assert param.resolved is not None
         zero = default(param.resolved, b.string)

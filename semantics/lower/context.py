@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ...dsl import ast
-from ...dsl.errors import Diagnostic, Rejected, Span
+from ...dsl.errors import Span
 from ..expr import (
     FALSE,
     TRUE,
@@ -48,8 +48,11 @@ from .builder import (
 from .data import Value
 from .env import Definedness, Env, collecting
 from .expressions import scalar
+from .patterns import Pattern
 from .place import At
 from .place import through as through_moves
+from .refusals import Refusals
+from .refusals import not_supported as not_supported
 
 T = TypeVar("T")
 RETURN = "return"  # not an error: `return` on its way out of the workflow
@@ -99,11 +102,33 @@ class Log:
     """The undo log of a term: in sequence, or of branches that ran side by side.
 
     `after` (of a graph, for each part): the parts that came before it, by number.
+    `sure`: the flags of what is certainly done once control has passed to the term's exit.
     """
 
-    parts: tuple[Log | Done, ...] = ()
+    parts: tuple[Log | Done | Rounds, ...] = ()
     parallel: bool = False
     after: tuple[tuple[int, ...], ...] = ()
+    sure: frozenset[int] = frozenset()
+
+
+@dataclass(eq=False, slots=True)
+class Rounds:
+    """The undo log of what is done again and again: of the round under way, and how many there
+    were before.
+
+    What the undo of a round looks at and later rounds overwrite (`kept`) is put on a stack by
+    `again`, the step that ends a round, and taken from it by the steps that go back to an
+    earlier one (`back`).
+    """
+
+    body: Log
+    sure: frozenset[int]  # flags of what is certainly done when a round ends
+    count: Expr
+    again: RuleDraft
+    inside: range  # the variables of the body
+    kept: list[Expr] = field(default_factory=list)
+    stack: Expr | None = None
+    back: list[RuleDraft] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +172,9 @@ class World:
     choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
+    patterns: list[Pattern] = field(default_factory=list)
     has_timeouts: bool = False
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +424,3 @@ def _path(inner: ThreadDraft, host: ThreadDraft) -> list[ForkDraft]:
         out.append(thread.fork)
         thread = thread.fork.host
     return out
-
-
-def not_supported(form: str, span: Span) -> Rejected:
-    return Rejected((Diagnostic("E0900", span, f"not supported yet: {form}"),))

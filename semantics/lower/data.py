@@ -18,6 +18,7 @@ from ...dsl.types import (
     Real,
     Record,
     SetOf,
+    Stack,
     Str,
     Type,
 )
@@ -62,6 +63,8 @@ def sort_of(type_: Type) -> Sort:
             return Sort.REAL
         case Int() | Enum() | Str():
             return Sort.INT
+        case Stack():
+            return Sort.STACK
         case _:
             raise AssertionError(f"not a scalar type: {type_}")
 
@@ -69,7 +72,7 @@ def sort_of(type_: Type) -> Sort:
 def build(type_: Type, name: str, leaf: Callable[[str, Type], Expr]) -> Value:
     """A value of this type whose scalar parts are `leaf(path, scalar type)`."""
     match type_:
-        case Bool() | Int() | Real() | Duration() | Str() | Enum():
+        case Bool() | Int() | Real() | Duration() | Str() | Enum() | Stack():
             return leaf(name, type_)
         case Record(fields):
             return Rec(tuple((n, build(t, f"{name}.{n}", leaf)) for n, t in fields))

@@ -4,30 +4,25 @@ forgotten when control leaves."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from ...dsl.errors import Span
 from ...dsl.types import Bool, Int, Real, Type
-from ..expr import FALSE, Expr, Op, Sort, const
+from ..expr import Expr, Op, Sort, zero
 from ..system import VarKind
 from .builder import RuleDraft
 from .context import Ctx
 from .data import Value, transform
 
-KINDS: dict[Sort, tuple[Type, Expr]] = {
-    Sort.BOOL: (Bool(), FALSE),
-    Sort.INT: (Int(), const(0)),
-    Sort.REAL: (Real(), const(Fraction(0))),
-}
+KINDS: dict[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
 
 
 def kept(ctx: Ctx, name: str, e: Expr, span: Span, moves: dict[int, Expr]) -> Expr:
     """The expression, or a variable that `moves` then sets where control enters."""
     if ctx.fixed(e):
         return e
-    kind, zero = KINDS[e.sort]
     full = f"{ctx.inst.name} {name}{ctx.tag}"
-    x = ctx.b.variable(full, kind, VarKind.HIDDEN, zero, ctx.inst.id, span)
+    nothing = zero(e.sort)
+    x = ctx.b.variable(full, KINDS[e.sort], VarKind.HIDDEN, nothing, ctx.inst.id, span)
     moves[x.index] = e
     return x
 
@@ -45,4 +40,4 @@ def forget(ctx: Ctx, rules: Sequence[RuleDraft], points: range, dead: Sequence[E
             continue
         if new.value not in points:
             for x in dead:
-                rule.updates[x.index] = FALSE if x.sort is Sort.BOOL else const(0)
+                rule.updates[x.index] = zero(x.sort)

@@ -43,7 +43,6 @@ from .context import (
     Landing,
     Log,
     Out,
-    not_supported,
     raise_error,
     real_error,
     step,
@@ -52,9 +51,7 @@ from .entry import forget, kept
 from .env import Env
 from .expressions import counted, measured
 from .place import At, union
-from .undolog import entries, repeated
-
-MOST_LOGGED = 6  # attempts whose logs a saga keeps apart
+from .undolog import all_of, rounds
 
 Body = Callable[[Ctx, At, int], Out]
 
@@ -104,7 +101,7 @@ def _catch(ctx: Ctx, t: ast.Try, at: At, k: int) -> Out:
             outs.append(term(ctx, h.body, here, k))
     return Out(
         union(body.exit, *(o.exit for o in outs)),
-        Log((body.log, *(o.log for o in outs))),
+        Log((body.log, *(o.log for o in outs))) if outs else body.log,
     )
 
 
@@ -175,13 +172,10 @@ def retry(
     inner = replace(outer, frame=frame, again=ctx.again or not attempt)
     out = body(inner, replace(whole, points=at.points), k)
     log = out.log
-    if ctx.in_saga and not attempt and entries(log):
+    if ctx.in_saga and back is not None and not attempt:
         # A failed attempt keeps what it completed on the log.
-        known = limit.value if isinstance(limit.value, int) and not limit.args else None
-        if known is None or known > MOST_LOGGED:
-            raise not_supported("undo inside a retry with many attempts", span)
-        assert back is not None
-        log = repeated(ctx, log, known, attempts, back, since)
+        log = rounds(ctx, log, frozenset(), back, since)
+        log = replace(log, sure=out.log.sure)
     # Outside nobody asks how many attempts there were.
     forget(ctx, ctx.b.rules[first:], range(points, len(ctx.thread.points)), [attempts])
     exit_ = out.exit.plus((attempts.index, const(0))) if out.exit is not None else None
@@ -367,7 +361,7 @@ def _finally(ctx: Ctx, body: ast.Term, final: ast.Term, span: Span, at: At, k: i
     exit_, _ = leave(ctx, c.guarded, final_out.exit, span, raised, "finally")
     c.guarded.region.passed(exit_.cond)
     c.region.passed(exit_.cond)
-    return Out(exit_, Log((out.log, final_out.log)))
+    return Out(exit_, all_of((out.log, final_out.log)))
 
 
 def unwound(c: Cleanup, before: int) -> At:

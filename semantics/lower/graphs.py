@@ -12,6 +12,7 @@ from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, ste
 from .expressions import counted
 from .parallel import FAILED, Branch, opened
 from .place import At, union
+from .undolog import unsure
 
 
 def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
@@ -91,7 +92,9 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
     over = and_(over, eq(At(over, o.leaving).reading(first), const(0)))
     place = {t.nodes[i].name: p for p, i in enumerate(order)}
     before = tuple(tuple(place[a] for a in t.nodes[i].after) for i in order)
-    return Out(At(over, (*o.leaving, (first.index, const(0)))), replace(o.log, after=before))
+    return Out(
+        At(over, (*o.leaving, (first.index, const(0)))), replace(unsure(o.log), after=before)
+    )
 
 
 def _join(

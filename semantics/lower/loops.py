@@ -6,15 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.support import UNBOUNDED
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind
 from . import parallel
 from .context import Ctx, Frame, Log, Out, not_supported, raise_error, real_error, step
+from .data import Value
 from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
-from .expressions import counted, domain, scalar
+from .expressions import counted, domain, interval, scalar
+from .interval import Interval
 from .place import At, union
 from .tolerance import Tolerance, tolerance
+from .undolog import all_of, rounds, unsure
 
 
 def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
@@ -40,7 +44,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
     if t.decreases is not None:
         measure = t.decreases
         decreases = ctx.read(inside, lambda env: scalar(env, measure))
-    first = len(ctx.b.rules)
+    first, since = len(ctx.b.rules), len(ctx.b.variables)
     if count is not None:
         current = ite(entered.cond, const(0), count)
         raise_error(
@@ -54,9 +58,14 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         )
         inside = replace(inside, cond=and_(inside.cond, lt(current, inside.reading(bound))))
         inside = inside.plus((count.index, ite(inside.cond, add(current, const(1)), count)))
-    body = branch(replace(ctx, again=True), t.body, inside, head, "the body of `while`")
-    if body.exit is not None:
-        step(ctx, body.exit, RuleKind.STEP, "next round", t.span, head)
+    # A round that a saga may have to undo ends with a step of its own, which notes it.
+    end = ctx.point(PointKind.READY, "end of the round", t.span) if ctx.in_saga else head
+    body = branch(replace(ctx, again=True), t.body, inside, end, "the body of `while`")
+    log = Log()
+    ended = body.exit if end == head else union(ctx.at(end), body.exit)
+    if ended is not None:
+        again = step(ctx, ended, RuleKind.STEP, "next round", t.span, head)
+        log = rounds(ctx, body.log, body.log.sure, again, since)
     last = len(ctx.b.rules)
     ctx.world.loops.append(
         Loop(
@@ -76,61 +85,82 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
             decreases=decreases,
         )
     )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
     exit_ = replace(around.under(not_(cond), t.cond.span), points=None)
     if count is not None:
         # Outside nobody asks how many rounds there were.
         inner = range(points, len(ctx.thread.points))
         forget(ctx, ctx.b.rules[first:last], inner, [count])
         exit_ = exit_.plus((count.index, const(0)))
-    return Out(exit_)
-
-
-def _has_undo(log: Log) -> bool:
-    return any(not isinstance(p, Log) or _has_undo(p) for p in log.parts)
+    return Out(exit_, log)
 
 
 def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
-    from .terms import term
-
     try:
         with collecting(ctx.env) as (env, found):
-            items = domain(env, t.domain)
+            span = interval(env, t.domain) if isinstance(t.domain, ast.Range) else None
+            items = domain(env, t.domain) if span is None else []
     except NotConstant:
         if not t.sequential:
-            raise not_supported(
-                "parallel each over a range without static bounds", t.span
-            ) from None
+            raise not_supported(f"parallel each {UNBOUNDED}", t.span) from None
         return _each_counted(ctx, t, at, k)
     ctx.defined_at(found, at)
     # The domain is what it is when the loop is entered.
     moves: dict[int, Expr] = {}
     name = f"domain of {t.var}"
-    items = [
-        (kept(ctx, name, i, t.span, moves), kept_value(ctx, name, x, t.span, moves))
-        for i, x in items
-    ]
+    if span is not None:
+        span = span.map(lambda end: kept(ctx, name, end, t.span, moves))
+        items = span.items()
+    else:
+        items = [
+            (kept(ctx, name, i, t.span, moves), kept_value(ctx, name, x, t.span, moves))
+            for i, x in items
+        ]
     at = at.once(*moves.items())
-    items = [(inside, item) for inside, item in items if inside is not FALSE]
     if not t.sequential:
+        items = [(inside, item) for inside, item in items if inside is not FALSE]
         return parallel.each(ctx, t, items, at, k)
+    return _one_by_one(ctx, t, items, span, at, k)
+
+
+def _one_by_one(
+    ctx: Ctx, t: ast.Each, items: list[tuple[Expr, Value]], span: Interval | None, at: At, k: int
+) -> Out:
+    """The items that are in the domain, in their order.
+
+    Those of an interval (`span`) follow one another: it is entered at any of them, and left
+    before the first that is beyond its end.  Elsewhere each is passed by where it is not inside.
+    """
+    from .terms import term
+
     tolerated, at = _tolerated(ctx, t, at)
-    here: At | None = at
-    logs = []
+    here: At | None = at if span is None else None  # between two items
+    over: list[At] = [] if span is None else [at.under(span.empty)]
+    logs: list[Log] = []
     for i, (inside, item) in enumerate(items):
-        if here is None:
-            break
         last = i == len(items) - 1
+        certain = inside is TRUE and tolerated is None
+        begun: At | None = None
+        if span is not None:
+            begun = at.under(span.begins(i))
+            inside = span.reaches(i)
+        came = union(here.under(inside) if here is not None else None, begun)
+        passed: At | None = None
+        if here is not None and inside is not TRUE:
+            passed = replace(here.under(not_(inside)), points=None)
+        if passed is not None and span is not None:
+            over.append(passed)
+            passed = None
+        if came is None:
+            here = passed
+            continue
         m = k if last else ctx.point(PointKind.READY, f"{t.var} = {i + 1}", t.span)
         label = item.value if isinstance(item, Expr) and item.op is Op.CONST else i
         inner = replace(ctx, env=ctx.env.bind(**{t.var: item}), tag=f"{ctx.tag}[{label}]")
         inner, failed = _tolerating(inner, t, tolerated)
-        out = term(inner, t.body, here.under(inside), m)
-        skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
-        here = union(None if last else ctx.at(m), out.exit, skipped, failed())
-        logs.append(out.log)
-    return Out(here, Log(tuple(logs)))
+        out = term(inner, t.body, came, m)
+        here = union(None if last else ctx.at(m), out.exit, passed, failed())
+        logs.append(out.log if certain else unsure(out.log))
+    return Out(union(here, *over), all_of(logs))
 
 
 def _tolerated(ctx: Ctx, t: ast.Each, at: At) -> tuple[Tolerance | None, At]:
@@ -159,9 +189,9 @@ def _tolerating(
 
 def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
-    if not isinstance(t.domain, ast.Range):
-        raise not_supported("each over this domain", t.span)
     from .terms import term
+
+    assert isinstance(t.domain, ast.Range), "other domains are listed"
 
     i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
     lo, hi = t.domain.lo, t.domain.hi
@@ -175,7 +205,7 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     around = union(at.once(*moves.items()), ctx.at(head))
     assert around is not None
     cond = le(i, last)
-    start = len(ctx.b.rules)
+    start, since = len(ctx.b.rules), len(ctx.b.variables)
     inner = replace(ctx, env=ctx.env.bind(**{t.var: i}), again=True)
     inner, failed = _tolerating(inner, t, tolerated)
     body = term(inner, t.body, around.under(cond, t.span), done)
@@ -184,8 +214,8 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     back = step(
         ctx, finished, RuleKind.STEP, "next item", t.span, head, updates={i.index: add(i, const(1))}
     )
-    if ctx.in_saga and _has_undo(body.log):
-        raise not_supported("undo inside a loop", t.span)
+    sure = body.log.sure if tolerated is None else frozenset()
+    log = rounds(ctx, body.log, sure, back, since)
     ctx.world.loops.append(
         Loop(
             t.span,
@@ -196,6 +226,4 @@ def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             (back.index,),
         )
     )
-    return Out(
-        replace(around.under(not_(cond)), points=None),
-    )
+    return Out(replace(around.under(not_(cond)), points=None), log)

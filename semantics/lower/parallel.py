@@ -30,6 +30,7 @@ from .expressions import counted, measured
 from .longest import longest
 from .place import At, union
 from .tolerance import tolerance
+from .undolog import all_of, unsure
 
 FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
 
@@ -198,7 +199,13 @@ def opened(
             done.append(not_(start.reading(branch.active)))
         resets[thread.location] = const(0)
         children.append(Child(thread, end, or_(*done), lost, out))
-    log = Log(tuple(c.out.log for c in children), parallel=True)
+    log = all_of(
+        (
+            c.out.log if branch.active is TRUE else unsure(c.out.log)
+            for c, branch in zip(children, branches, strict=True)
+        ),
+        parallel=True,
+    )
     aborting = (*at.moves, *moves)
     return Opened(made, active, tuple(children), aborting, (*aborting, *resets.items()), log)
 
@@ -272,7 +279,7 @@ def _with_policy(
     _raise_first(ctx, at, hopeless, first, raised, span, o.fork, forgotten)
     exit_ = ctx.at(won)
     exit_ = replace(exit_, cond=and_(exit_.cond, ctx.b.ended([o.fork])), points=None)
-    return Out(exit_, o.log)
+    return Out(exit_, unsure(o.log))
 
 
 def _raise_first(
@@ -309,17 +316,14 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
 
     o = opened(ctx, branches, at, t.span, "each", frame, tuple(entry))
     cond = and_(o.active, *(c.over for c in o.children))
-    return Out(At(cond, (*o.leaving, (failures.index, const(0)))), o.log)
+    return Out(At(cond, (*o.leaving, (failures.index, const(0)))), unsure(o.log))
 
 
 def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     """The body runs as the one child of a fork; the interrupt cancels it."""
     from .terms import describe, term
 
-    if t.receive is not None:
-        from .context import not_supported
-
-        raise not_supported("within receive", t.span)
+    assert t.receive is None, f"{t.span}: refused by the front end"
     limit: Expr | None = None
     if t.duration is not None:
         duration = t.duration

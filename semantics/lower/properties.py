@@ -7,11 +7,13 @@ from functools import partial
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, var
+from ...dsl.format_expr import expr as text
+from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, not_, var
 from ..system import Obligation, ResourceInfo
 from .context import Ctx
 from .env import Env, collecting
 from .expressions import scalar
+from .patterns import Pattern
 from .place import At
 
 
@@ -92,5 +94,34 @@ def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, sta
                 # Where it is read after the step, it has to be defined after the step.
                 must("arithmetic", d.cond, d.message, d.span)
             must("always", holds, f"this step breaks {name}{place}", p.span)
+        case ast.Pattern():
+            _pattern(ctx, env, p, place, active)
         case _:
             pass
+
+
+def _pattern(ctx: Ctx, env: Env, p: ast.Pattern, place: str, active: Expr) -> None:
+    def condition(e: ast.Expression) -> Expr:
+        with collecting(env) as (inner, found):
+            holds = scalar(inner, e)
+        for d in found:
+            ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
+        return holds
+
+    holds, words = condition(p.p), text(p.p)
+    if p.kind == "never_after" and p.q is None:
+        message = f"`{words}` comes to hold{place}"
+        ctx.must("property", implies(active, not_(holds)), message, p.span, name=p.name)
+        return
+    other = condition(p.q) if p.q is not None else None
+    also = text(p.q) if p.q is not None else ""
+    message = {
+        "never_after": f"`{words}` comes to hold after `{also}`",
+        "precedes": f"`{also}` comes to hold and `{words}` has not before",
+        "leads_to": f"`{words}` does not come after `{also}`",
+        "eventually": f"`{words}` never comes to hold",
+    }[p.kind]
+    instance = None if not place else ctx.inst.id
+    ctx.world.patterns.append(
+        Pattern(p.kind, p.name, holds, other, active, instance, message + place, p.span)
+    )

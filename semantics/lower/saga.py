@@ -7,7 +7,22 @@ from dataclasses import replace
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.types import Bool
-from ..expr import FALSE, TRUE, Expr, and_, eq, implies, ite, not_, or_, var, variables
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    and_,
+    const,
+    eq,
+    implies,
+    ite,
+    lt,
+    not_,
+    or_,
+    var,
+    variables,
+    zero,
+)
 from ..system import EventKind, PointKind, RuleKind, SagaInfo, VarKind
 from . import activity, parallel
 from .builder import Builder, RuleDraft
@@ -19,6 +34,8 @@ from .context import (
     Landing,
     Log,
     Out,
+    Rounds,
+    not_supported,
     raise_error,
     real_error,
     step,
@@ -29,7 +46,7 @@ from .env import Env, collecting, unasked
 from .expressions import scalar
 from .frames import cleanup, leave, unwound
 from .place import At, union
-from .undolog import entries, to_undo
+from .undolog import Part, earlier, entries, repeated, to_undo
 
 
 def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
@@ -50,12 +67,13 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     if out.exit is not None:
         c.region.passed(out.exit.cond)
     done = list(entries(out.log))
+    again = list(repeated(out.log))
     entering = [r for r in b.rules[first:last] if entered.index in r.updates]
     if ctx.again and not ctx.in_saga:
         for rule in entering:
-            for d in done:
-                for mark in (d.flag, *((d.was,) if d.was is not None else ())):
-                    rule.updates.setdefault(mark.index, ite(at.cond, FALSE, mark))
+            marks = [m for d in done for m in (d.flag, d.was) if m is not None]
+            for mark in (*marks, *(r.count for r in again)):
+                rule.updates.setdefault(mark.index, ite(at.cond, zero(mark.sort), mark))
     # The variables of a child workflow that is called inside are none of the saga's.
     written = {i for i in _written(b, done, first, last) if i < since}
     snapshot = _snapshot(ctx, at.cond, entering, written | _asked(done))
@@ -65,7 +83,7 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     _, exits = leave(ctx, c.guarded, undone.exit, t.span, raised, "undo")
     b.watched.append((snapshot, {*range(first, last), *range(undo_first, len(b.rules))}))
     restored = {i: pair for i, pair in snapshot.items() if i in written}
-    _obligations(ctx, t, done, snapshot, restored, exits)
+    _obligations(ctx, t, out.log, snapshot, restored, exits)
     ctx.world.sagas.append(
         SagaInfo(
             t.span,
@@ -76,18 +94,21 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     exit_ = out.exit
     if not ctx.in_saga:
         # A log that is no longer wanted would only tell apart states that are alike.
-        marks = (entered, *(d.flag for d in done))
-        forget(ctx, b.rules[first:], range(points, len(ctx.thread.points)), marks)
-        exit_ = exit_.plus(*((m.index, FALSE) for m in marks)) if exit_ is not None else None
+        stacks = (r.stack for r in again if r.stack is not None)
+        dead = (entered, *(d.flag for d in done), *(r.count for r in again), *stacks)
+        forget(ctx, b.rules[first:], range(points, len(ctx.thread.points)), dead)
+        exit_ = exit_.plus(*((m.index, zero(m.sort)) for m in dead)) if exit_ is not None else None
     return Out(exit_, out.log)
 
 
-def _undo(ctx: Ctx, log: Log | Done, at: At | None, k: int, span: Span) -> Out:
+def _undo(ctx: Ctx, log: Part, at: At | None, k: int, span: Span) -> Out:
     """The compensation of a log: reverse order along each sequence, branches side by side."""
     if at is None:
         return Out(None)
     if isinstance(log, Done):
         return _undo_one(ctx, log, at, k)
+    if isinstance(log, Rounds):
+        return _undo_rounds(ctx, log, at, span)
     parts = [p for p in log.parts if to_undo(p)]
     if not parts:
         return Out(at)
@@ -99,6 +120,22 @@ def _undo(ctx: Ctx, log: Log | Done, at: At | None, k: int, span: Span) -> Out:
         out = _undo(ctx, part, here, end, span)
         here = union(None if end == k else ctx.at(end), out.exit)
     return Out(here)
+
+
+def _undo_rounds(ctx: Ctx, log: Rounds, at: At, span: Span) -> Out:
+    """The round under way, then those before it, latest first."""
+    b = ctx.b
+    head = ctx.point(PointKind.UNWIND, "undo of a round", span)
+    end = ctx.point(PointKind.UNWIND, "a round is undone", span)
+    first = len(b.rules)
+    out = _undo(replace(ctx, again=True), log.body, union(at, ctx.at(head)), end, span)
+    undone = union(ctx.at(end), out.exit)
+    assert undone is not None
+    undo = b.rules[first:]
+    more = undone.under(lt(const(0), log.count))
+    back = step(ctx, more, RuleKind.UNDO, "the round before", span, head)
+    earlier(ctx, log, back, undo)
+    return Out(replace(undone.under(eq(log.count, const(0))), points=None))
 
 
 def _undo_branches(ctx: Ctx, log: Log, at: At, k: int, span: Span) -> Out:
@@ -226,12 +263,14 @@ def _var(b: Builder, index: int) -> Expr:
 def _obligations(
     ctx: Ctx,
     t: ast.Saga,
-    done: list[Done],
+    log: Log,
     snapshot: dict[int, tuple[Expr, Expr]],
     restored: dict[int, tuple[Expr, Expr]],
     exits: list[RuleDraft],
 ) -> None:
     b = ctx.b
+    done = list(entries(log))
+    _last_only(b, log, snapshot)
     undoable = {i for d in done for i in d.written}
     overridden = {i for d in done if d.undone_when is not None for i in d.written}
     for rule in exits:
@@ -282,6 +321,17 @@ def _obligations(
                     d.span,
                     rule,
                 )
+
+
+def _last_only(b: Builder, log: Log, snapshot: dict[int, tuple[Expr, Expr]]) -> None:
+    """`undone when` is asked once, when all rounds are undone: it cannot speak of what each had."""
+    for r in repeated(log):
+        for d in entries(r):
+            if d.undone_when is not None:
+                asked = variables([_undone(unasked(d.env), d.undone_when, snapshot)])
+                if any(i in r.inside for i in asked):
+                    form = "`undone when` about an argument or a result inside a loop"
+                    raise not_supported(form, d.undone_when.span)
 
 
 def _undone(env: Env, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:

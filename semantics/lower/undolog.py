@@ -2,74 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ..expr import FALSE, Expr, Op, const, eq, ite, substitute
+from ...dsl.types import Stack
+from ..expr import EMPTY, FALSE, TRUE, add, const, pop, push, top, var, variables
 from ..system import VarKind
 from .builder import RuleDraft
-from .context import Ctx, Done, Log
-from .data import leaves, transform
+from .context import Ctx, Done, Log, Rounds
+
+Part = Log | Done | Rounds
 
 
-def entries(log: Log) -> list[Done]:
-    out: list[Done] = []
-    for part in log.parts:
-        out.extend(entries(part) if isinstance(part, Log) else [part])
-    return out
+def entries(part: Part) -> Iterator[Done]:
+    match part:
+        case Done():
+            yield part
+        case Rounds():
+            yield from entries(part.body)
+        case Log():
+            for p in part.parts:
+                yield from entries(p)
 
 
-def to_undo(log: Log | Done) -> bool:
-    if isinstance(log, Done):
-        return log.undo is not None and log.undo.kind in ("block", "call")
-    return any(to_undo(p) for p in log.parts)
+def repeated(part: Part) -> Iterator[Rounds]:
+    """What is done again and again, the outer before the inner."""
+    match part:
+        case Rounds():
+            yield part
+            yield from repeated(part.body)
+        case Log():
+            for p in part.parts:
+                yield from repeated(p)
 
 
-def _mapped(log: Log, f: Callable[[Done], Done]) -> Log:
-    parts = tuple(_mapped(p, f) if isinstance(p, Log) else f(p) for p in log.parts)
-    return replace(log, parts=parts)
+def to_undo(part: Part) -> bool:
+    return any(d.undo is not None and d.undo.kind in ("block", "call") for d in entries(part))
 
 
-def repeated(ctx: Ctx, log: Log, rounds: int, number: Expr, again: RuleDraft, since: int) -> Log:
-    """The log of a body that is run up to `rounds` times more: `again` puts the log aside.
+def all_of(parts: Iterable[Log], parallel: bool = False) -> Log:
+    """The log of parts that are all done once control has passed them."""
+    logs = tuple(parts)
+    return Log(logs, parallel, sure=frozenset().union(*(log.sure for log in logs)))
 
-    `number` counts the rounds, from 1 at the first `again`.  Variables from `since` on belong to
-    the body: what they keep of a round (arguments, results) is put aside with its flags.
-    """
+
+def unsure(log: Log) -> Log:
+    """The same where control may pass the term though not all of it has run."""
+    return replace(log, sure=frozenset())
+
+
+def rounds(ctx: Ctx, log: Log, sure: frozenset[int], again: RuleDraft, since: int) -> Log:
+    """The log of a body that may be run again after the step `again`; `since` is the number of
+    the first variable that belongs to the body."""
+    if not to_undo(log):
+        return log
     b = ctx.b
-    done = entries(log)
-    aside: dict[int, list[Expr]] = {}
-
-    def put(x: Expr, what: str) -> list[Expr]:
-        if x.index not in aside:
-            aside[x.index] = [
-                b.copy(f"{what} in round {j}", x, VarKind.HIDDEN, ctx.inst.id)
-                for j in range(1, rounds + 1)
-            ]
-            for j, old in enumerate(aside[x.index], 1):
-                again.updates[old.index] = ite(eq(number, const(j)), x, old)
-        return aside[x.index]
-
-    logs = []
-    for d in done:
-        put(d.flag, f"{d.name} done")
-        again.updates[d.flag.index] = FALSE
+    inside = range(since, len(b.variables))
+    count = b.hidden(f"{ctx.inst.name} rounds done{ctx.tag}", ctx.inst.id)
+    again.updates[count.index] = add(count, const(1))
+    for d in entries(log):
         if to_undo(d):
-            for value in d.env.names.values():
-                for leaf in leaves(value):
-                    if leaf.op is Op.VAR and leaf.index >= since:
-                        if b.variables[leaf.index].kind is VarKind.HIDDEN:
-                            put(leaf, b.variables[leaf.index].name)
-    for j in range(rounds):
+            again.updates[d.flag.index] = FALSE
+    for inner in repeated(log):
+        again.updates[inner.count.index] = const(0)
+    return Log((Rounds(log, sure, count, again, inside),))
 
-        def earlier(x: Expr, j: int = j) -> Expr:
-            return aside[x.index][j] if x.op is Op.VAR and x.index in aside else x
 
-        def entry(d: Done, earlier: Callable[[Expr], Expr] = earlier) -> Done:
-            names = {
-                n: transform(v, lambda e: substitute(e, earlier)) for n, v in d.env.names.items()
-            }
-            return replace(d, flag=earlier(d.flag), env=replace(d.env, names=names))
+def earlier(ctx: Ctx, of: Rounds, back: RuleDraft, undo: Iterable[RuleDraft]) -> None:
+    """`back` returns to the round before; `undo` are the rules that undo one round."""
+    b = ctx.b
+    of.back.append(back)
+    back.updates[of.count.index] = back.reading(add(of.count, const(-1)))
+    known = {x.index for x in of.kept} | of.sure
+    for i in sorted(_looked_at(undo)):
+        kind = b.variables[i].kind
+        if i in of.inside and i not in known and kind in (VarKind.HIDDEN, VarKind.DATA):
+            of.kept.append(var(i, b.variables[i].sort))
+    if of.kept and of.stack is None:
+        name = f"{ctx.inst.name} log of rounds{ctx.tag}"
+        of.stack = b.variable(name, Stack(), VarKind.HIDDEN, EMPTY, ctx.inst.id)
+    if of.stack is not None:
+        record = of.stack
+        for x in of.kept:
+            record = push(record, x)
+        of.again.updates[of.stack.index] = of.again.reading(record)
+    for rule in of.back:
+        if of.stack is not None:
+            below = of.stack
+            for x in reversed(of.kept):
+                rule.updates[x.index] = rule.reading(top(below, x.sort))
+                below = pop(below)
+            rule.updates[of.stack.index] = rule.reading(below)
+        for flag in of.sure:
+            rule.updates[flag] = TRUE
 
-        logs.append(_mapped(log, entry))
-    return Log((*logs, log))
+
+def _looked_at(rules: Iterable[RuleDraft]) -> set[int]:
+    """What the rules read or write."""
+    found: set[int] = set()
+    for r in rules:
+        found.update(r.updates)
+        terms = [r.guard, r.relation, *r.updates.values(), *(e for _, e in (*r.held, *r.then))]
+        if r.delay is not None:
+            terms += [r.delay.lo, *([] if r.delay.hi is None else [r.delay.hi])]
+        terms += [e for e in (r.priority, r.probability) if e is not None]
+        found |= variables(terms)
+    return found

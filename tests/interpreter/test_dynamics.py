@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pools import pool_system
 from terms import SORTS, terms
 from wfverify.dsl.errors import NOWHERE
-from wfverify.dsl.types import Bool, Int, Real
+from wfverify.dsl.types import Bool, Int, Real, Stack
 from wfverify.interpreter.dynamics import Dynamics
 from wfverify.interpreter.plan import build_plan
 from wfverify.interpreter.scheduler import AnyOrder, Counting, InOrder, Scheduler
@@ -18,7 +18,6 @@ from wfverify.semantics.expr import (
     TRUE,
     Expr,
     Op,
-    Scalar,
     Sort,
     and_,
     const,
@@ -30,7 +29,7 @@ from wfverify.semantics.expr import (
 from wfverify.semantics.system import Delay, Rule, RuleKind, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import enabled
 
-_TYPES = {Sort.INT: Int(), Sort.REAL: Real(), Sort.BOOL: Bool()}
+_TYPES = {Sort.INT: Int(), Sort.REAL: Real(), Sort.BOOL: Bool(), Sort.STACK: Stack()}
 
 
 def closed(term: Expr) -> Expr:
@@ -96,7 +95,7 @@ def test_enabled_is_kept_as_the_guards_say(
         scheduler = InOrder(plan, random, False)
     else:
         scheduler = Counting(len(plan.conditions))
-    defaults: dict[Sort, Scalar] = {Sort.INT: 0, Sort.REAL: 0, Sort.BOOL: False}
+    defaults = {Sort.INT: 0, Sort.REAL: 0, Sort.BOOL: False, Sort.STACK: ()}
     state = [v.init.value if v.init is not None else defaults[v.sort] for v in system.variables]
     dynamics = Dynamics(plan, state, scheduler)  # type: ignore[arg-type]
     clocks = set(dynamics.started)

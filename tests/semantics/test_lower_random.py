@@ -35,6 +35,26 @@ def test_random_terms_end_as_processes_do(first: int) -> None:
             continue
 
 
+@pytest.mark.parametrize("first", range(0, 160, 40))
+def test_random_rounds_are_undone_as_processes_do(first: int) -> None:
+    """What a saga does again and again, in all of the log's shapes."""
+    for seed in range(first, first + 40):
+        r = Random(seed)
+        inner = random_term(r, 2 + seed % 4)
+        last = r.choice([("fail", "E"), ("skip",), ("act", "b")])
+        rounds = ("while", 0, 2, inner) if seed % 3 else ("retry", 1, "E", ("seq", inner, last))
+        fails = r.choice([("fail", "F"), ("act", "b"), ("par", ("fail", "F"), ("act", "a"))])
+        t: processes.Term = ("saga", ("seq", rounds, fails))
+        if seed % 5 == 0:
+            t = ("par", t, ("fail", "F"))
+        if seed % 7 == 0:
+            t = ("while", 0, 2, t)
+        try:
+            same_outcomes(t)
+        except OverflowError:
+            continue
+
+
 A, B, C, D, G = (("act", x) for x in "abcdg")
 E, F, SKIP, RETURN = ("fail", "E"), ("fail", "F"), ("skip",), ("return",)
 FOUND = [

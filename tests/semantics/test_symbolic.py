@@ -11,10 +11,12 @@ from wfverify.semantics.expr import Expr, Op, Sort
 from wfverify.semantics.symbolic import Answer, Encoder, Smt, is_valid
 from wfverify.semantics.values import evaluate
 
-SORTS = (Sort.BOOL, Sort.BOOL, Sort.INT, Sort.INT, Sort.REAL, Sort.REAL)
+SCALARS = (Sort.BOOL, Sort.INT, Sort.REAL)
+SORTS = (Sort.BOOL, Sort.BOOL, Sort.INT, Sort.INT, Sort.REAL, Sort.REAL, Sort.STACK)
 INTS = st.integers(-7, 7)
 REALS = st.fractions(-4, 4, max_denominator=5)
-STATES = st.tuples(st.booleans(), st.booleans(), INTS, INTS, REALS, REALS)
+STACKS = st.lists(st.one_of(st.booleans(), INTS, REALS), max_size=3).map(tuple)
+STATES = st.tuples(st.booleans(), st.booleans(), INTS, INTS, REALS, REALS, STACKS)
 
 
 def raw(op: Op, sort: Sort, *args: Expr) -> Expr:
@@ -23,15 +25,25 @@ def raw(op: Op, sort: Sort, *args: Expr) -> Expr:
 
 
 def terms(sort: Sort, depth: int) -> st.SearchStrategy[Expr]:
-    constants = {Sort.BOOL: st.booleans(), Sort.INT: INTS, Sort.REAL: REALS}
+    constants = {Sort.BOOL: st.booleans(), Sort.INT: INTS, Sort.REAL: REALS, Sort.STACK: STACKS}
     leaves = constants[sort].map(e.const) | st.sampled_from(
         [leaf(i, s) for leaf in (e.var, e.post, e.inp) for i, s in enumerate(SORTS) if s is sort]
     )
     if depth == 0:
         return leaves
-    boolean, integer, real, same = (
-        st.deferred(lambda s=s: terms(s, depth - 1)) for s in (*Sort, sort)
+    boolean, integer, real, stack, same = (
+        st.deferred(lambda s=s: terms(s, depth - 1)) for s in (*SCALARS, Sort.STACK, sort)
     )
+    if sort is Sort.STACK:
+        return st.one_of(
+            leaves,
+            st.tuples(stack, st.one_of(boolean, integer, real)).map(
+                lambda a: raw(Op.PUSH, sort, *a)
+            ),
+            stack.map(lambda a: raw(Op.POP, sort, a)),
+            st.tuples(boolean, stack, stack).map(lambda a: raw(Op.ITE, sort, *a)),
+        )
+    topmost = stack.map(lambda a: raw(Op.TOP, sort, a))
     if sort is Sort.BOOL:
         number = st.one_of(st.tuples(integer, integer), st.tuples(real, real))
         return st.one_of(
@@ -47,6 +59,7 @@ def terms(sort: Sort, depth: int) -> st.SearchStrategy[Expr]:
                 lambda op, a: raw(op, sort, *a), st.sampled_from((Op.EQ, Op.LE, Op.LT)), number
             ),
             st.tuples(boolean, boolean, boolean).map(lambda a: raw(Op.ITE, sort, *a)),
+            topmost,
         )
     two = [Op.MUL, Op.DIV] + ([Op.MOD] if sort is Sort.INT else [])
     options = [
@@ -55,6 +68,7 @@ def terms(sort: Sort, depth: int) -> st.SearchStrategy[Expr]:
         same.map(lambda a: raw(Op.NEG, sort, a)),
         st.builds(lambda op, a, b: raw(op, sort, a, b), st.sampled_from(two), same, same),
         st.tuples(boolean, same, same).map(lambda a: raw(Op.ITE, sort, *a)),
+        topmost,
     ]
     if sort is Sort.REAL:
         options.append(integer.map(lambda a: raw(Op.TO_REAL, sort, a)))
@@ -84,7 +98,8 @@ def test_value_is_the_only_model(term, before, after, inputs) -> None:
     solver.pop()
     solver.add(encode(claim))
     assert solver.check() is Answer.SAT
-    assert solver.value(encode(term), term.sort) == expected
+    found = solver.value(encode(term), term.sort)
+    assert found == expected and type(found) is type(expected)
 
 
 @settings(max_examples=250, deadline=None)

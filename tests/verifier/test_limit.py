@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import signal
 import sys
@@ -17,13 +18,14 @@ from wfverify.verifier.portfolio import verify
 from wfverify.verifier.session import Options, Session
 from wfverify.verifier.verdict import Proved, Unknown
 
-# Each round's guard has those of all rounds before it in it: any analysis of it is quadratic.
+# Each round may be passed by without a step, so its guard has those of all rounds before it in
+# it: any analysis of it is quadratic.
 NESTED = """\
 param n: int 0..1000
 workflow w {
   var k: int = 0
   activity a { takes 1s..2s do { k := k + 1 } }
-  run { each i in 0..n-1 seq { a } }
+  run { each i in 0..n-1 seq { if (k <= i) { a } } }
   ensures k == n
 }
 """
@@ -44,6 +46,26 @@ def test_a_limit_ends_its_body() -> None:
     assert time.monotonic() - begin < 5
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+class Slow:
+    """An argument of a C function that takes its time to become one."""
+
+    @property
+    def _as_parameter_(self) -> int:
+        spin(20)
+        return 0
+
+
+def test_a_limit_ends_the_conversion_of_arguments() -> None:
+    f = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x)
+    begin = time.monotonic()
+    with Limit(0.1) as limit:
+        f(Slow())
+    assert limit.late
+    assert time.monotonic() - begin < 5
+    with pytest.raises(ctypes.ArgumentError), Limit(20):
+        f("no number")
 
 
 def test_what_is_soon_over_is_not_late() -> None:

@@ -6,8 +6,9 @@ Structure first, then induction over the rules, then search on the cone of each 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ...semantics import evidence as evidence_
 from ...semantics.evidence import Part
@@ -18,6 +19,9 @@ from ..engines.common import Budget, touched
 from ..engines.linking import guarded
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from ..engines.search import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ def claims(system: TransitionSystem, wanted: Iterable[str]) -> list[Claim]:
 def decide(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]:
     """A verdict for each claim, by its position."""
     goals = [g for c in groups for g in c.goals]
-    verdicts = _Deciding(session, goals).run()
+    claim_of = [i for i, c in enumerate(groups) for _ in c.goals]
+    verdicts = _Deciding(session, goals, claim_of).run()
     out: dict[int, Verdict] = {}
     at = 0
     for i, claim in enumerate(groups):
@@ -76,9 +81,12 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 class _Deciding:
-    """One pass over the engines; a goal leaves when it is decided."""
+    """One pass over the engines; a goal leaves when it is decided, or its claim is refuted."""
 
-    def __init__(self, session: Session, goals: Sequence[Obligation]) -> None:
+    def __init__(
+        self, session: Session, goals: Sequence[Obligation], claim_of: Sequence[int]
+    ) -> None:
+        self.claim_of = claim_of  # by goal
         self.session = session
         self.system = session.system
         self.goals = goals
@@ -91,6 +99,7 @@ class _Deciding:
             self._structure,
             lambda: self._induction(guess=False),
             lambda: self._abstract(300, 0.3),
+            lambda: self._equations(0.5, 0.05),
             lambda: self._horn(0.5, 0.05),
             lambda: self._abstract(3_000, 1.5),
             lambda: self._induction(guess=True),
@@ -110,7 +119,10 @@ class _Deciding:
         ]
 
     def _open(self) -> list[int]:
-        return [k for k, v in enumerate(self.verdicts) if v is None]
+        over = {self.claim_of[k] for k, v in enumerate(self.verdicts) if isinstance(v, Refuted)}
+        return [
+            k for k, v in enumerate(self.verdicts) if v is None and self.claim_of[k] not in over
+        ]
 
     def _structure(self) -> None:
         """Peaks that stay within capacity; conditions that are constant."""
@@ -118,17 +130,24 @@ class _Deciding:
         for k, goal in enumerate(self.goals):
             if goal.cond.op is Op.CONST and goal.cond.value is True:
                 self.verdicts[k] = Proved("structure", "the condition is always true")
+        locations = {t.location for t in self.system.threads if t.parent is None}
+        about: dict[int, list[int]] = {}  # goals of all states by the resource that they speak of
+        for k, goal in enumerate(self.goals):
+            if goal.check in ("resources", "borrows") and goal.rule is None:
+                for index in touched(goal.cond) - locations:
+                    about.setdefault(index, []).append(k)
         for r in self.system.resources:
-            self._conservation(r)
+            mine = about.get(r.used, [])
+            self._conservation(r, mine)
             if r.exclusive is not None:
                 continue
             peak = structure.peak(r.used)
             capacity = r.capacity.value if r.capacity.op is Op.CONST else None
             if peak is None or not isinstance(capacity, int) or peak > capacity:
-                self._grants(r, peak)
+                self._grants(r, peak, mine)
                 continue
-            for k, goal in enumerate(self.goals):
-                if goal.check == "resources" and _is_capacity(goal, r.used):
+            for k in mine:
+                if _is_capacity(self.goals[k], r.used):
                     how = (
                         f"at most {peak} of the {capacity} units of {r.name} can be held at once, "
                         "whatever the order: maximum over the points of each thread, "
@@ -136,9 +155,9 @@ class _Deciding:
                     )
                     self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
 
-    def _grants(self, r: ResourceInfo, peak: int | None) -> None:
+    def _grants(self, r: ResourceInfo, peak: int | None, about: Sequence[int]) -> None:
         """An enforced pool: whoever takes units makes sure in the same step that they are free."""
-        mine = [k for k, goal in enumerate(self.goals) if _is_capacity(goal, r.used)]
+        mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
         initial = self.system.variables[r.used].init
         empty = initial is not None and initial.value == 0
         capacity = r.capacity.value
@@ -152,13 +171,12 @@ class _Deciding:
             for k in mine:
                 self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
 
-    def _conservation(self, r: ResourceInfo) -> None:
+    def _conservation(self, r: ResourceInfo, about: Sequence[int]) -> None:
         """Nothing is held after the end: points that are over hold nothing."""
         mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
         locations = {t.location for t in self.system.threads if t.parent is None}
-        for k, goal in enumerate(self.goals):
-            if goal.check not in ("resources", "borrows") or goal.rule is not None:
-                continue
+        for k in about:
+            goal = self.goals[k]
             seen = touched(goal.cond)
             if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
                 continue
@@ -180,15 +198,33 @@ class _Deciding:
         small = len(self.system.rules) <= 2_000
         control = self.session.structure.never_entered() if small else []
         budget = Budget(self.session.share(0.3))
-        found = prove_invariants(self.system, control, goals, budget, guess)
+        candidates = [*control, *self.known]
+        found = prove_invariants(self.system, candidates, goals, budget, guess)
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
                 self.verdicts[k] = self._inductive("induction", answer.invariants, k)
 
+    def _equations(self, seconds: float, part: float) -> None:
+        """Equations between numbers, place by place."""
+        from ..engines.affine import suggest
+
+        self._suggested("affine", lambda g, s: suggest(self.system, g, s), seconds, part)
+
     def _horn(self, seconds: float, part: float) -> None:
-        """Invariants that Spacer suggests, if induction over all rules confirms them."""
+        """Invariants that Spacer suggests."""
         from ..engines.chc import suggest
+
+        self._suggested("chc", lambda g, s: suggest(self.system, g, self.known, s), seconds, part)
+
+    def _suggested(
+        self,
+        engine: str,
+        suggest: Callable[[Obligation, float], list[Expr]],
+        seconds: float,
+        part: float,
+    ) -> None:
+        """Invariants that an engine suggests count if induction over all rules confirms them."""
         from ..engines.induction import Inductive, prove_invariants
 
         until = time.monotonic() + self.session.share(part)
@@ -197,14 +233,17 @@ class _Deciding:
             if left <= 0:
                 return
             goal = self.goals[k]
-            candidates = suggest(self.system, goal, self.known, left)
+            candidates = suggest(goal, left)
             if candidates:
                 budget = Budget(max(left, 1.0))
                 candidates += self.known
                 found = prove_invariants(self.system, candidates, [goal], budget, False)
                 answer = found.answers[0]
+                # What holds besides may be what another goal, or another engine, lacks.
+                seen = {id(e) for e in self.known}
+                self.known += [e for e in found.invariants if id(e) not in seen]
                 if isinstance(answer, Inductive):
-                    self.verdicts[k] = self._inductive("chc", answer.invariants, k)
+                    self.verdicts[k] = self._inductive(engine, answer.invariants, k)
 
     def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
         evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)
@@ -220,7 +259,7 @@ class _Deciding:
     def _abstract(self, states: int, seconds: float) -> None:
         """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
         used = {v.index for v in self.system.variables if v.kind is VarKind.USED}
-        self._search(used, self.system, states, seconds, proofs_only=True)
+        self._search(used, self.system, states, seconds, proofs_only=bool(used))
 
     def _solo(self, states: int, seconds: float) -> None:
         """Only the instance that a goal is about moves: fewer runs, so good for refutations."""
@@ -258,7 +297,7 @@ class _Deciding:
         refutations_only: bool = False,
         among: set[int] | None = None,
     ) -> None:
-        from ..engines.search import Holds, Open, Violated, explore
+        from ..engines.search import explore
         from ..engines.slice import slice_for
 
         groups: dict[object, list[int]] = {}
@@ -266,34 +305,53 @@ class _Deciding:
             if among is None or k in among:
                 groups.setdefault(self._instance(self.goals[k]), []).append(k)
         for members in groups.values():
-            goals = [self.goals[k] for k in members]
-            if not goals or self.session.left() <= 0:
-                continue
-            cone = slice_for(system, goals, cut)
-            result = explore(
-                system,
-                goals,
-                max_states=states,
-                seconds=min(seconds, self.session.left()),
-                cone=cone,
-            )
-            for k, finding in zip(members, result.findings, strict=True):
+            # One violation refutes a claim; where no time fits it, each goal may have its own.
+            for one in (True, False):
+                left = [k for k in members if self.verdicts[k] is None]
+                if not left or self.session.left() <= 0:
+                    break
+                goals = [self.goals[k] for k in left]
+                result = explore(
+                    system,
+                    goals,
+                    max_states=states,
+                    seconds=min(seconds, self.session.left()),
+                    cone=slice_for(system, goals, cut),
+                    together=[self.claim_of[k] for k in left] if one else None,
+                )
+                found = dict(zip(left, result.findings, strict=True))
+                if not refutations_only:
+                    self._note_proofs(found)
+                if proofs_only or not self._note_refutations(found):
+                    break
+
+    def _note_proofs(self, found: Mapping[int, Finding]) -> None:
+        from ..engines.search import Holds, Open
+
+        for k, finding in found.items():
+            if isinstance(finding, Holds):
+                n = finding.states
+                how = f"all {n} states that can matter were visited: nothing there breaks it"
+                self.verdicts[k] = Proved("search", how, f"{n} states")
+            elif isinstance(finding, Open):
+                self.tried[k] = f"{finding.reason} (no violation within {finding.depth} steps)"
+
+    def _note_refutations(self, found: Mapping[int, Finding]) -> bool:
+        """The shortest of each claim; whether there is a claim of which none could be shown."""
+        from ..engines.search import Violated
+
+        traces = [(k, f.trace) for k, f in found.items() if isinstance(f, Violated)]
+        traces.sort(key=lambda item: len(item[1].steps))
+        shown: set[int] = set()
+        for k, trace in traces:
+            if self.claim_of[k] not in shown:
                 goal = self.goals[k]
-                match finding:
-                    case Holds(n) if not refutations_only:
-                        how = (
-                            f"all {n} states that can matter were visited: nothing there breaks it"
-                        )
-                        self.verdicts[k] = Proved("search", how, f"{n} states")
-                    case Violated(trace) if not proofs_only:
-                        breaks = breaks_obligation(self.system, goal)
-                        self.verdicts[k] = self.session.confirm(
-                            "search", goal.message, trace, goal.span, breaks
-                        )
-                    case Open(reason, depth):
-                        self.tried[k] = f"{reason} (no violation within {depth} steps)"
-                    case _:
-                        pass
+                breaks = breaks_obligation(self.system, goal)
+                verdict = self.session.confirm("search", goal.message, trace, goal.span, breaks)
+                self.verdicts[k] = verdict
+                if isinstance(verdict, Refuted):
+                    shown.add(self.claim_of[k])
+        return not {self.claim_of[k] for k, _ in traces} <= shown
 
 
 def _is_capacity(goal: Obligation, used: int) -> bool:

@@ -36,7 +36,7 @@ from ...semantics.expr import (
     to_real,
     var,
 )
-from ...semantics.symbolic import Encoder, symbol
+from ...semantics.symbolic import Encoder, stacks, symbol
 from ...semantics.system import Input, Obligation, TransitionSystem, VarKind
 from .common import (
     after,
@@ -205,7 +205,12 @@ def _definitions(answer: Term, name: str) -> list[Term]:
     return out
 
 
-_SORTS = {Sort.BOOL: z3.BoolSort, Sort.INT: z3.IntSort, Sort.REAL: z3.RealSort}
+_SORTS = {
+    Sort.BOOL: z3.BoolSort,
+    Sort.INT: z3.IntSort,
+    Sort.REAL: z3.RealSort,
+    Sort.STACK: stacks,
+}
 
 
 def _same(a: Expr, b: Expr, *rest: Expr) -> Expr:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from ...dsl.types import Enum, Str
 from ...semantics.expr import (
     FALSE,
+    NUMBERS,
     TRUE,
     Expr,
     Op,
@@ -40,7 +41,7 @@ def domain(declared: Variable | Input, limit: int = SMALL) -> tuple[Scalar, ...]
     """All values of a declared type, or None if there are more than `limit`."""
     if declared.sort is Sort.BOOL:
         return (False, True)
-    if declared.sort is Sort.REAL:
+    if declared.sort in (Sort.REAL, Sort.STACK):
         return None
     low, high = declared.lo, declared.hi
     if isinstance(declared.type, Enum):
@@ -63,7 +64,7 @@ def in_domain(declared: Variable | Input, leaf: Expr) -> Expr:
     elif isinstance(declared.type, Str) and declared.sort is Sort.INT:
         # Strings are numbered from 0; there are infinitely many, and only equality sees them.
         low = max(low or 0, 0)
-    if declared.sort is not Sort.BOOL:
+    if declared.sort in NUMBERS:
         if low is not None:
             parts.append(le(_bound(low, declared.sort), leaf))
         if high is not None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from ...semantics.expr import (
+    NUMBERS,
     Expr,
     Op,
     Sort,
@@ -40,7 +41,7 @@ def features(system: TransitionSystem, loop: Loop, heads: Collection[int]) -> li
     if loop.decreases is not None:
         distances.append(loop.decreases)
     for n in postorder(tests):
-        if n.op in (Op.LE, Op.LT, Op.EQ) and n.args[0].sort in (Sort.INT, Sort.REAL):
+        if n.op in (Op.LE, Op.LT, Op.EQ) and n.args[0].sort in NUMBERS:
             a, b = n.args
             if all(_is_data(system, v) for v in variables([a, b])) and variables([a, b]):
                 distances.append(sub(b, a))
@@ -48,7 +49,7 @@ def features(system: TransitionSystem, loop: Loop, heads: Collection[int]) -> li
     numbers = [
         var(v, system.variables[v].sort)
         for v in sorted(changed)
-        if _is_data(system, v) and system.variables[v].sort is not Sort.BOOL
+        if _is_data(system, v) and system.variables[v].sort in NUMBERS
     ]
     flags = [
         ite(var(v, Sort.BOOL), const(1), const(0))

@@ -12,7 +12,18 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid, postorder
+from ...semantics.expr import (
+    TRUE,
+    Expr,
+    Op,
+    Scalar,
+    Sort,
+    euclid,
+    popped,
+    postorder,
+    pushed,
+    topmost,
+)
 from ...semantics.system import Obligation, Rule
 from .common import conjuncts
 
@@ -46,6 +57,10 @@ class Writer:
             "quotient": quotient,
             "remainder": remainder,
             "real_division": real_division,
+            "pushed": pushed,
+            "popped": popped,
+            "topmost": topmost,
+            **{sort.name: sort for sort in Sort},
         }
         self.indent = 1
         self._leaf = leaf
@@ -89,7 +104,7 @@ class Writer:
         match node.op:
             case Op.CONST:
                 value = node.value
-                if isinstance(value, Fraction):
+                if isinstance(value, Fraction | tuple):
                     return self.bind(value)
                 return repr(value) if isinstance(value, bool) or value >= 0 else f"({value})"  # type: ignore[operator]
             case Op.VAR | Op.POST | Op.INPUT:
@@ -118,6 +133,12 @@ class Writer:
                 return self._divide(node, a)
             case Op.TO_REAL:
                 return f"Fraction({a[0]})"
+            case Op.PUSH:
+                return f"pushed({a[0]}, {a[1]})"
+            case Op.POP:
+                return f"popped({a[0]})"
+            case Op.TOP:
+                return f"topmost({a[0]}, {node.sort.name})"
 
     def _divide(self, node: Expr, a: list[str]) -> str:
         if node.sort is Sort.REAL:

@@ -257,28 +257,30 @@ def witness(graph: Graph, rule: int) -> Trace | None:
     return realize(graph.system, graph.path(node).then(rule, move.inputs))
 
 
-def fair_parts(graph: Graph) -> Iterator[tuple[list[int], bool]]:
+def fair_parts(
+    graph: Graph, within: Collection[int] | None = None
+) -> Iterator[tuple[list[int], bool]]:
     """Components of a concrete graph in which a fair run goes round for ever (`fair`), and
-    whether no time passes then.
+    whether no time passes then; `within`: never leaving these nodes.
 
     If a component has a fair cycle at all, then going everywhere in it is one.
     """
     view = of_graph(graph)
-    everything = range(len(graph.nodes))
+    nodes = range(len(graph.nodes)) if within is None else within
     for timeless in (False, True):
-        found = [p for p in parts(view, everything, timeless) if not graph.frontier.intersection(p)]
+        found = [p for p in parts(view, nodes, timeless) if not graph.frontier.intersection(p)]
         for part in sorted(map(sorted, found)):
             cycle = inside(view, set(part), timeless)
             if cycle and met(view, demands(view, part, timeless), cycle):
                 yield part, timeless
 
 
-def lassos(graph: Graph) -> Iterator[Trace]:
+def lassos(graph: Graph, within: Collection[int] | None = None) -> Iterator[Trace]:
     """Runs that go round for ever, in `fair_parts`."""
     if not graph.concrete:
         return
     view = of_graph(graph)
-    for part, timeless in fair_parts(graph):
+    for part, timeless in fair_parts(graph, within):
         cycle = inside(view, set(part), timeless)
         wanted = demands(view, part, timeless)
         for through in _beginnings(graph, cycle, wanted):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import combinations
 
 from ...dsl.types import Enum
 from ...semantics.expr import (
+    NUMBERS,
     Expr,
     Op,
     Scalar,
@@ -17,9 +19,11 @@ from ...semantics.expr import (
     implies,
     le,
     lt,
+    mod,
     not_,
     or_,
     postorder,
+    sub,
     variables,
 )
 from ...semantics.expr import var as variable_term
@@ -66,6 +70,7 @@ def templates(
         out.add(atom)
         out.add(not_(atom))
         _related(out, atom)
+    _strides(out, atoms, rules)
     for variable in data:
         _constants(out, system, variable, rules)
     _in_step(out, data, rules)
@@ -91,7 +96,7 @@ def templates(
 
 def _bounds(out: _Collector, variable: Variable) -> None:
     term = variable_term(variable.index, variable.sort)
-    if variable.sort is Sort.BOOL:
+    if variable.sort not in NUMBERS:
         return
     zero = Expr(Op.CONST, (), variable.sort, _zero(variable.sort))
     low, high = variable.lo, variable.hi
@@ -118,7 +123,7 @@ def _constants(
     if values and len(values) <= 4:
         named = [Expr(Op.CONST, (), variable.sort, v) for v in values]
         parts = [eq(term, c) for c in named]
-        if variable.sort is not Sort.BOOL and not isinstance(variable.type, Enum):
+        if variable.sort in NUMBERS and not isinstance(variable.type, Enum):
             for c in named:
                 out.add(le(c, term))
                 out.add(le(term, c))
@@ -144,6 +149,20 @@ def _in_step(out: _Collector, data: Sequence[Variable], rules: Sequence[Rule]) -
                     x, y = variable_term(a, Sort.INT), variable_term(b, Sort.INT)
                     for compare in (eq(x, y), le(x, y), le(y, x)):
                         out.add(compare)
+
+
+def _strides(out: _Collector, atoms: Sequence[Expr], rules: Sequence[Rule]) -> None:
+    """Of `x != y`: that their distance is a multiple of what the two ever grow by."""
+    for atom in atoms:
+        if atom.op is not Op.EQ or atom.args[0].sort is not Sort.INT:
+            continue
+        stride = 0
+        for rule in rules:
+            for v, e in rule.updates:
+                amount = _grows_by(v, e) if v in variables([atom]) else None
+                stride = math.gcd(stride, int(amount)) if amount is not None else stride
+        if stride > 1:
+            out.add(eq(mod(sub(*atom.args), const(stride)), const(0)))
 
 
 def _grows_by(v: int, e: Expr) -> Scalar | None:
@@ -206,7 +225,7 @@ def _atoms(
 
 def _related(out: _Collector, atom: Expr) -> None:
     """The same two sides, compared otherwise."""
-    if atom.op in (Op.LE, Op.LT, Op.EQ) and atom.args[0].sort is not Sort.BOOL:
+    if atom.op in (Op.LE, Op.LT, Op.EQ) and atom.args[0].sort in NUMBERS:
         a, b = atom.args
         for compare in (le, lt, eq):
             out.add(compare(a, b))

@@ -1,0 +1,95 @@
+"""Equations by Karr's analysis: true of every reachable state, and enough for linear loops."""
+
+from __future__ import annotations
+
+import naive
+import pytest
+from random_systems import random_system
+from specgen import from_seed
+from wfverify.dsl import load_text
+from wfverify.dsl.errors import Rejected
+from wfverify.semantics.lower import lower
+from wfverify.semantics.system import TransitionSystem
+from wfverify.semantics.words import in_words
+from wfverify.verifier.engines.affine import suggest
+from wfverify.verifier.engines.common import Budget
+from wfverify.verifier.engines.induction import Inductive, prove_invariants
+
+
+def check(system: TransitionSystem, limit: int) -> int:
+    """How many suggestions there are; all of them hold of all reachable states."""
+    graph = naive.explore(system, limit)
+    count = 0
+    for goal in system.obligations:
+        for candidate in suggest(system, goal, 5.0):
+            count += 1
+            wrong = next((s for s in graph.states if not naive.value(candidate, s)), None)
+            assert wrong is None, f"{in_words(system, candidate)} is false of {wrong}"
+    return count
+
+
+def test_suggestions_hold_of_random_systems() -> None:
+    count = 0
+    for seed in range(60):
+        try:
+            count += check(random_system(seed, wide=False), 2500)
+        except naive.TooBig:
+            continue
+    assert count > 50
+
+
+def test_suggestions_hold_of_random_specs() -> None:
+    count = 0
+    for seed in range(12):
+        try:
+            count += check(lower(load_text(from_seed(seed, 3), "t.wf")), 600)
+        except (naive.TooBig, OverflowError, Rejected):
+            continue
+    assert count > 50
+
+
+MOVE = """
+  activity move(k: int) { takes 1s  do { left := left - k ; right := right + k } }
+  activity twice { takes 1s  do { left := left - 2 ; right := right + 2 } }
+"""
+CASES = {
+    "moved": ("while (i < n) { move(i) ; i := i + 1 }", "left + right == 100", True),
+    "branches": (
+        "while (i < n) { if (i % 2 == 0) { move(i) } else { twice } ; i := i + 1 }",
+        "left + right == 100",
+        True,
+    ),
+    "one is lost": (
+        "while (i < n) { twice ; right := right - 1 ; i := i + 1 }",
+        "left + right == 100 - i",
+        True,
+    ),
+    "one is lost, and not counted": (
+        "while (i < n) { twice ; right := right - 1 ; i := i + 1 }",
+        "left + right == 100",
+        False,
+    ),
+    "an equation as the way out": (
+        "while (i != n) { left := left + 3 ; i := i + 1 }",
+        "left == 100 + 3 * n",
+        True,
+    ),
+    "side by side": (
+        "{ while (i < n) { left := left + 2 ; i := i + 1 } } || { right := right + 7 }",
+        "left == 100 + 2 * i and right == 7",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_linear_loops(name: str) -> None:
+    body, ensures, true = CASES[name]
+    spec = f"""workflow w(n: int) {{ requires n >= 0
+      var i: int = 0  var left: int = 100  var right: int = 0 {MOVE}
+      run {{ {body} }}  ensures {ensures} }}"""
+    system = lower(load_text(spec, "t.wf"))
+    goal = next(o for o in system.obligations if (o.check, o.name) == ("ensures", "w"))
+    candidates = suggest(system, goal, 5.0)
+    found = prove_invariants(system, candidates, [goal], Budget(10.0), guess=False)
+    assert isinstance(found.answers[0], Inductive) is true

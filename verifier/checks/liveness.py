@@ -1,0 +1,162 @@
+"""`q leads_to p`, `eventually p`, `starvation_free`: what comes at last, in every fair run.
+
+Where every run ends, nothing is left open but what is owed at the end: a question of safety.
+Otherwise the reachable graph tells: a run that ends, or goes round for ever fairly, while it owes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from ...dsl.errors import Span
+from ...semantics.expr import FALSE, Expr, Scalar, or_, variables
+from ...semantics.system import Liveness, Thread, TransitionSystem, VarKind
+from ...semantics.trace import Trace
+from ...semantics.values import enabled, evaluate
+from ..engines.search_graph import Graph
+from ..engines.search_threads import without_claims
+from ..prompt import overdue
+from ..session import Session
+from ..verdict import Proved, Refuted, Unknown, Verdict
+from . import obligations
+from .graph import full_graph
+
+MOST_LASSOS = 12  # runs that go round for ever, of which one has to be possible in time
+
+States = Sequence[tuple[Scalar, ...]]
+
+
+def property_holds(session: Session, goals: Sequence[Liveness], terminates: Verdict) -> Verdict:
+    """One property, of all the instances that have it."""
+    return obligations.together([_one(session, g, terminates) for g in goals])
+
+
+def _one(session: Session, goal: Liveness, terminates: Verdict) -> Verdict:
+    claim = obligations.Claim("property", goal.name, (goal.at_end,))
+    at_end = obligations.decide(session, [claim])[0]
+    if isinstance(at_end, Refuted):
+        return at_end
+    if isinstance(terminates, Proved) and isinstance(at_end, Proved):
+        how = f"every run ends (`terminates`), and then nothing is owed: {at_end.how}"
+        return Proved(at_end.engine, how, at_end.figure)
+    graph, why = full_graph(session)
+    if graph is None:
+        return Unknown("search", why)
+    owing = {n for n in range(len(graph.nodes)) if graph.holds(n, goal.owed) is not False}
+    found = _stops(session, graph, owing, goal) or _goes_round(
+        session, graph, owing, goal.owed, goal.at_end.message, goal.at_end.span
+    )
+    return found or _settled(graph, "nothing is owed for ever")
+
+
+def _settled(graph: Graph, what: str) -> Verdict:
+    if not graph.complete:
+        return Unknown("search", "the graph is not complete")
+    if not graph.concrete:
+        return Unknown("search", "the data is symbolic: whether a run goes round was not decided")
+    states = len(graph.nodes)
+    how = f"all {states} states were visited; in no fair run that goes round among them, {what}"
+    return Proved("search", how, f"{states} states")
+
+
+def _stops(
+    session: Session, graph: Graph, owing: Collection[int], goal: Liveness
+) -> Verdict | None:
+    """A run after which nothing can happen any more, though something is owed."""
+    rules = session.system.rules
+
+    def over(states: States, _: Trace) -> bool:
+        last = states[-1]
+        return bool(evaluate(goal.owed, last)) and not any(enabled(r, last) for r in rules)
+
+    for node in sorted(owing):
+        if graph.edges[node] or node in graph.frontier:
+            continue
+        trace = graph.trace(node)
+        if trace is None:
+            return Unknown("search", "a run that stops could not be made")
+        message = f"{goal.at_end.message}: nothing more happens"
+        return session.confirm("search", message, trace, goal.at_end.span, over)
+    return None
+
+
+def _goes_round(
+    session: Session,
+    graph: Graph,
+    within: Collection[int],
+    owed: Expr,
+    message: str,
+    span: Span,
+) -> Verdict | None:
+    """A fair run that goes round for ever among these nodes."""
+    from ..engines.search_live import fair_parts, lassos
+
+    def owes(states: States, t: Trace) -> bool:
+        if t.loop_at is None or states[t.loop_at] != states[-1]:
+            return False
+        return all(evaluate(owed, s) for s in states[t.loop_at :])
+
+    doubt: Verdict | None = None
+    for trace in islice(lassos(graph, within), MOST_LASSOS):
+        assert trace.loop_at is not None
+        figure = f"lasso of {len(trace.steps) - trace.loop_at} steps"
+        text = f"{message}: this run goes round for ever"
+        verdict = session.confirm("search", text, trace, span, owes, figure=figure)
+        if isinstance(verdict, Refuted) and overdue(session.system, verdict.trace):
+            verdict = Unknown("search", "a run goes round for ever, but it may not be a fair one")
+        if isinstance(verdict, Refuted):
+            return verdict
+        doubt = doubt or verdict
+    if doubt is None and graph.concrete and next(fair_parts(graph, within), None) is not None:
+        doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
+    return doubt
+
+
+# --- starvation ------------------------------------------------------------------------------
+
+
+def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
+    """Whoever waits for a resource gets it, or need not wait any more."""
+    waits = list(_waiting(session.system))
+    if not waits:
+        return Proved("structure", "nobody ever waits for a resource")
+    if isinstance(deadlock, Refuted):
+        last = session.replay(session.system, deadlock.trace).states[-1]
+        if any(evaluate(cond, last) for _, cond, _ in waits):
+            # Who is stuck for ever does not get it.
+            return replace(deadlock, message="somebody waits for a resource for ever")
+    if isinstance(terminates, Proved):
+        return Proved("structure", "every run ends (`terminates`), so nobody waits for ever")
+    graph, why = full_graph(session)
+    if graph is None:
+        return Unknown("search", why)
+    for thread, cond, names in waits:
+        nodes = {n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False}
+        message = f"{thread.name} may wait for {names} for ever"
+        found = _goes_round(session, graph, nodes, cond, message, thread.span)
+        if found is not None:
+            return found
+    return _settled(graph, "somebody waits all the time")
+
+
+def _waiting(system: TransitionSystem) -> Iterator[tuple[Thread, Expr, str]]:
+    """For each thread: when it has a step but for resources, and for which."""
+    kinds = [v.kind for v in system.variables]
+    of_thread: dict[int, list[Expr]] = {}
+    names: dict[int, dict[str, None]] = {}
+    resource = {v: r.name for r in system.resources for v in (r.used, r.exclusive) if v is not None}
+    for r in system.rules:
+        if not any(kinds[v] is VarKind.USED for v in variables([r.guard])):
+            continue
+        free = without_claims(r.guard, kinds)
+        of_thread.setdefault(r.thread, []).append(free)
+        claimed = names.setdefault(r.thread, {})
+        for v, _ in r.gains:
+            if v in resource:
+                claimed[resource[v]] = None
+    for thread in system.threads:
+        if thread.id in of_thread:
+            words = ", ".join(names[thread.id]) or "a resource"
+            yield thread, or_(FALSE, *of_thread[thread.id]), words
