@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..semantics.events import fold_updates
 from ..semantics.evidence import (
     Evidence,
     Inductive,
@@ -24,12 +23,13 @@ from ..semantics.evidence import (
     Syntactic,
     Trusted,
 )
-from ..semantics.expr import NUMBERS, Op, and_, eq, var, variables
+from ..semantics.expr import Op, variables
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
-from .facts import Open, Prover, Wrong, cancels
+from .facts import Open, Prover, Wrong
 from .pairs import commuting, races
+from .plain import atomic, nobody_waits
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
@@ -44,6 +44,7 @@ WHOLE = {
     "deadlock_free": "in no reachable state do some only wait for each other",
     "terminates": "every run comes to an end, where all instances are over",
     "can_finish": "from every reachable state an end of all instances can be reached",
+    "starvation_free": "whoever waits for a resource gets it, or need not wait any more",
     "no_dead_code": "every place of the spec that can be meant to run is run by some run",
     "race_free": "no two steps that may run at once conflict on data without a common lock",
     "timing_independent": "the result does not depend on who finishes first",
@@ -55,6 +56,7 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "terminates": ((Measure, Progress), (States,)),
     "can_finish": ((Measure, Progress), (States,)),
     "no_dead_code": ((Runs,),),
+    "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
     "race_free": ((Pairs,),),
     "timing_independent": ((Measure, Pairs), (States, Pairs)),
     "deterministic": ((Measure, Pairs), (States, Pairs)),
@@ -215,25 +217,13 @@ class Checker:
                 places(self.watch, runs)
             case Syntactic():
                 if check == "atomicity":
-                    self._atomic()
+                    atomic(self.prover)
+                elif check == "starvation_free":
+                    nobody_waits(self.system)
                 elif any(g.cond.op is not Op.CONST or g.cond.value is not True for g in goals):
                     raise Wrong("there is something to show")
             case Trusted():
                 pass
-
-    def _atomic(self) -> None:
-        for rule in self.system.rules:
-            folded, updates = fold_updates(rule), dict(rule.updates)
-            for v in folded.keys() | updates.keys():
-                own = var(v, self.system.variables[v].sort)
-                same = eq(folded.get(v, own), updates.get(v, own))
-                if self.prover.key(folded.get(v, own)) == self.prover.key(updates.get(v, own)):
-                    continue
-                number = same.op is Op.EQ and same.args[0].sort in NUMBERS
-                if number and cancels(self.prover, same):
-                    continue
-                if not self.prover.implies([and_(rule.guard, rule.relation)], same):
-                    raise Wrong(f"the events of `{rule.name}` do not give what it writes")
 
 
 def _inputs(goal: Obligation) -> set[int]:

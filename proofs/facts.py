@@ -260,9 +260,3 @@ def sum_of(e: Expr, sign: int) -> list[tuple[int, Expr]]:
         else:
             out.append((s, x))
     return out
-
-
-def cancels(prover: Prover, equation: Expr) -> bool:
-    """Both sides of an equation of numbers are the same sum."""
-    left, right = equation.args
-    return prover.zero([(1, left), (-1, right)], left.sort) is TRUE

@@ -122,7 +122,9 @@ def for_whole(
             for progress in _progress(structure):
                 yield (progress,)
             yield from _everything(structure)
-        case "terminates" | "can_finish":
+        case "terminates" | "can_finish" | "starvation_free":
+            if check == "starvation_free":
+                yield (Syntactic(),)
             for measure in _measures(structure, hints):
                 for progress in _progress(structure):
                     yield measure, progress
