@@ -61,31 +61,35 @@ class Certifier:
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
         verdict = result.verdict
-        level = self.level(result)
         if isinstance(verdict, Proved):
-            said = "PROVED"
-        elif isinstance(verdict, Refuted) and verdict.trace.initial:
-            said = "REFUTED"
-        else:
-            return None
-        claim = claim_of(self.system, result.check, result.name, level, said)
-        if isinstance(verdict, Proved):
+            claim = self._claim(result, self.level(result), "PROVED")
             parts = [*self.parts(claim, verdict)]
-        else:
+            self.checker.solvers.until = float("inf")
+            checked = self.checker.judged(claim, parts)
+        elif isinstance(verdict, Refuted) and verdict.trace.initial:
             runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
             parts = [Part(Runs(runs))]
-        self.checker.solvers.until = float("inf")
-        checked = self.checker.judged(claim, parts)
+            # Where two lines have one name, the run tells which of them it breaks.
+            for level in dict.fromkeys((self.level(result), "error", "warning")):
+                claim = self._claim(result, level, "REFUTED")
+                checked = self.checker.judged(claim, parts)
+                if checked.answer is not Answer.INVALID:
+                    break
+        else:
+            return None
         where = os.path.relpath(self.file, self.folder) if os.path.exists(self.file) else self.file
         certificate = Certificate(
             {"file": where, "sha256": spec_hash(self.spec.source)},
             claim,
             tuple(self.checker.codec.encode(p) for p in parts),
         )
-        path = self._path(result, said)
+        path = self._path(result, claim["verdict"])
         path.write_text(write(certificate), encoding="utf-8")
         self.written.append(path)
         return checked
+
+    def _claim(self, result: Result, level: str, verdict: str) -> dict[str, str]:
+        return claim_of(self.system, result.check, result.name, level, verdict)
 
     def level(self, result: Result) -> str:
         """A line may be raised to an error; its obligations keep their level."""
