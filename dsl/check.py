@@ -42,6 +42,7 @@ class _Checker:
     def __init__(self, spec: ast.Spec, damage: Damage) -> None:
         self.spec = spec
         self.report = Reporter(spec, damage)
+        self.damaged = bool(damage.zones)
 
     def run(self) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
         spec = self.spec
@@ -63,7 +64,9 @@ class _Checker:
         for message in warnings:
             self.report.found.append(message)
         rebuilt = _rebuilt(spec, done)
-        for later in unsupported(rebuilt, symbols.constants):
+        # Where something is lost, a bound may be what is.
+        known = None if self.damaged else symbols.constants
+        for later in unsupported(rebuilt, known):
             self.report.error(later.code, later.span, later.message)
         return rebuilt, tuple(self.report.found)
 

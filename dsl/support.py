@@ -22,15 +22,17 @@ def unsupported(
 ) -> tuple[Diagnostic, ...]:
     """Every use of such a form: `not supported yet: FORM`, code E0900, in source order.
 
-    `constants` are their values.  What depends on types is not seen in an unchecked tree.
+    `constants` are their values; without them nothing is said about bounds.  What depends on
+    types is not seen in an unchecked tree.
     """
-    known = whole(constants or {})
+    known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
     for form, span in _of_calls(spec):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
-            for form, span in chain(_forms(node), _bounds(node, known), _too_early(node)):
+            bounds = () if known is None else _bounds(node, known)
+            for form, span in chain(_forms(node), bounds, _too_early(node)):
                 found.setdefault((form, span), not_supported(form, span))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
 
