@@ -52,7 +52,7 @@ WHOLE = {
 }
 NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "atomicity": ((Syntactic,),),
-    "deadlock_free": ((Progress,), (States,)),
+    "deadlock_free": ((Progress,), (Measure, Progress), (States,)),
     "terminates": ((Measure, Progress), (States,)),
     "can_finish": ((Measure, Progress), (States,)),
     "no_dead_code": ((Runs,),),
@@ -175,6 +175,10 @@ class Checker:
             nothing = ((Syntactic,),) if check in NOTHING else ()
             if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
                 raise Wrong("this evidence does not belong to this check")
+            if any(isinstance(p.evidence, Progress) and p.evidence.order for p in parts):
+                # Who holds a resource gives it back only if it does not go round for ever.
+                if not any(isinstance(p.evidence, Measure) for p in parts):
+                    raise Wrong("an order of resources needs a measure beside it")
             if check in NOTHING and any(o.check == check for o in self.system.obligations):
                 raise Wrong("the spec asks something of this check")
         open_ = set(range(len(goals)))
@@ -197,7 +201,7 @@ class Checker:
                 for goal in goals:
                     self.prover.goal(goal, known)
             case States(kept, _):
-                also = {i for g in goals for i in _inputs(g)}
+                also = variables([g.cond for g in goals], Op.INPUT)
                 view = View(self.system, kept, frozenset(also))
                 states = closed(view, evidence)
                 for goal in goals:
@@ -224,7 +228,3 @@ class Checker:
                     raise Wrong("there is something to show")
             case Trusted():
                 pass
-
-
-def _inputs(goal: Obligation) -> set[int]:
-    return variables([goal.cond], Op.INPUT)

@@ -110,7 +110,8 @@ def progress(prover: Prover, evidence: Progress) -> None:
     From any thread one gets to one that can step: down the tree, or to a sibling that comes
     before, which ends, or to who holds a resource (`linking`): that one, or what it waits for
     below it, waits at most for resources that come later in the order, so this ends too
-    (Havender 1968).  A step counts only if the environment can answer it.
+    (Havender 1968; with an order, a measure has to show that whoever holds one gives it back).
+    A step counts only if the environment can answer it.
     """
     system = prover.model.system
     known = prover.established(evidence.facts)

@@ -136,7 +136,10 @@ def for_whole(
     match check:
         case "deadlock_free":
             for progress in _progress(structure):
-                yield (progress,)
+                if not progress.order:
+                    yield (progress,)
+                else:
+                    yield from ((measure, progress) for measure in _measures(structure, hints))
             yield from _everything(structure)
         case "terminates" | "can_finish" | "starvation_free":
             if check == "starvation_free":

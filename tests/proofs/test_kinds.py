@@ -246,6 +246,24 @@ workflow w {
         assert not valid(judged(checker, "deadlock_free", "", Progress(facts)))
 
 
+def test_an_order_of_resources_needs_that_they_are_given_back(solvers: Solvers) -> None:
+    held = """\
+resource l : lock
+workflow w { activity a { } run { using (l exclusive) { while (true) { a } } } }
+workflow v { activity b { uses l exclusive } run { b } }
+system { w v }
+"""
+    for source, ends in ((held, False), (held.replace("while (true) { a }", "a"), True)):
+        checker = Checker(system_of(source), solvers)
+        shapes = ("fresh", "linking l", "linking l exclusive")
+        progress = Progress(plainly(checker.system, *shapes), (0,))
+        measure = Measure(Facts(), components(Structure(checker.system), []))
+        assert not valid(judged(checker, "deadlock_free", "", progress))
+        assert valid(judged(checker, "deadlock_free", "", measure, progress)) is ends
+        backwards = Progress(plainly(checker.system, *shapes), (1,))
+        assert not valid(judged(checker, "deadlock_free", "", measure, backwards))
+
+
 def test_a_measure_of_places_and_one_of_data(solvers: Solvers) -> None:
     plain = system_of(DATA)
     ranks = components(Structure(plain), [])
