@@ -61,7 +61,6 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "timing_independent": ((Measure, Pairs), (States, Pairs)),
     "deterministic": ((Measure, Pairs), (States, Pairs)),
 }
-VERDICTS = ("PROVED", "REFUTED")
 # Checks of which a spec may have nothing.
 NOTHING = (
     "resources",
@@ -133,7 +132,7 @@ class Checker:
         claim = certificate.claim
         try:
             known = [claim[n] for n in ("check", "name", "level", "verdict")]
-            if known[3] not in VERDICTS or claim_of(self.system, *known) != claim:
+            if known[3] not in ("PROVED", "REFUTED") or claim_of(self.system, *known) != claim:
                 return Checked(Answer.INVALID, "the spec makes another claim of this name")
             parts = [self.codec.decode(e) for e in certificate.evidence]
         except (Damaged, Unreadable) as wrong:
