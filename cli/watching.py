@@ -8,6 +8,7 @@ import time
 
 from ..report.outcome import Exit
 from ..verifier.cache import InMemory
+from .arguments import parser
 from .terminal import complain, write
 from .verifying import guarded
 
@@ -15,12 +16,14 @@ LOOK = 0.3  # seconds between two looks at the file
 
 
 def run(args: argparse.Namespace) -> int:
-    """Until Ctrl-C; the status of the last round.  A file that is not there is waited for."""
+    """Until Ctrl-C; the status of the last round (130 if it was cut).  A file that is not there
+    is waited for."""
     if args.spec == "-":
         complain("watch needs a file: stdin does not change")
         return Exit.USAGE
+    # What a single call would do, with this file's options.
+    args = argparse.Namespace(**{**vars(parser("verify").parse_args(["./"])), **vars(args)})
     args.proofs = InMemory()
-    args.format, args.jobs, args.seed = "text", None, None
     status, seen = Exit.PROVED, ""
     try:
         while True:
@@ -32,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
                 write(f"\n-- {time.strftime('%H:%M:%S')} {args.spec} has changed\n")
             seen = now
             status = guarded(args, args.spec)
+            if status is Exit.INTERRUPTED:
+                return status
     except KeyboardInterrupt:
         return status
 
