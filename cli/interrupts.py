@@ -35,6 +35,11 @@ def stopping_solver() -> Iterator[None]:
     thread.start()
     try:
         yield
+    except Exception:
+        # What the solver says of a question that was stopped may come first.
+        if _stopped.is_set():
+            raise KeyboardInterrupt from None
+        raise
     finally:
         done.set()
         if thread.is_alive() and thread.ident is not None:
