@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...dsl.types import Stack
-from ..expr import EMPTY, FALSE, TRUE, Expr, add, const, pop, push, top, var, variables
+from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, var, variables
 from ..system import VarKind
 from .builder import RuleDraft
 from .context import Ctx, Done, Log, Rounds
@@ -78,9 +78,12 @@ def earlier(
     back.updates[of.count.index] = back.reading(add(of.count, const(-1)))
     known = {x.index for x in of.kept} | of.sure
     for i in sorted(_looked_at(undo) | variables(claims)):
-        kind = b.variables[i].kind
-        if i in of.inside and i not in known and kind in (VarKind.HIDDEN, VarKind.DATA):
-            of.kept.append(var(i, b.variables[i].sort))
+        v = b.variables[i]
+        # A saga inside has its stack already: its earlier rounds stay on it.
+        if v.sort is Sort.STACK or v.kind not in (VarKind.HIDDEN, VarKind.DATA):
+            continue
+        if i in of.inside and i not in known:
+            of.kept.append(var(i, v.sort))
     if of.kept and of.stack is None:
         name = f"{ctx.inst.name} log of rounds{ctx.tag}"
         of.stack = b.variable(name, Stack(), VarKind.HIDDEN, EMPTY, ctx.inst.id)
