@@ -127,14 +127,14 @@ def _undo_rounds(ctx: Ctx, log: Rounds, at: At, span: Span) -> Out:
     b = ctx.b
     head = ctx.point(PointKind.UNWIND, "undo of a round", span)
     end = ctx.point(PointKind.UNWIND, "a round is undone", span)
-    first = len(b.rules)
+    first, claims = len(b.rules), len(b.obligations)
     out = _undo(replace(ctx, again=True), log.body, union(at, ctx.at(head)), end, span)
     undone = union(ctx.at(end), out.exit)
     assert undone is not None
     undo = b.rules[first:]
     more = undone.under(lt(const(0), log.count))
     back = step(ctx, more, RuleKind.UNDO, "the round before", span, head)
-    earlier(ctx, log, back, undo)
+    earlier(ctx, log, back, undo, [o.cond for o in b.obligations[claims:]])
     return Out(replace(undone.under(eq(log.count, const(0))), points=None))
 
 

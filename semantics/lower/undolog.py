@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ...dsl.types import Stack
-from ..expr import EMPTY, FALSE, TRUE, add, const, pop, push, top, var, variables
+from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, var, variables
 from ..system import VarKind
 from .builder import RuleDraft
 from .context import Ctx, Done, Log, Rounds
@@ -68,16 +68,22 @@ def rounds(ctx: Ctx, log: Log, sure: frozenset[int], again: RuleDraft, since: in
     return Log((Rounds(log, sure, count, again, inside),))
 
 
-def earlier(ctx: Ctx, of: Rounds, back: RuleDraft, undo: Iterable[RuleDraft]) -> None:
-    """`back` returns to the round before; `undo` are the rules that undo one round."""
+def earlier(
+    ctx: Ctx, of: Rounds, back: RuleDraft, undo: Iterable[RuleDraft], claims: Iterable[Expr]
+) -> None:
+    """`back` returns to the round before; `undo` are the rules that undo one round, and `claims`
+    what is to be proved of them: an `assert` looks at what no effect may look at."""
     b = ctx.b
     of.back.append(back)
     back.updates[of.count.index] = back.reading(add(of.count, const(-1)))
     known = {x.index for x in of.kept} | of.sure
-    for i in sorted(_looked_at(undo)):
-        kind = b.variables[i].kind
-        if i in of.inside and i not in known and kind in (VarKind.HIDDEN, VarKind.DATA):
-            of.kept.append(var(i, b.variables[i].sort))
+    for i in sorted(_looked_at(undo) | variables(claims)):
+        v = b.variables[i]
+        # A saga inside has its stack already: its earlier rounds stay on it.
+        if v.sort is Sort.STACK or v.kind not in (VarKind.HIDDEN, VarKind.DATA):
+            continue
+        if i in of.inside and i not in known:
+            of.kept.append(var(i, v.sort))
     if of.kept and of.stack is None:
         name = f"{ctx.inst.name} log of rounds{ctx.tag}"
         of.stack = b.variable(name, Stack(), VarKind.HIDDEN, EMPTY, ctx.inst.id)
