@@ -11,7 +11,7 @@ from .. import __version__
 from ..report import FORMATS
 from .terminal import complain
 
-COMMANDS = ("verify", "run", "replay", "mutate", "fmt", "explain")
+COMMANDS = ("verify", "run", "replay", "mutate", "export", "fmt", "explain")
 
 _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
@@ -21,6 +21,7 @@ commands:
   wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
   wfverify replay LOG       run a recorded log again and compare
   wfverify mutate SPEC      small changes that none of its properties notices
+  wfverify export SPEC      its rules as a model for another checker (Spin)
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
 
@@ -72,6 +73,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _replay()
         case "mutate":
             return _mutate()
+        case "export":
+            return _export()
         case "fmt":
             return _fmt()
         case "explain":
@@ -208,6 +211,28 @@ def _mutate() -> argparse.ArgumentParser:
         default=[],
         metavar="CHECK",
         help="what this check or property notices; may be given several times",
+    )
+    return out
+
+
+def _export() -> argparse.ArgumentParser:
+    out = _new(
+        "export",
+        "Write the rules of a finite spec, with its claims as assertions, as a model for Spin.\n"
+        "Time is left out.",
+        "examples:\n"
+        "  wfverify export trip.wf --promela -o trip.pml\n"
+        "  wfverify export trip.wf --promela --only never_negative\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
+    out.add_argument("--promela", action="store_true", required=True, help="the language of Spin")
+    out.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="this check or property, and what can matter for it; may be given several times",
     )
     return out
 
