@@ -53,6 +53,10 @@ def _run(argv: list[str]) -> int:
         from . import running
 
         return running.replay(args)
+    if command == "watch":
+        from . import watching
+
+        return watching.run(args)
     if command == "mutate":
         from . import mutating
 

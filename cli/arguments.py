@@ -11,13 +11,14 @@ from .. import __version__
 from ..report import FORMATS
 from .terminal import complain
 
-COMMANDS = ("verify", "run", "replay", "mutate", "export", "fmt", "explain")
+COMMANDS = ("verify", "watch", "run", "replay", "mutate", "export", "fmt", "explain")
 
 _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
 
 commands:
   wfverify SPEC...          prove or refute everything about a spec (short for: verify SPEC)
+  wfverify watch SPEC       the same again after every change of the file
   wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
   wfverify replay LOG       run a recorded log again and compare
   wfverify mutate SPEC      small changes that none of its properties notices
@@ -71,6 +72,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _run()
         case "replay":
             return _replay()
+        case "watch":
+            return _watch()
         case "mutate":
             return _mutate()
         case "export":
@@ -143,6 +146,32 @@ def _verify() -> argparse.ArgumentParser:
     out.add_argument("--jobs", type=_count, metavar="N", help="processes at a time")
     out.add_argument("--strict", action="store_true", help="warnings decide the exit status too")
     out.add_argument("--seed", type=int, metavar="N", help="of the solvers; default 0")
+    out.add_argument(
+        "--cache", metavar="DIR", help="keep proofs there, and find again only what an edit touches"
+    )
+    return out
+
+
+def _watch() -> argparse.ArgumentParser:
+    out = _new(
+        "watch",
+        "Verify a spec now and after every change of the file, until Ctrl-C. What a change does\n"
+        "not touch is not proved again.",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, or a foreign file")
+    out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
+    out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
+    out.add_argument(
+        "--timeout", type=_seconds, metavar="S", help="seconds for all checks of one round"
+    )
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="this check or property only; may be given several times",
+    )
+    out.add_argument("--strict", action="store_true", help="warnings are shown as errors")
     return out
 
 

@@ -6,6 +6,8 @@ import argparse
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected
@@ -16,6 +18,9 @@ from ..verifier.verdict import Result
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, source_of
 from .terminal import Progress, complain, say, style
+
+if TYPE_CHECKING:
+    from ..verifier.cache import Cache
 
 
 @dataclass
@@ -34,14 +39,27 @@ def run(args: argparse.Namespace) -> int:
     if len(args.specs) > 1 and args.format not in SEVERAL:
         complain(f"--format {args.format} takes one file at a time; for several: {SEVERAL_NAMED}")
         return Exit.USAGE
+    try:
+        args.proofs = _cache(args.cache)
+    except OSError as error:
+        complain(f"--cache {args.cache}: {error.strerror}")
+        return Exit.USAGE
     worst = Exit.PROVED
     for number, spec in enumerate(args.specs):
         if number and args.format == "text" and not args.quiet:
             say("\n")
-        worst = max(worst, _guarded(args, spec), key=_WORSE.index)
+        worst = max(worst, guarded(args, spec), key=_WORSE.index)
         if worst is Exit.INTERRUPTED:
             break
     return worst
+
+
+def _cache(folder: str | None) -> Cache | None:
+    if folder is None:
+        return None
+    from ..verifier.cache import InFolder
+
+    return InFolder(Path(folder))
 
 
 SEVERAL = ("text", "github")  # what can be printed one after the other
@@ -56,7 +74,7 @@ _WORSE = (
 )
 
 
-def _guarded(args: argparse.Namespace, spec: str) -> Exit:
+def guarded(args: argparse.Namespace, spec: str) -> Exit:
     """What goes wrong with one of several files does not keep the others."""
     from . import failed
 
@@ -128,6 +146,7 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
                 schedule=schedule,
                 simulate=simulator,
                 progress=note,
+                cache=args.proofs,
             )
         found.results = list(results)
     except KeyboardInterrupt:

@@ -13,7 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent / "verifier"))
 
 import oracle
+import ticking
 from oracle import World, reading
+from ticking import Ticking
 from timed_naive import Timed, TooMuch
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Span
@@ -411,12 +413,39 @@ def _dead_code(world: World, verdict: object) -> list[str]:
         if span == verdict.span and verdict.message.startswith(what)
     ]
     if mine and all(mine):
-        return ["REFUTED, but it can run"]
+        timed = "no clock allows it" in verdict.message and not _in_time(world.system, verdict)
+        return [] if timed else ["REFUTED, but it can run"]
     return [] if mine else ["REFUTED at no place"]
+
+
+def _in_time(system: TransitionSystem, verdict: Refuted) -> bool:
+    """Does a run with times come to the place that is said to be dead?"""
+    places = [
+        p for p in system.places if p.span == verdict.span and verdict.message.startswith(p.what)
+    ]
+    rules = {r for p in places for r in p.rules}
+    try:
+        moves = Ticking(system, 20_000).moves.values()
+    except ticking.TooMuch:
+        runs = (simulator(system)(seed, (0.0, 0.3, 0.9)[seed % 3], {}, ()) for seed in range(100))
+        return any(s.rule in rules for t in runs if t is not None for s in t.steps)
+    return any(rule in rules for out in moves for rule, _ in out)
 
 
 def _race(world: World, verdict: object) -> list[str]:
     rules = world.system.rules
+    if isinstance(verdict, Proved) and "whatever the clocks show" in verdict.how:
+        try:
+            states = {state for state, _ in Ticking(world.system, 20_000).moves}
+        except ticking.TooMuch:
+            return []
+        pairs = {(a, b) for _, a, b in world.races() if not world.related(a, b)}
+        for state in states:
+            able = {r.index for r in world.system.rules if evaluate(r.guard, state) is True}
+            for a, b in pairs:
+                if a in able and b in able:
+                    return [f"PROVED, but {rules[a].name} and {rules[b].name} race in time"]
+        return []
     if isinstance(verdict, Proved):
         for n, a, b in world.races():
             if not world.related(a, b):

@@ -13,6 +13,7 @@ from ..dsl.names import LATER_CHECKS
 from ..semantics.system import Liveness, TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
+from .cache import Cache, Memory
 from .checks import (
     beginnings,
     blocking,
@@ -82,19 +83,20 @@ def verify(
     schedule: Schedule | None = None,
     simulate: Simulate | None = None,
     progress: Progress | None = None,
+    cache: Cache | None = None,
 ) -> list[Result]:
     """All results of a spec, in the order of the table.
 
     `replay` and `schedule` are the interpreter's; a refutation is shown only if both agree.
     `simulate` makes random timed runs of it, for coverage.  `progress` hears what is being done
     and each result when it is sure; only whether a proved one was expected to be refuted shows at
-    the end.
+    the end.  `cache` has proofs that were found before.
     """
     options = options or Options()
     if replay is None or schedule is None:
         raise InternalError("refutations cannot be confirmed without an interpreter")
     session = Session(system, options, replay, schedule, simulate)
-    run = _Run(spec, session, progress or (lambda _: None))
+    run = _Run(spec, session, progress or (lambda _: None), cache)
     results: list[Result] = []
     for found in run.all():
         result = run.finish(found)
@@ -118,7 +120,9 @@ def _place(result: Result) -> int:
 
 
 class _Run:
-    def __init__(self, spec: ast.Spec, session: Session, progress: Progress) -> None:
+    def __init__(
+        self, spec: ast.Spec, session: Session, progress: Progress, cache: Cache | None
+    ) -> None:
         self.spec = spec
         self.session = session
         self.progress = progress
@@ -135,6 +139,7 @@ class _Run:
         self.waiting: set[str] = set()
         self.used = Used(session, spec)
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
+        self.memory = Memory(cache, session.system)
 
     def wanted(self, check: str) -> bool:
         only = self.session.options.only
@@ -242,16 +247,11 @@ class _Run:
         groups = self._claims()
         self.progress("safety")
         since = time.monotonic()
-        verdicts: dict[int, Verdict] = {}
-        with self.session.slot(SLOT if self.waiting else 1.0):
-            with self.session.limit():
-                verdicts |= small_graph(self.session, groups)
-            left = [i for i in range(len(groups)) if i not in verdicts]
-            more = obligations.decide(self.session, [groups[i] for i in left])
-        verdicts |= {i: more[k] for k, i in enumerate(left)}
-        with self.session.slot(SLOT if self.waiting else 1.0), self.session.limit():
-            verdicts |= self._simulated(groups, verdicts)
-            verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
+        known = self.memory.claims(groups)
+        wanted = [i for i in range(len(groups)) if i not in known]
+        found = self._decided([groups[i] for i in wanted])
+        verdicts: dict[int, Verdict] = {**known, **{i: found[k] for k, i in enumerate(wanted)}}
+        self.memory.learn(groups, verdicts)
         seconds = (time.monotonic() - since) / max(1, len(groups))
         for i, group in enumerate(groups):
             verdict = verdicts[i]
@@ -264,15 +264,31 @@ class _Run:
                 seconds=seconds,
             )
         if self._selected("contracts", ""):
-            found: list[Result] = []
-            with self.session.limit() as limit:
-                for result in contracts.satisfiable(self.session):
-                    found.append(result)
-                for result in beginnings.never_passed(self.session):
-                    found.append(result)
-            yield from found
-            if limit.late:
-                yield Result("contracts", "others", Unknown("portfolio", OVER), self.top)
+            yield from self._contracts()
+
+    def _decided(self, groups: Sequence[obligations.Claim]) -> dict[int, Verdict]:
+        verdicts: dict[int, Verdict] = {}
+        with self.session.slot(SLOT if self.waiting else 1.0):
+            with self.session.limit():
+                verdicts |= small_graph(self.session, groups)
+            left = [i for i in range(len(groups)) if i not in verdicts]
+            more = obligations.decide(self.session, [groups[i] for i in left])
+        verdicts |= {i: more[k] for k, i in enumerate(left)}
+        with self.session.slot(SLOT if self.waiting else 1.0), self.session.limit():
+            verdicts |= self._simulated(groups, verdicts)
+            verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
+        return verdicts
+
+    def _contracts(self) -> Iterator[Result]:
+        found: list[Result] = []
+        with self.session.limit() as limit:
+            for result in contracts.satisfiable(self.session):
+                found.append(result)
+            for result in beginnings.never_passed(self.session):
+                found.append(result)
+        yield from found
+        if limit.late:
+            yield Result("contracts", "others", Unknown("portfolio", OVER), self.top)
 
     def _simulated(
         self, groups: Sequence[obligations.Claim], verdicts: dict[int, Verdict]
@@ -296,9 +312,11 @@ class _Run:
         if check not in self.verdicts:
             self.waiting.discard(check)
             with self.session.slot(SLOT if self.waiting else 1.0):
-                self.verdicts[check] = Unknown("portfolio", OVER)
-                with self.session.limit():
-                    self.verdicts[check] = self._whole(check)
+                self.verdicts[check] = self.memory.whole(check) or Unknown("portfolio", OVER)
+                if isinstance(self.verdicts[check], Unknown):
+                    with self.session.limit():
+                        self.verdicts[check] = self._whole(check)
+                    self.memory.learn_whole(check, self.verdicts[check])
         return self.verdicts[check]
 
     def _whole(self, check: str) -> Verdict:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 from ..dsl.errors import Span
 from ..semantics.expr import Expr, Scalar
@@ -20,6 +20,9 @@ from .engines.structure import Structure
 from .limit import Limit
 from .prompt import alike
 from .verdict import Proved, Refuted, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from .checks.intime import Timed
 
 
 class Replayed(Protocol):
@@ -40,6 +43,9 @@ Simulator = Callable[[int, float, Mapping[int, Scalar], Collection[int]], Trace 
 Simulate = Callable[[TransitionSystem], Simulator]
 
 
+RUNS = 60  # random ones, in search of one that the declared scheduler takes
+FAILING = (0.0, 0.1, 0.5, 0.9)
+LONGEST = 300  # steps of one
 GRACE = 1.0  # seconds by which the budget may be overrun
 
 
@@ -70,10 +76,12 @@ class Session:
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)
     graph: tuple[Graph | None, str] | None = None
+    timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
     _until: float | None = None  # the end of the slot of the check that runs
     _structure: Structure | None = None
     _linking: Linking | None = None
     _simulator: Simulator | None = None
+    _runs: list[tuple[Trace, Sequence[tuple[Scalar, ...]]]] | None = None  # random ones
     _planned: float = 0.0  # seconds that were given to make it, in vain
 
     @property
@@ -87,6 +95,18 @@ class Session:
         if self._linking is None:
             self._linking = check_linking(self.system)
         return self._linking
+
+    def of(self, system: TransitionSystem) -> Session:
+        """The same budget, for another system."""
+        return Session(
+            system,
+            self.options,
+            self.replay,
+            self.schedule,
+            self.simulate,
+            self.begin,
+            _until=self._until,
+        )
 
     def left(self) -> float:
         """Seconds of the budget that are left to the check that runs."""
@@ -186,7 +206,40 @@ class Session:
                 found = self.schedule(self.system, other)
                 if found is not None:
                     best = found
+        if best is None and trace.loop_at is None and self.system.scheduler != "any":
+            return self._simulated(breaks)
         return best
+
+    def _simulated(
+        self, breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool]
+    ) -> Trace | None:
+        """The shortest beginning of a random run, as the declared scheduler takes them, that
+        breaks the claim."""
+        if self._runs is None:
+            self._runs = list(self._random_runs())
+        best: Trace | None = None
+        for trace, states in self._runs:
+            for end in range(len(trace.steps) + 1):
+                if self.left() <= 0 or (best is not None and end >= len(best.steps)):
+                    break
+                part = replace(trace, steps=trace.steps[:end])
+                if breaks(states[: end + 1], part):
+                    if self.schedule(self.system, part) is not None:
+                        best = part
+                    break
+        return best
+
+    def _random_runs(self) -> Iterator[tuple[Trace, Sequence[tuple[Scalar, ...]]]]:
+        until = time.monotonic() + self.share(0.1)
+        simulate = self.simulator()
+        for number in range(RUNS if simulate is not None else 0):
+            if time.monotonic() > until:
+                return
+            assert simulate is not None
+            trace = simulate(self.options.seed * 1000 + number, FAILING[number % 4], {}, ())
+            if trace is not None:
+                trace = replace(trace, steps=trace.steps[:LONGEST])
+                yield trace, self.replay(self.system, trace).states
 
 
 def breaks_obligation(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import random
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from ticking import Ticking, TooMuch
+from ticking import TICK, Ticking, TooMuch
 from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import schedule
 from wfverify.semantics.lower import lower
+from wfverify.semantics.values import evaluate
+from wfverify.verifier.checks import intime
 from wfverify.verifier.portfolio import Options, verify
+from wfverify.verifier.session import Session
 from wfverify.verifier.verdict import Proved, Refuted, Verdict
 
 CHECKS = ("deadlock_free", "terminates", "can_finish")
@@ -94,6 +98,32 @@ def problems(text: str) -> list[str]:
     if isinstance(found["terminates"], Refuted) and ends:
         out.append("terminates REFUTED, but each run ends")
     return out
+
+
+def untaken(text: str) -> list[str]:
+    """Rules that are said to be taken at no times, or of which none can be at one instant."""
+    system = lower(load_text(text, "s.wf"))
+    session = Session(system, Options(), replay, schedule)
+    never = intime.never(session)
+    try:
+        moves = Ticking(system).moves
+    except TooMuch:
+        return []
+    taken = {rule for out in moves.values() for rule, _ in out if rule != TICK}
+    names = [r.name for r in system.rules]
+    out = [f"{names[r]} is taken" for r in taken & (never or set())]
+    for state, _ in moves:
+        able = [r.index for r in system.rules if evaluate(r.guard, state) is True]
+        for a, b in pairwise(able):
+            if intime.never_at_once(session, [(a, b)]):
+                out.append(f"{names[a]} and {names[b]} can be taken at once")
+    return out
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_comes_at_no_times(seed: int) -> None:
+    text = Maker(seed).spec()
+    assert untaken(text) == [], text
 
 
 @pytest.mark.parametrize("seed", range(60))

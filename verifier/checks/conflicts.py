@@ -13,6 +13,7 @@ from ...semantics.values import enabled
 from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from . import intime
 from .footprints import Access, against, at_place, changes, in_state, looked_at, looks, touched
 from .simulated import FAILING, RUNS, broken_at
 
@@ -172,6 +173,10 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
         if isinstance(verdict, Refuted):
             return verdict
     if doubt or len(found) > 40:
+        nodes = intime.never_at_once(session, [(c.first, c.second) for c in found])
+        if nodes:
+            how = "the steps that conflict can never be taken at once, whatever the clocks show"
+            return Proved("search", how, f"{nodes} states")
         c = found[0]
         name = system.variables[c.variable].name
         return Unknown(

@@ -14,6 +14,7 @@ from ..engines.common import conjuncts
 from ..engines.search_graph import Graph
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from . import intime
 from .graph import full_graph
 
 LARGE = 4_000  # rules
@@ -53,6 +54,8 @@ def no_dead_code(session: Session) -> Verdict:
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete:
         seen, engine = _of_graph(session, graph, wanted), "search"
+        if system.scheduler != "any":
+            seen |= _walks(session, [s for s in wanted if not s.among(seen)])
     else:
         seen, engine = _walks(session, wanted), "simulation"
     doubt: list[Source] = []
@@ -70,6 +73,11 @@ def no_dead_code(session: Session) -> Verdict:
             doubt.append(source)
         engine = "search"
     if doubt:
+        found = _by_clocks(session, doubt, seen)
+        if found is not None:
+            return found
+        doubt = [s for s in doubt if not s.among(seen)]
+    if doubt:
         first = doubt[0]
         return Unknown(
             "search",
@@ -80,6 +88,25 @@ def no_dead_code(session: Session) -> Verdict:
     if count == 1:
         return Proved(engine, f"a run was found in which {wanted[0].what} runs", "1 place")
     return Proved(engine, f"a run was found for each of {count} places", f"{count} places")
+
+
+def _by_clocks(session: Session, doubt: Sequence[Source], seen: set[int]) -> Refuted | None:
+    """REFUTED, if one of them is reached at no times.  Runs to the others are added to `seen`."""
+    graph = intime.timed_graph(session)
+    never = intime.never(session)
+    if graph is None or never is None:
+        return None
+    for source in doubt:
+        rules = {r for c in source.copies for r in c.rules}
+        if rules <= never:
+            message = f"{source.what} can never run: no clock allows it"
+            return Refuted("search", message, Trace(()), source.span, "dead")
+        trace = graph.witness(rules) if not source.among(seen) else None
+        if trace is not None and session.replay(session.system, trace).ok:
+            wanted = trace.steps[-1].rule
+            timed = session.timed(trace, _takes(wanted))
+            seen |= {s.rule for s in timed.steps} if timed is not None else set()
+    return None
 
 
 def _of_graph(session: Session, graph: Graph, wanted: Sequence[Source]) -> set[int]:

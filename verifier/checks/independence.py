@@ -60,6 +60,8 @@ def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False)
     if any(system.variables[v].kind is not VarKind.GHOST for v in excluded):
         return "runs in which an assumption is false do not count"
     for r in system.rules:
+        if r.guard is FALSE:
+            continue
         if r.kind is RuleKind.INTERRUPT and not (urgent and r.delay is not None):
             return f"the interrupt of a `within` may decide ({r.span})"
         if r.kind is RuleKind.TIMEOUT and not timeouts:
@@ -70,7 +72,11 @@ def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False)
         why = cancellation_matters(session, causes, matters, urgent) if causes else ""
         if why:
             return why
-    why = Conflicts(session, matters, urgent).first() or _choices(session) or _looks_around(session)
+    why = (
+        Conflicts(session, matters, urgent).first()
+        or choices_matter(session)
+        or _looks_around(session)
+    )
     if why:
         return why
     if session.structure.contended():
@@ -108,7 +114,8 @@ def cone(system: TransitionSystem) -> set[int]:
 # --- choices, and guards that look elsewhere ---------------------------------------------------
 
 
-def _choices(session: Session) -> str:
+def choices_matter(session: Session) -> str:
+    """Why the sides of `+` that can move may depend on others; "" if they do not."""
     system = session.system
     if not system.choices:
         return ""
@@ -153,19 +160,9 @@ def _looks_around(session: Session) -> str:
     system = session.system
     location = {t.location: t.id for t in system.threads}
     used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    twin: dict[int, set[int]] = {}
-    for info in system.resources:
-        both = {info.used} | ({info.exclusive} if info.exclusive is not None else set())
-        for u in both:
-            twin[u] = both
     for r in system.rules:
-        claimed: set[int] = set()
-        for u, _ in r.gains:
-            claimed |= twin.get(u, {u})
-        for part in conjuncts(r.guard):
-            read = variables([part])
-            if read & used and not (read & used <= claimed and _claims(part, used)):
-                return f"`{r.name}` looks at the use of a resource"
+        if claims(system, r, used) is None:
+            return f"`{r.name}` looks at the use of a resource"
         # What a step writes into data may be computed from it as well.
         values = [
             e for v, e in r.own if v not in used and system.variables[v].kind is not VarKind.GHOST
@@ -204,6 +201,26 @@ def _apart(structure: Structure, thread: int, other: int) -> bool:
         down = (threads[at].fork, at)
         at = threads[at].parent
     return True
+
+
+def claims(
+    system: TransitionSystem, rule: Rule, used: set[int]
+) -> tuple[list[Expr], list[Expr]] | None:
+    """The guard in two: what asks for what the step gains, in a form that holds the sooner the
+    less is in use, and the rest.  None if the rest looks at what is `used`, too."""
+    asked = {u for u, _ in rule.gains}
+    for info in system.resources if asked else ():
+        both = {info.used} | ({info.exclusive} if info.exclusive is not None else set())
+        if both & asked:
+            asked |= both
+    mine: list[Expr] = []
+    rest: list[Expr] = []
+    for part in conjuncts(rule.guard):
+        read = variables([part]) & used
+        if read and not (read <= asked and _claims(part, used)):
+            return None
+        (mine if read else rest).append(part)
+    return mine, rest
 
 
 def _claims(part: Expr, used: set[int]) -> bool:

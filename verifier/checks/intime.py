@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...semantics.expr import FALSE, Scalar, and_, or_
-from ...semantics.system import PointKind, Rule
+from ...semantics.system import PointKind, Rule, RuleKind
 from ...semantics.trace import Step, Trace
-from ...semantics.values import evaluate
+from ...semantics.values import enabled, evaluate
 from ..engines.confluence import Armed, Confluence, Node, deadline
 from ..engines.environments import full_start
 from ..engines.fair import Arc, View, clock
@@ -29,6 +29,7 @@ from ..verdict import Proved, Refuted, Verdict
 MOST_RULES = 1500
 MOST_NODES = 20_000
 SECONDS = 4.0
+BY_CLOCK = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
 
 
 @dataclass
@@ -70,6 +71,17 @@ class Timed:
                     queue.append(source)
         return out
 
+    def witness(self, rules: Collection[int]) -> Trace | None:
+        """A shortest run that takes one of the rules; it has times."""
+        for node, arcs in enumerate(self.arcs):
+            for a in arcs:
+                inputs = tuple(x for x in a.inputs if x is not None)
+                if a.rule in rules and len(inputs) == len(a.inputs):
+                    trace = self.trace(node)
+                    step = Step(a.rule, inputs)
+                    return replace(trace, steps=(*trace.steps, step)) if trace else None
+        return None
+
     def trace(self, node: int) -> Trace | None:
         """A run to a node; it has times."""
         steps: list[Step] = []
@@ -82,7 +94,47 @@ class Timed:
 
 
 def timed_graph(session: Session) -> Timed | None:
-    """All of it, or None."""
+    """All of it, or None; it is made once."""
+    if session.timed_graph is None:
+        session.timed_graph = (_timed_graph(session),)
+    return session.timed_graph[0]
+
+
+def never(session: Session) -> set[int] | None:
+    """Rules that no run takes at any times; None: not known."""
+    graph = timed_graph(session)
+    if graph is None:
+        return None
+    taken = {a.rule for arcs in graph.arcs for a in arcs}
+    return {r.index for r in session.system.rules if r.index not in taken}
+
+
+def never_at_once(session: Session, pairs: Sequence[tuple[int, int]]) -> int:
+    """In how many states it was seen that none of these pairs of rules can be taken; 0: they
+    may be, or it is not known."""
+    graph = timed_graph(session)
+    if graph is None:
+        return 0
+    rules = session.system.rules
+    for node in graph.nodes:
+        view = graph.tracked.view(node.state)
+        able = {r for r in {r for p in pairs for r in p} if enabled(rules[r], view)}
+        if any(a in able and b in able for a, b in pairs):
+            return 0
+    return len(graph.nodes)
+
+
+def in_time(session: Session) -> Session:
+    """The system without what decides by the clock alone and comes at no times."""
+    late = {r.index for r in session.system.rules if r.kind in BY_CLOCK and r.guard is not FALSE}
+    out = (never(session) or set()) & late if late else set()
+    if not out:
+        return session
+    rules = tuple(replace(r, guard=FALSE) if r.index in out else r for r in session.system.rules)
+    return session.of(replace(session.system, rules=rules))
+
+
+def _timed_graph(session: Session) -> Timed | None:
     system = session.system
     until = time.monotonic() + min(SECONDS, session.share(0.2))
     if len(system.rules) > MOST_RULES or system.excluded is not FALSE:

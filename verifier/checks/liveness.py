@@ -6,7 +6,7 @@ Otherwise the reachable graph tells: a run that ends, or goes round for ever fai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -44,7 +44,7 @@ def _one(session: Session, goal: Liveness, terminates: Verdict) -> Verdict:
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
-    owing = [n for n in range(len(graph.nodes)) if graph.holds(n, goal.owed) is not False]
+    owing = {n for n in range(len(graph.nodes)) if graph.holds(n, goal.owed) is not False}
     found = _stops(session, graph, owing, goal) or _goes_round(
         session, graph, owing, goal.owed, goal.at_end.message, goal.at_end.span
     )
@@ -61,7 +61,9 @@ def _settled(graph: Graph, what: str) -> Verdict:
     return Proved("search", how, f"{states} states")
 
 
-def _stops(session: Session, graph: Graph, owing: Sequence[int], goal: Liveness) -> Verdict | None:
+def _stops(
+    session: Session, graph: Graph, owing: Collection[int], goal: Liveness
+) -> Verdict | None:
     """A run after which nothing can happen any more, though something is owed."""
     rules = session.system.rules
 
@@ -69,7 +71,7 @@ def _stops(session: Session, graph: Graph, owing: Sequence[int], goal: Liveness)
         last = states[-1]
         return bool(evaluate(goal.owed, last)) and not any(enabled(r, last) for r in rules)
 
-    for node in owing:
+    for node in sorted(owing):
         if graph.edges[node] or node in graph.frontier:
             continue
         trace = graph.trace(node)
@@ -83,7 +85,7 @@ def _stops(session: Session, graph: Graph, owing: Sequence[int], goal: Liveness)
 def _goes_round(
     session: Session,
     graph: Graph,
-    within: Sequence[int],
+    within: Collection[int],
     owed: Expr,
     message: str,
     span: Span,
@@ -131,7 +133,7 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
     if graph is None:
         return Unknown("search", why)
     for thread, cond, names in waits:
-        nodes = [n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False]
+        nodes = {n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False}
         message = f"{thread.name} may wait for {names} for ever"
         found = _goes_round(session, graph, nodes, cond, message, thread.span)
         if found is not None:

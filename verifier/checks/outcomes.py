@@ -4,26 +4,24 @@ The result of a run: which instances completed, which failed and with which erro
 end, and the observed data.  Tried in this order:
 
 1. the structure (`independence`): for any size and any data;
+   then parts of the system by themselves, which only wait for each other (`parts`);
 2. pairs of steps of a small system (`engines.confluence`), untimed, then with clocks;
 3. from two steps that do not commute, two runs that part there (`engines.partings`); for
    `deterministic` with one set of durations for both (`engines.jointly`);
 4. all complete runs of a small system, compared: answers `timing_independent` for good;
-5. random environments on what is too large for that: finds two runs, proves nothing.
+5. two runs of a part by itself, with the others beside it; random environments (`samples`): on
+   what is too large for the rest; this finds two runs and proves nothing.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 
-from ...dsl.errors import Span
 from ...semantics.expr import Scalar
-from ...semantics.system import RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Step, Trace
-from ...semantics.values import show
+from ...semantics.values import enabled
 from ..engines.confluence import Confluence, Finding, Fork
 from ..engines.environments import full_start
 from ..engines.jointly import jointly
@@ -37,12 +35,15 @@ from ..engines.partings import (
     contradiction,
     endless_waits,
 )
-from ..engines.timed import Environment, Occurrence, Pace, Schedules
 from ..engines.tracked import Tracked, Unsupported, observed
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from . import parts
 from .independence import obstacle
-from .walk import Walker
+from .intime import in_time
+from .samples import as_in_part, as_scheduled, at_random
+from .scheduled import decided
+from .two_runs import one_environment, refuted, results_of
 
 MOST_RULES = 1500  # of a system whose graph is built
 MOST_STATES = 20_000
@@ -54,17 +55,27 @@ ORDER = (
     "no two steps that one environment leaves open lead to different results, whichever comes first"
 )
 
+STRUCTURE = (
+    "steps of different branches share no data in either order, nothing is cancelled from beside "
+    "where it can be seen, no choice depends on the clock or on a contended claim: so steps "
+    "commute and every schedule ends with the same result"
+)
+NEVER = "time-outs and interrupts that no clock reaches left aside, "
+
 
 def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
     why = obstacle(session, deadlock)
     if not why:
         return Proved(
             "structure",
-            "steps of different branches share no data in either order, nothing is cancelled from "
-            "beside where it can be seen, no choice depends on the clock or on a contended claim: "
-            "so steps commute and every schedule ends with the same result",
+            STRUCTURE,
         )
-    return _Small(session, why, durations=True).verdict()
+    found = _alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
+    if isinstance(found, Unknown):
+        # Two runs with the same durations refute it as well.
+        fixed = session.results["deterministic"] = _deterministic(session, deadlock)
+        return fixed if isinstance(fixed, Refuted) else found
+    return found
 
 
 def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> Verdict:
@@ -72,6 +83,11 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
         return Proved(
             "structure", "the result does not even depend on durations (`timing_independent`)"
         )
+    known = session.results.get("deterministic")
+    return known if known is not None else _deterministic(session, deadlock)
+
+
+def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
     system = session.system
     why = obstacle(session, deadlock, timeouts=True)
     if not why:
@@ -83,7 +99,20 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
             else "without the time-outs of activities, which the durations decide, no step depends "
             "on another branch: steps commute, so every schedule ends with the same result",
         )
-    return _Small(session, why, durations=False).verdict()
+    found = decided(session) or _alike(session, deadlock, True)
+    return found or _Small(session, why, durations=False).verdict()
+
+
+def _alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
+    """By parts; then without time-outs and interrupts that never come, also by the structure."""
+    found = parts.alike(session, deadlock, timeouts)
+    lean = in_time(session) if found is None else session
+    if lean is session:
+        return found
+    if not obstacle(lean, deadlock, timeouts):
+        return Proved("search", NEVER + STRUCTURE)
+    found = parts.alike(lean, deadlock, timeouts)
+    return None if found is None else replace(found, how=NEVER + found.how)
 
 
 @dataclass
@@ -99,6 +128,9 @@ class _Small:
         system = self.session.system
         if len(system.rules) <= MOST_RULES and self.session.left() > 0:
             try:
+                by_parts = self._from_parts()
+                if by_parts is not None:
+                    return by_parts
                 answer = self._search(Tracked(system))
             except Unsupported as unsupported:
                 reason = str(unsupported)
@@ -111,7 +143,8 @@ class _Small:
         # Which side of `+` a random environment names is not compared afterwards.
         found = None
         if not system.choices:
-            found = _two_runs(self.session, self.why, self.durations)
+            search = at_random if system.scheduler == "any" else as_scheduled
+            found = search(self.session, self.why, self.durations)
         if isinstance(found, Refuted):
             return found
         tail = f"; {reason}" if reason else ""
@@ -138,6 +171,33 @@ class _Small:
             or self._all_runs(tracked, graph)
             or Unknown("search", found.reason or "runs that part were not found")
         )
+
+    def _from_parts(self) -> Verdict | None:
+        """Two runs of a part by itself, and the others beside it."""
+        system = self.session.system
+        free = parts.granted(system)
+        split = parts.parts(free) if free is not None and not system.choices else []
+        if len(split) * len(system.rules) > parts.MOST_WORK:
+            return None
+        until = time.monotonic() + 2 * self._seconds()
+        for part in split if len(split) > 1 else ():
+            if time.monotonic() > until:
+                break
+            assert free is not None
+            alone = parts.put_off(parts.only(free, part), self.session.structure.contended())
+            session = self.session.of(alone)
+            small = _Small(session, self.why, self.durations)
+            try:
+                found = small._search(Tracked(alone))
+            except Unsupported:
+                continue
+            if isinstance(found, Refuted):
+                both = as_in_part(
+                    self.session, session, found, self.why, self.durations, self._seconds()
+                )
+                if isinstance(both, Refuted):
+                    return both
+        return None
 
     # --- two runs ---------------------------------------------------------------------------
 
@@ -224,7 +284,7 @@ class _Judge:
                 break
             traces = self._timed(x, y)
             if traces is not None:
-                return _refuted(self.session, *traces, why, note, self.durations)
+                return refuted(self.session, *traces, why, note, self.durations)
         self.unsure |= bool(found)
         return None
 
@@ -257,9 +317,30 @@ class _Judge:
         first, second = self._trace(x), self._trace(y)
         if not self.durations:
             return jointly(system, (first, self._states(first)), (second, self._states(second)))
-        one = self.session.schedule(system, first)
-        two = self.session.schedule(system, second)
-        return None if one is None or two is None else (one, two)
+        one = self._taken(first, first)
+        two = self._taken(second, one) if one is not None else None
+        if one is None or two is None or one_environment(self.session, one, two, True) is not None:
+            return None
+        return one, two
+
+    def _taken(self, trace: Trace, beside: Trace) -> Trace | None:
+        """The run with times, or one with the same result that the scheduler takes; of one
+        environment with `beside`."""
+        system = self.session.system
+        result = results_of(system, self._states(trace)[-1])
+        given = answers_of(system, beside, self._states(beside), False)
+
+        def same(states: Sequence[tuple[Scalar, ...]], other: Trace) -> bool:
+            return (
+                other.initial == trace.initial
+                and results_of(system, states[-1]) == result
+                and not any(enabled(r, states[-1]) for r in system.rules)
+                and contradiction(answers_of(system, other, states, False), given) is None
+            )
+
+        if system.scheduler == "any":
+            return self.session.schedule(system, trace)
+        return self.session.timed(trace, same)
 
 
 def _tracked_result(tracked: Tracked, state: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
@@ -281,150 +362,6 @@ def _common(a: End, b: End) -> int:
             break
         same += 1
     return same
-
-
-# --- random environments -----------------------------------------------------------------------
-
-
-def _two_runs(session: Session, why: str, durations: bool) -> Verdict | None:
-    """Looks for two runs of one environment (or of two that differ in durations) that part."""
-    system = session.system
-    walker = Walker(system)
-    paces = _paces()
-    until = time.monotonic() + min(SECONDS, session.share(0.05))
-    for number in range(24):
-        if session.left() <= 0 or time.monotonic() > until:
-            break
-        rng = random.Random(session.options.seed * 7919 + number)
-        initial = walker.start(rng)
-        if initial is None:
-            return None
-        failing = (0.0, 0.5, 0.3, 1.0)[number % 4]
-        runs: dict[tuple[Scalar, ...], Trace] = {}
-        ends: dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]] = {}
-        for pace in paces if durations else [paces[number % len(paces)]]:
-            # Durations may differ from one to the next, answers may not.
-            environment = Environment(number, failing, pace, walker.answer, ends)
-            schedules = Schedules(system, environment)
-            found, _ = schedules.outcomes(initial, max(0.05, (until - time.monotonic()) / 8), 2000)
-            for outcome in found if not environment.broken else ():
-                runs.setdefault(outcome.result, outcome.trace)
-        traces = list(runs.values())
-        for i, first in enumerate(traces):
-            for second in traces[:i]:
-                if _one_environment(session, first, second, durations) is None:
-                    return _refuted(session, second, first, why, "", durations)
-    return None
-
-
-def _paces() -> list[Pace]:
-    def lowest(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        return lo
-
-    def level(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        """The same for as many as possible."""
-        up = Fraction(-(-lo.numerator // lo.denominator))
-        for value in (Fraction(1), Fraction(2), Fraction(5), up):
-            if lo <= value and (hi is None or value <= hi):
-                return value
-        return lo
-
-    def highest(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        return hi if hi is not None else lo + 100
-
-    def mixed(lo: Fraction, hi: Fraction | None, rng: random.Random) -> Fraction:
-        top = hi if hi is not None else lo + rng.choice([1, 10, 1000])
-        return lo + (top - lo) * Fraction(rng.randrange(5), 4)
-
-    return [level, lowest, mixed, highest, mixed]
-
-
-# --- what is told --------------------------------------------------------------------------------
-
-
-def _one_environment(session: Session, first: Trace, second: Trace, durations: bool) -> object:
-    """A question that the two runs were answered differently, read from their steps alone."""
-    answers = []
-    for trace in (first, second):
-        replayed = session.replay(session.system, trace)
-        if not replayed.ok:
-            raise InternalError(f"a run that parts does not replay: {replayed.why}")
-        answers.append(answers_of(session.system, trace, replayed.states, not durations))
-    return contradiction(*answers)
-
-
-def _refuted(
-    session: Session, first: Trace, second: Trace, why: str, note: str, durations: bool
-) -> Verdict:
-    system = session.system
-    asked = _one_environment(session, first, second, durations)
-    if asked is not None:
-        raise InternalError(f"two runs of one environment answer {asked} differently")
-    results = []
-    for trace in (first, second):
-        timed = session.schedule(system, trace)
-        if system.scheduler != "any" and (timed is None or (not durations and timed != trace)):
-            return Unknown("simulation", f"two runs end differently, but {session.unlikely}")
-        if timed is None:
-            raise InternalError("a run that parts is not possible at any times")
-        results.append(_results(system, session.replay(system, trace).states[-1]))
-    if results[0] == results[1]:
-        raise InternalError("two runs that part end alike")
-    same = "the same answers of the environment"
-    if not durations:
-        same += ", durations included,"
-    differ = _difference(system, *results)
-    return Refuted(
-        "simulation",
-        f"with {same} two runs end differently: {differ}",
-        first,
-        _parting(system, first, second) or system.instances[0].span,
-        f"{len(first.steps)} and {len(second.steps)} steps",
-        second=second,
-        notes=(note or f"cause: {why}",),
-    )
-
-
-def _results(system: TransitionSystem, state: Sequence[Scalar]) -> tuple[Scalar, ...]:
-    ends: list[Scalar] = []
-    for i in system.instances:
-        at = state[system.threads[i.root].location]
-        ends.append(at if at in (i.completed, i.failed) else -1)
-    return (*ends, *(state[v] for v in sorted(observed(system))))
-
-
-def _difference(system: TransitionSystem, a: tuple[Scalar, ...], b: tuple[Scalar, ...]) -> str:
-    """What differs, in the words of the spec: an end, an error, or a variable."""
-    count = len(system.instances)
-    for k, instance in enumerate(system.instances):
-        if a[k] != b[k]:
-            words = [_end(system, k, x[k]) for x in (a, b)]
-            return f"{instance.name} {words[0]} or {words[1]}"
-    for v, x, y in zip(sorted(observed(system)), a[count:], b[count:], strict=True):
-        if x != y:
-            variable = system.variables[v]
-            if variable.kind is VarKind.HIDDEN:
-                owner = next((i.name for i in system.instances if i.error == v), variable.name)
-                return f"{owner} fails with {_error(system, x)} or {_error(system, y)}"
-            shown = [show(variable, value, system.strings) for value in (x, y)]
-            return f"{variable.name} is {shown[0]} or {shown[1]}"
-    return "their results"
-
-
-def _error(system: TransitionSystem, value: Scalar) -> str:
-    return system.errors[int(value) - 1] if int(value) > 0 else "none"
-
-
-def _end(system: TransitionSystem, instance: int, at: Scalar) -> str:
-    i = system.instances[instance]
-    return {i.completed: "completes", i.failed: "fails"}.get(int(at), "never ends")
-
-
-def _parting(system: TransitionSystem, a: Trace, b: Trace) -> Span | None:
-    for x, y in zip(a.steps, b.steps, strict=False):
-        if x.rule != y.rule or x.inputs != y.inputs:
-            return system.rules[x.rule].span
-    return None
 
 
 __all__ = ["deterministic", "timing_independent"]

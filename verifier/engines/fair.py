@@ -102,7 +102,7 @@ def of_graph(graph: Graph) -> View:
 
 def parts(view: View, within: Collection[int], timeless: bool) -> list[list[int]]:
     """Strongly connected parts of some nodes; `timeless`: by instant steps only."""
-    return strong(
+    found = strong(
         [
             [
                 a.target
@@ -114,6 +114,8 @@ def parts(view: View, within: Collection[int], timeless: bool) -> list[list[int]
             for n, arcs in enumerate(view.arcs)
         ]
     )
+    # (Each of the others is a part of its own, perhaps with a step to itself.)
+    return [part for part in found if part[0] in within]
 
 
 @dataclass(frozen=True, slots=True)

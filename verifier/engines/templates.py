@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import combinations
@@ -18,9 +19,11 @@ from ...semantics.expr import (
     implies,
     le,
     lt,
+    mod,
     not_,
     or_,
     postorder,
+    sub,
     variables,
 )
 from ...semantics.expr import var as variable_term
@@ -67,6 +70,7 @@ def templates(
         out.add(atom)
         out.add(not_(atom))
         _related(out, atom)
+    _strides(out, atoms, rules)
     for variable in data:
         _constants(out, system, variable, rules)
     _in_step(out, data, rules)
@@ -145,6 +149,20 @@ def _in_step(out: _Collector, data: Sequence[Variable], rules: Sequence[Rule]) -
                     x, y = variable_term(a, Sort.INT), variable_term(b, Sort.INT)
                     for compare in (eq(x, y), le(x, y), le(y, x)):
                         out.add(compare)
+
+
+def _strides(out: _Collector, atoms: Sequence[Expr], rules: Sequence[Rule]) -> None:
+    """Of `x != y`: that their distance is a multiple of what the two ever grow by."""
+    for atom in atoms:
+        if atom.op is not Op.EQ or atom.args[0].sort is not Sort.INT:
+            continue
+        stride = 0
+        for rule in rules:
+            for v, e in rule.updates:
+                amount = _grows_by(v, e) if v in variables([atom]) else None
+                stride = math.gcd(stride, int(amount)) if amount is not None else stride
+        if stride > 1:
+            out.add(eq(mod(sub(*atom.args), const(stride)), const(0)))
 
 
 def _grows_by(v: int, e: Expr) -> Scalar | None:

@@ -3,25 +3,29 @@
 Tracked are the variables that can influence control (guards, relations, delays, assumptions) and
 those observed data that never receive a value out of an unbounded domain.  The other observed
 variables are *data in transit*: they are not part of a state here; who argues about steps looks at
-who reads and writes them (`clash`).  Everything else does not matter for any result.
+who reads and writes them (`clash`).  Control may depend on unbounded data by comparisons with
+constants: then both is done (see `regions`).  Everything else does not matter for any result.
 
 Answers that reach nothing tracked are not told apart: one representative stands for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice, product
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ...semantics.expr import Expr, Op, Scalar, Sort, inp, postorder, variables
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
 from .common import after, conjuncts, domain, fixed_by, in_domain
+from .flows import Flows
 from .guards import competes, shut
+from .polynomial import named
+from .regions import Regions
 from .search_compile import Fire, compile_rule, compile_state
 from .search_space import Unsupported
 
@@ -65,7 +69,9 @@ class Tracked:
     Raises `Unsupported` when control depends on data that cannot be enumerated.
     """
 
-    def __init__(self, system: TransitionSystem) -> None:
+    def __init__(self, system: TransitionSystem, formal: bool = False) -> None:
+        """`formal`: numbers in transit that are sums and products of arguments are tracked, too, as
+        polynomials in those; a state then is one for all of their values."""
         self.system = system
         # No POST in relations: `after` reads what the rule itself writes.
         self.rules = tuple(replace(r, relation=after(r, r.relation)) for r in system.rules)
@@ -74,15 +80,19 @@ class Tracked:
             for side, mine in enumerate(sides):
                 for rule in mine:
                     self.sides[rule] = (*self.sides.get(rule, ()), (choice, side))
-        control = self._closure(self._control())
-        matters = self._closure(control | observed(system))
-        wide = self._wide(matters)
-        if wide & control:
-            name = system.variables[min(wide & control)].name
+        flows = Flows(system, self.rules)
+        control = flows.closure(flows.control())
+        matters = flows.closure(control | observed(system))
+        wide = flows.wide(matters)
+        ranged = wide & control
+        self.formal = flows.formal(wide & matters - control, wide) if formal else frozenset()
+        self.kept = sorted(matters - (wide - ranged - self.formal))
+        self.regions = Regions(system, self.rules, ranged, self.kept)
+        if ranged and not self.regions.fits:
+            name = system.variables[min(ranged)].name
             raise Unsupported(f"control depends on {name}, which has too many values")
-        self.kept = sorted(matters - wide)
         self.slots = {v: at for at, v in enumerate(self.kept)}
-        self.transit = frozenset(wide & matters)
+        self.transit = frozenset(wide & matters - self.formal)
         self.touches = {r.index: self._touch(r) for r in self.rules}
         self._fires: dict[int, Fire] = {}
         self._tables: list[tuple[int, dict[Scalar, list[Rule]]]] = []
@@ -102,59 +112,7 @@ class Tracked:
         self._barred: dict[State, tuple[Rule, ...]] = {}
         self._decides: dict[int, frozenset[int]] = {}
         self._silent: dict[tuple[int, int], set[int]] = {}
-
-    # --- what is tracked --------------------------------------------------------------------
-
-    def _control(self) -> set[int]:
-        out = {self.system.threads[i.root].location for i in self.system.instances}
-        out |= variables([self.system.excluded, *(i.active for i in self.system.instances)])
-        for r in self.rules:
-            out |= variables([r.guard, r.relation])
-            if r.delay is not None:
-                out |= variables([r.delay.lo, *([r.delay.hi] if r.delay.hi is not None else [])])
-        return out
-
-    def _closure(self, start: set[int]) -> set[int]:
-        """With everything that their values are computed from."""
-        sources: dict[int, set[int]] = {}
-        for r in self.rules:
-            for v, e in r.updates:
-                if not (e.op is Op.VAR and e.index == v):
-                    sources.setdefault(v, set()).update(variables([e]))
-        for variable in self.system.variables:
-            if variable.init is not None:
-                sources.setdefault(variable.index, set()).update(variables([variable.init]))
-        out, stack = set(start), list(start)
-        while stack:
-            for v in sources.get(stack.pop(), ()):
-                if v not in out:
-                    out.add(v)
-                    stack.append(v)
-        return out
-
-    def _wide(self, matters: set[int]) -> set[int]:
-        """Variables that may receive a value which is not enumerated."""
-        free = [v for v in self.system.variables if v.init is None and v.index in matters]
-        out = {v.index for v in free if domain(v) is None}
-        flows: dict[int, set[int]] = {}
-        for r in self.rules:
-            open_ = {k for k, i in enumerate(r.inputs) if domain(i) is None}
-            for v, e in r.updates:
-                if open_ & variables([e], Op.INPUT):
-                    out.add(v)
-                for source in variables([e]):
-                    flows.setdefault(source, set()).add(v)
-        for variable in self.system.variables:
-            if variable.init is not None:
-                for source in variables([variable.init]):
-                    flows.setdefault(source, set()).add(variable.index)
-        stack = list(out)
-        while stack:
-            for v in flows.get(stack.pop(), ()):
-                if v not in out:
-                    out.add(v)
-                    stack.append(v)
-        return out
+        self._to: Mapping[State, State] = {}
 
     def _touch(self, rule: Rule) -> Touch:
         reads: set[int] = set()
@@ -221,6 +179,8 @@ class Tracked:
                 if inputs & exact or reads:
                     exact |= inputs
         domains = [domain(i) for i in rule.inputs]
+        for k in self.regions.open(rule):
+            domains[k] = self.regions.values(rule.inputs[k], rule.index)
         total = 1
         for k in exact:
             values = domains[k]
@@ -267,17 +227,21 @@ class Tracked:
         choices: list[tuple[Scalar, ...]] = []
         total = 1
         for v in free:
-            values = domain(v)
-            assert values is not None
+            values: tuple[Scalar, ...] | None = domain(v)
+            if v.index in self.formal:
+                values = (cast(Scalar, named(v.index)),)
+            elif values is None:
+                values = self.regions.values(v, v.index)
             choices.append(values)
             total *= len(values)
         if total > MOST_INITIAL:
             raise Unsupported("there are too many arguments to try")
-        parts = [p for p in conjuncts(self.system.initial) if variables([p]) <= self.slots.keys()]
+        known = self.slots.keys() - self.formal
+        parts = [p for p in conjuncts(self.system.initial) if variables([p]) <= known]
         for given in islice(product(*choices), MOST_INITIAL):
             state = self._begin(dict(zip([v.index for v in free], given, strict=True)))
             if all(evaluate(p, self.view(state)) is True for p in parts):
-                yield state
+                yield self._to.get(state, state)
 
     def _begin(self, given: dict[int, Scalar]) -> State:
         known: dict[int, Scalar] = {}
@@ -319,6 +283,14 @@ class Tracked:
         self._moves[state] = tuple(out)
         self._barred[state] = tuple(barred)
         return self._moves[state]
+
+    def lead(self, to: Mapping[State, State]) -> None:
+        """Let every step and every beginning lead to another state instead."""
+        self._to = to
+        self._moves = {
+            s: tuple(m._replace(target=to.get(m.target, m.target)) for m in moves)
+            for s, moves in self._moves.items()
+        }
 
     def barred(self, state: State) -> tuple[Rule, ...]:
         """Rules with a step into a state that an assumption excludes: no run ends before it."""
