@@ -18,7 +18,7 @@ from wfverify.verifier.engines.search import Holds, Violated, explore
 from wfverify.verifier.engines.search_threads import Threads
 from wfverify.verifier.export.promela import NotFinite, promela
 from wfverify.verifier.portfolio import SAFETY, Options, verify
-from wfverify.verifier.verdict import Proved, Refuted
+from wfverify.verifier.verdict import Proved, Refuted, Verdict
 
 WINDOW = 40  # of numbers without a range: what leaves it has no verdict
 MOST_VIOLATED = 2  # goals, each with a model of its own
@@ -51,16 +51,19 @@ def compare(
     holds, broken = _by_search(system, goals, states, timeout)
     options = Options(timeout=timeout)
     results = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
-    verdicts = {(r.check, r.name, r.warning): r.verdict for r in results}
+    verdicts: dict[tuple[str, str, bool], list[Verdict | None]] = {}
+    for r in results:
+        verdicts.setdefault((r.check, r.name, r.warning), []).append(r.verdict)
     for claim in claims(system, SAFETY):
-        verdict = verdicts.get((claim.check, claim.name, claim.warning))
+        # `contracts` has further results of the same name: of what can be satisfied.
+        same = verdicts.get((claim.check, claim.name, claim.warning), [None])
         mine = {goals.index(g) for g in claim.goals}
-        if isinstance(verdict, Proved):
+        if all(isinstance(v, Proved) for v in same):
             holds |= mine
             out.counts["proved claims"] += 1
             if mine & broken:
                 out.problems.append(f"{claim.check} {claim.name}: PROVED, broken in a search")
-        elif isinstance(verdict, Refuted):
+        elif any(isinstance(v, Refuted) for v in same) and len(same) == 1:
             out.counts["refuted claims"] += 1
             if mine <= holds:
                 out.problems.append(f"{claim.check} {claim.name}: REFUTED, holds in a search")
