@@ -26,6 +26,7 @@ class Answer:
     states: int = 0
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
     memory: float = 0.0  # MB
+    elapsed: float = 0.0  # of the search by its own clock: without setting its memory up
     detail: str = ""
 
 
@@ -78,6 +79,7 @@ def _three(times: Sequence[float]) -> tuple[float, float, float]:
 def _answer(out: str, seconds: tuple[float, float, float]) -> Answer:
     stored = re.search(r"^\s*([\d.e+]+) states, stored", out, re.M)
     used = re.search(r"^\s*([\d.]+)\s+total actual memory usage", out, re.M)
+    clock = re.search(r"^pan: elapsed time ([\d.e+-]+) seconds", out, re.M)
     states = int(float(stored[1])) if stored else 0
     memory = float(used[1]) if used else 0.0
     wrong = re.search(r"^pan:\d+: (.*)", out, re.M)
@@ -94,4 +96,4 @@ def _answer(out: str, seconds: tuple[float, float, float]) -> Answer:
         verdict = HOLDS
     else:
         raise SpinFailed(out[-800:])
-    return Answer(verdict, states, seconds, memory, detail)
+    return Answer(verdict, states, seconds, memory, float(clock[1]) if clock else 0.0, detail)
