@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..dsl.ast import Spec
-from ..dsl.errors import NOWHERE, Diagnostic, Rejected, Span
+from ..dsl.errors import Diagnostic, Rejected, Span
 from ..report.outcome import Exit
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, say_rejected
@@ -56,6 +56,6 @@ def _model(spec: Spec, only: list[str]) -> str | None:
 
 
 def _complaint(spec: Spec, span: Span, message: str, fix: str) -> Diagnostic:
-    if span is NOWHERE and spec.workflows:
+    if not span.line and spec.workflows:
         span = spec.workflows[0].span
     return Diagnostic("E0910", span, f"not finite: {message}", fix)

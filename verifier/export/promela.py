@@ -42,7 +42,7 @@ from ..engines.common import (
 )
 from ..engines.search_threads import ended
 from ..engines.slice import slice_for, steps_stutter
-from .promela_terms import DEFINITIONS, WINDOW, NotFinite, Range, Ranges, constant, term
+from .promela_terms import DEFINITIONS, WINDOW, NotFinite, Range, Ranges, constant, place, term
 
 MOST_ANSWERS = 512  # of one rule
 MOST_VALUES = 256  # of one answer or argument
@@ -101,12 +101,13 @@ class _Model:
         for v in sorted(read):
             variable = self.system.variables[v]
             if variable.sort not in (Sort.BOOL, Sort.INT):
-                kind = {Sort.REAL: "a real number or a time"}.get(variable.sort, "of any length")
+                kind, fix = "of any length", ""
+                if variable.sort is Sort.REAL:
+                    kind, fix = "a real number or a time", "make it an `int` with a range, or "
                 raise NotFinite(
                     f"{variable.name} is {kind}, and what is exported depends on it",
-                    variable.span,
-                    "make it an `int` with a range, or export a claim that does not need it "
-                    "(`--only NAME`)",
+                    place(self.system, variable),
+                    f"{fix}export a claim that does not need it (`--only NAME`)",
                 )
         return sorted(read)
 

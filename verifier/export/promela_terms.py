@@ -40,6 +40,13 @@ class NotFinite(Exception):
         self.fix = fix
 
 
+def place(system: TransitionSystem, variable: Variable) -> Span:
+    """Of its declaration, or of the workflow for which it was made."""
+    if variable.span.line or variable.instance is None:
+        return variable.span
+    return system.instances[variable.instance].span
+
+
 @dataclass(frozen=True, slots=True)
 class Ranges:
     """The range within which the model follows each number: its declared one, or `window`."""
@@ -60,7 +67,7 @@ class Ranges:
         if not -LARGEST <= low <= high <= LARGEST:
             raise NotFinite(
                 f"the range {low}..{high} of {variable.name} does not fit in 32 bits",
-                variable.span,
+                place(self.system, variable),
                 "declare a smaller one",
             )
         return low, high

@@ -48,6 +48,16 @@ def counter(range_: str, next_: str, claim: str) -> str:
             "more than 256 values",
             4,
         ),
+        (
+            workflow(
+                "  var x: int 0..9\n  var n: int 0..9\n  activity b { fails E }\n"
+                "  activity a(i: int) { do { x := i ; n := i } undo { x := n - i } }",
+                "saga { while (n < 9) { a(n) } ; b }",
+                "error E permanent\ninvariant i : w.x < 9",
+            ).replace("w {", "w fails E {"),
+            "of any length",
+            1,
+        ),
         (counter("int 0..2000000000", "x + x", "x < 9"), "32 bits", 3),
         (counter("int 0..3000000000", "x", "x < 9"), "32 bits", 2),
         (counter("int", "x * x * x", "x < 9"), "32 bits", 3),
