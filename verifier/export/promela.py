@@ -12,6 +12,7 @@ that nothing is ever computed modulo 2^32.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from itertools import product
 
 from ...dsl.errors import NOWHERE
@@ -162,7 +163,12 @@ class _Model:
         kept = set(self.needed)
         updates = [(v, e) for v, e in rule.updates if v in kept]
         written = {v for v, _ in updates}
-        choices = [_values(i) for i in rule.inputs]
+        mine = [g for g in self.steps if g.every_step or g.rule == rule.index]
+        seen = variables(
+            [rule.relation, *(e for _, e in updates), *(after(rule, g.cond) for g in mine)],
+            Op.INPUT,
+        )
+        choices = [_values(d) if k in seen else (_any(d),) for k, d in enumerate(rule.inputs)]
         count = 1
         for c in choices:
             count *= len(c)
@@ -172,7 +178,6 @@ class _Model:
                 rule.span,
                 "give what it answers smaller ranges",
             )
-        mine = [g for g in self.steps if g.every_step or g.rule == rule.index]
         cut = FALSE
         if variables([self.system.excluded]) & written:
             cut = weakest(rule, self.system.excluded)
@@ -253,6 +258,14 @@ def _values(declared: Variable | Input) -> tuple[Scalar, ...]:
             "give it a smaller range (`int 0..10`)",
         )
     return found
+
+
+def _any(declared: Input) -> Scalar:
+    """Some value of the type: what nothing looks at need not be told apart."""
+    low = declared.lo if declared.lo is not None else min(0, declared.hi or 0)
+    if declared.sort is Sort.BOOL:
+        return False
+    return Fraction(low) if declared.sort is Sort.REAL else low
 
 
 def _at(found: NotFinite, rule: Rule) -> NotFinite:

@@ -78,6 +78,13 @@ def test_a_claim_that_does_not_need_it_is_exported() -> None:
     assert "w.b" in model and "w.r" not in model
 
 
+def test_an_answer_that_nothing_looks_at_has_any_value() -> None:
+    body = "  var n: int\n  var b: bool\n  activity a -> int { takes 1s }"
+    system = system_of(workflow(body, "n <- a() ; { b := true }") + "invariant j : not w.b\n")
+    model = promela(system, goals(system, "j"))
+    assert model.count("complete w.a") == 1 and "w.n" not in model
+
+
 def test_what_is_put_aside_is_no_part_of_the_state() -> None:
     text = workflow("  var x: int 0..3\n  var y: int 0..3 = 1", "atomic { x := y ; y := x + 1 }")
     system = system_of(text + "invariant i : w.x <= w.y\n")
