@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from ..dsl.ast import Spec
-from ..dsl.errors import Diagnostic, Rejected, Severity, Span
+from ..dsl.errors import Diagnostic, Rejected, Span
+from ..dsl.text import unified
 
 STDIN = "<stdin>"
 
@@ -15,16 +16,11 @@ STDIN = "<stdin>"
 def load_spec(path: str, text: str | None = None) -> Spec:
     """The checked tree of a .wf file, of a foreign file, or of `text` (from stdin).
 
-    Raises `Rejected`, also for what the front end can read but the rest cannot handle yet.
+    Raises `Rejected`.
     """
     spec = _load(path, text)
     if not spec.workflows and not spec.properties:
         raise Rejected((_nothing(path),))
-    from ..dsl import unsupported
-
-    missing = unsupported(spec)
-    if any(d.severity is Severity.ERROR for d in missing):
-        raise Rejected(missing)
     return spec
 
 
@@ -70,7 +66,7 @@ def source_of(path: str) -> str:
     """The text of a file for excerpts, "" when it cannot be read (the diagnostic says why)."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            return file.read().removeprefix("\ufeff").replace("\r\n", "\n")
+            return unified(file.read())
     except (OSError, ValueError):
         return ""
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
 from ..dsl.mutants import mutants
+from ..dsl.rendering import excerpt
 from ..report.outcome import Exit
-from ..report.source import excerpt
 from ..verifier.strength import Judged, judged
 from ..verifier.verdict import Result
 from .interrupts import stopping_solver

@@ -1,7 +1,8 @@
 """Front end: source text -> checked syntax tree.
 
-`load(path)`, `load_text(text, file)`, `format_spec(spec)`, `render(diagnostic, source)` and
-`unsupported(spec)` are resolved on first use, so that importing the package costs nothing.
+`load(path)`, `load_text(text, file)`, `examine(text, file)`, `parse_text(text, file)`,
+`format_spec(spec)`, `render(diagnostic, source)` and `unsupported(spec)` are resolved on first
+use, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .format import format_spec
     from .rendering import render
-    from .source import load, load_text, parse_text
+    from .source import examine, load, load_text, parse_text
     from .support import unsupported
 
-__all__ = ["format_spec", "load", "load_text", "parse_text", "render", "unsupported"]
+__all__ = ["examine", "format_spec", "load", "load_text", "parse_text", "render", "unsupported"]
 
 _HOME = {
+    "examine": "source",
     "load": "source",
     "load_text": "source",
     "parse_text": "source",

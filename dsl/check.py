@@ -23,6 +23,7 @@ from .damage import Damage
 from .errors import Diagnostic
 from .names import Reporter, Scope, Symbol
 from .prune import prune
+from .support import unsupported
 from .unused import unused
 from .walk import items_of, with_items
 
@@ -41,6 +42,7 @@ class _Checker:
     def __init__(self, spec: ast.Spec, damage: Damage) -> None:
         self.spec = spec
         self.report = Reporter(spec, damage)
+        self.damaged = bool(damage.zones)
 
     def run(self) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
         spec = self.spec
@@ -61,7 +63,12 @@ class _Checker:
         warnings = unused(spec, symbols, top.read)
         for message in warnings:
             self.report.found.append(message)
-        return _rebuilt(spec, done), tuple(self.report.found)
+        rebuilt = _rebuilt(spec, done)
+        # Where something is lost, a bound may be what is.
+        known = None if self.damaged else symbols.constants
+        for later in unsupported(rebuilt, known):
+            self.report.error(later.code, later.span, later.message)
+        return rebuilt, tuple(self.report.found)
 
     def item(self, item: ast.Item, top: Scope) -> ast.Item:
         match item:
@@ -84,7 +91,8 @@ class _Checker:
             ):
                 return self.items.item(item, top)
             case _:
-                done: ast.Item = self.props.property(item, top, self.spec.properties)
+                with self.x.outside_of_runs():
+                    done: ast.Item = self.props.property(item, top, self.spec.properties)
                 return done
 
     def workflow(self, w: ast.Workflow, top: Scope) -> ast.Workflow:

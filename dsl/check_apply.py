@@ -23,6 +23,7 @@ class ApplyRules:
         self.allowed: frozenset[str] = frozenset()  # of `old`, `next`
         self.local: Mapping[str, ast.Activity] = {}  # activities of the enclosing workflow
         self.workflow: ast.Workflow | None = None
+        self.outside = False  # in a property at top level
         self.shapes: dict[str, dict[str, Type | None]] = {}  # workflow -> its variables
 
     if TYPE_CHECKING:
@@ -171,7 +172,9 @@ class ApplyRules:
             "instances": ("workflow", self.symbols.workflows),
         }
         what, table = tables.get(e.kind, ("resource", self.symbols.resources))
-        if e.instance is not None and e.kind == "held":
+        if e.kind == "held" and e.instance is None:
+            self.whose(e)
+        elif e.kind == "held":
             self.instance_of(e, scope)
         elif e.instance is not None:
             self.report.error("E0204", e.span, f"`{e.kind}` takes the name of a {what}")
@@ -182,6 +185,7 @@ class ApplyRules:
 
     def activity_target(self, e: ast.StatePredicate, scope: Scope) -> None:
         if e.instance is None:
+            self.whose(e)
             if self.activity(e.target) is None:
                 known = [*self.local, *self.symbols.activities]
                 owners = [
@@ -207,6 +211,20 @@ class ApplyRules:
                 self.report.unknown(
                     "E0201", e.span, f"activity of `{workflow.name}`:", e.target, names
                 )
+
+    def whose(self, e: ast.StatePredicate) -> None:
+        """A property at top level says which instance it speaks of, unless there is one only."""
+        if not self.outside or list(self.symbols.instances.values()) == [1]:
+            return
+        if e.kind != "held" and self.activity(e.target) is None:
+            return  # an error of its own
+        names = list(self.symbols.instances) or list(self.symbols.workflows)
+        self.report.error(
+            "E0208",
+            e.span,
+            f"`{e.kind}({e.target})` of which instance?",
+            f"quantify: `forall o in {names[0]}: {e.kind}(o.{e.target})`" if names else "",
+        )
 
     def instance_of(self, e: ast.StatePredicate, scope: Scope) -> ast.Expression | None:
         assert e.instance is not None

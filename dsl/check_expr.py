@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from . import ast
 from .ast import RefKind
 from .check_literals import LiteralRules
-from .constants import evaluate
+from .constants import evaluate, whole
 from .errors import Span
+from .extent import extent
 from .names import Scope
 from .resolve_types import fits
 from .types import (
@@ -41,7 +42,14 @@ class Missing:
 
 def untyped(e: ast.Expression) -> bool:
     """Whether only its place says of which type `e` is."""
-    return isinstance(e, ast.NoneLit) or (isinstance(e, ast.SetLit) and not e.items)
+    match e:
+        case ast.NoneLit() | ast.SetLit(items=()):
+            return True
+        case ast.ArrayLit(items=items):
+            return any(untyped(item) for item in items)
+        case ast.RecordLit(fields=fields):
+            return any(untyped(value) for _, value in fields)
+    return False
 
 
 class ExprChecker(LiteralRules):
@@ -324,11 +332,12 @@ class ExprChecker(LiteralRules):
 
     def range(self, e: ast.Range, scope: Scope) -> ast.Range:
         lo, hi = self.expr(e.lo, scope, Int()), self.expr(e.hi, scope, Int())
-        low = evaluate(lo, self.symbols.constants)
-        high = evaluate(hi, self.symbols.constants)
-        known = isinstance(low, int) and isinstance(high, int) and low <= high
+        known = whole(self.symbols.constants)
+        least, most = extent(lo, known), extent(hi, known)
+        kind = Int()
         # An empty range is allowed: `0..N-1` of an N that may be 0.
-        kind = Int(low, high) if known else Int()  # type: ignore[arg-type]
+        if least is not None and most is not None and least[0] <= most[1]:
+            kind = Int(least[0], most[1])
         return replace(e, lo=lo, hi=hi, type=kind)
 
     # --- access ----------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from .check_terms import TermChecker
 from .collect import Collected
 from .constants import evaluate
 from .names import Scope
-from .types import Array, Bool, Enum, Int, Record, SetOf, Type
+from .types import Array, Bool, Duration, Enum, Int, Real, Record, SetOf, Str, Type
+from .walk import walk
 
 
 class ItemChecker:
@@ -55,7 +56,9 @@ class ItemChecker:
 
     def constant(self, item: ast.ConstDecl, top: Scope) -> ast.Item:
         value = self.x.visit(item.value, top)
-        if value.type is not None and not self.is_constant(value):
+        # What speaks of a constant in error, or of a lost one, is not in error itself.
+        doubtful = any(isinstance(n, ast.Name) and self.valueless(n) for n in walk(value))
+        if value.type is not None and not doubtful and not self.is_constant(value):
             self.report.error(
                 "E0304",
                 item.value.span,
@@ -63,6 +66,11 @@ class ItemChecker:
                 "use `param` or a variable",
             )
         return replace(item, value=value)
+
+    def valueless(self, e: ast.Name) -> bool:
+        scalar = isinstance(e.type, Bool | Int | Real | Duration | Str)
+        known = e.ref is not RefKind.CONST or not scalar or e.name in self.symbols.constants
+        return e.ref is None or not known
 
     def is_constant(self, e: ast.Expression) -> bool:
         match e:

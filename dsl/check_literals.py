@@ -145,3 +145,12 @@ class LiteralRules(ApplyRules):
             yield
         finally:
             self.allowed = before
+
+    @contextmanager
+    def outside_of_runs(self) -> Iterator[None]:
+        """The expressions checked meanwhile speak of all instances at once."""
+        self.outside = True
+        try:
+            yield
+        finally:
+            self.outside = False

@@ -9,7 +9,9 @@ from .ast import RefKind
 from .check_calls import counted
 from .check_terms import TermChecker
 from .collect import Collected
+from .constants import evaluate
 from .names import Scope, Symbol, Symbols
+from .walk import walk
 
 
 def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
@@ -20,7 +22,7 @@ def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
     else:
         for i in spec.system.instances:
             single = (
-                (i.count is None or i.count == ast.IntLit(1))
+                (i.count is None or evaluate(i.count, symbols.constants) == 1)
                 and not i.any_number
                 and i.binder is None
                 and i.arrive is None
@@ -91,6 +93,18 @@ def _fault(f: ast.Fault, terms: TermChecker, top: Scope) -> ast.Fault:
     )
 
 
+def _fixed(e: ast.Expression | None, terms: TermChecker) -> None:
+    """Which instances there are does not change while they run."""
+    for node in walk(e):
+        if isinstance(node, ast.Name) and node.ref in (RefKind.SHARED, RefKind.STORE):
+            terms.report.error(
+                "E0304",
+                node.span,
+                f"the number of instances is fixed before a run: `{node.name}` may change",
+                "use a `const` or a `param`",
+            )
+
+
 def _instance(
     i: ast.InstanceDecl, terms: TermChecker, names: Collected, top: Scope
 ) -> ast.InstanceDecl:
@@ -102,6 +116,9 @@ def _instance(
         if top.find(i.binder) is not None:
             report.error("E0202", report.word(i.span, i.binder), f"`{i.binder}` is already in use")
         scope = top.child({i.binder: Symbol(RefKind.BINDER, kind, i.span)})
+    count = terms.count(i.count, top, 0)
+    for part in (count, domain):
+        _fixed(part, terms)
     workflow = symbols.workflows.get(i.workflow)
     args: list[tuple[str | None, ast.Expression]] = []
     if workflow is None:
@@ -131,7 +148,7 @@ def _instance(
             args.append((name, typed))
     return replace(
         i,
-        count=terms.count(i.count, top, 0),
+        count=count,
         args=tuple(args),
         domain=domain,
         arrive=terms.maybe_time(i.arrive, top),

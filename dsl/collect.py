@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from . import ast
 from .ast import RefKind
-from .constants import evaluate
+from .constants import evaluate, in_order
 from .damage import Damage
 from .errors import Span
 from .names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES, Reporter, Scope, Symbol, Symbols
@@ -203,43 +203,16 @@ def _constants(spec: ast.Spec, names: Collected) -> None:
     """Constants may speak of each other in any order."""
     symbols = names.symbols
     type_of = _quiet(names)
-    pending = {c.name: c for c in reversed(spec.constants)}
-    order = list(pending)
-    while pending:
-        ready = [n for n in order if n in pending and _ready(pending[n].value, pending)]
-        if not ready:
-            for c in pending.values():
-                names.report.error("E0401", c.span, f"the constant `{c.name}` is defined by itself")
-                symbols.values[c.name] = Symbol(RefKind.CONST, None, c.span)
-            return
-        for name in ready:
-            decl = pending.pop(name)
-            value = evaluate(decl.value, symbols.constants)
-            kind = type_of(decl.value)
-            if value is not None:
-                symbols.constants[name] = value
-            symbols.values[name] = Symbol(RefKind.CONST, kind, decl.span)
-
-
-def _ready(e: ast.Expression, pending: dict[str, ast.ConstDecl]) -> bool:
-    stack: list[object] = [e]
-    while stack:
-        node = stack.pop()
-        match node:
-            case ast.Name(name=name):
-                if name in pending:
-                    return False
-            case ast.Unary(arg=arg):
-                stack.append(arg)
-            case ast.Binary(left=left, right=right):
-                stack += [left, right]
-            case ast.Apply(args=items) | ast.ArrayLit(items=items) | ast.SetLit(items=items):
-                stack += items
-            case ast.RecordLit(fields=fields):
-                stack += [v for _, v in fields]
-            case _:
-                pass
-    return True
+    order, circular = in_order(spec.constants)
+    for decl in order:
+        value = evaluate(decl.value, symbols.constants)
+        kind = type_of(decl.value)
+        if value is not None:
+            symbols.constants[decl.name] = value
+        symbols.values[decl.name] = Symbol(RefKind.CONST, kind, decl.span)
+    for decl in circular:
+        names.report.error("E0401", decl.span, f"the constant `{decl.name}` is defined by itself")
+        symbols.values[decl.name] = Symbol(RefKind.CONST, None, decl.span)
 
 
 def _quiet(names: Collected) -> Callable[[ast.Expression], Type | None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from . import ast
 from .types import Duration, Real
+from .walk import walk
 
 _LARGE: int = 1 << 4096  # nobody means a larger one, and Python would take for ever to print it
 
@@ -47,6 +48,41 @@ def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | 
             return min(numbers) if func == "min" else max(numbers)
         case _:
             return None
+
+
+def in_order(
+    constants: Sequence[ast.ConstDecl],
+) -> tuple[list[ast.ConstDecl], list[ast.ConstDecl]]:
+    """One declaration of each name, those that it speaks of first; and those defined by themselves.
+
+    Of a name that is declared twice the first counts.
+    """
+    pending = {c.name: c for c in reversed(constants)}
+    speakers: dict[str, list[str]] = {}
+    open_: dict[str, int] = {}  # of how many constants it speaks that have no value yet
+    for c in pending.values():
+        used = {n.name for n in walk(c.value) if isinstance(n, ast.Name)} & pending.keys()
+        open_[c.name] = len(used)
+        for name in used:
+            speakers.setdefault(name, []).append(c.name)
+    order = [name for name in pending if not open_[name]]
+    for name in order:  # which grows meanwhile
+        for speaker in speakers.get(name, ()):
+            open_[speaker] -= 1
+            if not open_[speaker]:
+                order.append(speaker)
+    found = [pending.pop(name) for name in order]
+    return found, list(pending.values())
+
+
+def whole(constants: Mapping[str, object]) -> Callable[[ast.Expression], int | None]:
+    """What `extent` asks: the integer that an expression is, None where it is not constant."""
+
+    def known(e: ast.Expression) -> int | None:
+        value = evaluate(e, constants)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    return known
 
 
 def _is_number(value: object) -> bool:

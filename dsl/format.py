@@ -13,13 +13,14 @@ from .format_inline import claim
 from .format_out import WIDTH, Line, Out
 from .format_props import property_text
 from .lexer import lex
+from .text import unified
 from .walk import items_of
 
 
 def format_spec(spec: ast.Spec) -> str:
     """The text of a tree from the parser or the checker, or from an importer without a `Flow`."""
     own = bool(spec.source) and not spec.imported_from
-    source = spec.source.removeprefix("\ufeff").replace("\r\n", "\n")
+    source = unified(spec.source)
     out = Out(lex(source, spec.file) if own else None)
     return _Printer(out).spec(spec)
 

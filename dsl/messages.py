@@ -8,7 +8,7 @@ from typing import Final
 
 from .errors import Diagnostic, Span
 from .lexer import RESERVED, Tokens
-from .words import TERM_WORDS
+from .words import CLAUSE_WORDS, TERM_WORDS, begins_item
 
 # The first group whose witnesses are all possible names the place; its other words are not listed.
 _PLACES: Final = (
@@ -176,15 +176,39 @@ def _described(
     if opened is not None:
         mark = tokens.kinds[opened]
         close = {"(": ")", "[": "]", "{": "}"}[mark]
-        if close in expected and (kind == "$END" or kind in ("}", ")", "]") or kind in RESERVED):
+        if misplaced(tokens, i, opened):
+            line = tokens.lines[opened]
+            fix = f"`{text}` stands at top level: move it out of the `{{` of line {line}"
+            related = ((span(opened), "opened here"),)
+        elif close in expected and (kind == "$END" or kind in ("}", ")", "]") or kind in RESERVED):
             code = "E0114"
             fix = f"close `{mark}` of line {tokens.lines[opened]} with `{close}`"
             related = ((span(opened), "opened here"),)
     elif kind in ("}", ")", "]"):
         code, fix = "E0114", "remove it"
-    if not fix and {"workflow", "resource"} <= expected and kind in ("IDENT", "SOFT"):
-        fix = "items begin with a word such as `workflow`"
+    if not fix and {"workflow", "resource"} <= expected:
+        if text == "var":
+            fix = "a variable of all workflows is `shared NAME: TYPE = VALUE`; `var` stands in one"
+        elif text in ("run", *CLAUSE_WORDS):
+            place = "a workflow" if text == "run" else "an activity"
+            fix = f"`{text}` stands inside {place}"
+        elif kind in ("IDENT", "SOFT"):
+            fix = "items begin with a word such as `workflow`"
     return Diagnostic(code, here, f"found {found}, expected {wanted}", fix, related=related)
+
+
+def misplaced(tokens: Tokens, i: int, opened: int) -> bool:
+    """Whether an item begins at `i` inside the brace at `opened`, which is not missing its partner:
+    an item, or nothing, comes after that."""
+    if tokens.kinds[opened] != "{" or not begins_item(tokens.texts, i):
+        return False
+    depth = 0
+    for i in range(opened, len(tokens.kinds)):
+        depth += {"{": 1, "}": -1}.get(tokens.kinds[i], 0)
+        if depth == 0:
+            after = tokens.kinds[i + 1 : i + 2]
+            return after in ([], ["$END"]) or begins_item(tokens.texts, i + 1)
+    return False
 
 
 def _starts_term(kind: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from .damage import Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, RESERVED, Tokens
-from .messages import describe, misspelt
+from .messages import describe, misplaced, misspelt
 from .tables import Tables
 from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, begins_item
 
@@ -184,6 +184,12 @@ class Recovery:
                     self.losses.note(i, i, i, sure=meant == ":=")
                     kinds[i] = meant
                     return i
+        outside = self.unclosed(i) if self.accepts(states, "var") else None
+        if outside is not None and misplaced(self.tokens, i, outside):
+            # The item is read over; the workflow goes on behind it.
+            behind = self.behind(i)
+            self.losses.note(i, i, behind - 1)
+            return behind
         meant_word = misspelt(self.tokens, i, kind, self.expected(states))
         if meant_word is not None and meant_word[0] == i:
             kinds[i] = self.tokens.texts[i] = meant_word[1]
@@ -218,6 +224,19 @@ class Recovery:
             self.losses.note(i, i, self.losses.right(i + 1))
             return i + 1
         return None
+
+    def behind(self, i: int) -> int:
+        """The next member of the workflow, item or end after the item at `i`."""
+        brackets = 0
+        for j in range(i + 1, len(self.tokens.kinds)):
+            kind = self.tokens.kinds[j]
+            if brackets == 0 and (
+                kind in ("}", "$END", *MEMBER_WORDS, *PROPERTY_WORDS)
+                or begins_item(self.tokens.texts, j)
+            ):
+                return j
+            brackets += 1 if kind in _OPEN else -1 if kind in _CLOSE else 0
+        return len(self.tokens.kinds) - 1
 
     def missing(self, i: int, kind: str, states: list[int]) -> str:
         """One mark whose absence explains the error: with it the next words can be read."""

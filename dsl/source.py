@@ -8,6 +8,7 @@ from pathlib import Path
 from .ast import Spec
 from .errors import Diagnostic, Rejected, Severity, Span
 from .parser import Parsed, parse
+from .text import unified
 
 
 def load(path: str) -> Spec:
@@ -21,18 +22,27 @@ def load(path: str) -> Spec:
 def load_text(text: str, file: str) -> Spec:
     """The checked tree of `text`; `file` is what spans say.  Raises `Rejected`.
 
-    Where there are syntax errors, what could be read is checked all the same.
+    Also what is well formed but not supported yet is an error.
+    """
+    spec, found = examine(text, file)
+    errors = tuple(d for d in found if d.severity is Severity.ERROR)
+    if spec is None or errors:
+        raise Rejected(errors)
+    return replace(spec, warnings=found)
+
+
+def examine(text: str, file: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+    """What could be read of `text`, checked, and everything there is to say, in source order.
+
+    Where there are syntax errors, what could be read is checked all the same; None: nothing.
     """
     from .check import check
 
     parsed = _parsed(text, file)
     if parsed.spec is None:
-        raise Rejected(_sorted(parsed.errors))
+        return None, _sorted(parsed.errors)
     spec, found = check(parsed.spec, parsed.damage)
-    errors = [*parsed.errors, *(d for d in found if d.severity is Severity.ERROR)]
-    if errors:
-        raise Rejected(_sorted(errors))
-    return replace(spec, warnings=_sorted(found))
+    return spec, _sorted((*parsed.errors, *found))
 
 
 def parse_text(text: str, file: str) -> Spec:
@@ -44,7 +54,7 @@ def parse_text(text: str, file: str) -> Spec:
 
 
 def _parsed(text: str, file: str) -> Parsed:
-    return parse(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
+    return parse(unified(text), file)
 
 
 def read(path: str) -> str:
@@ -57,9 +67,8 @@ def read(path: str) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line = before.count(b"\n") + 1
-        col = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        *above, before = unified(raw[: error.start].decode("utf-8")).split("\n")
+        line, col = len(above) + 1, len(before) + 1
         diagnostic = Diagnostic(
             "E0002",
             Span(path, line, col, line, col + 1),

@@ -2,23 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from . import ast
+from .constants import whole
 from .errors import Diagnostic, Span
+from .extent import Known, boundless
 from .names import LATER_CHECKS
 from .walk import items_of, walk
 
+UNBOUNDED = "over a range without static bounds"
+INSTANCES = "a number of instances without a static bound"
+_OF_RUNS = ("started", "running", "done", "failed", "times", "held")
 
-def unsupported(spec: ast.Spec) -> tuple[Diagnostic, ...]:
-    """Every use of such a form: `not supported yet: FORM`, code E0900, in source order."""
+
+def unsupported(
+    spec: ast.Spec, constants: Mapping[str, object] | None = None
+) -> tuple[Diagnostic, ...]:
+    """Every use of such a form: `not supported yet: FORM`, code E0900, in source order.
+
+    `constants` are their values; without them nothing is said about bounds.  What depends on
+    types is not seen in an unchecked tree.
+    """
+    known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
+    for form, span in _of_calls(spec):
+        found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
-            for form, span in _forms(node):
-                message = f"not supported yet: {form}"
-                found.setdefault((form, span), Diagnostic("E0900", span, message))
+            bounds = () if known is None else _bounds(node, known)
+            for form, span in chain(_forms(node), bounds, _too_early(node)):
+                found.setdefault((form, span), not_supported(form, span))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
+
+
+def not_supported(form: str, span: Span) -> Diagnostic:
+    return Diagnostic("E0900", span, f"not supported yet: {form}")
+
+
+def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
+    """A call is no run of its own, and the patterns of runs speak of one."""
+    called = {node.name for node in walk(items_of(spec)) if isinstance(node, ast.Call)}
+    for w in spec.workflows:
+        for p in w.properties:
+            if isinstance(p, ast.Pattern) and w.name in called:
+                yield "property of a called workflow", p.span
+
+
+def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
+    """What is written out before a run, over a range that has no bounds then."""
+    match node:
+        case ast.Each(sequential=False) if boundless(node.domain, known):
+            yield f"parallel each {UNBOUNDED}", node.span
+        case ast.Quantifier() if boundless(node.domain, known):
+            yield f"{node.kind} {UNBOUNDED}", node.span
+        case ast.Atomic(body=body) | ast.Undo(kind="block", body=body) | ast.Activity(do=body):
+            yield from _in_one_step(body, known)
+        case ast.InstanceDecl(domain=domain, count=count):
+            if domain is not None and boundless(domain, known):
+                yield INSTANCES, domain.span
+            if count is not None and boundless(count, known):
+                yield INSTANCES, count.span
+
+
+def _in_one_step(body: ast.Term | None, known: Known) -> Iterator[tuple[str, Span]]:
+    for node in walk(body):
+        if isinstance(node, ast.Each) and boundless(node.domain, known):
+            yield f"each in one step {UNBOUNDED}", node.span
+
+
+def _too_early(node: ast.Node) -> Iterator[tuple[str, Span]]:
+    """What a run has done is not asked before there is one."""
+    match node:
+        case ast.Workflow(variables=declared):
+            first: list[object] = [v.init for v in declared]
+        case ast.Shared(decl=decl):
+            first = [decl.init]
+        case ast.InstanceDecl(args=args):
+            first = [value for _, value in args]
+        case _:
+            return
+    for e in walk(tuple(first)):
+        if isinstance(e, ast.StatePredicate) and e.kind in _OF_RUNS:
+            yield f"{e.kind} before a run", e.span
 
 
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
@@ -45,6 +112,8 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
             yield "as t", span
         case ast.StatePredicate(kind="len"):
             yield "len(c)", span
+        case ast.Now():
+            yield "now", span
         case ast.System():
             if node.scheduler == "fair":
                 yield "scheduler fair", span

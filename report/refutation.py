@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..dsl.errors import Span
-from ..dsl.rendering import cells
+from ..dsl.rendering import cells, excerpt
 from ..verifier.verdict import Refuted, Result
 from .lanes import picture
 from .mends import mend_of, shown_before
 from .outcome import Report, place, title
 from .runs import RunView, StepView, Value, of_result, parting
-from .source import excerpt
 
 MAX_STEPS = 60  # of a run; the middle of a longer one is left out
 CAUSE = "bold"

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from ..ast import Spec
 from ..errors import Diagnostic, Rejected, Severity, Span
+from ..text import unified
 from .jsonpos import Json, read_json
 
 _ENDINGS = (".json", ".asl")
@@ -48,7 +49,7 @@ def parse_foreign(text: str, file: str) -> Spec:
     from .asl.findings import findings
     from .asl.machine import Reader
 
-    text = text.replace("\r\n", "\n")
+    text = unified(text)
     node, warnings = read_json(text, file)
     if not (node.has("StartAt") or node.has("States")):
         raise Rejected((_not_recognised(node),))

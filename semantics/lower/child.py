@@ -24,7 +24,7 @@ from .context import (
     step,
 )
 from .data import Value, default, leaves
-from .env import Bound, Definedness, collecting
+from .env import Bound, Definedness, collecting, layered
 from .expressions import lower, ranged, scalar
 from .place import At, union
 from .predicates import counters, wants
@@ -93,7 +93,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     with collecting(ctx.env) as (env, found):
         values = [lower(env, e) for e in t.args]
     updates: dict[int, Expr] = {}
-    names: dict[str, Value] = dict(ctx.env.names)
+    names = layered(ctx.env.names, {})
     for param, value in zip(w.params, values, strict=True):
         assert param.resolved is not None
         zero = default(param.resolved, b.string)

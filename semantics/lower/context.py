@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ...dsl import ast
-from ...dsl.errors import Diagnostic, Rejected, Span
+from ...dsl.errors import Span
 from ..expr import (
     FALSE,
     TRUE,
@@ -51,6 +51,8 @@ from .expressions import scalar
 from .patterns import Pattern
 from .place import At
 from .place import through as through_moves
+from .refusals import Refusals
+from .refusals import not_supported as not_supported
 
 T = TypeVar("T")
 RETURN = "return"  # not an error: `return` on its way out of the workflow
@@ -172,6 +174,7 @@ class World:
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
     patterns: list[Pattern] = field(default_factory=list)
     has_timeouts: bool = False
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +424,3 @@ def _path(inner: ThreadDraft, host: ThreadDraft) -> list[ForkDraft]:
         out.append(thread.fork)
         thread = thread.fork.host
     return out
-
-
-def not_supported(form: str, span: Span) -> Rejected:
-    return Rejected((Diagnostic("E0900", span, f"not supported yet: {form}"),))

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...dsl import ast
+from ...dsl.support import UNBOUNDED
 from ...dsl.types import Bool, Enum, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, ite, neg, not_, or_, to_real, var
 from .assign import assign
-from .context import not_supported
 from .data import Members, Value, equal
-from .env import Definedness, Env, collecting, unasked
+from .env import Definedness, Env, NotConstant, collecting, unasked
 from .expressions import domain, lower, require, scalar
+from .refusals import not_supported
 
 ASSERTED = "the assertion may fail"
 NOT_COVERED = "no case of this switch covers the value"
@@ -71,10 +72,14 @@ def _run(env: Env, term: ast.Term) -> dict[int, Expr]:
         case ast.Assert(cond=c):
             require(env, scalar(env, c), ASSERTED, term.span, "assert")
         case ast.Each(var=v, domain=d, body=b, sequential=True):
-            for inside, item in domain(env, d):
+            try:
+                items = domain(env, d)
+            except NotConstant:
+                raise not_supported(f"each in one step {UNBOUNDED}", term.span) from None
+            for inside, item in items:
                 store = _merge(replace(env, store=store).bind(**{v: item}), inside, b, None)
         case _:
-            raise not_supported(f"{type(term).__name__.lower()} inside one step", term.span)
+            raise AssertionError(f"{term.span}: refused by the front end")
     return store
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -64,7 +65,13 @@ class Env:
     after: bool = False  # inside next(..)
 
     def bind(self, **more: Value) -> Env:
-        return replace(self, names={**self.names, **more})
+        return replace(self, names=layered(self.names, more))
+
+
+def layered(names: Mapping[str, Value], more: dict[str, Value]) -> ChainMap[str, Value]:
+    """`more` before `names`, which are not copied: a file may have very many."""
+    outer = names if isinstance(names, ChainMap) else ChainMap(dict(names))
+    return outer.new_child(more)
 
 
 def read(env: Env, value: Value) -> Value:

@@ -14,6 +14,8 @@ from typing import assert_never
 from ...dsl import ast
 from ...dsl.ast import RefKind
 from ...dsl.errors import Span
+from ...dsl.extent import Extent, extent
+from ...dsl.support import UNBOUNDED
 from ...dsl.types import Enum, Int, Option, Record, SetOf, Type
 from ..expr import (
     FALSE,
@@ -50,7 +52,9 @@ from .data import (
     leaves,
     select,
 )
-from .env import Definedness, Env, NotConstant, read
+from .env import Definedness, Env, NotConstant, read, unasked
+from .interval import Interval
+from .refusals import not_supported
 
 
 def scalar(env: Env, e: ast.Expression) -> Expr:
@@ -81,14 +85,6 @@ def measured(env: Env, e: ast.Expression) -> Expr:
     value = as_sort(env, e, Sort.REAL)
     require(env, le(const(Fraction(0)), value), "this may be negative", e.span)
     return value
-
-
-def constant(env: Env, e: ast.Expression) -> int:
-    """A constant integer; raises `NotConstant` with the place."""
-    value = lower(env, e)
-    if isinstance(value, Expr) and value.op is Op.CONST and isinstance(value.value, int):
-        return value.value
-    raise NotConstant(e.span)
 
 
 def lower(env: Env, e: ast.Expression) -> Value:
@@ -282,18 +278,23 @@ def _apply(env: Env, e: ast.Apply) -> Value:
     raise AssertionError(f"{e.span}: unknown function {e.func}")
 
 
+def interval(env: Env, e: ast.Range) -> Interval:
+    """A range with static bounds.  Raises `NotConstant`.
+
+    Its ends may be parameters or variables of a ranged type: then it lies within what the types
+    allow.
+    """
+    lo, hi = scalar(env, e.lo), scalar(env, e.hi)
+    return Interval(lo, hi, bounds(env, e.lo)[0], bounds(env, e.hi)[1])
+
+
 def domain(env: Env, e: ast.Expression) -> list[tuple[Expr, Value]]:
     """The elements of a domain with static bounds: (is in the domain, element).
 
-    Bounds of a range may be parameters or arguments of a ranged type: then every value that the
-    type allows is listed, under its condition.  Raises `NotConstant`.
+    Raises `NotConstant`.
     """
     if isinstance(e, ast.Range):
-        lo, hi = scalar(env, e.lo), scalar(env, e.hi)
-        first, last = _extent(e.lo, lo)[0], _extent(e.hi, hi)[1]
-        return [
-            (and_(le(lo, const(k)), le(const(k), hi)), const(k)) for k in range(first, last + 1)
-        ]
+        return interval(env, e).items()
     if isinstance(e, ast.Name) and e.ref is RefKind.ENUM_TYPE:
         assert isinstance(e.type, Enum | SetOf)
         enum = e.type if isinstance(e.type, Enum) else e.type.elem
@@ -306,34 +307,17 @@ def domain(env: Env, e: ast.Expression) -> list[tuple[Expr, Value]]:
     raise NotConstant(e.span)
 
 
-def _extent(e: ast.Expression, value: Expr) -> tuple[int, int]:
-    """Static bounds of an integer expression, from constants and ranged types."""
-    if value.op is Op.CONST:
-        assert isinstance(value.value, int)
-        return value.value, value.value
-    if isinstance(e, ast.Binary) and e.op in ("+", "-"):
-        # The parts were lowered with the whole; here only their static types matter.
-        (a, b), (c, d) = _static(e.left), _static(e.right)
-        return (a + c, b + d) if e.op == "+" else (a - d, b - c)
-    return _static(e)
+def bounds(env: Env, e: ast.Expression) -> Extent:
+    """Static bounds of an integer expression.  Raises `NotConstant`."""
 
+    def known(part: ast.Expression) -> int | None:
+        value = scalar(unasked(env), part)
+        return int(value.value) if value.op is Op.CONST and value.value is not None else None
 
-def _static(e: ast.Expression) -> tuple[int, int]:
-    match e:
-        case ast.IntLit(value=v):
-            return v, v
-        case ast.Binary(op="+", left=a, right=b):
-            (p, q), (r, s) = _static(a), _static(b)
-            return p + r, q + s
-        case ast.Binary(op="-", left=a, right=b):
-            (p, q), (r, s) = _static(a), _static(b)
-            return p - s, q - r
-        case ast.Unary(op="-", arg=a):
-            p, q = _static(a)
-            return -q, -p
-    if isinstance(e.type, Int) and e.type.lo is not None and e.type.hi is not None:
-        return e.type.lo, e.type.hi
-    raise NotConstant(e.span)
+    found = extent(e, known)
+    if found is None:
+        raise NotConstant(e.span)
+    return found
 
 
 def _quantifier(env: Env, e: ast.Quantifier) -> Value:
@@ -345,8 +329,12 @@ def _quantifier(env: Env, e: ast.Quantifier) -> Value:
             inner = replace(_under(env, bound.exists), bound={**env.bound, e.var: bound})
             parts.append((bound.exists, scalar(inner, e.body)))
     else:
+        try:
+            elements = domain(env, e.domain)
+        except NotConstant:
+            raise not_supported(f"{e.kind} {UNBOUNDED}", e.span) from None
         parts = []
-        for inside, element in domain(env, e.domain):
+        for inside, element in elements:
             if inside is FALSE:
                 continue
             inner = _under(env, inside).bind(**{e.var: element})

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ...dsl import ast
-from ...dsl.errors import Span
 from ...dsl.types import Enum
 from ..expr import Expr, Op, substitute
 from .builder import Builder
-from .context import not_supported
 from .data import Value
 
 
@@ -33,13 +31,3 @@ def label_of(e: ast.Expression, item: Value) -> str:
     if isinstance(e.type, Enum):
         return e.type.values[item.value]
     return str(item.value)
-
-
-def most(b: Builder, count: Expr, span: Span) -> int:
-    if count.op is Op.CONST and isinstance(count.value, int):
-        return count.value
-    if count.op is Op.VAR:
-        hi = b.variables[count.index].hi
-        if hi is not None:
-            return hi
-    raise not_supported("a number of instances without a static bound", span)

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.support import UNBOUNDED
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, PointKind, RuleKind
 from . import parallel
 from .context import Ctx, Frame, Log, Out, not_supported, raise_error, real_error, step
+from .data import Value
 from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
-from .expressions import counted, domain, scalar
+from .expressions import counted, domain, interval, scalar
+from .interval import Interval
 from .place import At, union
 from .tolerance import Tolerance, tolerance
 from .undolog import all_of, rounds, unsure
@@ -92,46 +95,72 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
 
 
 def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
-    from .terms import term
-
     try:
         with collecting(ctx.env) as (env, found):
-            items = domain(env, t.domain)
+            span = interval(env, t.domain) if isinstance(t.domain, ast.Range) else None
+            items = domain(env, t.domain) if span is None else []
     except NotConstant:
         if not t.sequential:
-            raise not_supported(
-                "parallel each over a range without static bounds", t.span
-            ) from None
+            raise not_supported(f"parallel each {UNBOUNDED}", t.span) from None
         return _each_counted(ctx, t, at, k)
     ctx.defined_at(found, at)
     # The domain is what it is when the loop is entered.
     moves: dict[int, Expr] = {}
     name = f"domain of {t.var}"
-    items = [
-        (kept(ctx, name, i, t.span, moves), kept_value(ctx, name, x, t.span, moves))
-        for i, x in items
-    ]
+    if span is not None:
+        span = span.map(lambda end: kept(ctx, name, end, t.span, moves))
+        items = span.items()
+    else:
+        items = [
+            (kept(ctx, name, i, t.span, moves), kept_value(ctx, name, x, t.span, moves))
+            for i, x in items
+        ]
     at = at.once(*moves.items())
-    items = [(inside, item) for inside, item in items if inside is not FALSE]
     if not t.sequential:
+        items = [(inside, item) for inside, item in items if inside is not FALSE]
         return parallel.each(ctx, t, items, at, k)
+    return _one_by_one(ctx, t, items, span, at, k)
+
+
+def _one_by_one(
+    ctx: Ctx, t: ast.Each, items: list[tuple[Expr, Value]], span: Interval | None, at: At, k: int
+) -> Out:
+    """The items that are in the domain, in their order.
+
+    Those of an interval (`span`) follow one another: it is entered at any of them, and left
+    before the first that is beyond its end.  Elsewhere each is passed by where it is not inside.
+    """
+    from .terms import term
+
     tolerated, at = _tolerated(ctx, t, at)
-    here: At | None = at
+    here: At | None = at if span is None else None  # between two items
+    over: list[At] = [] if span is None else [at.under(span.empty)]
     logs: list[Log] = []
     for i, (inside, item) in enumerate(items):
-        if here is None:
-            break
         last = i == len(items) - 1
+        certain = inside is TRUE and tolerated is None
+        begun: At | None = None
+        if span is not None:
+            begun = at.under(span.begins(i))
+            inside = span.reaches(i)
+        came = union(here.under(inside) if here is not None else None, begun)
+        passed: At | None = None
+        if here is not None and inside is not TRUE:
+            passed = replace(here.under(not_(inside)), points=None)
+        if passed is not None and span is not None:
+            over.append(passed)
+            passed = None
+        if came is None:
+            here = passed
+            continue
         m = k if last else ctx.point(PointKind.READY, f"{t.var} = {i + 1}", t.span)
         label = item.value if isinstance(item, Expr) and item.op is Op.CONST else i
         inner = replace(ctx, env=ctx.env.bind(**{t.var: item}), tag=f"{ctx.tag}[{label}]")
         inner, failed = _tolerating(inner, t, tolerated)
-        out = term(inner, t.body, here.under(inside), m)
-        skipped = None if inside is TRUE else replace(here.under(not_(inside)), points=None)
-        here = union(None if last else ctx.at(m), out.exit, skipped, failed())
-        certain = inside is TRUE and tolerated is None
+        out = term(inner, t.body, came, m)
+        here = union(None if last else ctx.at(m), out.exit, passed, failed())
         logs.append(out.log if certain else unsure(out.log))
-    return Out(here, all_of(logs))
+    return Out(union(here, *over), all_of(logs))
 
 
 def _tolerated(ctx: Ctx, t: ast.Each, at: At) -> tuple[Tolerance | None, At]:
@@ -160,9 +189,9 @@ def _tolerating(
 
 def _each_counted(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
     """`each i in a..b seq` with computed bounds: a counter, and one step a round."""
-    if not isinstance(t.domain, ast.Range):
-        raise not_supported("each over this domain", t.span)
     from .terms import term
+
+    assert isinstance(t.domain, ast.Range), "other domains are listed"
 
     i = ctx.b.hidden(f"{ctx.inst.name}.{t.var}", ctx.inst.id)
     lo, hi = t.domain.lo, t.domain.hi

@@ -323,10 +323,7 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     """The body runs as the one child of a fork; the interrupt cancels it."""
     from .terms import describe, term
 
-    if t.receive is not None:
-        from .context import not_supported
-
-        raise not_supported("within receive", t.span)
+    assert t.receive is None, f"{t.span}: refused by the front end"
     limit: Expr | None = None
     if t.duration is not None:
         duration = t.duration

@@ -9,10 +9,10 @@ from ...dsl import ast
 from ...dsl.walk import walk
 from ..expr import Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
 from .builder import Builder, knot, tie
-from .context import InstanceDraft, not_supported
-from .env import Bound, after_step
+from .context import InstanceDraft
+from .env import Bound, after_step, layered
 
-PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\s*\(")
+PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\b")
 
 
 class Predicates:
@@ -47,23 +47,14 @@ class Predicates:
             group = self.instances[e.target]
             alive = [ite(and_(d.active, not_(ended(d))), const(1), const(0)) for d in group]
             return add(const(0), *alive)
-        draft = self._draft(e, bound)
-        if (e.target, kind) not in draft.counters:
-            raise not_supported(f"{kind} of this", e.span)
-        return draft.counters[e.target, kind]
+        return self._draft(e, bound).counters[e.target, kind]
 
     def _draft(self, e: ast.StatePredicate, bound: Bound | None) -> InstanceDraft:
         if bound is not None and isinstance(bound.draft, InstanceDraft):
             return bound.draft
-        owners = [
-            d
-            for g in self.instances.values()
-            for d in g
-            if any(a.name == e.target for a in d.workflow.activities) or len(self.instances) == 1
-        ]
-        if len(owners) != 1:
-            raise not_supported(f"{e.kind} without an instance", e.span)
-        return owners[0]
+        # At top level without an instance: the checker has seen that there is one only.
+        (only,) = (d for group in self.instances.values() for d in group)
+        return only
 
     def tie(self) -> None:
         """All points are known."""
@@ -85,7 +76,7 @@ class Predicates:
 
 
 def bound(d: InstanceDraft) -> Bound:
-    return Bound(d.id, {**d.env.names, **d.env.variables}, d, d.active)
+    return Bound(d.id, layered(d.env.names, dict(d.env.variables)), d, d.active)
 
 
 def ended(d: InstanceDraft) -> Expr:

@@ -10,7 +10,7 @@ from ...dsl.errors import Span
 from ...dsl.format_expr import expr as text
 from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, not_, var
 from ..system import Obligation, ResourceInfo
-from .context import Ctx, not_supported
+from .context import Ctx
 from .env import Env, collecting
 from .expressions import scalar
 from .patterns import Pattern
@@ -28,7 +28,6 @@ def call_properties(ctx: Ctx, w: ast.Workflow, inside: tuple[Expr, Expr], call: 
     """The same for a child while a call of it runs: it is `inside` before and after a step."""
     before, after = inside
     place = f" in {ctx.inst.name} (called in line {call.line})"
-    _of_calls(w)
     for p in w.properties:
         _declared(ctx, ctx.env, p, place, before, and_(before, after))
 
@@ -126,10 +125,3 @@ def _pattern(ctx: Ctx, env: Env, p: ast.Pattern, place: str, active: Expr) -> No
     ctx.world.patterns.append(
         Pattern(p.kind, p.name, holds, other, active, instance, message + place, p.span)
     )
-
-
-def _of_calls(w: ast.Workflow) -> None:
-    """A call is no run of its own."""
-    for p in w.properties:
-        if isinstance(p, ast.Pattern):
-            raise not_supported("property of a called workflow", p.span)

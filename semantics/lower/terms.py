@@ -23,7 +23,7 @@ from ..expr import (
 )
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
 from . import activity, child, claims, frames, graphs, loops, parallel, saga
-from .context import Ctx, Log, Out, not_supported, raise_error, step
+from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
 from .env import collecting
@@ -33,6 +33,12 @@ from .undolog import all_of
 
 
 def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
+    with ctx.world.refusals.collecting():
+        return _term(ctx, t, at, k)
+    return Out(at)
+
+
+def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
     match t:
         case ast.Skip():
             return Out(at)
@@ -100,12 +106,10 @@ def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
             cond = ctx.test(t.cond, at)
             step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
             return Out(None)
-        case ast.Transaction():
-            raise not_supported("transaction", t.span)
-        case ast.Abort() | ast.Require():
-            raise not_supported(type(t).__name__.lower(), t.span)
+        case ast.Transaction() | ast.Abort() | ast.Require():
+            raise AssertionError(f"{t.span}: refused by the front end")
         case ast.Send() | ast.Receive() | ast.Request():
-            raise not_supported(type(t).__name__.lower(), t.span)
+            raise AssertionError(f"{t.span}: refused by the front end")
         case _:
             assert_never(t)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from ...dsl import ast
+from ...dsl.constants import in_order
 from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
@@ -36,13 +38,13 @@ from ..system import (
 )
 from . import child
 from .builder import Builder
-from .context import UNDO_FAILED, Ctx, InstanceDraft, World, not_supported, step
+from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
-from .env import Bound, Definedness, Env, NotConstant, collecting, unasked
-from .expressions import constant, domain, ranged, scalar
+from .env import Bound, Definedness, Env, collecting, layered, unasked
+from .expressions import bounds, domain, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
-from .first import conjuncts, initially, label_of, most
+from .first import conjuncts, initially, label_of
 from .patterns import watched
 from .place import At
 from .predicates import Predicates, bound, counters, ended, wants
@@ -62,19 +64,19 @@ class _Lowering:
     def __init__(self, spec: ast.Spec) -> None:
         self.spec = spec
         self.b = Builder()
+        shared = {a.name: a for a in spec.activities}
         self.world = World(
             spec,
-            {
-                w.name: {a.name: a for a in (*spec.activities, *w.activities)}
-                for w in spec.workflows
-            },
+            {w.name: ChainMap({a.name: a for a in w.activities}, shared) for w in spec.workflows},
             {w.name: w for w in spec.workflows},
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
+        self.count = 0  # of instances
+        self.single: Mapping[str, Bound] = {}  # of workflows with one instance, by workflow
         self.predicates = Predicates(self.b, self.instances)
         self.env = Env(
-            names={},
+            names=ChainMap(),
             variables={},
             string=self.b.string,
             predicate=self.predicates.predicate,
@@ -91,16 +93,21 @@ class _Lowering:
         self._declare()
         drafts = [i for group in self.instances.values() for i in group]
         drafts.sort(key=lambda d: d.id)
+        refusals = self.world.refusals
         for d in drafts:
-            self._lower_instance(d)
-        env = self._top_env()
+            with refusals.collecting():
+                self._lower_instance(d)
+        env = replace(self.env, bound=self.single)
         for d in drafts:
-            workflow_properties(self._ctx(d), d.workflow)
+            with refusals.collecting():
+                workflow_properties(self._ctx(d), d.workflow)
         over = TRUE
         if drafts:
             over = and_(*(implies(d.active, ended(d)) for d in drafts))
-            self._required(env)
-            system_properties(self._ctx(drafts[0]), self.spec, env, over)
+            with refusals.collecting():
+                self._required(env)
+                system_properties(self._ctx(drafts[0]), self.spec, env, over)
+        refusals.tell()
         rules, threads = finish(self.b)
         self.predicates.tie()
         seen = watched(self.b, rules, self.world.patterns, over)
@@ -156,13 +163,15 @@ class _Lowering:
     # --- declarations ----------------------------------------------------------------------
 
     def _constants(self) -> None:
-        for c in self.spec.constants:
-            self.env = self.env.bind(**{c.name: self._fixed(partial(lower_expr, e=c.value))})
+        names: dict[str, Value] = {}
+        self.env = replace(self.env, names=ChainMap(names))  # which sees what is added
+        for c in in_order(self.spec.constants)[0]:
+            names[c.name] = self._fixed(partial(lower_expr, e=c.value))
         for p in self.spec.params:
             assert p.resolved is not None
             value = self.b.data(p.name, p.resolved, VarKind.PARAM, None, None, p.span)
             self._ranges(value)
-            self.env = self.env.bind(**{p.name: value})
+            names[p.name] = value
 
     def _ranges(self, value: Value) -> None:
         """A free initial value is of its type."""
@@ -178,8 +187,7 @@ class _Lowering:
         table: dict[str, Value] = {}
         for s in self.spec.shared:
             d = s.decl
-            if s.durable:
-                raise not_supported("store", s.span)
+            assert not s.durable, f"{s.span}: refused by the front end"
             assert d.resolved is not None
             init = self._first(self.env, d.init, d.resolved, d.name, TRUE)
             init = init or default(d.resolved, self.b.string)
@@ -188,8 +196,6 @@ class _Lowering:
 
     def _resources(self) -> None:
         for r in self.spec.resources:
-            if r.kind == "rate" or r.key is not None or r.lease is not None or r.on_busy != "wait":
-                raise not_supported("this kind of resource", r.span)
             used = self.b.variable(r.name, Int(), VarKind.USED, const(0), None, r.span)
             exclusive = None
             capacity: Expr = const(1)
@@ -219,11 +225,12 @@ class _Lowering:
             else tuple(ast.InstanceDecl(w.name, span=w.span) for w in self.spec.workflows)
         )
         for d in decls:
-            if d.any_number:
-                raise not_supported(f"{d.workflow}[*]", d.span)
-            if d.arrive is not None:
-                raise not_supported("arrive", d.span)
-            self._declare_group(d)
+            assert not d.any_number and d.arrive is None, f"{d.span}: refused by the front end"
+            with self.world.refusals.collecting():
+                self._declare_group(d)
+        self.world.refusals.tell()
+        # A workflow with one instance may be named for it.
+        self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
 
     def _declare_group(self, d: ast.InstanceDecl) -> None:
         w = self.world.workflows[d.workflow]
@@ -237,12 +244,8 @@ class _Lowering:
             taken = len(self.instances[w.name])
             self._instance(w, d, self.env, str(taken) if taken else "", TRUE)
             return
-        try:
-            count: Expr = const(self._fixed(partial(constant, e=d.count)))
-        except NotConstant:
-            count = self._fixed(partial(scalar, e=d.count))
-        upper = most(self.b, count, d.count.span)
-        for i in range(upper):
+        count = self._fixed(partial(scalar, e=d.count))
+        for i in range(bounds(self.env, d.count)[1]):
             self._instance(w, d, self.env, str(i), lt(const(i), count))
 
     def _first(
@@ -285,12 +288,13 @@ class _Lowering:
         self, w: ast.Workflow, d: ast.InstanceDecl, env: Env, label: str, active: Expr
     ) -> None:
         b = self.b
-        number = sum(len(g) for g in self.instances.values())
+        number = self.count
+        self.count += 1
         name = f"{w.name}[{label}]" if label else w.name
         given: dict[str, ast.Expression] = {}
         for i, (arg, value) in enumerate(d.args):
             given[arg if arg is not None else w.params[i].name] = value
-        names: dict[str, Value] = dict(self.env.names)
+        names = layered(self.env.names, {})
         free: set[int] = set()  # arguments that the system leaves open
         for p in w.params:
             assert p.resolved is not None
@@ -352,17 +356,10 @@ class _Lowering:
         self.instances[w.name].append(draft)
 
     def _now(self, span: Span) -> Expr:
-        raise not_supported("now", span)
+        raise AssertionError(f"{span}: refused by the front end")
 
     def _ctx(self, d: InstanceDraft) -> Ctx:
-        return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self._single()), None)
-
-    def _single(self) -> Mapping[str, Bound]:
-        """A workflow with one instance may be named for it."""
-        return {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
-
-    def _top_env(self) -> Env:
-        return replace(self.env, bound=self._single())
+        return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self.single), None)
 
     def _lower_instance(self, d: InstanceDraft) -> None:
         ctx = self._ctx(d)

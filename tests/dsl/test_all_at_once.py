@@ -271,3 +271,18 @@ def test_a_slip_in_a_good_spec_gives_syntax_errors_only(seed: int) -> None:
         codes = [d.code for d in errors(text)]
         if any(code < "E0115" for code in codes):
             assert all(code < "E02" for code in codes), text
+
+
+def test_what_speaks_of_a_lost_constant_or_type_is_not_in_error() -> None:
+    text = """\
+const A = B + 1
+const B = min(C, 2)
+enum Tool ) { saw, file }
+const =
+workflow v {
+  var kinds: (set of Tool)[2] = [{}, {saw}]
+  var parts: { a: option Tool } = { a: none }
+  run { skip }
+}
+"""
+    assert found(text) == [(3, "E0114"), (4, "E0110")]

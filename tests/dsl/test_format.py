@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wfverify.dsl import ast, format_spec, load, load_text, parse_text
+from wfverify.dsl import ast, examine, format_spec, load, parse_text
 from wfverify.dsl.lexer import lex
 
 HERE = Path(__file__).parent
@@ -76,8 +76,10 @@ def test_any_layout(seed: int, density: float) -> None:
 
 
 def test_a_checked_tree_formats_like_the_parsed_one() -> None:
-    assert format_spec(load_text(EVERY, "f")) == format_spec(parse_text(EVERY, "f"))
-    assert load_text(EVERY, "f") == parse_text(EVERY, "f")
+    checked, _ = examine(EVERY, "f")
+    assert checked is not None
+    assert format_spec(checked) == format_spec(parse_text(EVERY, "f"))
+    assert checked == parse_text(EVERY, "f")
 
 
 def test_a_tree_without_source() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from wfverify.dsl import load_text
+from wfverify.dsl import examine, load_text
 from wfverify.dsl.codes import CODES
-from wfverify.dsl.errors import Rejected, Severity
+from wfverify.dsl.errors import Diagnostic, Rejected, Severity
 
 HEAD = """
 enum Status { draft, booked }
@@ -187,6 +187,12 @@ CASES = {
 }
 
 
+def errors(text: str) -> list[Diagnostic]:
+    """What is wrong; the specs of this file also use forms that are not supported yet."""
+    _, found = examine(text, "f.wf")
+    return [d for d in found if d.severity is Severity.ERROR and d.code != "E0900"]
+
+
 def split(text: str) -> tuple[str, int, int]:
     before, after = text.split("@@")
     return before + after, before.count("\n") + 1, len(before.rsplit("\n", 1)[-1]) + 1
@@ -196,13 +202,11 @@ def split(text: str) -> tuple[str, int, int]:
 def test_rule(name: str) -> None:
     code, marked = CASES[name]
     text, line, col = split(marked)
-    with pytest.raises(Rejected) as caught:
-        load_text(text, "f.wf")
-    found = [(d.code, d.span.line, d.span.col) for d in caught.value.diagnostics]
-    assert (code, line, col) in found, [str(d) for d in caught.value.diagnostics]
-    assert all(d.code in CODES for d in caught.value.diagnostics)
+    found = [(d.code, d.span.line, d.span.col) for d in errors(text)]
+    assert (code, line, col) in found, [str(d) for d in errors(text)]
+    assert all(d.code in CODES for d in errors(text))
     # One slip, one complaint: the rest of the spec is fine.
-    assert len(found) == 1, [(d.code, str(d.span), d.message) for d in caught.value.diagnostics]
+    assert len(found) == 1, [(d.code, str(d.span), d.message) for d in errors(text)]
 
 
 @pytest.mark.parametrize(
@@ -242,10 +246,18 @@ def test_suggestions_and_cycles_are_shown() -> None:
 
 def test_all_errors_at_once_in_source_order() -> None:
     with pytest.raises(Rejected) as caught:
-        load_text(flow("x := nope1 ; nope2() ; fail Nope3 ; ok := 3"), "f")
-    places = [(d.span.line, d.span.col) for d in caught.value.diagnostics]
-    assert len(places) == 4
-    assert places == sorted(places)
+        load_text(flow("x := nope1 ; nope2() ; fail Nope3 ; ok := 3 ; abort"), "f")
+    told = [(d.span.line, d.span.col, d.code) for d in caught.value.diagnostics]
+    assert told == sorted(told)
+    assert [code for _, _, code in told] == [
+        "E0900",  # a keyed resource
+        "E0201",
+        "E0201",
+        "E0205",
+        "E0301",
+        "E0406",
+        "E0900",  # `abort`
+    ]
     assert all(d.severity is Severity.ERROR for d in caught.value.diagnostics)
 
 
@@ -272,11 +284,12 @@ def test_all_errors_at_once_in_source_order() -> None:
     ],
 )
 def test_well_typed(run: str) -> None:
-    load_text(flow(run), "f")
+    assert errors(flow(run)) == []
 
 
 def test_single_instance_may_be_named_bare() -> None:
-    load_text(flow("return 1") + "system { w }\ninvariant i : w.x > 0 and done(w.a)", "f")
+    text = flow("return 1") + "system { w }\ninvariant i : w.x > 0 and done(w.a)"
+    assert errors(text) == []
 
 
 def test_codes_are_a_closed_list() -> None:

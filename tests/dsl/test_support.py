@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wfverify.dsl import load, load_text, parse_text, unsupported
+from wfverify.dsl import examine, load, load_text, parse_text, unsupported
+from wfverify.dsl.errors import Rejected, Severity
 from wfverify.dsl.names import LATER_CHECKS
 
 HERE = Path(__file__).parent
@@ -94,7 +95,46 @@ def test_places() -> None:
     assert str(d.span) == "f.wf:3:3"
 
 
-def test_load_accepts_them() -> None:
-    spec = load(str(HERE / "every_form.wf"))
-    assert len(unsupported(spec)) > 40
+def test_load_refuses_all_of_them_at_once() -> None:
+    with pytest.raises(Rejected) as caught:
+        load(str(HERE / "every_form.wf"))
+    assert {d.code for d in caught.value.diagnostics} == {"E0900"}
+    assert len(caught.value.diagnostics) > 40
     assert unsupported(load_text("workflow v() { run { skip } }", "f")) == ()
+
+
+def refused(text: str) -> list[tuple[str, str]]:
+    spec, found = examine(text, "f")
+    assert spec is not None
+    return [(f"{d.span.line}:{d.span.col}", d.message) for d in found if d.code == "E0900"]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("workflow v(n: int) { run { each i in 0..n { skip } } }", ["1:28"]),
+        ("workflow v(n: int) { run { each i in 0..n seq { skip } } }", []),
+        ("workflow v(n: int 0..3) { run { each i in 0..2 * n - 1 { skip } } }", []),
+        ("workflow v(n: int 0..3) { run { each i in 0..n { each j in i..n { skip } } } }", []),
+        ("workflow v(n: int) { run { assert exists i in 0..min(n, 3): i > n } }", ["1:35"]),
+        ("const N = 4  workflow v { run { each i in 1..N / 2 { skip } } }", []),
+        ("workflow v(n: int) { run { atomic { each i in 1..n seq { skip } } } }", ["1:37"]),
+        (
+            "workflow v { activity a(n: int) { do { each i in 1..n seq { skip } } } run { a(1) } }",
+            [],
+        ),
+        ("param n: int  workflow v { run { skip } }  system { v[n] }", ["1:55"]),
+        ("param n: int  workflow v { run { skip } }  system { v for p in 1..n }", ["1:64"]),
+        ("workflow v { run { wait now - now } }", ["1:25", "1:31"]),
+        ("workflow v { run { each i in 0..nope { skip } } }", []),  # an error of its own
+    ],
+)
+def test_ranges_and_times(text: str, places: list[str]) -> None:
+    assert [place for place, _ in refused(text)] == places
+
+
+def test_beside_a_syntax_error() -> None:
+    text = "workflow v {\n  run {\n    transaction { skip } ;\n    x = 3\n  }\n}\nstore s: int"
+    _, found = examine(text, "f")
+    errors = [(d.code, d.span.line) for d in found if d.severity is Severity.ERROR]
+    assert errors == [("E0900", 3), ("E0112", 4), ("E0900", 7)]

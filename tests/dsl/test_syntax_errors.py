@@ -131,7 +131,7 @@ def test_rendering_of_tabs_long_lines_and_places_outside() -> None:
     text = "\tx" + " y" * 500
     d = errors(text)[0]
     shown = render(d, text).split("\n")
-    assert shown[2].startswith("  \t^")
+    assert shown[2].startswith("      ^")
     assert max(map(len, shown)) < 400
     assert render(d, "").count("\n") <= 3
 
@@ -193,3 +193,48 @@ def test_carets_stand_below_wide_letters() -> None:
     line, carets = render(found, text).split("\n")[1:3]
     assert line.index("漢漢漢") + 2 == carets.index("^")  # two letters of two cells before
     assert carets.count("^") == 6
+
+
+@pytest.mark.parametrize(
+    ("item", "after"),
+    [
+        ("enum E { a, b }", "var y: E = a"),
+        ("const N = 3", "var y: int = N"),
+        ("resource r : pool(2)", "activity b { uses r 1 }"),
+        ("error Lost permanent", "activity b { fails Lost }"),
+    ],
+)
+def test_an_item_inside_a_workflow_is_one_error(item: str, after: str) -> None:
+    good = "workflow v { run { skip } }\n"
+    text = f"workflow w {{\n  {item}\n  {after}\n  run {{ skip }}\n}}\n{good}"
+    (found,) = errors(text)
+    word = item.split()[0]
+    assert (found.code, found.span.line) == ("E0110", 2)
+    assert found.fix == f"`{word}` stands at top level: move it out of the `{{` of line 1"
+
+
+def test_a_brace_that_is_missing_before_an_item_is_still_named() -> None:
+    (found,) = errors("workflow w {\n  run { skip }\nworkflow v { run { skip } }\n")
+    assert (found.code, found.fix) == ("E0114", "close `{` of line 1 with `}`")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("var x: int = 0\nworkflow w { run { skip } }", "`shared NAME: TYPE = VALUE`"),
+        ("run { skip }", "inside a workflow"),
+        ("uses r 1", "inside an activity"),
+    ],
+)
+def test_a_member_at_top_level(text: str, words: str) -> None:
+    assert words in errors(text)[0].fix
+    assert errors(text)[0].span.line == 1
+
+
+def test_a_lone_carriage_return_ends_a_line() -> None:
+    text = "workflow w {\n  var x: int // why\n  run { x = 3 }\n}\n"
+    told = [(d.code, str(d.span)) for d in errors(text)]
+    for end in ("\r", "\r\n"):
+        other = text.replace("\n", end)
+        assert [(d.code, str(d.span)) for d in errors(other)] == told
+        assert render(errors(other)[0], other) == render(errors(text)[0], text)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from samples import BOTH, BROKEN, FINE, OPEN, OVERUSE, REFUSED, SKIPPED, STATUS
 from wfverify.dsl.errors import Diagnostic, Span
+from wfverify.dsl.rendering import excerpt
 from wfverify.dsl.types import Duration, Int, Real, Str
 from wfverify.report import explain
 from wfverify.report.lanes import picture
 from wfverify.report.outcome import Exit, Report, exit_status, tally
 from wfverify.report.runs import view
-from wfverify.report.source import complaint, excerpt
+from wfverify.report.source import complaint
 from wfverify.report.values import to_plain
 from wfverify.semantics.system import TransitionSystem
 from wfverify.verifier.verdict import Result

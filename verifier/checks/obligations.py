@@ -6,9 +6,12 @@ Structure first, then induction over the rules, then search on the cone of each 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from ...semantics import evidence as evidence_
+from ...semantics.evidence import Part
 from ...semantics.expr import FALSE, Expr, Op
 from ...semantics.system import Obligation, ResourceInfo, TransitionSystem, VarKind
 from ...semantics.words import in_words
@@ -16,6 +19,9 @@ from ..engines.common import Budget, touched
 from ..engines.linking import guarded
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from ..engines.search import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ def claims(system: TransitionSystem, wanted: Iterable[str]) -> list[Claim]:
 def decide(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]:
     """A verdict for each claim, by its position."""
     goals = [g for c in groups for g in c.goals]
-    verdicts = _Deciding(session, goals).run()
+    claim_of = [i for i, c in enumerate(groups) for _ in c.goals]
+    verdicts = _Deciding(session, goals, claim_of).run()
     out: dict[int, Verdict] = {}
     at = 0
     for i, claim in enumerate(groups):
@@ -63,13 +70,23 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
     engines = list(dict.fromkeys(v.engine for v in proved))
     how = list(dict.fromkeys(v.how for v in proved if v.how))
     figures = list(dict.fromkeys(v.figure for v in proved if v.figure))
-    return Proved(", ".join(engines), "\n".join(how[:6]), ", ".join(figures[:2]))
+    evidence = tuple(
+        Part(p.evidence, (k,))
+        for k, v in enumerate(verdicts)
+        if isinstance(v, Proved)
+        for p in v.evidence
+    )
+    words = "\n".join(how[:6])
+    return Proved(", ".join(engines), words, ", ".join(figures[:2]), evidence=evidence)
 
 
 class _Deciding:
-    """One pass over the engines; a goal leaves when it is decided."""
+    """One pass over the engines; a goal leaves when it is decided, or its claim is refuted."""
 
-    def __init__(self, session: Session, goals: Sequence[Obligation]) -> None:
+    def __init__(
+        self, session: Session, goals: Sequence[Obligation], claim_of: Sequence[int]
+    ) -> None:
+        self.claim_of = claim_of  # by goal
         self.session = session
         self.system = session.system
         self.goals = goals
@@ -102,7 +119,10 @@ class _Deciding:
         ]
 
     def _open(self) -> list[int]:
-        return [k for k, v in enumerate(self.verdicts) if v is None]
+        over = {self.claim_of[k] for k, v in enumerate(self.verdicts) if isinstance(v, Refuted)}
+        return [
+            k for k, v in enumerate(self.verdicts) if v is None and self.claim_of[k] not in over
+        ]
 
     def _structure(self) -> None:
         """Peaks that stay within capacity; conditions that are constant."""
@@ -110,17 +130,24 @@ class _Deciding:
         for k, goal in enumerate(self.goals):
             if goal.cond.op is Op.CONST and goal.cond.value is True:
                 self.verdicts[k] = Proved("structure", "the condition is always true")
+        locations = {t.location for t in self.system.threads if t.parent is None}
+        about: dict[int, list[int]] = {}  # goals of all states by the resource that they speak of
+        for k, goal in enumerate(self.goals):
+            if goal.check in ("resources", "borrows") and goal.rule is None:
+                for index in touched(goal.cond) - locations:
+                    about.setdefault(index, []).append(k)
         for r in self.system.resources:
-            self._conservation(r)
+            mine = about.get(r.used, [])
+            self._conservation(r, mine)
             if r.exclusive is not None:
                 continue
             peak = structure.peak(r.used)
             capacity = r.capacity.value if r.capacity.op is Op.CONST else None
             if peak is None or not isinstance(capacity, int) or peak > capacity:
-                self._grants(r, peak)
+                self._grants(r, peak, mine)
                 continue
-            for k, goal in enumerate(self.goals):
-                if goal.check == "resources" and _is_capacity(goal, r.used):
+            for k in mine:
+                if _is_capacity(self.goals[k], r.used):
                     how = (
                         f"at most {peak} of the {capacity} units of {r.name} can be held at once, "
                         "whatever the order: maximum over the points of each thread, "
@@ -128,9 +155,9 @@ class _Deciding:
                     )
                     self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
 
-    def _grants(self, r: ResourceInfo, peak: int | None) -> None:
+    def _grants(self, r: ResourceInfo, peak: int | None, about: Sequence[int]) -> None:
         """An enforced pool: whoever takes units makes sure in the same step that they are free."""
-        mine = [k for k, goal in enumerate(self.goals) if _is_capacity(goal, r.used)]
+        mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
         initial = self.system.variables[r.used].init
         empty = initial is not None and initial.value == 0
         capacity = r.capacity.value
@@ -144,13 +171,12 @@ class _Deciding:
             for k in mine:
                 self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
 
-    def _conservation(self, r: ResourceInfo) -> None:
+    def _conservation(self, r: ResourceInfo, about: Sequence[int]) -> None:
         """Nothing is held after the end: points that are over hold nothing."""
         mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
         locations = {t.location for t in self.system.threads if t.parent is None}
-        for k, goal in enumerate(self.goals):
-            if goal.check not in ("resources", "borrows") or goal.rule is not None:
-                continue
+        for k in about:
+            goal = self.goals[k]
             seen = touched(goal.cond)
             if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
                 continue
@@ -177,9 +203,7 @@ class _Deciding:
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
-                self.verdicts[k] = Proved(
-                    "induction", self._words(answer.invariants), _figure(self, k)
-                )
+                self.verdicts[k] = self._inductive("induction", answer.invariants, k)
 
     def _equations(self, seconds: float, part: float) -> None:
         """Equations between numbers, place by place."""
@@ -219,8 +243,11 @@ class _Deciding:
                 seen = {id(e) for e in self.known}
                 self.known += [e for e in found.invariants if id(e) not in seen]
                 if isinstance(answer, Inductive):
-                    words = self._words(answer.invariants)
-                    self.verdicts[k] = Proved(engine, words, _figure(self, k))
+                    self.verdicts[k] = self._inductive(engine, answer.invariants, k)
+
+    def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
+        evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)
+        return Proved(engine, self._words(invariants), _figure(self, k), evidence=evidence)
 
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]
@@ -232,7 +259,7 @@ class _Deciding:
     def _abstract(self, states: int, seconds: float) -> None:
         """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
         used = {v.index for v in self.system.variables if v.kind is VarKind.USED}
-        self._search(used, self.system, states, seconds, proofs_only=True)
+        self._search(used, self.system, states, seconds, proofs_only=bool(used))
 
     def _solo(self, states: int, seconds: float) -> None:
         """Only the instance that a goal is about moves: fewer runs, so good for refutations."""
@@ -270,7 +297,7 @@ class _Deciding:
         refutations_only: bool = False,
         among: set[int] | None = None,
     ) -> None:
-        from ..engines.search import Holds, Open, Violated, explore
+        from ..engines.search import explore
         from ..engines.slice import slice_for
 
         groups: dict[object, list[int]] = {}
@@ -278,34 +305,53 @@ class _Deciding:
             if among is None or k in among:
                 groups.setdefault(self._instance(self.goals[k]), []).append(k)
         for members in groups.values():
-            goals = [self.goals[k] for k in members]
-            if not goals or self.session.left() <= 0:
-                continue
-            cone = slice_for(system, goals, cut)
-            result = explore(
-                system,
-                goals,
-                max_states=states,
-                seconds=min(seconds, self.session.left()),
-                cone=cone,
-            )
-            for k, finding in zip(members, result.findings, strict=True):
+            # One violation refutes a claim; where no time fits it, each goal may have its own.
+            for one in (True, False):
+                left = [k for k in members if self.verdicts[k] is None]
+                if not left or self.session.left() <= 0:
+                    break
+                goals = [self.goals[k] for k in left]
+                result = explore(
+                    system,
+                    goals,
+                    max_states=states,
+                    seconds=min(seconds, self.session.left()),
+                    cone=slice_for(system, goals, cut),
+                    together=[self.claim_of[k] for k in left] if one else None,
+                )
+                found = dict(zip(left, result.findings, strict=True))
+                if not refutations_only:
+                    self._note_proofs(found)
+                if proofs_only or not self._note_refutations(found):
+                    break
+
+    def _note_proofs(self, found: Mapping[int, Finding]) -> None:
+        from ..engines.search import Holds, Open
+
+        for k, finding in found.items():
+            if isinstance(finding, Holds):
+                n = finding.states
+                how = f"all {n} states that can matter were visited: nothing there breaks it"
+                self.verdicts[k] = Proved("search", how, f"{n} states")
+            elif isinstance(finding, Open):
+                self.tried[k] = f"{finding.reason} (no violation within {finding.depth} steps)"
+
+    def _note_refutations(self, found: Mapping[int, Finding]) -> bool:
+        """The shortest of each claim; whether there is a claim of which none could be shown."""
+        from ..engines.search import Violated
+
+        traces = [(k, f.trace) for k, f in found.items() if isinstance(f, Violated)]
+        traces.sort(key=lambda item: len(item[1].steps))
+        shown: set[int] = set()
+        for k, trace in traces:
+            if self.claim_of[k] not in shown:
                 goal = self.goals[k]
-                match finding:
-                    case Holds(n) if not refutations_only:
-                        how = (
-                            f"all {n} states that can matter were visited: nothing there breaks it"
-                        )
-                        self.verdicts[k] = Proved("search", how, f"{n} states")
-                    case Violated(trace) if not proofs_only:
-                        breaks = breaks_obligation(self.system, goal)
-                        self.verdicts[k] = self.session.confirm(
-                            "search", goal.message, trace, goal.span, breaks
-                        )
-                    case Open(reason, depth):
-                        self.tried[k] = f"{reason} (no violation within {depth} steps)"
-                    case _:
-                        pass
+                breaks = breaks_obligation(self.system, goal)
+                verdict = self.session.confirm("search", goal.message, trace, goal.span, breaks)
+                self.verdicts[k] = verdict
+                if isinstance(verdict, Refuted):
+                    shown.add(self.claim_of[k])
+        return not {self.claim_of[k] for k, _ in traces} <= shown
 
 
 def _is_capacity(goal: Obligation, used: int) -> bool:

@@ -16,7 +16,6 @@ from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, not_, substitute, v
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from .common import (
     Budget,
-    concerns,
     conjuncts,
     fixed_by,
     initial_condition,
@@ -127,12 +126,14 @@ class Prover:
         self.deadline = time.monotonic() + budget.seconds
         self.queries = Queries(int(budget.query * 1000))
         self.steps: list[_Step] = []
+        self.steps_of: dict[int | None, list[_Step]] = {}  # by rule
         for r in system.rules:
             if self.out_of_time():  # nothing is shown with some of the steps: nothing will be
                 break
             step = _ready(r)
             if step is not None:
                 self.steps.append(step)
+                self.steps_of.setdefault(step.rule.index, []).append(step)
         self.allowed = not_(system.excluded)
         self._allowed_reads = variables([system.excluded])
 
@@ -260,13 +261,11 @@ class Prover:
 
     def step_goal(self, goal: Obligation, thinned: _Thinned) -> NotInductive | set[int]:
         """The invariants used, or the rule that may break the goal."""
-        reads = {k: variables([c]) for k, c in thinned.known.items()}
+        reads = thinned.reads()
         posts = variables([goal.cond], Op.POST)
         still: Expr | None = None
         used: set[int] = set()
-        for step in self.steps:
-            if not concerns(goal, step.rule):
-                continue
+        for step in self.steps if goal.every_step else self.steps_of.get(goal.rule, ()):
             if self.out_of_time():
                 return NotInductive("out of time")
             if goal.every_step and not posts & step.writes:
@@ -338,6 +337,13 @@ class _Thinned:
     cores: dict[int, set[int]] = field(default_factory=dict)  # by rule: hypotheses used
     broken: dict[int, NotInductive] = field(default_factory=dict)
     late: bool = False
+    _reads: dict[int, set[int]] | None = None
+
+    def reads(self) -> dict[int, set[int]]:
+        """The variables of each of the known, when no more of them will go."""
+        if self._reads is None:
+            self._reads = {k: variables([c]) for k, c in self.known.items()}
+        return self._reads
 
 
 def prove_invariants(

@@ -62,11 +62,14 @@ def explore(
     want_graph: bool = False,
     cone: Slice | None = None,
     reduce: bool = False,
+    together: Sequence[int] | None = None,
 ) -> Exploration:
     """Searches for violations of the goals, shortest first.
 
     `cone` restricts the search to a slice made for these goals; without `cut` a violation there
     is completed to a run of the whole system, with it the slice can only show that goals hold.
+    `together` numbers the claim that each goal is part of: of each claim one violation is enough,
+    and its other goals then stay open.
     `reduce` leaves out interleavings (Peled's ample sets of one thread); the counterexamples are
     then not always the shortest.
     """
@@ -74,10 +77,14 @@ def explore(
     graph: Graph | None = None
     used = whole(system) if cone is None or want_graph else cone
     try:
-        search = Search(system, used, goals, max_states, begin + seconds, want_graph, reduce)
+        search = Search(
+            system, used, goals, max_states, begin + seconds, want_graph, reduce, together
+        )
     except Unsupported as reason:
         opens: list[Finding] = [Open(str(reason), 0) for _ in goals]
         return Exploration(opens, False, 0, 0, 0, time.monotonic() - begin, None, str(reason))
+    # A short search of a large system would be over before it has looked at a state.
+    search.deadline = time.monotonic() + seconds
     search.run()
     findings: list[Finding] = []
     complete = not search.stop

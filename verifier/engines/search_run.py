@@ -64,8 +64,8 @@ class _Goals:
             self._steps[rule.index] = found
         return found
 
-    def close(self, goal: int) -> None:
-        self.open.discard(goal)
+    def close(self, *goals: int) -> None:
+        self.open.difference_update(goals)
         self._states.clear()
         self._steps.clear()
 
@@ -80,7 +80,9 @@ class Search:
         deadline: float,
         want_graph: bool,
         reduce: bool,
+        together: Sequence[int] | None = None,
     ) -> None:
+        self.together = together
         self.system = system
         self.cone = cone
         self.goals = goals
@@ -185,6 +187,10 @@ class Search:
         if trace is not None:
             self.found[goal] = trace
             self.open.close(goal)
+            if self.together is not None:
+                others = [g for g in self.open.open if self.together[g] == self.together[goal]]
+                self.failed.update(dict.fromkeys(others, "another goal of the claim is broken"))
+                self.open.close(*others)
         elif goal not in self.failed:
             self.failed[goal] = (
                 "a possible violation could not be made a run"

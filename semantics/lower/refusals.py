@@ -1,0 +1,38 @@
+"""Forms that are met while lowering and whose meaning is not built yet.
+
+Most are found in the checked tree (dsl/support); these depend on what is known where they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ...dsl import support
+from ...dsl.errors import Diagnostic, Rejected, Span
+
+
+def not_supported(form: str, span: Span) -> Rejected:
+    """To be raised: the term around it is left out, and lowering goes on (see `Refusals`)."""
+    return Rejected((support.not_supported(form, span),))
+
+
+@dataclass(eq=False, slots=True)
+class Refusals:
+    """All that one lowering has met: told at once, at the end."""
+
+    found: dict[Diagnostic, None] = field(default_factory=dict)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """What is refused inside is noted, and the rest of it left out."""
+        try:
+            yield
+        except Rejected as refused:
+            self.found.update(dict.fromkeys(refused.diagnostics))
+
+    def tell(self) -> None:
+        """Raises `Rejected`, in source order, when there is something to tell."""
+        if self.found:
+            raise Rejected(tuple(sorted(self.found, key=lambda d: (d.span.line, d.span.col))))
