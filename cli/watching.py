@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
         complain("watch needs a file: stdin does not change")
         return Exit.USAGE
     args.proofs = InMemory()
-    args.format, args.jobs, args.seed = "text", None, None
+    args.format, args.jobs, args.seed, args.certify = "text", None, None, None
     status, seen = Exit.PROVED, ""
     try:
         while True:
