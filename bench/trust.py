@@ -1,7 +1,7 @@
 """Random specs, each verdict against all that is true of the spec.
 
     python bench/trust.py [--seed N] [--count N] [--jobs N] [--size N] [--timeout SECONDS]
-                          [--kinds KIND,..] [--keep DIR]
+                          [--kinds KIND,..] [--keep DIR] [--spin]
 
 Kinds: `wide` (nearly every form of the language), `claims` (pools and locks in several
 instances), `timed` (few activities in which time decides).  A verdict is compared
@@ -12,6 +12,9 @@ instances), `timed` (few activities in which time decides).  A verdict is compar
 - if the spec is not small, with some random timed runs, in pairs of one environment;
 - with the verdict on a spec that means the same: its branches in the other order, or put beside
   `skip` or a side of `+` that can never move.
+
+With `--spin` each safety claim, and whether the whole can get stuck, is compared with what Spin
+says of the export to Promela instead (`tests/judge_spin.py`); needs spin and gcc.
 
 Each disagreement is written as a .wf file, with what disagreed, into DIR.  Exit status 1 if there
 is one.
@@ -35,8 +38,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "verifier")]
 
 import judge  # noqa: E402
+import judge_spin  # noqa: E402
 import oracle  # noqa: E402
 import specgen  # noqa: E402
+import spin  # noqa: E402
 import timed_specs  # noqa: E402
 from wfverify.dsl import load_text  # noqa: E402
 from wfverify.dsl.errors import Rejected  # noqa: E402
@@ -73,6 +78,7 @@ class Settings:
     timeout: float
     states: int
     timed: int
+    spin: bool
 
 
 def spec_of(kind: str, seed: int, size: int) -> str:
@@ -175,6 +181,10 @@ def examine(job: tuple[str, int], settings: Settings) -> Row:
     since = time.perf_counter()
     try:
         row.text = spec_of(kind, seed, settings.size)
+        if settings.spin:
+            compared = judge_spin.compare(row.text, timeout=settings.timeout)
+            row.timed, row.problems = compared.counts, compared.problems
+            return row
         judged, row.large = _judged(row.text, settings)
         row.counts, row.unknown, row.timed = judged.counts, judged.unknown, judged.timed
         row.problems = judged.problems
@@ -191,7 +201,8 @@ def examine(job: tuple[str, int], settings: Settings) -> Row:
             row.left_out += f" ({error.diagnostics[0].message})"
     except Exception:
         row.problems.append(traceback.format_exc())
-    row.seconds = time.perf_counter() - since
+    finally:
+        row.seconds = time.perf_counter() - since
     return row
 
 
@@ -260,11 +271,15 @@ def main() -> int:
     parser.add_argument("--states", type=int, default=400, help="of a spec that is compared")
     parser.add_argument("--timed", type=int, default=6000, help="states of its timed runs")
     parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--spin", action="store_true", help="compare with Spin instead")
     parser.add_argument("--keep", type=Path, metavar="DIR")
     args = parser.parse_args()
+    if args.spin and spin.MISSING:
+        print(f"skipped: {spin.MISSING}")
+        return 0
     seeds = range(args.seed, args.seed + args.count)
     jobs = [(kind, seed) for seed in seeds for kind in args.kinds.split(",")]
-    settings = Settings(args.size, args.timeout, args.states, args.timed)
+    settings = Settings(args.size, args.timeout, args.states, args.timed, args.spin)
     total = Total()
     since = time.perf_counter()
     for row in _rows(jobs, settings, args.jobs):
@@ -285,10 +300,14 @@ def main() -> int:
     print(f"{total.compared} compared, {total.large} of them with some runs only")
     print(f"slowest: {total.slowest[0]:.1f} s ({total.slowest[1]})")
     print(f"{total.disagreements} disagreements\n")
-    print("\n".join(total.table()))
+    more = "compared with all timed runs, or with the same in another shape"
+    if args.spin:
+        more = "claims, and whether the whole can get stuck"
+    else:
+        print("\n".join(total.table()))
     for title, counter in (
         ("left out", total.left_out),
-        ("compared with all timed runs, or with the same in another shape", total.timed),
+        (more, total.timed),
         ("why unknown", total.unknown),
     ):
         print(f"\n{title}:")

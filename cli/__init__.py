@@ -65,6 +65,10 @@ def _run(argv: list[str]) -> int:
         from . import mutating
 
         return mutating.run(args)
+    if command == "export":
+        from . import exporting
+
+        return exporting.run(args)
     if command == "verify":
         from . import verifying
 

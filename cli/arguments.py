@@ -11,7 +11,17 @@ from .. import __version__
 from ..report import FORMATS
 from .terminal import complain
 
-COMMANDS = ("verify", "watch", "run", "replay", "recheck", "mutate", "fmt", "explain")
+COMMANDS = (
+    "verify",
+    "watch",
+    "run",
+    "replay",
+    "recheck",
+    "mutate",
+    "export",
+    "fmt",
+    "explain",
+)
 
 _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
@@ -23,6 +33,7 @@ commands:
   wfverify replay LOG       run a recorded log, or a counterexample, again and compare
   wfverify recheck DIR      check certificates that `wfverify SPEC --certify DIR` wrote
   wfverify mutate SPEC      small changes that none of its properties notices
+  wfverify export SPEC      its rules as a model for another checker (Spin)
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
 
@@ -78,6 +89,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _watch()
         case "mutate":
             return _mutate()
+        case "export":
+            return _export()
         case "fmt":
             return _fmt()
         case "explain":
@@ -260,6 +273,28 @@ def _mutate() -> argparse.ArgumentParser:
         default=[],
         metavar="CHECK",
         help="what this check or property notices; may be given several times",
+    )
+    return out
+
+
+def _export() -> argparse.ArgumentParser:
+    out = _new(
+        "export",
+        "Write the rules of a finite spec, with its claims as assertions, as a model for Spin.\n"
+        "Time is left out.",
+        "examples:\n"
+        "  wfverify export trip.wf --promela -o trip.pml\n"
+        "  wfverify export trip.wf --promela --only never_negative\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
+    out.add_argument("--promela", action="store_true", required=True, help="the language of Spin")
+    out.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help="this check or property, and what can matter for it; may be given several times",
     )
     return out
 

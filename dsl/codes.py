@@ -59,6 +59,8 @@ CODES: Final[dict[str, str]] = {
     "E0409": "duplicate case",
     # not built yet
     "E0900": "not supported yet",
+    # exports
+    "E0910": "not finite",
     # warnings
     "W0001": "unused",
     "W0002": "unreachable",

@@ -128,12 +128,12 @@ class _Run:
         self.progress = progress
         properties = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
         self.skips = [
-            replace(p, name=_called(p.name)) for p in properties if isinstance(p, ast.SkipCheck)
+            replace(p, name=called(p.name)) for p in properties if isinstance(p, ast.SkipCheck)
         ]
         self.raised = {
-            _called(n): p.span for p in properties if isinstance(p, ast.CheckOn) for n in p.names
+            called(n): p.span for p in properties if isinstance(p, ast.CheckOn) for n in p.names
         }
-        self.expected = {_called(p.name): p for p in properties if isinstance(p, ast.ExpectRefuted)}
+        self.expected = {called(p.name): p for p in properties if isinstance(p, ast.ExpectRefuted)}
         self.missed = {s.span: s for s in self.skips if s.at is not None}  # that skip nothing yet
         self.verdicts: dict[str, Verdict] = {}
         self.waiting: set[str] = set()
@@ -411,7 +411,7 @@ class _Run:
         return other or self.top
 
 
-def _called(name: str) -> str:
+def called(name: str) -> str:
     """The name of a check in the table (`invariant` is a word of the language)."""
     return "invariant" if name == "invariants" else name
 
