@@ -213,3 +213,19 @@ def test_opened_loses_nothing() -> None:
     found = conjuncts(not_(parts[-1]))
     assert variables(found) == variables([parts[-1]])
     assert conjuncts(FALSE) == [FALSE]
+
+
+def test_an_answer_bound_to_shared_data_is_no_proof() -> None:
+    """Who comes first is answered 0: no environment gives one answer that fits both orders, and
+    what holds of no environment is no reason to say that the order does not matter."""
+    found = verdicts("""
+resource r : pool(1)
+shared t: int 0..3 = 0
+workflow w {
+  var x: int = 0
+  activity g() -> int 0..5 { uses r 1  takes 1s..2s  do { t := t + 1 }  ensures result == old(t) }
+  run { x <- g() }
+}
+system { w[2] }
+""")
+    assert not any(isinstance(v, Proved) for v in found)

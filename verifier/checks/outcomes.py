@@ -23,7 +23,7 @@ from ...semantics.expr import Scalar
 from ...semantics.trace import Step, Trace
 from ...semantics.values import enabled
 from ..engines.confluence import Confluence, Finding, Fork
-from ..engines.environments import full_start
+from ..engines.environments import bound_elsewhere, full_start
 from ..engines.jointly import jointly
 from ..engines.partings import (
     End,
@@ -239,7 +239,8 @@ class _Small:
     def _all_runs(self, tracked: Tracked, graph: Confluence) -> Verdict | None:
         """Every complete run of every environment; with its own durations."""
         until = time.monotonic() + self._seconds()
-        complete = not endless_waits(self.session.system)
+        system = self.session.system
+        complete = not endless_waits(system) and not bound_elsewhere(system)
         unsure = False
         for state in tracked.initial():
             runs = Runs(graph, exact=self.durations, timeouts=not self.durations)

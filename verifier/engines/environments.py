@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from random import Random
 
-from ...semantics.expr import Scalar, Sort, const
-from ...semantics.system import RuleKind
+from ...semantics.expr import Op, Scalar, Sort, const, variables
+from ...semantics.system import RuleKind, TransitionSystem
 from ...semantics.values import evaluate, initial_state
 from .common import domain, in_domain
 from .tracked import Move, State, Tracked
@@ -58,3 +58,20 @@ def full_start(tracked: Tracked, state: State) -> tuple[Scalar, ...] | None:
         ):
             return full
     return None
+
+
+def bound_elsewhere(system: TransitionSystem) -> bool:
+    """Whether a contract ties an answer of the environment to data that others may change.
+
+    Then an answer that one order allows may be impossible in another, and what all runs of one
+    environment have in common may be said of none.
+    """
+    writers: dict[int, set[int]] = {}
+    for r in system.rules:
+        for v, _ in r.updates:
+            writers.setdefault(v, set()).add(r.thread)
+    for r in system.rules:
+        asked = variables([r.relation]) | variables([r.relation], Op.POST)
+        if r.inputs and any(writers.get(v, set()) - {r.thread} for v in asked):
+            return True
+    return False
