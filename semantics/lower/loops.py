@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...dsl import ast
 from ...dsl.support import UNBOUNDED
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
-from ..system import Loop, PointKind, RuleKind
+from ..system import Loop, Place, PointKind, RuleKind
 from . import parallel
 from .context import Ctx, Frame, Log, Out, not_supported, raise_error, real_error, step
 from .data import Value
@@ -116,10 +116,16 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             for i, x in items
         ]
     at = at.once(*moves.items())
-    if not t.sequential:
+    first = len(ctx.b.rules)
+    if t.sequential:
+        out = _one_by_one(ctx, t, items, span, at, k)
+    else:
         items = [(inside, item) for inside, item in items if inside is not FALSE]
-        return parallel.each(ctx, t, items, at, k)
-    return _one_by_one(ctx, t, items, span, at, k)
+        out = parallel.each(ctx, t, items, at, k)
+    made = range(first, len(ctx.b.rules))
+    if made or not items:
+        ctx.world.places.append(Place("the body of `each`", made, t.body.span, ctx.path))
+    return out
 
 
 def _one_by_one(
