@@ -53,6 +53,10 @@ def _run(argv: list[str]) -> int:
         from . import running
 
         return running.replay(args)
+    if command == "recheck":
+        from . import certifying
+
+        return certifying.recheck(args)
     if command == "watch":
         from . import watching
 

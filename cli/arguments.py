@@ -11,7 +11,7 @@ from .. import __version__
 from ..report import FORMATS
 from .terminal import complain
 
-COMMANDS = ("verify", "watch", "run", "replay", "mutate", "fmt", "explain")
+COMMANDS = ("verify", "watch", "run", "replay", "recheck", "mutate", "fmt", "explain")
 
 _OVERVIEW = """\
 wfverify proves a workflow before you run it, and runs what was proved.
@@ -20,7 +20,8 @@ commands:
   wfverify SPEC...          prove or refute everything about a spec (short for: verify SPEC)
   wfverify watch SPEC       the same again after every change of the file
   wfverify run SPEC         run it, with a scheduler, a seed and answers of the environment
-  wfverify replay LOG       run a recorded log again and compare
+  wfverify replay LOG       run a recorded log, or a counterexample, again and compare
+  wfverify recheck DIR      check certificates that `wfverify SPEC --certify DIR` wrote
   wfverify mutate SPEC      small changes that none of its properties notices
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
@@ -71,6 +72,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _run()
         case "replay":
             return _replay()
+        case "recheck":
+            return _recheck()
         case "watch":
             return _watch()
         case "mutate":
@@ -139,6 +142,9 @@ def _verify() -> argparse.ArgumentParser:
         default=[],
         metavar="CHECK",
         help="this check or property only; may be given several times",
+    )
+    out.add_argument(
+        "--certify", metavar="DIR", help="write a certificate for each result, for `recheck`"
     )
     out.add_argument("--jobs", type=_count, metavar="N", help="processes at a time")
     out.add_argument("--strict", action="store_true", help="warnings decide the exit status too")
@@ -212,10 +218,27 @@ def _replay() -> argparse.ArgumentParser:
     out = _new(
         "replay",
         "Rebuild the state of every run of a log from its events, fire the spec's rules beside\n"
-        "them, and compare both with the record.",
+        "them, and compare both with the record. Of a counterexample that --certify wrote: is it\n"
+        "a run of the spec, and does it break the claim?",
     )
-    out.add_argument("log", metavar="LOG", help="made by wfverify run --log LOG.db")
+    out.add_argument(
+        "log", metavar="LOG", help="made by wfverify run --log LOG.db, or DIR/NAME.run.json"
+    )
     out.add_argument("--run", type=_count, metavar="K", help="this run only, counted from 1")
+    return out
+
+
+def _recheck() -> argparse.ArgumentParser:
+    out = _new(
+        "recheck",
+        "Check certificates again, with a checker that knows nothing of the engines: the rules\n"
+        "are made anew from the spec's text, and each piece of evidence is looked at.\n"
+        "Status: 0 all valid, 1 one is invalid, 3 none is but something had to be trusted.",
+        "examples:\n  wfverify trip.wf --certify proofs && wfverify recheck proofs\n",
+    )
+    out.add_argument("folder", metavar="DIR", help="made by --certify; or one file of it")
+    out.add_argument("--spec", metavar="FILE", help="where the spec is now")
+    out.add_argument("-v", "--verbose", action="store_true", help="what had to be trusted")
     return out
 
 

@@ -148,7 +148,12 @@ def replay(args: argparse.Namespace) -> int:
     """Rebuilds the state of each run from the log's events, and fires the spec's rules beside them.
 
     Status 1 when the log does not agree with itself or with the spec, 2 when it is no log.
+    A counterexample (`--certify`) is taken again instead.
     """
+    if args.log.endswith(".json") and os.path.isfile(args.log):
+        from . import certifying
+
+        return certifying.replayed(args.log)
     specs = _Specs()
     progress = Progress()
     found: list[LogReplay] = []

@@ -92,7 +92,23 @@ def _one(args: argparse.Namespace, spec: str) -> Exit:
     found = _found(args, file, text)
     report = _report(file, text, args.only, found, time.monotonic() - since)
     _say(report, args)
+    if args.certify is not None and found.spec is not None and found.system is not None:
+        _certify(args.certify, file, found.spec, found.system, found.results)
     return exit_status(report)
+
+
+def _certify(
+    folder: str, file: str, spec: Spec, system: TransitionSystem, results: list[Result]
+) -> None:
+    """Complaints about the folder are the caller's (`OSError`)."""
+    from .certifying import certify
+
+    progress = Progress()
+    try:
+        said = certify(spec, system, file, folder, results, progress)
+    finally:
+        progress.clear()
+    complain(said)
 
 
 def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:

@@ -261,15 +261,15 @@ class Obligation:
     rule: int | None = None
     every_step: bool = False
     warning: bool = False
+    unless: Expr | None = None  # where this is never true, the claim says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """In every fair run, whenever `trigger` holds (None: at the start), something holds then or
-    later: until then the ghost `owed` is true.  `at_end`: nothing is owed when all has ended."""
+    """In every fair run something comes: until then the ghost `owed` is true.  `at_end`: nothing
+    is owed when all has ended."""
 
     name: str
-    trigger: Expr | None
     owed: Expr
     at_end: Obligation
 

@@ -165,6 +165,7 @@ def test_a_plain_install_gives_the_command_and_nothing_else(checkout: Path, tmp_
     assert {n for n in names if not n.endswith(".py")} == {
         "wfverify/py.typed",
         "wfverify/dsl/grammar.lark",
+        "wfverify/proofs/certificate.schema.json",
         "wfverify/report/schema.json",
     }
 

@@ -183,6 +183,9 @@ class _Run:
             with self.session.limit():
                 ends = self.whole("terminates")
                 verdict = liveness.property_holds(self.session, goals, ends)
+                claim = obligations.Claim("property", name, tuple(g.at_end for g in goals))
+                verdicts = {0: verdict}
+                verdict = (verdicts | vacuity.warned(self.session, self.spec, [claim], verdicts))[0]
             seconds = time.monotonic() - since
             span = self._span(verdict, goals[0].at_end.span)
             yield Result("property", name, verdict, span, seconds=seconds)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..dsl.errors import Span
+from ..semantics.evidence import Rank
 from ..semantics.expr import Expr, Scalar
 from ..semantics.idle import idle
 from ..semantics.system import Obligation, Rule, TransitionSystem
@@ -77,6 +78,8 @@ class Session:
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)
     graph: tuple[Graph | None, str] | None = None
+    witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
+    measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
     _until: float | None = None  # the end of the slot of the check that runs
     _structure: Structure | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..dsl.errors import Span
+from ..semantics.evidence import Part
 from ..semantics.trace import Trace
 
 
@@ -17,6 +18,7 @@ class Proved:
     figure: str = ""  # "peak 2 of 3", "14 states"
     warning: str = ""  # holds for a trivial reason, or only thanks to a time-out
     assumptions: tuple[str, ...] = ()
+    evidence: tuple[Part, ...] = ()  # for a certificate; not every engine has some
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,17 +53,21 @@ def watched(b: Builder, rules: Sequence[Rule], patterns: Sequence[Pattern], over
                 comes = and_(not_(x.p), after_step(x.p))
                 holds = not_(and_(x.active, seen, comes))
                 obligations.append(
-                    Obligation("property", x.name, holds, x.words, x.span, every_step=True)
+                    Obligation(
+                        "property", x.name, holds, x.words, x.span, every_step=True, unless=x.q
+                    )
                 )
             case "precedes":
                 assert x.q is not None
                 holds = or_(not_(x.active), not_(x.q), ghosts.seen(x, x.p), x.p)
-                obligations.append(Obligation("property", x.name, holds, x.words, x.span))
+                obligations.append(
+                    Obligation("property", x.name, holds, x.words, x.span, unless=x.q)
+                )
             case _:
                 owed = ghosts.owed(x)
                 end = implies(over, not_(owed))
-                goal = Obligation("property", x.name, end, x.words, x.span)
-                liveness.append(Liveness(x.name, x.q, owed, goal))
+                goal = Obligation("property", x.name, end, x.words, x.span, unless=x.q)
+                liveness.append(Liveness(x.name, owed, goal))
     return Watched(ghosts.rules(), tuple(obligations), tuple(liveness))
 
 

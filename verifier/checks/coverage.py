@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ...dsl.errors import Span
+from ...semantics.evidence import Part, Runs
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Place, TransitionSystem
 from ...semantics.trace import Trace
@@ -85,9 +86,12 @@ def no_dead_code(session: Session) -> Verdict:
             + (f", nor {len(doubt) - 1} others" if len(doubt) > 1 else ""),
         )
     count = len(wanted)
+    runs = (Part(Runs(tuple(session.witnesses))),)
     if count == 1:
-        return Proved(engine, f"a run was found in which {wanted[0].what} runs", "1 place")
-    return Proved(engine, f"a run was found for each of {count} places", f"{count} places")
+        how = f"a run was found in which {wanted[0].what} runs"
+        return Proved(engine, how, "1 place", evidence=runs)
+    how = f"a run was found for each of {count} places"
+    return Proved(engine, how, f"{count} places", evidence=runs)
 
 
 def _by_clocks(session: Session, doubt: Sequence[Source], seen: set[int]) -> Refuted | None:
@@ -131,6 +135,7 @@ def _of_graph(session: Session, graph: Graph, wanted: Sequence[Source]) -> set[i
             timed = session.timed(trace, _takes(rule)) if trace is not None else None
             if timed is not None:
                 seen |= {s.rule for s in timed.steps}
+                session.witnesses.append(timed)
                 break
     return seen
 
@@ -158,6 +163,8 @@ def _walks(session: Session, wanted: Sequence[Source]) -> set[int]:
         number += 1
         fresh = {s.rule for s in trace.steps} - seen if trace is not None else set()
         quiet = 0 if fresh else quiet + 1
+        if trace is not None and fresh:
+            session.witnesses.append(trace)
         seen |= fresh
         missing = [s for s in missing if not s.among(fresh)]
     return seen
@@ -237,6 +244,7 @@ def _search(session: Session, place: Place, seen: set[int]) -> str | bool | None
             timed = session.timed(finding.trace, _takes(wanted))
             if timed is not None:
                 seen |= {s.rule for s in timed.steps}
+                session.witnesses.append(timed)
                 return True
     if not all(isinstance(f, Holds) for f in result.findings):
         return None

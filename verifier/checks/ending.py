@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain, islice
 
 from ...dsl.errors import Span
+from ...semantics.evidence import Facts, Measure, Part
 from ...semantics.expr import Scalar
 from ...semantics.idle import alike
 from ...semantics.trace import Trace
@@ -26,9 +27,8 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     from ..engines.search_live import can_finish as by_graph
 
     if isinstance(deadlock, Proved) and isinstance(terminates, Proved):
-        return Proved(
-            "structure", "every run ends (`terminates`), and nobody is ever stuck on the way"
-        )
+        how = "every run ends (`terminates`), and nobody is ever stuck on the way"
+        return Proved("structure", how, evidence=terminates.evidence)
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -73,9 +73,9 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
             open_loops.append(loop)
     if not open_loops and isinstance(deadlock, Proved):
         how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
-        return Proved(
-            "ranking" if proofs else "structure", how, f"{len(proofs)} loops" if proofs else ""
-        )
+        falling = (Part(Measure(Facts(), tuple(session.measures))),)
+        figure = f"{len(proofs)} loops" if proofs else ""
+        return Proved("ranking" if proofs else "structure", how, figure, evidence=falling)
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
         return replace(deadlock, message="a run never ends: some branches are stuck for ever")

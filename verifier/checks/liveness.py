@@ -129,7 +129,8 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
             # Who is stuck for ever does not get it.
             return replace(deadlock, message="somebody waits for a resource for ever")
     if isinstance(terminates, Proved):
-        return Proved("structure", "every run ends (`terminates`), so nobody waits for ever")
+        how = "every run ends (`terminates`), so nobody waits for ever"
+        return Proved("structure", how, evidence=terminates.evidence)
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...semantics.evidence import Rank
 from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var, variables
 from ...semantics.symbolic import is_satisfiable
 from ...semantics.system import Loop, Obligation, Rule
@@ -102,6 +103,8 @@ def ends(session: Session, loop: Loop) -> str:
             small = len(session.system.rules) <= MOST_RULES
             known = _invariants(session, loop) if small else []
             found = ranking(session.structure, loop, known, session.share(0.2))
+        if found is not None:
+            session.measures.extend(Rank(term=level.rank) for level in found.levels)
         session.rankings[key] = found.words if found is not None else ""
     return session.rankings[key]
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...semantics import evidence as evidence_
+from ...semantics.evidence import Part
 from ...semantics.expr import FALSE, Expr, Op
 from ...semantics.system import Obligation, ResourceInfo, TransitionSystem, VarKind
 from ...semantics.words import in_words
@@ -68,7 +70,14 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
     engines = list(dict.fromkeys(v.engine for v in proved))
     how = list(dict.fromkeys(v.how for v in proved if v.how))
     figures = list(dict.fromkeys(v.figure for v in proved if v.figure))
-    return Proved(", ".join(engines), "\n".join(how[:6]), ", ".join(figures[:2]))
+    evidence = tuple(
+        Part(p.evidence, (k,))
+        for k, v in enumerate(verdicts)
+        if isinstance(v, Proved)
+        for p in v.evidence
+    )
+    words = "\n".join(how[:6])
+    return Proved(", ".join(engines), words, ", ".join(figures[:2]), evidence=evidence)
 
 
 class _Deciding:
@@ -194,9 +203,7 @@ class _Deciding:
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
-                self.verdicts[k] = Proved(
-                    "induction", self._words(answer.invariants), _figure(self, k)
-                )
+                self.verdicts[k] = self._inductive("induction", answer.invariants, k)
 
     def _equations(self, seconds: float, part: float) -> None:
         """Equations between numbers, place by place."""
@@ -236,8 +243,11 @@ class _Deciding:
                 seen = {id(e) for e in self.known}
                 self.known += [e for e in found.invariants if id(e) not in seen]
                 if isinstance(answer, Inductive):
-                    words = self._words(answer.invariants)
-                    self.verdicts[k] = Proved(engine, words, _figure(self, k))
+                    self.verdicts[k] = self._inductive(engine, answer.invariants, k)
+
+    def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
+        evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)
+        return Proved(engine, self._words(invariants), _figure(self, k), evidence=evidence)
 
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]

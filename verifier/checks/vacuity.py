@@ -13,7 +13,7 @@ from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.format_expr import expr
 from ...dsl.walk import walk
-from ...semantics.expr import FALSE, Expr, Op, or_, variables
+from ...semantics.expr import FALSE, Expr, Op, not_, or_, variables
 from ...semantics.system import Obligation, TransitionSystem
 from ..engines.common import conjuncts
 from ..session import Session
@@ -68,6 +68,8 @@ def _doubts(
 ) -> Iterator[list[Doubt]]:
     """For each place that the claim comes from: reasons why it may hold trivially.  Instances,
     calls and rounds have copies of it; all of them have to."""
+    if claim.check == "property":
+        yield from _patterns(claim, properties)
     if claim.check not in ("invariant", "always", "ensures", "assert"):
         return
     places: dict[Span, list[Obligation]] = {}
@@ -96,6 +98,25 @@ def _doubts(
             yield line
 
 
+def _patterns(claim: Claim, properties: Mapping[Span, ast.Property]) -> Iterator[list[Doubt]]:
+    """What is to be before or after something that never is."""
+    for span in dict.fromkeys(g.span for g in claim.goals):
+        stated = properties.get(span)
+        goals = [g for g in claim.goals if g.span == span]
+        if isinstance(stated, ast.Pattern) and stated.q is not None:
+            never = tuple(
+                replace(g, cond=not_(g.unless), every_step=False)
+                for g in goals
+                if g.unless is not None
+            )
+            yield [Doubt(never, f"`{_short(stated.q)}` is true in no state that is reached")]
+
+
+def _short(e: ast.Expression) -> str:
+    text = expr(e)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def _implication(
     system: TransitionSystem,
     claim: Claim,
@@ -121,9 +142,7 @@ def _implication(
                 return  # not of that form any more
             at_once = goal.every_step and not variables([cond], Op.POST)
             questions.append(replace(goal, cond=cond, every_step=goal.every_step and not at_once))
-    text = expr(body.left)
-    if len(text) > 60:
-        text = f"{text[:57]}..."
+    text = _short(body.left)
     where = "at the end of no run" if claim.check == "ensures" else "in no state that is reached"
     if questions:
         yield Doubt(tuple(questions), f"`{text}` is true {where}")

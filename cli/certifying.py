@@ -1,0 +1,304 @@
+"""`--certify` and `wfverify recheck`: certificates written, and read again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..dsl.ast import Spec
+from ..dsl.errors import Rejected
+from ..proofs.certificate import Certificate, Damaged, parse, spec_hash, write
+from ..proofs.check import Answer, Checked, Checker, claim_of, goals_of
+from ..proofs.facts import Open, Wrong
+from ..proofs.solvers import Solvers
+from ..proofs.states import View, explored
+from ..report import certificates as shown
+from ..report.outcome import Exit
+from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
+from ..semantics.lower import lower
+from ..semantics.smtlib import Unreadable
+from ..semantics.system import Obligation, TransitionSystem
+from ..semantics.trace import Trace
+from ..verifier.certify import for_goal, for_whole
+from ..verifier.engines.structure import Structure
+from ..verifier.verdict import Proved, Refuted, Result
+from .loading import load_spec
+from .terminal import Progress, complain
+from .terminal import write as to_stdout
+
+MOST_STATES = 20_000
+PATIENCE = 5.0  # seconds for one candidate, and as many for each thousand rules
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Certifier:
+    """Writes certificates of one spec; each is checked before, and says what is not checkable."""
+
+    spec: Spec
+    system: TransitionSystem
+    file: str
+    folder: Path
+    checker: Checker = field(init=False)
+    written: list[Path] = field(default_factory=list)
+    most_states: int = MOST_STATES
+    _sets: dict[tuple[int, ...], States | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.structure = Structure(self.system)
+        self.patience = PATIENCE * (1 + len(self.system.rules) / 1000)
+        # The second solver is for whoever checks again.
+        self.checker = Checker(self.system, Solvers(second=False))
+
+    def one(self, result: Result) -> Checked | None:
+        """Writes the certificate of a line of the table; None where there is nothing to write."""
+        verdict = result.verdict
+        if isinstance(verdict, Proved):
+            claim = self._claim(result, self.level(result), "PROVED")
+            parts = [*self.parts(claim, verdict)]
+            self.checker.solvers.until = float("inf")
+            checked = self.checker.judged(claim, parts)
+        elif isinstance(verdict, Refuted) and verdict.trace.initial:
+            runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
+            parts = [Part(Runs(runs))]
+            # Where two lines have one name, the run tells which of them it breaks.
+            for level in dict.fromkeys((self.level(result), "error", "warning")):
+                claim = self._claim(result, level, "REFUTED")
+                checked = self.checker.judged(claim, parts)
+                if checked.answer is not Answer.INVALID:
+                    break
+        else:
+            return None
+        where = os.path.relpath(self.file, self.folder) if os.path.exists(self.file) else self.file
+        certificate = Certificate(
+            {"file": where, "sha256": spec_hash(self.spec.source)},
+            claim,
+            tuple(self.checker.codec.encode(p) for p in parts),
+        )
+        path = self._path(result, claim["verdict"])
+        path.write_text(write(certificate), encoding="utf-8")
+        self.written.append(path)
+        return checked
+
+    def _claim(self, result: Result, level: str, verdict: str) -> dict[str, str]:
+        return claim_of(self.system, result.check, result.name, level, verdict)
+
+    def level(self, result: Result) -> str:
+        """A line may be raised to an error; its obligations keep their level."""
+        found = {
+            o.warning: o.span
+            for o in reversed(self.system.obligations)
+            if (o.check, o.name) == (result.check, result.name)
+        }
+        mine = [w for w, span in found.items() if span == result.span] or list(found)
+        return "warning" if mine and mine[0] else "error"
+
+    def _path(self, result: Result, said: str) -> Path:
+        stem = re.sub(r"[^A-Za-z0-9_]+", "-", f"{result.check}-{result.name}").strip("-")
+        base = f"{Path(self.file).stem}.{stem[:80]}" + (".run" if said == "REFUTED" else "")
+        path, number = self.folder / f"{base}.json", 1
+        while path in self.written:
+            number += 1
+            path = self.folder / f"{base}-{number}.json"
+        return path
+
+    def parts(self, claim: Mapping[str, str], verdict: Proved) -> Iterator[Part]:
+        check = claim["check"]
+        goals = goals_of(self.system, check, claim["name"], claim["level"])
+        trusted = Trusted(verdict.engine, verdict.how)
+        if not goals:
+            whole = [p.evidence for p in verdict.evidence]
+            for several in for_whole(self.structure, check, whole):
+                self.checker.solvers.until = time.monotonic() + self.patience
+                ready = [self._made(e) for e in several]
+                parts = [Part(e) for e in ready if e is not None and self._fits(e)]
+                if self.checker.judged(claim, parts).answer is not Answer.INVALID:
+                    yield from parts
+                    return
+            yield Part(trusted)
+            return
+        hints = {g: p.evidence for p in verdict.evidence for g in p.goals}
+        done: dict[Evidence, list[int]] = {}
+        for k, goal in enumerate(goals):
+            found: Evidence = trusted
+            for evidence in for_goal(self.structure, goal, hints.get(k)):
+                self.checker.solvers.until = time.monotonic() + self.patience
+                made = self._made(evidence)
+                if made is not None and self._fits(made) and self._shows(check, made, goal):
+                    found = made
+                    break
+            done.setdefault(found, []).append(k)
+        for evidence, mine in done.items():
+            yield Part(evidence, mine)
+
+    def _made(self, evidence: Evidence) -> Evidence | None:
+        if not isinstance(evidence, States) or evidence.states:
+            return evidence
+        if evidence.variables not in self._sets:
+            try:
+                view = View(self.system, evidence.variables)
+                self._sets[evidence.variables] = explored(view, self.most_states)
+            except Wrong:
+                self._sets[evidence.variables] = None
+        return self._sets[evidence.variables]
+
+    def _fits(self, evidence: Evidence) -> bool:
+        """Can it be written down?"""
+        try:
+            self.checker.codec.encode(Part(evidence))
+        except Unreadable:
+            return False
+        return True
+
+    def _shows(self, check: str, evidence: Evidence, goal: Obligation) -> bool:
+        try:
+            self.checker.part(check, evidence, [goal])
+        except (Wrong, Open):
+            return False
+        return True
+
+
+def certify(
+    spec: Spec,
+    system: TransitionSystem,
+    file: str,
+    folder: str,
+    results: Sequence[Result],
+    progress: Callable[[str], None],
+) -> str:
+    """Writes all certificates of a spec; returns what to say of it."""
+    certifier = Certifier(spec, system, file, Path(folder))
+    found: list[Checked] = []
+    for result in results:
+        progress(f"certificate of {result.check} {result.name}")
+        checked = certifier.one(result)
+        if checked is not None:
+            found.append(checked)
+    return shown.written(folder, found)
+
+
+# --- checking again ----------------------------------------------------------------------------
+
+
+def recheck(args: argparse.Namespace) -> int:
+    """Checks every certificate of a folder.
+
+    Status 0: all valid; 1: one is invalid; 3: none is, but something had to be trusted; 2: there
+    is no certificate to check.
+    """
+    folder = Path(args.folder)
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
+    if not files or not files[0].is_file():
+        complain(f"there is no certificate in {folder}; make some: wfverify SPEC --certify DIR")
+        return Exit.USAGE
+    solvers = Solvers()
+    progress = Progress()
+    reader = Reader(folder if folder.is_dir() else folder.parent, args.spec, solvers)
+    found: list[shown.Line] = []
+    for path in files:
+        progress(path.name)
+        found.append(reader.one(path))
+    progress.clear()
+    to_stdout(shown.table(found, solvers.used, args.verbose))
+    answers = {line.checked.answer for line in found}
+    if Answer.INVALID in answers:
+        return Exit.REFUTED
+    return Exit.UNKNOWN if Answer.HOLEY in answers else Exit.PROVED
+
+
+def replayed(path: str) -> int:
+    """Is the counterexample of a file a run of its spec, and does it break its claim?
+
+    The checker says so by itself; the interpreter's replay must agree.  Status 0: accepted; 1:
+    rejected; 3: the run is one, but that it breaks the claim was not checked; 2: no such file.
+    """
+    reader = Reader(Path(path).parent, None, Solvers(second=False))
+    line = reader.one(Path(path))
+    if line.claim.get("verdict") != "REFUTED" and line.claim:
+        complain(f"{path} is no counterexample: `wfverify recheck {path}` checks it")
+        return Exit.USAGE
+    checked, steps = line.checked, 0
+    if checked.answer is not Answer.INVALID:
+        certificate = parse(Path(path).read_bytes())
+        for trace, system in reader.runs(certificate):
+            steps += len(trace.steps)
+            wrong = _disagrees(system, trace)
+            if wrong:
+                checked = Checked(Answer.INVALID, wrong)
+    to_stdout(shown.replayed(path, replace(line, checked=checked), steps))
+    status = {Answer.VALID: Exit.PROVED, Answer.HOLEY: Exit.UNKNOWN, Answer.INVALID: Exit.REFUTED}
+    return status[checked.answer]
+
+
+def _disagrees(system: TransitionSystem, trace: Trace) -> str:
+    """What the interpreter has against a run; "" for nothing."""
+    from ..interpreter import Scheduling, replay
+    from ..interpreter.following import follows
+
+    found = replay(system, trace)
+    if not found.ok:
+        return found.why
+    scheduling = Scheduling(system)
+    late = scheduling.misplaced(replace(trace, loop_at=None))
+    if late is not None:
+        return f"step {late + 1} cannot happen at its time"
+    if system.scheduler != "any" and not follows(scheduling.plan, trace):
+        return f"`scheduler {system.scheduler}` does not take this run"
+    return ""
+
+
+@dataclass
+class Reader:
+    """Checks files; each spec that they name is read once."""
+
+    folder: Path
+    spec: str | None
+    solvers: Solvers
+    _checkers: dict[str, tuple[str, Checker | None]] = field(default_factory=dict)
+
+    def one(self, path: Path) -> shown.Line:
+        try:
+            certificate = parse(path.read_bytes())
+        except (Damaged, OSError) as wrong:
+            return shown.Line(path.name, {}, "", Checked(Answer.INVALID, str(wrong)))
+        checked = self.check(certificate)
+        return shown.Line(path.name, dict(certificate.claim), certificate.kind, checked)
+
+    def check(self, certificate: Certificate) -> Checked:
+        named = certificate.spec.get("file", "")
+        file = self.spec or os.path.normpath(self.folder / named)
+        sha256, checker = self._checker(file)
+        if checker is None:
+            return Checked(Answer.INVALID, f"its spec {file} cannot be read")
+        if sha256 != certificate.spec.get("sha256"):
+            return Checked(Answer.INVALID, f"its spec {file} is another one, or was changed")
+        return checker.check(certificate)
+
+    def runs(self, certificate: Certificate) -> Iterator[tuple[Trace, TransitionSystem]]:
+        """Of a counterexample that was read."""
+        file = self.spec or os.path.normpath(self.folder / certificate.spec["file"])
+        _, checker = self._checker(file)
+        assert checker is not None
+        for fields in certificate.evidence:
+            evidence = checker.codec.decode(fields).evidence
+            if isinstance(evidence, Runs):
+                for trace in evidence.runs:
+                    yield trace, checker.system
+
+    def _checker(self, file: str) -> tuple[str, Checker | None]:
+        if file not in self._checkers:
+            try:
+                spec = load_spec(file)
+                made = Checker(lower(spec), self.solvers)
+                self._checkers[file] = spec_hash(spec.source), made
+            except (Rejected, OSError):
+                self._checkers[file] = "", None
+        return self._checkers[file]

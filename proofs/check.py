@@ -1,0 +1,229 @@
+"""Is a certificate's evidence evidence for its claim?  One small function for each kind.
+
+The claim is made again from the rules, and so is what it asks: obligations by their check and
+name, and of the checks of the whole system what stands in WHOLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..semantics.evidence import (
+    Evidence,
+    Inductive,
+    Measure,
+    Pairs,
+    Part,
+    Peaks,
+    Progress,
+    Runs,
+    States,
+    Syntactic,
+    Trusted,
+)
+from ..semantics.expr import Op, variables
+from ..semantics.smtlib import Unreadable
+from ..semantics.system import Obligation, TransitionSystem
+from .certificate import Certificate, Codec, Damaged
+from .facts import Open, Prover, Wrong
+from .pairs import commuting, races
+from .plain import atomic, nobody_waits
+from .reading import Model
+from .refuted import refuted
+from .runs import Watch, places
+from .solvers import Solvers
+from .states import View, closed, finishes, holds
+from .threads import measure, peaks, progress
+
+# What a certificate of a check of the whole system claims, and the evidence that it needs: of
+# these kinds one each.
+WHOLE = {
+    "atomicity": "the events of each rule, applied one by one, give exactly what it writes",
+    "deadlock_free": "in no reachable state do some only wait for each other",
+    "terminates": "every run comes to an end, where all instances are over",
+    "can_finish": "from every reachable state an end of all instances can be reached",
+    "starvation_free": "whoever waits for a resource gets it, or need not wait any more",
+    "no_dead_code": "every place of the spec that can be meant to run is run by some run",
+    "race_free": "no two steps that may run at once conflict on data without a common lock",
+    "timing_independent": "the result does not depend on who finishes first",
+    "deterministic": "the same answers of the environment give the same result",
+}
+NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
+    "atomicity": ((Syntactic,),),
+    "deadlock_free": ((Progress,), (Measure, Progress), (States,)),
+    "terminates": ((Measure, Progress), (States,)),
+    "can_finish": ((Measure, Progress), (States,)),
+    "no_dead_code": ((Runs,),),
+    "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
+    "race_free": ((Pairs,),),
+    "timing_independent": ((Measure, Pairs), (States, Pairs)),
+    "deterministic": ((Measure, Pairs), (States, Pairs)),
+}
+# Checks of which a spec may have nothing.
+NOTHING = (
+    "resources",
+    "borrows",
+    "dependencies",
+    "handled",
+    "compensated",
+    "exhaustive",
+    "arithmetic",
+)
+
+
+class Answer(Enum):
+    VALID = "valid"
+    HOLEY = "holey"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`why`: what is wrong (invalid), or what had to be trusted (holey)."""
+
+    answer: Answer
+    why: str = ""
+
+
+def goals_of(system: TransitionSystem, check: str, name: str, level: str) -> list[Obligation]:
+    """What a line of the table asks."""
+    warning = level == "warning"
+    return [o for o in system.obligations if (o.check, o.name, o.warning) == (check, name, warning)]
+
+
+def claim_of(
+    system: TransitionSystem, check: str, name: str, level: str, verdict: str
+) -> dict[str, str]:
+    """The claim, made from the rules.  `level` tells apart two lines of one name."""
+    goals = goals_of(system, check, name, level)
+    said = list(dict.fromkeys(g.message for g in goals))
+    place = f"{goals[0].span.line}:{goals[0].span.col}" if goals else ""
+    other = (
+        "the spec has nothing of the kind" if check in NOTHING else f"`wfverify explain {check}`"
+    )
+    never = f"never: {'; '.join(said)}"
+    says = never if goals else WHOLE.get(check, other)
+    out = {"check": check, "name": name, "level": level, "place": place, "says": says}
+    return {**out, "verdict": verdict}
+
+
+@dataclass
+class Checker:
+    """Of all certificates of one spec; what was shown once is not asked again."""
+
+    system: TransitionSystem
+    solvers: Solvers = field(default_factory=Solvers)
+
+    def __post_init__(self) -> None:
+        self.prover = Prover(Model(self.system), self.solvers)
+        self.codec = Codec(self.system)
+        self._watch: Watch | None = None
+
+    @property
+    def watch(self) -> Watch:
+        if self._watch is None:
+            self._watch = Watch(self.system)
+        return self._watch
+
+    def check(self, certificate: Certificate) -> Checked:
+        """Of a certificate whose spec is this one."""
+        claim = certificate.claim
+        try:
+            known = [claim[n] for n in ("check", "name", "level", "verdict")]
+            if known[3] not in ("PROVED", "REFUTED") or claim_of(self.system, *known) != claim:
+                return Checked(Answer.INVALID, "the spec makes another claim of this name")
+            parts = [self.codec.decode(e) for e in certificate.evidence]
+        except (Damaged, Unreadable) as wrong:
+            return Checked(Answer.INVALID, str(wrong))
+        except KeyError as missing:
+            return Checked(Answer.INVALID, f"the claim has no {missing}")
+        return self.judged(claim, parts)
+
+    def judged(self, claim: Mapping[str, str], parts: Sequence[Part]) -> Checked:
+        """Of a claim that the spec makes."""
+        goals = goals_of(self.system, claim["check"], claim["name"], claim["level"])
+        named = (claim["name"], claim["level"]) != ("", "error")
+        if not goals and named and claim["check"] in (*WHOLE, *NOTHING):
+            return Checked(Answer.INVALID, "the spec has no such line")
+        try:
+            if claim["verdict"] == "REFUTED":
+                refuted(self.watch, claim["check"], goals, parts)
+                return Checked(Answer.VALID)
+            return self.proof(claim["check"], claim["name"], goals, parts)
+        except Open as hole:
+            return Checked(Answer.HOLEY, str(hole))
+        except Wrong as wrong:
+            return Checked(Answer.INVALID, str(wrong))
+
+    # --- proofs -----------------------------------------------------------------------------
+
+    def proof(
+        self, check: str, name: str, goals: Sequence[Obligation], parts: Sequence[Part]
+    ) -> Checked:
+        """Raises `Wrong` where a part does not show what it is for."""
+        trusted = [p.evidence for p in parts if isinstance(p.evidence, Trusted)]
+        if (
+            check == "property"
+            and not trusted
+            and any(x.name == name for x in self.system.liveness)
+        ):
+            raise Wrong("no evidence shows what happens at last")
+        if not goals and not trusted:
+            nothing = ((Syntactic,),) if check in NOTHING else ()
+            if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
+                raise Wrong("this evidence does not belong to this check")
+            if any(isinstance(p.evidence, Progress) and p.evidence.order for p in parts):
+                # Who holds a resource gives it back only if it does not go round for ever.
+                if not any(isinstance(p.evidence, Measure) for p in parts):
+                    raise Wrong("an order of resources needs a measure beside it")
+            if check in NOTHING and any(o.check == check for o in self.system.obligations):
+                raise Wrong("the spec asks something of this check")
+        open_ = set(range(len(goals)))
+        for part in parts:
+            if any(g not in range(len(goals)) for g in part.goals):
+                raise Wrong("evidence for a goal that there is not")
+            self.part(check, part.evidence, [goals[g] for g in part.goals])
+            open_ -= set(part.goals)
+        if open_ and not (trusted and not goals):
+            raise Wrong(f"nothing is said of {len(open_)} of its goals")
+        if trusted:
+            return Checked(Answer.HOLEY, f"{trusted[0].engine}: {trusted[0].argument}")
+        return Checked(Answer.VALID)
+
+    def part(self, check: str, evidence: Evidence, goals: Sequence[Obligation]) -> None:
+        """`Wrong` where the evidence does not show the goals."""
+        match evidence:
+            case Inductive(facts):
+                known = self.prover.established(facts)
+                for goal in goals:
+                    self.prover.goal(goal, known)
+            case States(kept, _):
+                also = variables([g.cond for g in goals], Op.INPUT)
+                view = View(self.system, kept, frozenset(also))
+                states = closed(view, evidence)
+                for goal in goals:
+                    holds(view, states, goal)
+                if not goals:
+                    finishes(view, states)
+            case Peaks():
+                for goal in goals:
+                    peaks(self.prover, evidence, goal)
+            case Progress():
+                progress(self.prover, evidence)
+            case Measure():
+                measure(self.prover, evidence)
+            case Pairs(facts):
+                (races if check == "race_free" else commuting)(self.prover, facts)
+            case Runs(runs):
+                places(self.watch, runs)
+            case Syntactic():
+                if check == "atomicity":
+                    atomic(self.prover)
+                elif check == "starvation_free":
+                    nobody_waits(self.system)
+                elif any(g.cond.op is not Op.CONST or g.cond.value is not True for g in goals):
+                    raise Wrong("there is something to show")
+            case Trusted():
+                pass

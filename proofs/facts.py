@@ -1,0 +1,262 @@
+"""Invariants: true at the start, kept by every rule; and what follows from them.
+
+A rule is asked about an invariant only if it writes one of its variables.  Of an equation between
+sums only the parts are looked at that the rule changes: what it adds to both sides must be alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ..semantics.evidence import Facts
+from ..semantics.expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    const,
+    eq,
+    fold,
+    mul,
+    not_,
+    substitute,
+    var,
+    variables,
+)
+from ..semantics.system import Obligation, VarKind
+from .reading import Model, Step, pinned, settled, split
+from .shapes import Known, fresh, linking, quiet
+from .solvers import Solvers
+
+
+class Wrong(Exception):
+    """The evidence does not show its claim; says where."""
+
+
+class Open(Exception):
+    """The evidence is right as far as it goes; says what was not checked."""
+
+
+@dataclass
+class Prover:
+    """Decides whether facts hold and what follows from them.  `Wrong` where they do not."""
+
+    model: Model
+    solvers: Solvers
+    _keys: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _memo: dict[int, int] = field(default_factory=dict)
+    _alive: list[Expr] = field(default_factory=list)
+    _shown: dict[tuple[object, ...], Known] = field(default_factory=dict)
+
+    # --- implication ------------------------------------------------------------------------
+
+    def key(self, e: Expr) -> int:
+        """Equal for terms that are written alike."""
+        self._alive.append(e)  # the memo is by identity
+
+        def build(node: Expr, args: Sequence[int]) -> int:
+            inner = sorted(args) if node.op in (Op.AND, Op.OR, Op.ADD) else args
+            found = (node.op, type(node.value), node.value, node.sort, *inner)
+            return self._keys.setdefault(found, len(self._keys))
+
+        return fold(e, build, self._memo)
+
+    def implies(
+        self, premises: Sequence[Expr], goal: Expr, hypotheses: Sequence[Expr] = ()
+    ) -> bool:
+        """Plainly, or by the solvers."""
+        if goal.op is Op.CONST:
+            if goal.value:
+                return True
+        known = {self.key(p) for p in (*premises, *hypotheses)}
+        if any(self.key(g) in known for g in (goal, *(goal.args if goal.op is Op.OR else ()))):
+            return True
+        return self.solvers.proves([*premises, *hypotheses], goal)
+
+    def follows(self, step: Step, goal: Expr, known: Known) -> bool:
+        """Does the goal, a condition on the state before the step, hold whenever it is taken?"""
+        if goal is TRUE:
+            return True
+        # What is near is nearly always enough, and much less.
+        few = known.above_of([goal, *step.premises])
+        for near in (few, known.about([step.rule.guard, *step.premises, goal])):
+            given = [p for f in near if (p := step.before(f)) is not TRUE]
+            if self.implies(step.premises, goal, given):
+                return True
+        return False
+
+    # --- facts ------------------------------------------------------------------------------
+
+    def written_out(self, shape: str) -> list[Expr]:
+        """The facts that a shape stands for."""
+        system = self.model.system
+        word, _, name = shape.partition(" ")
+        used = [v.index for v in system.variables if v.kind is VarKind.USED and v.name == name]
+        if shape == "quiet":
+            return quiet(system)
+        if shape == "fresh":
+            return fresh(system)
+        if word == "linking" and used:
+            return [linking(system, u) for u in used]
+        raise Wrong(f"there is no shape `{shape}`")
+
+    def established(self, facts: Facts) -> Known:
+        """The facts, once they are shown to hold always: shapes one by one, each with the help of
+        those before it, then the invariants together."""
+        name = (facts.shapes, tuple(self.key(f) for f in facts.invariants))
+        if name not in self._shown:
+            for f in facts.invariants:
+                if f.sort is not Sort.BOOL or any(variables([f], op) for op in (Op.POST, Op.INPUT)):
+                    raise Wrong("an invariant is no condition on a state")
+            if facts.invariants:
+                before = self.established(Facts((), facts.shapes))
+                new: Sequence[Expr] = facts.invariants
+            else:
+                less = Facts((), facts.shapes[:-1])
+                before = self.established(less) if facts.shapes else Known((), self.model.system)
+                new = self.written_out(facts.shapes[-1]) if facts.shapes else ()
+            known = Known([*before.facts, *new], self.model.system)
+            if len(known.sums) == len(before.sums) + len(new):
+                known.placed = before.placed  # sums say nothing of places
+            self._inductive(known, range(len(before.facts), len(known.facts)))
+            self._shown[name] = known
+        return self._shown[name]
+
+    def _inductive(self, known: Known, new: range) -> None:
+        """Those in `new` are kept, where all hold before."""
+        for k in new:
+            if not self.implies(self.model.beginning, self.model.start(known.facts[k])):
+                raise Wrong("an invariant may be false at the start")
+        if not new:
+            return
+        for step in self.model.steps:
+            placed = self.placed(step, known)
+            if placed is None:
+                continue
+            for k in sorted(known.index.concerned(placed.pins, placed.updates)):
+                if k in new and not self._kept(placed, k, known):
+                    raise Wrong(f"`{step.rule.name}` may break an invariant")
+
+    def placed(self, step: Step, known: Known) -> Step | None:
+        """The step with places fixed that follow from others: up the tree, then of those that it
+        writes; None: it is never taken."""
+        if id(step) not in known.placed:
+            known.placed[id(step)] = self._placed(step, known)
+        return known.placed[id(step)]
+
+    def _placed(self, step: Step, known: Known) -> Step | None:
+        pins = dict(step.pins)
+        todo = [v for v in sorted(step.updates, reverse=True) if v in known.above and v not in pins]
+        todo += [v for v in pins if v in known.above]
+        while todo:
+            for k in known.above[todo.pop()]:
+                said = settled(known.facts[k], pins)
+                if said is FALSE:
+                    return None
+                for v, e in pinned([said]).items():
+                    pins[v] = e
+                    if v in known.above:
+                        todo.append(v)
+        if len(pins) == len(step.pins):
+            return step
+        out = step.placed(pins)
+        return None if any(p is FALSE for p in out.premises) else out
+
+    def refuses(self, cond: Expr, known: Known) -> bool:
+        """Where the condition is false, what that fixes, and what the facts say then, and so on,
+        contradicts itself: without a solver, in the size of the facts."""
+        cases = split(not_(cond), self.model.locations)
+        return all(self._absurd(parts, known) for parts in cases)
+
+    def _absurd(self, supposed: list[Expr], known: Known) -> bool:
+        pins = pinned(supposed)
+        todo = list(pins)
+        while todo:
+            for k in known.index.all.get(todo.pop(), ()):
+                if k in known.sums:
+                    continue
+                said = settled(known.facts[k], pins)
+                if said is FALSE:
+                    return True
+                for v, e in pinned([said]).items():
+                    pins[v] = e
+                    todo.append(v)
+        sums = (known.facts[k] for k in known.sums)
+        for v, e in pinned(settled(f, pins) for f in sums).items():
+            pins.setdefault(v, e)
+        return any(settled(e, pins) is FALSE for e in supposed)
+
+    def _kept(self, step: Step, k: int, known: Known) -> bool:
+        if k in known.sums:
+            # What the step adds to both sides is alike.
+            parts, index = known.sums[k]
+            terms: list[tuple[int, Expr]] = []
+            for n in sorted(index.concerned(step.pins, step.updates)):
+                sign, part = parts[n]
+                terms += [(sign, step.after(part)), (-sign, step.before(part))]
+            goal = self.zero(terms, known.facts[k].args[0].sort)
+        else:
+            goal = step.after(known.facts[k])
+            if self.key(goal) == self.key(step.before(known.facts[k])):
+                return True
+        return goal is TRUE or self.follows(step, goal, known)
+
+    def zero(self, terms: Iterable[tuple[int, Expr]], sort: Sort) -> Expr:
+        """That a sum is 0, after cancelling what is written alike."""
+        count: dict[int, int] = {}
+        parts: dict[int, Expr] = {}
+        constant: int | Fraction = 0
+        for sign, term in terms:
+            for m, leaf in sum_of(term, sign):
+                if leaf.op is Op.CONST and leaf.value is not None:
+                    constant += m * leaf.value
+                else:
+                    k = self.key(leaf)
+                    parts[k], count[k] = leaf, count.get(k, 0) + m
+        number = Fraction if sort is Sort.REAL else int
+        left = [mul(const(number(m)), parts[k]) for k, m in count.items() if m]
+        return eq(add(const(number(constant)), *left), const(number(0)))
+
+    # --- obligations ------------------------------------------------------------------------
+
+    def goal(self, goal: Obligation, known: Known) -> None:
+        """Does the obligation follow from what always holds?"""
+        if goal.rule is None and not goal.every_step:
+            if not self.refuses(goal.cond, known):
+                if not self.implies([], goal.cond, known.about([goal.cond])):
+                    raise Wrong("the invariants do not imply it")
+            return
+        still = settled_still(goal.cond)
+        resting = goal.every_step and self.implies([], still, known.about([still]))
+        posts = variables([goal.cond], Op.POST)
+        for step in self.model.steps:
+            if not (goal.every_step or goal.rule == step.rule.index):
+                continue
+            if resting and not posts & step.updates.keys():
+                continue
+            placed = self.placed(step, known)
+            if placed is not None and not self.follows(placed, placed.both(goal.cond), known):
+                raise Wrong(f"`{step.rule.name}` may break it")
+
+
+def settled_still(e: Expr) -> Expr:
+    """A condition on a step, for one that changes nothing."""
+    return substitute(e, lambda n: var(n.index, n.sort) if n.op is Op.POST else n)
+
+
+def sum_of(e: Expr, sign: int) -> list[tuple[int, Expr]]:
+    """The parts of a sum, with their signs."""
+    out, stack = [], [(sign, e)]
+    while stack:
+        s, x = stack.pop()
+        if x.op is Op.ADD:
+            stack += ((s, a) for a in x.args)
+        elif x.op is Op.NEG:
+            stack.append((-s, x.args[0]))
+        else:
+            out.append((s, x))
+    return out

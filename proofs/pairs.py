@@ -1,0 +1,234 @@
+"""Pairs of steps that different threads may take in one state: do they get in each other's way?
+
+Two steps meet in a state if both guards hold there.  *Races*: where one writes data that the other
+touches, they never meet.  *Commuting*: steps that meet leave each other possible, and give the
+same state in either order; then all finite runs of one environment are permutations of one another
+(Keller 1975; Mazurkiewicz 1977), provided that within a thread the environment alone decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..semantics.evidence import Facts
+from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitute, variables
+from ..semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from .facts import Prover, Wrong
+from .reading import Step, pinned, settled, touched
+from .shapes import Known
+
+DATA = (VarKind.DATA, VarKind.SHARED)
+MOST_PAIRS = 100_000
+
+
+class Pair:
+    """Two steps, the inputs of the second renamed, what holds where both guards do put in."""
+
+    def __init__(self, prover: Prover, a: Step, b: Step, known: Known) -> None:
+        self.prover, self.a, self.b = prover, a, b
+        shift = len(a.rule.inputs)
+        self.pins = {**b.pins, **a.pins}
+        self.never = any(self.pins[v].value != e.value for v, e in b.pins.items())
+        self.premises: list[Expr] = []
+        if self.never:
+            return
+
+        def other(e: Expr) -> Expr:
+            return substitute(e, lambda n: inp(n.index + shift, n.sort) if n.op is Op.INPUT else n)
+
+        self.first = dict(a.updates)
+        self.second = {v: other(e) for v, e in b.updates.items()}
+        given = [*a.premises, *map(other, b.premises)]
+        near = known.about([a.rule.guard, b.rule.guard])
+        for _ in range(3):  # what is fixed may fix more
+            held = [settled(e, self.pins) for e in (*given, *near)]
+            more = {v: e for v, e in pinned(held).items() if v not in self.pins}
+            self.never = any(e is FALSE for e in held)
+            if self.never or not more:
+                break
+            self.pins |= more
+        self.premises = [e for e in held if e is not TRUE]
+        self.other = other
+
+    def impossible(self) -> bool:
+        """Do they never meet?"""
+        return self.never or self.prover.implies(self.premises, FALSE)
+
+    def here(self, e: Expr) -> Expr:
+        return settled(e, self.pins)
+
+    def commute(self) -> bool:
+        """Both stay possible, and the order does not matter."""
+        first = {v: self.here(e) for v, e in self.first.items()}
+        second = {v: self.here(e) for v, e in self.second.items()}
+
+        def after(e: Expr, updates: dict[int, Expr]) -> Expr:
+            return settled(e, self.pins | updates)
+
+        goals = [after(self.a.rule.guard, second), after(self.b.rule.guard, first)]
+        goals += [after(p, second) for p in self.a.premises if variables([p], Op.INPUT)]
+        goals += [after(self.other(p), first) for p in self.b.premises if variables([p], Op.INPUT)]
+        for v in first.keys() | second.keys():
+            variable = self.prover.model.system.variables[v]
+            if variable.kind is not VarKind.GHOST:
+                ab = after(self.second[v], first) if v in second else first[v]
+                ba = after(self.first[v], second) if v in first else second[v]
+                goals.append(eq(ab, ba))
+        return all(self.prover.implies(self.premises, g) for g in goals)
+
+
+def reads(prover: Prover, rule: Rule, values: dict[int, Expr], pins: dict[int, Expr]) -> set[int]:
+    """What decides whether and how it is taken, with some variables fixed."""
+    system = prover.model.system
+    terms = [rule.guard, rule.relation, *values.values()]
+    if rule.delay is not None:
+        terms += [rule.delay.lo, *([rule.delay.hi] if rule.delay.hi is not None else [])]
+    terms += [o.cond for o in system.obligations if o.rule == rule.index]
+    return {v for e in terms for v in touched(settled(e, pins))} | set(rule.reads)
+
+
+def _solid(prover: Prover, updates: dict[int, Expr]) -> dict[int, Expr]:
+    kinds = prover.model.system.variables
+    return {v: e for v, e in updates.items() if kinds[v].kind is not VarKind.GHOST}
+
+
+def meetings(prover: Prover, kinds: Sequence[VarKind] | None) -> Iterator[tuple[Step, Step]]:
+    """Pairs of different threads of which one writes a variable (of some kinds) that the other
+    touches."""
+    system = prover.model.system
+    writers: dict[int, list[Step]] = {}
+    touching: dict[int, list[Step]] = {}
+    for step in prover.model.steps:
+        solid = _solid(prover, step.updates)
+        for v in solid:
+            writers.setdefault(v, []).append(step)
+        for v in solid.keys() | reads(prover, step.rule, solid, {}):
+            touching.setdefault(v, []).append(step)
+    seen: set[tuple[int, int]] = set()
+    for v, found in writers.items():
+        if kinds is not None and system.variables[v].kind not in kinds:
+            continue
+        if len(found) * len(touching[v]) > MOST_PAIRS:
+            raise Wrong("too many pairs of steps")
+        for a in found:
+            for b in touching[v]:
+                key = min(id(a), id(b)), max(id(a), id(b))
+                if a.rule.thread != b.rule.thread and key not in seen:
+                    seen.add(key)
+                    yield a, b
+
+
+def races(prover: Prover, facts: Facts) -> None:
+    """No two steps that conflict on data meet; `x := x + e` and `x := x + f` do not conflict."""
+    known = prover.established(facts)
+    for a, b in meetings(prover, DATA):
+        pair = Pair(prover, a, b, known)
+        if pair.never:
+            continue
+        # Where both are: a test that a step makes of data is a read, whatever it must find.
+        places = {v: e for v, e in pair.pins.items() if v in prover.model.locations}
+        sides = []
+        for step in (a, b):
+            now = {v: settled(e, places) for v, e in _solid(prover, step.updates).items()}
+            own = {v: e for v, e in now.items() if not (e.op is Op.VAR and e.index == v)}
+            added = {v for v, e in own.items() if _adds(v, e)}
+            others = {v: e for v, e in own.items() if v not in added}
+            amounts = {-v - 1: _rest(v, own[v]) for v in added}
+            sides.append((own.keys(), added, reads(prover, step.rule, others | amounts, places)))
+        (w, x, r), (w2, x2, r2) = sides
+        data = {v.index for v in prover.model.system.variables if v.kind in DATA}
+        both = {v for v in w & w2 if not (v in x - r and v in x2 - r2)} | (w & r2) | (w2 & r)
+        if both & data and not pair.impossible():
+            raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
+
+
+def _adds(v: int, e: Expr) -> bool:
+    parts = e.args if e.op is Op.ADD else ()
+    own = [p for p in parts if p.op is Op.VAR and p.index == v]
+    return len(own) == 1 and v not in variables([p for p in parts if p is not own[0]])
+
+
+def _rest(v: int, e: Expr) -> Expr:
+    rest = tuple(p for p in e.args if not (p.op is Op.VAR and p.index == v))
+    return Expr(Op.ADD, rest, e.sort)
+
+
+def commuting(prover: Prover, facts: Facts) -> None:
+    """Steps of different threads that meet commute; those of one thread are ends of one attempt
+    or sides of a choice, which the environment decides; and no clock decides anything."""
+    system = prover.model.system
+    known = prover.established(facts)
+    if system.excluded is not FALSE:
+        raise Wrong("runs in which an assumption is false do not count")
+    late = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
+    if any(step.rule.kind in late for step in prover.model.steps):
+        raise Wrong("a clock may decide")
+    waits = (RuleKind.TIMER, RuleKind.WAIT)
+    if system.choices and any(step.rule.kind in waits for step in prover.model.steps):
+        raise Wrong("which side of a choice can move may depend on a clock")
+    by_thread: dict[int, list[Step]] = {}
+    writers: dict[int, list[Step]] = {}
+    for step in prover.model.steps:
+        by_thread.setdefault(step.rule.thread, []).append(step)
+        for v in step.updates:
+            writers.setdefault(v, []).append(step)
+    for mine in by_thread.values():
+        if len(mine) ** 2 > MOST_PAIRS:
+            raise Wrong("too many pairs of steps")
+        for k, a in enumerate(mine):
+            for b in mine[:k]:
+                if a.rule is b.rule:
+                    continue
+                pair = Pair(prover, a, b, known)
+                if not _decided(system, a.rule, b.rule) and not pair.impossible():
+                    raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
+                for one, other in ((a, b), (b, a)):
+                    _opens(prover, one, other, writers, known)
+    for a, b in meetings(prover, None):
+        pair = Pair(prover, a, b, known)
+        if not pair.never and not pair.commute() and not pair.impossible():
+            raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet and do not commute")
+
+
+def _decided(system: TransitionSystem, a: Rule, b: Rule) -> bool:
+    """Ends of one attempt, or different sides of one choice."""
+    if a.group is not None and a.group == b.group:
+        return True
+    return any(
+        a.index in x and b.index in y
+        for sides in system.choices
+        for x in sides
+        for y in sides
+        if x is not y
+    )
+
+
+def _opens(
+    prover: Prover,
+    one: Step,
+    other: Step,
+    writers: dict[int, list[Step]],
+    known: Known,
+) -> None:
+    """No step of another thread makes `other` possible where its thread can take `one`."""
+    where = [one.pins.get(prover.model.system.threads[one.rule.thread].location)]
+    where.append(other.pins.get(prover.model.system.threads[one.rule.thread].location))
+    if None not in where and len({e.value for e in where if e is not None}) > 1:
+        return
+    reads_ = {v for p in (other.rule.guard, other.rule.relation) for v in touched(p)}
+    for step in {id(s): s for v in reads_ for s in writers.get(v, ())}.values():
+        if step.rule.thread == one.rule.thread:
+            continue
+        pair = Pair(prover, one, step, known)
+        if pair.never:
+            continue
+        goal = or_(
+            pair.here(other.rule.guard),
+            not_(
+                settled(
+                    other.rule.guard, pair.pins | {v: pair.here(e) for v, e in pair.second.items()}
+                )
+            ),
+        )
+        if not prover.implies(pair.premises, goal):
+            raise Wrong(f"`{step.rule.name}` may make `{other.rule.name}` possible beside another")

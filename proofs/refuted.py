@@ -1,0 +1,61 @@
+"""Counterexamples: every run is taken again; of claims about states and steps, and of being stuck
+for good, it is seen to break one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..semantics.evidence import Part, Runs
+from ..semantics.expr import Scalar
+from ..semantics.system import Obligation
+from ..semantics.trace import Trace
+from ..semantics.values import evaluate
+from .facts import Open, Wrong
+from .runs import Watch, steps
+from .shapes import OVER
+
+
+def refuted(watch: Watch, check: str, goals: Sequence[Obligation], parts: Sequence[Part]) -> None:
+    """`Wrong` where it is no refutation, `Open` where not all of it can be checked here."""
+    match parts:
+        case [Part(Runs(runs), _)] if runs:
+            broken = [_breaks(watch, check, goals, t) for t in runs]
+        case _:
+            raise Wrong("a refutation is one or two runs")
+    if goals and True not in broken:
+        raise Wrong("the run is possible, and breaks nothing")
+    if watch.system.scheduler != "any":
+        raise Open(f"that `scheduler {watch.system.scheduler}` takes this run was not checked")
+    if True not in broken:
+        raise Open(f"that it refutes {check} was not checked")
+
+
+def _breaks(watch: Watch, check: str, goals: Sequence[Obligation], trace: Trace) -> bool:
+    """Raises `Wrong` where it is no run."""
+    broken = stuck = False
+    before: list[Scalar] = []
+    states: list[tuple[Scalar, ...]] = []
+    for number, (run, rule) in enumerate(steps(watch, trace)):
+        for goal in goals:
+            if goal.rule is None and not goal.every_step:
+                broken = broken or evaluate(goal.cond, run.state) is False
+            elif rule is not None and (goal.every_step or goal.rule == rule.index):
+                inputs = trace.steps[number - 1].inputs
+                broken = broken or evaluate(goal.cond, before, inputs, run.state) is False
+        before = list(run.state)
+        if evaluate(watch.system.excluded, before) is True:
+            raise Wrong("the run comes to where an assumption is false: it does not count")
+        if number in (trace.loop_at, len(trace.steps)):
+            states.append(tuple(before))
+        stuck = not run.urgent and not run.since
+    if trace.loop_at is not None and (len(states) < 2 or states[0] != states[1]):
+        raise Wrong("the loop does not close")
+    if check in ("deadlock_free", "terminates") and trace.loop_at is None and stuck:
+        # Nothing can happen any more, and somebody is not over.
+        return any(
+            t.parent is None
+            and before[t.location] not in [p.id for p in t.points if p.kind in OVER]
+            and evaluate(watch.system.instances[t.instance].active, before) is True
+            for t in watch.system.threads
+        )
+    return broken

@@ -1,0 +1,197 @@
+"""Runs, taken again step by step with the plain evaluator, and their times.
+
+The clock of a rule with a delay starts when the rule becomes enabled, and of several ends of one
+attempt with the first of them; it stops when the rule fires or is no longer enabled.  By then at
+most the longest time may have passed (of an attempt: of its outcomes, or a time-out that is
+sooner); a rule fires at the earliest after its shortest.  Where a rule without a delay is enabled,
+no time passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ..semantics.expr import Scalar, variables
+from ..semantics.system import Rule, RuleKind, TransitionSystem
+from ..semantics.trace import Step, Trace
+from ..semantics.values import evaluate, evaluate_all, fits, initial_holds, relation_holds
+from .facts import Open, Wrong
+from .reading import conjuncts, pinned
+
+
+@dataclass
+class Watch:
+    """The rules of a system by what has to change before their guards do."""
+
+    system: TransitionSystem
+    pinned: dict[tuple[int, Scalar], list[int]] = field(default_factory=dict)
+    readers: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.groups: dict[int, list[int]] = {}
+        self.locations = {t.location for t in self.system.threads}
+        for r in self.system.rules:
+            if r.group is not None and r.delay is not None:
+                self.groups.setdefault(r.group, []).append(r.index)
+            pins = {v: e.value for v, e in pinned(conjuncts(r.guard)).items()}
+            place = self.system.threads[r.thread].location
+            if pins.get(place) is not None:
+                self.pinned.setdefault((place, pins[place] or 0), []).append(r.index)
+            for v in variables([r.guard]) - ({place} if pins.get(place) is not None else set()):
+                self.readers.setdefault(v, []).append(r.index)
+
+    def concerned(self, changed: Iterable[tuple[int, Scalar, Scalar]]) -> set[int]:
+        """Rules that may become enabled or disabled."""
+        out: set[int] = set()
+        for v, old, new in changed:
+            out.update(self.readers.get(v, ()))
+            out.update(self.pinned.get((v, old), ()))
+            out.update(self.pinned.get((v, new), ()))
+        return out
+
+
+class Run:
+    """One run under way: its state, what is enabled, and since when."""
+
+    def __init__(self, watch: Watch, trace: Trace) -> None:
+        self.watch = watch
+        self.system = watch.system
+        if not initial_holds(self.system, trace.initial):
+            raise Wrong("the run does not begin in a first state")
+        self.state = list(trace.initial)
+        self.now = Fraction(0)
+        self.urgent: set[int] = set()
+        self.since: dict[int, tuple[Fraction, Fraction, Fraction | None]] = {}  # begin, lo, hi
+        self.attempts: dict[int, tuple[Fraction, Fraction | None]] = {}  # begin, latest end
+        self._look(r.index for r in self.system.rules)
+
+    def take(self, number: int, step: Step) -> Rule:
+        """One more step; `Wrong` where it is not possible."""
+        where = f"step {number + 1}"
+        if not 0 <= step.rule < len(self.system.rules):
+            raise Wrong(f"{where}: there is no rule {step.rule}")
+        rule = self.system.rules[step.rule]
+        if rule.index not in self.urgent and rule.index not in self.since:
+            raise Wrong(f"{where}: `{rule.name}` is not enabled")
+        if not _answers(rule, self.state, step.inputs):
+            raise Wrong(f"{where}: the environment cannot answer `{rule.name}` like this")
+        if step.time < self.now or (self.urgent and step.time != self.now):
+            raise Wrong(f"{where}: `{rule.name}` cannot happen at {step.time} s")
+        self.now = step.time
+        if rule.delay is not None:
+            begun, low, high = self.since[rule.index]
+            if not low <= self.now - begun or (high is not None and self.now - begun > high):
+                raise Wrong(f"{where}: `{rule.name}` cannot happen at {step.time} s")
+        pairs = list(rule.updates)
+        values = evaluate_all([e for _, e in pairs], self.state, step.inputs)
+        changed = [(v, self.state[v], x) for (v, _), x in zip(pairs, values, strict=True)]
+        for v, _, x in changed:
+            self.state[v] = x
+        self._look(self.watch.concerned(changed), rule)
+        return rule
+
+    def _look(self, rules: Iterable[int], fired: Rule | None = None) -> None:
+        started = []
+        again: Collection[int] = ()
+        if fired is not None and fired.delay is not None:
+            again = [fired.index] if fired.group is None else self.watch.groups[fired.group]
+        for i in rules:
+            rule = self.system.rules[i]
+            able = evaluate(rule.guard, self.state) is True
+            if rule.delay is None:
+                (self.urgent.add if able else self.urgent.discard)(i)
+            elif not able and i in self.since:
+                self._stop(i)
+            elif able and i not in self.since:
+                started.append(i)
+        if fired is not None and fired.index in self.since:  # it is enabled still
+            restarted = [i for i in again if i in self.since]
+            for i in restarted:
+                self._stop(i)
+            started += restarted
+        fresh: set[int] = set()
+        for i in started:
+            rule = self.system.rules[i]
+            assert rule.delay is not None
+            low = max(Fraction(0), Fraction(evaluate(rule.delay.lo, self.state)))
+            high = None if rule.delay.hi is None else Fraction(evaluate(rule.delay.hi, self.state))
+            begun = self.now
+            if rule.group is not None:
+                if rule.group in self.attempts and rule.group not in fresh:
+                    begun = self.attempts[rule.group][0]
+                else:
+                    fresh.add(rule.group)
+            self.since[i] = begun, low, None if high is None else max(low, high)
+        for group in fresh:
+            self.attempts[group] = self.now, self._deadline(group)
+
+    def _deadline(self, group: int) -> Fraction | None:
+        members = [i for i in self.watch.groups[group] if i in self.since]
+        late = [i for i in members if self.system.rules[i].kind is RuleKind.TIMEOUT]
+        ends = [self.since[i][2] for i in members if i not in late]
+        limits = [h for i in late if (h := self.since[i][2]) is not None]
+        if ends and None not in ends:
+            limits.append(max(h for h in ends if h is not None))
+        return min(limits, default=None)
+
+    def _stop(self, i: int) -> None:
+        begun, _, high = self.since.pop(i)
+        group = self.system.rules[i].group
+        if group is not None:
+            if any(m in self.since for m in self.watch.groups[group]):
+                return
+            begun, high = self.attempts.pop(group)
+        if high is not None and self.now - begun > high:
+            raise Wrong(f"`{self.system.rules[i].name}` waits longer than it may")
+
+    def end(self) -> None:
+        """What is still enabled has not stayed too long."""
+        for i in list(self.since):
+            self._stop(i)
+
+
+def _answers(rule: Rule, state: list[Scalar], inputs: tuple[Scalar, ...]) -> bool:
+    if len(inputs) != len(rule.inputs):
+        return False
+    return all(fits(d, x) for d, x in zip(rule.inputs, inputs, strict=True)) and relation_holds(
+        rule, state, inputs
+    )
+
+
+def steps(watch: Watch, trace: Trace) -> Iterator[tuple[Run, Rule | None]]:
+    """The run before its first step and after each; `Wrong` where it is none."""
+    run = Run(watch, trace)
+    yield run, None
+    for number, step in enumerate(trace.steps):
+        yield run, run.take(number, step)
+    run.end()
+
+
+def fired(watch: Watch, traces: Iterable[Trace]) -> set[int]:
+    """The rules that fire in some runs that count."""
+    out: set[int] = set()
+    for trace in traces:
+        mine = set()
+        for run, rule in steps(watch, trace):
+            if evaluate(watch.system.excluded, run.state) is True:
+                break
+            if rule is not None:
+                mine.add(rule.index)
+        out |= mine
+    return out
+
+
+def places(watch: Watch, runs: Sequence[Trace]) -> None:
+    """Everything that is meant to run is run by one of them."""
+    seen = fired(watch, runs)
+    alive: dict[object, bool] = {}
+    for k, place in enumerate(watch.system.places):
+        # Rounds, calls and instances have copies of one place; one that runs is enough.
+        key = (place.what, place.span) if place.span.line else k
+        alive[key] = alive.get(key, False) or any(r in seen for r in place.rules)
+    if not all(alive.values()):
+        raise Wrong(f"{list(alive.values()).count(False)} places are in none of the runs")
+    if alive and watch.system.scheduler != "any":
+        raise Open(f"that `scheduler {watch.system.scheduler}` takes these runs was not checked")

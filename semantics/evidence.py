@@ -1,0 +1,121 @@
+"""Evidence: why something was proved, as plain data.
+
+Engines make it, certificates keep it, `proofs` checks it; nothing here knows how it was found.
+Variables, rules and threads are named by their index in the system that the spec's text gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .expr import Expr, Scalar
+from .trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What holds in every reachable state: true at the start, and kept by every rule.
+
+    `shapes` stand for formulas that whoever checks writes out from the thread tree: `quiet` (a
+    branch runs only while its parent is at the fork), `fresh` (it has begun only then) and `linking
+    NAME` (the variable NAME, what
+    is in use of a resource, is the sum of what the threads hold where they are).
+    """
+
+    invariants: tuple[Expr, ...] = ()
+    shapes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inductive:
+    """The goals follow from the facts: of a state at once, of a step with the rule's guard."""
+
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """`states`: values of `variables`; no rule leads out of them, whatever the others are."""
+
+    variables: tuple[int, ...]
+    states: tuple[tuple[Scalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The most of a USED variable that each thread and all below it can hold at once.
+
+    Threads that are not listed hold nothing.  Rests on `shape` (`quiet` or `fresh`) and `linking`.
+    """
+
+    used: int
+    peaks: tuple[tuple[int, int], ...]
+    shape: str = "fresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Whoever is not over can take a step, or waits for a branch or a sibling that is not over, or
+    for a resource that comes, in `order` (positions), after all that is held there."""
+
+    facts: Facts
+    order: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One component of a measure: `ranks[p]` for a thread that is at point p; or a term."""
+
+    thread: int | None = None
+    ranks: tuple[int, ...] = ()
+    term: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Lexicographic, the most significant first: every rule makes it fall."""
+
+    facts: Facts
+    components: tuple[Rank, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Steps that different threads may take in one state do not get in each other's way."""
+
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs, with times, in which together everything that is asked for happens."""
+
+    runs: tuple[Trace, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Syntactic:
+    """Nothing is needed but the rules themselves: there is no obligation, or each is plain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """An argument that nobody can check again: who made it, and its words."""
+
+    engine: str
+    argument: str
+
+
+Evidence = Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Evidence for some of a claim's goals, by their position among the claim's obligations.
+
+    Checks of the whole system have no obligations: their parts name no goal.
+    """
+
+    evidence: Evidence
+    goals: Sequence[int] = ()

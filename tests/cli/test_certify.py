@@ -1,0 +1,112 @@
+"""`--certify`, `recheck`, and `replay` of counterexamples, from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+from wfverify import cli, proofs
+
+SPEC = """\
+resource r : pool(2)
+workflow w {
+  var x: int = 0
+  activity a { uses r 1  do { x := x + 1 } }
+  activity b { uses r 1 }
+  run { a || b }
+  invariant small : x <= 1
+  invariant zero : x <= 0
+}
+"""
+SCHEMA = json.loads(Path(proofs.__file__).with_name("certificate.schema.json").read_text())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where w.wf and its certificates (in kept/) are."""
+    monkeypatch.chdir(tmp_path)
+    Path("w.wf").write_text(SPEC)
+    assert cli.main(["w.wf", "-q", "--certify", "kept"]) == 1
+    return tmp_path
+
+
+def test_what_was_written_checks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["recheck", "kept"]) == 0
+    out = capsys.readouterr().out
+    assert "INVALID" not in out and "HOLEY" not in out
+    assert "asked: Z3" in out
+    # From anywhere, and from where the files were moved to.
+    os.chdir("/")
+    assert cli.main(["recheck", str(folder / "kept")]) == 0
+    (folder / "kept").rename(folder / "moved")
+    assert cli.main(["recheck", str(folder / "moved")]) == 0
+    (folder / "far").mkdir()
+    (folder / "moved").rename(folder / "far" / "moved")
+    assert cli.main(["recheck", str(folder / "far" / "moved")]) == 1
+    spec = str(folder / "w.wf")
+    assert cli.main(["recheck", str(folder / "far" / "moved"), "--spec", spec]) == 0
+
+
+def test_each_result_has_a_file_that_fits_the_schema(folder: Path) -> None:
+    files = sorted((folder / "kept").glob("*.json"))
+    claims = set()
+    for path in files:
+        content = json.loads(path.read_text())
+        jsonschema.validate(content, SCHEMA)
+        claims.add((content["claim"]["check"], content["claim"]["name"]))
+    assert len(claims) == len(files) == 18
+
+
+def test_a_changed_file_or_spec_is_status_1(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "kept" / "w.invariant-small.json"
+    raw = path.read_text()
+    path.write_text(raw.replace('"small"', '"smell"'))
+    assert cli.main(["recheck", "kept"]) == 1
+    assert "INVALID  w.invariant-small.json" in capsys.readouterr().out
+    path.write_text(raw)
+    assert cli.main(["recheck", "kept"]) == 0
+    Path("w.wf").write_text(SPEC.replace("x + 1", "x + 2"))
+    assert cli.main(["recheck", "kept"]) == 1
+    assert "was changed" in capsys.readouterr().out
+    Path("w.wf").write_text("workflow {")
+    assert cli.main(["recheck", "kept"]) == 1
+    Path("w.wf").unlink()
+    assert cli.main(["recheck", "kept"]) == 1
+
+
+def test_what_is_trusted_is_status_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.wf").write_text("workflow t { activity a { timeout 1m } run { a } }")
+    assert cli.main(["t.wf", "--only", "deterministic", "-q", "--certify", "kept"]) == 0
+    assert "rest on an argument" in capsys.readouterr().err
+    assert cli.main(["recheck", "kept", "-v"]) == 3
+    out = capsys.readouterr().out
+    assert "HOLEY" in out and "time-outs" in out and "trusted beside the checker" in out
+
+
+def test_counterexamples_are_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "kept" / "w.invariant-zero.run.json"
+    assert cli.main(["replay", str(path)]) == 0
+    assert "accepted" in capsys.readouterr().out
+    path.write_text(path.read_text().replace("[]", "[0]", 1))
+    assert cli.main(["replay", str(path)]) == 1
+    assert "rejected" in capsys.readouterr().out
+    assert cli.main(["replay", str(folder / "kept" / "w.invariant-small.json")]) == 2
+    assert "recheck" in capsys.readouterr().err
+
+
+def test_no_certificates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for where in (tmp_path, tmp_path / "nowhere", tmp_path / "none.json"):
+        assert cli.main(["recheck", str(where)]) == 2
+        assert "--certify" in capsys.readouterr().err
+    (tmp_path / "bad.json").write_text("{")
+    assert cli.main(["recheck", str(tmp_path)]) == 1
+    (tmp_path / "w.wf").write_text(SPEC)
+    assert cli.main([str(tmp_path / "w.wf"), "-q", "--certify", str(tmp_path / "w.wf")]) == 2

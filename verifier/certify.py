@@ -1,0 +1,293 @@
+"""Evidence for what was proved: candidates, the most likely first.
+
+An engine may have left evidence with its verdict; of what it did not, some is made again here.
+Nothing is promised: whoever keeps a candidate has it checked (`proofs`), and takes the next one
+where it does not hold.  `States` without states say only which variables to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..semantics.evidence import (
+    Evidence,
+    Facts,
+    Inductive,
+    Measure,
+    Pairs,
+    Peaks,
+    Progress,
+    Rank,
+    Runs,
+    States,
+    Syntactic,
+)
+from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, eq, implies, le, not_, or_, var
+from ..semantics.system import Obligation, TransitionSystem, Variable, VarKind
+from .engines.common import Budget, is_state, touched
+from .engines.slice import slice_for
+from .engines.structure import Structure
+from .measures import components
+
+SMALL_RULES = 2_000
+LARGE_RULES = 5_000  # the checker's questions about the thread tree take minutes beyond this
+SECONDS = 2.0  # for one goal
+MOST_GUESSES = 1_500
+
+
+def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> Iterator[Evidence]:
+    """For one obligation."""
+    system = structure.system
+    if goal.cond is TRUE:
+        yield Syntactic()
+    if hint is not None:
+        yield hint
+    if len(system.rules) > LARGE_RULES:
+        return
+    if goal.check == "resources" and goal.cond.op is Op.LE and goal.cond.args[0].op is Op.VAR:
+        yield from _peaks(structure, goal.cond.args[0].index)
+    own = (goal.cond,) if is_state(goal) else ()
+    yield Inductive(Facts(own))
+    used = sorted(v for v in touched(goal.cond) if system.variables[v].kind is VarKind.USED)
+    linking = tuple(f"linking {system.variables[v].name}" for v in used)
+    if used:
+        yield Inductive(Facts((), ("fresh", *linking)))
+        yield Inductive(Facts((), ("quiet", *linking)))
+    if len(system.rules) > SMALL_RULES:
+        return
+    if used:
+        yield Inductive(Facts(own, ("quiet", *linking)))
+    yield from _states(system, goal)
+    yield from _induction(structure, goal)
+
+
+def _peaks(structure: Structure, used: int) -> Iterator[Peaks]:
+    """Bottom-up, branches side by side added up."""
+    best: dict[int, int] = {}
+    for t in reversed(structure.system.threads):
+        top = 0
+        for p in t.points:
+            held = sum(_amount(structure, a) for v, a in p.holds if v == used)
+            group = structure.forks[t.id].get(p.id, ())
+            top = max(top, held + sum(best.get(c.id, 0) for c in group))
+        if top:
+            best[t.id] = top
+    for shape in ("fresh", "quiet"):
+        yield Peaks(used, tuple(sorted(best.items())), shape)
+
+
+def _amount(structure: Structure, e: Expr) -> int:
+    from .engines.structure import upper
+
+    return upper(e, structure.system) or 0
+
+
+def _states(system: TransitionSystem, goal: Obligation) -> Iterator[States]:
+    """The cone of the goal, first without what claims say."""
+    claims = {v.index for v in system.variables if v.kind is VarKind.USED}
+    seen = set()
+    for cut in (claims, set[int]()):
+        kept = tuple(sorted(slice_for(system, [goal], cut).variables))
+        if kept not in seen:
+            seen.add(kept)
+            yield States(kept, ())
+
+
+def _induction(structure: Structure, goal: Obligation) -> Iterator[Inductive]:
+    """Templates, then what Spacer suggests."""
+    from .engines.chc import suggest
+    from .engines.induction import Inductive as Found
+    from .engines.induction import prove_invariants
+
+    system = structure.system
+    control = structure.never_entered()
+    found = prove_invariants(system, control, [goal], Budget(SECONDS), True)
+    answer = found.answers[0]
+    if isinstance(answer, Found):
+        yield Inductive(Facts(answer.invariants))
+    else:
+        more = suggest(system, goal, found.invariants, SECONDS / 2)
+        if more:
+            found = prove_invariants(
+                system, [*more, *found.invariants], [goal], Budget(SECONDS), False
+            )
+            answer = found.answers[0]
+            if isinstance(answer, Found):
+                yield Inductive(Facts(answer.invariants))
+
+
+FROM_THREADS = (
+    "deadlock_free",
+    "terminates",
+    "can_finish",
+    "starvation_free",
+    "race_free",
+    "timing_independent",
+    "deterministic",
+)
+
+
+def for_whole(
+    structure: Structure, check: str, hints: Sequence[Evidence]
+) -> Iterator[tuple[Evidence, ...]]:
+    """For a check of the whole system, or for one of which the spec has nothing."""
+    if len(structure.system.rules) > LARGE_RULES and check in FROM_THREADS:
+        return
+    match check:
+        case "deadlock_free":
+            for progress in _progress(structure):
+                if not progress.order:
+                    yield (progress,)
+                else:
+                    yield from ((measure, progress) for measure in _measures(structure, hints))
+            yield from _everything(structure)
+        case "terminates" | "can_finish" | "starvation_free":
+            if check == "starvation_free":
+                yield (Syntactic(),)
+            for measure in _measures(structure, hints):
+                for progress in _progress(structure):
+                    yield measure, progress
+            yield from _everything(structure)
+        case "race_free":
+            for facts in _control(structure):
+                yield (Pairs(facts),)
+        case "timing_independent" | "deterministic":
+            for measure in _measures(structure, hints):
+                for facts in _control(structure):
+                    yield measure, Pairs(facts)
+            for (states,) in _everything(structure):
+                for facts in _control(structure):
+                    yield states, Pairs(facts)
+        case "no_dead_code":
+            yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
+        case _:
+            yield (Syntactic(),)
+
+
+def _everything(structure: Structure) -> Iterator[tuple[States]]:
+    """All that decides who can take a step."""
+    system = structure.system
+    if len(system.rules) <= SMALL_RULES:
+        places = [eq(var(t.location, Sort.INT), const(0)) for t in system.threads]
+        guards = [e for r in system.rules for e in (r.guard, r.relation)]
+        active = [i.active for i in system.instances]
+        cone = slice_for(system, [], (), [*places, *guards, *active])
+        yield (States(tuple(sorted(cone.variables)), ()),)
+
+
+def _progress(structure: Structure) -> Iterator[Progress]:
+    for facts in _control(structure):
+        yield Progress(facts)
+    order = _order(structure)
+    if order and len(structure.system.rules) <= SMALL_RULES:
+        plain = (*structure.never_entered(), *structure.constants(), *_values(structure))
+        used = structure.contended()
+        names = sorted(structure.system.variables[u].name for u in used)
+        linking = (f"linking {name}" for name in names)
+        yield Progress(Facts(plain, ("fresh", *linking)), order)
+
+
+def _order(structure: Structure) -> tuple[int, ...]:
+    """Contended resources, each before those that are asked for while it is held."""
+    contended = structure.contended()
+    position = structure.resource_of()
+    after: dict[int, set[int]] = {position[u]: set() for u in contended}
+    for request in structure.requests(contended):
+        for h in request.held:
+            after[position[h]] |= {position[w] for w in request.wanted}
+    out: list[int] = []
+    while after:
+        free = [p for p in sorted(after) if not any(p in later for later in after.values())]
+        if not free:
+            return ()
+        out.append(free[0])
+        del after[free[0]]
+    return tuple(out)
+
+
+def _measures(structure: Structure, hints: Sequence[Evidence]) -> Iterator[Measure]:
+    ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
+    parts = components(structure, ranks)
+    bounds = _bounds(structure, parts)
+    for shapes in (("fresh",), ()):
+        yield Measure(Facts(bounds, shapes), parts)
+
+
+def _bounds(structure: Structure, parts: Sequence[Rank]) -> tuple[Expr, ...]:
+    """Where the terms of a measure are surely not negative, by the places of threads."""
+    from .engines.induction import Prover
+
+    system = structure.system
+    terms = [c.term for c in parts if c.term is not None]
+    if not terms or len(system.rules) > SMALL_RULES:
+        return ()
+    places = [eq(var(t.location, Sort.INT), const(p.id)) for t in system.threads for p in t.points]
+    guesses = [implies(here, le(const(k), x)) for x in terms for here in places for k in (0, 1)]
+    guesses += [*structure.never_entered(), *structure.constants()]
+    return tuple(Prover(system, Budget(SECONDS)).thin(guesses).known.values())
+
+
+def _control(structure: Structure) -> Iterator[Facts]:
+    """What may be needed to see that nobody waits."""
+    system = structure.system
+    yield Facts()
+    yield Facts((), ("fresh",))
+    yield Facts((), ("quiet",))
+    names = sorted({v.name for v in system.variables if v.kind is VarKind.USED})
+    linking = tuple(f"linking {name}" for name in names)
+    if names:
+        yield Facts((), ("fresh", *linking))
+        yield Facts((), ("quiet", *linking))
+    if len(system.rules) <= SMALL_RULES:
+        plain = (*structure.never_entered(), *structure.constants())
+        yield Facts(plain, ("fresh", *linking))
+        yield Facts(plain, ("quiet", *linking))
+        bounds = [o for o in system.obligations if o.check in ("borrows", "resources")]
+        kept = dict.fromkeys(o.cond for o in bounds if is_state(o))
+        if kept:
+            yield Facts((*plain, *kept), ("quiet", *linking))
+        hidden = _values(structure)
+        if hidden:
+            yield Facts((*plain, *hidden), ("fresh", *linking))
+            yield Facts((*plain, *hidden), ("quiet", *linking))
+
+
+def _values(structure: Structure) -> tuple[Expr, ...]:
+    """Which of the few values that it is ever given a hidden variable has, by place."""
+    from .engines.induction import Prover
+
+    if structure.values is None:
+        structure.values = ()
+        system = structure.system
+        guesses: list[Expr] = [*structure.never_entered(), *structure.constants()]
+        for v in system.variables:
+            given = _given(structure, v)
+            if v.kind is not VarKind.HIDDEN or not given:
+                continue
+            value = var(v.index, v.sort)
+            first = eq(value, const(v.init.value)) if v.init and v.init.value is not None else TRUE
+            guesses.append(or_(*(eq(value, const(c)) for c in given)))
+            mine = [t for t in system.threads if t.instance == v.instance]
+            for here in (
+                eq(var(t.location, Sort.INT), const(p.id)) for t in mine for p in t.points
+            ):
+                guesses += [implies(here, first), implies(here, not_(first))]
+        if len(guesses) <= MOST_GUESSES:
+            kept = Prover(system, Budget(SECONDS)).thin(guesses).known.values()
+            structure.values = tuple(e for e in kept if e is not TRUE)
+    return structure.values
+
+
+def _given(structure: Structure, v: Variable) -> set[Scalar]:
+    """All constants that a variable is set to; none where it may get another value."""
+    out: set[Scalar] = set()
+    terms = [v.init, *(e for r in structure.writing(v.index) for w, e in r.updates if w == v.index)]
+    while terms:
+        e = terms.pop()
+        if e is not None and e.op is Op.ITE:
+            terms += e.args[1:]
+        elif e is not None and e.op is Op.CONST and e.value is not None:
+            out.add(e.value)
+        elif e is None or e.op is not Op.VAR or e.index != v.index:
+            return set()
+    return out if len(out) <= 6 else set()
