@@ -50,7 +50,7 @@ def _breaks(watch: Watch, check: str, goals: Sequence[Obligation], trace: Trace)
             states.append(tuple(before))
         stuck = not run.urgent and not run.since
     if trace.loop_at is not None:
-        if len(states) < 2 or not alike(*states, idle(watch.system)):
+        if len(states) < 2 or not alike(states[0], states[1], idle(watch.system)):
             raise Wrong("the loop does not close")
     if check in ("deadlock_free", "terminates") and trace.loop_at is None and stuck:
         # Nothing can happen any more, and somebody is not over.

@@ -43,7 +43,7 @@ def _seeds(system: TransitionSystem) -> set[int]:
     terms += [r.capacity for r in system.resources]
     terms += [i.active for i in system.instances]
     for goal in system.liveness:
-        terms += [goal.owed] if goal.trigger is None else [goal.owed, goal.trigger]
+        terms += [goal.owed, goal.at_end.cond]
     for thread in system.threads:
         terms += [amount for p in thread.points for _, amount in p.holds]
     for rule in system.rules:
