@@ -69,7 +69,7 @@ class Reach:
             return Reached.NEVER
         if q.rule is not None and q.cond is FALSE:
             return Reached.SEEN
-        known = graph.space.slots.keys()
+        known = set(graph.space.slots)
         if graph.system is not self.session.system:
             known -= self.session.idle  # left out of the graph: there they stay as they begin
         if is_state(q) and touched(q.cond) <= known:
