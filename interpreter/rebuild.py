@@ -65,8 +65,13 @@ def replay_runs(
     path: str | Path, load_plan: LoadPlan, run: int | None = None
 ) -> Iterator[LogReplay]:
     """The same for all runs of a log, one after the other; or for one, -1 being the last."""
-    if not Path(path).is_file():
-        raise LogError(f"there is no file {path}")
+    place = Path(path)
+    if not place.is_file():
+        what = f"{path} is no file" if place.exists() else f"there is no file {path}"
+        raise LogError(what)
+    if place.stat().st_size == 0:
+        # To open it would make a log of it.
+        raise LogError(f"{path} holds no run")
     log = open_log(path)
     try:
         runs = log.runs()

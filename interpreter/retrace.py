@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..semantics.expr import Scalar
+from ..semantics.idle import alike, idle
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
 from ..semantics.values import enabled, fire, fits, initial_holds, relation_holds
@@ -50,7 +51,8 @@ def replay(system: TransitionSystem, trace: Trace) -> Replay:
     if trace.loop_at is not None:
         if not 0 <= trace.loop_at < len(trace.steps):
             return Replay(tuple(states), len(trace.steps), "the loop begins outside the trace")
-        if states[-1] != states[trace.loop_at]:
+        # What only records may go on growing.
+        if not alike(states[-1], states[trace.loop_at], idle(system)):
             return Replay(tuple(states), len(trace.steps), "the loop does not close")
     return Replay(tuple(states))
 

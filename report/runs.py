@@ -123,6 +123,10 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
         chosen = {index for rule in rules for index, _ in rule.updates}
     else:
         chosen = set(relevant)
+    if trace.loop_at is not None:
+        # What a round leaves otherwise than it was is not so for ever.
+        before = along[trace.loop_at]
+        chosen = {v for v in chosen if along[-1][v] == before[v]}
     end = tuple(
         _value(system, variable, along[-1])
         for variable in system.variables

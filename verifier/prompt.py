@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import islice
 
 from ..semantics.expr import Scalar
+from ..semantics.idle import idle
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
@@ -122,16 +123,22 @@ def _rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator
     In a longer one each clock may show at the end what it showed at its begin.
     """
     rules = system.rules
+    left_out = idle(system)
+
+    def seen(state: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+        return tuple(x for v, x in enumerate(state) if v not in left_out)
+
     states = [flat.initial]
-    visits: dict[tuple[Scalar, ...], list[int]] = {flat.initial: [0]}
+    visits: dict[tuple[Scalar, ...], list[int]] = {seen(flat.initial): [0]}
     for end, step in enumerate(flat.steps, 1):
         states.append(fire(rules[step.rule], states[-1], step.inputs))
-        for begin in visits.setdefault(states[-1], []):
+        visited = visits.setdefault(seen(states[-1]), [])
+        for begin in visited:
             around = flat.steps[begin:end]
             moved = {rules[s.rule].thread for s in around}
             if moving <= moved and is_fair(system, around, states[begin:end]):
                 yield Trace(flat.initial, flat.steps[:end], begin)
-        visits[states[-1]].append(end)
+        visited.append(end)
 
 
 def is_fair(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..dsl.errors import Span
 from ..semantics.evidence import Rank
 from ..semantics.expr import Expr, Scalar
+from ..semantics.idle import idle
 from ..semantics.system import Obligation, Rule, TransitionSystem
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
@@ -83,6 +84,7 @@ class Session:
     _until: float | None = None  # the end of the slot of the check that runs
     _structure: Structure | None = None
     _linking: Linking | None = None
+    _idle: frozenset[int] | None = None
     _simulator: Simulator | None = None
     _runs: list[tuple[Trace, Sequence[tuple[Scalar, ...]]]] | None = None  # random ones
     _planned: float = 0.0  # seconds that were given to make it, in vain
@@ -98,6 +100,13 @@ class Session:
         if self._linking is None:
             self._linking = check_linking(self.system)
         return self._linking
+
+    @property
+    def idle(self) -> frozenset[int]:
+        """Variables that only record."""
+        if self._idle is None:
+            self._idle = idle(self.system)
+        return self._idle
 
     def of(self, system: TransitionSystem) -> Session:
         """The same budget, for another system."""

@@ -110,3 +110,20 @@ def test_no_certificates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert cli.main(["recheck", str(tmp_path)]) == 1
     (tmp_path / "w.wf").write_text(SPEC)
     assert cli.main([str(tmp_path / "w.wf"), "-q", "--certify", str(tmp_path / "w.wf")]) == 2
+
+
+def test_a_round_that_only_counts_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.wf").write_text(
+        "workflow s { var n: int = 0  activity a { takes 1s }\n"
+        "run { while (true) { a ; n := n + 1 } } }\n"
+    )
+    assert cli.main(["s.wf", "-q", "--certify", "kept"]) == 1
+    capsys.readouterr()
+    cli.main(["recheck", "kept"])
+    out = capsys.readouterr().out
+    assert "terminates" in out and "INVALID" not in out
+    cli.main(["replay", "kept/s.terminates.run.json"])
+    assert "accepted: terminates" in capsys.readouterr().out

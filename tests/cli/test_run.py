@@ -147,3 +147,18 @@ def test_what_is_not_executed_is_said_once(
     said = capsys.readouterr()
     assert note not in said.out
     assert note in said.err
+
+
+def test_replay_leaves_what_is_no_log_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.wf"
+    empty.write_bytes(b"")
+    assert cli.main(["replay", str(empty)]) == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert empty.read_bytes() == b""
+    assert [p.name for p in tmp_path.iterdir()] == ["empty.wf"]
+    assert cli.main(["replay", str(tmp_path)]) == 2
+    assert "is no file" in capsys.readouterr().err
+    assert cli.main(["replay", str(tmp_path / "none.db")]) == 2
+    assert "there is no file" in capsys.readouterr().err

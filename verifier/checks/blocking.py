@@ -19,7 +19,7 @@ from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
-from ..engines.structure import Structure, upper
+from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations
@@ -85,8 +85,8 @@ def _obstacles(session: Session, search: bool = True) -> tuple[str, set[int]]:
             for used, amount in rule.gains:
                 if used == r.used and r.exclusive is None and r.enforced:
                     most = upper(amount, system)
-                    capacity = r.capacity.value if r.capacity.op is Op.CONST else None
-                    if most is None or not isinstance(capacity, int) or most > capacity:
+                    least = lower(r.capacity, system)
+                    if most is None or least is None or most > least:
                         return f"a claim may exceed the capacity of {r.name}", contended
     for loop in system.loops:
         held = _held_throughout(system, loop.rules)

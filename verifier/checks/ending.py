@@ -9,6 +9,7 @@ from itertools import chain, islice
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
 from ...semantics.expr import Scalar
+from ...semantics.idle import alike
 from ...semantics.trace import Trace
 from ..engines.search_graph import Graph
 from ..prompt import overdue
@@ -105,7 +106,7 @@ def _endless(
     from ..engines.search_round import exact_lasso
 
     def goes_round(states: Sequence[tuple[Scalar, ...]], t: Trace) -> bool:
-        return t.loop_at is not None and states[t.loop_at] == states[-1]
+        return t.loop_at is not None and alike(states[t.loop_at], states[-1], session.idle)
 
     traces = lassos(graph)
     if not (graph.concrete and graph.complete):

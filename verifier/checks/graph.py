@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...semantics.idle import without
 from ..engines.search import Holds, Violated, explore
 from ..engines.search_graph import Graph
 from ..session import Session, breaks_obligation
@@ -54,10 +55,13 @@ def small_graph(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]
 
 
 def full_graph(session: Session) -> tuple[Graph | None, str]:
-    """The graph, or None and why not.  It may be incomplete: ask its `complete`."""
+    """The graph, or None and why not.  It may be incomplete: ask its `complete`.
+
+    What only records may be left out of it, so that a counter does not make it endless.
+    """
     if session.graph is None:
         result = explore(
-            session.system,
+            without(session.system, session.idle),
             [],
             max_states=session.options.max_states,
             seconds=session.share(0.3),

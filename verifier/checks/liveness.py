@@ -12,6 +12,7 @@ from itertools import islice
 
 from ...dsl.errors import Span
 from ...semantics.expr import FALSE, Expr, Scalar, or_, variables
+from ...semantics.idle import alike
 from ...semantics.system import Liveness, Thread, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
@@ -94,7 +95,7 @@ def _goes_round(
     from ..engines.search_live import fair_parts, lassos
 
     def owes(states: States, t: Trace) -> bool:
-        if t.loop_at is None or states[t.loop_at] != states[-1]:
+        if t.loop_at is None or not alike(states[t.loop_at], states[-1], session.idle):
             return False
         return all(evaluate(owed, s) for s in states[t.loop_at :])
 

@@ -69,7 +69,10 @@ class Reach:
             return Reached.NEVER
         if q.rule is not None and q.cond is FALSE:
             return Reached.SEEN
-        if is_state(q) and touched(q.cond) <= graph.space.slots.keys():
+        known = set(graph.space.slots)
+        if graph.system is not self.session.system:
+            known -= self.session.idle  # left out of the graph: there they stay as they begin
+        if is_state(q) and touched(q.cond) <= known:
             found = {graph.holds(n, q.cond) for n in range(len(graph.nodes))}
             if False in found:
                 return Reached.SEEN

@@ -6,6 +6,9 @@ Two invariants are read off the threads and shown inductive by exact bookkeeping
   its parent is at p;
 - *linking*: a USED variable equals the sum of what all threads hold at their points.
 
+A third one, *admitted* (`admission`), says of a branch that begins only under a condition that it
+is at its entry where the condition does not hold.
+
 Together they give conservation: when every root is over, every thread below is quiet, quiet
 points hold nothing, so nothing is in use.  (Place invariants of the net of points; Lautenbach
 1973.)  What cannot be shown this way is left to the other engines.
@@ -19,11 +22,12 @@ from dataclasses import dataclass, field
 
 from ...semantics.expr import Expr, Op, postorder, same
 from ...semantics.system import PointKind, ResourceInfo, Rule, Thread, TransitionSystem, VarKind
+from .admission import ENTRY, Numbers, Places, admitted
+from .common import conjuncts
 
 QUIET = (PointKind.ENTRY, PointKind.END, PointKind.FAILED)
 
 Amount = Counter[object]  # a sum: multiplicities of terms; the constant part under 1
-Places = Mapping[int, frozenset[int]]  # location variable -> points at which a guard can hold
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class _Checking:
                 self.children.setdefault(t.parent, {}).setdefault(t.fork, []).append(t)
         self.places: dict[int, Places] = {}  # by id of a shared guard term
         self.cancels: dict[int, frozenset[int] | None] = {}
+        self.numbers = Numbers()
+        self.admitted: Mapping[int, frozenset[int]] = {}
         self.out = Linking()
 
     def run(self) -> Linking:
@@ -71,6 +77,10 @@ class _Checking:
                 out.why_not = f"{t.name} holds something when it is over"
             if out.why_not:
                 return out
+        self.admitted = admitted(
+            system, self.numbers, lambda r: self.above(self.possible(r.guard)), self.sent
+        )
+        self.places.clear()  # more can be said from here on
         for rule in system.rules:
             if not self.rule(rule):
                 out.why_not = out.why_not or f"`{rule.name}` may leave a branch running"
@@ -79,22 +89,29 @@ class _Checking:
         return out
 
     def rule(self, rule: Rule) -> bool:
+        whole = self.sent(rule)
+        if whole is None:
+            return False
+        gone = self.cancelled(rule) or frozenset()
+        after = {
+            self.by_location[v].id: whole[self.by_location[v].id]
+            for v, _ in rule.own
+            if v in self.by_location
+        }
+        at = self.above(self.possible(rule.guard))
+        self.linking(rule, after, gone, at)
+        return all(self.quiet(t, point, whole, at) for t, point in whole.items())
+
+    def sent(self, rule: Rule) -> dict[int, int] | None:
+        """Where the rule sends threads, by id; None if that depends on more than the rule."""
         after: dict[int, int] = {}
         for v, e in rule.own:
             if v in self.by_location:
                 if e.op is not Op.CONST or not isinstance(e.value, int):
-                    return False
+                    return None
                 after[self.by_location[v].id] = e.value
-        gone: frozenset[int] = frozenset()
-        if rule.bundle is not None:
-            found = self.cancelled(rule)
-            if found is None:
-                return False
-            gone = found
-        at = self.above(self.possible(rule.guard))
-        whole = {**after, **dict.fromkeys(gone, 0)}
-        self.linking(rule, after, gone, at)
-        return all(self.quiet(t, point, whole, at) for t, point in whole.items())
+        gone = self.cancelled(rule)
+        return None if gone is None else {**after, **dict.fromkeys(gone, ENTRY)}
 
     def above(self, at: Places) -> Places:
         """With what *quiet* says of the state before: parents of running branches are at forks."""
@@ -141,7 +158,8 @@ class _Checking:
 
     def cancelled(self, rule: Rule) -> frozenset[int] | None:
         """Threads that the bundle sends to their entry; None if it does anything else."""
-        assert rule.bundle is not None
+        if rule.bundle is None:
+            return frozenset()
         key = id(rule.bundle)
         if key not in self.cancels:
             updates = rule.bundle.updates
@@ -209,6 +227,9 @@ class _Checking:
             value = e.args[1].value
             if isinstance(value, int):
                 return {e.args[0].index: frozenset((value,))}
+        if e.op is Op.NOT and self.admitted:
+            held = [self.admitted.get(self.numbers(a), frozenset()) for a in conjuncts(e.args[0])]
+            return dict.fromkeys(frozenset.intersection(*held), frozenset((ENTRY,)))
         if e.op is Op.AND:
             both: dict[int, frozenset[int]] = {}
             for a in e.args:

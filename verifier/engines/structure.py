@@ -27,6 +27,12 @@ def upper(e: Expr, system: TransitionSystem) -> int | None:
     return None if interval is None else interval[1]
 
 
+def lower(e: Expr, system: TransitionSystem) -> int | None:
+    """A lower bound of an amount, from the same."""
+    interval = _interval(e, system)
+    return None if interval is None else interval[0]
+
+
 def _interval(e: Expr, system: TransitionSystem) -> tuple[int, int] | None:
     if e.sort is not Sort.INT:
         return None

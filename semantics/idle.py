@@ -1,0 +1,81 @@
+"""Variables that only record: what a run can do does not depend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from .expr import Expr, Op, Scalar, variables
+from .system import Rule, TransitionSystem, VarKind
+
+
+def idle(system: TransitionSystem) -> frozenset[int]:
+    """The largest set of variables that nothing reads but their own updates: no guard, answer,
+    duration, claim or liveness property, and no update of another variable.
+
+    Two states that differ in these alone have the same runs from there on, so that a run which
+    comes back to a state but for them goes round for ever.  (Conditions of obligations may read
+    them.)
+    """
+    read = _seeds(system)
+    by_variable: dict[int, list[Expr]] = {}
+    seen: set[int] = set()
+    for rule in system.rules:
+        shared = () if rule.bundle is None or id(rule.bundle) in seen else rule.bundle.updates
+        seen.add(id(rule.bundle))
+        for v, e in (*rule.own, *shared):
+            by_variable.setdefault(v, []).append(e)
+    todo = list(read)
+    while todo:
+        for v in variables(by_variable.pop(todo.pop(), ())):
+            if v not in read:
+                read.add(v)
+                todo.append(v)
+    return frozenset(
+        v.index
+        for v in system.variables
+        if v.index not in read and v.kind not in (VarKind.LOCATION, VarKind.USED)
+    )
+
+
+def _seeds(system: TransitionSystem) -> set[int]:
+    terms: list[Expr] = [system.initial, system.excluded]
+    terms += [r.capacity for r in system.resources]
+    terms += [i.active for i in system.instances]
+    for goal in system.liveness:
+        terms += [goal.owed, goal.at_end.cond]
+    for thread in system.threads:
+        terms += [amount for p in thread.points for _, amount in p.holds]
+    for rule in system.rules:
+        terms += _decides(rule)
+    return variables(terms) | variables(terms, Op.POST)
+
+
+def _decides(rule: Rule) -> Iterator[Expr]:
+    yield rule.guard
+    yield rule.relation
+    if rule.delay is not None:
+        yield rule.delay.lo
+        yield from () if rule.delay.hi is None else (rule.delay.hi,)
+        yield from rule.delay.args
+    yield from (e for e in (rule.priority, rule.probability) if e is not None)
+    yield from (amount for _, amount in (*rule.holds, *rule.gains))
+
+
+def without(system: TransitionSystem, left_out: frozenset[int]) -> TransitionSystem:
+    """The system in which these variables keep their initial value."""
+    if not left_out:
+        return system
+    rules = [
+        replace(r, own=tuple(u for u in r.updates if u[0] not in left_out), bundle=None)
+        if any(v in left_out for v, _ in r.updates)
+        else r
+        for r in system.rules
+    ]
+    return replace(system, rules=tuple(rules))
+
+
+def alike(a: Sequence[Scalar], b: Sequence[Scalar], left_out: Iterable[int]) -> bool:
+    """Are two states the same but for these variables?"""
+    pairs = enumerate(zip(a, b, strict=True))
+    return a == b or all(x == y for v, (x, y) in pairs if v not in left_out)
