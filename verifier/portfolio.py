@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
-from ..dsl.names import LATER_CHECKS
 from ..semantics.system import Liveness, TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
@@ -30,6 +28,7 @@ from .checks import (
     vacuity,
 )
 from .checks.graph import small_graph
+from .directives import Directives
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -102,7 +101,7 @@ def verify(
         result = run.finish(found)
         results.append(result)
         run.progress(result)
-    return run.expect(in_order(results))
+    return run.said.fulfilled(in_order(results), bool(session.options.only))
 
 
 def in_order(results: Iterable[Result]) -> list[Result]:
@@ -126,15 +125,7 @@ class _Run:
         self.spec = spec
         self.session = session
         self.progress = progress
-        properties = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
-        self.skips = [
-            replace(p, name=called(p.name)) for p in properties if isinstance(p, ast.SkipCheck)
-        ]
-        self.raised = {
-            called(n): p.span for p in properties if isinstance(p, ast.CheckOn) for n in p.names
-        }
-        self.expected = {called(p.name): p for p in properties if isinstance(p, ast.ExpectRefuted)}
-        self.missed = {s.span: s for s in self.skips if s.at is not None}  # that skip nothing yet
+        self.said = Directives(spec)
         self.verdicts: dict[str, Verdict] = {}
         self.waiting: set[str] = set()
         self.used = Used(session, spec)
@@ -143,7 +134,7 @@ class _Run:
 
     def wanted(self, check: str) -> bool:
         only = self.session.options.only
-        if any(s.name == check and s.at is None for s in self.skips):
+        if any(s.name == check and s.at is None for s in self.said.skips):
             return False
         return not only or check in only
 
@@ -154,11 +145,11 @@ class _Run:
         if nothing is not None:
             yield nothing
             if isinstance(nothing.verdict, Refuted):
-                self.missed.clear()
+                self.said.missed.clear()
                 return  # of no run anything is true
-        for s in self.skips:
+        for s in self.said.skips:
             if s.at is None and self._selected(s.name, ""):
-                yield Result(s.name, "", None, s.span, skipped=s.reason + self._in_vain(s.name))
+                yield Result(s.name, "", None, s.span, skipped=s.reason + self.said.in_vain(s.name))
         self.waiting = {c for c in WHOLE if self.wanted(c)}
         soon = [c for c in WHOLE if self.wanted(c) and self._is_soon_known(c)]
         yield from self._nothing()
@@ -219,11 +210,6 @@ class _Run:
                 verdict, seconds = Unknown("ranking", why), time.monotonic() - since
                 yield Result("terminates", "decreases", verdict, loop.span, True, seconds)
 
-    def _in_vain(self, check: str) -> str:
-        """It is skipped, whatever `check NAME` says."""
-        where = self.raised.get(check)
-        return f" (`check {check}` at {where.line}:{where.col} has no effect)" if where else ""
-
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only
         return not only or check in only or name in only
@@ -236,7 +222,7 @@ class _Run:
         ]
 
     def _unskipped(self) -> list[str]:
-        return [c for c in SAFETY if not any(s.name == c and s.at is None for s in self.skips)]
+        return [c for c in SAFETY if not any(s.name == c and s.at is None for s in self.said.skips)]
 
     def _nothing(self) -> Iterator[Result]:
         """Checks of whose kind there is nothing in the spec."""
@@ -357,73 +343,23 @@ class _Run:
         """Add the level, what the verdict rests on, and whether a refutation is expected."""
         levels = WARNINGS_IMPORTED if self.spec.imported_from else WARNINGS
         warning = result.warning or result.check in levels
-        if self.session.options.strict or result.check in self.raised:
+        if self.session.options.strict or result.check in self.said.raised:
             warning = False
-        for s in self.skips:
-            if s.at is not None and s.name == result.check and _is_at(result, s.at):
-                self.missed.pop(s.span, None)
-                return replace(result, verdict=None, skipped=s.reason, warning=warning)
+        reason = self.said.skipped(result)
+        if reason is not None:
+            return replace(result, verdict=None, skipped=reason, warning=warning)
         verdict = result.verdict
         if verdict is not None and not _nothing_of_the_kind(verdict):
             if isinstance(verdict, Proved):
                 verdict = replace(verdict, assumptions=self.used.by(result, self.verdicts))
             verdict = rests_on(self.spec, self.session.system, replace(result, verdict=verdict))
-        expected = isinstance(verdict, Refuted) and bool(_names(result) & self.expected.keys())
-        return replace(result, verdict=verdict, warning=warning, expected=expected)
-
-    def expect(self, results: list[Result]) -> list[Result]:
-        """`expect refuted NAME`: one refuted result of that name is enough.
-
-        Where there is none, those that might have been it do not count as expected any more:
-        all that are open, or, if all are proved, all of them.
-        """
-        out = list(results)
-        for name in self.expected:
-            mine = [k for k, r in enumerate(out) if name in _names(r) and r.verdict is not None]
-            if any(isinstance(out[k].verdict, Refuted) for k in mine):
-                continue
-            open_ = [k for k in mine if isinstance(out[k].verdict, Unknown)]
-            for k in open_ or mine:
-                out[k] = replace(out[k], expected=True)
-            if not mine and not self.session.options.only:
-                why = "nothing of that name was checked, so nothing of it was refuted"
-                if name in LATER_CHECKS:
-                    why = "this check is not built yet, so nothing of it was refuted"
-                elif any(s.name == name or s.at == name for s in self.skips):
-                    why = "it is skipped, so it was not refuted: remove one of the two"
-                span = self.expected[name].span
-                out.append(Result("expect", name, Unknown("portfolio", why), span, expected=True))
-        return [*out, *self._skipped_nothing(results)]
-
-    def _skipped_nothing(self, results: Sequence[Result]) -> Iterator[Result]:
-        """`skip_check NAME at PLACE` where there is no such place: what it means to turn off is
-        on, or is not there."""
-        for s in () if self.session.options.only else self.missed.values():
-            places = dict.fromkeys(r.name for r in results if r.check == s.name and r.name)
-            known = f"; there is {', '.join(list(places)[:6])}" if places else ""
-            whole = "" if places else f"; to skip all of it, leave out `at {s.at}`"
-            why = f"{s.name} has no line of its own for `{s.at}`{known}{whole}"
-            yield Result("skip_check", f"{s.name} at {s.at}", Unknown("portfolio", why), s.span)
+        done = replace(result, verdict=verdict, warning=warning)
+        return replace(done, expected=self.said.expects(done))
 
     def _span(self, verdict: Verdict, other: Span | None = None) -> Span:
         if isinstance(verdict, Refuted):
             return verdict.span
         return other or self.top
-
-
-def called(name: str) -> str:
-    """The name of a check in the table (`invariant` is a word of the language)."""
-    return "invariant" if name == "invariants" else name
-
-
-def _is_at(result: Result, place: str) -> bool:
-    """`w` and `E` are places of the line `handled: w: E`."""
-    return place in (result.name, *re.split(r"\W+", result.name))
-
-
-def _names(result: Result) -> set[str]:
-    """What `expect refuted` may call a result."""
-    return {result.check, result.name} - {""}
 
 
 def _nothing_of_the_kind(verdict: Verdict) -> bool:

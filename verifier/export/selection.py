@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...dsl import ast
 from ...semantics.system import Obligation, TransitionSystem
-from ..portfolio import CHECKS, SAFETY, WARNINGS, called
+from ..directives import called
+from ..portfolio import CHECKS, SAFETY, WARNINGS
 
 ENDS = "deadlock_free"
 
