@@ -99,6 +99,7 @@ class _Deciding:
             self._structure,
             lambda: self._induction(guess=False),
             lambda: self._abstract(300, 0.3),
+            lambda: self._counts(5.0, 0.2),
             lambda: self._equations(0.5, 0.05),
             lambda: self._horn(0.5, 0.05),
             lambda: self._abstract(3_000, 1.5),
@@ -204,6 +205,12 @@ class _Deciding:
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
                 self.verdicts[k] = self._inductive("induction", answer.invariants, k)
+
+    def _counts(self, seconds: float, part: float) -> None:
+        """What branches have added up, by their places."""
+        from ..engines.counting import suggest
+
+        self._suggested("counting", lambda g, _: suggest(self.system, g), seconds, part)
 
     def _equations(self, seconds: float, part: float) -> None:
         """Equations between numbers, place by place."""
