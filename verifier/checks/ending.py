@@ -8,10 +8,11 @@ from itertools import chain, islice
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
-from ...semantics.expr import Scalar
+from ...semantics.expr import Scalar, and_
 from ...semantics.idle import alike
 from ...semantics.trace import Trace
-from ..engines.search_graph import Graph
+from ..engines.search_graph import Graph, reaching
+from ..engines.search_threads import ended
 from ..prompt import overdue
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -50,14 +51,31 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
                 # Another order of the same steps may end somewhere else.
                 lambda states, _: hopeless in states,
             )
-            return (
-                intime.can_finish(session, False) or found if isinstance(found, Unknown) else found
-            )
+            if not isinstance(found, Unknown):
+                return found
+            timed = intime.can_finish(session, False)
+            if isinstance(timed, Refuted) and _may_end(session, graph, timed.trace):
+                return replace(timed, notes=(*timed.notes, intime.BY_CLOCKS))
+            return timed or found
         case Free(states):
             return Proved("search", f"all {states} states were visited", f"{states} states")
         case _:
             timed = intime.can_finish(session, True) if answer.timing else None
             return timed or Unknown("search", answer.reason)
+
+
+def _may_end(session: Session, graph: Graph, trace: Trace) -> bool:
+    """Whether, by the order of steps alone, all can still end after the run."""
+    last = session.replay(session.system, trace).states[-1]
+    kept = graph.space.kept
+    same = {
+        n
+        for n, node in enumerate(graph.nodes)
+        if all(v in session.idle or node.values[k] == last[v] for k, v in enumerate(kept))
+    }
+    over = and_(*(ended(session.system, i) for i in session.system.instances))
+    done = {n for n in range(len(graph.nodes)) if graph.holds(n, over) is not False}
+    return bool(same & reaching(graph, done | graph.frontier))
 
 
 def terminates(session: Session, deadlock: Verdict) -> Verdict:
