@@ -102,7 +102,7 @@ class _Deciding:
             lambda: self._counts(5.0, 0.2),
             lambda: self._equations(0.5, 0.05),
             lambda: self._horn(0.5, 0.05),
-            lambda: self._abstract(3_000, 1.5),
+            lambda: self._abstract(60_000, 2.5),
             lambda: self._induction(guess=True),
             lambda: self._horn(10.0, 0.5),
             lambda: self._solo(3_000, 1.5),
