@@ -131,6 +131,21 @@ def _count(text: str) -> int:
     return value
 
 
+def _only(out: argparse.ArgumentParser, what: str) -> None:
+    out.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CHECK",
+        help=f"{what}; may be given several times",
+    )
+
+
+def _shown(out: argparse.ArgumentParser) -> None:
+    out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
+    out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
+
+
 def _verify() -> argparse.ArgumentParser:
     out = _new(
         "SPEC",
@@ -144,18 +159,11 @@ def _verify() -> argparse.ArgumentParser:
         "specs", nargs="+", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin"
     )
     out.add_argument("--format", choices=FORMATS, default="text", help="default: text")
-    out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
-    out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
+    _shown(out)
     out.add_argument(
         "--timeout", type=_seconds, metavar="S", help="seconds for all checks of a file"
     )
-    out.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="CHECK",
-        help="this check or property only; may be given several times",
-    )
+    _only(out, "this check or property only")
     out.add_argument(
         "--certify", metavar="DIR", help="write a certificate for each result, for `recheck`"
     )
@@ -175,18 +183,11 @@ def _watch() -> argparse.ArgumentParser:
         "not touch is not proved again.",
     )
     out.add_argument("spec", metavar="SPEC", help="a .wf file, or a foreign file")
-    out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
-    out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
+    _shown(out)
     out.add_argument(
         "--timeout", type=_seconds, metavar="S", help="seconds for all checks of one round"
     )
-    out.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="CHECK",
-        help="this check or property only; may be given several times",
-    )
+    _only(out, "this check or property only")
     out.add_argument("--strict", action="store_true", help="warnings are shown as errors")
     return out
 
@@ -267,13 +268,7 @@ def _mutate() -> argparse.ArgumentParser:
     out.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     out.add_argument("-v", "--verbose", action="store_true", help="also what notices the others")
     out.add_argument("--timeout", type=_seconds, metavar="S", help="for each change; default 10")
-    out.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="CHECK",
-        help="what this check or property notices; may be given several times",
-    )
+    _only(out, "what this check or property notices")
     return out
 
 
@@ -289,13 +284,7 @@ def _export() -> argparse.ArgumentParser:
     out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
     out.add_argument("--promela", action="store_true", required=True, help="the language of Spin")
     out.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
-    out.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="CHECK",
-        help="this check or property, and what can matter for it; may be given several times",
-    )
+    _only(out, "this check or property, and what can matter for it")
     return out
 
 

@@ -40,7 +40,7 @@ from ...semantics.expr import (
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from .common import conjuncts, domain
 from .linear import ZERO, Form, Span, Vector, dot, form_of, unit
-from .slice import Slice, slice_for
+from .slice import Slice, without_claims_for
 
 MOST_STATES = 600  # of control
 MOST_NUMBERS = 24
@@ -57,10 +57,7 @@ def suggest(system: TransitionSystem, goal: Obligation, seconds: float) -> list[
     """Candidate invariants for the goal: equations, and what control says of truth values."""
     if goal.every_step:
         return []
-    # Claims only put steps off: without them there are more runs.
-    used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    cone = slice_for(system, [goal], used)
-    analysis = _Analysis(cone, time.monotonic() + seconds)
+    analysis = _Analysis(without_claims_for(system, goal), time.monotonic() + seconds)
     if not analysis.numbers or len(analysis.numbers) > MOST_NUMBERS:
         return []
     return analysis.candidates() if analysis.run() else []

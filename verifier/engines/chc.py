@@ -37,7 +37,7 @@ from ...semantics.expr import (
     var,
 )
 from ...semantics.symbolic import Encoder, stacks, symbol
-from ...semantics.system import Input, Obligation, TransitionSystem, VarKind
+from ...semantics.system import Input, Obligation, TransitionSystem
 from .common import (
     after,
     concerns,
@@ -47,7 +47,7 @@ from .common import (
     is_state,
     touched,
 )
-from .slice import Slice, slice_for
+from .slice import Slice, without_claims_for
 
 MOST_VARIABLES = 40
 MOST_RULES = 80
@@ -65,9 +65,7 @@ def suggest(
     """
     if goal.every_step:
         return []
-    # Claims only put steps off: without them there are more runs.
-    used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    cone = slice_for(system, [goal], used)
+    cone = without_claims_for(system, goal)
     if len(cone.variables) > MOST_VARIABLES or len(cone.system.rules) > MOST_RULES:
         return []
     horn = _Horn(cone, [k for k in known if _within(k, cone)])

@@ -17,6 +17,7 @@ from ...semantics.expr import (
     Sort,
     and_,
     const,
+    fold,
     inp,
     le,
     not_,
@@ -184,3 +185,32 @@ def normal(system: TransitionSystem, kept: Collection[int] | None = None) -> Tra
 def by_index(rules: Sequence[Rule]) -> dict[int, Rule]:
     """Rules by their index in the whole system (a slice keeps the numbers)."""
     return {r.index: r for r in rules}
+
+
+def may_stand(
+    cond: Expr,
+    location: int,
+    places: Collection[int],
+    memo: dict[int, frozenset[int]] | None = None,
+) -> frozenset[int]:
+    """The places at which a thread may be when the condition holds: all, where it does not say.
+
+    A caller who passes `memo` (for one location) must keep the terms alive as long as it.
+    """
+    everywhere = frozenset(places)
+
+    def at(node: Expr, args: Sequence[frozenset[int]]) -> frozenset[int]:
+        match node.op:
+            case Op.EQ:
+                a, b = node.args
+                if a.op is Op.VAR and a.index == location and type(b.value) is int:
+                    return frozenset((b.value,))
+            case Op.AND if args:
+                return args[0].intersection(*args[1:])
+            case Op.OR if args:
+                return args[0].union(*args[1:])
+            case Op.CONST if node.value is False:
+                return frozenset()
+        return everywhere
+
+    return fold(cond, at, memo)

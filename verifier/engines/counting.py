@@ -21,16 +21,15 @@ from ...semantics.expr import (
     and_,
     const,
     eq,
-    fold,
     implies,
     ite,
     var,
     variables,
 )
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
-from .common import conjuncts
+from .common import conjuncts, may_stand
 from .linear import form_of
-from .slice import slice_for
+from .slice import without_claims_for
 
 MOST_PLACES = 800
 MOST_RULES = 1_500
@@ -44,9 +43,7 @@ def suggest(system: TransitionSystem, goal: Obligation) -> list[Expr]:
     """Candidate invariants, one for each number in the goal's cone that has weights."""
     if goal.every_step:
         return []
-    # Claims only put steps off: without them there are more runs.
-    used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    cone = slice_for(system, [goal], used)
+    cone = without_claims_for(system, goal)
     places = {
         t.location: [p.id for p in t.points]
         for t in cone.system.threads
@@ -178,10 +175,10 @@ def _one_way(
     for location, new in rule.updates:
         if location not in places:
             continue
-        possible = _possible(guard, location, places[location])
+        possible = may_stand(guard, location, places[location])
         if location in above:
             parent, fork = above[location]
-            if fork not in _possible(guard, parent, places[parent]):
+            if fork not in may_stand(guard, parent, places[parent]):
                 possible &= {0}  # at rest: shown along with the rest
         if not possible:
             return None
@@ -198,27 +195,6 @@ def _one_way(
 
 def _difference(a: Place, b: Place) -> Equation:
     return {a: Fraction(1), b: Fraction(-1)}, Fraction(0)
-
-
-def _possible(guard: Expr, location: int, values: Sequence[int]) -> frozenset[int]:
-    """Where the thread may stand when the guard holds."""
-    everywhere = frozenset(values)
-
-    def at(node: Expr, args: Sequence[frozenset[int]]) -> frozenset[int]:
-        match node.op:
-            case Op.EQ:
-                a, b = node.args
-                if a.op is Op.VAR and a.index == location and type(b.value) is int:
-                    return frozenset((b.value,)) & everywhere
-            case Op.AND if args:
-                return args[0].intersection(*args[1:])
-            case Op.OR if args:
-                return args[0].union(*args[1:])
-            case Op.CONST if node.value is False:
-                return frozenset()
-        return everywhere
-
-    return fold(guard, at)
 
 
 def _solved(equations: Sequence[Equation]) -> dict[Place, Fraction] | None:

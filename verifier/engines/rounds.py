@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ...semantics.expr import Expr, Op, Sort, const, eq, fold, or_, var
+from ...semantics.expr import Expr, Op, Sort, const, eq, or_, var
 from ...semantics.system import Loop, Rule
+from .common import may_stand
 from .structure import Structure
 
 
@@ -22,7 +21,7 @@ class Rounds:
         self.loop = loop
         self.location = system.threads[loop.thread].location
         self._all = frozenset(p.id for p in system.threads[loop.thread].points)
-        self._memo: dict[int, frozenset[int] | None] = {}
+        self._memo: dict[int, frozenset[int]] = {}
         self.edges: list[tuple[int, int, int]] = []  # from, to, rule
         self.still: list[tuple[int | None, int]] = []  # fork point, rule that stays there
         for i in loop.rules:
@@ -57,22 +56,7 @@ class Rounds:
 
     def at(self, cond: Expr) -> frozenset[int]:
         """The points at which a condition can hold: all, where it does not say."""
-
-        def places(n: Expr, args: Sequence[frozenset[int] | None]) -> frozenset[int] | None:
-            known = [a for a in args if a is not None]
-            match n.op:
-                case Op.EQ:
-                    a, b = n.args
-                    if a.op is Op.VAR and a.index == self.location and isinstance(b.value, int):
-                        return frozenset((b.value,))
-                case Op.AND if known:
-                    return known[0].intersection(*known[1:])
-                case Op.OR if len(known) == len(args) and args:
-                    return known[0].union(*known[1:])
-            return None
-
-        found = fold(cond, places, self._memo)
-        return self._all if found is None else found
+        return may_stand(cond, self.location, self._all, self._memo)
 
     def _fork(self, thread: int) -> int | None:
         t = self.system.threads[thread]

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ...semantics.expr import FALSE, Expr, Op, and_, inp, or_, variables
-from ...semantics.system import Input, Obligation, Rule, TransitionSystem
+from ...semantics.system import Input, Obligation, Rule, TransitionSystem, VarKind
 from .common import after, conjuncts, is_state, stutter, touched, written
 
 
@@ -94,6 +94,11 @@ def slice_for(
         if (len(kept), len(rules)) == size:
             break
     return _build(system, frozenset(kept), rules, severed, parts)
+
+
+def without_claims_for(system: TransitionSystem, goal: Obligation) -> Slice:
+    """The goal's cone without claims: they only put steps off, so there are more runs."""
+    return slice_for(system, [goal], {v.index for v in system.variables if v.kind is VarKind.USED})
 
 
 class _Opened:
