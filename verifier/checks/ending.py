@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
-from ...semantics.expr import Scalar, and_
-from ...semantics.idle import alike
+from ...semantics.expr import and_
 from ...semantics.trace import Trace
 from ..engines.search_graph import Graph, reaching
 from ..engines.search_threads import ended
-from ..prompt import overdue
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops
 from .graph import full_graph
-
-MOST_LASSOS = 12  # runs that go round for ever, of which one has to be possible in time
+from .lassos import goes_round
 
 
 def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
@@ -102,13 +98,13 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
         if graph is None:
             return Unknown("search", why)
         named = open_loops and not open_loops[0].graph
-        endless, doubt = _endless(session, graph, open_loops[0].span if named else None)
-        if endless is not None:
+        endless = _endless(session, graph, open_loops[0].span if named else None)
+        if isinstance(endless, Refuted):
             return endless
         if not open_loops:
             return Unknown("structure", "the loops end, but whether somebody is stuck is open")
-        if doubt is not None:
-            return doubt
+        if endless is not None:
+            return endless
         if graph.concrete and graph.complete and isinstance(deadlock, Proved):
             states = len(graph.nodes)
             return Proved("search", f"no cycle among all {states} states", f"{states} states")
@@ -116,37 +112,17 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
     return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")
 
 
-def _endless(
-    session: Session, graph: Graph, span: Span | None
-) -> tuple[Refuted | None, Unknown | None]:
+def _endless(session: Session, graph: Graph, span: Span | None) -> Verdict | None:
     """A run that goes round for ever; or one that was found, and why it is not sure."""
-    from ..engines.search_live import fair_parts, lassos
+    from ..engines.search_live import lassos
     from ..engines.search_round import exact_lasso
-
-    def goes_round(states: Sequence[tuple[Scalar, ...]], t: Trace) -> bool:
-        return t.loop_at is not None and alike(states[t.loop_at], states[-1], session.idle)
 
     traces = lassos(graph)
     if not (graph.concrete and graph.complete):
         exact = exact_lasso(graph, session.share(0.4))
         traces = chain(traces, (exact,) if exact is not None else ())
-    doubt: Unknown | None = None
-    for trace in islice(traces, MOST_LASSOS):
-        assert trace.loop_at is not None
-        verdict = session.confirm(
-            "search",
-            "this run goes round for ever",
-            trace,
-            span or session.system.rules[trace.steps[trace.loop_at].rule].span,
-            goes_round,
-            figure=f"lasso of {len(trace.steps) - trace.loop_at} steps",
-        )
-        if isinstance(verdict, Refuted):
-            if not overdue(session.system, verdict.trace):
-                return verdict, None
-            verdict = Unknown("search", "a run goes round for ever, but it may not be a fair one")
-        if isinstance(verdict, Unknown):
-            doubt = doubt or verdict
-    if doubt is None and graph.concrete and next(fair_parts(graph), None) is not None:
-        doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
-    return None, doubt
+
+    def place(trace: Trace) -> Span:
+        return span or session.system.rules[trace.steps[trace.loop_at or 0].rule].span
+
+    return goes_round(session, graph, traces, "this run goes round for ever", place)

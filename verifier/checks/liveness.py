@@ -8,25 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, Expr, Scalar, or_, variables
-from ...semantics.idle import alike
+from ...semantics.expr import FALSE, Expr, or_, variables
 from ...semantics.system import Liveness, Thread, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
 from ..engines.search_graph import Graph
 from ..engines.search_threads import without_claims
-from ..prompt import overdue
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import obligations
 from .graph import full_graph
-
-MOST_LASSOS = 12  # runs that go round for ever, of which one has to be possible in time
-
-States = Sequence[tuple[Scalar, ...]]
+from .lassos import States, goes_round
 
 
 def property_holds(session: Session, goals: Sequence[Liveness], terminates: Verdict) -> Verdict:
@@ -92,27 +86,17 @@ def _goes_round(
     span: Span,
 ) -> Verdict | None:
     """A fair run that goes round for ever among these nodes."""
-    from ..engines.search_live import fair_parts, lassos
+    from ..engines.search_live import lassos
 
-    def owes(states: States, t: Trace) -> bool:
-        if t.loop_at is None or not alike(states[t.loop_at], states[-1], session.idle):
-            return False
-        return all(evaluate(owed, s) for s in states[t.loop_at :])
-
-    doubt: Verdict | None = None
-    for trace in islice(lassos(graph, within), MOST_LASSOS):
-        assert trace.loop_at is not None
-        figure = f"lasso of {len(trace.steps) - trace.loop_at} steps"
-        text = f"{message}: this run goes round for ever"
-        verdict = session.confirm("search", text, trace, span, owes, figure=figure)
-        if isinstance(verdict, Refuted) and overdue(session.system, verdict.trace):
-            verdict = Unknown("search", "a run goes round for ever, but it may not be a fair one")
-        if isinstance(verdict, Refuted):
-            return verdict
-        doubt = doubt or verdict
-    if doubt is None and graph.concrete and next(fair_parts(graph, within), None) is not None:
-        doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
-    return doubt
+    return goes_round(
+        session,
+        graph,
+        lassos(graph, within),
+        f"{message}: this run goes round for ever",
+        lambda _: span,
+        within,
+        lambda state: bool(evaluate(owed, state)),
+    )
 
 
 # --- starvation ------------------------------------------------------------------------------
@@ -136,6 +120,8 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
         return Unknown("search", why)
     for thread, cond, names in waits:
         nodes = {n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False}
+        if any(not graph.edges[n] for n in nodes - graph.frontier):
+            return Unknown("search", f"{thread.name} may be stuck where it waits for {names}")
         message = f"{thread.name} may wait for {names} for ever"
         found = _goes_round(session, graph, nodes, cond, message, thread.span)
         if found is not None:
