@@ -23,6 +23,7 @@ from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations
+from .circle import askers, brought, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever
 
@@ -129,37 +130,17 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     """Let only as many threads move as are needed to use up the resources of a cycle.
 
     The others stay where they are, which is a run of the whole system; that the waiting threads
-    are stuck in the whole system as well is shown by `stuck_for_ever`.
+    are stuck in the whole system as well is shown by `blocked_for_ever`.
     """
     from ..engines.search import explore
 
-    system = session.system
-    structure = session.structure
-    position = structure.resource_of()
-    chosen: set[int] = set()
-    for k, place in enumerate(cycle):
-        following = cycle[(k + 1) % len(cycle)]
-        room = _room(system, place)
-        asking = [
-            r
-            for r in structure.requests(contended)
-            if any(position[h] == place for h in r.held)
-            and any(position[w] == following for w in r.wanted)
-        ]
-        taken = 0
-        for request in asking:
-            if taken >= room:
-                break
-            rule = system.rules[request.rule]
-            thread = rule.thread
-            if thread in chosen and len(asking) > 1:
-                continue
-            chosen.add(thread)
-            taken += max(1, _amount(system, rule, place))
-    moving = set(chosen)
-    for thread in chosen:
-        moving |= {t for t, _ in structure.ancestors(thread)}
-    few = restrict(system, moving)
+    rules = askers(session.structure, contended, cycle)
+    trace = brought(session, rules)
+    found = _circle_at_end(session, trace) if trace is not None else None
+    if isinstance(found, Refuted):
+        return found
+    chosen = {r.thread for r in rules}
+    few = restrict(session.system, with_parents(session.structure, chosen))
     result = explore(few.system, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
         return None
@@ -185,13 +166,20 @@ def _first_circle(
             continue
         if part is not None:
             trace = part.widen(trace)
-        replayed = session.replay(session.system, trace)
-        if not replayed.ok:
-            raise InternalError(f"a run of the search does not replay: {replayed.why}")
-        if blocked_for_ever(
-            session.structure, replayed.states[-1], waiting_in(session.system, replayed.states[-1])
-        ):
-            return refuted(session, trace, waiting_in(session.system, replayed.states[-1]))
+        found = _circle_at_end(session, trace)
+        if found is not None:
+            return found
+    return None
+
+
+def _circle_at_end(session: Session, trace: Trace) -> Verdict | None:
+    """REFUTED if after this run some threads wait for each other only."""
+    replayed = session.replay(session.system, trace)
+    if not replayed.ok:
+        raise InternalError(f"a run of the search does not replay: {replayed.why}")
+    waiting = waiting_in(session.system, replayed.states[-1])
+    if blocked_for_ever(session.structure, replayed.states[-1], waiting):
+        return refuted(session, trace, waiting)
     return None
 
 
@@ -205,18 +193,6 @@ def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
         if t.id not in able and kind not in (PointKind.END, PointKind.FAILED):
             out.append(t.id)
     return out
-
-
-def _room(system: TransitionSystem, place: int) -> int:
-    r = system.resources[place]
-    if r.exclusive is not None:
-        return 1
-    return r.capacity.value if isinstance(r.capacity.value, int) else 1
-
-
-def _amount(system: TransitionSystem, rule: Rule, place: int) -> int:
-    r = system.resources[place]
-    return sum(upper(a, system) or 1 for u, a in rule.holds if u in (r.used, r.exclusive))
 
 
 def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
