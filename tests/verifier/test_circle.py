@@ -28,7 +28,8 @@ def locks(seed: int) -> str:
             text = f"using ({name} exclusive) {{ {text} }}"
         branches.append(rng.choice([text, f"{{ {text} ; eat }}", f"{{ eat ; {text} }}"]))
     head = "".join(f"resource {n} : lock\n" for n in names)
-    return f"{head}workflow w {{ activity eat {{ takes 0s..9s }} run {{ {' || '.join(branches)} }} }}"
+    run = " || ".join(branches)
+    return f"{head}workflow w {{ activity eat {{ takes 0s..9s }} run {{ {run} }} }}"
 
 
 def shortest(system: TransitionSystem) -> int | None:
@@ -68,9 +69,9 @@ def test_as_short_as_any(seed: int) -> None:
 def test_philosophers_by_the_hundred() -> None:
     n = 100
     head = "".join(f"resource f{k} : lock\n" for k in range(n))
+    forks = [f"using (f{k} exclusive)" for k in range(n)]
     each = " || ".join(
-        f"while (true) {{ using (f{k} exclusive) {{ using (f{(k + 1) % n} exclusive) {{ eat }} }} }}"
-        for k in range(n)
+        f"while (true) {{ {forks[k]} {{ {forks[(k + 1) % n]} {{ eat }} }} }}" for k in range(n)
     )
     text = f"{head}workflow table {{ activity eat {{ takes 1s }} run {{ {each} }} }}"
     session = Session(lower(load_text(text, "w.wf")), Options(), replay, schedule)
