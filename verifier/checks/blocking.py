@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, TRUE, Op, Scalar, not_, or_, variables
+from ...semantics.expr import FALSE, TRUE, Op, Scalar, and_, not_, or_, variables
+from ...semantics.idle import without
 from ...semantics.system import (
     Obligation,
     PointKind,
@@ -19,6 +20,7 @@ from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
+from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -301,6 +303,9 @@ def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Sp
 def _by_search(session: Session, obstacle: str) -> Verdict:
     from ..engines.search_live import Free, Stuck, deadlocks
 
+    quick = _by_ends(session)
+    if quick is not None:
+        return quick
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -325,14 +330,57 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
 
 
+def _by_ends(session: Session) -> Verdict | None:
+    """Where every run is finite: is each state without a step an end of all?  Then whoever waits
+    can be released, as every run to its end shows.  The graph itself is not needed, so that
+    interleavings and mirror images of states may be left out."""
+    from ..engines.search import Holds, Violated, at_ends
+
+    system = session.system
+    known = session.graph is not None and session.graph[0] is not None and session.graph[0].complete
+    if known or system.excluded is not FALSE or _late(session):
+        return None
+    if not all(loops.ends(session, loop) for loop in system.loops):
+        return None
+    over = and_(*(ended(system, i) for i in system.instances))
+    goal = Obligation("deadlock_free", "", over, "nobody can ever go on", system.instances[0].span)
+    found = at_ends(
+        without(system, session.idle),
+        goal,
+        max_states=session.options.max_states,
+        seconds=session.share(0.3),
+    )
+    match found:
+        case Holds(states, up_to):
+            how = (
+                f"every run is finite, and of {states} states those without a step are ends of all"
+            )
+            how += f" (of states that differ by {up_to}, one was looked at)" if up_to else ""
+            return Proved("search", how, f"{states} states")
+        case Violated(trace):
+            last = session.replay(session.system, trace).states[-1]
+            verdict = refuted(session, trace, waiting_in(system, last))
+            return verdict if isinstance(verdict, Refuted) else None
+    return None
+
+
+def _late(session: Session) -> set[int]:
+    """Rules of time-outs, where one may break a circle of waiting."""
+    late = {
+        r.index for r in session.system.rules if r.kind in (RuleKind.INTERRUPT, RuleKind.TIMEOUT)
+    }
+    contended = session.structure.contended()
+    circle = late and contended and session.structure.hold_and_wait(contended) is not None
+    return late if circle else set()
+
+
 def _broken_by_timeout(session: Session, graph: Graph) -> str:
     """A circle of waiting that a run comes to, and that nothing but a time-out breaks."""
     from ..engines.search_live import doomed
 
     system = session.system
-    late = {r.index for r in system.rules if r.kind in (RuleKind.INTERRUPT, RuleKind.TIMEOUT)}
-    contended = session.structure.contended()
-    if not late or not contended or session.structure.hold_and_wait(contended) is None:
+    late = _late(session)
+    if not late:
         return ""
     never = tuple(replace(r, guard=FALSE) if r.index in late else r for r in system.rules)
     structure = Structure(replace(system, rules=never))

@@ -155,6 +155,7 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
             max_states=session.options.max_states,
             seconds=session.share(0.15),
             cone=cone,
+            reduce=True,
         )
         match result.findings[0]:
             case Violated(trace):
@@ -163,7 +164,7 @@ def _reachable(session: Session, found: list[Conflict]) -> Verdict:
                     return verdict
                 doubt = verdict.why if isinstance(verdict, Unknown) else doubt
                 open_.append((conflict, goal))
-            case Holds(n):
+            case Holds(states=n):
                 states = max(states, n)
             case Open(reason, _):
                 doubt = reason

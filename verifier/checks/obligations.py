@@ -305,13 +305,18 @@ class _Deciding:
         among: set[int] | None = None,
     ) -> None:
         from ..engines.search import explore
-        from ..engines.slice import slice_for
+        from ..engines.slice import slice_for, steps_stutter
 
-        groups: dict[object, list[int]] = {}
+        groups: dict[tuple[bool, int | None], list[int]] = {}
         for k in self._open():
             if among is None or k in among:
-                groups.setdefault(self._instance(self.goals[k]), []).append(k)
-        for members in groups.values():
+                goal = self.goals[k]
+                # What speaks of every step is not known of those that a slice leaves out.
+                everywhere = goal.every_step and not steps_stutter(goal)
+                groups.setdefault((everywhere, self._instance(goal)), []).append(k)
+        for (everywhere, _), members in groups.items():
+            if everywhere and cut:
+                continue
             # One violation refutes a claim; where no time fits it, each goal may have its own.
             for one in (True, False):
                 left = [k for k in members if self.verdicts[k] is None]
@@ -323,7 +328,8 @@ class _Deciding:
                     goals,
                     max_states=states,
                     seconds=min(seconds, self.session.left()),
-                    cone=slice_for(system, goals, cut),
+                    cone=None if everywhere else slice_for(system, goals, cut),
+                    reduce=True,
                     together=[self.claim_of[k] for k in left] if one else None,
                 )
                 found = dict(zip(left, result.findings, strict=True))
@@ -339,6 +345,8 @@ class _Deciding:
             if isinstance(finding, Holds):
                 n = finding.states
                 how = f"all {n} states that can matter were visited: nothing there breaks it"
+                if finding.up_to:
+                    how += f" (of states that differ by {finding.up_to}, one was looked at)"
                 self.verdicts[k] = Proved("search", how, f"{n} states")
             elif isinstance(finding, Open):
                 self.tried[k] = f"{finding.reason} (no violation within {finding.depth} steps)"

@@ -68,6 +68,10 @@ class Writer:
         self._alive: list[Expr] = []
         self._locals = 0
 
+    def forget(self) -> None:
+        """What was assigned so far may not be there in what follows."""
+        self._known = {}
+
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
 

@@ -39,9 +39,9 @@ class Reducer:
             for v in written(rule):
                 self._writers.setdefault(v, set()).add(rule.thread)
         self._tests = {t.id: _tests(system.rules, goals, t.id, t.location) for t in system.threads}
-        self._local: dict[int, frozenset[Scalar]] = {}
+        self.local: dict[int, frozenset[Scalar]] = {}  # by thread, where it may go first
         for thread in system.threads:
-            self._local[thread.id] = self._local_points(thread.id, reads, visible)
+            self.local[thread.id] = self._local_points(thread.id, reads, visible)
 
     def _local_points(
         self, thread: int, reads: Mapping[int, set[int]], visible: set[int]
@@ -89,7 +89,7 @@ class Reducer:
         self, values: Values, moves: Sequence[Move], slots: Mapping[int, int]
     ) -> Iterator[list[Move]]:
         """The choices of one thread whose steps may be taken first."""
-        for thread, points in self._local.items():
+        for thread, points in self.local.items():
             slot = slots.get(self._location[thread])
             if slot is None or values[slot] not in points:
                 continue
