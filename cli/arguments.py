@@ -18,6 +18,7 @@ COMMANDS = (
     "replay",
     "recheck",
     "mutate",
+    "coverage",
     "export",
     "fmt",
     "explain",
@@ -33,6 +34,7 @@ commands:
   wfverify replay LOG       run a recorded log, or a counterexample, again and compare
   wfverify recheck DIR      check certificates that `wfverify SPEC --certify DIR` wrote
   wfverify mutate SPEC      small changes that none of its properties notices
+  wfverify coverage SPEC    which steps its proofs rest on
   wfverify export SPEC      its rules as a model for another checker (Spin)
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
@@ -89,6 +91,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _watch()
         case "mutate":
             return _mutate()
+        case "coverage":
+            return _coverage()
         case "export":
             return _export()
         case "fmt":
@@ -269,6 +273,22 @@ def _mutate() -> argparse.ArgumentParser:
     out.add_argument("-v", "--verbose", action="store_true", help="also what notices the others")
     out.add_argument("--timeout", type=_seconds, metavar="S", help="for each change; default 10")
     _only(out, "what this check or property notices")
+    return out
+
+
+def _coverage() -> argparse.ArgumentParser:
+    out = _new(
+        "coverage",
+        "Say on which steps each proof rests, and list the steps that no invariant, assertion,\n"
+        "`ensures` or property of the spec rests on: they could do anything.\n"
+        "Status: 0 there is no such step, 1 there is one.",
+        "examples:\n  wfverify coverage trip.wf\n  wfverify coverage trip.wf -v --only paid\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, or - for stdin")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    out.add_argument("-v", "--verbose", action="store_true", help="the steps of each proof")
+    out.add_argument("--timeout", type=_seconds, metavar="S", help="for all proofs; default 60")
+    _only(out, "the proof of this check or property")
     return out
 
 

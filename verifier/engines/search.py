@@ -57,7 +57,8 @@ class Exploration:
 
 
 FIRST = 3_000  # states that are looked at before any is left out
-PACKED = 5  # times as many packed states as others take the same space
+PACKED = 20  # times as many packed states are seen in the same time as others
+MOST = 2_000_000  # packed states; each takes about 250 bytes
 
 
 def explore(
@@ -119,7 +120,7 @@ def at_ends(
     """Does the goal, about a state, hold in each reachable state in which no step can be taken?"""
     begin = time.monotonic()
     found: list[Finding] = [Open("not looked at", 0)]
-    most = PACKED * max_states
+    most = min(MOST, PACKED * max_states)
     for reductions, states in ((Reductions(), min(FIRST, most)), (Reductions(True, True), most)):
         try:
             search = PackedSearch(
@@ -146,7 +147,7 @@ class _Call:
 
     def packed(self, begin: float) -> Exploration:
         """Raises Unsupported."""
-        most = PACKED * self.max_states
+        most = min(MOST, PACKED * self.max_states)
         if not self.reduce:
             return self.result(self.outcome(Reductions(), most), begin)
         out = self.outcome(Reductions(), min(FIRST, most))

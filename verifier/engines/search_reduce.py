@@ -38,7 +38,7 @@ class Reducer:
                 self._readers.setdefault(v, set()).add(rule.thread)
             for v in written(rule):
                 self._writers.setdefault(v, set()).add(rule.thread)
-        self._tests = {t.id: _tests(system.rules, goals, t.id, t.location) for t in system.threads}
+        self._tests = _tests(system, goals)
         self.local: dict[int, frozenset[Scalar]] = {}  # by thread, where it may go first
         for thread in system.threads:
             self.local[thread.id] = self._local_points(thread.id, reads, visible)
@@ -106,23 +106,27 @@ def _reads(rule: Rule, goals: Iterable[Obligation]) -> set[int]:
     return out
 
 
-def _tests(
-    rules: Iterable[Rule], goals: Sequence[Obligation], thread: int, location: int
-) -> set[Scalar] | None:
-    """The constants that other threads compare a location with; None: they use it otherwise."""
-    out: set[Scalar] = set()
-    for rule in rules:
-        if rule.thread == thread:
-            continue
+def _tests(system: TransitionSystem, goals: Sequence[Obligation]) -> dict[int, set[Scalar] | None]:
+    """By thread: the constants that other threads compare its location with; None: they use it
+    otherwise."""
+    thread_at = {t.location: t.id for t in system.threads}
+    out: dict[int, set[Scalar] | None] = {t.id: set() for t in system.threads}
+    for rule in system.rules:
         roots = [rule.guard, rule.relation, *(e for _, e in rule.updates)]
         roots += [g.cond for g in goals if not is_state(g) and concerns(g, rule)]
         for node in postorder(roots):
             for k, arg in enumerate(node.args):
-                if arg.op in (Op.VAR, Op.POST) and arg.index == location:
-                    other = node.args[1 - k] if node.op is Op.EQ else arg
-                    if other.op is not Op.CONST or other.value is None:
-                        return None
-                    out.add(other.value)
+                if arg.op not in (Op.VAR, Op.POST):
+                    continue
+                thread = thread_at.get(arg.index)
+                if thread is None or thread == rule.thread:
+                    continue
+                found = out[thread]
+                other = node.args[1 - k] if node.op is Op.EQ else arg
+                if other.op is not Op.CONST or other.value is None:
+                    out[thread] = None
+                elif found is not None:
+                    found.add(other.value)
     return out
 
 

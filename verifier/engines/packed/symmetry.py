@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-from ....semantics.expr import Expr, Op, postorder, variables
+from ....semantics.expr import Expr, Op, variables
 from ....semantics.system import Obligation, Rule, Thread, TransitionSystem
 from ..common import is_state, touched, written
 from ..search_space import Space
@@ -250,9 +250,17 @@ class _Names:
     def number(self, e: Expr) -> int:
         memo, names, numbers = self.memo, self.names, self.checker.numbers
         self.alive.append(e)
-        for node in postorder([e]):
+        stack = [e]
+        while stack:
+            node = stack[-1]
             if id(node) in memo:
+                stack.pop()
                 continue
+            open_ = [a for a in node.args if id(a) not in memo]
+            if open_:
+                stack += open_
+                continue
+            stack.pop()
             args = [memo[id(a)] for a in node.args]
             if node.op in COMMUTATIVE:
                 args.sort()
