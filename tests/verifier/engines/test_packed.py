@@ -15,6 +15,8 @@ from wfverify.semantics.expr import and_
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Obligation, TransitionSystem
 from wfverify.verifier.checks.blocking import deadlock_free
+from wfverify.verifier.engines.packed.layout import Layout
+from wfverify.verifier.engines.packed.rules import pack_rules
 from wfverify.verifier.engines.packed.run import Outcome, PackedSearch, Reductions
 from wfverify.verifier.engines.packed.symmetry import orbits
 from wfverify.verifier.engines.search import Holds, Open, Violated, at_ends, explore
@@ -155,3 +157,22 @@ def test_ends(seed: int) -> None:
         assert bool(out.found or out.failed) is not good
     verdict = deadlock_free(Session(system, Options(), replay, schedule))
     assert isinstance(verdict, Proved if good else Refuted)
+
+
+def test_rules_that_may_fire_anywhere_are_not_those_of_a_place() -> None:
+    """Blocks come first in a state, so that a location lies at its beginning."""
+    text = """
+    shared s: int 0..3 = 0
+    workflow w { activity a { takes 0s..1s } run { { a ; a } || { a ; a } } }
+    invariant i : s < 2
+    """
+    system = lower(load_text(text, "w.wf"))
+    goals = [o for o in system.obligations if o.name == "i"]
+    assert any(
+        g.location is None
+        for g in pack_rules(Space(system), Layout(system, range(len(system.variables))), [])
+    )
+    for reductions in ALL:
+        out = packed(system, goals, reductions)
+        assert not out.found
+        assert not out.stop

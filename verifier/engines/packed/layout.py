@@ -45,15 +45,27 @@ class Field:
         return number << self.offset
 
 
-class Layout:
-    """Fields in the order of `kept`, without gaps."""
+WORD = 64
 
-    def __init__(self, system: TransitionSystem, kept: Iterable[int], level: int = 0) -> None:
+
+class Layout:
+    """Fields in the order of `kept`, without gaps; or `aligned`, so that none crosses the border of
+    a machine word."""
+
+    def __init__(
+        self,
+        system: TransitionSystem,
+        kept: Iterable[int],
+        level: int = 0,
+        aligned: bool = False,
+    ) -> None:
         points = {t.location: len(t.points) for t in system.threads}
         self.fields: dict[int, Field] = {}
         at = 0
         for v in kept:
             bits, low = _size(system.variables[v], points.get(v), level)
+            if aligned and at // WORD != (at + bits - 1) // WORD:
+                at += -at % WORD
             self.fields[v] = Field(v, at, bits, low)
             at += bits
         self.bits = at

@@ -71,8 +71,9 @@ def _rule(writer: Writer, rule: PackedRule, opened: frozenset[int]) -> None:
         if step:
             writer.line(f"if ({_read(f, True, 's')} + {step}) >> {f.bits}: raise Overflow")
     total = "s" if rule.keep == -1 else f"(s & {rule.keep})"
-    if rule.delta:
-        total += f" + {rule.delta:#x}" if rule.delta > 0 else f" - {-rule.delta:#x}"
+    delta = rule.delta
+    if delta:
+        total += f" + {delta:#x}" if delta > 0 else f" - {-delta:#x}"
     for k, (f, e) in enumerate(rule.computed):
         text = writer.terms([e])[0]
         if e.sort is Sort.BOOL:

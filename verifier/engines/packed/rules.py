@@ -17,9 +17,10 @@ from .layout import Field, Layout, Overflow
 @dataclass(slots=True)
 class PackedRule:
     """Enabled when `state & mask == value` and all `tests` hold, with inputs of `choices` that
-    satisfy `relation`.  Then `state & keep`, plus `delta`, plus the `computed` fields.
+    satisfy `relation`.  Then `state & keep`, plus what is `added` to fields, plus the `computed`
+    ones.
 
-    `grown`: fields to which a constant is added as part of `delta`; they must not overflow.
+    `grown`: fields that may overflow by what is added.
     `steps`: positions of goals about this step and their conditions, without POST.
     """
 
@@ -30,11 +31,16 @@ class PackedRule:
     choices: tuple[tuple[Scalar, ...], ...] = ()
     relation: list[Expr] = field(default_factory=list)
     keep: int = -1
-    delta: int = 0
+    added: list[tuple[Field, int]] = field(default_factory=list)
     grown: list[tuple[Field, int]] = field(default_factory=list)
     computed: list[tuple[Field, Expr]] = field(default_factory=list)
     steps: list[tuple[int, Expr]] = field(default_factory=list)
     writes: frozenset[int] = frozenset()
+
+    @property
+    def delta(self) -> int:
+        """All that is added, to the state as one number."""
+        return sum(amount << f.offset for f, amount in self.added)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +124,15 @@ def _pack(space: Space, layout: Layout, rule: Rule) -> PackedRule | None:
 def _write(out: PackedRule, f: Field, e: Expr, old: int | None) -> None:
     step = _increment(e, f.variable)
     if step is not None:
-        out.delta += step << f.offset
+        out.added.append((f, step))
         out.grown.append((f, step))
     elif e.op is Op.CONST and e.value is not None and not (int(e.value) - f.low) >> f.bits:
+        new = int(e.value) - f.low
         if old is None:
             out.keep &= ~f.place
-            out.delta += f.raw(e.value)
+            out.added.append((f, new))
         else:
-            out.delta += f.raw(e.value) - old
+            out.added.append((f, new - (old >> f.offset)))
     else:
         out.keep &= ~f.place
         out.computed.append((f, e))

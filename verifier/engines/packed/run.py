@@ -215,7 +215,7 @@ class PackedSearch:
                 self.tables.append((f.offset, f.mask, [table.get(k) for k in range(f.mask + 1)]))
         self.local: list[tuple[int, int, frozenset[int], Table]] = []
         if self.reducer is not None:
-            at = {offset: table for offset, _, table in self.tables}
+            at = {offset: table for offset, mask, table in self.tables if mask}
             for thread, points in self.reducer.local.items():
                 location = self.space.system.threads[thread].location
                 if points and location in layout.fields:
