@@ -203,7 +203,8 @@ def _run() -> argparse.ArgumentParser:
         "examples:\n"
         "  wfverify run trip.wf --set seats=2 --set budget=900\n"
         "  wfverify run trip.wf --runs 1000 --seed 1\n"
-        "  wfverify run trip.wf --log trip.db && wfverify replay trip.db\n",
+        "  wfverify run trip.wf --log trip.db && wfverify replay trip.db\n"
+        "  wfverify run trip.wf --log - | wfverify replay -\n",
     )
     out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
     out.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
@@ -227,7 +228,8 @@ def _run() -> argparse.ArgumentParser:
     out.add_argument(
         "--log",
         metavar="FILE",
-        help="append the events to FILE.db (or FILE.jsonl); - prints JSON lines",
+        help="append the events to FILE.db (or FILE.jsonl); - prints JSON lines, none writes no\n"
+        "log; default: .wfverify/NAME-seedS.db, written anew by each run",
     )
     return out
 
@@ -240,7 +242,9 @@ def _replay() -> argparse.ArgumentParser:
         "a run of the spec, and does it break the claim?",
     )
     out.add_argument(
-        "log", metavar="LOG", help="made by wfverify run --log LOG.db, or DIR/NAME.run.json"
+        "log",
+        metavar="LOG",
+        help="made by wfverify run, or DIR/NAME.run.json; - reads JSON lines from stdin",
     )
     out.add_argument("--run", type=_count, metavar="K", help="this run only, counted from 1")
     return out
