@@ -204,7 +204,7 @@ class ExprChecker(LiteralRules):
         return Missing(f"unknown name `{name}`", self.report.suggest(name, known, self.hint(name)))
 
     def hint(self, name: str) -> str:
-        return "declare it: `var`, `const`, `param` or an argument"
+        return f"declare it: `var {name}: int`, or as a `const`, a `param` or an argument"
 
     # --- operators -------------------------------------------------------------------------------
 

@@ -25,6 +25,10 @@ _LATE = (
     "leave more time than what is watched can take (`takes 1s..5s` within 6s: then the time-out "
     "comes only where something is wrong), or let both ways end alike"
 )
+_FIRST = (
+    "who is granted {} first decides: order the two with `;`, let the result be the same whoever "
+    'is first, or accept it with `skip_check {} "reason"`.'
+)
 _ACCEPTED = '; or accept it with `skip_check timing_independent "reason"`'
 _WAITS = (
     "let what it waits for become true on every path, also where another branch has failed, or "
@@ -37,16 +41,19 @@ def mend_of(report: Report, result: Result) -> str:
     if result.fix:
         return result.fix
     verdict = result.verdict
-    if isinstance(verdict, Refuted) and report.system is not None and verdict.second is not None:
-        if result.check in _TWO_RUNS and _clock_decides(report.system, verdict):
-            accepted = _ACCEPTED if result.check == "timing_independent" else ""
-            return f"{_LATE}{accepted}."
     if isinstance(verdict, Refuted) and not report.imported_from:
         if result.check == "compensated" and "survives the undo" in verdict.message:
             return _SURVIVES
         stuck = _stuck_run(report, result)
         if stuck is not None and report.system is not None:
             return _of_deadlock(report.system, stuck)
+    if isinstance(verdict, Refuted) and report.system is not None and verdict.second is not None:
+        contended = _contended(report.system, verdict)
+        if result.check in _TWO_RUNS and contended:
+            return _FIRST.format(contended, result.check)
+        if result.check in _TWO_RUNS and _clock_decides(report.system, verdict):
+            accepted = _ACCEPTED if result.check == "timing_independent" else ""
+            return f"{_LATE}{accepted}."
     if isinstance(verdict, Refuted) and report.imported_from == "asl" and report.system is not None:
         if result.check == "terminates" and _passes_no_time(verdict.trace):
             tasks = _tasks_within_limit(report.system, verdict.trace)
@@ -106,14 +113,29 @@ def _leads_to(run: Trace, deadlock: Trace) -> bool:
     return run.initial == deadlock.initial and all((s.rule, s.inputs) in rest for s in run.steps)
 
 
-def _clock_decides(system: TransitionSystem, verdict: Refuted) -> bool:
-    """Do the two runs part where a time-out may come first?"""
+def _parting(system: TransitionSystem, verdict: Refuted) -> tuple[Rule, ...]:
+    """The steps at which two runs part; none, where they only differ in what is answered."""
     assert verdict.second is not None
     for one, two in zip(verdict.trace.steps, verdict.second.steps, strict=False):
         if (one.rule, one.inputs) != (two.rule, two.inputs):
-            kinds = {system.rules[s.rule].kind for s in (one, two)}
-            return bool(kinds & {RuleKind.TIMEOUT, RuleKind.INTERRUPT})
-    return False
+            return () if one.rule == two.rule else (system.rules[one.rule], system.rules[two.rule])
+    return ()
+
+
+def _contended(system: TransitionSystem, verdict: Refuted) -> str:
+    """The resource that both steps at which two runs part claim, if they do nothing else."""
+    steps = _parting(system, verdict)
+    if not steps or any(r.kind not in (RuleKind.START, RuleKind.GRANT) for r in steps):
+        return ""
+    claimed = set.intersection(*({v for v, _ in r.gains} for r in steps))
+    mine = (r for r in system.resources if {r.used, r.exclusive} & claimed)
+    return next(("a slot (`at_most`)" if r.hidden else f"`{r.name}`" for r in mine), "")
+
+
+def _clock_decides(system: TransitionSystem, verdict: Refuted) -> bool:
+    """Do the two runs part where a time-out may come first?"""
+    kinds = {r.kind for r in _parting(system, verdict)}
+    return bool(kinds & {RuleKind.TIMEOUT, RuleKind.INTERRUPT})
 
 
 # --- rounds in which no time passes ------------------------------------------------------------

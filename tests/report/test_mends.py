@@ -180,6 +180,33 @@ def test_the_mend_of_a_tie_with_a_time_out_is_one(
     assert not refuted(path, capsys).keys() & {"timing_independent", "deterministic"}
 
 
+@pytest.mark.parametrize(
+    ("claims", "run", "named"),
+    [
+        ("uses r 1  ", "a(1) || a(2)", "`r`"),
+        ("", "each i in 1..2 at_most 1 at once { a(i) }", "a slot (`at_most`)"),
+    ],
+)
+def test_the_mend_where_a_contended_claim_decides(
+    claims: str, run: str, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    text = (
+        "resource r : pool(1)\nworkflow w {\n  var last: int = 0\n"
+        f"  activity a(k: int) {{ {claims}takes 1s  do {{ last := k }} }}\n"
+        f"  run {{ {run} }}\n%s}}\n"
+    )
+    path.write_text(text % "")
+    found = refuted(path, capsys)
+    accepted = ""
+    for check in ("deterministic", "timing_independent"):
+        assert f"who is granted {named} first decides" in found[check]["mend"]
+        accepted += f'  skip_check {check} "whoever is first"\n'
+        assert f'skip_check {check} "reason"' in found[check]["mend"]
+    path.write_text(text % accepted)
+    assert not refuted(path, capsys)
+
+
 def test_the_two_runs_show_their_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "w.wf"
     path.write_text(f"workflow w {{ var x: int = 0 {TIES['within'] % '5s'} }}\n")
