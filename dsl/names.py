@@ -226,6 +226,9 @@ def _suggest(name: str, known: Iterable[str], otherwise: str) -> str:
     foreign = _FOREIGN.get(name.lower(), "")
     if foreign in known or (foreign in _LITERALS and foreign != name):
         return f"write `{foreign}`"
+    longer = [k for k in known if len(name) > 3 and k.startswith(f"{name}_")]
+    if len(longer) == 1:
+        return f"did you mean `{longer[0]}`?"
     candidates = [k for k in dict.fromkeys(known) if abs(len(k) - len(name)) <= 3]
     lower = {k.lower(): k for k in candidates}
     if name.lower() in lower:

@@ -78,7 +78,8 @@ class Slip:
 def slip(tokens: Tokens, i: int, kind: str, expected: set[str]) -> Slip | None:
     """What token `i`, which cannot stand here, is likely to have been meant as."""
     kinds = (*tokens.kinds[max(0, i - 1) : i], "")[0], kind
-    for look in (_term, _parentheses, _handler, _clause, _declaration, _operator, _system):
+    looks = (_term, _parentheses, _handler, _braces, _clause, _type, _property, _declaration)
+    for look in (*looks, _operator, _system):
         found = look(tokens, i, kinds, expected)
         if found is not None:
             return found
@@ -146,19 +147,53 @@ def next_brace(tokens: Tokens, i: int) -> int | None:
 
 def _handler(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) -> Slip | None:
     before, kind = kinds
-    text = tokens.texts[i]
     if tokens.texts[i - 1 : i] == ["catch"] and kind in ("(", "{"):
         shown = "found `{`, expected the name of an error or `*`"
         if kind == "{":
             return Slip(i, shown, _CATCH, "*")
         return Slip(i, "the errors of `catch` stand without parentheses", _CATCH)
-    if before == "else" or tokens.texts[i - 1 : i] == ["else"]:
-        if kind not in ("{", "if", "$END") and "{" in expected:
-            fix = f"braces: `else {{ {text} }}`" if kind in ("IDENT", "SOFT") else "braces"
-            return Slip(i, f"found `{text}`, expected `{{` or `if`", fix)
     if kind == "{" and "of" in expected and before == "INT":
         number = tokens.texts[i - 1]
         return Slip(i, "found `{`, expected `of`", f"write `par {number} of {{ … }}`", "of")
+    return None
+
+
+def _braces(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) -> Slip | None:
+    text, before = tokens.texts[i], tokens.texts[i - 1] if i else ""
+    if "{" not in expected or kinds[1] in ("{", "if", "$END"):
+        return None
+    if before in ("else", "finally", "try", "do", "saga", "atomic"):
+        also = " or `if`" if before == "else" else ""
+        fix = f"braces: `{before} {{ {text} }}`"
+        return Slip(i, f"found `{text}`, expected `{{`{also}", fix)
+    if text == "then" and before == ")":
+        return Slip(i, "found `then`, expected `{`", "braces: `if (…) { … } else { … }`")
+    return None
+
+
+def _type(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) -> Slip | None:
+    texts, kind = tokens.texts, kinds[1]
+    if kind == "]" and kinds[0] == "[" and i > 1 and tokens.kinds[i - 2] in ("IDENT", "SOFT"):
+        name = texts[i - 2]
+        return Slip(i, f"`{name}[]` has no size", f"arrays have one: `{name}[4]`, or `{name}[E]`")
+    if texts[i - 1 : i] == ["of"] and ".." in expected and i > 1:
+        if texts[i - 2] in ("map", "dict", "dictionary"):
+            fix = "write `int[E]`, an array by the values of an enum"
+        else:
+            fix = f"arrays have a size: `{texts[i]}[4]`"
+        return Slip(i - 2, f"there is no type `{texts[i - 2]} of …`", fix)
+    return None
+
+
+def _property(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) -> Slip | None:
+    texts = tokens.texts
+    if texts[i] in ("before", "until") and "precedes" in expected:
+        return Slip(i, f"found `{texts[i]}` in a property", "write `p precedes q`")
+    if texts[i] in ("then", "implies", "causes") and "leads_to" in expected:
+        return Slip(i, f"found `{texts[i]}` in a property", "write `q leads_to p`")
+    if "STRING" in expected and "at" in expected and texts[i - 2 : i - 1] == ["skip_check"]:
+        name = texts[i - 1]
+        return Slip(i - 1, "no reason is given", f'say why: `skip_check {name} "…"`')
     return None
 
 
@@ -168,6 +203,8 @@ def _clause(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) 
         return None
     if text == "times" and kinds[0] == "INT":
         return Slip(i, "found `times` behind a number of attempts", "remove `times`", SKIP)
+    if kinds[1] == ",":
+        return Slip(i, "clauses stand without commas", "remove `,`", SKIP)
     if text in _CLAUSES and text not in CLAUSE_WORDS:
         return Slip(i, f"`{text}` is no clause of an activity", f"did you mean `{_CLAUSES[text]}`?")
     return None

@@ -86,6 +86,10 @@ TERMS = [
     ("using (agent 1) { a }", 8, "E0201", "`agents`"),
     ("zzz()", 1, "E0201", "declare it"),
     ("fail Nett", 6, "E0205", "`Net`"),
+    ("if (x == 0) then a", 13, "E0110", "`if (…) { … } else { … }`"),
+    ("ok := \"a\" + \"b\"", 7, "E0301", "strings are only compared"),
+    ("try a catch * { b }", 5, "E0110", "`try { a }`"),
+    ("try { a } finally b", 19, "E0110", "`finally { b }`"),
 ]
 
 
@@ -105,6 +109,7 @@ CLAUSES = [
     ("takes 1s  compensate { x := 0 }", 11, "`undo`"),
     ("takes 1s  requires x == 0", 11, "`needs`"),
     ("takes 1s, fails Net", 9, "remove `,`"),
+    ("takes 1s  do x := 1", 14, "`do { x }`"),
 ]
 
 
@@ -128,6 +133,14 @@ ITEMS = [
     ("invariant true", 1, "`invariant NAME : …`"),
     ("ensures: true", 8, "remove `:`"),
     ("system { w * 3 }", 12, "`w[3]`"),
+    ("shared s: int[] = [1, 2]", 15, "`int[4]`"),
+    ("shared s: list of int", 11, "`int[4]`"),
+    ("shared s: map of string to int", 11, "`int[E]`"),
+    ("property p : done(w.a) before done(w.a)", 24, "`p precedes q`"),
+    ("property p : done(w.a) causes done(w.a)", 24, "`q leads_to p`"),
+    ("skip_check race_free", 12, '`skip_check race_free "…"`'),
+    ("check deadlock", 7, "`deadlock_free`"),
+    ("check zzz", 7, "there is `"),
 ]
 
 
