@@ -87,7 +87,7 @@ TERMS = [
     ("zzz()", 1, "E0201", "declare it"),
     ("fail Nett", 6, "E0205", "`Net`"),
     ("if (x == 0) then a", 13, "E0110", "`if (…) { … } else { … }`"),
-    ("ok := \"a\" + \"b\"", 7, "E0301", "strings are only compared"),
+    ('ok := "a" + "b"', 7, "E0301", "strings are only compared"),
     ("try a catch * { b }", 5, "E0110", "`try { a }`"),
     ("try { a } finally b", 19, "E0110", "`finally { b }`"),
 ]
