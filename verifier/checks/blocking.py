@@ -275,6 +275,8 @@ def wait_for(
             }
         )
         says = f"{thread.name} is at {point.label}"
+        if point.label == f"before {thread.name}":
+            says = f"{thread.name} is before its first step"
         if held:
             says += f", holds {', '.join(held)}"
         if wants:
@@ -293,8 +295,14 @@ def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> b
 
 
 def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:
+    """Where it stands; of a whole workflow before its first step, the claim that it waits for."""
     t = system.threads[thread]
-    return t.points[int(state[t.location])].span
+    span = t.points[int(state[t.location])].span
+    for r in system.rules:
+        if r.thread == thread and r.gains and r.span.line > span.line:
+            if not enabled(r, state) and _located(system, r, state):
+                return r.span
+    return span
 
 
 # --- search ----------------------------------------------------------------------------------
