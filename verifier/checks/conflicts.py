@@ -155,27 +155,37 @@ def _reachable(session: Session, found: list[Pair]) -> Verdict:
     from ..engines.slice import slice_for
 
     system = session.system
-    doubt = ""
+    goals = [_never_both(system, pair) for pair in found]
+    # Most are settled by one look at all states; the others have a smaller cone of their own.
+    first = explore(
+        system,
+        goals,
+        max_states=session.options.max_states,
+        seconds=session.share(0.25),
+        cone=slice_for(system, goals),
+        reduce=True,
+    )
+    findings = dict(enumerate(first.findings))
+    doubt = "too many pairs" if len(found) > MOST_PAIRS else ""  # then they are not all
     states = 0
     open_: list[tuple[Pair, Obligation]] = []
-    for pair in found[:MOST_SEARCHED]:
-        both = and_(
-            pair.a.guard, pair.b.guard, order(system, pair.a, pair.b, pair.variables).anywhere
-        )
-        goal = Obligation("race_free", "", not_(both), "", pair.a.span)
-        if session.left() <= 0:
-            doubt = "out of time"
-            break
-        cone = slice_for(system, [goal])
-        result = explore(
-            system,
-            [goal],
-            max_states=session.options.max_states,
-            seconds=session.share(0.15),
-            cone=cone,
-            reduce=True,
-        )
-        match result.findings[0]:
+    alone = 0
+    for k in sorted(findings, key=lambda k: not isinstance(findings[k], Violated)):
+        pair, goal, finding = found[k], goals[k], findings[k]
+        if isinstance(finding, Open) and len(found) > 1:
+            alone += 1
+            if alone > MOST_SEARCHED or session.left() <= 0:
+                doubt = "too many pairs" if session.left() > 0 else "out of time"
+                break
+            finding = explore(
+                system,
+                [goal],
+                max_states=session.options.max_states,
+                seconds=session.share(0.15),
+                cone=slice_for(system, [goal]),
+                reduce=True,
+            ).findings[0]
+        match finding:
             case Violated(trace):
                 verdict = _refuted(session, pair, trace)
                 if isinstance(verdict, Refuted):
@@ -187,13 +197,19 @@ def _reachable(session: Session, found: list[Pair]) -> Verdict:
             case Open(reason, _):
                 doubt = reason
                 open_.append((pair, goal))
-    if doubt or len(found) > MOST_SEARCHED:
-        return _by_clocks(session, found, open_, doubt or "too many pairs")
+    if doubt:
+        return _by_clocks(session, found, open_, doubt)
     return Proved(
         "search",
         "steps that conflict can never be taken at once, or their order does not matter then",
         f"{states} states",
     )
+
+
+def _never_both(system: TransitionSystem, pair: Pair) -> Obligation:
+    matters_ = order(system, pair.a, pair.b, pair.variables).anywhere
+    both = and_(pair.a.guard, pair.b.guard, matters_)
+    return Obligation("race_free", "", not_(both), "", pair.a.span)
 
 
 def _by_clocks(
@@ -206,7 +222,7 @@ def _by_clocks(
             if isinstance(verdict, Refuted):
                 return verdict
     nodes, runs = intime.races(session, [(p.a, p.b, p.variables) for p in found])
-    if nodes:
+    if nodes and len(found) <= MOST_PAIRS:  # else these are not all
         how = "the steps that conflict can never be taken at once, whatever the clocks show"
         return Proved("search", how, f"{nodes} states")
     for number, trace in runs:
