@@ -19,7 +19,6 @@ from .common import (
     conjuncts,
     fixed_by,
     is_state,
-    may_stand,
     read,
     touched,
     written,
@@ -42,13 +41,15 @@ class Reducer:
         for rule in system.rules:
             self._rules.setdefault(rule.thread, []).append(rule)
         self._reads = reads
-        self._touching: dict[int, list[Rule]] = {}  # by variable
+        self._readers: dict[int, list[Rule]] = {}  # by variable
+        self._writers: dict[int, list[Rule]] = {}
         for rule in system.rules:
-            for v in reads[rule.index] | written(rule):
-                self._touching.setdefault(v, []).append(rule)
-        self._points = {t.id: range(len(t.points)) for t in system.threads}
+            for v in reads[rule.index]:
+                self._readers.setdefault(v, []).append(rule)
+            for v in written(rule):
+                self._writers.setdefault(v, []).append(rule)
         self._values = _values(system)
-        self._standing: dict[tuple[int, int], frozenset[int]] = {}
+        self._ways: dict[int, list[dict[int, Scalar]]] = {}  # of a guard: what each way pins
         self._compared: dict[tuple[int, int], set[Scalar] | None] = {}
         self._goals = goals
         self.local: dict[int, frozenset[Scalar]] = {}  # by thread, where it may go first
@@ -78,10 +79,18 @@ class Reducer:
         # A rule of another thread that is not possible while this one is here cannot come first.
         return all(
             self._apart(rule, other, location, here)
-            for v in self._reads[rule.index] | writes
-            for other in self._touching[v]
-            if other.thread != rule.thread and here in self._may_stand(other, rule.thread)
+            for others in self._met(rule)
+            for other in others
+            if other.thread != rule.thread and self._may_stand(other, location, here)
         )
+
+    def _met(self, rule: Rule) -> Iterator[Sequence[Rule]]:
+        """The rules that write what this one touches, or read what it writes."""
+        mine = written(rule)
+        for v in sorted(self._reads[rule.index] | mine):
+            yield self._writers.get(v, ())
+        for v in sorted(mine):
+            yield self._readers.get(v, ())
 
     def _apart(self, rule: Rule, other: Rule, location: int, here: int) -> bool:
         """Whether the other step may come before or after this one all the same."""
@@ -101,15 +110,22 @@ class Reducer:
         there = dict(rule.updates)[location]
         return all(leaf.op is Op.CONST and leaf.value not in tests for leaf in _outcomes(there))
 
-    def _may_stand(self, rule: Rule, thread: int) -> frozenset[int]:
-        """Where a thread may be when the rule is taken."""
-        found = self._standing.get((rule.index, thread))
+    def _may_stand(self, rule: Rule, location: int, here: int) -> bool:
+        """Whether the rule can be taken while the location is here."""
+        found = self._ways.get(rule.index)
         if found is None:
-            found = may_stand(
-                rule.guard, self._location[thread], self._points[thread], None, self._values
-            )
-            self._standing[rule.index, thread] = found
-        return found
+            guard = rule.guard
+            ways = [
+                {v: e.value for v, e in fixed_by(conjuncts(part)).items() if e.value is not None}
+                for part in (guard.args if guard.op is Op.OR else (guard,))
+            ]
+            found = [
+                way
+                for way in ways
+                if all(v not in self._values or x in self._values[v] for v, x in way.items())
+            ]
+            self._ways[rule.index] = found
+        return any(way.get(location, here) == here for way in found)
 
     def _tests(self, rule: Rule, location: int) -> set[Scalar] | None:
         """The constants that the rule compares a location with; None: it uses it otherwise."""

@@ -109,6 +109,8 @@ def _pack(space: Space, layout: Layout, rule: Rule) -> PackedRule | None:
         out.value |= raw
     domains = space.input_domains(rule.index)
     out.choices = tuple(product(*domains)) if domains else ()
+    if domains and not out.choices:
+        return None  # the environment has no answer
     out.relation = [p for p in conjuncts(rule.relation) if p.op is not Op.CONST or not p.value]
     writes: set[int] = set()
     for v, e in rule.updates:

@@ -19,6 +19,7 @@ from ..common import is_state, touched, written
 from ..search_space import Space
 
 MOST_RULES = 2_000
+MOST_WORK = 200_000  # rules that are looked at, over all pairs of neighbours
 COMMUTATIVE = (Op.AND, Op.OR, Op.ADD, Op.MUL, Op.EQ)
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def orbits(space: Space, goals: Sequence[Obligation]) -> list[list[Block]]:
     if len(system.rules) > MOST_RULES:
         return []
     families = _families(system)
-    if not families:
+    if not families or sum(map(len, families)) * len(system.rules) > MOST_WORK:
         return []
     checker = _Checker(space, goals)
     rules: dict[int, list[Rule]] = {}
