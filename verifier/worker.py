@@ -7,6 +7,7 @@ through pipes.  Z3 may be forked while it does nothing: it ends its threads befo
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import pickle
@@ -197,6 +198,7 @@ class _Inside:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         sys.unraisablehook = lambda _: None
         if not os.environ.get("WFVERIFY_DEBUG"):
+            faulthandler.disable()
             nowhere = os.open(os.devnull, os.O_WRONLY)
             for fd in (1, 2):
                 os.dup2(nowhere, fd)
