@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from .. import __version__
 from ..report import FORMATS
+from ..verifier.chosen import ENGINES
 from .terminal import complain
 
 COMMANDS = (
@@ -176,6 +177,33 @@ def _only(out: argparse.ArgumentParser, what: str) -> None:
     )
 
 
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        near = difflib.get_close_matches(text, ENGINES, 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(ENGINES)}"
+        raise argparse.ArgumentTypeError(f"there is no engine {text!r}; {hint}")
+    return text
+
+
+def _processes(out: argparse.ArgumentParser) -> None:
+    out.add_argument(
+        "-j",
+        "--jobs",
+        type=_count,
+        metavar="N",
+        help="processes at a time; default: as many as there are cores",
+    )
+    out.add_argument("--memory", type=_count, metavar="MB", help="address space of each of them")
+    out.add_argument(
+        "--engine",
+        action="append",
+        default=[],
+        type=_engine,
+        metavar="NAME",
+        help=f"use this engine alone ({', '.join(ENGINES)}); may be given several times",
+    )
+
+
 def _shown(out: argparse.ArgumentParser) -> None:
     out.add_argument("-v", "--verbose", action="store_true", help="how each result was found")
     out.add_argument("-q", "--quiet", action="store_true", help="the closing line only")
@@ -202,7 +230,7 @@ def _verify() -> argparse.ArgumentParser:
     out.add_argument(
         "--certify", metavar="DIR", help="write a certificate for each result, for `recheck`"
     )
-    out.add_argument("--jobs", type=_count, metavar="N", help="processes at a time")
+    _processes(out)
     out.add_argument("--strict", action="store_true", help="warnings decide the exit status too")
     out.add_argument("--seed", type=_whole, metavar="N", help="of the solvers; default 0")
     out.add_argument(
@@ -223,6 +251,7 @@ def _watch() -> argparse.ArgumentParser:
         "--timeout", type=_seconds, metavar="S", help="seconds for all checks of one round"
     )
     _only(out, "this check or property only")
+    _processes(out)
     out.add_argument("--strict", action="store_true", help="warnings are shown as errors")
     return out
 

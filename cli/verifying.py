@@ -137,11 +137,14 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
         for name, value in (
             ("timeout", args.timeout),
             ("jobs", args.jobs),
+            ("memory", args.memory),
             ("seed", args.seed),
         )
         if value is not None
     }
-    options = Options(only=tuple(args.only), strict=args.strict, **given)
+    options = Options(
+        only=tuple(args.only), engines=tuple(args.engine), strict=args.strict, **given
+    )
     progress = Progress()
 
     def note(what: str | Result) -> None:
@@ -166,7 +169,7 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
             )
         found.results = list(results)
     except KeyboardInterrupt:
-        found.results = in_order(found.results)
+        found.results = in_order(found.results, system)
         raise
     finally:
         progress.clear()

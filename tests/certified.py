@@ -36,11 +36,13 @@ class Certified:
         return Checker(self.system, Solvers(second=second))
 
 
-def certified(source: str, folder: Path, file: str = "w.wf", timeout: float = 20) -> Certified:
+def certified(
+    source: str, folder: Path, file: str = "w.wf", timeout: float = 20, jobs: int = 0
+) -> Certified:
     """Verifies a text and writes its certificates."""
     spec = load_text(source, file)
     system = lower(spec)
-    options = Options(timeout=timeout)
+    options = Options(timeout=timeout, jobs=jobs)
     results = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
     certifier = Certifier(spec, system, file, folder)
     for result in results:

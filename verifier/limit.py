@@ -25,11 +25,16 @@ class Limit:
 
     Limits nest; each ends its own body.  Python notices it between two of its own steps, so a
     question that the solver is busy with is finished first.  Outside the main thread (where no
-    signals arrive) it does nothing.
+    signals arrive) it does nothing.  Instead of the seconds a function may tell the end, which
+    may move to later times.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.end = time.monotonic() + max(0.0, seconds)
+    def __init__(self, seconds: float | Callable[[], float]) -> None:
+        if callable(seconds):
+            self._end = seconds
+        else:
+            end = time.monotonic() + max(0.0, seconds)
+            self._end = lambda: end
         self.late = False
         self.outer: Limit | None = None
         self._armed = False
@@ -63,6 +68,11 @@ class Limit:
         )
         return self.late
 
+    @property
+    def end(self) -> float:
+        """By the clock that never goes back."""
+        return self._end()
+
     def all(self) -> list[Limit]:
         """This one and those around it, the outermost first."""
         return [*(self.outer.all() if self.outer is not None else ()), self]
@@ -81,6 +91,7 @@ class Limit:
                     sys.unraisablehook = _Quiet(sys.unraisablehook)
                 limit._rung = True
                 raise Late(limit)
+        self.arm()  # the end has moved
 
 
 class _Quiet:

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
-from ..semantics.system import Liveness, TransitionSystem
+from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .cache import Cache, Memory
-from .checks import (
-    beginnings,
-    blocking,
-    conflicts,
-    contracts,
-    coverage,
-    ending,
-    events,
-    liveness,
-    loops,
-    obligations,
-    outcomes,
-    simulated,
-    vacuity,
-)
+from .checks import beginnings, blocking, obligations
 from .checks.graph import small_graph
+from .chosen import allowed
 from .directives import Directives
+from .dispatch import Dispatch
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
-from .verdict import Proved, Refuted, Result, Unknown, Verdict
+from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task
+from .verdict import Proved, Refuted, Result, Verdict
 
 SAFETY = (
     "invariant",
@@ -69,8 +58,7 @@ CHECKS = (
 WHOLE = CHECKS[len(SAFETY) :]
 
 Progress = Callable[[str | Result], None]
-OVER = "the time budget was used up (--timeout)"
-SLOT = 0.5  # the part of what is left that a check may use while others wait
+WEIGHT = 3.0  # of the claims together, in sharing out the time
 
 
 def verify(
@@ -97,25 +85,37 @@ def verify(
     session = Session(system, options, replay, schedule, simulate)
     run = _Run(spec, session, progress or (lambda _: None), cache)
     results: list[Result] = []
-    for found in run.all():
-        result = run.finish(found)
-        results.append(result)
-        run.progress(result)
-    return run.said.fulfilled(in_order(results), bool(session.options.only))
+    with closing(run.all()) as lines:
+        for found in lines:
+            result = run.finish(found)
+            results.append(result)
+            run.progress(result)
+    return run.said.fulfilled(in_order(results, system), bool(session.options.only))
 
 
-def in_order(results: Iterable[Result]) -> list[Result]:
-    """As in the table, whatever was known first: claims, what there is nothing of, checks of the
-    whole system."""
-    return sorted(results, key=_place)
+def in_order(results: Iterable[Result], system: TransitionSystem) -> list[Result]:
+    """As in the table, whatever was known first: whole checks that are skipped, claims in the
+    order of the spec, what there is nothing of, checks of the whole system."""
+    spots: dict[tuple[str, str], int] = {}
+    for o in system.obligations:
+        spots.setdefault((o.check, o.name), len(spots))
 
+    def place(result: Result) -> tuple[int, int, int, int, str]:
+        # (Lines may have one name: one at each level, a claim and what is said of contracts.)
+        at = (result.span.line, result.span.col, type(result.verdict).__name__)
+        return *kind(result), *at
 
-def _place(result: Result) -> int:
-    if result.verdict is None:
-        return 0
-    if result.check in WHOLE:
-        return 2 + WHOLE.index(result.check)
-    return int(_nothing_of_the_kind(result.verdict))
+    def kind(result: Result) -> tuple[int, int]:
+        spot = spots.get((result.check, result.name))
+        if result.verdict is None:
+            return 0, -1 if spot is None else spot
+        if result.check in WHOLE:
+            return 2 + WHOLE.index(result.check), 0
+        if spot is None:
+            spot = len(spots) + (result.check != "contracts")
+        return int(_nothing_of_the_kind(result.verdict)), spot
+
+    return sorted(results, key=place)
 
 
 class _Run:
@@ -127,10 +127,11 @@ class _Run:
         self.progress = progress
         self.said = Directives(spec)
         self.verdicts: dict[str, Verdict] = {}
-        self.waiting: set[str] = set()
         self.used = Used(session, spec)
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
         self.memory = Memory(cache, session.system)
+        self.claims = self._claims()
+        self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
         only = self.session.options.only
@@ -140,7 +141,8 @@ class _Run:
 
     # --- running ---------------------------------------------------------------------------
 
-    def all(self) -> Iterator[Result]:
+    def all(self) -> Generator[Result, None, None]:
+        """First what is sure at once, in this process; then the rest, in others beside it."""
         nothing = beginnings.no_arguments(self.session, self.spec)
         if nothing is not None:
             yield nothing
@@ -150,36 +152,21 @@ class _Run:
         for s in self.said.skips:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason + self.said.in_vain(s.name))
-        self.waiting = {c for c in WHOLE if self.wanted(c)}
-        soon = [c for c in WHOLE if self.wanted(c) and self._is_soon_known(c)]
         yield from self._nothing()
-        for check in soon:
-            yield from self._one(check)
-        yield from self._safety()
         for check in WHOLE:
-            if self.wanted(check) and check not in soon:
-                yield from self._one(check)
-        yield from self._liveness()
-
-    def _liveness(self) -> Iterator[Result]:
-        """Properties about what comes at last: they rest on whether runs end."""
-        named: dict[str, list[Liveness]] = {}
-        for goal in self.session.system.liveness:
-            if self._selected("property", goal.name) and "property" in self._unskipped():
-                named.setdefault(goal.name, []).append(goal)
-        for name, goals in named.items():
-            self.progress(name)
-            since = time.monotonic()
-            verdict: Verdict = Unknown("portfolio", OVER)
-            with self.session.limit():
-                ends = self.whole("terminates")
-                verdict = liveness.property_holds(self.session, goals, ends)
-                claim = obligations.Claim("property", name, tuple(g.at_end for g in goals))
-                verdicts = {0: verdict}
-                verdict = (verdicts | vacuity.warned(self.session, self.spec, [claim], verdicts))[0]
-            seconds = time.monotonic() - since
-            span = self._span(verdict, goals[0].at_end.span)
-            yield Result("property", name, verdict, span, seconds=seconds)
+            if self.wanted(check) and self._is_soon_known(check):
+                yield from self._soon(check)
+        left = yield from self._small()
+        dispatch = Dispatch(self.checks, self._tasks(left), self.verdicts, self.progress)
+        shown: set[int | str] = set()
+        try:
+            for task, found in dispatch.run():
+                shown |= found.verdicts.keys()
+                yield from self._lines(task, found)
+        except KeyboardInterrupt:
+            sure = {i: v for i, v in dispatch.settled.items() if i not in shown}
+            yield from self._lines(Task(Kind.CLAIMS, "claims"), Found(sure))
+            raise
 
     def _is_soon_known(self, check: str) -> bool:
         """Structure alone decides it: nothing has to be searched."""
@@ -192,23 +179,77 @@ class _Run:
                 return not self.session.system.loops and blocking.is_structural(self.session)
         return False
 
-    def _one(self, check: str) -> Iterator[Result]:
-        self.progress(check)
-        since = time.monotonic()
-        verdict = self.whole(check)
-        seconds = time.monotonic() - since
-        yield Result(check, "", verdict, self._span(verdict), seconds=seconds)
-        if check == "terminates":
-            yield from self._measures()
+    def _soon(self, check: str) -> Iterator[Result]:
+        """At once, with what it follows from."""
+        for name in (*NEEDS.get(check, ()), check):
+            if name not in self.verdicts:
+                self.progress(name)
+                task = Task(Kind.WHOLE, "soon", name)
+                found = self.checks.perform(task, self.verdicts, lambda _: None)
+                self.verdicts[name] = found.verdicts[name]
+                yield from self._lines(task, found)
 
-    def _measures(self) -> Iterator[Result]:
-        """What the spec says that falls with every round, and is not seen to."""
-        for loop in self.session.system.loops:
-            since = time.monotonic()
-            why = loops.unproved_measure(self.session, loop)
-            if why:
-                verdict, seconds = Unknown("ranking", why), time.monotonic() - since
-                yield Result("terminates", "decreases", verdict, loop.span, True, seconds)
+    def _small(self) -> Generator[Result, None, list[int]]:
+        """The graph of a small system, for all that comes, and what it says of the claims.  Claims
+        that were proved before are done with; the others are left."""
+        chosen = self.session.options.engines
+        left = list(range(len(self.claims)))
+        for i, verdict in self.memory.claims(self.claims).items():
+            if allowed(chosen, verdict) is verdict:
+                left.remove(i)
+                yield from self._lines(Task(Kind.CLAIMS, "claims"), Found({i: verdict}))
+        with self.session.limit():
+            found = small_graph(self.session, [self.claims[i] for i in left])
+            self.checks.known = {left[k]: v for k, v in found.items()}
+        return left
+
+    def _tasks(self, claims: Sequence[int]) -> list[Task]:
+        """What is left.  Of those that are ready the first is begun first: what others wait for,
+        then what is often soon over, then the claims, of which there may be many."""
+        names = {g.name: None for g in self.session.system.liveness}
+        wanted = "property" in self._unskipped()
+        named = [n for n in names if wanted and self._selected("property", n)]
+        asked = [*(c for c in WHOLE if self.wanted(c)), *["terminates"] * bool(named)]
+        needed = {n for c in asked for n in (*NEEDS.get(c, ()), c)} - self.verdicts.keys()
+
+        def of(*checks: str) -> list[Task]:
+            return [
+                Task(Kind.WHOLE, GROUPS.get(c, c), c, needs=NEEDS.get(c, ()))
+                for c in checks
+                if c in needed
+            ]
+
+        out = of("atomicity", "deadlock_free", "terminates", "can_finish", "starvation_free")
+        out += (Task(Kind.LIVENESS, "graph", PROPERTY + n, needs=("terminates",)) for n in named)
+        out += of("no_dead_code", "race_free")
+        if self._selected("contracts", ""):
+            out.append(Task(Kind.CONTRACTS, "contracts"))
+        if claims:
+            out.append(Task(Kind.CLAIMS, "claims", members=tuple(claims), weight=WEIGHT))
+        return out + of("timing_independent", "deterministic")
+
+    # --- lines of the table ----------------------------------------------------------------
+
+    def _lines(self, task: Task, found: Found) -> Iterator[Result]:
+        """Of what was found; of a check that others needed, and nobody asked for, none."""
+        seconds = found.seconds / max(1, len(found.verdicts))
+        for key, verdict in found.verdicts.items():
+            if isinstance(key, int):
+                claim = self.claims[key]
+                self.memory.learn([claim], {0: verdict})
+                span = self._span(verdict, claim.goals[0].span)
+                yield Result(claim.check, claim.name, verdict, span, claim.warning, seconds)
+            elif task.kind is Kind.LIVENESS:
+                name = key.removeprefix(PROPERTY)
+                goal = next(g for g in self.session.system.liveness if g.name == name)
+                span = self._span(verdict, goal.at_end.span)
+                yield Result("property", name, verdict, span, seconds=seconds)
+            else:
+                self.memory.learn_whole(key, verdict)
+                if self.wanted(key):
+                    yield Result(key, "", verdict, self._span(verdict), seconds=seconds)
+        if task.kind is not Kind.WHOLE or self.wanted(task.name):
+            yield from found.lines
 
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only
@@ -231,111 +272,6 @@ class _Run:
             if check not in shown and self._selected(check, ""):
                 how = NOTHING.get(check, NOTHING_ELSE)
                 yield Result(check, "", Proved("structure", how), self.top)
-
-    def _safety(self) -> Iterator[Result]:
-        groups = self._claims()
-        self.progress("safety")
-        since = time.monotonic()
-        known = self.memory.claims(groups)
-        wanted = [i for i in range(len(groups)) if i not in known]
-        found = self._decided([groups[i] for i in wanted])
-        verdicts: dict[int, Verdict] = {**known, **{i: found[k] for k, i in enumerate(wanted)}}
-        self.memory.learn(groups, verdicts)
-        seconds = (time.monotonic() - since) / max(1, len(groups))
-        for i, group in enumerate(groups):
-            verdict = verdicts[i]
-            yield Result(
-                group.check,
-                group.name,
-                verdict,
-                self._span(verdict, group.goals[0].span),
-                warning=group.warning,
-                seconds=seconds,
-            )
-        if self._selected("contracts", ""):
-            yield from self._contracts()
-
-    def _decided(self, groups: Sequence[obligations.Claim]) -> dict[int, Verdict]:
-        verdicts: dict[int, Verdict] = {}
-        with self.session.slot(SLOT if self.waiting else 1.0):
-            with self.session.limit():
-                verdicts |= small_graph(self.session, groups)
-            left = [i for i in range(len(groups)) if i not in verdicts]
-            more = obligations.decide(self.session, [groups[i] for i in left])
-        verdicts |= {i: more[k] for k, i in enumerate(left)}
-        with self.session.slot(SLOT if self.waiting else 1.0), self.session.limit():
-            verdicts |= self._simulated(groups, verdicts)
-            verdicts |= vacuity.warned(self.session, self.spec, groups, verdicts)
-        return verdicts
-
-    def _contracts(self) -> Iterator[Result]:
-        found: list[Result] = []
-        with self.session.limit() as limit:
-            for result in contracts.satisfiable(self.session):
-                found.append(result)
-            for result in beginnings.never_passed(self.session):
-                found.append(result)
-        yield from found
-        if limit.late:
-            yield Result("contracts", "others", Unknown("portfolio", OVER), self.top)
-
-    def _simulated(
-        self, groups: Sequence[obligations.Claim], verdicts: dict[int, Verdict]
-    ) -> dict[int, Verdict]:
-        """Refutations of claims that are open."""
-        wanted = [
-            (i, goal)
-            for i, group in enumerate(groups)
-            if isinstance(verdicts[i], Unknown)
-            for goal in group.goals
-        ]
-        found = simulated.violated(self.session, [goal for _, goal in wanted])
-        out: dict[int, Verdict] = {}
-        for k, verdict in found.items():
-            i = wanted[k][0]
-            out[i] = obligations.together([verdict, *([out[i]] if i in out else [])])
-        return out
-
-    def whole(self, check: str) -> Verdict:
-        """The verdict on a check of the whole system; each is made once."""
-        if check not in self.verdicts:
-            self.waiting.discard(check)
-            with self.session.slot(SLOT if self.waiting else 1.0):
-                self.verdicts[check] = self.memory.whole(check) or Unknown("portfolio", OVER)
-                if isinstance(self.verdicts[check], Unknown):
-                    with self.session.limit():
-                        self.verdicts[check] = self._whole(check)
-                    self.memory.learn_whole(check, self.verdicts[check])
-        return self.verdicts[check]
-
-    def _whole(self, check: str) -> Verdict:
-        s = self.session
-        if s.left() <= 0:
-            return Unknown("portfolio", "the time budget was used up before it began (--timeout)")
-        match check:
-            case "atomicity":
-                return events.atomicity(s)
-            case "deadlock_free":
-                return blocking.deadlock_free(s)
-            case "terminates":
-                return ending.terminates(s, self.whole("deadlock_free"))
-            case "can_finish":
-                return ending.can_finish(s, self.whole("deadlock_free"), self.whole("terminates"))
-            case "starvation_free":
-                return liveness.starvation_free(
-                    s, self.whole("deadlock_free"), self.whole("terminates")
-                )
-            case "no_dead_code":
-                return coverage.no_dead_code(s)
-            case "race_free":
-                return conflicts.race_free(s)
-            case "timing_independent":
-                return outcomes.timing_independent(s, self.whole("deadlock_free"))
-            case "deterministic":
-                return outcomes.deterministic(
-                    s, self.whole("deadlock_free"), self.whole("timing_independent")
-                )
-        raise AssertionError(check)
 
     # --- levels ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from ..semantics.idle import idle
 from ..semantics.system import Obligation, Rule, TransitionSystem
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
+from .chosen import may
 from .engines.linking import Linking
 from .engines.linking import check as check_linking
 from .engines.search_graph import Graph
@@ -49,6 +50,7 @@ RUNS = 60  # random ones, in search of one that the declared scheduler takes
 FAILING = (0.0, 0.1, 0.5, 0.9)
 LONGEST = 300  # steps of one
 GRACE = 1.0  # seconds by which the budget may be overrun
+SHORT = 0.5  # the same of the share of a check
 
 
 class InternalError(Exception):
@@ -57,11 +59,15 @@ class InternalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`only` names checks or properties; `timeout` is in seconds for the whole call."""
+    """`only` names checks or properties; `timeout` is in seconds for the whole call; `jobs` is the
+    most processes at a time (0: as many as there are cores), `memory` the most MB of address space
+    of each (0: any); `engines` may be used alone (none: all)."""
 
     only: tuple[str, ...] = ()
     timeout: float = 60.0
-    jobs: int = 2
+    jobs: int = 0
+    memory: int = 0
+    engines: tuple[str, ...] = ()
     strict: bool = False
     seed: int = 0
     max_states: int = 200_000
@@ -81,7 +87,8 @@ class Session:
     witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
-    _until: float | None = None  # the end of the slot of the check that runs
+    until: Callable[[], float] | None = None  # the end of what the check that runs may use
+    _slots: tuple[tuple[float, float], ...] = ()  # begin and part of each, the outermost first
     _structure: Structure | None = None
     _linking: Linking | None = None
     _idle: frozenset[int] | None = None
@@ -117,38 +124,61 @@ class Session:
             self.schedule,
             self.simulate,
             self.begin,
-            _until=self._until,
+            until=self.until,
+            _slots=self._slots,
         )
+
+    def beside(self) -> Session:
+        """The same for other checks: neither sees what the other learns from now on."""
+        return replace(
+            self,
+            results=dict(self.results),
+            rankings=dict(self.rankings),
+            witnesses=list(self.witnesses),
+            measures=list(self.measures),
+        )
+
+    def end(self) -> float:
+        """When the check that runs has used up what it may use, slots left aside."""
+        end = self.begin + self.options.timeout
+        return end if self.until is None else min(end, self.until())
+
+    def may(self, engine: str) -> bool:
+        """Whether an engine may be used."""
+        return may(self.options.engines, engine)
 
     def left(self) -> float:
         """Seconds of the budget that are left to the check that runs."""
-        end = self.begin + self.options.timeout
-        if self._until is not None:
-            end = min(end, self._until)
+        end = self.end()
+        for begin, part in self._slots:
+            end = begin + max(0.0, end - begin) * part
         return max(0.0, end - time.monotonic())
 
     @contextmanager
     def slot(self, part: float) -> Iterator[None]:
         """What runs inside may use this part of what is left, so that others have the rest."""
-        before = self._until
-        self._until = time.monotonic() + self.left() * part
+        before = self._slots
+        self._slots = (*before, (time.monotonic(), part))
         try:
             yield
         finally:
-            self._until = before
+            self._slots = before
 
     def share(self, part: float, least: float = 0.2) -> float:
         """A part of what is left, in seconds."""
         return min(self.left(), max(least, self.left() * part))
 
     def limit(self) -> Limit:
-        """Cuts what overruns the whole budget: the last resort."""
-        return Limit(self.begin + self.options.timeout + GRACE - time.monotonic())
+        """Cuts what overruns what the check may use: the last resort."""
+        whole = self.begin + self.options.timeout
+        return Limit(lambda: self.end() + (GRACE if self.end() >= whole else SHORT))
 
     def simulator(self) -> Simulator | None:
-        """Makes timed runs; None if there is no interpreter, or its analysis of the rules does not
-        fit in what is left."""
+        """Makes timed runs; None if there is no interpreter, if it is not to be used, or if its
+        analysis of the rules does not fit in what is left."""
         seconds = self.share(0.3)
+        if not self.may("simulation"):
+            return None
         if self._simulator is None and self.simulate is not None and seconds > 2 * self._planned:
             self._planned = seconds
             with Limit(seconds):

@@ -15,7 +15,7 @@ from wfverify import cli
 from wfverify.cli import terminal
 from wfverify.interpreter.run import RunResult
 from wfverify.verifier import portfolio
-from wfverify.verifier.verdict import Result
+from wfverify.verifier.dispatch import Dispatch
 
 SCRIPT = """
 import os, signal, threading, time
@@ -69,7 +69,7 @@ def spec(tmp_path: Path) -> str:
     return str(tmp_path / "w.wf")
 
 
-def no_safety(self: object) -> Iterator[Result]:
+def no_tasks(self: object) -> Iterator[object]:
     raise KeyboardInterrupt
     yield
 
@@ -78,7 +78,7 @@ def test_ctrl_c_shows_what_is_sure_and_says_so(
     spec: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What structure decides comes before what has to be searched."""
-    monkeypatch.setattr(portfolio._Run, "_safety", no_safety)
+    monkeypatch.setattr(Dispatch, "run", no_tasks)
     assert cli.main(["verify", spec]) == 130
     said = capsys.readouterr()
     for check in ("atomicity", "deadlock_free", "terminates", "can_finish", "handled"):
@@ -93,7 +93,7 @@ def test_when_the_pipe_is_gone_the_table_goes_to_stderr(
     def gone(text: str) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(portfolio._Run, "_safety", no_safety)
+    monkeypatch.setattr(Dispatch, "run", no_tasks)
     monkeypatch.setattr(terminal, "write", gone)
     monkeypatch.setattr(terminal, "nobody_reads", lambda: None)
     assert cli.main(["verify", spec]) == 130

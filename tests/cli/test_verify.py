@@ -29,7 +29,7 @@ def verifier(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """`verifier.answer` is called in the place of `verify`; `verifier.options` are what it got."""
     state = SimpleNamespace(answer=lambda progress: [FINE], options=None)
     module = ModuleType("wfverify.verifier.portfolio")
-    module.in_order = list  # type: ignore[attr-defined]
+    module.in_order = lambda results, _: list(results)  # type: ignore[attr-defined]
 
     def verify(spec: object, system: object, options: object, **more: object) -> list[Result]:
         state.options = options
@@ -46,8 +46,11 @@ def test_options_reach_the_verifier(spec: str, verifier: SimpleNamespace) -> Non
     options = verifier.options
     assert tuple(options.only) == ("borrows", "resources")
     assert (options.timeout, options.jobs, options.seed, options.strict) == (2.5, 1, 3, True)
+    assert cli.main([spec, "-j", "3", "--memory", "900", "--engine", "chc"]) == 0
+    options = verifier.options
+    assert (options.jobs, options.memory, options.engines) == (3, 900, ("chc",))
     assert cli.main(["verify", spec]) == 0
-    assert verifier.options.only == ()
+    assert verifier.options.only == verifier.options.engines == ()
 
 
 def test_unknown_is_status_3(spec: str, verifier: SimpleNamespace) -> None:

@@ -27,16 +27,17 @@ MADE = ("expect", "skip_check")  # what is said of the spec's own words, at the 
 
 def results(spec: ast.Spec, *only: str, timeout: float = 20.0) -> list[Result]:
     seen: list[Result] = []
+    system = lower(spec)
     out = verify(
         spec,
-        lower(spec),
+        system,
         Options(only=only, timeout=timeout),
         replay=replay,
         schedule=schedule,
         simulate=simulator,
         progress=lambda what: seen.append(what) if isinstance(what, Result) else None,
     )
-    heard = [(r.check, r.name, type(r.verdict)) for r in in_order(seen)]
+    heard = [(r.check, r.name, type(r.verdict)) for r in in_order(seen, system)]
     assert heard == [(r.check, r.name, type(r.verdict)) for r in out if r.check not in MADE]
     return out
 

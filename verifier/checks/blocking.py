@@ -34,7 +34,7 @@ def deadlock_free(session: Session) -> Verdict:
     """In every reachable state, each set of waiting threads can be released from outside it."""
     obstacle, contended = _obstacles(session)
     cycle: list[int] | None = None
-    if not obstacle:
+    if not obstacle and session.may("structure"):
         structure = session.structure
         if not contended:
             return Proved(
@@ -50,7 +50,7 @@ def deadlock_free(session: Session) -> Verdict:
                 "the resources can be put in an order such that whoever holds one only asks for "
                 f"later ones (contended: {', '.join(names)}), so no circle of waiting is possible",
             )
-    if cycle is not None:
+    if cycle is not None and session.may("search"):
         found = _deadlock_among_few(session, contended, cycle)
         if isinstance(found, Refuted):
             return found
@@ -58,7 +58,9 @@ def deadlock_free(session: Session) -> Verdict:
 
 
 def is_structural(session: Session) -> bool:
-    """Whether structure alone proves it."""
+    """Whether structure alone proves it, at once."""
+    if not session.may("structure"):
+        return False
     obstacle, contended = _obstacles(session, search=False)
     return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
 
@@ -93,7 +95,7 @@ def _obstacles(session: Session, search: bool = True) -> tuple[str, set[int]]:
                         return f"a claim may exceed the capacity of {r.name}", contended
     for loop in system.loops:
         held = _held_throughout(system, loop.rules)
-        if held & contended and not loops.ends(session, loop):
+        if held & contended and not (search and loops.ends(session, loop)):
             return "a loop that may go on for ever holds a resource", contended
     return "", contended
 

@@ -17,6 +17,7 @@ from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime
 from .footprints import Access, against, at_place, looked_at, touched
+from .graph import NOT_CHOSEN
 from .instants import possible, together
 from .order import DATA, matters, order
 from .racing import told
@@ -151,28 +152,31 @@ class Pair:
 
 def _reachable(session: Session, found: list[Pair]) -> Verdict:
     """Is there a state in which both steps of a pair can be taken, and their order matters?"""
-    from ..engines.search import Holds, Open, Violated, explore
+    from ..engines.search import Finding, Holds, Open, Violated, explore
     from ..engines.slice import slice_for
 
     system = session.system
     goals = [_never_both(system, pair) for pair in found]
     # Most are settled by one look at all states; the others have a smaller cone of their own.
-    first = explore(
-        system,
-        goals,
-        max_states=session.options.max_states,
-        seconds=session.share(0.25),
-        cone=slice_for(system, goals),
-        reduce=True,
-    )
-    findings = dict(enumerate(first.findings))
+    findings: dict[int, Finding] = {k: Open(NOT_CHOSEN, 0) for k in range(len(goals))}
+    searched = session.may("search")
+    if searched:
+        first = explore(
+            system,
+            goals,
+            max_states=session.options.max_states,
+            seconds=session.share(0.25),
+            cone=slice_for(system, goals),
+            reduce=True,
+        )
+        findings = dict(enumerate(first.findings))
     doubt = "too many pairs" if len(found) > MOST_PAIRS else ""  # then they are not all
     states = 0
     open_: list[tuple[Pair, Obligation]] = []
     alone = 0
     for k in sorted(findings, key=lambda k: not isinstance(findings[k], Violated)):
         pair, goal, finding = found[k], goals[k], findings[k]
-        if isinstance(finding, Open) and len(found) > 1:
+        if isinstance(finding, Open) and len(found) > 1 and searched:
             alone += 1
             if alone > MOST_SEARCHED or session.left() <= 0:
                 doubt = "too many pairs" if session.left() > 0 else "out of time"

@@ -228,7 +228,7 @@ def _search(session: Session, place: Place, seen: set[int]) -> str | bool | None
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete and not any(r in graph.first for r in place.rules):
         return "it is in no reachable state"
-    if len(system.rules) > LARGE:
+    if len(system.rules) > LARGE or not session.may("search"):
         return None
     cone = slice_for(system, goals)
     result = explore(

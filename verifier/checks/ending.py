@@ -23,7 +23,7 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     from ..engines.search_live import Free, NeverEnds
     from ..engines.search_live import can_finish as by_graph
 
-    if isinstance(deadlock, Proved) and isinstance(terminates, Proved):
+    if isinstance(deadlock, Proved) and isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
     graph, why = full_graph(session)
@@ -85,7 +85,8 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
             proofs.append(f"{loop.span}: {how}")
         else:
             open_loops.append(loop)
-    if not open_loops and isinstance(deadlock, Proved):
+    ends = not open_loops and isinstance(deadlock, Proved)
+    if ends and session.may("ranking" if proofs else "structure"):
         how = "; ".join(proofs) if proofs else "there is no loop; every retry is bounded"
         falling = (Part(Measure(Facts(), tuple(session.measures))),)
         figure = f"{len(proofs)} loops" if proofs else ""
@@ -93,21 +94,22 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
         return replace(deadlock, message="a run never ends: some branches are stuck for ever")
-    if open_loops or not isinstance(deadlock, Proved):
-        graph, why = full_graph(session)
-        if graph is None:
-            return Unknown("search", why)
-        named = open_loops and not open_loops[0].graph
-        endless = _endless(session, graph, open_loops[0].span if named else None)
-        if isinstance(endless, Refuted):
-            return endless
-        if not open_loops:
-            return Unknown("structure", "the loops end, but whether somebody is stuck is open")
-        if endless is not None:
-            return endless
-        if graph.concrete and graph.complete and isinstance(deadlock, Proved):
-            states = len(graph.nodes)
-            return Proved("search", f"no cycle among all {states} states", f"{states} states")
+    graph, why = full_graph(session)
+    if graph is None:
+        return Unknown("search", why)
+    named = open_loops and not open_loops[0].graph
+    endless = _endless(session, graph, open_loops[0].span if named else None)
+    if isinstance(endless, Refuted):
+        return endless
+    if not open_loops and not ends:
+        return Unknown("structure", "the loops end, but whether somebody is stuck is open")
+    if endless is not None:
+        return endless
+    if graph.concrete and graph.complete and isinstance(deadlock, Proved):
+        states = len(graph.nodes)
+        return Proved("search", f"no cycle among all {states} states", f"{states} states")
+    if not open_loops:
+        return Unknown("search", "not all states were visited")
     where = ", ".join(str(x.span) for x in open_loops[:3])
     return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")
 

@@ -14,6 +14,7 @@ from .obligations import Claim, together
 SMALL_RULES = 800
 SMALL_STATES = 10_000
 SMALL_SECONDS = 0.5
+NOT_CHOSEN = "it would take a search of all states, which was not chosen (--engine)"
 BY_STRUCTURE = ("resources", "borrows")  # structure says more of them than "it holds"
 
 
@@ -24,7 +25,7 @@ def small_graph(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]
     """
     system = session.system
     goals = [g for c in groups for g in c.goals]
-    if not goals or len(system.rules) > SMALL_RULES:
+    if not goals or len(system.rules) > SMALL_RULES or not session.may("search"):
         return {}
     result = explore(
         system,
@@ -59,6 +60,8 @@ def full_graph(session: Session) -> tuple[Graph | None, str]:
 
     What only records may be left out of it, so that a counter does not make it endless.
     """
+    if not session.may("search"):
+        return None, NOT_CHOSEN
     if session.graph is None:
         result = explore(
             without(session.system, session.idle),

@@ -98,6 +98,8 @@ class Timed:
 
 def timed_graph(session: Session) -> Timed | None:
     """All of it, or None; it is made once."""
+    if not session.may("search"):
+        return None
     if session.timed_graph is None:
         session.timed_graph = (_timed_graph(session),)
     return session.timed_graph[0]

@@ -105,14 +105,14 @@ def _goes_round(
 def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
     """Whoever waits for a resource gets it, or need not wait any more."""
     waits = list(_waiting(session.system))
-    if not waits:
+    if not waits and session.may("structure"):
         return Proved("structure", "nobody ever waits for a resource")
     if isinstance(deadlock, Refuted):
         last = session.replay(session.system, deadlock.trace).states[-1]
         if any(evaluate(cond, last) for _, cond, _ in waits):
             # Who is stuck for ever does not get it.
             return replace(deadlock, message="somebody waits for a resource for ever")
-    if isinstance(terminates, Proved):
+    if isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), so nobody waits for ever"
         return Proved("structure", how, evidence=terminates.evidence)
     graph, why = full_graph(session)

@@ -94,7 +94,7 @@ def ends(session: Session, loop: Loop) -> str:
     """In words, why the loop ends; "" if that is not known."""
     if loop.bounded:
         return "bounded by at_most"
-    if loop.graph:
+    if loop.graph or not session.may("ranking"):
         return ""
     key = str(id(loop))
     if key not in session.rankings:
@@ -127,9 +127,10 @@ def _measure(session: Session, loop: Loop) -> str:
     changed = {v for r in system.rules for v, _ in r.own}
     if not variables([loop.decreases]) & changed:
         return f"{said} never falls: nothing changes it"
-    if declared(session.structure, loop, seconds=session.share(0.05)) is not None:
+    chosen = session.may("ranking")
+    if chosen and declared(session.structure, loop, seconds=session.share(0.05)) is not None:
         return ""
-    if len(system.rules) <= MOST_RULES:
+    if chosen and len(system.rules) <= MOST_RULES:
         known = _invariants(session, loop)
         if known and declared(session.structure, loop, known, session.share(0.05)) is not None:
             return ""

@@ -6,7 +6,7 @@ Structure first, then induction over the rules, then search on the cone of each 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -44,18 +44,26 @@ def claims(system: TransitionSystem, wanted: Iterable[str]) -> list[Claim]:
     return [Claim(c, n, tuple(g), w) for (c, n, w), g in groups.items()]
 
 
-def decide(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]:
-    """A verdict for each claim, by its position."""
+def decide(
+    session: Session,
+    groups: Sequence[Claim],
+    settled: Callable[[Mapping[int, Verdict]], None] = lambda _: None,
+) -> dict[int, Verdict]:
+    """A verdict for each claim, by its position.  `settled` hears of those that are sure, as soon
+    as they are."""
     goals = [g for c in groups for g in c.goals]
     claim_of = [i for i, c in enumerate(groups) for _ in c.goals]
-    verdicts = _Deciding(session, goals, claim_of).run()
-    out: dict[int, Verdict] = {}
-    at = 0
-    for i, claim in enumerate(groups):
-        mine = verdicts[at : at + len(claim.goals)]
-        at += len(claim.goals)
-        out[i] = together(mine)
-    return out
+    mine: dict[int, list[int]] = {i: [] for i in range(len(groups))}
+    for k, i in enumerate(claim_of):
+        mine[i].append(k)
+    deciding = _Deciding(session, goals, claim_of)
+    told: set[int] = set()
+    for _ in deciding.run():
+        closed = set(mine) - {claim_of[k] for k in deciding.open()} - told
+        told |= closed
+        found = {i: together(deciding.answers(mine[i])) for i in sorted(closed)}
+        settled({i: v for i, v in found.items() if not isinstance(v, Unknown)})
+    return {i: together(deciding.answers(mine[i])) for i in mine}
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:
@@ -94,37 +102,53 @@ class _Deciding:
         self.tried: dict[int, str] = {}
         self.known: list[Expr] = []  # invariants that induction has found by the way
 
-    def run(self) -> list[Verdict]:
-        attempts = (
-            self._structure,
-            lambda: self._induction(guess=False),
-            lambda: self._abstract(300, 0.3),
-            lambda: self._counts(5.0, 0.2),
-            lambda: self._equations(0.5, 0.05),
-            lambda: self._horn(0.5, 0.05),
-            lambda: self._abstract(60_000, 2.5),
-            lambda: self._induction(guess=True),
-            lambda: self._horn(10.0, 0.5),
-            lambda: self._solo(3_000, 1.5),
-            lambda: self._unrolled(5.0, 0.15),
-            lambda: self._abstract(self.session.options.max_states, self.session.share(0.25)),
-            lambda: self._solo(self.session.options.max_states, self.session.share(0.25)),
-            self._exact,
+    def run(self) -> Iterator[None]:
+        """After each step it may be asked what is sure."""
+        attempts: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("structure", self._structure),
+            ("induction", lambda: self._induction(guess=False)),
+            ("search", lambda: self._abstract(300, 0.3)),
+            ("counting", lambda: self._counts(5.0, 0.2)),
+            ("affine", lambda: self._equations(0.5, 0.05)),
+            ("chc", lambda: self._horn(0.5, 0.05)),
+            ("search", lambda: self._abstract(60_000, 2.5)),
+            ("induction", lambda: self._induction(guess=True)),
+            ("chc", lambda: self._horn(10.0, 0.5)),
+            ("search", lambda: self._solo(3_000, 1.5)),
+            ("bounded", lambda: self._unrolled(5.0, 0.15)),
+            (
+                "search",
+                lambda: self._abstract(self.session.options.max_states, self.session.share(0.25)),
+            ),
+            (
+                "search",
+                lambda: self._solo(self.session.options.max_states, self.session.share(0.25)),
+            ),
+            ("search", self._exact),
         )
-        with self.session.limit():
-            for attempt in attempts:
-                if self._open():
+        limit = self.session.limit()
+        for engine, attempt in attempts:
+            if not self.open() or limit.late:
+                return
+            if self.session.may(engine):
+                with limit:
                     attempt()
-        return [
-            v if v is not None else Unknown("search", self.tried.get(k, "no engine decided it"))
-            for k, v in enumerate(self.verdicts)
-        ]
+                yield
 
-    def _open(self) -> list[int]:
+    def open(self) -> list[int]:
+        """Goals that are still to be decided."""
         over = {self.claim_of[k] for k, v in enumerate(self.verdicts) if isinstance(v, Refuted)}
         return [
             k for k, v in enumerate(self.verdicts) if v is None and self.claim_of[k] not in over
         ]
+
+    def answers(self, goals: Sequence[int]) -> list[Verdict]:
+        """By now; of what is not decided, why."""
+        out: list[Verdict] = []
+        for k in goals:
+            verdict = self.verdicts[k]
+            out.append(verdict or Unknown("search", self.tried.get(k, "no engine decided it")))
+        return out
 
     def _structure(self) -> None:
         for k, verdict in by_structure(self.session, self.goals).items():
@@ -133,7 +157,7 @@ class _Deciding:
     def _induction(self, guess: bool) -> None:
         from ..engines.induction import Inductive, prove_invariants
 
-        left = self._open()
+        left = self.open()
         if not left:
             return
         goals = [self.goals[k] for k in left]
@@ -177,7 +201,7 @@ class _Deciding:
         from ..engines.induction import Inductive, prove_invariants
 
         until = time.monotonic() + self.session.share(part)
-        for k in self._open():
+        for k in self.open():
             left = min(seconds, until - time.monotonic())
             if left <= 0:
                 return
@@ -206,7 +230,7 @@ class _Deciding:
         from ..engines.search import Violated
         from ..engines.slice import slice_for
 
-        for k in self._open():
+        for k in self.open():
             cone = slice_for(self.system, [self.goals[k]])
             trace = find(self.system, self.goals[k], cone, min(seconds, self.session.share(part)))
             if trace is not None:
@@ -226,7 +250,7 @@ class _Deciding:
 
     def _solo(self, states: int, seconds: float) -> None:
         """Only the instance that a goal is about moves: fewer runs, so good for refutations."""
-        instances = {self._instance(self.goals[k]) for k in self._open()}
+        instances = {self._instance(self.goals[k]) for k in self.open()}
         if len(self.system.instances) < 2:
             return
         for instance in sorted(i for i in instances if i is not None):
@@ -234,7 +258,7 @@ class _Deciding:
                 r if r.instance == instance else replace(r, guard=FALSE) for r in self.system.rules
             )
             solo = replace(self.system, rules=rules)
-            only = {k for k in self._open() if self._instance(self.goals[k]) == instance}
+            only = {k for k in self.open() if self._instance(self.goals[k]) == instance}
             self._search(set(), solo, states, seconds, refutations_only=True, among=only)
 
     def _exact(self) -> None:
@@ -264,7 +288,7 @@ class _Deciding:
         from ..engines.slice import slice_for, steps_stutter
 
         groups: dict[tuple[bool, int | None], list[int]] = {}
-        for k in self._open():
+        for k in self.open():
             if among is None or k in among:
                 goal = self.goals[k]
                 # What speaks of every step is not known of those that a slice leaves out.

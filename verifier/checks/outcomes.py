@@ -65,7 +65,7 @@ NEVER = "time-outs and interrupts that no clock reaches left aside, "
 
 def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
     why = obstacle(session, deadlock)
-    if not why:
+    if not why and session.may("structure"):
         return Proved(
             "structure",
             STRUCTURE,
@@ -79,7 +79,7 @@ def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
 
 
 def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> Verdict:
-    if isinstance(independent, Proved):
+    if isinstance(independent, Proved) and session.may("structure"):
         return Proved(
             "structure", "the result does not even depend on durations (`timing_independent`)"
         )
@@ -90,7 +90,7 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
 def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
     system = session.system
     why = obstacle(session, deadlock, timeouts=True)
-    if not why:
+    if not why and session.may("structure"):
         return Proved(
             "structure",
             "the durations decide what comes first, and steps at one instant that they leave open "
@@ -105,6 +105,8 @@ def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
 
 def _alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
     """By parts; then without time-outs and interrupts that never come, also by the structure."""
+    if not session.may("search"):
+        return None
     found = parts.alike(session, deadlock, timeouts)
     lean = in_time(session) if found is None else session
     if lean is session:
@@ -126,7 +128,8 @@ class _Small:
     def verdict(self) -> Verdict:
         reason = ""
         system = self.session.system
-        if len(system.rules) <= MOST_RULES and self.session.left() > 0:
+        small = len(system.rules) <= MOST_RULES and self.session.left() > 0
+        if small and self.session.may("search"):
             try:
                 by_parts = self._from_parts()
                 if by_parts is not None:
@@ -138,7 +141,7 @@ class _Small:
                 if not isinstance(answer, Unknown):
                     return answer
                 reason = answer.why
-        else:
+        elif not small:
             return Unknown("structure", self.why)
         # Which side of `+` a random environment names is not compared afterwards.
         found = None

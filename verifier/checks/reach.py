@@ -101,6 +101,8 @@ class Reach:
 
     def search(self, q: Obligation) -> tuple[Reached, Trace | None]:
         """By a search of its cone; with the run, where there is one."""
+        if not self.session.may("search"):
+            return Reached.OPEN, None
         from ..engines.search import Holds, Violated, explore
         from ..engines.slice import slice_for
 
