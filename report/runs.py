@@ -87,7 +87,8 @@ class RunView:
     """`start`: chosen before the first step; `end`: the relevant values after the last one.
 
     `lanes` are the threads that take a step, in the order of their ids.  `timed` is false where
-    all steps happen at time 0, as in a run found without clocks.
+    all steps happen at time 0, as in a run found without clocks.  `closes`: a loop leads back to
+    the same state.
     """
 
     lanes: tuple[str, ...]
@@ -95,6 +96,7 @@ class RunView:
     steps: tuple[StepView, ...]
     end: tuple[Value, ...]
     loop_at: int | None
+    closes: bool
     timed: bool
     single: bool  # one instance only: its name says nothing
 
@@ -138,6 +140,7 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
         steps=steps,
         end=end,
         loop_at=trace.loop_at,
+        closes=trace.recurs is None,
         timed=any(step.time for step in trace.steps),
         single=len(system.instances) == 1,
     )

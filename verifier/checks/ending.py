@@ -11,11 +11,14 @@ from ...semantics.expr import and_
 from ...semantics.trace import Trace
 from ..engines.search_graph import Graph, reaching
 from ..engines.search_threads import ended
+from ..engines.turns import inescapable
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops
 from .graph import full_graph
-from .lassos import goes_round
+from .lassos import goes_round, never_again
+
+NEVER_ENDS = "this run goes round for ever"
 
 
 def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
@@ -26,6 +29,9 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     if isinstance(deadlock, Proved) and isinstance(terminates, Proved):
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
+    if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):
+        hopeless = "once this run goes round, there is no other way on"
+        return replace(terminates, message=hopeless)
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -93,6 +99,11 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
         return replace(deadlock, message="a run never ends: some branches are stuck for ever")
+    if open_loops:
+        # First: what such a run counts makes the graph endless.
+        endless = never_again(session, open_loops, NEVER_ENDS)
+        if endless is not None:
+            return endless
     if open_loops or not isinstance(deadlock, Proved):
         graph, why = full_graph(session)
         if graph is None:
@@ -125,4 +136,4 @@ def _endless(session: Session, graph: Graph, span: Span | None) -> Verdict | Non
     def place(trace: Trace) -> Span:
         return span or session.system.rules[trace.steps[trace.loop_at or 0].rule].span
 
-    return goes_round(session, graph, traces, "this run goes round for ever", place)
+    return goes_round(session, graph, traces, NEVER_ENDS, place)
