@@ -44,7 +44,7 @@ def main() -> None:
 def asked(spec: Path) -> dict[str, str]:
     """What the first line asks: a verdict for each check."""
     first = spec.read_text(encoding="utf-8").splitlines()[0].removeprefix("//")
-    return {check: verdict for check, verdict in map(str.split, first.split(","))}
+    return dict(pair.split() for pair in first.split(","))
 
 
 def ask(spec: Path, checks: list[str], seconds: float) -> tuple[dict[str, tuple[str, str]], float]:

@@ -19,6 +19,7 @@ from .graph import full_graph
 from .lassos import goes_round, never_again
 
 NEVER_ENDS = "this run goes round for ever"
+NO_WAY_ON = "once this run goes round, there is no other way on"
 
 
 def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
@@ -30,8 +31,7 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
     if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):
-        hopeless = "once this run goes round, there is no other way on"
-        return replace(terminates, message=hopeless)
+        return replace(terminates, message=NO_WAY_ON)
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)

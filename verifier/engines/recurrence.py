@@ -38,10 +38,9 @@ from ...semantics.expr import (
     sub,
     substitute,
     var,
-    variables,
 )
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
-from ...semantics.system import Loop, Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.system import Loop, Obligation, Rule, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate, fire
 from ..prompt import is_fair
@@ -176,8 +175,6 @@ class _Rounds:
                 control = list(way.control)
                 for v, p in to.items():
                     control[self.locations[v]] = p
-                values = {**way.values, **{v: e for v, e in new.items() if v not in to}}
-                conditions = (*here, *(c for s in said for c in conjuncts(s)))
                 after = replace(
                     way,
                     control=tuple(control),
@@ -334,7 +331,7 @@ def _state(
 def _literals(e: Expr, state: _State, out: list[Expr], want: bool | None = None) -> None:
     """Comparisons and flags that are so in the state, and because of which the condition is what
     it is there."""
-    want = bool(evaluate(e, state)) if want is None else want  # type: ignore[call-overload]
+    want = bool(_value(e, state)) if want is None else want
     match e.op:
         case Op.CONST:
             return
