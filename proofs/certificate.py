@@ -188,22 +188,14 @@ class Codec:
 
     def _run(self, trace: Trace) -> dict[str, Any]:
         steps = [[s.rule, [_scalar(x) for x in s.inputs], str(s.time)] for s in trace.steps]
-        out = {"initial": [_scalar(x) for x in trace.initial], "steps": steps}
-        out |= {"loop": trace.loop_at}
+        out = {"initial": [*map(_scalar, trace.initial)], "steps": steps, "loop": trace.loop_at}
         return out if trace.recurs is None else {**out, "recurs": self._term(trace.recurs)}
 
     def trace(self, given: Mapping[str, Any]) -> Trace:
-        loop, recurs = given["loop"], given.get("recurs")
-        steps = tuple(
-            Step(_whole(r), tuple(map(_value, i)), Fraction(_value(t)))
-            for r, i, t in given["steps"]
-        )
-        return Trace(
-            tuple(map(_value, given["initial"])),
-            steps,
-            None if loop is None else _whole(loop),
-            None if recurs is None else read(recurs, self.symbols),
-        )
+        steps = tuple(_step(*s) for s in given["steps"])
+        at = None if given["loop"] is None else _whole(given["loop"])
+        recurs = read(given["recurs"], self.symbols) if "recurs" in given else None
+        return Trace(tuple(map(_value, given["initial"])), steps, at, recurs)
 
     def facts(self, invariants: list[str], shapes: list[str]) -> Facts:
         return Facts(tuple(read(i, self.symbols) for i in invariants), tuple(shapes))
@@ -260,6 +252,10 @@ def _scalar(value: Scalar) -> object:
     if isinstance(value, tuple):  # a stack
         return [_scalar(x) for x in value]
     return str(value) if isinstance(value, Fraction) else value
+
+
+def _step(rule: object, inputs: list[object], time: object) -> Step:
+    return Step(_whole(rule), tuple(map(_value, inputs)), Fraction(_value(time)))
 
 
 def _value(given: object) -> Scalar:

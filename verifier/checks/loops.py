@@ -8,6 +8,7 @@ from ...semantics.evidence import Rank
 from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var, variables
 from ...semantics.symbolic import is_satisfiable
 from ...semantics.system import Loop, Obligation, Rule
+from ..engines.block_ranking import block_ranking
 from ..engines.common import Budget, conjuncts, input_condition
 from ..engines.induction import Prover
 from ..engines.rank_terms import features
@@ -103,6 +104,9 @@ def ends(session: Session, loop: Loop) -> str:
             small = len(session.system.rules) <= MOST_RULES
             known = _invariants(session, loop) if small else []
             found = ranking(session.structure, loop, known, session.share(0.2))
+        if found is None:
+            session.rankings[key] = block_ranking(session.structure, loop, session.share(0.2))
+            return session.rankings[key]
         if found is not None:
             session.measures.extend(Rank(term=level.rank) for level in found.levels)
         session.rankings[key] = found.words if found is not None else ""

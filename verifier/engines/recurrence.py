@@ -10,9 +10,8 @@ Then a run to such a state is searched for.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ...semantics.expr import (
@@ -40,39 +39,18 @@ from ...semantics.expr import (
     var,
 )
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
-from ...semantics.system import Loop, Obligation, Rule, TransitionSystem
+from ...semantics.system import Loop, Obligation, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate, fire
 from ..prompt import is_fair
-from .common import conjuncts, fixed_by, input_condition
 from .search_graph import Graph
 from .turns import constant, pinned, recurs
+from .ways import Control, Way, Ways, controls
 
-MOST_CONTROLS = 8  # places of all threads at which rounds begin
-MOST_STEPS = 40  # of a round
-MOST_PARTS = 2000  # of rounds from one place, that are looked at
-AGAIN = 2  # times that a round may pass a place
-MOST_ROUNDS = 24
 MOST_CASES = 6  # ways in which the conditions of one round can hold
 DEEP = 4  # rounds in a row, before it is believed that there may be more
 STRONGER = 3
 SHORT = 8  # steps of a round that is shown twice
-
-Control = tuple[int, ...]  # the point of each thread
-
-
-@dataclass(frozen=True)
-class _Way:
-    """From the beginning of a round: where the threads are, what the data is in terms of the data
-    there, and under which conditions; `others` are the guards that had to be left alone."""
-
-    control: Control
-    values: Mapping[int, Expr]
-    conditions: tuple[Expr, ...] = ()
-    others: tuple[Expr, ...] = ()
-    steps: tuple[tuple[int, int], ...] = ()  # rule, number of answers before it
-    answers: tuple[Sort, ...] = ()
-    passed: tuple[Control, ...] = ()
 
 
 def recurrences(
@@ -82,157 +60,15 @@ def recurrences(
     if system.scheduler != "any":
         return
     until = time.process_time() + seconds
-    rounds = _Rounds(system)
-    for control in _controls(system, loop, graph):
-        for way in rounds.closed(control, until):
+    ways = Ways(system)
+    for control in controls(system, loop, graph):
+        for way in ways.closed(control, until):
             for found in _sets(way, until):
                 if time.process_time() > until:
                     return
                 trace = _run(system, control, found)
                 if trace is not None:
                     yield trace
-
-
-def _controls(system: TransitionSystem, loop: Loop, graph: Graph) -> list[Control]:
-    """Places of all threads with the loop's thread at its head, those met first."""
-    out: dict[Control, None] = {}
-    for node in range(len(graph.nodes)):
-        control = tuple(graph.at(node, t.location) for t in system.threads)
-        if control not in out and _placed(system, loop.head, control) is not FALSE:
-            out[control] = None
-            if len(out) >= MOST_CONTROLS:
-                break
-    return list(out)
-
-
-def _placed(system: TransitionSystem, e: Expr, control: Control) -> Expr:
-    at = {t.location: const(p) for t, p in zip(system.threads, control, strict=True)}
-    return substitute(e, lambda n: at.get(n.index, n) if n.op is Op.VAR else n)
-
-
-# --- ways round ------------------------------------------------------------------------------
-
-
-class _Rounds:
-    def __init__(self, system: TransitionSystem) -> None:
-        self.system = system
-        self.locations = {t.location: k for k, t in enumerate(system.threads)}
-        self.at: dict[tuple[int, int], list[Rule]] = {}
-        self.anywhere: list[Rule] = []
-        for r in system.rules:
-            place = system.threads[r.thread].location
-            pin = fixed_by(conjuncts(r.guard)).get(place)
-            if pin is not None and isinstance(pin.value, int):
-                self.at.setdefault((place, pin.value), []).append(r)
-            else:
-                self.anywhere.append(r)
-
-    def closed(self, begin: Control, until: float) -> Iterator[_Way]:
-        """Ways back to where all threads were, short ones first, then two in a row."""
-        found: list[_Way] = []
-        queue = deque([_Way(begin, {})])
-        left = MOST_PARTS
-        while queue and left > 0 and len(found) < MOST_ROUNDS:
-            way = queue.popleft()
-            for more in self.further(way):
-                left -= 1
-                if more.control == begin:
-                    found.append(more)
-                    yield more
-                elif len(more.steps) < MOST_STEPS and more.passed.count(more.control) < AGAIN:
-                    queue.append(replace(more, passed=(*more.passed, more.control)))
-            if time.process_time() > until:
-                return
-        for one in found[:MOST_CASES]:
-            for two in found[:MOST_CASES]:
-                if one is not two:
-                    yield _joined(one, two)
-
-    def further(self, way: _Way) -> Iterator[_Way]:
-        """One step more: each that is possible where the threads are."""
-        ready: list[tuple[Rule, Expr]] = []
-        rules = list(self.anywhere)
-        for t, p in zip(self.system.threads, way.control, strict=True):
-            rules += self.at.get((t.location, p), ())
-        for r in rules:
-            guard = self.read(way, r.guard)
-            if guard is not FALSE:
-                ready.append((r, guard))
-        for r, guard in ready:
-            others = (*way.others, *(g for o, g in ready if o is not r))
-            answers = [inp(len(way.answers) + k, d.sort) for k, d in enumerate(r.inputs)]
-            given = self.read(way, input_condition(r), answers)
-            here = (*way.conditions, *conjuncts(guard), *conjuncts(given))
-            new = {v: self.read(way, e, answers) for v, e in r.updates}
-            moves: list[tuple[dict[int, int], list[Expr]]] = [({}, [])]
-            for v in new.keys() & self.locations.keys():
-                moves = [
-                    ({**to, v: p}, [*said, cond])
-                    for to, said in moves
-                    for p, cond in _targets(new[v])
-                ]
-            for to, said in moves:
-                control = list(way.control)
-                for v, p in to.items():
-                    control[self.locations[v]] = p
-                after = replace(
-                    way,
-                    control=tuple(control),
-                    values={**way.values, **{v: e for v, e in new.items() if v not in to}},
-                    conditions=(*here, *(c for s in said for c in conjuncts(s))),
-                    others=others,
-                    steps=(*way.steps, (r.index, len(way.answers))),
-                    answers=(*way.answers, *(d.sort for d in r.inputs)),
-                )
-                counts = not_(self.read(after, self.system.excluded))
-                after = replace(after, conditions=(*after.conditions, counts))
-                if FALSE not in after.conditions:
-                    yield after
-
-    def read(self, way: _Way, e: Expr, answers: Sequence[Expr] = ()) -> Expr:
-        def leaf(n: Expr) -> Expr:
-            if n.op is Op.INPUT:
-                return answers[n.index]
-            if n.op is not Op.VAR:
-                return n
-            place = self.locations.get(n.index)
-            return way.values.get(n.index, n) if place is None else const(way.control[place])
-
-        return substitute(e, leaf)
-
-
-def _targets(e: Expr) -> list[tuple[int, Expr]]:
-    """The points a location may be set to, and when."""
-    if isinstance(e.value, int) and e.op is Op.CONST:
-        return [(e.value, TRUE)]
-    if e.op is Op.ITE:
-        test, then, other = e.args
-        return [
-            *((p, and_(test, c)) for p, c in _targets(then)),
-            *((p, and_(not_(test), c)) for p, c in _targets(other)),
-        ]
-    return []
-
-
-def _joined(one: _Way, two: _Way) -> _Way:
-    shift = len(one.answers)
-
-    def leaf(n: Expr) -> Expr:
-        if n.op is Op.INPUT:
-            return inp(n.index + shift, n.sort)
-        return one.values.get(n.index, n) if n.op is Op.VAR else n
-
-    def read(e: Expr) -> Expr:
-        return substitute(e, leaf)
-
-    return _Way(
-        two.control,
-        {**one.values, **{v: read(e) for v, e in two.values.items()}},
-        (*one.conditions, *map(read, two.conditions)),
-        (*one.others, *map(read, two.others)),
-        (*one.steps, *((r, k + shift) for r, k in two.steps)),
-        (*one.answers, *two.answers),
-    )
 
 
 # --- closed sets -----------------------------------------------------------------------------
@@ -246,7 +82,7 @@ class _Set:
     steps: tuple[tuple[int, tuple[Scalar, ...]], ...]
 
 
-def _sets(way: _Way, until: float) -> Iterator[_Set]:
+def _sets(way: Way, until: float) -> Iterator[_Set]:
     answers = _answers(way)
     if answers is None:
         return
@@ -291,7 +127,7 @@ def _at(e: Expr, values: Mapping[int, Expr]) -> Expr:
     return substitute(e, lambda n: values.get(n.index, n) if n.op is Op.VAR else n)
 
 
-def _answers(way: _Way) -> list[Scalar] | None:
+def _answers(way: Way) -> list[Scalar] | None:
     """The same for each round, so that there can be three."""
     if not way.answers:
         return []
