@@ -318,7 +318,10 @@ def _run(system: TransitionSystem, control: Control, found: _Set) -> Trace | Non
     for step in around:
         states.append(fire(system.rules[step.rule], states[-1], step.inputs))
     if states[at] == states[-1]:
-        trace = Trace(stem.initial, (*stem.steps, *around), len(stem.steps))
+        once = states[len(stem.steps)] == states[-1]
+        trace = Trace(stem.initial, steps, at)
+        if once:
+            trace = Trace(stem.initial, (*stem.steps, *around), len(stem.steps))
     return trace if is_fair(system, around, states[at:-1]) else None
 
 

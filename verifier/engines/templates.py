@@ -33,6 +33,7 @@ from .slice import slice_for
 
 LIMIT = 1500
 MOST_PAIRS = 30
+MOST_FAR = 60  # pairs of a thread and a variable, if it need not write it
 CONTROL = (VarKind.LOCATION, VarKind.USED)
 
 
@@ -74,23 +75,31 @@ def templates(
     for variable in data:
         _constants(out, system, variable, rules)
     _in_step(out, data, rules)
-    for thread in system.threads:
-        if thread.location not in cone.variables:
-            continue
-        location = variable_term(thread.location, Sort.INT)
-        near = [v for v in data if v.instance in (None, thread.instance)]
-        reach = {v.index for v in near}
-        mine = [a for a in atoms if variables([a]) <= reach]
-        values = {v.index: _values(system, v, rules) for v in near}
-        for point in _visited(rules, thread.location):
-            here = eq(location, const(point))
-            for atom in mine:
-                out.add(implies(here, atom))
-                out.add(implies(here, not_(atom)))
-            for v in near:
-                term = variable_term(v.index, v.sort)
-                for value in values[v.index]:
-                    out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
+    own: dict[int, set[int]] = {}  # what the rules of a thread write
+    for rule in rules:
+        own.setdefault(rule.thread, set()).update(v for v, _ in rule.updates)
+    threads = [t for t in system.threads if t.location in cone.variables]
+    values = {v.index: _values(system, v, rules) for v in data}
+    points = {t.id: _visited(rules, t.location) for t in threads}
+    # With many threads there is not room for all: only for what a thread itself does.
+    few = len(threads) * len(data) <= MOST_FAR
+    for mine in (True, False) if few else (True,):
+        for thread in threads:
+            location = variable_term(thread.location, Sort.INT)
+            near = [v for v in data if v.instance in (None, thread.instance)]
+            reach, wrote = {v.index for v in near}, own.get(thread.id, set())
+            said = [a for a in atoms if variables([a]) <= reach]
+            said = [a for a in said if bool(variables([a]) & wrote) is mine]
+            near = [v for v in near if (v.index in wrote) is mine]
+            for point in points[thread.id]:
+                here = eq(location, const(point))
+                for atom in said:
+                    out.add(implies(here, atom))
+                    out.add(implies(here, not_(atom)))
+                for v in near:
+                    term = variable_term(v.index, v.sort)
+                    for value in values[v.index]:
+                        out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
     return out.found
 
 
