@@ -14,6 +14,7 @@ from ...semantics.expr import (
     Op,
     Scalar,
     Sort,
+    and_,
     const,
     eq,
     implies,
@@ -27,7 +28,7 @@ from ...semantics.expr import (
     variables,
 )
 from ...semantics.expr import var as variable_term
-from ...semantics.system import Obligation, Rule, TransitionSystem, Variable, VarKind
+from ...semantics.system import Obligation, Rule, Thread, TransitionSystem, Variable, VarKind
 from .common import conjuncts, fixed_by
 from .slice import slice_for
 
@@ -79,6 +80,7 @@ def templates(
     for rule in rules:
         own.setdefault(rule.thread, set()).update(v for v, _ in rule.updates)
     threads = [t for t in system.threads if t.location in cone.variables]
+    _under_way(out, system, threads)
     values = {v.index: _values(system, v, rules) for v in data}
     points = {t.id: _visited(rules, t.location) for t in threads}
     # With many threads there is not room for all: only for what a thread itself does.
@@ -100,7 +102,36 @@ def templates(
                     term = variable_term(v.index, v.sort)
                     for value in values[v.index]:
                         out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
+    _where_taken(out, rules, own, {t.location for t in system.threads}, atoms)
     return out.found
+
+
+def _under_way(out: _Collector, system: TransitionSystem, threads: Sequence[Thread]) -> None:
+    """A branch has begun only while its parent is at the fork."""
+    known = {t.id for t in threads}
+    for t in threads:
+        if t.parent in known and t.parent is not None and t.fork is not None:
+            above = variable_term(system.threads[t.parent].location, Sort.INT)
+            here = variable_term(t.location, Sort.INT)
+            out.add(or_(eq(here, const(0)), eq(above, const(t.fork))))
+
+
+def _where_taken(
+    out: _Collector,
+    rules: Sequence[Rule],
+    own: dict[int, set[int]],
+    places: set[int],
+    atoms: Sequence[Expr],
+) -> None:
+    """What a thread writes, wherever it and those above it are when it takes a step."""
+    for rule in rules:
+        here = and_(*(p for p in conjuncts(rule.guard) if variables([p]) <= places))
+        if len(variables([here])) < 2:
+            continue
+        for atom in atoms:
+            if variables([atom]) <= own[rule.thread]:
+                out.add(implies(here, atom))
+                out.add(implies(here, not_(atom)))
 
 
 def _bounds(out: _Collector, variable: Variable) -> None:
