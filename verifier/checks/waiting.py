@@ -1,9 +1,10 @@
 """Waits for conditions on data that others are sure to bring about, as claims are waited for.
 
 A wait for a condition C is like a claim on what some threads, the helpers, hold until they are
-over: no step makes C false again, and when all helpers are over, C holds.  The helpers run beside
-whoever waits: they are branches of one of the forks around it, or other instances.  So the argument
-about the order of resources (Havender 1968, `Structure.hold_and_wait`) covers such waits as well.
+over: no step makes C false again, and as long as it does not hold, some helper is not over.  The
+helpers run beside whoever waits: they are branches of one of the forks around it, or other
+instances.  So the argument about the order of resources (Havender 1968,
+`Structure.hold_and_wait`) covers such waits as well.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...semantics.expr import TRUE, Expr, Sort, and_, const, eq, not_, or_, var, variables
+from ...semantics.expr import TRUE, Expr, and_, not_, or_, variables
 from ...semantics.symbolic import is_valid
-from ...semantics.system import Obligation, PointKind, Rule, RuleKind, Thread, VarKind
+from ...semantics.system import Obligation, Rule, RuleKind, Thread, VarKind
 from ..engines.common import conjuncts, input_condition, weakest
 from ..engines.structure import Structure, find_cycle
 from ..session import Session
@@ -21,11 +22,12 @@ from ..verdict import Proved
 from . import loops, obligations
 
 MOST_WAITS = 200
+FREE = tuple(k for k in VarKind if k is not VarKind.USED)
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`rule` waits until `cond` holds; it does, at the latest when all `helpers` are over."""
+    """`rule` waits until `cond` holds; until then some of the `helpers` are not over."""
 
     rule: int
     cond: Expr
@@ -105,14 +107,19 @@ def _stays(session: Session, cond: Expr) -> bool:
 
 
 def _comes(session: Session, wait: Wait, here: Expr) -> Obligation:
-    """When all helpers are over, and it is still waited for, the condition holds."""
-    system = session.system
+    """While it is waited for and the condition does not hold, some helper has a step, but for
+    claims and waits of its own.  (A branch may be over without a last step of its own: its place
+    does not say so.)"""
+    system, structure = session.system, session.structure
     going = []
-    for h in sorted(wait.helpers):
-        t = system.threads[h]
-        over = [p.id for p in t.points if p.kind in (PointKind.END, PointKind.FAILED)]
-        at = var(t.location, Sort.INT)
-        going.append(not_(or_(*(eq(at, const(p)) for p in over))))
+    for r in system.rules:
+        if wait.helpers & {t for t, _ in structure.ancestors(r.thread)}:
+            kinds = {v.index: v.kind for v in system.variables}
+            still = (VarKind.LOCATION,) if r.kind is RuleKind.WAIT else FREE
+            parts = conjuncts(r.guard)
+            going.append(
+                and_(*(p for p in parts if all(kinds[v] in still for v in variables([p]))))
+            )
     cond = or_(not_(here), wait.cond, *going)
     return Obligation("deadlock_free", "", cond, "", system.rules[wait.rule].span)
 
