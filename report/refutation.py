@@ -109,7 +109,7 @@ def run(shown: RunView, width: int, last: str = "at the violation") -> Iterator[
 
 def _again(shown: RunView) -> str:
     assert shown.loop_at is not None
-    if shown.closes:
+    if not shown.recurs:
         return f"back to step {shown.loop_at + 1}"
     return f"and so on: step {shown.loop_at + 1} again, from another state"
 

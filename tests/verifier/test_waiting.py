@@ -94,7 +94,7 @@ def _random(rng: random.Random, depth: int) -> str:
         return f"par wait_all {{ {_random(rng, depth - 1)} || {_random(rng, depth - 1)} }}"
     if depth and kind < 0.74:
         return f"try {{ {_random(rng, depth - 1)} ; e }} catch E {{ {_random(rng, depth - 1)} }}"
-    if kind < 0.85:
+    if kind < (0.8 if depth else 0.2):
         return f"wait until ({rng.choice(['f', 'g', 'f and g', 'k >= 1', 'k >= 2', 'not f'])})"
     return rng.choice(["up", "once", "f := true", "g := true", "k += 1", "k += 1", "a", "g := f"])
 
