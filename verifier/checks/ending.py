@@ -7,10 +7,12 @@ from itertools import chain
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
-from ...semantics.expr import and_
+from ...semantics.expr import FALSE, TRUE, and_
 from ...semantics.trace import Trace
+from ..engines.blocks import entered
 from ..engines.search_graph import Graph, reaching
 from ..engines.search_threads import ended
+from ..engines.search_trace import Path, realize
 from ..engines.turns import inescapable
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -32,6 +34,9 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         return Proved("structure", how, evidence=terminates.evidence)
     if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):
         return replace(terminates, message=NO_WAY_ON)
+    hopeless = _without_end(session)
+    if hopeless is not None:
+        return hopeless
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -44,14 +49,14 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
             replayed = session.replay(session.system, trace)
             if not replayed.ok:
                 raise InternalError(f"a run of the search does not replay: {replayed.why}")
-            hopeless = replayed.states[-1]
+            last = replayed.states[-1]
             found = session.confirm(
                 "search",
                 f"from here no end of {names} can be reached",
                 trace,
                 span,
                 # Another order of the same steps may end somewhere else.
-                lambda states, _: hopeless in states,
+                lambda states, _: last in states,
             )
             if not isinstance(found, Unknown):
                 return found
@@ -64,6 +69,22 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         case _:
             timed = intime.can_finish(session, True) if answer.timing else None
             return timed or Unknown("search", answer.reason)
+
+
+def _without_end(session: Session) -> Verdict | None:
+    """Refuted at the start, where no step at all leads to an end of some instance."""
+    if session.system.excluded is not FALSE:
+        return None
+    for i in session.system.instances:
+        over = (i.completed, i.failed)
+        if i.active is not TRUE or entered(session.structure, i.root).intersection(over):
+            continue
+        # (A start that the arguments allow; there may be none.)
+        trace = realize(session.system, Path({}))
+        if trace is not None:
+            message = f"no step leads to an end of {i.name}"
+            return session.confirm("structure", message, trace, i.span, lambda states, _: True)
+    return None
 
 
 def _may_end(session: Session, graph: Graph, trace: Trace) -> bool:

@@ -57,6 +57,7 @@ def goes_round(
     return doubt
 
 
+LONGEST = 6.0  # seconds of search for each loop
 NEAR = 400  # states near the start, in which rounds that never repeat a state begin
 
 
@@ -84,7 +85,9 @@ def never_again(
         return recurs(system, t)
 
     for loop in loops:
-        for trace in islice(recurrences(system, loop, graph, session.share(0.2)), MOST_LASSOS):
+        for trace in islice(
+            recurrences(system, loop, graph, min(LONGEST, session.share(0.2))), MOST_LASSOS
+        ):
             assert trace.loop_at is not None
             notes: tuple[str, ...] = ()
             figure = f"lasso of {len(trace.steps) - trace.loop_at} steps"

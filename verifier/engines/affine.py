@@ -112,8 +112,9 @@ class _Analysis:
         """The values of a whole number that its own tests keep in a small range."""
         variable = self.system.variables[v]
         init = variable.init
-        if variable.sort is not Sort.INT or init is None or not isinstance(init.value, int):
+        if variable.sort is not Sort.INT or init is None or init.op is not Op.CONST:
             return None
+        assert isinstance(init.value, int)
         rules = [(r, e) for r in self.system.rules for w, e in r.updates if w == v]
         said = [init, *(e for _, e in rules)]
         for n in postorder([*(r.guard for r, _ in rules), *said]):

@@ -82,8 +82,9 @@ class Blocks:
         }
         self.edges = self._edges()
         begin = self.system.variables[self.location].init
-        if begin is None or not isinstance(begin.value, int):
+        if begin is None or begin.op is not Op.CONST:
             raise TooMany
+        assert isinstance(begin.value, int)
         self.begin = begin.value
         self.cuts = self._cuts({self.begin, *cuts})
         self.blocks = list(self._blocks())
@@ -256,6 +257,31 @@ def targets(e: Expr, point: int, location: int) -> list[tuple[int, Expr]] | None
     if first is None or second is None:
         return None
     return [(p, and_(test, c)) for p, c in first] + [(p, and_(not_(test), c)) for p, c in second]
+
+
+def entered(structure: Structure, thread: int) -> set[int]:
+    """The points that the thread may come to, as far as its own place decides what can be taken."""
+    t = structure.system.threads[thread]
+    begin = structure.system.variables[t.location].init
+    points = frozenset(p.id for p in t.points)
+    if begin is None or begin.op is not Op.CONST:
+        return set(points)
+    assert isinstance(begin.value, int)
+    moves = []
+    for r in structure.writing(t.location):
+        new = next(e for v, e in r.updates if v == t.location)
+        moves.append((may_stand(r.guard, t.location, points), new))
+    found = {begin.value}
+    todo = [begin.value]
+    while todo:
+        at = todo.pop()
+        for places, new in moves:
+            if at in places:
+                to = targets(new, at, t.location)
+                more = (points if to is None else {p for p, _ in to}) - found
+                found |= more
+                todo += more
+    return found
 
 
 def _still(
