@@ -125,20 +125,12 @@ class _Analysis:
         near = [e for e in ends if abs(e - init.value) < MOST_VALUES]
         low, high = min(near), max(near)
 
-        def kept(low: int, high: int) -> bool:
-            inside = and_(le(const(low), x), le(x, const(high)))
-            return all(
-                is_valid(
-                    or_(
-                        not_(and_(inside, r.guard)),
-                        and_(le(const(low), e), le(e, const(high))),
-                    ),
-                    100,
-                )
-                for r, e in rules
-            )
+        def within(e: Expr) -> Expr:
+            return and_(le(const(low), e), le(e, const(high)))
 
-        if high - low < MOST_VALUES and len(rules) <= MOST_WRITERS and kept(low, high):
+        if high - low >= MOST_VALUES or len(rules) > MOST_WRITERS:
+            return None
+        if all(is_valid(or_(not_(and_(within(x), r.guard)), within(e)), 100) for r, e in rules):
             return tuple(range(low, high + 1))
         return None
 

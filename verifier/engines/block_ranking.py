@@ -396,12 +396,8 @@ class _Guesses:
 
     def sum(self, cut: int, values: Sequence[Scalar | None]) -> Expr:
         parts = [
-            scaled_by(Fraction(v), to_real(x))
+            mul(const(Fraction(v)), to_real(x))
             for v, x in zip(values, self.unknowns[cut], strict=True)
             if v
         ]
         return add(const(Fraction(0)), *parts)
-
-
-def scaled_by(c: Fraction, x: Expr) -> Expr:
-    return mul(const(c), x)

@@ -20,7 +20,7 @@ from wfverify.verifier.engines.blocks import Blocks, TooMany
 from wfverify.verifier.engines.rounds import Rounds
 from wfverify.verifier.engines.structure import Structure
 
-RANDOM = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RANDOM = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 ENDS = {
     "falls only later": "x := n ; while (x > 0) { x := x + y ; y := y - 1 }",

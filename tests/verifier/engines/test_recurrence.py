@@ -123,7 +123,7 @@ def test_a_set_that_is_not_closed_is_refused() -> None:
     assert recurs(system, replace(trace, recurs=le(const(1), here)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9))
 def test_what_is_found_goes_on(seed: int) -> None:
     text = loopgen.spec(seed)
