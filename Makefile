@@ -46,5 +46,5 @@ fix: dev-env
 
 clean:
 	rm -rf .venv .check build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
-	  .hypothesis .import_linter_cache
+	  .hypothesis .import_linter_cache .wfverify
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

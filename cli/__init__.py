@@ -65,6 +65,10 @@ def _run(argv: list[str]) -> int:
         from . import mutating
 
         return mutating.run(args)
+    if command == "coverage":
+        from . import covering
+
+        return covering.run(args)
     if command == "export":
         from . import exporting
 

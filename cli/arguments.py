@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 from .. import __version__
 from ..report import FORMATS
@@ -18,6 +19,7 @@ COMMANDS = (
     "replay",
     "recheck",
     "mutate",
+    "coverage",
     "export",
     "fmt",
     "explain",
@@ -33,6 +35,7 @@ commands:
   wfverify replay LOG       run a recorded log, or a counterexample, again and compare
   wfverify recheck DIR      check certificates that `wfverify SPEC --certify DIR` wrote
   wfverify mutate SPEC      small changes that none of its properties notices
+  wfverify coverage SPEC    which steps its proofs rest on
   wfverify export SPEC      its rules as a model for another checker (Spin)
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
@@ -52,6 +55,17 @@ worst one of several files (2 is worse than 1, and 1 than 3).
 """
 
 
+# What other tools call our commands.
+_MEANT = {
+    **dict.fromkeys(("check", "prove", "test", "lint", "analyse", "analyze", "validate"), "SPEC"),
+    **dict.fromkeys(("simulate", "exec", "execute", "start"), "run SPEC"),
+    **dict.fromkeys(("format", "tidy"), "fmt FILE"),
+    **dict.fromkeys(("help", "usage"), "--help"),
+    **dict.fromkeys(("version",), "--version"),
+    **dict.fromkeys(("doc", "docs", "describe", "checks"), "explain"),
+}
+
+
 def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
     """The command and its arguments; what is no command is a spec to verify.
 
@@ -67,11 +81,23 @@ def command_of(argv: Sequence[str]) -> tuple[str, list[str]]:
     if first in COMMANDS:
         return first, list(argv[1:])
     if not first.startswith("-") and not os.path.exists(first) and "." not in first:
-        near = difflib.get_close_matches(first, COMMANDS, 1, 0.5)
-        hint = f"; did you mean `wfverify {near[0]}`?" if near else "; see wfverify --help"
-        complain(f"there is no command and no file `{first}`{hint}")
+        complain(f"there is no command and no file `{first}`{_instead(first)}")
         raise SystemExit(2)
+    for before, word in pairwise(argv):
+        if word in COMMANDS and not before.startswith("-") and not os.path.exists(word):
+            complain(f"the command comes first: `wfverify {word} {first}`")
+            raise SystemExit(2)
     return "verify", list(argv)
+
+
+def _instead(word: str) -> str:
+    if os.path.exists(f"{word}.wf"):
+        return f"; did you mean `wfverify {word}.wf`?"
+    near = difflib.get_close_matches(word, COMMANDS, 1, 0.6)
+    meant = _MEANT.get(word.lower()) or (near[0] if near else "")
+    if meant:
+        return f"; did you mean `wfverify {meant}`?"
+    return "; see wfverify --help"
 
 
 def parser(command: str) -> argparse.ArgumentParser:
@@ -89,6 +115,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _watch()
         case "mutate":
             return _mutate()
+        case "coverage":
+            return _coverage()
         case "export":
             return _export()
         case "fmt":
@@ -131,6 +159,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
 def _only(out: argparse.ArgumentParser, what: str) -> None:
     out.add_argument(
         "--only",
@@ -148,7 +183,7 @@ def _shown(out: argparse.ArgumentParser) -> None:
 
 def _verify() -> argparse.ArgumentParser:
     out = _new(
-        "SPEC",
+        "",
         "Prove or refute every property and every built-in check of a spec.",
         "examples:\n"
         "  wfverify trip.wf --only deadlock_free --only never_negative\n"
@@ -169,7 +204,7 @@ def _verify() -> argparse.ArgumentParser:
     )
     out.add_argument("--jobs", type=_count, metavar="N", help="processes at a time")
     out.add_argument("--strict", action="store_true", help="warnings decide the exit status too")
-    out.add_argument("--seed", type=int, metavar="N", help="of the solvers; default 0")
+    out.add_argument("--seed", type=_whole, metavar="N", help="of the solvers; default 0")
     out.add_argument(
         "--cache", metavar="DIR", help="keep proofs there, and find again only what an edit touches"
     )
@@ -199,10 +234,11 @@ def _run() -> argparse.ArgumentParser:
         "examples:\n"
         "  wfverify run trip.wf --set seats=2 --set budget=900\n"
         "  wfverify run trip.wf --runs 1000 --seed 1\n"
-        "  wfverify run trip.wf --log trip.db && wfverify replay trip.db\n",
+        "  wfverify run trip.wf --log trip.db && wfverify replay trip.db\n"
+        "  wfverify run trip.wf --log - | wfverify replay -\n",
     )
     out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
-    out.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
+    out.add_argument("--seed", type=_whole, default=0, metavar="S", help="default 0")
     out.add_argument("--runs", type=_count, default=1, metavar="N", help="with seeds S, S+1, ..")
     out.add_argument(
         "--scheduler",
@@ -223,7 +259,8 @@ def _run() -> argparse.ArgumentParser:
     out.add_argument(
         "--log",
         metavar="FILE",
-        help="append the events to FILE.db (or FILE.jsonl); - prints JSON lines",
+        help="append the events to FILE.db (or FILE.jsonl); - prints JSON lines, none writes no\n"
+        "log; default: .wfverify/NAME-seedS.db, written anew by each run",
     )
     return out
 
@@ -236,7 +273,9 @@ def _replay() -> argparse.ArgumentParser:
         "a run of the spec, and does it break the claim?",
     )
     out.add_argument(
-        "log", metavar="LOG", help="made by wfverify run --log LOG.db, or DIR/NAME.run.json"
+        "log",
+        metavar="LOG",
+        help="made by wfverify run, or DIR/NAME.run.json; - reads JSON lines from stdin",
     )
     out.add_argument("--run", type=_count, metavar="K", help="this run only, counted from 1")
     return out
@@ -269,6 +308,22 @@ def _mutate() -> argparse.ArgumentParser:
     out.add_argument("-v", "--verbose", action="store_true", help="also what notices the others")
     out.add_argument("--timeout", type=_seconds, metavar="S", help="for each change; default 10")
     _only(out, "what this check or property notices")
+    return out
+
+
+def _coverage() -> argparse.ArgumentParser:
+    out = _new(
+        "coverage",
+        "Say on which steps each proof rests, and list the steps that no invariant, assertion,\n"
+        "`ensures` or property of the spec rests on: they could do anything.\n"
+        "Status: 0 there is no such step, 1 there is one.",
+        "examples:\n  wfverify coverage trip.wf\n  wfverify coverage trip.wf -v --only paid\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, or - for stdin")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    out.add_argument("-v", "--verbose", action="store_true", help="the steps of each proof")
+    out.add_argument("--timeout", type=_seconds, metavar="S", help="for all proofs; default 60")
+    _only(out, "the proof of this check or property")
     return out
 
 

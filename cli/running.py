@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..interpreter import (
     AnswerRefused,
     Answers,
-    Log,
     LogError,
     LogReplay,
     Plan,
     RunInfo,
     build_plan,
     load_answers,
-    open_log,
     replay_runs,
     spec_hash,
 )
@@ -33,7 +28,8 @@ from ..report.outcome import Exit
 from ..semantics.lower import lower
 from ..semantics.system import TransitionSystem
 from ..semantics.values import read_duration
-from .loading import load_spec, opened, source_of
+from .loading import STDIN, load_spec, opened, source_of
+from .logs import Keeper, keeping, readable
 from .terminal import Progress, complain, say, style, write
 
 MOST_NAMED = 5  # activities in a note
@@ -51,13 +47,13 @@ def run(args: argparse.Namespace) -> int:
     shown = style(quiet=args.quiet)
     summed = simulation.Runs(system)
     interrupted = False
+    last: RunResult | None = None
     try:
         options = _options(args, system, file, spec.source)
-        with _log(args.log) as log:
+        with keeping(args, file) as kept:
             try:
-                for result in _runs(args, system, options, log):
-                    if args.runs == 1:
-                        text = simulation.one(file, system, result, args.seed, shown, notes)
+                for result in _runs(args, system, options, kept):
+                    last = result
                     summed.add(result)
             except KeyboardInterrupt:  # those that are over count
                 interrupted = True
@@ -68,13 +64,18 @@ def run(args: argparse.Namespace) -> int:
         complain(str(error))
         return Exit.USAGE
     summary = summed.summary()
-    if args.runs > 1:
-        text = simulation.many(file, summary, args.seed, shown, notes)
     if args.log == "-":  # stdout is the log
         for note in notes:
             complain(f"note: {note}")
-    elif summary.times:
-        say(text or "", interrupted)
+    elif last is not None:
+        log = kept.line(len(summary.times))
+        if args.runs > 1:
+            text = simulation.many(file, summary, args.seed, shown, notes, log)
+        else:
+            text = simulation.one(file, system, last, args.seed, shown, notes, log)
+        say(text, interrupted)
+    if kept.problem:
+        complain(kept.problem)
     if interrupted:
         complain(f"interrupted after {len(summary.times)} of {args.runs} runs")
         return Exit.INTERRUPTED
@@ -105,33 +106,19 @@ def _options(
         answers=answers,
         set_values=tuple(args.set),
         until=until,
-        source=os.path.abspath(file).encode(errors="replace").decode(),
+        source=_where(file),
         spec_sha256=spec_hash(source),
         **more,
     )
 
 
-@contextmanager
-def _log(path: str | None) -> Iterator[Log | None]:
-    """The log to write to; `-` is JSON lines on stdout, when all runs are over."""
-    if path is None:
-        yield None
-    elif path == "-":
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder, "log.jsonl")
-            with closing(open_log(place)) as log:
-                yield log
-            write(place.read_text(encoding="utf-8"))
-    else:
-        try:
-            with closing(open_log(path)) as log:
-                yield log
-        except OSError as error:  # nothing else is read or written while the log is open
-            raise LogError(f"cannot use the log {path}: {error.strerror}") from None
+def _where(file: str) -> str:
+    """What a log calls the spec, wherever it is read."""
+    return file if file == STDIN else os.path.abspath(file).encode(errors="replace").decode()
 
 
 def _runs(
-    args: argparse.Namespace, system: TransitionSystem, options: RunOptions, log: Log | None
+    args: argparse.Namespace, system: TransitionSystem, options: RunOptions, kept: Keeper
 ) -> Iterator[RunResult]:
     plan = build_plan(system)
     progress = Progress()
@@ -139,7 +126,7 @@ def _runs(
         for number in range(args.runs):
             if number:
                 progress(f"run {number} of {args.runs}")
-            yield run_once(system, replace(options, seed=args.seed + number), log, plan)
+            yield run_once(system, replace(options, seed=args.seed + number), kept.next(), plan)
     finally:
         progress.clear()
 
@@ -154,19 +141,21 @@ def replay(args: argparse.Namespace) -> int:
         from . import certifying
 
         return certifying.replayed(args.log)
+    name = STDIN if args.log == "-" else args.log
     specs = _Specs()
     progress = Progress()
     found: list[LogReplay] = []
     try:
-        for one in replay_runs(args.log, specs.plan, args.run):
-            progress(f"run {one.run}")
-            found.append(replace(one, state=()))
+        with readable(args.log) as path:
+            for one in replay_runs(path, specs.plan, args.run, name):
+                progress(f"run {one.run}")
+                found.append(replace(one, state=()))
     except LogError as error:
         complain(str(error))
         return Exit.USAGE
     finally:
         progress.clear()
-    write(simulation.replayed(args.log, found, tuple(specs.notes)))
+    write(simulation.replayed(name, found, tuple(specs.notes)))
     return Exit.PROVED if all(one.ok for one in found) else Exit.REFUTED
 
 
@@ -179,6 +168,9 @@ class _Specs:
 
     def plan(self, info: RunInfo) -> Plan | None:
         source = info.source
+        if source == STDIN:
+            self.notes["the spec came from stdin: only the events are compared"] = None
+            return None
         if source not in self._plans:
             text = source_of(source)
             self._plans[source] = spec_hash(text) if text else "", None

@@ -245,5 +245,4 @@ class ApplyRules:
                 "E0204", where, f"`{e.kind}` takes {article} {what}; `{e.target}` is a {kind}"
             )
         else:
-            fix = self.report.suggest(e.target, known)
-            self.report.error("E0201", where, f"unknown {what} `{e.target}`", fix)
+            self.report.unknown("E0201", where, what, e.target, known)

@@ -139,9 +139,9 @@ class ClaimRules:
                 where = self.report.word(claim.span, claim.resource)
                 self.report.error("E0204", where, f"`{claim.resource}` is no resource but a {kind}")
             else:
-                self.report.unknown(
-                    "E0201", claim.span, "resource", claim.resource, self.symbols.resources
-                )
+                known = self.symbols.resources
+                fix = "" if known else f"declare it: `resource {claim.resource} : pool(3)`"
+                self.report.unknown("E0201", claim.span, "resource", claim.resource, known, fix)
         elif resource.kind == "lock" and claim.mode == "units":
             self.report.error(
                 "E0403",

@@ -204,7 +204,7 @@ class ExprChecker(LiteralRules):
         return Missing(f"unknown name `{name}`", self.report.suggest(name, known, self.hint(name)))
 
     def hint(self, name: str) -> str:
-        return "declare it: `var`, `const`, `param` or an argument"
+        return f"declare it: `var {name}: int`, or as a `const`, a `param` or an argument"
 
     # --- operators -------------------------------------------------------------------------------
 
@@ -309,6 +309,8 @@ class ExprChecker(LiteralRules):
             return
         numbers = isinstance(a, Int | Real) and isinstance(b, Int | Real)
         fix = "there is no implicit conversion between int and real" if numbers else ""
+        if isinstance(a, Str) and isinstance(b, Str):
+            fix = "strings are only compared: `==`, `!=`"
         self.report.error("E0301", span, f"`{op}` does not take {a} and {b}", fix)
 
     def contains(self, e: ast.Binary, scope: Scope) -> ast.Expression:

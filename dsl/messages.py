@@ -8,6 +8,7 @@ from typing import Final
 
 from .errors import Diagnostic, Span
 from .lexer import RESERVED, Tokens
+from .slips import slip
 from .words import CLAUSE_WORDS, TERM_WORDS, begins_item
 
 # The first group whose witnesses are all possible names the place; its other words are not listed.
@@ -55,6 +56,9 @@ def describe(
     opened: int | None,
 ) -> Diagnostic:
     """The diagnostic for token `i`, at which only `expected` could have been read."""
+    known = slip(tokens, i, kind, expected)
+    if known is not None:
+        return Diagnostic(known.code, span(known.at), known.message, known.fix)
     found = misspelt(tokens, i, kind, expected)
     if found is not None:
         j, word = found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -156,10 +156,12 @@ class Reporter:
     def unknown(
         self, code: str, span: Span, what: str, name: str, known: Iterable[str], fix: str = ""
     ) -> None:
-        """`what` NAME is not known; the mend is the name that looks like it, or `fix`."""
-        self.error(
-            code, self.word(span, name), f"unknown {what} `{name}`", self.suggest(name, known, fix)
-        )
+        """`what` NAME is not known; the mend is the name that looks like it, or `fix`, or what
+        there is."""
+        known = list(dict.fromkeys(known))
+        there = _listed(what.rstrip(":"), known)
+        mend = self.suggest(name, known, fix or there)
+        self.error(code, self.word(span, name), f"unknown {what} `{name}`", mend)
 
     def suggest(self, name: str, known: Iterable[str], otherwise: str = "") -> str:
         """`did you mean ..?`, or `otherwise` when nothing looks like `name`."""
@@ -193,7 +195,40 @@ class Reporter:
         return span
 
 
+MOST_LISTED: Final = 6
+# What other languages write.
+_FOREIGN: Final = {
+    **dict.fromkeys(("true", "yes"), "true"),
+    **dict.fromkeys(("false", "no"), "false"),
+    **dict.fromkeys(("null", "nil", "none", "undefined"), "none"),
+    **dict.fromkeys(("float", "double", "decimal", "number", "num"), "real"),
+    **dict.fromkeys(("integer", "long", "nat", "uint"), "int"),
+    **dict.fromkeys(("boolean", "logical"), "bool"),
+    **dict.fromkeys(("text", "str", "varchar"), "string"),
+    **dict.fromkeys(("time", "timedelta", "interval", "seconds"), "duration"),
+    **dict.fromkeys(("optional", "maybe"), "option"),
+    "this": "self",
+    "len": "size",
+    "length": "size",
+}
+_LITERALS: Final = ("true", "false", "none")
+
+
+def _listed(what: str, known: Sequence[str]) -> str:
+    if not known:
+        return f"there is no {what} yet: declare it" if " " not in what else ""
+    shown = ", ".join(f"`{k}`" for k in known[:MOST_LISTED])
+    return f"there is {shown}{', …' if len(known) > MOST_LISTED else ''}"
+
+
 def _suggest(name: str, known: Iterable[str], otherwise: str) -> str:
+    known = list(known)
+    foreign = _FOREIGN.get(name.lower(), "")
+    if foreign in known or (foreign in _LITERALS and foreign != name):
+        return f"write `{foreign}`"
+    longer = [k for k in known if len(name) > 3 and k.startswith(f"{name}_")]
+    if len(longer) == 1:
+        return f"did you mean `{longer[0]}`?"
     candidates = [k for k in dict.fromkeys(known) if abs(len(k) - len(name)) <= 3]
     lower = {k.lower(): k for k in candidates}
     if name.lower() in lower:

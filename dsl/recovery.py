@@ -14,6 +14,7 @@ from .damage import Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, RESERVED, Tokens
 from .messages import describe, misplaced, misspelt
+from .slips import OVER, PAIR, SKIP, Slip, next_brace, slip
 from .tables import Tables
 from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, begins_item
 
@@ -67,7 +68,14 @@ class Recovery:
 
     def span(self, i: int) -> Span:
         t = self.tokens
+        if t.kinds[i] == "$END" and i:  # behind the last word: nobody looks at an empty line
+            i -= 1
+            return Span(self.file, t.lines[i], t.ends[i], t.lines[i], t.ends[i] + 1)
         return Span(self.file, t.lines[i], t.cols[i], t.lines[i], t.ends[i])
+
+    def added(self, i: int) -> bool:
+        """Whether a repair has put this token there."""
+        return self.tokens.cols[i] == self.tokens.ends[i]
 
     def accepts(self, states: list[int], kind: str) -> bool:
         """Whether the automaton can shift `kind` after the reductions it calls for."""
@@ -133,6 +141,8 @@ class Recovery:
                 and last.code in ("E0111", "E0115")
                 and last.span.line == found.span.line
             )
+            # What was added to read on was not written: nobody can close it.
+            again |= found.code == "E0114" and opened is not None and self.added(opened)
             # One bracket is missed once, and a comment that is never closed took them all.
             again |= found.code == "E0114" and any(
                 e.code == "E0103" or (found.related and e.related == found.related)
@@ -145,7 +155,7 @@ class Recovery:
                     Diagnostic("E0005", self.span(i), "too many errors: the rest is not read")
                 )
                 return None
-        resumed = self.repair(i, kind, states, values, starts, depths)
+        resumed = self.repair(i, kind, states, values, starts, depths, None if quiet else expected)
         if resumed is None:
             resumed = self.resynchronise(i, states, values, starts, depths)
         return resumed
@@ -171,6 +181,7 @@ class Recovery:
         values: list[Any],
         starts: list[int],
         depths: list[int],
+        expected: set[str] | None,
     ) -> int | None:
         """Repair by one token where the slip is plain: insert `;`, or read `=` as intended."""
         kinds = self.tokens.kinds
@@ -178,6 +189,9 @@ class Recovery:
             return None
         self.repairs[i] = self.repairs.get(i, 0) + 1
         wish = "IDENT" if kind == "SOFT" else kind
+        known = slip(self.tokens, i, kind, expected) if expected is not None else None
+        if known is not None:
+            return self.mended(i, known, states)
         if wish == "=":
             for meant in (":=", "=="):
                 if self.accepts(states, meant):
@@ -224,6 +238,26 @@ class Recovery:
             self.losses.note(i, i, self.losses.right(i + 1))
             return i + 1
         return None
+
+    def mended(self, i: int, known: Slip, states: list[int]) -> int | None:
+        """A form of another language, read as what is meant; None: it is read over."""
+        brace = next_brace(self.tokens, i) if known.repair == PAIR else None
+        if known.repair == SKIP:
+            self.losses.note(i, i, i, sure=True)
+            return i + 1
+        if brace is not None:
+            self.put(brace, ")", ")")
+            self.put(i, "(", "(")
+            self.losses.note(i, i, i, sure=True)
+            return i
+        if known.repair in (OVER, PAIR) or not self.accepts(states, known.repair):
+            return None
+        if known.code == "E0113":
+            self.tokens.kinds[i] = self.tokens.texts[i] = known.repair
+        else:
+            self.put(i, known.repair, known.repair)
+        self.losses.note(i, i, i, sure=True)
+        return i
 
     def behind(self, i: int) -> int:
         """The next member of the workflow, item or end after the item at `i`."""

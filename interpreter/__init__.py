@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .answers import Answers, load_answers, read_answers
     from .ending import Blocked
     from .environment import AnswerRefused
-    from .log import Log, LogError, RunInfo, open_log, spec_hash
+    from .log import Log, LogError, RunInfo, is_log, open_log, spec_hash
     from .plan import Plan, build_plan
     from .rebuild import LogReplay, replay_log, replay_runs, snapshot
     from .retrace import Replay, replay
@@ -26,7 +26,7 @@ _WHERE = {
     "answers": ("Answers", "load_answers", "read_answers"),
     "ending": ("Blocked",),
     "environment": ("AnswerRefused",),
-    "log": ("Log", "LogError", "RunInfo", "open_log", "spec_hash"),
+    "log": ("Log", "LogError", "RunInfo", "is_log", "open_log", "spec_hash"),
     "plan": ("Plan", "build_plan"),
     "rebuild": ("LogReplay", "replay_log", "replay_runs", "snapshot"),
     "retrace": ("Replay", "replay"),
@@ -53,6 +53,7 @@ __all__ = [
     "Status",
     "Summary",
     "build_plan",
+    "is_log",
     "load_answers",
     "open_log",
     "read_answers",

@@ -61,14 +61,19 @@ class RunEnd:
     checksum: int = 0
 
 
-class Log(Protocol):
-    """Append while running; read afterwards."""
-
-    path: Path
+class Sink(Protocol):
+    """What a run writes to."""
 
     def begin(self, info: RunInfo) -> int: ...
     def append(self, rows: Sequence[Row]) -> None: ...
     def end(self, end: RunEnd) -> None: ...
+
+
+class Log(Sink, Protocol):
+    """Append while running; read afterwards."""
+
+    path: Path
+
     def close(self) -> None: ...
     def runs(self) -> list[int]: ...
     def info(self, run: int) -> RunInfo: ...
@@ -81,16 +86,26 @@ def spec_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def open_log(path: str | Path) -> Log:
-    """A log to append runs to, made when the file does not exist.  `.jsonl`: JSON Lines."""
+def open_log(path: str | Path, name: str = "") -> Log:
+    """A log to append runs to, made when the file does not exist.  `.jsonl`: JSON Lines.
+
+    `name` is what messages call it, if not by its path.
+    """
     place = Path(path)
     if place.suffix in (".jsonl", ".ndjson"):
         from .log_lines import JsonLog
 
-        return JsonLog(place)
+        return JsonLog(place, name)
     from .log_sqlite import SqliteLog
 
-    return SqliteLog(place)
+    return SqliteLog(place, name)
+
+
+def is_log(path: Path) -> bool:
+    """Is there an SQLite log of ours?  What is there stays as it is."""
+    from .log_sqlite import is_database
+
+    return path.is_file() and is_database(path)
 
 
 # --- checksums -------------------------------------------------------------------------------

@@ -19,8 +19,9 @@ _END_FIELDS = ("end", "steps", "events", "time", "checksum", "state")
 class JsonLog:
     """Made when the file does not exist.  LogError where there is something else."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
+        self.name = name or str(path)
         self._out: IO[str] | None = None
         self._info = RunInfo()
         self._sum = 0
@@ -32,15 +33,15 @@ class JsonLog:
                 except (ValueError, RecursionError):
                     first = None
             if not isinstance(first, dict) or "run" not in first:
-                raise LogError(f"{path} is not a log: its first line does not begin a run")
+                raise LogError(f"{self.name} is not a log: its first line does not begin a run")
             if first.get("version") != VERSION:
                 version = first.get("version")
-                raise LogError(f"{path} is a log of version {version}, not {VERSION}")
+                raise LogError(f"{self.name} is a log of version {version}, not {VERSION}")
 
     def begin(self, info: RunInfo) -> int:
         number = len(self.runs()) + 1
         if number > 1 and not self._is_whole():
-            raise LogError(f"{self.path} is cut off in its last line: nothing is added to it")
+            raise LogError(f"{self.name} is cut off in its last line: nothing is added to it")
         self.close()
         self._out = self.path.open("a", encoding="utf-8")
         self._info = info
@@ -97,14 +98,14 @@ class JsonLog:
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise LogError(f"{self.path}:{number}: not a JSON object: cut off or damaged")
+            raise LogError(f"{self.name}:{number}: not a JSON object: cut off or damaged")
         fields: tuple[str, ...] = _HEAD_FIELDS
         if "run" not in found:
             fields = COLUMNS if "seq" in found else _END_FIELDS
         if found.keys() != set(fields):
             wrong = min(found.keys() ^ set(fields))
             what = f"field `{wrong}` is missing" if wrong in fields else f"unknown field `{wrong}`"
-            raise LogError(f"{self.path}:{number}: damaged: {what}")
+            raise LogError(f"{self.name}:{number}: damaged: {what}")
         return found
 
     def _of(self, run: int) -> Iterator[dict[str, object]]:
@@ -130,14 +131,14 @@ class JsonLog:
                 if line.startswith(_HEAD):
                     number = self._read(place, line)["run"]
                     if number != len(numbers) + 1:
-                        raise LogError(f"{self.path}:{place}: run {number} comes out of turn")
+                        raise LogError(f"{self.name}:{place}: run {number} comes out of turn")
                     numbers.append(len(numbers) + 1)
         return numbers
 
     def info(self, run: int) -> RunInfo:
         for line in self._of(run):
             return read_info(*(line[name] for name in RunInfo.__dataclass_fields__))
-        raise LogError(f"{self.path} has no run {run}")
+        raise LogError(f"{self.name} has no run {run}")
 
     def rows(self, run: int) -> Iterator[Row]:
         for line in self._of(run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,9 @@ create view changes as
 class SqliteLog:
     """Made when the file does not exist.  LogError where there is something else."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
+        self.name = name or str(path)
         self._run = 0
         self._sum = 0
         self._info = RunInfo()
@@ -56,7 +57,7 @@ class SqliteLog:
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
         except sqlite3.Error as wrong:
-            raise LogError(f"cannot use the log {path}: {wrong}") from None
+            raise LogError(f"cannot use the log {self.name}: {wrong}") from None
         try:
             if new:
                 with self._writing():
@@ -67,7 +68,7 @@ class SqliteLog:
             self._db.close()
             if isinstance(wrong, LogError):
                 raise
-            raise LogError(f"{path} is not a log: {wrong}") from None
+            raise LogError(f"{self.name} is not a log: {wrong}") from None
 
     def _make(self) -> None:
         self._db.execute("pragma journal_mode = wal")
@@ -79,10 +80,10 @@ class SqliteLog:
     def _check(self) -> None:
         found = dict(self._db.execute("select key, value from meta"))
         if found.get("format") != "wfverify log":
-            raise LogError(f"{self.path} is not a log: a database of something else")
+            raise LogError(f"{self.name} is not a log: a database of something else")
         if found.get("version") != str(VERSION):
             version = found.get("version")
-            raise LogError(f"{self.path} is a log of version {version}, not {VERSION}")
+            raise LogError(f"{self.name} is a log of version {version}, not {VERSION}")
         self._db.execute("pragma synchronous = normal")
 
     @contextmanager
@@ -90,7 +91,7 @@ class SqliteLog:
         try:
             yield
         except (sqlite3.Error, OverflowError) as wrong:
-            raise LogError(f"cannot write the log {self.path}: {wrong}") from None
+            raise LogError(f"cannot write the log {self.name}: {wrong}") from None
 
     def begin(self, info: RunInfo) -> int:
         """Start a run; answers its number."""
@@ -155,9 +156,9 @@ class SqliteLog:
     def runs(self) -> list[int]:
         numbers = [r[0] for r in self._ask("select run from runs order by run")]
         if numbers != list(range(1, len(numbers) + 1)):
-            raise LogError(f"{self.path} is damaged: its runs are numbered {numbers!r:.80}")
+            raise LogError(f"{self.name} is damaged: its runs are numbered {numbers!r:.80}")
         if self._ask("select 1 from events where run > ? limit 1", len(numbers)):
-            raise LogError(f"{self.path} is damaged: it has events of a run that it does not list")
+            raise LogError(f"{self.name} is damaged: it has events of a run that it does not list")
         return numbers
 
     def info(self, run: int) -> RunInfo:
@@ -165,7 +166,7 @@ class SqliteLog:
             "select source, spec_sha256, seed, scheduler, options from runs where run = ?", run
         )
         if not found:
-            raise LogError(f"{self.path} has no run {run}")
+            raise LogError(f"{self.name} has no run {run}")
         source, spec, seed, scheduler, options = found[0]
         names = self._column("variables", "name", run)
         return read_info(source, spec, seed, scheduler, read_json(options), names)
@@ -175,7 +176,7 @@ class SqliteLog:
         try:
             yield from self._db.execute(query, (run,))
         except sqlite3.Error as wrong:
-            raise LogError(f"{self.path} is damaged: {wrong}") from None
+            raise LogError(f"{self.name} is damaged: {wrong}") from None
 
     def final(self, run: int) -> RunEnd | None:
         found = self._ask(
@@ -201,4 +202,14 @@ class SqliteLog:
         try:
             return self._db.execute(query, args).fetchall()
         except sqlite3.Error as wrong:
-            raise LogError(f"{self.path} is damaged: {wrong}") from None
+            raise LogError(f"{self.name} is damaged: {wrong}") from None
+
+
+def is_database(path: Path) -> bool:
+    """Is this a log that `SqliteLog` made?  Looks without leaving a file beside it."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as db:
+            found = db.execute("select value from meta where key = 'format'").fetchone()
+            return bool(found == ("wfverify log",))
+    except sqlite3.Error:
+        return False

@@ -62,24 +62,28 @@ def replay_log(
 
 
 def replay_runs(
-    path: str | Path, load_plan: LoadPlan, run: int | None = None
+    path: str | Path, load_plan: LoadPlan, run: int | None = None, name: str = ""
 ) -> Iterator[LogReplay]:
-    """The same for all runs of a log, one after the other; or for one, -1 being the last."""
+    """The same for all runs of a log, one after the other; or for one, -1 being the last.
+
+    `name` is what messages call the log, if not by its path.
+    """
     place = Path(path)
+    name = name or str(path)
     if not place.is_file():
-        what = f"{path} is no file" if place.exists() else f"there is no file {path}"
+        what = f"{name} is no file" if place.exists() else f"there is no file {name}"
         raise LogError(what)
     if place.stat().st_size == 0:
         # To open it would make a log of it.
-        raise LogError(f"{path} holds no run")
-    log = open_log(path)
+        raise LogError(f"{name} holds no run")
+    log = open_log(path, name)
     try:
         runs = log.runs()
         if not runs:
-            raise LogError(f"{path} holds no run")
+            raise LogError(f"{name} holds no run")
         if run is not None and run != -1 and run not in runs:
             many = f"runs 1 to {len(runs)}" if len(runs) > 1 else "run 1 only"
-            raise LogError(f"{path} has no run {run}; it has {many}")
+            raise LogError(f"{name} has no run {run}; it has {many}")
         for number in runs if run is None else [runs[run] if run == -1 else run]:
             try:
                 info = log.info(number)

@@ -9,7 +9,7 @@ from ..semantics.expr import Scalar
 from ..semantics.system import EventKind
 from .clock import Tick
 from .compile import Emitter, Row, Term, changes_text, inputs_text, plain_rows
-from .log import Log, RunEnd, RunInfo
+from .log import RunEnd, RunInfo, Sink
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Recorder:
     def __init__(
         self,
         plan: Plan,
-        log: Log | None,
+        log: Sink | None,
         scheduler: str,
         options: RunOptions,
         initial: Sequence[Scalar],

@@ -23,7 +23,7 @@ from .collection import paused
 from .dynamics import Dynamics
 from .ending import Blocked, Ends, Watched, blocked_threads
 from .environment import FAILURE, Environment, draw_initial
-from .log import Log, RunEnd
+from .log import RunEnd, Sink
 from .plan import Plan, build_plan
 from .recorder import Recorder
 from .scheduler import make_scheduler
@@ -79,7 +79,7 @@ class RunResult:
 def run(
     system: TransitionSystem,
     options: RunOptions | None = None,
-    log: Log | None = None,
+    log: Sink | None = None,
     plan: Plan | None = None,
 ) -> RunResult:
     """Run once.  The same seed and options give the same run and the same log.
@@ -92,7 +92,7 @@ def run(
 
 
 class _Runner:
-    def __init__(self, plan: Plan, options: RunOptions, log: Log | None) -> None:
+    def __init__(self, plan: Plan, options: RunOptions, log: Sink | None) -> None:
         system = plan.system
         self.plan = plan
         self.system = system

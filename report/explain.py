@@ -96,10 +96,13 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
             warning=True,
         ),
         "race_free": _e(
-            "No two steps that may run at the same time touch the same variable, one of them "
-            "writing, without a common lock. Commuting updates (`x += e`) do not conflict.",
-            "{ x := x + 1 } || { x := x * 2 }     // no common lock",
-            "borrow one lock around both, write `x += e`, or order them with `;`.",
+            "Where two steps may come at one instant, it does not matter for the data which is "
+            "first, or a common lock keeps them apart. What an activity `reads` does not change "
+            "while it runs.",
+            "{ x := x + 1 } || { x := x * 2 }     // 2 or 1; no common lock",
+            "order them with `;`, write `x += e` where both only add, borrow one lock around both "
+            "(`using (l exclusive) { .. }`, from a test to what is done because of it), or, if "
+            'either order will do, say so: `skip_check race_free "reason"`.',
         ),
         "handled": _e(
             "No error leaves a workflow unless the workflow declares it with `fails`.",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from ..semantics.expr import Scalar
+from ..semantics.expr import Op, Scalar, variables
 from ..semantics.system import ResourceInfo, Rule, RuleKind, TransitionSystem, VarKind
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate, fire, reader
@@ -20,6 +20,16 @@ _SURVIVES = (
     "let an activity of the saga make the assignment (`do`), with an `undo` that takes it back, or "
     "assign after the saga."
 )
+_TWO_RUNS = ("deterministic", "timing_independent")
+_LATE = (
+    "leave more time than what is watched can take (`takes 1s..5s` within 6s: then the time-out "
+    "comes only where something is wrong), or let both ways end alike"
+)
+_FIRST = (
+    "who is granted {} first decides: order the two with `;`, let the result be the same whoever "
+    'is first, or accept it with `skip_check {} "reason"`.'
+)
+_ACCEPTED = '; or accept it with `skip_check timing_independent "reason"`'
 _WAITS = (
     "let what it waits for become true on every path, also where another branch has failed, or "
     "give the wait an interrupt (`within 30s { .. } else { .. }`)."
@@ -37,6 +47,13 @@ def mend_of(report: Report, result: Result) -> str:
         stuck = _stuck_run(report, result)
         if stuck is not None and report.system is not None:
             return _of_deadlock(report.system, stuck)
+    if isinstance(verdict, Refuted) and report.system is not None and verdict.second is not None:
+        contended = _contended(report.system, verdict)
+        if result.check in _TWO_RUNS and contended:
+            return _FIRST.format(contended, result.check)
+        if result.check in _TWO_RUNS and _clock_decides(report.system, verdict):
+            accepted = _ACCEPTED if result.check == "timing_independent" else ""
+            return f"{_LATE}{accepted}."
     if isinstance(verdict, Refuted) and report.imported_from == "asl" and report.system is not None:
         if result.check == "terminates" and _passes_no_time(verdict.trace):
             tasks = _tasks_within_limit(report.system, verdict.trace)
@@ -94,6 +111,31 @@ def _leads_to(run: Trace, deadlock: Trace) -> bool:
     """Whether the steps of one run are taken, in their order, in the other."""
     rest = iter([(s.rule, s.inputs) for s in deadlock.steps])
     return run.initial == deadlock.initial and all((s.rule, s.inputs) in rest for s in run.steps)
+
+
+def _parting(system: TransitionSystem, verdict: Refuted) -> tuple[Rule, ...]:
+    """The steps at which two runs part; none, where they only differ in what is answered."""
+    assert verdict.second is not None
+    for one, two in zip(verdict.trace.steps, verdict.second.steps, strict=False):
+        if (one.rule, one.inputs) != (two.rule, two.inputs):
+            return () if one.rule == two.rule else (system.rules[one.rule], system.rules[two.rule])
+    return ()
+
+
+def _contended(system: TransitionSystem, verdict: Refuted) -> str:
+    """The resource that both steps at which two runs part claim, if they do nothing else."""
+    steps = _parting(system, verdict)
+    if not steps or any(r.kind not in (RuleKind.START, RuleKind.GRANT) for r in steps):
+        return ""
+    claimed = set.intersection(*({v for v, _ in r.gains} for r in steps))
+    mine = (r for r in system.resources if {r.used, r.exclusive} & claimed)
+    return next(("a slot (`at_most`)" if r.hidden else f"`{r.name}`" for r in mine), "")
+
+
+def _clock_decides(system: TransitionSystem, verdict: Refuted) -> bool:
+    """Do the two runs part where a time-out may come first?"""
+    kinds = {r.kind for r in _parting(system, verdict)}
+    return bool(kinds & {RuleKind.TIMEOUT, RuleKind.INTERRUPT})
 
 
 # --- rounds in which no time passes ------------------------------------------------------------
@@ -176,7 +218,7 @@ def _of_deadlock(system: TransitionSystem, trace: Trace) -> str:
     state = _last(_ById(system), trace)
     asking = _asking(system, state)
     if not asking:
-        return _WAITS
+        return _of_too_much(system, state) or _WAITS
     rule = next((r for r in asking if r.holds), asking[0])
     by_variable = {v: r for r in system.resources for v in (r.used, r.exclusive) if v is not None}
     held = [by_variable[v] for v, _ in rule.holds if v in by_variable]
@@ -206,6 +248,30 @@ def _asking(system: TransitionSystem, state: Sequence[Scalar]) -> list[Rule]:
     ]
     granted = reader(free)
     return [r for r in system.rules if r.gains and r.thread not in able and granted(r.guard)]
+
+
+def _of_too_much(system: TransitionSystem, state: Sequence[Scalar]) -> str:
+    """The mend where a claim is larger than the pool; "" if there is none."""
+    read = reader(state)
+    used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    for rule in system.rules:
+        parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
+        if not rule.gains or not all(read(p) for p in parts if not variables([p]) & used):
+            continue
+        for r in system.resources:
+            asked = [a for v, a in (*rule.holds, *rule.gains) if v == r.used]
+            if r.exclusive is not None or not r.enforced or r.hidden or not asked:
+                continue
+            wanted, there = sum(int(read(a)) for a in asked), int(read(r.capacity))
+            if wanted > there:
+                what = (
+                    f"{r.name} has {there} unit{'s' * (there != 1)} here, and {wanted} are claimed"
+                )
+                of = variables([r.capacity])
+                names = [system.variables[v].name for v in sorted(of)]
+                more = f"its capacity ({', '.join(names)})" if names else "its capacity"
+                return f"{what}: claim less, or let {more} be {wanted} at least."
+    return ""
 
 
 def _claim(r: ResourceInfo, rule: Rule, state: Sequence[Scalar]) -> str:

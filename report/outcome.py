@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 
 from ..dsl.errors import NOWHERE, Diagnostic, Severity
@@ -116,7 +117,8 @@ def why_unmatched(report: Report, name: str) -> str:
     """What is wrong with a name given with --only."""
     if name in explain.LATER:
         return f"--only {name}: this check is not built yet"
-    near = explain.suggest(name)
+    own = sorted({o.name for o in report.system.obligations if o.name} if report.system else ())
+    near = explain.suggest(name) or next(iter(get_close_matches(name, own, 1)), "")
     hint = f"; did you mean `{near}`?" if near else ""
     return f"--only {name}: nothing in {report.file} is called so{hint}"
 

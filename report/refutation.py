@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 from ..dsl.errors import Span
 from ..dsl.rendering import cells, excerpt
+from ..semantics.system import RuleKind
 from ..verifier.verdict import Refuted, Result
 from .lanes import picture
 from .mends import mend_of, shown_before
@@ -64,13 +65,22 @@ def refutation(
         yield from two_runs(first, second, width)
     elif first is not None:
         yield from run(first, width)
-        if first.steps and first.loop_at is None and first.steps[-1].span.line != span.line:
-            yield Styled("  the last step is taken here:")
-            yield from _source(report, first.steps[-1].span)
+        yield from _last_step(report, first, span)
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
         yield from hanging("  note: ", note, width, "")
     yield from _last_words(report, result, verdict, width)
+
+
+def _last_step(report: Report, shown: RunView, span: Span) -> Iterator[Styled]:
+    """Where the last step is taken; that a workflow ends has no place but all of it."""
+    steps = shown.steps
+    which = "the last step"
+    if shown.loop_at is None and steps and steps[-1].kind is RuleKind.END:
+        steps, which = steps[:-1], "the last step before the end"
+    if shown.loop_at is None and steps and steps[-1].span.line != span.line:
+        yield Styled(f"  {which} is taken here:")
+        yield from _source(report, steps[-1].span)
 
 
 def _last_words(report: Report, result: Result, verdict: Refuted, width: int) -> Iterator[Styled]:
@@ -189,7 +199,8 @@ def _column(shown: RunView, common: int, width: int) -> Iterator[str]:
 
     for step in shown.steps[common:]:
         more = details(step)
-        text = f"{step.number}. {shown.said(step)}" + (f"   {more}" if more else "")
+        clock = f"[{step.time}] " if shown.timed else ""
+        text = f"{step.number}. {clock}{shown.said(step)}" + (f"   {more}" if more else "")
         yield from textwrap.wrap(text, width, subsequent_indent="   ") or [""]
     if shown.end:
         yield from textwrap.wrap(f"then: {listed(shown.end)}", width, subsequent_indent="   ")

@@ -33,9 +33,10 @@ def one(
     seed: int,
     style: Style,
     notes: Sequence[str] = (),
+    log: str = "",
 ) -> str:
-    """The steps (unless quiet), the picture, the figures, and how it ended."""
-    return paint([list(_lines(file, system, result, seed, style, notes))], style)
+    """The steps (unless quiet), the picture, the figures, where its log is, and how it ended."""
+    return paint([list(_lines(file, system, result, seed, style, notes, log))], style)
 
 
 def _lines(
@@ -45,6 +46,7 @@ def _lines(
     seed: int,
     style: Style,
     notes: Sequence[str],
+    log: str,
 ) -> Iterator[Styled]:
     if not style.quiet:
         shown = view(system, result.trace)
@@ -57,13 +59,15 @@ def _lines(
     yield from figures(totals_of(system, result.trace, result.time), style.width)
     for blocked in result.blocked:
         yield Styled(f"  {blocked.thread.name} waits at: {blocked.where}", "red")
-    yield from _notes(notes, style)
+    yield from _notes(notes, log, style)
     yield Styled(f"{file}: seed {seed}: {closing(result)}", "bold")
 
 
-def _notes(notes: Sequence[str], style: Style) -> Iterator[Styled]:
+def _notes(notes: Sequence[str], log: str, style: Style) -> Iterator[Styled]:
     for note in notes:
         yield from hanging("  note: ", note, style.width, "")
+    if log:
+        yield Styled(f"  log: {log}")  # in one piece: it holds a command to be copied
 
 
 def closing(result: RunResult) -> str:
@@ -129,13 +133,20 @@ def _end(result: RunResult) -> str:
     )
 
 
-def many(file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str] = ()) -> str:
-    """How the runs ended, how long they took, and the figures of all of them."""
-    return paint([list(_many(file, summary, seed, style, notes))], style)
+def many(
+    file: str,
+    summary: Summary,
+    seed: int,
+    style: Style,
+    notes: Sequence[str] = (),
+    log: str = "",
+) -> str:
+    """How the runs ended, how long they took, the figures of all of them, and their log."""
+    return paint([list(_many(file, summary, seed, style, notes, log))], style)
 
 
 def _many(
-    file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str]
+    file: str, summary: Summary, seed: int, style: Style, notes: Sequence[str], log: str
 ) -> Iterator[Styled]:
     count = len(summary.times)
     if count:
@@ -151,7 +162,7 @@ def _many(
     if summary.stuck is not None:
         where = seed + summary.stuck
         yield Styled(f"  the first stuck run: --seed {where} shows it", "red")
-    yield from _notes(notes, style)
+    yield from _notes(notes, log, style)
     seeds = f", seeds {seed} to {seed + count - 1}" if count else ""
     yield Styled(f"{file}: {count} runs{seeds}", "bold")
 

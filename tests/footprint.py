@@ -91,6 +91,65 @@ def conflict(a: Touches, b: Touches) -> bool:
     return False
 
 
+def unsettled(
+    system: TransitionSystem, a: tuple[Rule, Sequence], b: tuple[Rule, Sequence], state: Sequence
+) -> bool:
+    """Does the order of two steps, taken at one instant, matter through data?  By taking them."""
+    for (first, given), (then, answers) in ((a, b), (b, a)):
+        data = _taken(system, first, given, state, True)
+        control = _taken(system, first, given, state, False)
+        both = _taken(system, first, given, data, False)
+        if value(then.guard, control) and not value(then.guard, both):
+            return True
+        if _effect(system, then, answers, state) != _effect(system, then, answers, data):
+            return True
+    ends = [
+        _taken(system, then, answers, _taken(system, first, given, state, True), True)
+        for (first, given), (then, answers) in ((a, b), (b, a))
+    ]
+    return ends[0] != ends[1]
+
+
+def _taken(
+    system: TransitionSystem, rule: Rule, inputs: Sequence, state: Sequence, data: bool
+) -> list:
+    """After its updates of data, or all others."""
+    out = list(state)
+    for v, e in rule.updates:
+        if (system.variables[v].kind in DATA) is data:
+            out[v] = value(e, state, inputs)
+    return out
+
+
+def _effect(system: TransitionSystem, rule: Rule, inputs: Sequence, state: Sequence) -> list:
+    """What else the step does, and whether what is asked of it holds."""
+    after = list(state)
+    for v, e in rule.updates:
+        after[v] = value(e, state, inputs)
+    out = [value(rule.relation, state, inputs, after)]
+    for o in system.obligations:
+        if o.rule == rule.index and o.check in ("assert", "contracts", "ensures"):
+            if rule.kind is not RuleKind.END:
+                out.append(value(o.cond, state, inputs, after))
+    for v, e in rule.updates:
+        if system.variables[v].kind not in (*DATA, VarKind.GHOST):
+            out.append(value(e, state, inputs))
+    return out
+
+
+def looks_while_running(
+    system: TransitionSystem, runs: Rule, other: Rule, inputs: Sequence, state: Sequence
+) -> bool:
+    """Does the other step change what this one is said to read, or how long it takes?"""
+    reads = set(runs.reads)
+    if runs.delay is not None:
+        for bound in (runs.delay.lo, runs.delay.hi):
+            if bound is not None:
+                look(bound, state, (), reads)
+    after = _taken(system, other, inputs, state, True)
+    return any(after[v] != state[v] for v in reads)
+
+
 def own_claims(system: TransitionSystem, rule: Rule, other: Rule, state: Sequence) -> dict:
     """What the rule's thread and those above it hold, or take now, but not those that are above
     the other's thread too."""

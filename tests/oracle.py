@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations, product
 
-from footprint import conflict, footprint, own_claims
+from footprint import conflict, footprint, looks_while_running, own_claims, unsettled
 from wfverify.dsl.types import Enum
 from wfverify.semantics.expr import Expr, Op, Scalar, Sort
 from wfverify.semantics.system import (
@@ -390,8 +390,12 @@ class World:
 
     # --- races -----------------------------------------------------------------------------
 
-    def races(self) -> Iterator[tuple[int, int, int]]:
-        """(state, rule, rule): both can be taken, they touch the same data, no lock in common."""
+    def races(self, loosely: bool = False) -> Iterator[tuple[int, int, int, bool]]:
+        """(state, rule, rule, at one instant): both can be taken, their order matters through
+        data, no lock in common.  False: the first looks at the data while it runs.
+
+        `loosely`: where answers of the environment are part of it, touching the same is enough.
+        """
         rules = self.system.rules
         # Steps of two sides of a `+` exclude each other.
         apart = {
@@ -410,15 +414,35 @@ class World:
             for a, b in combinations(sorted(able), 2):
                 if rules[a].thread == rules[b].thread or (a, b) in apart:
                     continue
+                if self._locked(a, b, self.states[n]):
+                    continue
                 # A test on the way to a fork is taken once for all its branches: what each of
                 # them looks at is seen from inside.
                 state = self._inside(a, b, self.states[n])
-                touched = [
-                    [footprint(self.system, rules[r], state, i) for i in able[r]] for r in (a, b)
-                ]
-                if any(conflict(x, y) for x in touched[0] for y in touched[1]):
-                    if not self._locked(a, b, self.states[n]):
-                        yield n, a, b
+                one, two = rules[a], rules[b]
+                looked = False
+                for x, y in ((one, two), (two, one)):
+                    if any(looks_while_running(self.system, x, y, i, state) for i in able[y.index]):
+                        if x.delay is None:
+                            looked = True  # it does not run: it looks when it is taken
+                        else:
+                            yield n, x.index, y.index, False
+                if looked:
+                    yield n, a, b, True
+                    continue
+                if loosely and (one.inputs or two.inputs):
+                    touched = [
+                        [footprint(self.system, rules[r], state, i) for i in able[r]]
+                        for r in (a, b)
+                    ]
+                    if any(conflict(x, y) for x in touched[0] for y in touched[1]):
+                        yield n, a, b, True
+                elif any(
+                    unsettled(self.system, (one, i), (two, j), state)
+                    for i in able[a]
+                    for j in able[b]
+                ):
+                    yield n, a, b, True
 
     def _inside(self, a: int, b: int, state: State) -> State:
         """The state with the thread where those of two rules branch off at that fork."""

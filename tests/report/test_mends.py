@@ -156,3 +156,93 @@ def test_a_machine_that_has_a_limit_is_told_of_the_circle_without_time(
     assert "give the machine" not in mend
     path.write_text(machine(3600, 5))
     assert "terminates" not in refuted(path, capsys)
+
+
+TIES = {
+    "activity": "activity a { takes 1s..5s  timeout %s  do { x := 1 } }"
+    " run { try { a } catch * { } }",
+    "within": "activity a { takes 1s..5s  do { x := 1 } } run { within %s { a } else { skip } }",
+}
+
+
+@pytest.mark.parametrize("kind", TIES)
+def test_the_mend_of_a_tie_with_a_time_out_is_one(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    text = f"workflow w {{ var x: int = 0 {TIES[kind]} }}\n"
+    path.write_text(text % "5s")
+    found = refuted(path, capsys)
+    assert "timing_independent" in found
+    for check in found:
+        assert "leave more time than what is watched can take" in found[check]["mend"], check
+    path.write_text(text % "6s")
+    assert not refuted(path, capsys).keys() & {"timing_independent", "deterministic"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "run", "named"),
+    [
+        ("uses r 1  ", "a(1) || a(2)", "`r`"),
+        ("", "each i in 1..2 at_most 1 at once { a(i) }", "a slot (`at_most`)"),
+    ],
+)
+def test_the_mend_where_a_contended_claim_decides(
+    claims: str, run: str, named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    text = (
+        "resource r : pool(1)\nworkflow w {\n  var last: int = 0\n"
+        f"  activity a(k: int) {{ {claims}takes 1s  do {{ last := k }} }}\n"
+        f"  run {{ {run} }}\n%s}}\n"
+    )
+    path.write_text(text % "")
+    found = refuted(path, capsys)
+    accepted = ""
+    for check in ("deterministic", "timing_independent"):
+        assert f"who is granted {named} first decides" in found[check]["mend"]
+        accepted += f'  skip_check {check} "whoever is first"\n'
+        assert f'skip_check {check} "reason"' in found[check]["mend"]
+    path.write_text(text % accepted)
+    assert not refuted(path, capsys)
+
+
+def test_the_two_runs_show_their_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "w.wf"
+    path.write_text(f"workflow w {{ var x: int = 0 {TIES['within'] % '5s'} }}\n")
+    cli.main([str(path), "--only", "deterministic"])
+    columns = capsys.readouterr().out.split("other\n")[1]
+    assert re.search(r"2\. \[5s\] the time is over +\| 2\. \[5s\] a completes", columns)
+
+
+@pytest.mark.parametrize(("param", "mended"), [("1..8", "4..8"), ("3..3", "4..4")])
+def test_the_mend_of_a_claim_that_is_larger_than_its_pool(
+    param: str, mended: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    text = (
+        "param n: int %s\nresource cpu : pool(n)\nworkflow w {\n"
+        "  activity a { uses cpu 4  takes 1s }\n  run { a }\n}\n"
+    )
+    path.write_text(text % param)
+    found = refuted(path, capsys)
+    assert {"deadlock_free", "terminates", "can_finish"} <= found.keys()
+    for check in found.keys() - {"no_dead_code"}:
+        assert "and 4 are claimed" in found[check]["mend"], check
+        assert "its capacity (n) be 4 at least" in found[check]["mend"], check
+    assert found["deadlock_free"]["span"]["line"] == 5
+    path.write_text(text % mended)
+    assert not refuted(path, capsys)
+
+
+def test_the_last_step_is_shown_where_it_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.wf"
+    path.write_text(
+        "workflow w {\n  var x: int = 0\n  activity a { takes 1s  do { x := x + 1 } }\n"
+        "  run {\n    a ;\n    a\n  }\n  ensures x == 3\n}\n"
+    )
+    cli.main([str(path), "--only", "ensures"])
+    out = capsys.readouterr().out
+    assert "the last step before the end is taken here:\n    6 |     a\n" in out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from lowered import body, run
+from wfverify.dsl import load_text
+from wfverify.semantics.lower import lower
 
 S = "activity s { do { x := x + 1 } undo { x := x - 1 } } activity f { fails E } "
 LOG = "activity k(v: int) { do { x := x * 10 + v } undo { x := x - v ; y := y * 10 + v } } " + (
@@ -293,3 +295,17 @@ def test_what_the_system_gives_must_meet_requires() -> None:
 def test_an_assumption_is_a_step() -> None:
     assert outcomes("(assume x > 0 ; b) || a", "x", "y") == done("11")
     assert outcomes("(assume x > 0 ; b) + a", "x", "y") == done("10")
+
+
+@pytest.mark.parametrize(
+    ("entries", "names"),
+    [
+        ("w(1)", ["w"]),
+        ("w[1](1)", ["w[0]"]),
+        ("w(1) w(2)", ["w[0]", "w[1]"]),
+        ("w[2](1) w[2](2) w(3)", ["w[0]", "w[1]", "w[2]", "w[3]", "w[4]"]),
+    ],
+)
+def test_instances_are_numbered_on_over_all_entries(entries: str, names: list[str]) -> None:
+    text = f"workflow w(k: int) {{ activity a {{ takes 1s }} run {{ a }} }}\nsystem {{ {entries} }}"
+    assert [i.name for i in lower(load_text(text, "w.wf")).instances] == names

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import random
 import sys
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from footprint import unsettled
 from ticking import TICK, Ticking, TooMuch
 from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import schedule
 from wfverify.semantics.lower import lower
-from wfverify.semantics.values import evaluate
 from wfverify.verifier.checks import intime
+from wfverify.verifier.checks.order import DATA
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.session import Session
 from wfverify.verifier.verdict import Proved, Refuted, Verdict
@@ -101,7 +102,7 @@ def problems(text: str) -> list[str]:
 
 
 def untaken(text: str) -> list[str]:
-    """Rules that are said to be taken at no times, or of which none can be at one instant."""
+    """Rules that are said to be taken at no times, or never to race, and are taken, or do."""
     system = lower(load_text(text, "s.wf"))
     session = Session(system, Options(), replay, schedule)
     never = intime.never(session)
@@ -112,10 +113,18 @@ def untaken(text: str) -> list[str]:
     taken = {rule for out in moves.values() for rule, _ in out if rule != TICK}
     names = [r.name for r in system.rules]
     out = [f"{names[r]} is taken" for r in taken & (never or set())]
-    for state, _ in moves:
-        able = [r.index for r in system.rules if evaluate(r.guard, state) is True]
-        for a, b in pairwise(able):
-            if intime.never_at_once(session, [(a, b)]):
+    data = tuple(v.index for v in system.variables if v.kind in DATA)
+    plain = [r for r in system.rules if not r.inputs and not r.reads]
+    apart = {
+        (a.index, b.index)
+        for a, b in combinations(plain, 2)
+        if a.thread != b.thread and intime.races(session, [(a, b, data)])[0]
+    }
+    for (state, _), steps in moves.items():
+        due = {rule for rule, _ in steps}
+        for a, b in apart:
+            one, two = system.rules[a], system.rules[b]
+            if a in due and b in due and unsettled(system, (one, ()), (two, ()), state):
                 out.append(f"{names[a]} and {names[b]} can be taken at once")
     return out
 

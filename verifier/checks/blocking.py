@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, TRUE, Op, Scalar, not_, or_, variables
+from ...semantics.expr import FALSE, TRUE, Op, Scalar, and_, not_, or_, variables
+from ...semantics.idle import without
 from ...semantics.system import (
     Obligation,
     PointKind,
@@ -19,10 +20,12 @@ from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
+from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations, waiting
+from .circle import askers, brought, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever
 
@@ -141,37 +144,17 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     """Let only as many threads move as are needed to use up the resources of a cycle.
 
     The others stay where they are, which is a run of the whole system; that the waiting threads
-    are stuck in the whole system as well is shown by `stuck_for_ever`.
+    are stuck in the whole system as well is shown by `blocked_for_ever`.
     """
     from ..engines.search import explore
 
-    system = session.system
-    structure = session.structure
-    position = structure.resource_of()
-    chosen: set[int] = set()
-    for k, place in enumerate(cycle):
-        following = cycle[(k + 1) % len(cycle)]
-        room = _room(system, place)
-        asking = [
-            r
-            for r in structure.requests(contended)
-            if any(position[h] == place for h in r.held)
-            and any(position[w] == following for w in r.wanted)
-        ]
-        taken = 0
-        for request in asking:
-            if taken >= room:
-                break
-            rule = system.rules[request.rule]
-            thread = rule.thread
-            if thread in chosen and len(asking) > 1:
-                continue
-            chosen.add(thread)
-            taken += max(1, _amount(system, rule, place))
-    moving = set(chosen)
-    for thread in chosen:
-        moving |= {t for t, _ in structure.ancestors(thread)}
-    few = restrict(system, moving)
+    rules = askers(session.structure, contended, cycle)
+    trace = brought(session, rules)
+    found = _circle_at_end(session, trace) if trace is not None else None
+    if isinstance(found, Refuted):
+        return found
+    chosen = {r.thread for r in rules}
+    few = restrict(session.system, with_parents(session.structure, chosen))
     result = explore(few.system, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
         return None
@@ -197,13 +180,20 @@ def _first_circle(
             continue
         if part is not None:
             trace = part.widen(trace)
-        replayed = session.replay(session.system, trace)
-        if not replayed.ok:
-            raise InternalError(f"a run of the search does not replay: {replayed.why}")
-        if blocked_for_ever(
-            session.structure, replayed.states[-1], waiting_in(session.system, replayed.states[-1])
-        ):
-            return refuted(session, trace, waiting_in(session.system, replayed.states[-1]))
+        found = _circle_at_end(session, trace)
+        if found is not None:
+            return found
+    return None
+
+
+def _circle_at_end(session: Session, trace: Trace) -> Verdict | None:
+    """REFUTED if after this run some threads wait for each other only."""
+    replayed = session.replay(session.system, trace)
+    if not replayed.ok:
+        raise InternalError(f"a run of the search does not replay: {replayed.why}")
+    waiting = waiting_in(session.system, replayed.states[-1])
+    if blocked_for_ever(session.structure, replayed.states[-1], waiting):
+        return refuted(session, trace, waiting)
     return None
 
 
@@ -217,18 +207,6 @@ def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
         if t.id not in able and kind not in (PointKind.END, PointKind.FAILED):
             out.append(t.id)
     return out
-
-
-def _room(system: TransitionSystem, place: int) -> int:
-    r = system.resources[place]
-    if r.exclusive is not None:
-        return 1
-    return r.capacity.value if isinstance(r.capacity.value, int) else 1
-
-
-def _amount(system: TransitionSystem, rule: Rule, place: int) -> int:
-    r = system.resources[place]
-    return sum(upper(a, system) or 1 for u, a in rule.holds if u in (r.used, r.exclusive))
 
 
 def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
@@ -309,6 +287,8 @@ def wait_for(
             }
         )
         says = f"{thread.name} is at {point.label}"
+        if point.label == f"before {thread.name}":
+            says = f"{thread.name} is before its first step"
         if held:
             says += f", holds {', '.join(held)}"
         if wants:
@@ -327,8 +307,14 @@ def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> b
 
 
 def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:
+    """Where it stands; of a whole workflow before its first step, the claim that it waits for."""
     t = system.threads[thread]
-    return t.points[int(state[t.location])].span
+    span = t.points[int(state[t.location])].span
+    for r in system.rules:
+        if r.thread == thread and r.gains and r.span.line > span.line:
+            if not enabled(r, state) and _located(system, r, state):
+                return r.span
+    return span
 
 
 # --- search ----------------------------------------------------------------------------------
@@ -337,6 +323,9 @@ def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Sp
 def _by_search(session: Session, obstacle: str) -> Verdict:
     from ..engines.search_live import Free, Stuck, deadlocks
 
+    quick = _by_ends(session)
+    if quick is not None:
+        return quick
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -361,14 +350,57 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
 
 
+def _by_ends(session: Session) -> Verdict | None:
+    """Where every run is finite: is each state without a step an end of all?  Then whoever waits
+    can be released, as every run to its end shows.  The graph itself is not needed, so that
+    interleavings and mirror images of states may be left out."""
+    from ..engines.search import Holds, Violated, at_ends
+
+    system = session.system
+    known = session.graph is not None and session.graph[0] is not None and session.graph[0].complete
+    if known or system.excluded is not FALSE or _late(session):
+        return None
+    if not all(loops.ends(session, loop) for loop in system.loops):
+        return None
+    over = and_(*(ended(system, i) for i in system.instances))
+    goal = Obligation("deadlock_free", "", over, "nobody can ever go on", system.instances[0].span)
+    found = at_ends(
+        without(system, session.idle),
+        goal,
+        max_states=session.options.max_states,
+        seconds=session.share(0.3),
+    )
+    match found:
+        case Holds(states, up_to):
+            how = (
+                f"every run is finite, and of {states} states those without a step are ends of all"
+            )
+            how += f" (of states that differ by {up_to}, one was looked at)" if up_to else ""
+            return Proved("search", how, f"{states} states")
+        case Violated(trace):
+            last = session.replay(session.system, trace).states[-1]
+            verdict = refuted(session, trace, waiting_in(system, last))
+            return verdict if isinstance(verdict, Refuted) else None
+    return None
+
+
+def _late(session: Session) -> set[int]:
+    """Rules of time-outs, where one may break a circle of waiting."""
+    late = {
+        r.index for r in session.system.rules if r.kind in (RuleKind.INTERRUPT, RuleKind.TIMEOUT)
+    }
+    contended = session.structure.contended()
+    circle = late and contended and session.structure.hold_and_wait(contended) is not None
+    return late if circle else set()
+
+
 def _broken_by_timeout(session: Session, graph: Graph) -> str:
     """A circle of waiting that a run comes to, and that nothing but a time-out breaks."""
     from ..engines.search_live import doomed
 
     system = session.system
-    late = {r.index for r in system.rules if r.kind in (RuleKind.INTERRUPT, RuleKind.TIMEOUT)}
-    contended = session.structure.contended()
-    if not late or not contended or session.structure.hold_and_wait(contended) is None:
+    late = _late(session)
+    if not late:
         return ""
     never = tuple(replace(r, guard=FALSE) if r.index in late else r for r in system.rules)
     structure = Structure(replace(system, rules=never))

@@ -1,4 +1,5 @@
-"""`race_free`: no two steps that may run at once conflict on data without a common lock."""
+"""`race_free`: where two steps can be taken at once, their order does not matter through data,
+or a common lock keeps them apart."""
 
 from __future__ import annotations
 
@@ -6,20 +7,24 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...semantics.expr import Expr, Op, Scalar, and_, not_, or_
+from ...semantics.expr import Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
 from ..engines.structure import Structure
+from ..prompt import alike
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime
-from .footprints import Access, against, at_place, changes, in_state, looked_at, looks, touched
+from .footprints import Access, against, at_place, looked_at, touched
+from .instants import possible, together
+from .order import DATA, matters, order
+from .racing import told
 from .simulated import FAILING, RUNS, broken_at
 
-DATA = (VarKind.DATA, VarKind.SHARED)
-MOST_ASKED = 40  # pairs
 MOST_PAIRS = 400
+MOST_SEARCHED = 40
+UNTIMELY = "no run was found in which both can be taken at one instant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,97 +124,128 @@ def _amounts(holds: Iterable[tuple[int, Expr]]) -> dict[int, int | None]:
 
 
 def race_free(session: Session) -> Verdict:
-    found = []
-    for conflict in conflicts(session.structure):
-        found.append(conflict)
-        if len(found) > MOST_PAIRS:
+    pairs: dict[tuple[int, int], list[int]] = {}
+    for c in conflicts(session.structure):
+        pairs.setdefault((c.first, c.second), []).append(c.variable)
+        if len(pairs) > MOST_PAIRS:
             break
-    if not found:
+    if not pairs:
         return Proved(
             "structure",
             "steps that may run side by side share no data that one of them writes, "
             "but under a common lock or by commuting updates",
         )
+    rules = session.system.rules
+    found = [Pair(rules[a], rules[b], tuple(vs)) for (a, b), vs in pairs.items()]
     return _reachable(session, found)
 
 
-def _reachable(session: Session, found: list[Conflict]) -> Verdict:
-    """Is there a state in which both steps of a pair can be taken?"""
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two steps that structure does not keep apart, and the variables on which they conflict."""
+
+    a: Rule
+    b: Rule
+    variables: tuple[int, ...]
+
+
+def _reachable(session: Session, found: list[Pair]) -> Verdict:
+    """Is there a state in which both steps of a pair can be taken, and their order matters?"""
     from ..engines.search import Holds, Open, Violated, explore
     from ..engines.slice import slice_for
 
     system = session.system
-    doubt = ""
+    goals = [_never_both(system, pair) for pair in found]
+    # Most are settled by one look at all states; the others have a smaller cone of their own.
+    first = explore(
+        system,
+        goals,
+        max_states=session.options.max_states,
+        seconds=session.share(0.25),
+        cone=slice_for(system, goals),
+        reduce=True,
+    )
+    findings = dict(enumerate(first.findings))
+    doubt = "too many pairs" if len(found) > MOST_PAIRS else ""  # then they are not all
     states = 0
-    open_: list[tuple[Conflict, Obligation]] = []
-    asked: list[tuple[Conflict, Obligation]] = []
-    for conflict in found[:MOST_ASKED]:
-        a, b = system.rules[conflict.first], system.rules[conflict.second]
-        both = and_(a.guard, b.guard, _may_clash(system, a, b, conflict.variable))
-        asked.append((conflict, Obligation("race_free", "", not_(both), "", a.span)))
-    never = _never(session, [goal for _, goal in asked])
-    for k, (conflict, goal) in enumerate(asked):
-        if k in never:
-            continue
-        if session.left() <= 0:
-            doubt = "out of time"
-            break
-        cone = slice_for(system, [goal])
-        result = explore(
-            system,
-            [goal],
-            max_states=session.options.max_states,
-            seconds=session.share(0.15),
-            cone=cone,
-        )
-        match result.findings[0]:
+    open_: list[tuple[Pair, Obligation]] = []
+    alone = 0
+    for k in sorted(findings, key=lambda k: not isinstance(findings[k], Violated)):
+        pair, goal, finding = found[k], goals[k], findings[k]
+        if isinstance(finding, Open) and len(found) > 1:
+            alone += 1
+            if alone > MOST_SEARCHED or session.left() <= 0:
+                doubt = "too many pairs" if session.left() > 0 else "out of time"
+                break
+            finding = explore(
+                system,
+                [goal],
+                max_states=session.options.max_states,
+                seconds=session.share(0.15),
+                cone=slice_for(system, [goal]),
+                reduce=True,
+            ).findings[0]
+        match finding:
             case Violated(trace):
-                verdict = _refuted(session, conflict, trace)
+                verdict = _refuted(session, pair, trace)
                 if isinstance(verdict, Refuted):
                     return verdict
                 doubt = verdict.why if isinstance(verdict, Unknown) else doubt
-                open_.append((conflict, goal))
-            case Holds(n):
+                open_.append((pair, goal))
+            case Holds(states=n):
                 states = max(states, n)
             case Open(reason, _):
                 doubt = reason
-                open_.append((conflict, goal))
-    for conflict, trace in _met(session, open_):
-        verdict = _refuted(session, conflict, trace, "simulation")
+                open_.append((pair, goal))
+    if doubt:
+        return _by_clocks(session, found, open_, doubt)
+    return Proved(
+        "search",
+        "steps that conflict can never be taken at once, or their order does not matter then",
+        f"{states} states",
+    )
+
+
+def _never_both(system: TransitionSystem, pair: Pair) -> Obligation:
+    matters_ = order(system, pair.a, pair.b, pair.variables).anywhere
+    both = and_(pair.a.guard, pair.b.guard, matters_)
+    return Obligation("race_free", "", not_(both), "", pair.a.span)
+
+
+def _by_clocks(
+    session: Session, found: list[Pair], open_: list[tuple[Pair, Obligation]], doubt: str
+) -> Verdict:
+    """What the order of steps alone does not tell."""
+    if doubt != UNTIMELY:  # it is large: runs find more than its states with their clocks
+        for pair, trace in _met(session, open_):
+            verdict = _refuted(session, pair, trace, "simulation")
+            if isinstance(verdict, Refuted):
+                return verdict
+    nodes, runs = intime.races(session, [(p.a, p.b, p.variables) for p in found])
+    if nodes and len(found) <= MOST_PAIRS:  # else these are not all
+        how = "the steps that conflict can never be taken at once, whatever the clocks show"
+        return Proved("search", how, f"{nodes} states")
+    for number, trace in runs:
+        verdict = _refuted(session, found[number], trace)
         if isinstance(verdict, Refuted):
             return verdict
-    if doubt or len(found) > MOST_ASKED:
-        nodes = intime.never_at_once(session, [(c.first, c.second) for c in found])
-        if nodes:
-            how = "the steps that conflict can never be taken at once, whatever the clocks show"
-            return Proved("search", how, f"{nodes} states")
-        c = found[0]
-        name = system.variables[c.variable].name
-        return Unknown(
-            "search",
-            f"{system.rules[c.first].name} and {system.rules[c.second].name} conflict on {name}; "
-            f"whether they can run at once was not decided ({doubt or 'too many pairs'})",
-        )
-    how = "the steps that conflict can never be taken at once"
-    if len(never) == len(asked):
-        return Proved("induction", how)
-    return Proved("search", how, f"{states} states")
-
-
-def _never(session: Session, goals: Sequence[Obligation]) -> set[int]:
-    """Which of the goals are kept by every rule, with what holds besides."""
-    from ..engines.common import Budget
-    from ..engines.induction import Inductive, prove_invariants
-
-    control = session.structure.never_entered()
-    budget = Budget(session.share(0.1))
-    found = prove_invariants(session.system, control, goals, budget)
-    return {k for k, a in enumerate(found.answers) if isinstance(a, Inductive)}
+    if doubt == UNTIMELY:
+        for pair, trace in _met(session, open_):
+            verdict = _refuted(session, pair, trace, "simulation")
+            if isinstance(verdict, Refuted):
+                return verdict
+    pair = open_[0][0] if open_ else found[0]
+    name = session.system.variables[pair.variables[0]].name
+    return Unknown(
+        "search",
+        f"{pair.a.name} and {pair.b.name} conflict on {name}; "
+        f"whether they can run at once was not decided ({doubt})",
+    )
 
 
 def _met(
-    session: Session, open_: Sequence[tuple[Conflict, Obligation]]
-) -> Iterator[tuple[Conflict, Trace]]:
+    session: Session, open_: Sequence[tuple[Pair, Obligation]]
+) -> Iterator[tuple[Pair, Trace]]:
     """Random timed runs up to a state in which both steps of a pair can be taken."""
     simulate = session.simulator() if open_ else None
     until = time.monotonic() + session.share(0.1)
@@ -223,56 +259,39 @@ def _met(
             continue
         trace = Trace(trace.initial, trace.steps[:500])
         states = session.replay(session.system, trace).states
-        for conflict, goal in open_:
+        for pair, goal in open_:
             end = broken_at(goal, states, trace)
             if end is not None:
-                yield conflict, Trace(trace.initial, trace.steps[:end])
+                yield pair, Trace(trace.initial, trace.steps[:end])
 
 
-def _may_clash(system: TransitionSystem, a: Rule, b: Rule, v: int) -> Expr:
-    """The states in which one of the steps may change what the other touches."""
-    asked = looked_at(system)
-    x, y = changes(a, v), changes(b, v)
-    read_a, read_b = (looks(r, v, asked.get(r.index, ())) for r in (a, b))
-    return or_(and_(x, y), and_(x, read_b), and_(y, read_a))
-
-
-def clash(system: TransitionSystem, a: Rule, b: Rule, v: int, state: Sequence[Scalar]) -> bool:
-    """Do both steps, taken in this state, touch the variable so that their order matters?"""
-    asked = looked_at(system)
-    found = []
-    for r in (a, b):
-        there, terms = in_state(r, asked.get(r.index, ()), state, v)
-        found.append(touched(system, there, {v}, terms).get(v))
-    return found[0] is not None and found[1] is not None and against(found[0], found[1])
-
-
-def _refuted(session: Session, c: Conflict, trace: Trace, engine: str = "search") -> Verdict:
+def _refuted(session: Session, pair: Pair, trace: Trace, engine: str = "search") -> Verdict:
+    """REFUTED by this run, or by one like it, if both steps can be taken at one instant after it
+    (or, where one reads while it runs, beside each other)."""
     system = session.system
-    a, b = system.rules[c.first], system.rules[c.second]
-    name = system.variables[c.variable].name
 
     def both(states: Sequence[tuple[Scalar, ...]], _: Trace) -> bool:
-        return (
-            enabled(a, states[-1])
-            and enabled(b, states[-1])
-            and clash(system, a, b, c.variable, states[-1])
+        if not (enabled(pair.a, states[-1]) and enabled(pair.b, states[-1])):
+            return False
+        return any(matters(system, pair.a, pair.b, pair.variables, states[-1]))
+
+    def at_once(run: Trace) -> bool:
+        replayed = session.replay(system, run)
+        if not replayed.ok or not both(replayed.states, run):
+            return False
+        state = replayed.states[-1]
+        instant, *running = matters(system, pair.a, pair.b, pair.variables, state)
+        return (instant and together(session, run, state, pair.a, pair.b)) or any(
+            looks and possible(session, run, state, other)
+            for looks, other in zip(running, (pair.b, pair.a), strict=True)
         )
 
     replayed = session.replay(system, trace)
-    if replayed.ok and not clash(system, a, b, c.variable, replayed.states[-1]):
-        return Unknown("search", "where both can be taken they do not touch the same")
-    what = "write" if _writes(a, c.variable) and _writes(b, c.variable) else "use"
-    notes = (f"step one: {a.name} ({a.span})", f"step two: {b.name} ({b.span})")
-    return session.confirm(
-        engine,
-        f"`{a.name}` and `{b.name}` may both be taken now, both {what} {name}, and share no lock",
-        trace,
-        a.span,
-        both,
-        notes=notes,
-    )
-
-
-def _writes(rule: Rule, variable: int) -> bool:
-    return any(v == variable for v, _ in rule.updates)
+    if replayed.ok and not both(replayed.states, trace):
+        return Unknown(engine, "where both can be taken their order does not matter")
+    run = next((t for t in (trace, *alike(system, trace)) if at_once(t)), None)
+    if run is None:
+        return Unknown(engine, UNTIMELY)
+    state = session.replay(system, run).states[-1]
+    message, notes = told(system, pair.a, pair.b, pair.variables, state)
+    return session.confirm(engine, message, run, pair.a.span, both, notes=notes)

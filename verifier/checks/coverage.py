@@ -237,6 +237,7 @@ def _search(session: Session, place: Place, seen: set[int]) -> str | bool | None
         max_states=session.options.max_states,
         seconds=session.share(0.1),
         cone=cone,
+        reduce=True,
     )
     for finding in result.findings:
         if isinstance(finding, Violated):

@@ -9,11 +9,12 @@ where it is reached whatever they show.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
-from ...semantics.expr import FALSE, Scalar, and_, or_
-from ...semantics.system import PointKind, Rule, RuleKind
+from ...semantics.expr import FALSE, Expr, Scalar, and_, or_
+from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import enabled, evaluate
 from ..engines.confluence import Armed, Confluence, Node, deadline
@@ -25,9 +26,11 @@ from ..engines.tracked import Move, State, Tracked, Unsupported
 from ..engines.zones import covers
 from ..session import Session
 from ..verdict import Proved, Refuted, Verdict
+from .order import order
 
 MOST_RULES = 1500
 MOST_NODES = 20_000
+MOST_RUNS = 20  # that are tried as witnesses of a race
 SECONDS = 4.0
 BY_CLOCK = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
 
@@ -109,19 +112,57 @@ def never(session: Session) -> set[int] | None:
     return {r.index for r in session.system.rules if r.index not in taken}
 
 
-def never_at_once(session: Session, pairs: Sequence[tuple[int, int]]) -> int:
-    """In how many states it was seen that none of these pairs of rules can be taken; 0: they
-    may be, or it is not known."""
+def races(
+    session: Session, pairs: Sequence[tuple[Rule, Rule, Sequence[int]]]
+) -> tuple[int, Iterator[tuple[int, Trace]]]:
+    """Where two steps can be taken at one instant and their order may matter.
+
+    (number of states, nothing) if nowhere; else (0, the first of these pairs that may, with a run
+    there); (0, nothing) if it is not known.
+    """
     graph = timed_graph(session)
     if graph is None:
-        return 0
-    rules = session.system.rules
-    for node in graph.nodes:
+        return 0, iter(())
+    found = _races(session.system, graph, pairs)
+    first = next(found, None)
+    if first is None:
+        return len(graph.nodes), iter(())
+    runs = ((k, graph.trace(node)) for k, node in chain([first], islice(found, MOST_RUNS)))
+    return 0, ((k, trace) for k, trace in runs if trace is not None)
+
+
+def _races(
+    system: TransitionSystem, graph: Timed, pairs: Sequence[tuple[Rule, Rule, Sequence[int]]]
+) -> Iterator[tuple[int, int]]:
+    clocks = Confluence(graph.tracked, True)
+    asked = [(a, b, order(system, a, b, vs)) for a, b, vs in pairs]
+    for number, node in enumerate(graph.nodes):
         view = graph.tracked.view(node.state)
-        able = {r for r in {r for p in pairs for r in p} if enabled(rules[r], view)}
-        if any(a in able and b in able for a, b in pairs):
-            return 0
-    return len(graph.nodes)
+        for k, (a, b, found) in enumerate(asked):
+            if not (enabled(a, view) and enabled(b, view)):
+                continue
+            taken = {arc.rule for arc in graph.arcs[number]}
+            if (
+                (_may_hold(found.first_runs, view) and b.index in taken)
+                or (_may_hold(found.second_runs, view) and a.index in taken)
+                or (_may_hold(found.instant, view) and _at_once(clocks, node, a, b))
+            ):
+                yield k, number
+
+
+def _at_once(clocks: Confluence, node: Node, a: Rule, b: Rule) -> bool:
+    moves = clocks.tracked.moves(node.state)
+    mine, others = ([m for m in moves if m.rule.index == r.index] for r in (a, b))
+    if not mine or not others:
+        return True  # kept back by an assumption, or the like
+    return any(clocks.together(node, x, y) for x in mine for y in others)
+
+
+def _may_hold(e: Expr, view: Sequence[Scalar]) -> bool:
+    try:
+        return evaluate(e, view) is not False
+    except KeyError:  # of a variable that the graph does not keep
+        return True
 
 
 def in_time(session: Session) -> Session:

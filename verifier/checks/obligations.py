@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from ...semantics import evidence as evidence_
 from ...semantics.evidence import Part
-from ...semantics.expr import FALSE, Expr, Op
-from ...semantics.system import Obligation, ResourceInfo, TransitionSystem, VarKind
+from ...semantics.expr import FALSE, Expr
+from ...semantics.system import Obligation, TransitionSystem, VarKind
 from ...semantics.words import in_words
 from ..engines.common import Budget, touched
-from ..engines.linking import guarded
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from .peaks import by_structure, figure
 
 if TYPE_CHECKING:
     from ..engines.search import Finding
@@ -106,6 +106,7 @@ class _Deciding:
             lambda: self._induction(guess=True),
             lambda: self._horn(10.0, 0.5),
             lambda: self._solo(3_000, 1.5),
+            lambda: self._unrolled(5.0, 0.15),
             lambda: self._abstract(self.session.options.max_states, self.session.share(0.25)),
             lambda: self._solo(self.session.options.max_states, self.session.share(0.25)),
             self._exact,
@@ -126,67 +127,8 @@ class _Deciding:
         ]
 
     def _structure(self) -> None:
-        """Peaks that stay within capacity; conditions that are constant."""
-        structure = self.session.structure
-        for k, goal in enumerate(self.goals):
-            if goal.cond.op is Op.CONST and goal.cond.value is True:
-                self.verdicts[k] = Proved("structure", "the condition is always true")
-        locations = {t.location for t in self.system.threads if t.parent is None}
-        about: dict[int, list[int]] = {}  # goals of all states by the resource that they speak of
-        for k, goal in enumerate(self.goals):
-            if goal.check in ("resources", "borrows") and goal.rule is None:
-                for index in touched(goal.cond) - locations:
-                    about.setdefault(index, []).append(k)
-        for r in self.system.resources:
-            mine = about.get(r.used, [])
-            self._conservation(r, mine)
-            if r.exclusive is not None:
-                continue
-            peak = structure.peak(r.used)
-            capacity = r.capacity.value if r.capacity.op is Op.CONST else None
-            if peak is None or not isinstance(capacity, int) or peak > capacity:
-                self._grants(r, peak, mine)
-                continue
-            for k in mine:
-                if _is_capacity(self.goals[k], r.used):
-                    how = (
-                        f"at most {peak} of the {capacity} units of {r.name} can be held at once, "
-                        "whatever the order: maximum over the points of each thread, "
-                        "sum over threads side by side"
-                    )
-                    self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
-
-    def _grants(self, r: ResourceInfo, peak: int | None, about: Sequence[int]) -> None:
-        """An enforced pool: whoever takes units makes sure in the same step that they are free."""
-        mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
-        initial = self.system.variables[r.used].init
-        empty = initial is not None and initial.value == 0
-        capacity = r.capacity.value
-        if not mine or not empty or not isinstance(capacity, int) or capacity < 0:
-            return
-        if r.enforced and guarded(self.system, r):
-            most = capacity if peak is None else min(peak, capacity)
-            how = (
-                f"each step that takes units of {r.name} waits until they are free; none is forced"
-            )
-            for k in mine:
-                self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
-
-    def _conservation(self, r: ResourceInfo, about: Sequence[int]) -> None:
-        """Nothing is held after the end: points that are over hold nothing."""
-        mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
-        locations = {t.location for t in self.system.threads if t.parent is None}
-        for k in about:
-            goal = self.goals[k]
-            seen = touched(goal.cond)
-            if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
-                continue
-            if self.session.linking.conserved(mine):
-                how = (
-                    f"what is in use of {r.name} is the sum of what the branches hold where they "
-                    "are, and a branch that is over holds nothing: checked for every step"
-                )
-                self.verdicts[k] = Proved("structure", how)
+        for k, verdict in by_structure(self.session, self.goals).items():
+            self.verdicts[k] = verdict
 
     def _induction(self, guess: bool) -> None:
         from ..engines.induction import Inductive, prove_invariants
@@ -254,7 +196,21 @@ class _Deciding:
 
     def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
         evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)
-        return Proved(engine, self._words(invariants), _figure(self, k), evidence=evidence)
+        return Proved(
+            engine, self._words(invariants), figure(self.session, self.goals[k]), evidence=evidence
+        )
+
+    def _unrolled(self, seconds: float, part: float) -> None:
+        """Deep runs over unbounded data."""
+        from ..engines.bounded import find
+        from ..engines.search import Violated
+        from ..engines.slice import slice_for
+
+        for k in self._open():
+            cone = slice_for(self.system, [self.goals[k]])
+            trace = find(self.system, self.goals[k], cone, min(seconds, self.session.share(part)))
+            if trace is not None:
+                self._note_refutations({k: Violated(trace)}, "bounded")
 
     def _words(self, invariants: Sequence[Expr]) -> str:
         shown = [in_words(self.system, e, 160) for e in invariants[:8]]
@@ -305,13 +261,18 @@ class _Deciding:
         among: set[int] | None = None,
     ) -> None:
         from ..engines.search import explore
-        from ..engines.slice import slice_for
+        from ..engines.slice import slice_for, steps_stutter
 
-        groups: dict[object, list[int]] = {}
+        groups: dict[tuple[bool, int | None], list[int]] = {}
         for k in self._open():
             if among is None or k in among:
-                groups.setdefault(self._instance(self.goals[k]), []).append(k)
-        for members in groups.values():
+                goal = self.goals[k]
+                # What speaks of every step is not known of those that a slice leaves out.
+                everywhere = goal.every_step and not steps_stutter(goal)
+                groups.setdefault((everywhere, self._instance(goal)), []).append(k)
+        for (everywhere, _), members in groups.items():
+            if everywhere and cut:
+                continue
             # One violation refutes a claim; where no time fits it, each goal may have its own.
             for one in (True, False):
                 left = [k for k in members if self.verdicts[k] is None]
@@ -323,7 +284,8 @@ class _Deciding:
                     goals,
                     max_states=states,
                     seconds=min(seconds, self.session.left()),
-                    cone=slice_for(system, goals, cut),
+                    cone=None if everywhere else slice_for(system, goals, cut),
+                    reduce=True,
                     together=[self.claim_of[k] for k in left] if one else None,
                 )
                 found = dict(zip(left, result.findings, strict=True))
@@ -339,11 +301,13 @@ class _Deciding:
             if isinstance(finding, Holds):
                 n = finding.states
                 how = f"all {n} states that can matter were visited: nothing there breaks it"
+                if finding.up_to:
+                    how += f" (of states that differ by {finding.up_to}, one was looked at)"
                 self.verdicts[k] = Proved("search", how, f"{n} states")
             elif isinstance(finding, Open):
                 self.tried[k] = f"{finding.reason} (no violation within {finding.depth} steps)"
 
-    def _note_refutations(self, found: Mapping[int, Finding]) -> bool:
+    def _note_refutations(self, found: Mapping[int, Finding], engine: str = "search") -> bool:
         """The shortest of each claim; whether there is a claim of which none could be shown."""
         from ..engines.search import Violated
 
@@ -354,39 +318,8 @@ class _Deciding:
             if self.claim_of[k] not in shown:
                 goal = self.goals[k]
                 breaks = breaks_obligation(self.system, goal)
-                verdict = self.session.confirm("search", goal.message, trace, goal.span, breaks)
+                verdict = self.session.confirm(engine, goal.message, trace, goal.span, breaks)
                 self.verdicts[k] = verdict
                 if isinstance(verdict, Refuted):
                     shown.add(self.claim_of[k])
         return not {self.claim_of[k] for k, _ in traces} <= shown
-
-
-def _is_capacity(goal: Obligation, used: int) -> bool:
-    """The claim that a pool stays within its capacity: not just any bound on its use."""
-    cond = goal.cond
-    return (
-        goal.check == "resources"
-        and goal.rule is None
-        and cond.op is Op.LE
-        and cond.args[0].op is Op.VAR
-        and touched(cond) == {used}
-    )
-
-
-def _names_every_root(system: TransitionSystem, goal: Obligation) -> bool:
-    """The goal is conditional on the end of every instance, as `system_properties` writes it."""
-    roots = {system.threads[i.root].location for i in system.instances}
-    return goal.message.endswith("after the end") and roots <= touched(goal.cond)
-
-
-def _figure(deciding: _Deciding, k: int) -> str:
-    """The peak, for an enforced pool whose guard keeps it within capacity."""
-    goal = deciding.goals[k]
-    if goal.check != "resources" or goal.cond.op is not Op.LE:
-        return ""
-    for r in deciding.system.resources:
-        if _is_capacity(goal, r.used) and isinstance(r.capacity.value, int):
-            peak = deciding.session.structure.peak(r.used)
-            if peak is not None:
-                return f"peak {min(peak, r.capacity.value)} of {r.capacity.value}"
-    return ""

@@ -231,7 +231,13 @@ class _Small:
             ends = runs.ends(after, noted, until, 3000, 60).ends
             sides.append([End((*fork.path, move, *e.moves), e.state, e.answers) for e in ends])
         a, b = fork.first.rule, fork.second.rule
-        note = f"they part where `{a.name}` ({a.span}) or `{b.name}` ({b.span}) may come first"
+        first, second = f"`{a.name}` ({a.span})", f"`{b.name}` ({b.span})"
+        if first == second:
+            threads = self.session.system.threads
+            first, second = (
+                f"{n} of {threads[r.thread].name}" for n, r in ((first, a), (second, b))
+            )
+        note = f"they part where {first} or {second} may come first"
         judge = _Judge(self.session, tracked, fork.start, self.durations)
         pairs = ((x, y) for x in sides[0] for y in sides[1])
         return judge.first(pairs, self.why, note)

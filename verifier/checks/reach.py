@@ -111,6 +111,7 @@ class Reach:
             max_states=STATES,
             seconds=min(0.5, self.left()),
             cone=slice_for(system, [q]),
+            reduce=True,
         )
         match result.findings[0]:
             case Violated(trace):

@@ -31,6 +31,7 @@ def blocked_for_ever(
 
 class _Stuck:
     def __init__(self, structure: Structure, state: Sequence[Scalar]) -> None:
+        self.structure = structure
         self.system: TransitionSystem = structure.system
         self.state = state
         self.read = reader(state)
@@ -69,9 +70,17 @@ class _Stuck:
             return all(self.lasting(rule, a, members) for a in part.args)
         return all(self.frozen(rule, part, v, members) for v in variables([part]))
 
+    def never_at(self, thread: int, part: Expr) -> bool:
+        """The condition is that the thread is at a point which no step leads to."""
+        if part.op is not Op.EQ:
+            return False
+        here, point = part.args
+        entered = self.structure.entered(self.system.threads[thread])
+        return here.op is Op.VAR and point.op is Op.CONST and point.value not in entered
+
     def frozen(self, rule: Rule, part: Expr, v: int, members: set[int]) -> bool:
         if v in self.thread_at:
-            return self.thread_at[v] in members
+            return self.thread_at[v] in members or self.never_at(self.thread_at[v], part)
         kind = self.system.variables[v].kind
         if kind is VarKind.USED:
             held_by = self.holders.get(v, ())

@@ -16,7 +16,8 @@ from ...semantics.expr import TRUE, Expr, and_, not_, or_, variables
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Obligation, Rule, RuleKind, Thread, VarKind
 from ..engines.common import conjuncts, input_condition, weakest
-from ..engines.structure import Structure, find_cycle
+from ..engines.cycles import find_cycle
+from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved
 from . import loops, obligations

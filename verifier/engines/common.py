@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -192,10 +192,12 @@ def may_stand(
     location: int,
     places: Collection[int],
     memo: dict[int, frozenset[int]] | None = None,
+    values: Mapping[int, Collection[Scalar]] | None = None,
 ) -> frozenset[int]:
     """The places at which a thread may be when the condition holds: all, where it does not say.
 
-    A caller who passes `memo` (for one location) must keep the terms alive as long as it.
+    `values` are those that some variables can have at all.  A caller who passes `memo` (for one
+    location) must keep the terms alive as long as it.
     """
     everywhere = frozenset(places)
 
@@ -203,8 +205,11 @@ def may_stand(
         match node.op:
             case Op.EQ:
                 a, b = node.args
-                if a.op is Op.VAR and a.index == location and type(b.value) is int:
-                    return frozenset((b.value,))
+                if a.op is Op.VAR and type(b.value) is int:
+                    if values is not None and b.value not in values.get(a.index, (b.value,)):
+                        return frozenset()
+                    if a.index == location:
+                        return frozenset((b.value,))
             case Op.AND if args:
                 return args[0].intersection(*args[1:])
             case Op.OR if args:

@@ -6,11 +6,11 @@ writes then are constants; rules that this disables are gone; everything is numb
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, rebuild, substitute, variables
-from ...semantics.system import Point, Rule, Thread, TransitionSystem
+from ...semantics.system import Obligation, Point, Rule, Thread, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import initial_state
 
@@ -43,8 +43,13 @@ def _some(lo: int | None, sort: str) -> Scalar:
     return False if sort == "bool" else lo or 0
 
 
-def restrict(system: TransitionSystem, moving: Collection[int]) -> Restricted:
-    """Only the threads in `moving` (closed under parents) take steps."""
+def restrict(
+    system: TransitionSystem, moving: Collection[int], goals: Sequence[Obligation] = ()
+) -> Restricted:
+    """Only the threads in `moving` (closed under parents) take steps.
+
+    `goals` are claims about states; they become the obligations of the small system.
+    """
     rules = [r for r in system.rules if r.thread in moving]
     written = {v for r in rules for v, _ in r.updates}
     fixed: dict[int, Expr] = {}
@@ -67,6 +72,7 @@ def restrict(system: TransitionSystem, moving: Collection[int]) -> Restricted:
         mentioned |= {v for v, _ in r.updates} | variables([settle(e) for _, e in r.updates])
         if r.delay is not None:
             mentioned |= variables([r.delay.lo, *([r.delay.hi] if r.delay.hi else [])])
+    mentioned |= variables([settle(g.cond) for g in goals])
     threads = sorted(moving)
     mentioned |= {system.threads[t].location for t in threads}
     stack = list(mentioned)
@@ -136,7 +142,7 @@ def restrict(system: TransitionSystem, moving: Collection[int]) -> Restricted:
             for i in involved
         ),
         resources=(),
-        obligations=(),
+        obligations=tuple(replace(g, cond=rename(g.cond)) for g in goals),
         loops=(),
         places=(),
         sagas=(),

@@ -1,4 +1,5 @@
-"""Breadth-first search over explicit control and symbolic data."""
+"""Breadth-first search: over packed states where all data is finite, else over explicit control and
+symbolic data."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
+from .packed.run import Outcome, PackedSearch, Reductions
 from .search_graph import Graph
 from .search_run import Search
 from .search_space import Unsupported
@@ -23,9 +25,10 @@ class Violated:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """In every reachable state (or step); `states` nodes were enough to see it."""
+    """In every reachable state (or step); `states` nodes were enough to see it, `up_to` what."""
 
     states: int
+    up_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Exploration:
     reason: str = ""
 
 
+FIRST = 3_000  # states that are looked at before any is left out
+PACKED = 20  # times as many packed states are seen in the same time as others
+MOST = 2_000_000  # packed states; each takes about 250 bytes
+
+
 def explore(
     system: TransitionSystem,
     goals: Sequence[Obligation],
@@ -70,56 +78,153 @@ def explore(
     is completed to a run of the whole system, with it the slice can only show that goals hold.
     `together` numbers the claim that each goal is part of: of each claim one violation is enough,
     and its other goals then stay open.
-    `reduce` leaves out interleavings (Peled's ample sets of one thread); the counterexamples are
-    then not always the shortest.
+    `reduce` leaves out interleavings (Peled's ample sets of one thread) and states that differ by
+    the exchange of alike branches or instances only; a counterexample is then the shortest only
+    if it was found without that in time, too.
     """
     begin = time.monotonic()
-    graph: Graph | None = None
     used = whole(system) if cone is None or want_graph else cone
+    call = _Call(system, used, goals, max_states, begin + seconds, reduce, together)
     try:
-        search = Search(
-            system, used, goals, max_states, begin + seconds, want_graph, reduce, together
-        )
+        if not want_graph:
+            try:
+                return call.packed(begin)
+            except Unsupported:
+                pass
+        return call.symbolic(begin, seconds, want_graph)
     except Unsupported as reason:
         opens: list[Finding] = [Open(str(reason), 0) for _ in goals]
         return Exploration(opens, False, 0, 0, 0, time.monotonic() - begin, None, str(reason))
-    # A short search of a large system would be over before it has looked at a state.
-    search.deadline = time.monotonic() + seconds
-    search.run()
-    findings: list[Finding] = []
-    complete = not search.stop
-    # A slice leaves out the steps that write nothing of a goal: those must satisfy it anyway.
-    unsure = {
-        k
-        for k, g in enumerate(goals)
-        if g.every_step and not used.everything and not steps_stutter(g)
-    }
-    for k in range(len(goals)):
-        if k in search.found:
-            findings.append(Violated(search.found[k]))
-        elif k in search.failed:
-            findings.append(Open(search.failed[k], search.depth))
-        elif not complete or k in unsure:
-            findings.append(Open(search.stop or "steps outside the slice", search.depth))
+
+
+def findings(out: Outcome, goals: Sequence[Obligation], cone: Slice, up_to: str) -> list[Finding]:
+    """One for each goal."""
+    found: list[Finding] = []
+    for k, goal in enumerate(goals):
+        # A slice leaves out the steps that write nothing of a goal: those must satisfy it anyway.
+        unsure = goal.every_step and not cone.everything and not steps_stutter(goal)
+        if k in out.found:
+            found.append(Violated(out.found[k]))
+        elif k in out.failed:
+            found.append(Open(out.failed[k], out.depth))
+        elif out.stop or unsure:
+            found.append(Open(out.stop or "steps outside the slice", out.depth))
         else:
-            findings.append(Holds(len(search.nodes)))
-    if search.edges is not None:
-        graph = Graph(
-            system,
-            search.space,
-            search.nodes,
-            search.edges,
-            frozenset(range(len(search.nodes))) - search.expanded,
-            search.path,
-            search.rules_seen,
+            found.append(Holds(out.states, up_to))
+    return found
+
+
+def at_ends(
+    system: TransitionSystem, goal: Obligation, *, max_states: int = 200_000, seconds: float = 10.0
+) -> Finding:
+    """Does the goal, about a state, hold in each reachable state in which no step can be taken?"""
+    begin = time.monotonic()
+    found: list[Finding] = [Open("not looked at", 0)]
+    most = min(MOST, PACKED * max_states)
+    for reductions, states in ((Reductions(), min(FIRST, most)), (Reductions(True, True), most)):
+        try:
+            search = PackedSearch(
+                system, whole(system), [goal], states, begin + seconds, reductions, None, True
+            )
+            out = search.run()
+        except Unsupported as reason:
+            return Open(str(reason), 0)
+        found = findings(out, [goal], whole(system), search.up_to)
+        if not isinstance(found[0], Open):
+            break
+    return found[0]
+
+
+@dataclass(slots=True)
+class _Call:
+    system: TransitionSystem
+    cone: Slice
+    goals: Sequence[Obligation]
+    max_states: int
+    deadline: float
+    reduce: bool
+    together: Sequence[int] | None
+
+    def packed(self, begin: float) -> Exploration:
+        """Raises Unsupported."""
+        most = min(MOST, PACKED * self.max_states)
+        if not self.reduce:
+            return self.result(self.outcome(Reductions(), most), begin)
+        out = self.outcome(Reductions(), min(FIRST, most))
+        if not out.stop or most <= FIRST:
+            return self.result(out, begin)
+        smaller = self.search(Reductions(True, True), most)
+        if not smaller.reduces:
+            return self.result(self.outcome(Reductions(), most), begin)
+        out = smaller.run()
+        if out.found or out.failed:
+            # What stands there may be longer than need be, or the mirror image of another goal.
+            plain = self.outcome(Reductions(), most)
+            plain.found = {**out.found, **plain.found}
+            done = self.result(plain, begin)
+            if not out.stop:
+                known = self.result(out, begin, smaller.up_to).findings
+                done.findings = [
+                    b if isinstance(a, Open) and isinstance(b, Holds) else a
+                    for a, b in zip(done.findings, known, strict=True)
+                ]
+            return done
+        return self.result(out, begin, smaller.up_to)
+
+    def search(self, reductions: Reductions, most: int) -> PackedSearch:
+        return PackedSearch(
+            self.system, self.cone, self.goals, most, self.deadline, reductions, self.together
         )
-    return Exploration(
-        findings,
-        complete,
-        len(search.nodes),
-        search.transitions,
-        search.depth,
-        time.monotonic() - begin,
-        graph,
-        search.stop,
-    )
+
+    def outcome(self, reductions: Reductions, most: int) -> Outcome:
+        return self.search(reductions, most).run()
+
+    def symbolic(self, begin: float, seconds: float, want_graph: bool) -> Exploration:
+        """Raises Unsupported."""
+        search = Search(
+            self.system,
+            self.cone,
+            self.goals,
+            self.max_states,
+            self.deadline,
+            want_graph,
+            self.reduce,
+            self.together,
+        )
+        # A short search of a large system would be over before it has looked at a state.
+        search.deadline = time.monotonic() + seconds
+        search.run()
+        out = Outcome(
+            search.found,
+            search.failed,
+            search.stop,
+            len(search.nodes),
+            search.transitions,
+            search.depth,
+        )
+        done = self.result(out, begin)
+        if search.edges is not None:
+            done.graph = Graph(
+                self.system,
+                search.space,
+                search.nodes,
+                search.edges,
+                frozenset(range(len(search.nodes))) - search.expanded,
+                search.path,
+                search.rules_seen,
+            )
+        return done
+
+    def result(self, out: Outcome, begin: float, up_to: str = "") -> Exploration:
+        """A finding for each goal."""
+        seconds = time.monotonic() - begin
+        return Exploration(
+            findings(out, self.goals, self.cone, up_to),
+            not out.stop,
+            out.states,
+            out.transitions,
+            out.depth,
+            seconds,
+            None,
+            out.stop,
+        )

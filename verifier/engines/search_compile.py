@@ -68,8 +68,15 @@ class Writer:
         self._alive: list[Expr] = []
         self._locals = 0
 
+    def forget(self) -> None:
+        """What was assigned so far may not be there in what follows."""
+        self._known = {}
+
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
+
+    def assign(self, name: str, source: str) -> None:
+        self.line(f"{name} = {source}")
 
     def bind(self, value: object) -> str:
         """A name for a Python object inside the function."""
@@ -91,16 +98,16 @@ class Writer:
             if id(node) in text:
                 depth[id(node)] = 0
                 continue
-            source = self._source(node, [text[id(a)] for a in node.args])
+            source = self.source(node, [text[id(a)] for a in node.args])
             level = 1 + max((depth[id(a)] for a in node.args), default=-1)
             if node.args and (uses.get(id(node), 0) > 1 or level > DEEP):
                 self._locals += 1
-                self.line(f"t{self._locals} = {source}")
+                self.assign(f"t{self._locals}", source)
                 source, level = f"t{self._locals}", 0
             text[id(node)], depth[id(node)] = source, level
         return [text[id(r)] for r in roots]
 
-    def _source(self, node: Expr, a: list[str]) -> str:
+    def source(self, node: Expr, a: list[str]) -> str:
         match node.op:
             case Op.CONST:
                 value = node.value

@@ -1,10 +1,11 @@
 """Partial-order reduction: ample sets made of the steps of one thread (Peled 1993).
 
-A thread's location is *local* when all its rules there commute with all rules of all other
-threads, are not disabled or enabled by them, and change nothing that a goal reads.  At a local
-location where the thread can move, its moves alone are explored, if all of them lead to states
-that have not been expanded yet (the proviso for breadth-first search of Bosnacki, Leue and Lluch
-Lafuente, 2006: otherwise a cycle might be closed on which other threads are put off for ever).
+A thread's location is *local* when what others may do while it stays there neither enables nor
+disables its steps, nor the other way round, in any order with the same result; and when its steps
+change nothing that a goal reads.  At a local location where the thread can move, its moves alone
+are explored, if all of them lead to states that have not been expanded yet (the proviso for
+breadth-first search of Bosnacki, Leue and Lluch Lafuente, 2006: otherwise a cycle might be closed
+on which other threads are put off for ever).
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...semantics.expr import Expr, Op, Scalar, postorder, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem
-from .common import concerns, conjuncts, fixed_by, is_state, read, touched, written
+from .common import (
+    concerns,
+    conjuncts,
+    fixed_by,
+    is_state,
+    may_stand,
+    read,
+    touched,
+    written,
+)
 from .search_compile import Values
 from .search_space import Move
 
@@ -31,65 +41,89 @@ class Reducer:
         self._rules: dict[int, list[Rule]] = {}
         for rule in system.rules:
             self._rules.setdefault(rule.thread, []).append(rule)
-        self._readers: dict[int, set[int]] = {}
-        self._writers: dict[int, set[int]] = {}
+        self._reads = reads
+        self._touching: dict[int, list[Rule]] = {}  # by variable
         for rule in system.rules:
-            for v in reads[rule.index]:
-                self._readers.setdefault(v, set()).add(rule.thread)
-            for v in written(rule):
-                self._writers.setdefault(v, set()).add(rule.thread)
-        self._tests = {t.id: _tests(system.rules, goals, t.id, t.location) for t in system.threads}
-        self._local: dict[int, frozenset[Scalar]] = {}
+            for v in reads[rule.index] | written(rule):
+                self._touching.setdefault(v, []).append(rule)
+        self._points = {t.id: range(len(t.points)) for t in system.threads}
+        self._values = _values(system)
+        self._standing: dict[tuple[int, int], frozenset[int]] = {}
+        self._compared: dict[tuple[int, int], set[Scalar] | None] = {}
+        self._goals = goals
+        self.local: dict[int, frozenset[Scalar]] = {}  # by thread, where it may go first
         for thread in system.threads:
-            self._local[thread.id] = self._local_points(thread.id, reads, visible)
+            self.local[thread.id] = self._local_points(thread.id, visible)
 
-    def _local_points(
-        self, thread: int, reads: Mapping[int, set[int]], visible: set[int]
-    ) -> frozenset[Scalar]:
+    def _local_points(self, thread: int, visible: set[int]) -> frozenset[Scalar]:
         """Values of the thread's location at which it may go first."""
         location = self._location[thread]
         good: set[Scalar] = set()
         bad: set[Scalar] = set()
         for rule in self._rules.get(thread, ()):
             pin = fixed_by(conjuncts(rule.guard)).get(location)
-            if pin is None or pin.value is None:
+            if pin is None or type(pin.value) is not int:
                 return frozenset()  # this rule might fire anywhere
-            if self._independent(rule, pin.value, reads[rule.index], visible):
+            if pin.value not in bad and self._independent(rule, pin.value, visible):
                 good.add(pin.value)
             else:
                 bad.add(pin.value)
         return frozenset(good - bad)
 
-    def _independent(self, rule: Rule, here: Scalar, reads: set[int], visible: set[int]) -> bool:
-        own = {rule.thread}
-        location = self._location[rule.thread]
+    def _independent(self, rule: Rule, here: int, visible: set[int]) -> bool:
         writes = written(rule)
         if writes & visible:
             return False
-        for v in reads | writes:
-            if not self._writers.get(v, set()) <= own:
-                return False
-        for v in writes:
-            if v == location:
-                if not self._unseen(rule, here):
-                    return False
-            elif not self._readers.get(v, set()) <= own:
-                return False
-        return True
+        location = self._location[rule.thread]
+        # A rule of another thread that is not possible while this one is here cannot come first.
+        return all(
+            self._apart(rule, other, location, here)
+            for v in self._reads[rule.index] | writes
+            for other in self._touching[v]
+            if other.thread != rule.thread and here in self._may_stand(other, rule.thread)
+        )
 
-    def _unseen(self, rule: Rule, here: Scalar) -> bool:
-        """Whether no other thread can tell this move of the location."""
-        tests = self._tests[rule.thread]
+    def _apart(self, rule: Rule, other: Rule, location: int, here: int) -> bool:
+        """Whether the other step may come before or after this one all the same."""
+        mine, theirs = written(rule), written(other)
+        if theirs & (mine | self._reads[rule.index]):
+            return False
+        seen = self._reads[other.index] & mine
+        if not seen <= {location}:
+            return False
+        return not seen or self._unseen(rule, other, location, here)
+
+    def _unseen(self, rule: Rule, other: Rule, location: int, here: int) -> bool:
+        """Whether the other cannot tell this move of the location."""
+        tests = self._tests(other, location)
         if tests is None or here in tests:
             return False
-        there = dict(rule.updates)[self._location[rule.thread]]
+        there = dict(rule.updates)[location]
         return all(leaf.op is Op.CONST and leaf.value not in tests for leaf in _outcomes(there))
+
+    def _may_stand(self, rule: Rule, thread: int) -> frozenset[int]:
+        """Where a thread may be when the rule is taken."""
+        found = self._standing.get((rule.index, thread))
+        if found is None:
+            found = may_stand(
+                rule.guard, self._location[thread], self._points[thread], None, self._values
+            )
+            self._standing[rule.index, thread] = found
+        return found
+
+    def _tests(self, rule: Rule, location: int) -> set[Scalar] | None:
+        """The constants that the rule compares a location with; None: it uses it otherwise."""
+        key = (rule.index, location)
+        if key not in self._compared:
+            goals = [g.cond for g in self._goals if not is_state(g) and concerns(g, rule)]
+            self._compared[key] = _tests(rule, goals, location)
+        return self._compared[key]
 
     def ample(
         self, values: Values, moves: Sequence[Move], slots: Mapping[int, int]
     ) -> Iterator[list[Move]]:
         """The choices of one thread whose steps may be taken first."""
-        for thread, points in self._local.items():
+        for thread, points in self.local.items():
             slot = slots.get(self._location[thread])
             if slot is None or values[slot] not in points:
                 continue
@@ -106,23 +140,34 @@ def _reads(rule: Rule, goals: Iterable[Obligation]) -> set[int]:
     return out
 
 
-def _tests(
-    rules: Iterable[Rule], goals: Sequence[Obligation], thread: int, location: int
-) -> set[Scalar] | None:
-    """The constants that other threads compare a location with; None: they use it otherwise."""
+def _values(system: TransitionSystem) -> dict[int, set[Scalar]]:
+    """Where locations may be at all: where they begin, and where some step puts them."""
+    out: dict[int, set[Scalar]] = {}
+    for t in system.threads:
+        init = system.variables[t.location].init
+        if init is not None and init.value is not None:
+            out[t.location] = {init.value}
+    for rule in system.rules:
+        for v, e in rule.updates:
+            if v in out:
+                leaves = _outcomes(e)
+                others = [leaf for leaf in leaves if leaf.op is not Op.CONST]
+                if any(leaf.op is not Op.VAR or leaf.index != v for leaf in others):
+                    del out[v]
+                else:
+                    out[v] |= {x.value for x in leaves if x.op is Op.CONST and x.value is not None}
+    return out
+
+
+def _tests(rule: Rule, goals: Sequence[Expr], location: int) -> set[Scalar] | None:
     out: set[Scalar] = set()
-    for rule in rules:
-        if rule.thread == thread:
-            continue
-        roots = [rule.guard, rule.relation, *(e for _, e in rule.updates)]
-        roots += [g.cond for g in goals if not is_state(g) and concerns(g, rule)]
-        for node in postorder(roots):
-            for k, arg in enumerate(node.args):
-                if arg.op in (Op.VAR, Op.POST) and arg.index == location:
-                    other = node.args[1 - k] if node.op is Op.EQ else arg
-                    if other.op is not Op.CONST or other.value is None:
-                        return None
-                    out.add(other.value)
+    for node in postorder([rule.guard, rule.relation, *(e for _, e in rule.updates), *goals]):
+        for k, arg in enumerate(node.args):
+            if arg.op in (Op.VAR, Op.POST) and arg.index == location:
+                other = node.args[1 - k] if node.op is Op.EQ else arg
+                if other.op is not Op.CONST or other.value is None:
+                    return None
+                out.add(other.value)
     return out
 
 

@@ -134,6 +134,13 @@ class Space:
             sorted(self.slots[v] for v in reads),
         )
 
+    def input_domains(self, rule: int) -> list[tuple[Scalar, ...]]:
+        """The values of each input of a rule; raises Unsupported if they are not enumerated."""
+        found = [d for d in self._domains[rule] if d is not None]
+        if len(found) < len(self._domains[rule]):
+            raise Unsupported("an answer of the environment has too many values")
+        return found
+
     # --- states -----------------------------------------------------------------------------
 
     def initial(self) -> Iterator[State]:

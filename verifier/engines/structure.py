@@ -19,6 +19,7 @@ from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, postorder, 
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .antichain import heaviest_antichain
 from .common import conjuncts, initial_condition
+from .cycles import find_cycle, shortest_cycle
 
 
 def upper(e: Expr, system: TransitionSystem) -> int | None:
@@ -114,14 +115,19 @@ class Structure:
         """For each point that no step leads to, that its thread is not there."""
         out = []
         for t in self.system.threads:
-            entered = {0}
-            for rule in self.writing(t.location):
-                value = next(e for v, e in rule.updates if v == t.location)
-                leaves = [n for n in postorder([value]) if n.op is Op.CONST]
-                entered |= {n.value for n in leaves if isinstance(n.value, int)}
+            entered = self.entered(t)
             here = var(t.location, Sort.INT)
             out += [not_(eq(here, const(p.id))) for p in t.points if p.id not in entered]
         return out
+
+    def entered(self, thread: Thread) -> set[int]:
+        """The points at which some step may put a thread."""
+        found = {0}
+        for rule in self.writing(thread.location):
+            value = next(e for v, e in rule.updates if v == thread.location)
+            leaves = [n for n in postorder([value]) if n.op is Op.CONST]
+            found |= {n.value for n in leaves if isinstance(n.value, int)}
+        return found
 
     def writing(self, variable: int) -> list[Rule]:
         """The rules that write a variable."""
@@ -268,7 +274,8 @@ class Structure:
             for h in request.held:
                 for w in request.wanted:
                     edges.setdefault(position[h], set()).add(position[w])
-        return find_cycle(edges)
+        cycle = find_cycle(edges)
+        return None if cycle is None else shortest_cycle(edges, cycle)
 
     # --- what may run at once --------------------------------------------------------------
 
@@ -370,27 +377,3 @@ def _plus(a: int | None, b: int | None) -> int | None:
 
 def _max(a: int | None, b: int | None) -> int | None:
     return None if a is None or b is None else max(a, b)
-
-
-def find_cycle(edges: dict[int, set[int]]) -> list[int] | None:
-    """Some cycle of a directed graph, as its nodes in order, or None."""
-    state: dict[int, int] = {}
-    for root in sorted(edges):
-        if root in state:
-            continue
-        path: list[int] = [root]
-        state[root] = 1
-        stack = [iter(sorted(edges[root]))]
-        while stack:
-            for node in stack[-1]:
-                if state.get(node) == 1:
-                    return path[path.index(node) :]
-                if node not in state:
-                    state[node] = 1
-                    path.append(node)
-                    stack.append(iter(sorted(edges.get(node, ()))))
-                    break
-            else:
-                state[path.pop()] = 2
-                stack.pop()
-    return None

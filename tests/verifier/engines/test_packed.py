@@ -1,0 +1,178 @@
+"""The packed search against the oracle and against the plain search, with every reduction."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import naive
+import pytest
+from random_systems import random_system
+from symmetric_specs import Symmetric
+from wfverify.dsl import load_text
+from wfverify.interpreter import replay, schedule
+from wfverify.semantics.expr import and_
+from wfverify.semantics.lower import lower
+from wfverify.semantics.system import Obligation, TransitionSystem
+from wfverify.verifier.checks.blocking import deadlock_free
+from wfverify.verifier.engines.packed.layout import Layout
+from wfverify.verifier.engines.packed.rules import pack_rules
+from wfverify.verifier.engines.packed.run import Outcome, PackedSearch, Reductions
+from wfverify.verifier.engines.packed.symmetry import orbits
+from wfverify.verifier.engines.search import Holds, Open, Violated, at_ends, explore
+from wfverify.verifier.engines.search_space import Space, Unsupported
+from wfverify.verifier.engines.search_threads import ended
+from wfverify.verifier.engines.slice import slice_for, steps_stutter, whole
+from wfverify.verifier.session import Options, Session
+from wfverify.verifier.verdict import Proved, Refuted
+
+ALL = [Reductions(a, s) for a in (False, True) for s in (False, True)]
+
+
+def packed(system, goals, reductions: Reductions, cone=None) -> Outcome:
+    until = time.monotonic() + 5
+    used = cone or whole(system)
+    return PackedSearch(system, used, goals, 20_000, until, reductions).run()
+
+
+def agree(
+    system: TransitionSystem,
+    graph: naive.Naive,
+    goals: list[Obligation],
+    out: Outcome,
+    exact: bool,
+) -> int:
+    """How many goals were decided."""
+    decided = 0
+    for k, goal in enumerate(goals):
+        want = graph.broken(goal)
+        if k in out.found:
+            assert want is not None
+            assert naive.replays(system, out.found[k], goal)
+            if exact:
+                assert len(out.found[k].steps) == want
+        elif k not in out.failed and not out.stop:
+            assert want is None
+        else:
+            continue
+        decided += 1
+    return decided
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_systems(seed: int) -> None:
+    system = random_system(seed, wide=False, excluded=seed % 5 == 0)
+    try:
+        graph = naive.explore(system, 2500)
+    except naive.TooBig:
+        pytest.skip("too big for the oracle")
+    goals = list(system.obligations)
+    for reductions in ALL:
+        try:
+            out = packed(system, goals, reductions)
+        except Unsupported:
+            pytest.skip("symbolic data")
+        decided = agree(system, graph, goals, out, reductions == Reductions())
+        assert decided == len(goals) or reductions.symmetry
+        if reductions == Reductions() and not out.found:
+            assert out.states == len(graph.states)
+        for goal in goals:
+            cone = slice_for(system, [goal])
+            if cone.everything or not goal.every_step or steps_stutter(goal):
+                agree(system, graph, [goal], packed(system, [goal], reductions, cone), False)
+
+
+def lowered(seed: int) -> TransitionSystem:
+    return lower(load_text(Symmetric(seed).spec(), "w.wf"))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_alike_branches(seed: int) -> None:
+    system = lowered(seed)
+    try:
+        graph = naive.explore(system, 6000)
+    except naive.TooBig:
+        pytest.skip("too big for the oracle")
+    goals = list(system.obligations)
+    for reductions in ALL:
+        out = packed(system, goals, reductions)
+        assert not out.stop
+        agree(system, graph, goals, out, reductions == Reductions())
+        found = explore(system, goals, reduce=True).findings
+        for goal, finding in zip(goals, found, strict=True):
+            want = graph.broken(goal)
+            assert isinstance(finding, Holds if want is None else Violated)
+            if isinstance(finding, Violated):
+                assert len(finding.trace.steps) == want
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_an_exchange_maps_steps_to_steps(seed: int) -> None:
+    system = lowered(seed)
+    families = orbits(Space(system), system.obligations)
+    exchanges = [
+        dict([*zip(a, b, strict=True), *zip(b, a, strict=True)])
+        for blocks in families
+        for a, b in pairwise(blocks)
+    ]
+    try:
+        graph = naive.explore(system, 3000)
+    except naive.TooBig:
+        pytest.skip("too big for the oracle")
+    for names in exchanges:
+
+        def exchanged(state: naive.State, names: dict[int, int] = names) -> naive.State:
+            return tuple(state[names.get(v, v)] for v in range(len(state)))
+
+        assert {exchanged(s) for s in graph.states} == set(graph.states)
+        for state in list(graph.states)[:300]:
+            there = {after for _, _, after in naive.steps(system, exchanged(state))}
+            assert there == {exchanged(a) for _, _, a in naive.steps(system, state)}
+
+
+def test_most_specs_of_alike_branches_have_an_exchange() -> None:
+    found = [bool(orbits(Space(s), s.obligations)) for s in map(lowered, range(60))]
+    assert sum(found) > 30
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_ends(seed: int) -> None:
+    system = lowered(seed)
+    try:
+        graph = naive.explore(system, 6000)
+    except naive.TooBig:
+        pytest.skip("too big for the oracle")
+    over = and_(*(ended(system, i) for i in system.instances))
+    goal = Obligation("", "", over, "", system.instances[0].span)
+    ends = [s for s in graph.states if not graph.successors[s]]
+    good = all(naive.value(over, s) for s in ends)
+    for most in (1, 20_000):  # the first leaves the plain search no room
+        found = at_ends(system, goal, max_states=most)
+        assert isinstance(found, (Holds, Open) if good else (Violated, Open))
+        assert most == 1 or not isinstance(found, Open)
+    for reductions in ALL:
+        out = PackedSearch(
+            system, whole(system), [goal], 20_000, time.monotonic() + 5, reductions, None, True
+        ).run()
+        assert bool(out.found or out.failed) is not good
+    verdict = deadlock_free(Session(system, Options(), replay, schedule))
+    assert isinstance(verdict, Proved if good else Refuted)
+
+
+def test_rules_that_may_fire_anywhere_are_not_those_of_a_place() -> None:
+    """Blocks come first in a state, so that a location lies at its beginning."""
+    text = """
+    shared s: int 0..3 = 0
+    workflow w { activity a { takes 0s..1s } run { { a ; a } || { a ; a } } }
+    invariant i : s < 2
+    """
+    system = lower(load_text(text, "w.wf"))
+    goals = [o for o in system.obligations if o.name == "i"]
+    assert any(
+        g.location is None
+        for g in pack_rules(Space(system), Layout(system, range(len(system.variables))), [])
+    )
+    for reductions in ALL:
+        out = packed(system, goals, reductions)
+        assert not out.found
+        assert not out.stop

@@ -1,0 +1,102 @@
+"""A deadlock built from its circle: each thread goes on alone until it asks for what another holds.
+
+Structure finds resources each of which is held while the next is asked for.  If those who ask can
+be brought there one after the other, the run is a deadlock, and none among these threads is
+shorter.  The number of states that are looked at is the sum over the threads, not the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ...semantics.expr import Scalar, not_
+from ...semantics.system import Obligation, Rule, TransitionSystem
+from ...semantics.trace import Step, Trace
+from ...semantics.values import initial_holds, initial_state
+from ..engines.restrict import restrict
+from ..engines.search_live import at_state
+from ..engines.search_threads import without_claims
+from ..engines.search_trace import final_state
+from ..engines.structure import Structure, upper
+from ..session import Session
+
+STATES = 10_000  # of one thread on its way
+
+
+def askers(structure: Structure, contended: set[int], cycle: Sequence[int]) -> list[Rule]:
+    """Claims of threads enough to use up each resource of a cycle while they ask for the next."""
+    system = structure.system
+    position = structure.resource_of()
+    chosen: dict[int, Rule] = {}  # by thread
+    for k, place in enumerate(cycle):
+        following = cycle[(k + 1) % len(cycle)]
+        room = _room(system, place)
+        asking = [
+            system.rules[r.rule]
+            for r in structure.requests(contended)
+            if any(position[h] == place for h in r.held)
+            and any(position[w] == following for w in r.wanted)
+        ]
+        taken = 0
+        for rule in asking:
+            if taken >= room:
+                break
+            if rule.thread in chosen and len(asking) > 1:
+                continue
+            chosen.setdefault(rule.thread, rule)
+            taken += max(1, _amount(system, rule, place))
+    return list(chosen.values())
+
+
+def with_parents(structure: Structure, threads: Collection[int]) -> set[int]:
+    """The threads, and those that fork them."""
+    return {a for t in threads for a, _ in structure.ancestors(t)}
+
+
+def brought(session: Session, rules: Sequence[Rule]) -> Trace | None:
+    """A run in which each of these claims' threads goes on, alone, until it makes the claim."""
+    system = session.system
+    chosen: dict[int, Scalar] = {
+        v.index: False if v.sort.value == "bool" else v.lo or 0
+        for v in system.variables
+        if v.init is None
+    }
+    first = initial_state(system, chosen)
+    if not initial_holds(system, first):
+        return None
+    state, steps = first, list[Step]()
+    for rule in rules:
+        more = _alone(session, state, rule)
+        if more is None:
+            return None
+        steps += more
+        state = final_state(system, Trace(state, tuple(more)))
+    return Trace(first, tuple(steps))
+
+
+def _alone(session: Session, state: Sequence[Scalar], rule: Rule) -> list[Step] | None:
+    """The shortest way of the rule's thread to where only claims may keep the rule back."""
+    from ..engines.search import Violated, explore
+
+    here = at_state(session.system, state)
+    kinds = [v.kind for v in here.variables]
+    goal = Obligation("", "", not_(without_claims(rule.guard, kinds)), "", rule.span)
+    few = restrict(here, with_parents(session.structure, [rule.thread]), [goal])
+    seconds = session.share(0.1)
+    found = explore(few.system, few.system.obligations, max_states=STATES, seconds=seconds)
+    match found.findings[0]:
+        case Violated(trace):
+            return list(few.widen(trace).steps)
+    return None
+
+
+def _room(system: TransitionSystem, place: int) -> int:
+    r = system.resources[place]
+    if r.exclusive is not None:
+        return 1
+    return r.capacity.value if isinstance(r.capacity.value, int) else 1
+
+
+def _amount(system: TransitionSystem, rule: Rule, place: int) -> int:
+    r = system.resources[place]
+    return sum(upper(a, system) or 1 for u, a in rule.holds if u in (r.used, r.exclusive))

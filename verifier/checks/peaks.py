@@ -1,0 +1,117 @@
+"""What structure says of resources: peaks that stay within capacity, nothing held after the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...semantics.expr import Op
+from ...semantics.system import Obligation, ResourceInfo, TransitionSystem
+from ..engines.common import touched
+from ..engines.linking import guarded
+from ..session import Session
+from ..verdict import Proved
+
+
+def by_structure(session: Session, goals: Sequence[Obligation]) -> dict[int, Proved]:
+    """Verdicts by the position of the goal; also of those whose condition is constant."""
+    return _Structural(session, goals).run()
+
+
+class _Structural:
+    def __init__(self, session: Session, goals: Sequence[Obligation]) -> None:
+        self.session, self.goals = session, goals
+        self.system = session.system
+        self.verdicts: dict[int, Proved] = {}
+
+    def run(self) -> dict[int, Proved]:
+        structure = self.session.structure
+        for k, goal in enumerate(self.goals):
+            if goal.cond.op is Op.CONST and goal.cond.value is True:
+                self.verdicts[k] = Proved("structure", "the condition is always true")
+        locations = {t.location for t in self.system.threads if t.parent is None}
+        about: dict[int, list[int]] = {}  # goals of all states by the resource that they speak of
+        for k, goal in enumerate(self.goals):
+            if goal.check in ("resources", "borrows") and goal.rule is None:
+                for index in touched(goal.cond) - locations:
+                    about.setdefault(index, []).append(k)
+        for r in self.system.resources:
+            mine = about.get(r.used, [])
+            self._conservation(r, mine)
+            if r.exclusive is not None:
+                continue
+            peak = structure.peak(r.used)
+            capacity = r.capacity.value if r.capacity.op is Op.CONST else None
+            if peak is None or not isinstance(capacity, int) or peak > capacity:
+                self._grants(r, peak, mine)
+                continue
+            for k in mine:
+                if _is_capacity(self.goals[k], r.used):
+                    how = (
+                        f"at most {peak} of the {capacity} units of {r.name} can be held at once, "
+                        "whatever the order: maximum over the points of each thread, "
+                        "sum over threads side by side"
+                    )
+                    self.verdicts[k] = Proved("structure", how, f"peak {peak} of {capacity}")
+        return self.verdicts
+
+    def _grants(self, r: ResourceInfo, peak: int | None, about: Sequence[int]) -> None:
+        """An enforced pool: whoever takes units makes sure in the same step that they are free."""
+        mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
+        initial = self.system.variables[r.used].init
+        empty = initial is not None and initial.value == 0
+        capacity = r.capacity.value
+        if not mine or not empty or not isinstance(capacity, int) or capacity < 0:
+            return
+        if r.enforced and guarded(self.system, r):
+            most = capacity if peak is None else min(peak, capacity)
+            how = (
+                f"each step that takes units of {r.name} waits until they are free; none is forced"
+            )
+            for k in mine:
+                self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
+
+    def _conservation(self, r: ResourceInfo, about: Sequence[int]) -> None:
+        """Nothing is held after the end: points that are over hold nothing."""
+        mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
+        locations = {t.location for t in self.system.threads if t.parent is None}
+        for k in about:
+            goal = self.goals[k]
+            seen = touched(goal.cond)
+            if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
+                continue
+            if self.session.linking.conserved(mine):
+                how = (
+                    f"what is in use of {r.name} is the sum of what the branches hold where they "
+                    "are, and a branch that is over holds nothing: checked for every step"
+                )
+                self.verdicts[k] = Proved("structure", how)
+
+
+def _is_capacity(goal: Obligation, used: int) -> bool:
+    """The claim that a pool stays within its capacity: not just any bound on its use."""
+    cond = goal.cond
+    return (
+        goal.check == "resources"
+        and goal.rule is None
+        and cond.op is Op.LE
+        and cond.args[0].op is Op.VAR
+        and touched(cond) == {used}
+    )
+
+
+def _names_every_root(system: TransitionSystem, goal: Obligation) -> bool:
+    """The goal is conditional on the end of every instance, as `system_properties` writes it."""
+    roots = {system.threads[i.root].location for i in system.instances}
+    return goal.message.endswith("after the end") and roots <= touched(goal.cond)
+
+
+def figure(session: Session, goal: Obligation) -> str:
+    """The peak, for an enforced pool whose guard keeps it within capacity."""
+    if goal.check != "resources" or goal.cond.op is not Op.LE:
+        return ""
+    for r in session.system.resources:
+        if _is_capacity(goal, r.used) and isinstance(r.capacity.value, int):
+            peak = session.structure.peak(r.used)
+            if peak is not None:
+                return f"peak {min(peak, r.capacity.value)} of {r.capacity.value}"
+    return ""

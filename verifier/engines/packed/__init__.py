@@ -1,0 +1,1 @@
+"""Search over states that are one integer each."""
