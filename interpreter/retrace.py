@@ -10,7 +10,9 @@ from ..semantics.expr import Scalar
 from ..semantics.idle import alike, idle
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
-from ..semantics.values import enabled, fire, fits, initial_holds, relation_holds
+from ..semantics.values import enabled, evaluate, fire, fits, initial_holds, relation_holds
+
+ROUNDS = 5  # that are taken again of a run whose rounds are never twice the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,24 @@ def replay(system: TransitionSystem, trace: Trace) -> Replay:
         if not 0 <= trace.loop_at < len(trace.steps):
             return Replay(tuple(states), len(trace.steps), "the loop begins outside the trace")
         # What only records may go on growing.
-        if not alike(states[-1], states[trace.loop_at], idle(system)):
+        closes = alike(states[-1], states[trace.loop_at], idle(system))
+        if not (closes if trace.recurs is None else _goes_on(system, trace, states[-1])):
             return Replay(tuple(states), len(trace.steps), "the loop does not close")
     return Replay(tuple(states))
+
+
+def _goes_on(system: TransitionSystem, trace: Trace, state: tuple[Scalar, ...]) -> bool:
+    """A few more rounds of a run that never comes to the same state again."""
+    assert trace.recurs is not None and trace.loop_at is not None
+    for _ in range(ROUNDS):
+        if evaluate(trace.recurs, state) is not True:
+            return False
+        for step in trace.steps[trace.loop_at :]:
+            rule = system.rules[step.rule]
+            if not (enabled(rule, state) and relation_holds(rule, state, step.inputs)):
+                return False
+            state = fire(rule, state, step.inputs)
+    return True
 
 
 def _initial(system: TransitionSystem, trace: Trace) -> str:
@@ -62,8 +79,6 @@ def _initial(system: TransitionSystem, trace: Trace) -> str:
         return f"{len(trace.initial)} values for {len(system.variables)} variables"
     if initial_holds(system, trace.initial):
         return ""
-    from ..semantics.values import evaluate
-
     for v in system.variables:
         value = trace.initial[v.index]
         if v.init is None:

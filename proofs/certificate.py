@@ -163,7 +163,7 @@ class Codec:
                 ]
                 out |= {**self._facts(facts), "components": ranks}
             case Runs(runs):
-                out["runs"] = [_run(r) for r in runs]
+                out["runs"] = [self._run(r) for r in runs]
             case Trusted(engine, argument):
                 out |= {"engine": engine, "argument": argument}
         return out
@@ -185,6 +185,17 @@ class Codec:
             "invariants": [self._term(e) for e in facts.invariants],
             "shapes": list(facts.shapes),
         }
+
+    def _run(self, trace: Trace) -> dict[str, Any]:
+        steps = [[s.rule, [_scalar(x) for x in s.inputs], str(s.time)] for s in trace.steps]
+        out = {"initial": [*map(_scalar, trace.initial)], "steps": steps, "loop": trace.loop_at}
+        return out if trace.recurs is None else {**out, "recurs": self._term(trace.recurs)}
+
+    def trace(self, given: Mapping[str, Any]) -> Trace:
+        steps = tuple(_step(*s) for s in given["steps"])
+        at = None if given["loop"] is None else _whole(given["loop"])
+        recurs = read(given["recurs"], self.symbols) if "recurs" in given else None
+        return Trace(tuple(map(_value, given["initial"])), steps, at, recurs)
 
     def facts(self, invariants: list[str], shapes: list[str]) -> Facts:
         return Facts(tuple(read(i, self.symbols) for i in invariants), tuple(shapes))
@@ -225,7 +236,7 @@ _READ: dict[str, Callable[..., Evidence]] = {
     "progress": lambda c, order, **g: Progress(c.facts(**g), tuple(map(_whole, order))),
     "measure": Codec.measure,
     "pairs": lambda c, **g: Pairs(c.facts(**g)),
-    "runs": lambda c, runs: Runs(tuple(map(_trace, runs))),
+    "runs": lambda c, runs: Runs(tuple(map(c.trace, runs))),
     "syntactic": lambda c: Syntactic(),
     "trusted": lambda c, engine, argument: Trusted(str(engine), str(argument)),
 }
@@ -243,6 +254,10 @@ def _scalar(value: Scalar) -> object:
     return str(value) if isinstance(value, Fraction) else value
 
 
+def _step(rule: object, inputs: list[object], time: object) -> Step:
+    return Step(_whole(rule), tuple(map(_value, inputs)), Fraction(_value(time)))
+
+
 def _value(given: object) -> Scalar:
     if isinstance(given, str) and len(given) < 100 and "e" not in given.lower():
         return Fraction(given)
@@ -251,18 +266,3 @@ def _value(given: object) -> Scalar:
     if isinstance(given, list):
         return tuple(map(_value, given))  # type: ignore[return-value]
     raise ValueError(f"{given!r:.40} is no value")
-
-
-def _run(trace: Trace) -> dict[str, Any]:
-    steps = [[s.rule, [_scalar(x) for x in s.inputs], str(s.time)] for s in trace.steps]
-    return {"initial": [_scalar(x) for x in trace.initial], "steps": steps, "loop": trace.loop_at}
-
-
-def _trace(given: Mapping[str, Any]) -> Trace:
-    loop = given["loop"]
-    steps = tuple(
-        Step(_whole(r), tuple(map(_value, i)), Fraction(_value(t))) for r, i, t in given["steps"]
-    )
-    return Trace(
-        tuple(map(_value, given["initial"])), steps, None if loop is None else _whole(loop)
-    )

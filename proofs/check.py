@@ -149,7 +149,7 @@ class Checker:
             return Checked(Answer.INVALID, "the spec has no such line")
         try:
             if claim["verdict"] == "REFUTED":
-                refuted(self.watch, claim["check"], goals, parts)
+                refuted(self.watch, self.solvers, claim["check"], goals, parts)
                 return Checked(Answer.VALID)
             return self.proof(claim["check"], claim["name"], goals, parts)
         except Open as hole:

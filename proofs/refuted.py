@@ -1,5 +1,5 @@
-"""Counterexamples: every run is taken again; of claims about states and steps, and of being stuck
-for good, it is seen to break one."""
+"""Counterexamples: every run is taken again; of claims about states and steps, of being stuck for
+good, and of going round for ever, it is seen to break one."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from ..semantics.system import Obligation
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .facts import Open, Wrong
+from .recurring import endless
 from .runs import Watch, steps
 from .shapes import OVER
+from .solvers import Solvers
 
 
-def refuted(watch: Watch, check: str, goals: Sequence[Obligation], parts: Sequence[Part]) -> None:
+def refuted(
+    watch: Watch,
+    solvers: Solvers,
+    check: str,
+    goals: Sequence[Obligation],
+    parts: Sequence[Part],
+) -> None:
     """`Wrong` where it is no refutation, `Open` where not all of it can be checked here."""
     match parts:
         case [Part(Runs(runs), _)] if runs:
-            broken = [_breaks(watch, check, goals, t) for t in runs]
+            broken = [_breaks(watch, solvers, check, goals, t) for t in runs]
         case _:
             raise Wrong("a refutation is one or two runs")
     if goals and True not in broken:
@@ -31,7 +39,9 @@ def refuted(watch: Watch, check: str, goals: Sequence[Obligation], parts: Sequen
         raise Open(f"that it refutes {check} was not checked")
 
 
-def _breaks(watch: Watch, check: str, goals: Sequence[Obligation], trace: Trace) -> bool:
+def _breaks(
+    watch: Watch, solvers: Solvers, check: str, goals: Sequence[Obligation], trace: Trace
+) -> bool:
     """Raises `Wrong` where it is no run."""
     broken = stuck = False
     before: list[Scalar] = []
@@ -50,8 +60,13 @@ def _breaks(watch: Watch, check: str, goals: Sequence[Obligation], trace: Trace)
             states.append(tuple(before))
         stuck = not run.urgent and not run.since
     if trace.loop_at is not None:
-        if len(states) < 2 or not alike(states[0], states[1], idle(watch.system)):
+        closes = len(states) == 2 and alike(states[0], states[1], idle(watch.system))
+        if not closes and (len(states) < 2 or trace.recurs is None):
             raise Wrong("the loop does not close")
+        if trace.recurs is not None or states[0] == states[1]:
+            endless(watch, trace, solvers)
+            if check == "terminates":
+                return True
     if check in ("deadlock_free", "terminates") and trace.loop_at is None and stuck:
         # Nothing can happen any more, and somebody is not over.
         return any(

@@ -130,13 +130,15 @@ def _run(report: Report, found: Result, trace: Trace | None) -> Json | None:
 
 
 def run(shown: RunView) -> Json:
-    """A run; `loop_from` is the number of the first step that is repeated for ever."""
+    """A run; `loop_from` is the number of the first step that is repeated for ever, `recurs` what
+    holds before it each time, where no state comes again."""
     return {
         "threads": list(shown.lanes),
         "start": _values(shown.start),
         "steps": [_step(shown, step) for step in shown.steps],
         "end": _values(shown.end),
         "loop_from": None if shown.loop_at is None else shown.loop_at + 1,
+        "recurs": shown.recurs or None,
     }
 
 

@@ -112,9 +112,16 @@ def run(shown: RunView, width: int, last: str = "at the violation") -> Iterator[
             yield Styled("      -- from here again and again --", DIM)
         yield from _step(shown, step, width)
     if shown.loop_at is not None:
-        yield Styled(f"      -- back to step {shown.loop_at + 1} --", DIM)
+        yield Styled(f"      -- {_again(shown)} --", DIM)
     label = "    for ever: " if shown.loop_at is not None else f"    {last}: "
     yield from values(label, shown.end, width)
+
+
+def _again(shown: RunView) -> str:
+    assert shown.loop_at is not None
+    if not shown.recurs:
+        return f"back to step {shown.loop_at + 1}"
+    return f"and so on: step {shown.loop_at + 1} again, from another state"
 
 
 def kept(steps: Sequence[StepView]) -> Iterator[StepView | None]:

@@ -23,6 +23,7 @@ from ..semantics.system import (
 )
 from ..semantics.trace import Trace
 from ..semantics.values import State, fire, show, show_duration
+from ..semantics.words import in_words
 from ..verifier.verdict import Result
 from .values import Plain, to_plain
 
@@ -87,7 +88,8 @@ class RunView:
     """`start`: chosen before the first step; `end`: the relevant values after the last one.
 
     `lanes` are the threads that take a step, in the order of their ids.  `timed` is false where
-    all steps happen at time 0, as in a run found without clocks.
+    all steps happen at time 0, as in a run found without clocks.  `recurs`: of a loop that never
+    comes to the same state again, what holds whenever a round begins.
     """
 
     lanes: tuple[str, ...]
@@ -95,6 +97,7 @@ class RunView:
     steps: tuple[StepView, ...]
     end: tuple[Value, ...]
     loop_at: int | None
+    recurs: str
     timed: bool
     single: bool  # one instance only: its name says nothing
 
@@ -138,6 +141,7 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
         steps=steps,
         end=end,
         loop_at=trace.loop_at,
+        recurs="" if trace.recurs is None else in_words(system, trace.recurs),
         timed=any(step.time for step in trace.steps),
         single=len(system.instances) == 1,
     )

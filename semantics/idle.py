@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
-from .expr import Expr, Op, Scalar, variables
-from .system import Rule, TransitionSystem, VarKind
+from .expr import Expr, Op, Scalar, Sort, const, variables
+from .system import Rule, TransitionSystem, Variable, VarKind
+from .values import evaluate, fits
 
 
 def idle(system: TransitionSystem) -> frozenset[int]:
@@ -79,3 +81,60 @@ def alike(a: Sequence[Scalar], b: Sequence[Scalar], left_out: Iterable[int]) -> 
     """Are two states the same but for these variables?"""
     pairs = enumerate(zip(a, b, strict=True))
     return a == b or all(x == y for v, (x, y) in pairs if v not in left_out)
+
+
+def settled(system: TransitionSystem) -> TransitionSystem:
+    """The system in which free variables that nothing reads begin with one of their values: all
+    it can do and all that is asked of it is the same for each of them."""
+    free = {v.index for v in system.variables if v.init is None}
+    ranges = {v: [c for c in _conjuncts(system.initial) if variables([c]) == {v}] for v in free}
+    mine = {id(c) for parts in ranges.values() for c in parts}
+    terms = [c for c in _conjuncts(system.initial) if id(c) not in mine]
+    terms += [v.init for v in system.variables if v.init is not None]
+    terms += [system.excluded, *(r.capacity for r in system.resources)]
+    terms += [i.active for i in system.instances]
+    terms += [x for g in system.liveness for x in (g.owed, g.at_end.cond)]
+    terms += [g.cond for g in system.obligations]
+    terms += [g.unless for g in system.obligations if g.unless is not None]
+    terms += [x for loop in system.loops for x in (loop.head, loop.cond)]
+    terms += [loop.decreases for loop in system.loops if loop.decreases is not None]
+    terms += [place.path for place in system.places]
+    terms += [amount for t in system.threads for p in t.points for _, amount in p.holds]
+    touched = {v for saga in system.sagas for v in saga.written}
+    seen: set[int] = set()
+    for rule in system.rules:
+        terms += _decides(rule)
+        touched.update(rule.reads)
+        shared = () if rule.bundle is None or id(rule.bundle) in seen else rule.bundle.updates
+        seen.add(id(rule.bundle))
+        for v, e in (*rule.own, *shared):
+            touched.add(v)
+            terms.append(e)
+    free -= touched | variables(terms) | variables(terms, Op.POST)
+    chosen = {v: x for v in free if (x := _some(system.variables[v], ranges[v])) is not None}
+    if not chosen:
+        return system
+    begun = tuple(
+        replace(v, init=const(chosen[v.index])) if v.index in chosen else v
+        for v in system.variables
+    )
+    return replace(system, variables=begun)
+
+
+def _conjuncts(e: Expr) -> list[Expr]:
+    if e.op is not Op.AND:
+        return [e]
+    return [part for a in e.args for part in _conjuncts(a)]
+
+
+def _some(variable: Variable, allowed: Sequence[Expr]) -> Scalar | None:
+    """A value that the type and these conditions allow; None where none is plain."""
+    ends = [x for x in (variable.lo, variable.hi) if x is not None]
+    for x in (*ends, 0):
+        value: Scalar = Fraction(x) if variable.sort is Sort.REAL else x
+        if variable.sort is Sort.BOOL:
+            value = False
+        state = [value] * (variable.index + 1)
+        if fits(variable, value) and all(evaluate(c, state) is True for c in allowed):
+            return value
+    return None

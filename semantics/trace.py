@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .expr import Scalar
+from .expr import Expr, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """`initial` gives every variable's value; `loop_at` makes a lasso: step index it returns to."""
+    """`initial` gives every variable's value; `loop_at` makes a lasso: step index it returns to.
+
+    With `recurs`, a condition on the states at the beginning of a round, it is a run that goes
+    round for ever and never comes to the same state again: from every state in which `recurs`
+    holds, the threads are where they are at `loop_at`, and what the round does not change is as
+    it is there, the same steps with the same answers lead to such a state.
+    """
 
     initial: tuple[Scalar, ...]
     steps: tuple[Step, ...] = ()
     loop_at: int | None = None
+    recurs: Expr | None = None

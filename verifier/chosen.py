@@ -18,6 +18,7 @@ ENGINES = (
     "search",
     "bounded",
     "ranking",
+    "recurrence",
     "simulation",
     "smt",
 )

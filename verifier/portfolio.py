@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
+from ..semantics.idle import settled
 from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
@@ -82,7 +83,7 @@ def verify(
     options = options or Options()
     if replay is None or schedule is None:
         raise InternalError("refutations cannot be confirmed without an interpreter")
-    session = Session(system, options, replay, schedule, simulate)
+    session = Session(settled(system), options, replay, schedule, simulate)
     run = _Run(spec, session, progress or (lambda _: None), cache)
     results: list[Result] = []
     with closing(run.all()) as lines:

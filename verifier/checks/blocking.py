@@ -24,26 +24,36 @@ from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import intime, loops, obligations
+from . import intime, loops, obligations, waiting
 from .circle import askers, brought, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever
 
+CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
+
 
 def deadlock_free(session: Session) -> Verdict:
     """In every reachable state, each set of waiting threads can be released from outside it."""
-    obstacle, contended = _obstacles(session)
+    obstacle, contended, waits = _obstacles(session)
     cycle: list[int] | None = None
     if not obstacle and session.may("structure"):
         structure = session.structure
-        if not contended:
+        if waits:
+            if waiting.circle(structure, contended, waits) is None:
+                return Proved(
+                    "structure",
+                    "each condition that is waited for holds, and stays, when others beside the "
+                    "wait are over, who wait for none that waits for them; claims have an order",
+                )
+            obstacle = CIRCULAR
+        elif not contended:
             return Proved(
                 "structure",
                 "no claim ever waits: what all threads together can hold at once stays within "
                 "the capacity of every resource, and nothing else blocks",
             )
         cycle = structure.hold_and_wait(contended)
-        if cycle is None:
+        if cycle is None and not waits:
             names = sorted({r.name for r in _resources(session, contended)})
             return Proved(
                 "structure",
@@ -61,7 +71,7 @@ def is_structural(session: Session) -> bool:
     """Whether structure alone proves it, at once."""
     if not session.may("structure"):
         return False
-    obstacle, contended = _obstacles(session, search=False)
+    obstacle, contended, _ = _obstacles(session, search=False)
     return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
 
 
@@ -69,8 +79,11 @@ def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
     return [r for r in session.system.resources if r.used in used or r.exclusive in used]
 
 
-def _obstacles(session: Session, search: bool = True) -> tuple[str, set[int]]:
-    """What, beside claims, may block or keep a holder from ending; and the contended resources.
+def _obstacles(
+    session: Session, search: bool = True
+) -> tuple[str, set[int], Sequence[waiting.Wait]]:
+    """What, beside claims, may block or keep a holder from ending; the contended resources; and
+    waits for what others are sure to bring about.
 
     The structural argument needs that every step but a claim can be taken, at the latest when
     the environment answers.
@@ -78,13 +91,11 @@ def _obstacles(session: Session, search: bool = True) -> tuple[str, set[int]]:
     system = session.system
     structure = session.structure
     contended = structure.contended()
-    if any(r.kind is RuleKind.WAIT for r in system.rules):
-        return "it waits for conditions on data", contended
     if system.excluded is not FALSE:
-        return "it has assumptions", contended
+        return "it has assumptions", contended, ()
     mute = _without_answer(session, search)
     if mute:
-        return f"{mute} may have no result that its contract allows", contended
+        return f"{mute} may have no result that its contract allows", contended, ()
     for r in system.resources:
         for rule in system.rules:
             for used, amount in rule.gains:
@@ -92,12 +103,13 @@ def _obstacles(session: Session, search: bool = True) -> tuple[str, set[int]]:
                     most = upper(amount, system)
                     least = lower(r.capacity, system)
                     if most is None or least is None or most > least:
-                        return f"a claim may exceed the capacity of {r.name}", contended
+                        return f"a claim may exceed the capacity of {r.name}", contended, ()
     for loop in system.loops:
         held = _held_throughout(system, loop.rules)
         if held & contended and not (search and loops.ends(session, loop)):
-            return "a loop that may go on for ever holds a resource", contended
-    return "", contended
+            return "a loop that may go on for ever holds a resource", contended, ()
+    waits = waiting.waits(session, search)
+    return ("", contended, waits) if not isinstance(waits, str) else (waits, contended, ())
 
 
 def _without_answer(session: Session, search: bool) -> str:
@@ -313,7 +325,7 @@ def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Sp
 def _by_search(session: Session, obstacle: str) -> Verdict:
     from ..engines.search_live import Free, Stuck, deadlocks
 
-    quick = _by_ends(session)
+    quick = _by_ends(session) if session.may("search") else None
     if quick is not None:
         return quick
     graph, why = full_graph(session)

@@ -7,15 +7,21 @@ from itertools import chain
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
-from ...semantics.expr import and_
+from ...semantics.expr import FALSE, TRUE, and_
 from ...semantics.trace import Trace
+from ..engines.blocks import entered
 from ..engines.search_graph import Graph, reaching
 from ..engines.search_threads import ended
+from ..engines.search_trace import Path, realize
+from ..engines.turns import inescapable
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops
 from .graph import full_graph
-from .lassos import goes_round
+from .lassos import goes_round, never_again
+
+NEVER_ENDS = "this run goes round for ever"
+NO_WAY_ON = "once this run goes round, there is no other way on"
 
 
 def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
@@ -26,6 +32,11 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     if isinstance(deadlock, Proved) and isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
+    if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):
+        return replace(terminates, message=NO_WAY_ON)
+    hopeless = _without_end(session)
+    if hopeless is not None:
+        return hopeless
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -38,14 +49,14 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
             replayed = session.replay(session.system, trace)
             if not replayed.ok:
                 raise InternalError(f"a run of the search does not replay: {replayed.why}")
-            hopeless = replayed.states[-1]
+            last = replayed.states[-1]
             found = session.confirm(
                 "search",
                 f"from here no end of {names} can be reached",
                 trace,
                 span,
                 # Another order of the same steps may end somewhere else.
-                lambda states, _: hopeless in states,
+                lambda states, _: last in states,
             )
             if not isinstance(found, Unknown):
                 return found
@@ -58,6 +69,22 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         case _:
             timed = intime.can_finish(session, True) if answer.timing else None
             return timed or Unknown("search", answer.reason)
+
+
+def _without_end(session: Session) -> Verdict | None:
+    """Refuted at the start, where no step at all leads to an end of some instance."""
+    if session.system.excluded is not FALSE:
+        return None
+    for i in session.system.instances:
+        over = (i.completed, i.failed)
+        if i.active is not TRUE or entered(session.structure, i.root).intersection(over):
+            continue
+        # (A start that the arguments allow; there may be none.)
+        trace = realize(session.system, Path({}))
+        if trace is not None:
+            message = f"no step leads to an end of {i.name}"
+            return session.confirm("structure", message, trace, i.span, lambda states, _: True)
+    return None
 
 
 def _may_end(session: Session, graph: Graph, trace: Trace) -> bool:
@@ -94,6 +121,11 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
         return replace(deadlock, message="a run never ends: some branches are stuck for ever")
+    if open_loops and session.may("recurrence"):
+        # First: what such a run counts makes the graph endless.
+        never = never_again(session, open_loops, NEVER_ENDS)
+        if never is not None:
+            return never
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
@@ -127,4 +159,4 @@ def _endless(session: Session, graph: Graph, span: Span | None) -> Verdict | Non
     def place(trace: Trace) -> Span:
         return span or session.system.rules[trace.steps[trace.loop_at or 0].rule].span
 
-    return goes_round(session, graph, traces, "this run goes round for ever", place)
+    return goes_round(session, graph, traces, NEVER_ENDS, place)

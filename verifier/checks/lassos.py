@@ -7,9 +7,14 @@ from itertools import islice
 
 from ...dsl.errors import Span
 from ...semantics.expr import Scalar
-from ...semantics.idle import alike
+from ...semantics.idle import alike, without
+from ...semantics.system import Loop
 from ...semantics.trace import Trace
+from ...semantics.words import in_words
+from ..engines.recurrence import recurrences
+from ..engines.search import explore
 from ..engines.search_graph import Graph
+from ..engines.turns import recurs
 from ..prompt import overdue
 from ..session import Session
 from ..verdict import Refuted, Unknown, Verdict
@@ -50,3 +55,48 @@ def goes_round(
     if doubt is None and graph.concrete and next(fair_parts(graph, within), None) is not None:
         doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
     return doubt
+
+
+LONGEST = 6.0  # seconds of search for each loop
+NEAR = 400  # states near the start, in which rounds that never repeat a state begin
+
+
+def never_again(
+    session: Session,
+    loops: Sequence[Loop],
+    message: str,
+) -> Verdict | None:
+    """A refutation by a run that goes round for ever, where states need not come again (the whole
+    of the reachable graph is not seen); None where none was found."""
+    system = session.system
+    if session.graph is not None and session.graph[0] is not None:
+        graph: Graph | None = session.graph[0]
+    else:
+        seconds = session.share(0.05)
+        graph = explore(
+            without(system, session.idle), [], max_states=NEAR, seconds=seconds, want_graph=True
+        ).graph
+    if graph is None or (graph.complete and graph.concrete):
+        return None
+
+    def breaks(states: States, t: Trace) -> bool:
+        if t.recurs is None:
+            return t.loop_at is not None and states[t.loop_at] == states[-1]
+        return recurs(system, t)
+
+    for loop in loops:
+        for trace in islice(
+            recurrences(system, loop, graph, min(LONGEST, session.share(0.2))), MOST_LASSOS
+        ):
+            assert trace.loop_at is not None
+            notes: tuple[str, ...] = ()
+            figure = f"lasso of {len(trace.steps) - trace.loop_at} steps"
+            if trace.recurs is not None:
+                always = in_words(system, trace.recurs)
+                notes = (f"no state comes again; {always} whenever a round begins",)
+            verdict = session.confirm(
+                "recurrence", message, trace, loop.span, breaks, figure=figure, notes=notes
+            )
+            if isinstance(verdict, Refuted) and not overdue(system, verdict.trace):
+                return verdict
+    return None

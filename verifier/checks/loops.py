@@ -8,6 +8,7 @@ from ...semantics.evidence import Rank
 from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var, variables
 from ...semantics.symbolic import is_satisfiable
 from ...semantics.system import Loop, Obligation, Rule
+from ..engines.block_ranking import block_ranking
 from ..engines.common import Budget, conjuncts, input_condition
 from ..engines.induction import Prover
 from ..engines.rank_terms import features
@@ -17,6 +18,7 @@ from ..engines.templates import templates
 from ..session import Session
 
 MOST_RULES = 400  # of a system, to look for invariants of its data
+SOON, LATER, MOST = 1.5, 4.0, 6.0  # seconds: for the test alone, all data, whole rounds
 
 
 def answerable(rule: Rule) -> Expr | None:
@@ -98,14 +100,17 @@ def ends(session: Session, loop: Loop) -> str:
         return ""
     key = str(id(loop))
     if key not in session.rankings:
-        found = ranking(session.structure, loop, seconds=session.share(0.1), wide=False)
+        found = ranking(session.structure, loop, seconds=min(SOON, session.share(0.1)), wide=False)
         if found is None:
             small = len(session.system.rules) <= MOST_RULES
             known = _invariants(session, loop) if small else []
-            found = ranking(session.structure, loop, known, session.share(0.2))
+            found = ranking(session.structure, loop, known, min(LATER, session.share(0.2)))
         if found is not None:
             session.measures.extend(Rank(term=level.rank) for level in found.levels)
-        session.rankings[key] = found.words if found is not None else ""
+            session.rankings[key] = found.words
+        else:
+            seconds = min(MOST, session.share(0.2))
+            session.rankings[key] = block_ranking(session.structure, loop, seconds)
     return session.rankings[key]
 
 

@@ -16,6 +16,7 @@ from fractions import Fraction
 from itertools import product
 from math import lcm
 
+from ...dsl.types import Enum
 from ...semantics.expr import (
     NUMBERS,
     Expr,
@@ -28,6 +29,7 @@ from ...semantics.expr import (
     eq,
     implies,
     ite,
+    le,
     mul,
     not_,
     or_,
@@ -36,7 +38,9 @@ from ...semantics.expr import (
     substitute,
     to_real,
     var,
+    variables,
 )
+from ...semantics.symbolic import is_valid
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from .common import conjuncts, domain
 from .linear import ZERO, Form, Span, Vector, dot, form_of, unit
@@ -48,6 +52,7 @@ MOST_TESTS = 3  # of data in one step, each followed both ways
 MOST_VALUES = 8
 MOST_CANDIDATES = 600
 MOST_PLACES = 80
+MOST_WRITERS = 12  # of a variable that may be counted
 
 Control = tuple[Scalar, ...]
 Place = tuple[tuple[int, Scalar], ...]  # of one thread, or of all
@@ -99,9 +104,35 @@ class _Analysis:
             elif e.op is Op.CONST and e.value is not None and not isinstance(e.value, tuple):
                 found[e.value] = None
             elif not (e.op is Op.VAR and e.index == v):
-                return None
+                return self._counted(v)
         wide = variable.kind is not VarKind.LOCATION and len(found) > MOST_VALUES
         return None if wide else tuple(found)
+
+    def _counted(self, v: int) -> tuple[Scalar, ...] | None:
+        """The values of a whole number that its own tests keep in a small range."""
+        variable = self.system.variables[v]
+        init = variable.init
+        if variable.sort is not Sort.INT or init is None or init.op is not Op.CONST:
+            return None
+        assert isinstance(init.value, int)
+        rules = [(r, e) for r in self.system.rules for w, e in r.updates if w == v]
+        said = [init, *(e for _, e in rules)]
+        for n in postorder([*(r.guard for r, _ in rules), *said]):
+            if n.op is Op.ITE or (n.op in (Op.LE, Op.LT, Op.EQ) and v in variables([n])):
+                said += n.args
+        ends = [e.value for e in said if e.op is Op.CONST and isinstance(e.value, int)]
+        x = var(v, Sort.INT)
+        near = [e for e in ends if abs(e - init.value) < MOST_VALUES]
+        low, high = min(near), max(near)
+
+        def within(e: Expr) -> Expr:
+            return and_(le(const(low), e), le(e, const(high)))
+
+        if high - low >= MOST_VALUES or len(rules) > MOST_WRITERS:
+            return None
+        if all(is_valid(or_(not_(and_(within(x), r.guard)), within(e)), 100) for r, e in rules):
+            return tuple(range(low, high + 1))
+        return None
 
     # --- the fixed point --------------------------------------------------------------------
 
@@ -163,9 +194,13 @@ class _Analysis:
     # --- what was found ---------------------------------------------------------------------
 
     def candidates(self) -> list[Expr]:
-        flags = [v for v in self.control if self.system.variables[v].sort is Sort.BOOL]
-        terms = [var(v, self.system.variables[v].sort) for v in self.numbers]
+        kinds = self.system.variables
+        flags = [v for v in self.control if kinds[v].sort is Sort.BOOL]
+        counted = [v for v in self.control if self._is_counted(v)]
+        terms = [var(v, kinds[v].sort) for v in self.numbers]
         terms += [ite(var(v, Sort.BOOL), const(1), const(0)) for v in flags]
+        terms += [var(v, Sort.INT) for v in counted]
+        flags += counted
         threads = [v for v in self.control if self.system.variables[v].kind is VarKind.LOCATION]
         places: dict[Place, list[Control]] = {}
         for state in self.spaces:
@@ -197,8 +232,14 @@ class _Analysis:
                     out.append(implies(at, equation))
         return out
 
+    def _is_counted(self, v: int) -> bool:
+        """Is a number of control one that equations may speak of?"""
+        variable = self.system.variables[v]
+        plain = variable.kind not in (VarKind.LOCATION, VarKind.HIDDEN, VarKind.GHOST)
+        return variable.sort is Sort.INT and plain and not isinstance(variable.type, Enum)
+
     def _together(self, states: Iterable[Control], flags: Sequence[int]) -> Span:
-        """The span over several control states, with the truth values as numbers."""
+        """The span over several control states, with truth values and counts as numbers."""
         space = Span()
         for state in states:
             bits = [Fraction(int(state[self.slot[v]])) for v in flags]

@@ -97,4 +97,4 @@ def zero_of(terms: Sequence[Expr]) -> Expr:
 
 
 def scaled(c: int, x: Expr) -> Expr:
-    return mul(number(c, x.sort), x)
+    return neg(x) if c == -1 else mul(number(c, x.sort), x)

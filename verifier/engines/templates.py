@@ -14,6 +14,7 @@ from ...semantics.expr import (
     Op,
     Scalar,
     Sort,
+    and_,
     const,
     eq,
     implies,
@@ -27,12 +28,13 @@ from ...semantics.expr import (
     variables,
 )
 from ...semantics.expr import var as variable_term
-from ...semantics.system import Obligation, Rule, TransitionSystem, Variable, VarKind
+from ...semantics.system import Obligation, Rule, Thread, TransitionSystem, Variable, VarKind
 from .common import conjuncts, fixed_by
 from .slice import slice_for
 
 LIMIT = 1500
 MOST_PAIRS = 30
+MOST_FAR = 60  # pairs of a thread and a variable, if it need not write it
 CONTROL = (VarKind.LOCATION, VarKind.USED)
 
 
@@ -74,24 +76,62 @@ def templates(
     for variable in data:
         _constants(out, system, variable, rules)
     _in_step(out, data, rules)
-    for thread in system.threads:
-        if thread.location not in cone.variables:
+    own: dict[int, set[int]] = {}  # what the rules of a thread write
+    for rule in rules:
+        own.setdefault(rule.thread, set()).update(v for v, _ in rule.updates)
+    threads = [t for t in system.threads if t.location in cone.variables]
+    _under_way(out, system, threads)
+    values = {v.index: _values(system, v, rules) for v in data}
+    points = {t.id: _visited(rules, t.location) for t in threads}
+    # With many threads there is not room for all: only for what a thread itself does.
+    few = len(threads) * len(data) <= MOST_FAR
+    for mine in (True, False) if few else (True,):
+        for thread in threads:
+            location = variable_term(thread.location, Sort.INT)
+            near = [v for v in data if v.instance in (None, thread.instance)]
+            reach, wrote = {v.index for v in near}, own.get(thread.id, set())
+            said = [a for a in atoms if variables([a]) <= reach]
+            said = [a for a in said if bool(variables([a]) & wrote) is mine]
+            near = [v for v in near if (v.index in wrote) is mine]
+            for point in points[thread.id]:
+                here = eq(location, const(point))
+                for atom in said:
+                    out.add(implies(here, atom))
+                    out.add(implies(here, not_(atom)))
+                for v in near:
+                    term = variable_term(v.index, v.sort)
+                    for value in values[v.index]:
+                        out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
+    _where_taken(out, rules, own, {t.location for t in system.threads}, atoms)
+    return out.found
+
+
+def _under_way(out: _Collector, system: TransitionSystem, threads: Sequence[Thread]) -> None:
+    """A branch has begun only while its parent is at the fork."""
+    known = {t.id for t in threads}
+    for t in threads:
+        if t.parent in known and t.parent is not None and t.fork is not None:
+            above = variable_term(system.threads[t.parent].location, Sort.INT)
+            here = variable_term(t.location, Sort.INT)
+            out.add(or_(eq(here, const(0)), eq(above, const(t.fork))))
+
+
+def _where_taken(
+    out: _Collector,
+    rules: Sequence[Rule],
+    own: dict[int, set[int]],
+    places: set[int],
+    atoms: Sequence[Expr],
+) -> None:
+    """What a thread writes, wherever it and those above it are when it takes a step."""
+    for rule in rules:
+        here = and_(*(p for p in conjuncts(rule.guard) if variables([p]) <= places))
+        if len(variables([here])) < 2:
             continue
-        location = variable_term(thread.location, Sort.INT)
-        near = [v for v in data if v.instance in (None, thread.instance)]
-        reach = {v.index for v in near}
-        mine = [a for a in atoms if variables([a]) <= reach]
-        values = {v.index: _values(system, v, rules) for v in near}
-        for point in _visited(rules, thread.location):
-            here = eq(location, const(point))
-            for atom in mine:
+        for atom in atoms:
+            if variables([atom]) <= own[rule.thread]:
                 out.add(implies(here, atom))
                 out.add(implies(here, not_(atom)))
-            for v in near:
-                term = variable_term(v.index, v.sort)
-                for value in values[v.index]:
-                    out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
-    return out.found
 
 
 def _bounds(out: _Collector, variable: Variable) -> None:
