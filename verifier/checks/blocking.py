@@ -86,13 +86,11 @@ def _obstacles(
     waits for what others are sure to bring about.
 
     The structural argument needs that every step but a claim can be taken, at the latest when
-    the environment answers.
+    the environment answers.  (A step that an `assume` forbids ends a run that does not count.)
     """
     system = session.system
     structure = session.structure
     contended = structure.contended()
-    if system.excluded is not FALSE:
-        return "it has assumptions", contended, ()
     mute = _without_answer(session, search)
     if mute:
         return f"{mute} may have no result that its contract allows", contended, ()
