@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from ...dsl.errors import Span
-from ...semantics.expr import FALSE, TRUE, Op, Scalar, and_, not_, or_, variables
+from ...semantics.expr import FALSE, TRUE, Scalar, and_, not_, or_
 from ...semantics.idle import without
 from ...semantics.system import (
     Obligation,
-    PointKind,
     ResourceInfo,
-    Rule,
     RuleKind,
     TransitionSystem,
 )
 from ...semantics.trace import Trace
-from ...semantics.values import enabled, evaluate, reader
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
 from ..engines.search_threads import ended
@@ -28,6 +24,7 @@ from . import intime, loops, obligations, waiting
 from .circle import askers, brought, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever
+from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
 
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
 
@@ -197,18 +194,6 @@ def _circle_at_end(session: Session, trace: Trace) -> Verdict | None:
     return None
 
 
-def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
-    """Unfinished threads of which no rule can be taken."""
-    read = reader(state)
-    able = {r.thread for r in system.rules if read(r.guard)}
-    out = []
-    for t in system.threads:
-        kind = t.points[int(state[t.location])].kind
-        if t.id not in able and kind not in (PointKind.END, PointKind.FAILED):
-            out.append(t.id)
-    return out
-
-
 def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
     """REFUTED with the wait-for relation, once the run is confirmed on the whole system."""
     system = session.system
@@ -221,100 +206,12 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
         return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
     final = replayed.states[-1]
     core = blocked_for_ever(session.structure, final, dead)
-    core = _circle(session.structure, final, core)
+    core = circle_of(session.structure, final, core)
     notes = wait_for(system, session.structure, final, core)
     message = "nobody of these can ever go on"
     first = system.threads[core[0]] if core else system.threads[0]
-    span = _place(system, first.id, final)
+    span = place_of(system, first.id, final)
     return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
-
-
-def _circle(structure: Structure, state: Sequence[Scalar], core: list[int]) -> list[int]:
-    """Those that hold something, if they are stuck by themselves."""
-    holders = [
-        t
-        for t in core
-        if _holds_something(structure.system, structure, t, state)
-        or any(c in core for c in _children(structure, t))
-    ]
-    return blocked_for_ever(structure, state, holders) or core
-
-
-def _children(structure: Structure, thread: int) -> list[int]:
-    return [c.id for group in structure.forks[thread].values() for c in group]
-
-
-def _holds_something(
-    system: TransitionSystem, structure: Structure, thread: int, state: Sequence[Scalar]
-) -> bool:
-    return any(
-        system.threads[t].points[int(state[system.threads[t].location])].holds
-        for t, _ in structure.ancestors(thread)
-    )
-
-
-def wait_for(
-    system: TransitionSystem,
-    structure: Structure,
-    state: Sequence[Scalar],
-    members: Sequence[int],
-) -> list[str]:
-    """Who holds what and waits for what, a line each."""
-    names = {}
-    for r in system.resources:
-        names[r.used] = r.name
-        if r.exclusive is not None:
-            names[r.exclusive] = r.name
-    out = []
-    shown = [t for t in members if not any(c in members for c in _children(structure, t))]
-    for t in shown[:12]:
-        thread = system.threads[t]
-        point = thread.points[int(state[thread.location])]
-        held = []
-        for a, _ in structure.ancestors(t):
-            at = system.threads[a]
-            here = at.points[int(state[at.location])]
-            held += [
-                f"{evaluate(amount, state)} of {names[u]}" for u, amount in here.holds if u in names
-            ]
-        wants = sorted(
-            {
-                names[u]
-                for r in system.rules
-                if r.thread == t and not enabled(r, state)
-                for u, _ in r.gains
-                if u in names and _located(system, r, state)
-            }
-        )
-        says = f"{thread.name} is at {point.label}"
-        if point.label == f"before {thread.name}":
-            says = f"{thread.name} is before its first step"
-        if held:
-            says += f", holds {', '.join(held)}"
-        if wants:
-            says += f", waits for {', '.join(wants)}"
-        out.append(says)
-    if len(shown) > 12:
-        out.append(f"and {len(shown) - 12} others")
-    return out
-
-
-def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
-    """Everything in the guard holds but the claims."""
-    parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
-    used = {v.index for v in system.variables if v.kind.name == "USED"}
-    return all(evaluate(p, state) is True for p in parts if not variables([p]) & used)
-
-
-def _place(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:
-    """Where it stands; of a whole workflow before its first step, the claim that it waits for."""
-    t = system.threads[thread]
-    span = t.points[int(state[t.location])].span
-    for r in system.rules:
-        if r.thread == thread and r.gains and r.span.line > span.line:
-            if not enabled(r, state) and _located(system, r, state):
-                return r.span
-    return span
 
 
 # --- search ----------------------------------------------------------------------------------
@@ -412,8 +309,8 @@ def _broken_by_timeout(session: Session, graph: Graph) -> str:
             continue
         state = replayed.states[-1]
         waiting = waiting_in(structure.system, state)
-        core = _circle(structure, state, blocked_for_ever(structure, state, waiting))
-        if not any(_holds_something(system, structure, t, state) for t in core):
+        core = circle_of(structure, state, blocked_for_ever(structure, state, waiting))
+        if not any(holds_something(system, structure, t, state) for t in core):
             continue
 
         def same(states: Sequence[tuple[Scalar, ...]], _: Trace, core: list[int] = core) -> bool:

@@ -19,7 +19,7 @@ from ..slice import Slice
 from .layout import WIDTHS, Layout, Overflow
 from .python import Expand, Test, compile_group, compile_test
 from .rules import Group, pack_rules
-from .symmetry import orbits
+from .symmetry import Family, orbits
 
 MOST_RULES = 4_000
 CHUNK = 512  # states between two looks at the clock
@@ -44,28 +44,6 @@ class Outcome:
     states: int = 0
     transitions: int = 0
     depth: int = 0
-
-
-class Family:
-    """Equal stretches of a state that may be put in any order."""
-
-    def __init__(self, layout: Layout, blocks: Sequence[Sequence[int]]) -> None:
-        first = [layout.fields[v] for v in blocks[0]]
-        self.width = sum(f.bits for f in first)
-        self.mask = (1 << self.width) - 1
-        self.offsets = [layout.fields[b[0]].offset for b in blocks]
-        self.keep = ~sum(self.mask << o for o in self.offsets)
-
-    def canonical(self, state: int) -> int:
-        mask = self.mask
-        parts = [state >> o & mask for o in self.offsets]
-        ordered = sorted(parts)
-        if ordered == parts:
-            return state
-        state &= self.keep
-        for o, part in zip(self.offsets, ordered, strict=True):
-            state |= part << o
-        return state
 
 
 class PackedSearch:

@@ -17,6 +17,7 @@ from ....semantics.expr import Expr, Op, variables
 from ....semantics.system import Obligation, Rule, Thread, TransitionSystem
 from ..common import is_state, touched, written
 from ..search_space import Space
+from .layout import Layout
 
 MOST_RULES = 2_000
 MOST_WORK = 200_000  # rules that are looked at, over all pairs of neighbours
@@ -300,3 +301,25 @@ class _Names:
             for g in checker.goals
         )
         return starts, self.number(system.initial), self.number(system.excluded), goals
+
+
+class Family:
+    """Equal stretches of a state that may be put in any order."""
+
+    def __init__(self, layout: Layout, blocks: Sequence[Sequence[int]]) -> None:
+        first = [layout.fields[v] for v in blocks[0]]
+        self.width = sum(f.bits for f in first)
+        self.mask = (1 << self.width) - 1
+        self.offsets = [layout.fields[b[0]].offset for b in blocks]
+        self.keep = ~sum(self.mask << o for o in self.offsets)
+
+    def canonical(self, state: int) -> int:
+        mask = self.mask
+        parts = [state >> o & mask for o in self.offsets]
+        ordered = sorted(parts)
+        if ordered == parts:
+            return state
+        state &= self.keep
+        for o, part in zip(self.offsets, ordered, strict=True):
+            state |= part << o
+        return state

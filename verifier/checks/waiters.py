@@ -1,0 +1,112 @@
+"""Who waits in a state, what each holds, and for what it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...dsl.errors import Span
+from ...semantics.expr import Op, Scalar, variables
+from ...semantics.system import PointKind, Rule, TransitionSystem
+from ...semantics.values import enabled, evaluate, reader
+from ..engines.structure import Structure
+from .stuck import blocked_for_ever
+
+
+def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
+    """Unfinished threads of which no rule can be taken."""
+    read = reader(state)
+    able = {r.thread for r in system.rules if read(r.guard)}
+    out = []
+    for t in system.threads:
+        kind = t.points[int(state[t.location])].kind
+        if t.id not in able and kind not in (PointKind.END, PointKind.FAILED):
+            out.append(t.id)
+    return out
+
+
+def circle_of(structure: Structure, state: Sequence[Scalar], core: list[int]) -> list[int]:
+    """Those that hold something, if they are stuck by themselves."""
+    holders = [
+        t
+        for t in core
+        if holds_something(structure.system, structure, t, state)
+        or any(c in core for c in children(structure, t))
+    ]
+    return blocked_for_ever(structure, state, holders) or core
+
+
+def children(structure: Structure, thread: int) -> list[int]:
+    return [c.id for group in structure.forks[thread].values() for c in group]
+
+
+def holds_something(
+    system: TransitionSystem, structure: Structure, thread: int, state: Sequence[Scalar]
+) -> bool:
+    return any(
+        system.threads[t].points[int(state[system.threads[t].location])].holds
+        for t, _ in structure.ancestors(thread)
+    )
+
+
+def wait_for(
+    system: TransitionSystem,
+    structure: Structure,
+    state: Sequence[Scalar],
+    members: Sequence[int],
+) -> list[str]:
+    """Who holds what and waits for what, a line each."""
+    names = {}
+    for r in system.resources:
+        names[r.used] = r.name
+        if r.exclusive is not None:
+            names[r.exclusive] = r.name
+    out = []
+    shown = [t for t in members if not any(c in members for c in children(structure, t))]
+    for t in shown[:12]:
+        thread = system.threads[t]
+        point = thread.points[int(state[thread.location])]
+        held = []
+        for a, _ in structure.ancestors(t):
+            at = system.threads[a]
+            here = at.points[int(state[at.location])]
+            held += [
+                f"{evaluate(amount, state)} of {names[u]}" for u, amount in here.holds if u in names
+            ]
+        wants = sorted(
+            {
+                names[u]
+                for r in system.rules
+                if r.thread == t and not enabled(r, state)
+                for u, _ in r.gains
+                if u in names and _located(system, r, state)
+            }
+        )
+        says = f"{thread.name} is at {point.label}"
+        if point.label == f"before {thread.name}":
+            says = f"{thread.name} is before its first step"
+        if held:
+            says += f", holds {', '.join(held)}"
+        if wants:
+            says += f", waits for {', '.join(wants)}"
+        out.append(says)
+    if len(shown) > 12:
+        out.append(f"and {len(shown) - 12} others")
+    return out
+
+
+def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
+    """Everything in the guard holds but the claims."""
+    parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
+    used = {v.index for v in system.variables if v.kind.name == "USED"}
+    return all(evaluate(p, state) is True for p in parts if not variables([p]) & used)
+
+
+def place_of(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:
+    """Where it stands; of a whole workflow before its first step, the claim that it waits for."""
+    t = system.threads[thread]
+    span = t.points[int(state[t.location])].span
+    for r in system.rules:
+        if r.thread == thread and r.gains and r.span.line > span.line:
+            if not enabled(r, state) and _located(system, r, state):
+                return r.span
+    return span
