@@ -19,7 +19,7 @@ from ..slice import Slice
 from .layout import WIDTHS, Layout, Overflow
 from .python import Expand, Test, compile_group, compile_test
 from .rules import Group, pack_rules
-from .symmetry import Family, orbits
+from .symmetry import Family, Symmetry, symmetry
 
 MOST_RULES = 4_000
 CHUNK = 512  # states between two looks at the clock
@@ -75,7 +75,7 @@ class PackedSearch:
         ):
             raise Unsupported("data that is not finite and whole")
         self.booleans = frozenset(v for v in kept if cone.system.variables[v].sort is Sort.BOOL)
-        self.families = orbits(self.space, goals) if reductions.symmetry else []
+        self.symmetry = symmetry(self.space, goals) if reductions.symmetry else Symmetry()
         self.reducer: Reducer | None = None
         if reductions.ample and cone.system.excluded is FALSE:
             # (Leaving interleavings out loses no state without a step.)
@@ -88,13 +88,13 @@ class PackedSearch:
     @property
     def reduces(self) -> bool:
         """Whether some states are left out."""
-        return bool(self.families) or self.reducer is not None
+        return bool(self.symmetry.families) or self.reducer is not None
 
     @property
     def up_to(self) -> str:
         """What was left out, in words."""
         words = []
-        if self.families:
+        if self.symmetry.families:
             words.append("the exchange of alike branches")
         if self.reducer is not None:
             words.append("the order of independent steps")
@@ -113,7 +113,7 @@ class PackedSearch:
 
     def _order(self) -> list[int]:
         """Blocks without gaps, then the others."""
-        first = [v for family in self.families for block in family for v in block]
+        first = [v for family in self.symmetry.families for block in family for v in block]
         inside = set(first)
         return first + [v for v in self.space.kept if v not in inside]
 
@@ -121,7 +121,7 @@ class PackedSearch:
 
     def _search(self, layout: Layout) -> None:
         self.layout = layout
-        self.sorts = [Family(layout, blocks) for blocks in self.families]
+        self.sorts = [Family(layout, blocks) for blocks in self.symmetry.families]
         self.groups = pack_rules(self.space, layout, self.goals)
         self.states: list[int] = []
         self.parents: list[int] = []
@@ -348,12 +348,21 @@ class PackedSearch:
                 if self.cone.exact
                 else "not shown by the slice"
             )
-            return
-        self.out.found[goal] = trace
-        if self.together is not None:
-            others = [g for g in self.open if self.together[g] == self.together[goal]]
-            self.out.failed.update(dict.fromkeys(others, "another goal of the claim is broken"))
-            self.open.difference_update(others)
+        else:
+            self.out.found[goal] = trace
+            if self.together is not None:
+                mates = {g for g in self.open if self.together[g] == self.together[goal]}
+                self.give_up(mates, "another goal of the claim is broken")
+        if goal in self.symmetry.moved:
+            # What is left must be symmetric, so images are looked for no longer.
+            self.give_up(self.open & self.symmetry.moved, "its mirror image is broken")
+
+    def give_up(self, goals: set[int], why: str) -> None:
+        """Also of all that an exchange may make one of these goals."""
+        if goals & self.symmetry.moved:
+            goals = goals | (self.open & self.symmetry.moved)
+        self.out.failed.update(dict.fromkeys(goals, why))
+        self.open -= goals
 
     def raw(self, values: Sequence[Scalar]) -> int:
         return self.layout.pack(dict(zip(self.space.kept, values, strict=True)))

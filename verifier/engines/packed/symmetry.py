@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
@@ -28,14 +29,25 @@ Block = tuple[int, ...]  # variables
 Exchange = Mapping[int, int]
 
 
-def orbits(space: Space, goals: Sequence[Obligation]) -> list[list[Block]]:
-    """Families of blocks; those of one may be put in any order.  No variable is in two."""
+@dataclass(frozen=True, slots=True)
+class Symmetry:
+    """Families of blocks; those of one may be put in any order.  No variable is in two.
+
+    All goals together are the same after any exchange; `moved` are those that become another one.
+    """
+
+    families: tuple[list[Block], ...] = ()
+    moved: frozenset[int] = frozenset()
+
+
+def symmetry(space: Space, goals: Sequence[Obligation]) -> Symmetry:
+    """What may be exchanged in the system without a change of the goals."""
     system = space.system
     if len(system.rules) > MOST_RULES:
-        return []
+        return Symmetry()
     families = _families(system)
     if not families or sum(map(len, families)) * len(system.rules) > MOST_WORK:
-        return []
+        return Symmetry()
     checker = _Checker(space, goals)
     rules: dict[int, list[Rule]] = {}
     for r in system.rules:
@@ -52,7 +64,7 @@ def orbits(space: Space, goals: Sequence[Obligation]) -> list[list[Block]]:
                 used |= mine
                 threads |= trees
                 out.append(run)
-    return out
+    return Symmetry(tuple(out), frozenset(checker.moved) if out else frozenset())
 
 
 def _runs(
@@ -227,7 +239,9 @@ class _Checker:
                 self.mentioning.setdefault(v, set()).add(r.index)
         plain = _Names(self, {})
         self.plain = {i: plain.rule(r) for i, r in self.rules.items()}
-        self.others = plain.others(self.plain)
+        self.others = plain.others()
+        self.asked = plain.asked(self.plain)
+        self.moved: set[int] = set()  # goals that an exchange makes another one
 
     def invariant(self, exchange: Exchange) -> bool:
         """Does exchanging these variables map the rules, the start and the goals to themselves?"""
@@ -238,7 +252,11 @@ class _Checker:
         mapped = {i: names.rule(self.rules[i]) for i in some}
         if Counter(mapped.values()) != Counter(self.plain[i] for i in some):
             return False
-        return names.others({**self.plain, **mapped}) == self.others
+        asked = names.asked({**self.plain, **mapped})
+        if names.others() != self.others or Counter(asked) != Counter(self.asked):
+            return False
+        self.moved |= {k for k, (a, b) in enumerate(zip(asked, self.asked, strict=True)) if a != b}
+        return True
 
 
 class _Names:
@@ -286,21 +304,24 @@ class _Names:
             ),
         )
 
-    def others(self, rules: Mapping[int, tuple[object, ...]]) -> tuple[object, ...]:
-        """The start, the excluded states and the goals; `rules` as they read here."""
+    def others(self) -> tuple[object, ...]:
+        """The start and the excluded states."""
         checker, names = self.checker, self.names
         system = checker.space.system
         starts = Counter(
             (names.get(v, v), None if init is None else self.number(init))
             for v, init in ((v, system.variables[v].init) for v in checker.kept)
         )
-        goals = Counter(
+        return starts, self.number(system.initial), self.number(system.excluded)
+
+    def asked(self, rules: Mapping[int, tuple[object, ...]]) -> list[tuple[object, ...]]:
+        """The goals; `rules` as they read here."""
+        return [
             ("state", self.number(g.cond))
             if is_state(g)
             else ("step", None if g.rule is None else rules.get(g.rule), self.number(g.cond))
-            for g in checker.goals
-        )
-        return starts, self.number(system.initial), self.number(system.excluded), goals
+            for g in self.checker.goals
+        ]
 
 
 class Family:
