@@ -22,7 +22,7 @@ from wfverify.dsl.errors import Span
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
-from wfverify.semantics.expr import Op, Scalar
+from wfverify.semantics.expr import Op, Scalar, variables
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import (
     Obligation,
@@ -217,9 +217,30 @@ def _not_a_run(world: World, trace: Trace) -> str:
             return f"{rule.name} cannot have these inputs"
         if world.excluded(after, (), ()):
             return f"{rule.name} leads to an excluded state"
-    if trace.loop_at is not None and states[trace.loop_at] != states[-1]:
-        return "its loop does not close"
-    return ""
+    return "" if trace.loop_at is None else _not_for_ever(world, trace, states)
+
+
+def _not_for_ever(world: World, trace: Trace, states: Sequence[State]) -> str:
+    """Its round can be taken again and again: some values may be others after the first time, and
+    what no step is decided by may be another one each time."""
+    assert trace.loop_at is not None
+    around = trace.steps[trace.loop_at :]
+    before, state = states[trace.loop_at], states[-1]
+    for _ in range(4):
+        if before == state:
+            return ""
+        before = state
+        for step in around:
+            rule = world.system.rules[step.rule]
+            if not world.enabled(step.rule, state) or step.inputs not in list(
+                world.answers(rule, state)
+            ):
+                return "its loop does not close"
+            state = world.after(step.rule, state, step.inputs)
+    deciding = variables([e for r in world.system.rules for e in (r.guard, r.relation)])
+    changed = {v for v, (a, b) in enumerate(zip(before, state, strict=True)) if a != b}
+    decided = trace.recurs is None and changed & deciding
+    return "its loop does not close" if decided else ""
 
 
 def _breaks(world: World, trace: Trace, goal: Obligation) -> bool:
