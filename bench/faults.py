@@ -42,6 +42,17 @@ AREAS = {
     ),
     "interpreter": ("tests/interpreter", "tests/test_replay.py", "tests/test_agreement.py"),
 }
+# Given to pytest: notes the first test that fails, or file that cannot be read, by its whole name.
+NOTES = """
+import os
+
+def _note(report):
+    if report.failed and not os.path.exists(os.environ["FIRST_FAILURE"]):
+        with open(os.environ["FIRST_FAILURE"], "w") as file:
+            file.write(report.nodeid)
+
+pytest_runtest_logreport = pytest_collectreport = _note
+"""
 NEVER_ENDS = 900  # seconds of processor time of one run of tests
 
 
@@ -109,6 +120,7 @@ class Copy:
             if (ROOT / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, self.root / name)
+        (self.folder / "first_failure.py").write_text(NOTES)
         self._check()
 
     def _check(self) -> None:
@@ -132,14 +144,21 @@ class Copy:
             raise SystemExit("tests pass although nothing can be imported")
 
     def _env(self) -> dict[str, str]:
-        env = {**os.environ, "PYTHONPATH": str(self.folder), "COLUMNS": "200"}
+        env = {**os.environ, "PYTHONPATH": str(self.folder)}
+        env["FIRST_FAILURE"] = str(self._note)
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         return env
+
+    @property
+    def _note(self) -> Path:
+        return self.folder / "failure"
 
     def test(self, tests: Sequence[str]) -> tuple[str, float]:
         """The first test that fails, or nothing; and the seconds of processor time."""
         shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-rfE"]
+        self._note.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command += ["-p", "first_failure"]
         with tempfile.TemporaryFile("w+") as out:
             run = subprocess.Popen(
                 [*command, *tests], cwd=self.root, env=self._env(), stdout=out, stderr=out
@@ -152,12 +171,11 @@ class Copy:
         seconds = used.ru_utime + used.ru_stime
         if run.returncode in (0, 5):  # 5: none was selected
             return "", seconds
-        found = re.search(r"^(?:FAILED|ERROR) (\S+?)(?: - |$)", text, re.MULTILINE)
         if run.returncode < 0:
             return f"{tests[0]} (does not end)", seconds
-        if found is None:
+        if not self._note.exists():
             raise SystemExit(f"pytest {' '.join(tests)} ended with {run.returncode}:\n{text}")
-        return found[1], seconds
+        return self._note.read_text(), seconds
 
     def judge(self, fault: Fault, narrow: bool) -> Row:
         """Which test catches the fault."""
@@ -181,7 +199,7 @@ class Copy:
 
     def _passes(self, test: str) -> bool:
         """Without a fault."""
-        name = test.split(" ")[0]
+        name = test.removesuffix(" (does not end)")
         if name not in self._good:
             self._good[name] = not self.test([name])[0]
         return self._good[name]
