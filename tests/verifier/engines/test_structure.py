@@ -15,7 +15,7 @@ from wfverify.dsl.errors import Rejected
 from wfverify.dsl.types import Int
 from wfverify.semantics.expr import TRUE, Expr, Sort, add, and_, const, ite, le, mul, neg, not_, var
 from wfverify.semantics.lower import lower
-from wfverify.semantics.system import TransitionSystem, Variable, VarKind
+from wfverify.semantics.system import Rule, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import evaluate
 from wfverify.verifier.engines.linking import guarded
 from wfverify.verifier.engines.search_threads import without_claims
@@ -89,12 +89,19 @@ def lies(graph: Lowered) -> list[str]:
             for b, after_b in able.values():
                 if a.index >= b.index or a.thread == b.thread or structure.beside(a, b):
                     continue
-                if all(
+                if _over(structure, a, b) or _over(structure, b, a):
+                    out.append(f"{a.name} and {b.name} can be taken, and one cancels branches")
+                elif all(
                     any(r is q for r, _ in graph.steps.get(s, ()))
                     for s, q in ((after_a, b), (after_b, a))
                 ):
                     out.append(f"{a.name} and {b.name} come in either order")
     return out
+
+
+def _over(structure: Structure, a: Rule, b: Rule) -> bool:
+    """Is the first a step that may cut off branches, of which the second is one?"""
+    return a.over_children and a.thread in {t for t, _ in structure.ancestors(b.thread)}
 
 
 @pytest.mark.parametrize("first", range(0, 120, 20))
