@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from random import Random
 
 import pytest
-from lowered import Broken, Lowered, compiled, run
+from lowered import Lowered, compiled, run
+from naive import TooBig, explore
 from processes import random_term, spec
 from specgen import from_seed
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.types import Int
-from wfverify.semantics.expr import TRUE, Expr, Sort, add, and_, const, ite, le, mul, neg, not_, var
+from wfverify.semantics.expr import (
+    TRUE,
+    Expr,
+    Sort,
+    add,
+    and_,
+    const,
+    ite,
+    le,
+    mul,
+    neg,
+    not_,
+    var,
+    variables,
+)
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import evaluate
+from wfverify.verifier.engines.common import conjuncts
 from wfverify.verifier.engines.linking import guarded
 from wfverify.verifier.engines.search_threads import without_claims
 from wfverify.verifier.engines.structure import Structure, upper
@@ -148,28 +165,44 @@ def test_bounds_of_amounts() -> None:
     assert exact > 200
 
 
-@pytest.mark.parametrize("claimed", range(-2, 3))
-@pytest.mark.parametrize("inner", ["a ; a", "b", "using (p 1) { a }"])
-def test_room_is_checked_where_it_is_said(claimed: int, inner: str) -> None:
-    """A claim of less than nothing makes room that there is not, until it is cancelled."""
-    system = lower(
-        load_text(
-            f"""
-error E permanent
-resource p : pool(2)
-workflow w fails E {{
-  var n: int = {claimed}
-  activity a {{ uses p 1 }}
-  activity b {{ uses p 2 }}
-  run {{ {{ using (p n) {{ a ; fail E }} || nocancel {{ {inner} }} }} || b }}
-}}
-system {{ w }}
-""",
-            "s.wf",
-        )
-    )
-    if all(guarded(system, r) for r in system.resources):
+# --- room --------------------------------------------------------------------------------------
+
+
+def damaged(system: TransitionSystem) -> Iterator[TransitionSystem]:
+    """With one step that takes more than it asks for, or does not ask."""
+    pools = {r.used for r in system.resources}
+    for k, rule in enumerate(system.rules):
+        parts = conjuncts(rule.guard)
+        changed = [
+            replace(rule, guard=and_(*parts[:i], *parts[i + 1 :]))
+            for i, part in enumerate(parts)
+            if variables([part]) & pools
+        ]
+        changed += [
+            replace(rule, own=tuple((w, add(e, const(1)) if w == v else e) for w, e in rule.own))
+            for v, _ in rule.own
+            if v in pools
+        ]
+        for one in changed:
+            yield replace(system, rules=(*system.rules[:k], one, *system.rules[k + 1 :]))
+
+
+@pytest.mark.parametrize(
+    "term", ["a || b", "using (p 1) { a } || using (p 1) { c }", "par any { a || b ; c } || a"]
+)
+def test_room_is_said_to_be_checked_where_it_is(term: str) -> None:
+    activities = "activity a { uses p 1 } activity b { uses p 2 } activity c { }"
+    text = f"resource p : pool(2) workflow w {{ {activities} run {{ {term} }} }} system {{ w }}"
+    system = lower(load_text(text, "s.wf"))
+    (pool,) = system.resources
+    assert guarded(system, pool)
+    wrong = 0
+    for other in damaged(system):
         try:
-            Lowered(system)
-        except Broken as wrong:
-            pytest.fail(str(wrong))
+            states = explore(other, 4_000).states
+        except TooBig:
+            continue
+        full = any(int(s[pool.used]) > 2 for s in states)
+        wrong += full
+        assert not (full and guarded(other, pool))
+    assert wrong > 1
