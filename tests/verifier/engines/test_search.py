@@ -5,11 +5,14 @@ from __future__ import annotations
 import naive
 import pytest
 from random_systems import random_system
+from wfverify.dsl import load_text
+from wfverify.semantics.lower import lower
 from wfverify.verifier.engines.search import Holds, Open, Violated, explore
 from wfverify.verifier.engines.search_live import (
     Free,
     NeverEnds,
     Stuck,
+    Undecided,
     can_finish,
     deadlocks,
     lasso,
@@ -93,6 +96,36 @@ def test_graphs_cut_short(seed: int) -> None:
         result = explore(system, [], max_states=states, seconds=1.5, want_graph=True)
         assert result.graph is not None
         live(system, graph, result.graph)
+
+
+ANSWERED = ["x <- a()", "{ x <- a() || y <- b() }", "if (n > 9) { x <- a() } ; y <- b()"]
+
+
+@pytest.mark.parametrize("body", ANSWERED)
+@pytest.mark.parametrize("relation", ["> n", "< n", ">= n", "!= n", "== n + 1", ">= 3"])
+def test_answers_that_some_states_do_not_have(body: str, relation: str) -> None:
+    """Data of so many values that a node stands for many states; not all of them can go on."""
+    system = lower(
+        load_text(
+            f"""
+workflow w(n: int 0..20) {{
+  var x: int = 0
+  var y: int = 0
+  activity a -> int 0..20 {{ ensures result {relation} }}
+  activity b -> int 0..20 {{ ensures result <= n }}
+  run {{ {body} }}
+}}
+system {{ w }}
+""",
+            "s.wf",
+        )
+    )
+    graph = naive.explore(system)
+    explored = explore(system, [], seconds=5, want_graph=True).graph
+    assert explored is not None and not explored.concrete
+    live(system, graph, explored)
+    if relation in (">= n", "!= n", ">= 3"):  # then there is one
+        assert isinstance(can_finish(explored), Free | Undecided)
 
 
 def live(system, graph, explored) -> None:
