@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
+from random import Random
 
 import naive
 import pytest
@@ -20,6 +21,7 @@ from wfverify.verifier.engines.packed.rules import pack_rules
 from wfverify.verifier.engines.packed.run import Outcome, PackedSearch, Reductions
 from wfverify.verifier.engines.packed.symmetry import orbits
 from wfverify.verifier.engines.search import Holds, Open, Violated, at_ends, explore
+from wfverify.verifier.engines.search_run import Search
 from wfverify.verifier.engines.search_space import Space, Unsupported
 from wfverify.verifier.engines.search_threads import ended
 from wfverify.verifier.engines.slice import slice_for, steps_stutter, whole
@@ -157,6 +159,53 @@ def test_ends(seed: int) -> None:
         assert bool(out.found or out.failed) is not good
     verdict = deadlock_free(Session(system, Options(), replay, schedule))
     assert isinstance(verdict, Proved if good else Refuted)
+
+
+def independent(seed: int) -> str:
+    """Branches that share nothing; the invariants compare what they have got to."""
+    r = Random(seed)
+    count = r.choice([2, 3])
+    branches, variables, invariants = [], [], []
+    for i in range(count):
+        steps = [f"x{i} := {r.randrange(3)}" for _ in range(r.randint(1, 3))]
+        if r.random() < 0.3:
+            steps.insert(r.randrange(len(steps)), "a")
+        if r.random() < 0.2:
+            steps = [f"while (x{i} == 0) {{ {steps[0]} ; a }}"]
+        branches.append(f"{{ {' ; '.join(steps)} }}")
+        variables.append(f"var x{i}: int 0..2 = {r.randrange(3)}")
+    for k in range(4):
+        i, j = r.sample(range(count), 2)
+        said = f"not (x{i} == {r.randrange(3)} and x{j} == {r.randrange(3)})"
+        kind = "invariant" if r.random() < 0.7 else "always"
+        if kind == "always":
+            said = f"x{i} == {r.randrange(3)} => next(x{j} != {r.randrange(3)})"
+        invariants.append(f"{kind} i{k} : {said}")
+    return f"""
+workflow w {{
+  {" ".join(variables)}
+  activity a {{ takes 1s }}
+  run {{ {" || ".join(branches)} }}
+  {" ".join(invariants)}
+}}
+system {{ w }}
+"""
+
+
+@pytest.mark.parametrize("first", range(0, 100, 25))
+def test_what_goals_look_at_is_seen_in_any_order(first: int) -> None:
+    for seed in range(first, first + 25):
+        system = lower(load_text(independent(seed), "w.wf"))
+        graph = naive.explore(system, 6000)
+        for goal in [o for o in system.obligations if o.name.startswith("i")]:
+            for reductions in ALL:
+                agree(system, graph, [goal], packed(system, [goal], reductions), False)
+            search = Search(
+                system, whole(system), [goal], 20_000, time.monotonic() + 5, False, True
+            )
+            search.run()
+            out = Outcome(search.found, search.failed, search.stop)
+            assert agree(system, graph, [goal], out, False) == 1
 
 
 def test_rules_that_may_fire_anywhere_are_not_those_of_a_place() -> None:
