@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import naive
 import pytest
 from random_systems import random_system
@@ -96,6 +98,44 @@ def test_graphs_cut_short(seed: int) -> None:
         result = explore(system, [], max_states=states, seconds=1.5, want_graph=True)
         assert result.graph is not None
         live(system, graph, result.graph)
+
+
+def tested(seed: int) -> str:
+    """Ways to the same places, with and without tests of data that is not enumerated."""
+    r = Random(seed)
+
+    def part(size: int) -> str:
+        if size <= 1:
+            return f"x := {r.randrange(2)}"
+        m = r.randint(1, size - 1)
+        left, right = part(m), part(size - m)
+        match r.randrange(5):
+            case 0 | 1:
+                return f"{{ {left} }} + {{ {right} }}"
+            case 2:
+                return f"{left} ; {right}"
+        test = f"n {r.choice(['>', '<', '=='])} {r.randint(1, 19)}"
+        return f"if ({test}) {{ {left} }}" + (f" else {{ {right} }}" if r.random() < 0.6 else "")
+
+    said = [f"invariant i{k} : x == {r.randrange(2)} => n != {r.randint(0, 20)}" for k in range(3)]
+    return f"""
+workflow w(n: int 0..20) {{
+  var x: int = 2
+  run {{ {part(2 + seed % 5)} }}
+  {" ".join(said)}
+}}
+system {{ w }}
+"""
+
+
+@pytest.mark.parametrize("first", range(0, 150, 30))
+def test_what_was_seen_covers_what_comes_later(first: int) -> None:
+    for seed in range(first, first + 30):
+        system = lower(load_text(tested(seed), "s.wf"))
+        graph = naive.explore(system)
+        goals = [o for o in system.obligations if o.name.startswith("i")]
+        for goal, found in zip(goals, explore(system, goals).findings, strict=True):
+            agree(system, graph, goal, found, False)
 
 
 ANSWERED = ["x <- a()", "{ x <- a() || y <- b() }", "if (n > 9) { x <- a() } ; y <- b()"]
