@@ -106,7 +106,7 @@ def tested(seed: int) -> str:
 
     def part(size: int) -> str:
         if size <= 1:
-            return f"x := {r.randrange(2)}"
+            return r.choice([f"x := {r.randrange(2)}"] * 2 + ["x <- c()"])
         m = r.randint(1, size - 1)
         left, right = part(m), part(size - m)
         match r.randrange(5):
@@ -121,6 +121,7 @@ def tested(seed: int) -> str:
     return f"""
 workflow w(n: int 0..20) {{
   var x: int = 2
+  activity c -> int 0..2 {{ ensures n + result != {r.randint(2, 20)} }}
   run {{ {part(2 + seed % 5)} }}
   {" ".join(said)}
 }}
