@@ -208,6 +208,45 @@ def test_what_goals_look_at_is_seen_in_any_order(first: int) -> None:
             assert agree(system, graph, [goal], out, False) == 1
 
 
+def leaving(seed: int) -> str:
+    """Numbers that leave their ranges, to both sides, between others that must stay as they are."""
+    r = Random(seed)
+
+    def step() -> str:
+        v, w = r.sample(["x", "y", "z"], 2)
+        k = r.randint(-4, 4)
+        return r.choice([f"{v} := {v} + ({k})", f"{v} := {w} - {v}", f"{v} := 2 * {w} + ({k})"])
+
+    branches = ["; ".join(step() for _ in range(r.randint(1, 3))) for _ in range(r.choice([1, 2]))]
+    said = [
+        f"invariant i{k} : {r.choice('xyz')} {r.choice(['<=', '!='])} {r.randint(-4, 6)}"
+        for k in range(4)
+    ]
+    return f"""
+workflow w {{
+  var x: int 0..3 = {r.randrange(4)}
+  var y: int 0..2 = {r.randrange(3)}
+  var z: int -1..1 = {r.randint(-1, 1)}
+  run {{ {" || ".join(f"{{ {b} }}" for b in branches)} }}
+  {" ".join(said)}
+}}
+system {{ w }}
+"""
+
+
+@pytest.mark.parametrize("first", range(0, 120, 30))
+def test_numbers_that_do_not_fit(first: int) -> None:
+    for seed in range(first, first + 30):
+        system = lower(load_text(leaving(seed), "w.wf"))
+        graph = naive.explore(system, 6000)
+        goals = list(system.obligations)
+        for reductions in (ALL[0], ALL[-1]):
+            out = packed(system, goals, reductions)
+            assert agree(system, graph, goals, out, reductions == ALL[0]) == len(goals)
+            if reductions == ALL[0] and not out.found:
+                assert out.states == len(graph.states)
+
+
 def test_rules_that_may_fire_anywhere_are_not_those_of_a_place() -> None:
     """Blocks come first in a state, so that a location lies at its beginning."""
     text = """
