@@ -164,18 +164,23 @@ def test_ends(seed: int) -> None:
 
 
 def independent(seed: int) -> str:
-    """Branches that share nothing; the invariants compare what they have got to."""
+    """Branches that share nothing, perhaps alike; the invariants compare what they have got to,
+    and are not alike."""
     r = Random(seed)
     count = r.choice([2, 3])
-    branches, variables, invariants = [], [], []
-    for i in range(count):
-        steps = [f"x{i} := {r.randrange(3)}" for _ in range(r.randint(1, 3))]
+
+    def branch() -> tuple[str, str]:
+        steps = [f"X := {r.randrange(3)}" for _ in range(r.randint(1, 3))]
         if r.random() < 0.3:
             steps.insert(r.randrange(len(steps)), "a")
         if r.random() < 0.2:
-            steps = [f"while (x{i} == 0) {{ {steps[0]} ; a }}"]
-        branches.append(f"{{ {' ; '.join(steps)} }}")
-        variables.append(f"var x{i}: int 0..2 = {r.randrange(3)}")
+            steps = [f"while (X == 0) {{ {steps[0]} ; a }}"]
+        return f"{{ {' ; '.join(steps)} }}", f"var X: int 0..2 = {r.randrange(3)}"
+
+    made = [branch()] * count if r.random() < 0.5 else [branch() for _ in range(count)]
+    branches = [body.replace("X", f"x{i}") for i, (body, _) in enumerate(made)]
+    variables = [declared.replace("X", f"x{i}") for i, (_, declared) in enumerate(made)]
+    invariants = []
     for k in range(4):
         i, j = r.sample(range(count), 2)
         said = f"not (x{i} == {r.randrange(3)} and x{j} == {r.randrange(3)})"
