@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import product
 
 import pytest
 from wfverify.dsl import load_text
@@ -12,6 +13,7 @@ from wfverify.semantics.expr import FALSE, Expr, Op, Sort, const, eq, not_, var,
 from wfverify.semantics.lower import lower
 from wfverify.verifier.checks import independence
 from wfverify.verifier.engines.common import conjuncts
+from wfverify.verifier.engines.partings import contradiction
 from wfverify.verifier.engines.zones import between, later, nothing, rearranged
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.session import Session
@@ -229,3 +231,17 @@ workflow w {
 system { w[2] }
 """)
     assert not any(isinstance(v, Proved) for v in found)
+
+
+def test_answers_that_exclude_each_other() -> None:
+    """Of durations: there must be one that is what both runs have seen of it."""
+    seen = [(how, Fraction(n)) for how in "=>" for n in range(3)]
+    durations = [Fraction(n, 2) for n in range(8)]
+    for a, b in product(seen, repeat=2):
+        possible = any(
+            all(d == n if how == "=" else d >= n for how, n in (a, b)) for d in durations
+        )
+        question = ("time", "a")
+        found = contradiction({question: a}, {question: b, "other": 1})
+        assert (found is None) == possible, (a, b)
+        assert found in (None, question)
