@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lowered import run as explored
 from wfverify.dsl import load_text
 from wfverify.interpreter.run import RunOptions, run
 from wfverify.semantics.lower import lower
@@ -103,3 +104,26 @@ def test_no_run_is_as_long(seed: int) -> None:
                 failing = (0.0, 0.5, 1.0)[number % 3]
                 made = run(alone, RunOptions(seed=seed + number, failing=failing))
                 assert made.time < limit, body
+
+
+@pytest.mark.parametrize("limit", range(1, 6))
+@pytest.mark.parametrize("longest", [*range(1, 5), None])
+@pytest.mark.parametrize("computed", [False, True])
+def test_a_timeout_comes_where_an_attempt_may_be_as_long(
+    longest: int | None, limit: int, computed: bool
+) -> None:
+    """Also where both come at one instant; `computed`: known only when the attempt starts."""
+    hi = "" if longest is None else f"1s * n + {longest - 1}s" if computed else f"{longest}s"
+    graph = explored(
+        f"""
+workflow w fails Timeout {{
+  var n: int = 1
+  activity a {{ takes 0s..{hi}  timeout {limit}s }}
+  run {{ a }}
+}}
+system {{ w }}
+"""
+    )
+    ends = {row[0] for row in graph.outcomes()}
+    late = longest is None or limit <= longest
+    assert ends == {"completed", *(["Timeout"] if late else [])}

@@ -55,6 +55,30 @@ def test_random_rounds_are_undone_as_processes_do(first: int) -> None:
             continue
 
 
+def random_graph(r: Random) -> processes.Term:
+    """Nodes that are small, with more edges than `random_term` makes; perhaps all undone after,
+    also those with others between them that have nothing to undo."""
+    undone = r.random() < 0.6
+    leaves = [("act", "a"), ("act", "c"), ("skip",)]
+    leaves += [] if undone else [("act", "b"), ("act", "d"), ("fail", "E")]
+    joins = ["all", "always"] if undone else ["all", "always", "any", "on_failure"]
+    nodes = []
+    for i in range(r.choice([3, 3, 4])):
+        after = tuple(j for j in range(i) if r.random() < (0.9 if j == i - 1 else 0.3))
+        nodes.append((r.choice(leaves), after, r.choice(joins) if after else ""))
+    graph = ("steps", *nodes)
+    return ("saga", ("seq", graph, ("fail", "F"))) if undone else graph
+
+
+@pytest.mark.parametrize("first", range(0, 120, 40))
+def test_random_graphs_end_as_processes_do(first: int) -> None:
+    for seed in range(first, first + 40):
+        try:
+            same_outcomes(random_graph(Random(seed)))
+        except OverflowError:
+            continue
+
+
 A, B, C, D, G = (("act", x) for x in "abcdg")
 E, F, SKIP, RETURN = ("fail", "E"), ("fail", "F"), ("skip",), ("return",)
 FOUND = [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wfverify.semantics import expr as e
@@ -133,3 +136,16 @@ def test_deep_terms_need_no_recursion() -> None:
     for _ in range(20_000):
         term = raw(Op.NEG, Sort.INT, term)
     Encoder()(term)
+
+
+@pytest.mark.parametrize("compare", [e.le, e.lt, e.eq])
+def test_comparisons_of_whole_numbers_read_as_reals(compare: Callable[[Expr, Expr], Expr]) -> None:
+    """Every model is kept, also of what is negated, also where both sides are equal."""
+    x, y = e.var(0, Sort.INT), e.var(1, Sort.INT)
+    for a, b in product(range(-1, 3), repeat=2):
+        there = e.and_(e.eq(x, e.const(a)), e.eq(y, e.const(b)))
+        for cond in (compare(x, y), e.not_(compare(x, y))):
+            solver = Smt()
+            solver.add(Encoder(relaxed=True)(e.and_(there, cond)))
+            holds = evaluate(cond, (a, b)) is True
+            assert solver.check() is (Answer.SAT if holds else Answer.UNSAT)

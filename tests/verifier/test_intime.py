@@ -139,3 +139,35 @@ def test_what_comes_at_no_times(seed: int) -> None:
 def test_random_loops(seed: int) -> None:
     text = Maker(seed).spec()
     assert problems(text) == [], text
+
+
+@pytest.mark.parametrize("sides", ["{ a } + { b }", "{ b } + { a }"])
+def test_one_state_at_more_times_is_more(sides: str) -> None:
+    """Whichever comes first: what the clocks show after `b` includes what they show after `a`."""
+    text = f"""
+shared s: bool = false
+workflow w {{
+  activity a {{ takes 1s }}
+  activity b {{ takes 0s..4s }}
+  activity c {{ takes 1s }}
+  run {{ {{ {sides} }} ; wait 1s ; if (s) {{ c }} }}
+}}
+workflow v {{ activity d {{ takes 3s do {{ s := true }} }} run {{ d }} }}
+"""
+    assert untaken(text) == []
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize("takes", ["1s", "3s", "2s", "1s..3s"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_clock_decides_whether_an_attempt_times_out(takes: str, late: bool) -> None:
+    """A loop that goes on until an attempt is in time, or until one is late."""
+    ends, goes_on = ("s := true", "skip") if not late else ("skip", "s := true")
+    text = f"""
+workflow w {{
+  var s: bool = false
+  activity a {{ takes {takes} timeout 2s }}
+  run {{ while (not s) {{ try {{ a ; {ends} }} catch Timeout {{ {goes_on} }} }} }}
+}}
+"""
+    assert problems(text) == []

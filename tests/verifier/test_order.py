@@ -33,6 +33,8 @@ STEPS = (
     "f[y] := {n}",
     "f[0] += x",
     "x := f[1]",
+    "c",
+    "d",
 )
 SPEC = """\
 workflow w {{
@@ -41,6 +43,8 @@ workflow w {{
   var f: int[2]
   activity a {{ takes 1s  writes y  do {{ x := min(x + 1, 3) }} }}
   activity b(k: int) {{ takes 1s..2s  reads y  do {{ y := k % 2 }} }}
+  activity c {{ takes 1s..1s * (x + 1) }}
+  activity d {{ takes 1s * y..3s }}
   run {{ {run} }}
 }}
 """
@@ -109,6 +113,12 @@ def test_the_same_of_random_specs(seed: int) -> None:
         _compared(specgen.from_seed(seed))
     except (oracle.TooBig, Rejected):
         return
+
+
+@pytest.mark.parametrize("bound", ["c || x := 2", "d || y := 1", "c || y := 1 || x := 1"])
+def test_a_bound_of_a_duration_is_read_while_it_runs(bound: str) -> None:
+    looked, _ = _compared(SPEC.format(run=bound))
+    assert looked > 0
 
 
 def test_there_is_something_to_compare() -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import combinations, product
+from random import Random
 
 import pytest
 from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import Scheduling, schedule
-from wfverify.semantics.expr import FALSE, Expr, Op, Sort, const, eq, not_, var, variables
+from wfverify.semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, eq, not_, var, variables
 from wfverify.semantics.lower import lower
+from wfverify.semantics.system import Rule
+from wfverify.semantics.values import evaluate, initial_state
 from wfverify.verifier.checks import independence
 from wfverify.verifier.engines.common import conjuncts
+from wfverify.verifier.engines.partings import contradiction
+from wfverify.verifier.engines.tracked import Tracked
 from wfverify.verifier.engines.zones import between, later, nothing, rearranged
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.session import Session
@@ -229,3 +235,70 @@ workflow w {
 system { w[2] }
 """)
     assert not any(isinstance(v, Proved) for v in found)
+
+
+def test_answers_that_exclude_each_other() -> None:
+    """Of durations: there must be one that is what both runs have seen of it."""
+    seen = [(how, Fraction(n)) for how in "=>" for n in range(3)]
+    durations = [Fraction(n, 2) for n in range(8)]
+    for a, b in product(seen, repeat=2):
+        possible = any(
+            all(d == n if how == "=" else d >= n for how, n in (a, b)) for d in durations
+        )
+        question = ("time", "a")
+        found = contradiction({question: a}, {question: b, "other": 1})
+        assert (found is None) == possible, (a, b)
+        assert found in (None, question)
+
+
+TRANSIT = [
+    "x <- get()",
+    "y <- get()",
+    "y := x + 1",
+    "x += 1",
+    "x := x + y",
+    "z := 2",
+    "z := y",
+    "put",
+]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_steps_that_do_not_commute_on_data_in_transit_clash(seed: int) -> None:
+    r = Random(seed)
+    branches = ["; ".join(r.choice(TRANSIT) for _ in range(2)) for _ in range(2)]
+    system = lower(
+        load_text(
+            f"""
+workflow w {{
+  var x: int = 0
+  var y: int = 0
+  var z: int = 0
+  activity get -> int {{ }}
+  activity put {{ do {{ z := z + x }} }}
+  run {{ {" || ".join(f"{{ {b} }}" for b in branches)} }}
+}}
+system {{ w }}
+""",
+            "s.wf",
+        )
+    )
+    tracked = Tracked(system)
+
+    def after(rule: Rule, state: list[Scalar], answer: int) -> list[Scalar]:
+        new = list(state)
+        for v, e in rule.updates:
+            if v in tracked.transit:
+                new[v] = evaluate(e, state, (answer,) * len(rule.inputs))
+        return new
+
+    for a, b in combinations(system.rules, 2):
+        assert tracked.clash(a, b) == tracked.clash(b, a), (a.name, b.name)
+        if a.thread == b.thread or tracked.clash(a, b):
+            continue
+        for _ in range(5):
+            state: list[Scalar] = list(initial_state(system))
+            for v in tracked.transit:
+                state[v] = r.randint(-5, 5)
+            one, two = r.randint(6, 9), r.randint(10, 19)
+            assert after(b, after(a, state, one), two) == after(a, after(b, state, two), one)

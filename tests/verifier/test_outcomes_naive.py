@@ -63,3 +63,26 @@ def test_proofs_against_all_runs(seed: int) -> None:
     except Rejected:
         return
     assert not wrong, f"{wrong}\n{text}"
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
+def test_one_state_at_more_times_is_more(first: str, second: str) -> None:
+    """What the clocks show after `b` includes what they show after `a`, and more can happen."""
+    text = f"""
+workflow w {{
+  var x: int 0..3 = 0
+  var q: bool = false
+  activity get -> bool {{ takes 0s }}
+  activity a {{ takes 1s }}
+  activity b {{ takes 0s..4s }}
+  activity d {{ takes 3s do {{ x := 2 }} }}
+  run {{
+    {{ q <- get() ; if (q) {{ {first} }} else {{ {second} }} ; q := false ; wait 1s ; x := 1 }}
+    || d
+  }}
+}}
+system {{ w }}
+"""
+    wrong, names = differences(text)
+    assert wrong == []
+    assert names == ["Refuted timing_independent", "Refuted deterministic"]

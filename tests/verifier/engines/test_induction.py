@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import naive
 import pytest
 from random_systems import random_system
@@ -12,6 +14,7 @@ from wfverify.semantics.symbolic import is_valid
 from wfverify.semantics.system import Obligation
 from wfverify.verifier.engines.common import Budget, input_condition, weakest
 from wfverify.verifier.engines.induction import Inductive, prove_invariants
+from wfverify.verifier.engines.induction_query import Queries
 from wfverify.verifier.engines.kinduction import k_induction
 
 
@@ -99,3 +102,23 @@ def test_k_induction_sees_two_steps() -> None:
     assert k_induction(counter(update), goal) == 2
     wrong = Obligation("invariant", "", e.not_(e.eq(x, e.const(2))), "", NOWHERE)
     assert k_induction(counter(update), wrong, largest=4) is None
+
+
+def question(r: Random) -> tuple[list[e.Expr], list[e.Expr], list[e.Expr]]:
+    """About whole numbers between constants; many differ in a constant or in names only."""
+
+    def part() -> e.Expr:
+        sides = [e.var(r.randrange(2), Sort.INT), e.const(r.randrange(4))]
+        return r.choice([e.le, e.lt])(*r.sample(sides, 2))
+
+    return [part()], [part()] if r.random() < 0.3 else [], [part()]
+
+
+def test_questions_of_one_shape_have_one_answer() -> None:
+    """What is remembered of earlier questions is the answer to this one."""
+    kept = Queries()
+    for seed in range(400):
+        asked = question(Random(seed))
+        mine, fresh = kept.check(*asked), Queries().check(*asked)
+        assert mine.failed == fresh.failed, asked
+    assert kept.shared > 40

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import pairwise
+from random import Random
 
 import naive
 import pytest
@@ -11,15 +13,17 @@ from random_systems import random_system
 from symmetric_specs import Symmetric
 from wfverify.dsl import load_text
 from wfverify.interpreter import replay, schedule
-from wfverify.semantics.expr import and_
+from wfverify.semantics.expr import TRUE, Op, and_
 from wfverify.semantics.lower import lower
-from wfverify.semantics.system import Obligation, TransitionSystem
+from wfverify.semantics.system import Obligation, Rule, TransitionSystem
 from wfverify.verifier.checks.blocking import deadlock_free
+from wfverify.verifier.engines.common import conjuncts
 from wfverify.verifier.engines.packed.layout import Layout
 from wfverify.verifier.engines.packed.rules import pack_rules
 from wfverify.verifier.engines.packed.run import Outcome, PackedSearch, Reductions
 from wfverify.verifier.engines.packed.symmetry import symmetry
 from wfverify.verifier.engines.search import Holds, Open, Violated, at_ends, explore
+from wfverify.verifier.engines.search_run import Search
 from wfverify.verifier.engines.search_space import Space, Unsupported
 from wfverify.verifier.engines.search_threads import ended
 from wfverify.verifier.engines.slice import slice_for, steps_stutter, whole
@@ -162,6 +166,112 @@ def test_ends(seed: int) -> None:
         assert bool(out.found or out.failed) is not good
     verdict = deadlock_free(Session(system, Options(), replay, schedule))
     assert isinstance(verdict, Proved if good else Refuted)
+
+
+def independent(seed: int) -> str:
+    """Branches that share nothing, perhaps alike; the invariants compare what they have got to,
+    and are not alike."""
+    r = Random(seed)
+    count = r.choice([2, 3])
+
+    def branch() -> tuple[str, str]:
+        steps = [f"X := {r.randrange(3)}" for _ in range(r.randint(1, 3))]
+        if r.random() < 0.3:
+            steps.insert(r.randrange(len(steps)), "a")
+        if r.random() < 0.2:
+            steps = [f"while (X == 0) {{ {steps[0]} ; a }}"]
+        return f"{{ {' ; '.join(steps)} }}", f"var X: int 0..2 = {r.randrange(3)}"
+
+    made = [branch()] * count if r.random() < 0.5 else [branch() for _ in range(count)]
+    branches = [body.replace("X", f"x{i}") for i, (body, _) in enumerate(made)]
+    variables = [declared.replace("X", f"x{i}") for i, (_, declared) in enumerate(made)]
+    invariants = []
+    for k in range(4):
+        i, j = r.sample(range(count), 2)
+        said = f"not (x{i} == {r.randrange(3)} and x{j} == {r.randrange(3)})"
+        kind = "invariant" if r.random() < 0.7 else "always"
+        if kind == "always":
+            said = f"x{i} == {r.randrange(3)} => next(x{j} != {r.randrange(3)})"
+        invariants.append(f"{kind} i{k} : {said}")
+    return f"""
+workflow w {{
+  {" ".join(variables)}
+  activity a {{ takes 1s }}
+  run {{ {" || ".join(branches)} }}
+  {" ".join(invariants)}
+}}
+// One that goes round for ever must not put the others off for ever.
+workflow v {{ activity b {{ takes 1s }} run {{ while (true) {{ b }} }} }}
+system {{ {r.choice(["w", "v w", "w v"])} }}
+"""
+
+
+def taken_apart(system: TransitionSystem) -> TransitionSystem:
+    """A rule for each alternative of a guard: so each stands at one place, in loops as well."""
+    rules: list[Rule] = []
+    for r in system.rules:
+        parts = conjuncts(r.guard)
+        at = next((k for k, part in enumerate(parts) if part.op is Op.OR), None)
+        for one in parts[at].args if at is not None else (TRUE,):
+            others = [part for k, part in enumerate(parts) if k != at]
+            rules.append(replace(r, index=len(rules), guard=and_(one, *others)))
+    goals = tuple(o for o in system.obligations if o.rule is None)
+    return replace(system, rules=tuple(rules), obligations=goals)
+
+
+@pytest.mark.parametrize("first", range(0, 100, 25))
+def test_what_goals_look_at_is_seen_in_any_order(first: int) -> None:
+    for seed in range(first, first + 25):
+        system = taken_apart(lower(load_text(independent(seed), "w.wf")))
+        graph = naive.explore(system, 6000)
+        for goal in [o for o in system.obligations if o.name.startswith("i")]:
+            for reductions in ALL:
+                agree(system, graph, [goal], packed(system, [goal], reductions), False)
+            search = Search(
+                system, whole(system), [goal], 20_000, time.monotonic() + 5, False, True
+            )
+            search.run()
+            out = Outcome(search.found, search.failed, search.stop)
+            assert agree(system, graph, [goal], out, False) == 1
+
+
+def leaving(seed: int) -> str:
+    """Numbers that leave their ranges, to both sides, between others that must stay as they are."""
+    r = Random(seed)
+
+    def step() -> str:
+        v, w = r.sample(["x", "y", "z"], 2)
+        k = r.randint(-4, 4)
+        return r.choice([f"{v} := {v} + ({k})", f"{v} := {w} - {v}", f"{v} := 2 * {w} + ({k})"])
+
+    branches = ["; ".join(step() for _ in range(r.randint(1, 3))) for _ in range(r.choice([1, 2]))]
+    said = [
+        f"invariant i{k} : {r.choice('xyz')} {r.choice(['<=', '!='])} {r.randint(-4, 6)}"
+        for k in range(4)
+    ]
+    return f"""
+workflow w {{
+  var x: int 0..3 = {r.randrange(4)}
+  var y: int 0..2 = {r.randrange(3)}
+  var z: int -1..1 = {r.randint(-1, 1)}
+  run {{ {" || ".join(f"{{ {b} }}" for b in branches)} }}
+  {" ".join(said)}
+}}
+system {{ w }}
+"""
+
+
+@pytest.mark.parametrize("first", range(0, 120, 30))
+def test_numbers_that_do_not_fit(first: int) -> None:
+    for seed in range(first, first + 30):
+        system = lower(load_text(leaving(seed), "w.wf"))
+        graph = naive.explore(system, 6000)
+        goals = list(system.obligations)
+        for reductions in (ALL[0], ALL[-1]):
+            out = packed(system, goals, reductions)
+            assert agree(system, graph, goals, out, reductions == ALL[0]) == len(goals)
+            if reductions == ALL[0] and not out.found:
+                assert out.states == len(graph.states)
 
 
 def test_rules_that_may_fire_anywhere_are_not_those_of_a_place() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import naive
 import pytest
 from random_systems import random_system
+from wfverify.dsl import load_text
+from wfverify.semantics.lower import lower
 from wfverify.verifier.engines.search import Holds, Open, Violated, explore
 from wfverify.verifier.engines.search_live import (
     Free,
     NeverEnds,
     Stuck,
+    Undecided,
     can_finish,
     deadlocks,
     lasso,
@@ -68,26 +73,9 @@ def test_slices(seed: int) -> None:
 def test_graphs(seed: int) -> None:
     system = random_system(seed, wide=seed % 2 == 0, excluded=seed % 5 == 0)
     graph = oracle(system)
-    reach = {s: graph.reach(s) for s in graph.states}
     result = explore(system, [], seconds=1.5, want_graph=True)
     assert result.graph is not None
-    # States with a way into the excluded ones are nobody's deadlock: such runs do not count.
-    sure = {s for s in graph.states if not reach[s] & graph.leaves}
-    dead = {s for s in sure if graph.dead_threads(s)}
-    stuck = deadlocks(result.graph)
-    if isinstance(stuck, Stuck):
-        end = state_after(system, stuck.trace)
-        assert naive.replays(system, stuck.trace)
-        assert end in sure
-        assert set(stuck.dead) <= graph.dead_threads(end)
-    elif isinstance(stuck, Free):
-        assert not dead
-    never = can_finish(result.graph)
-    endless = {s for s in sure if not graph.can_finish(s)}
-    if isinstance(never, NeverEnds):
-        assert state_after(system, never.trace) in endless
-    elif isinstance(never, Free):
-        assert all(graph.can_finish(s) for s in graph.states)
+    live(system, graph, result.graph)
     if result.complete:
         traces = reachable_rules(result.graph)
         if result.graph.concrete:
@@ -99,6 +87,108 @@ def test_graphs(seed: int) -> None:
     if loop is not None:
         assert naive.replays(system, loop)
         assert fair(system, loop)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_graphs_cut_short(seed: int) -> None:
+    """What was not explored is not held against a system, nor for it."""
+    system = random_system(seed, wide=seed % 2 == 0, excluded=seed % 5 == 0)
+    graph = oracle(system)
+    for states in (1, len(graph.states) // 3):
+        result = explore(system, [], max_states=states, seconds=1.5, want_graph=True)
+        assert result.graph is not None
+        live(system, graph, result.graph)
+
+
+def tested(seed: int) -> str:
+    """Ways to the same places, with and without tests of data that is not enumerated."""
+    r = Random(seed)
+
+    def part(size: int) -> str:
+        if size <= 1:
+            return r.choice([f"x := {r.randrange(2)}"] * 2 + ["x <- c()"])
+        m = r.randint(1, size - 1)
+        left, right = part(m), part(size - m)
+        match r.randrange(5):
+            case 0 | 1:
+                return f"{{ {left} }} + {{ {right} }}"
+            case 2:
+                return f"{left} ; {right}"
+        test = f"n {r.choice(['>', '<', '=='])} {r.randint(1, 19)}"
+        return f"if ({test}) {{ {left} }}" + (f" else {{ {right} }}" if r.random() < 0.6 else "")
+
+    said = [f"invariant i{k} : x == {r.randrange(2)} => n != {r.randint(0, 20)}" for k in range(3)]
+    return f"""
+workflow w(n: int 0..20) {{
+  var x: int = 2
+  activity c -> int 0..2 {{ ensures n + result != {r.randint(2, 20)} }}
+  run {{ {part(2 + seed % 5)} }}
+  {" ".join(said)}
+}}
+system {{ w }}
+"""
+
+
+@pytest.mark.parametrize("first", range(0, 150, 30))
+def test_what_was_seen_covers_what_comes_later(first: int) -> None:
+    for seed in range(first, first + 30):
+        system = lower(load_text(tested(seed), "s.wf"))
+        graph = naive.explore(system)
+        goals = [o for o in system.obligations if o.name.startswith("i")]
+        for goal, found in zip(goals, explore(system, goals).findings, strict=True):
+            agree(system, graph, goal, found, False)
+
+
+ANSWERED = ["x <- a()", "{ x <- a() || y <- b() }", "if (n > 9) { x <- a() } ; y <- b()"]
+
+
+@pytest.mark.parametrize("body", ANSWERED)
+@pytest.mark.parametrize("relation", ["> n", "< n", ">= n", "!= n", "== n + 1", ">= 3"])
+def test_answers_that_some_states_do_not_have(body: str, relation: str) -> None:
+    """Data of so many values that a node stands for many states; not all of them can go on."""
+    system = lower(
+        load_text(
+            f"""
+workflow w(n: int 0..20) {{
+  var x: int = 0
+  var y: int = 0
+  activity a -> int 0..20 {{ ensures result {relation} }}
+  activity b -> int 0..20 {{ ensures result <= n }}
+  run {{ {body} }}
+}}
+system {{ w }}
+""",
+            "s.wf",
+        )
+    )
+    graph = naive.explore(system)
+    explored = explore(system, [], seconds=5, want_graph=True).graph
+    assert explored is not None and not explored.concrete
+    live(system, graph, explored)
+    if relation in (">= n", "!= n", ">= 3"):  # then there is one
+        assert isinstance(can_finish(explored), Free | Undecided)
+
+
+def live(system, graph, explored) -> None:
+    """Deadlocks, and ends that can be reached."""
+    reach = {s: graph.reach(s) for s in graph.states}
+    # States with a way into the excluded ones are nobody's deadlock: such runs do not count.
+    sure = {s for s in graph.states if not reach[s] & graph.leaves}
+    dead = {s for s in sure if graph.dead_threads(s)}
+    stuck = deadlocks(explored)
+    if isinstance(stuck, Stuck):
+        end = state_after(system, stuck.trace)
+        assert naive.replays(system, stuck.trace)
+        assert end in sure
+        assert set(stuck.dead) <= graph.dead_threads(end)
+    elif isinstance(stuck, Free):
+        assert not dead
+    never = can_finish(explored)
+    endless = {s for s in sure if not graph.can_finish(s)}
+    if isinstance(never, NeverEnds):
+        assert state_after(system, never.trace) in endless
+    elif isinstance(never, Free):
+        assert all(graph.can_finish(s) for s in graph.states)
 
 
 def state_after(system, trace):
