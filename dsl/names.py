@@ -158,6 +158,8 @@ class Reporter:
     ) -> None:
         """`what` NAME is not known; the mend is the name that looks like it, or `fix`, or what
         there is."""
+        if not name:
+            return  # where syntax was mended there is no name: that has been said
         known = list(dict.fromkeys(known))
         there = _listed(what.rstrip(":"), known)
         mend = self.suggest(name, known, fix or there)

@@ -100,7 +100,7 @@ def test_graphs_cut_short(seed: int) -> None:
         live(system, graph, result.graph)
 
 
-def tested(seed: int) -> str:
+def ways_with_tests(seed: int) -> str:
     """Ways to the same places, with and without tests of data that is not enumerated."""
     r = Random(seed)
 
@@ -132,7 +132,7 @@ system {{ w }}
 @pytest.mark.parametrize("first", range(0, 150, 30))
 def test_what_was_seen_covers_what_comes_later(first: int) -> None:
     for seed in range(first, first + 30):
-        system = lower(load_text(tested(seed), "s.wf"))
+        system = lower(load_text(ways_with_tests(seed), "s.wf"))
         graph = naive.explore(system)
         goals = [o for o in system.obligations if o.name.startswith("i")]
         for goal, found in zip(goals, explore(system, goals).findings, strict=True):
