@@ -41,7 +41,13 @@ def idle(system: TransitionSystem) -> frozenset[int]:
 
 
 def _seeds(system: TransitionSystem) -> set[int]:
-    terms: list[Expr] = [system.initial, system.excluded]
+    terms = [system.initial, *_deciding(system)]
+    return variables(terms) | variables(terms, Op.POST)
+
+
+def _deciding(system: TransitionSystem) -> list[Expr]:
+    """All that says what can be done, and when, and that something must come."""
+    terms: list[Expr] = [system.excluded]
     terms += [r.capacity for r in system.resources]
     terms += [i.active for i in system.instances]
     for goal in system.liveness:
@@ -50,7 +56,7 @@ def _seeds(system: TransitionSystem) -> set[int]:
         terms += [amount for p in thread.points for _, amount in p.holds]
     for rule in system.rules:
         terms += _decides(rule)
-    return variables(terms) | variables(terms, Op.POST)
+    return terms
 
 
 def _decides(rule: Rule) -> Iterator[Expr]:
@@ -91,19 +97,15 @@ def settled(system: TransitionSystem) -> TransitionSystem:
     mine = {id(c) for parts in ranges.values() for c in parts}
     terms = [c for c in _conjuncts(system.initial) if id(c) not in mine]
     terms += [v.init for v in system.variables if v.init is not None]
-    terms += [system.excluded, *(r.capacity for r in system.resources)]
-    terms += [i.active for i in system.instances]
-    terms += [x for g in system.liveness for x in (g.owed, g.at_end.cond)]
+    terms += _deciding(system)
     terms += [g.cond for g in system.obligations]
     terms += [g.unless for g in system.obligations if g.unless is not None]
     terms += [x for loop in system.loops for x in (loop.head, loop.cond)]
     terms += [loop.decreases for loop in system.loops if loop.decreases is not None]
     terms += [place.path for place in system.places]
-    terms += [amount for t in system.threads for p in t.points for _, amount in p.holds]
     touched = {v for saga in system.sagas for v in saga.written}
     seen: set[int] = set()
     for rule in system.rules:
-        terms += _decides(rule)
         touched.update(rule.reads)
         shared = () if rule.bundle is None or id(rule.bundle) in seen else rule.bundle.updates
         seen.add(id(rule.bundle))

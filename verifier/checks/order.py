@@ -26,12 +26,12 @@ from ...semantics.expr import (
     not_,
     or_,
     same,
-    substitute,
     var,
     variables,
 )
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
+from ..engines.common import posted, put
 from .footprints import against, changes, in_state, looked_at, looks, touched
 
 DATA = (VarKind.DATA, VarKind.SHARED)
@@ -95,16 +95,16 @@ def _changed(system: TransitionSystem, first: Rule, then: Rule, asked: Sequence[
     out = []
     if variables([then.guard]) & data.keys():
         # What control alone would do to it is no matter of data.
-        still, lost = _put(then.guard, control), not_(_put(then.guard, control | data))
+        still, lost = put(then.guard, control), not_(put(then.guard, control | data))
         if variables([still, lost], Op.INPUT):
             raise _Answered
         out.append(and_(still, lost))
     after = {v: e for v, e in then.updates if system.variables[v].kind is not VarKind.GHOST}
-    terms = [then.relation, *(_at_its_end(t, after) for t in asked)]
+    terms = [then.relation, *(posted(t, after) for t in asked)]
     terms += [e for v, e in after.items() if system.variables[v].kind not in DATA]
     for t in terms:
         if variables([t]) & data.keys():
-            out.append(_differ(t, _put(t, data)))
+            out.append(_differ(t, put(t, data)))
     return or_(FALSE, *out)
 
 
@@ -113,7 +113,7 @@ def _left(system: TransitionSystem, a: Rule, b: Rule) -> Iterator[Expr]:
     one, two = _data(system, a), _data(system, b)
     for v in sorted(one.keys() | two.keys()):
         it = var(v, system.variables[v].sort)
-        yield _differ(_put(two.get(v, it), one), _put(one.get(v, it), two))
+        yield _differ(put(two.get(v, it), one), put(one.get(v, it), two))
 
 
 def _while_running(system: TransitionSystem, runs: Rule, other: Rule) -> Expr:
@@ -130,24 +130,6 @@ def _while_running(system: TransitionSystem, runs: Rule, other: Rule) -> Expr:
         except _Answered:
             out.append(changes(other, v))
     return or_(FALSE, *out)
-
-
-def _put(term: Expr, updates: Updates) -> Expr:
-    def leaf(n: Expr) -> Expr:
-        return updates.get(n.index, n) if n.op is Op.VAR else n
-
-    return substitute(term, leaf)
-
-
-def _at_its_end(term: Expr, updates: Updates) -> Expr:
-    """A condition on the state after a step, as one on the state before it."""
-
-    def leaf(n: Expr) -> Expr:
-        if n.op is not Op.POST:
-            return n
-        return updates.get(n.index) or var(n.index, n.sort)
-
-    return substitute(term, leaf)
 
 
 def _differ(a: Expr, b: Expr) -> Expr:

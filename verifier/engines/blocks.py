@@ -34,7 +34,7 @@ from ...semantics.expr import (
 )
 from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import Rule, TransitionSystem
-from .common import conjuncts, in_domain, initial_condition, input_condition, may_stand
+from .common import conjuncts, in_domain, initial_condition, input_condition, may_stand, put
 from .structure import Structure
 
 MOST_PARTS = 1500  # of blocks
@@ -57,7 +57,7 @@ class Block:
 
     def after(self, e: Expr) -> Expr:
         """A term at its end, in terms of its beginning."""
-        return substitute(e, lambda n: self.values.get(n.index, n) if n.op is Op.VAR else n)
+        return put(e, self.values)
 
 
 class TooMany(Exception):
@@ -222,17 +222,14 @@ class Blocks:
         """Those that hold before the first step."""
         values: dict[int, Expr] = {}
 
-        def read(e: Expr) -> Expr:
-            return substitute(e, lambda n: values.get(n.index, n) if n.op is Op.VAR else n)
-
         for v in self.system.variables:
-            values[v.index] = var(v.index, v.sort) if v.init is None else read(v.init)
+            values[v.index] = var(v.index, v.sort) if v.init is None else put(v.init, values)
         out = []
         smt, encode = Smt(QUERY), Encoder()
-        smt.add(encode(read(initial_condition(self.system))))
+        smt.add(encode(put(initial_condition(self.system), values)))
         for c in candidates:
             smt.push()
-            smt.add(encode(not_(read(c))))
+            smt.add(encode(not_(put(c, values))))
             if smt.check() is Answer.UNSAT:
                 out.append(c)
             smt.pop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -25,7 +25,7 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable
+from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable, VarKind
 
 SMALL = 16  # a finite domain up to this size is enumerated
 
@@ -89,9 +89,13 @@ def input_condition(rule: Rule) -> Expr:
     return and_(*typed, after(rule, rule.relation))
 
 
-def after(rule: Rule, expr: Expr) -> Expr:
-    """`expr` with POST replaced by what the rule's updates give."""
-    values = dict(rule.updates)
+def put(expr: Expr, values: Mapping[int, Expr]) -> Expr:
+    """`expr` with these terms for variables."""
+    return substitute(expr, lambda n: values.get(n.index, n) if n.op is Op.VAR else n)
+
+
+def posted(expr: Expr, values: Mapping[int, Expr]) -> Expr:
+    """`expr` with POST replaced by these terms, or by what was there before."""
 
     def leaf(node: Expr) -> Expr:
         if node.op is not Op.POST:
@@ -101,14 +105,14 @@ def after(rule: Rule, expr: Expr) -> Expr:
     return substitute(expr, leaf)
 
 
+def after(rule: Rule, expr: Expr) -> Expr:
+    """`expr` with POST replaced by what the rule's updates give."""
+    return posted(expr, dict(rule.updates))
+
+
 def weakest(rule: Rule, expr: Expr) -> Expr:
     """`expr`, a condition on a state, read after the rule (Dijkstra's weakest precondition)."""
-    values = dict(rule.updates)
-
-    def leaf(node: Expr) -> Expr:
-        return values.get(node.index, node) if node.op is Op.VAR else node
-
-    return substitute(expr, leaf)
+    return put(expr, dict(rule.updates))
 
 
 def stutter(expr: Expr) -> Expr:
@@ -165,6 +169,24 @@ def fixed_by(parts: Iterable[Expr]) -> dict[int, Expr]:
         elif part.op is Op.NOT and part.args[0].op is Op.VAR:
             out.setdefault(part.args[0].index, FALSE)
     return out
+
+
+def whereabouts(
+    system: TransitionSystem, rule: Rule, among: Collection[int]
+) -> tuple[int, Scalar] | None:
+    """A variable that the guard pins, and to what: the location of the rule's thread, else another
+    location, else any; None if it pins none of them."""
+    pinned = {
+        v: c.value
+        for v, c in fixed_by(conjuncts(rule.guard)).items()
+        if v in among and c.value is not None
+    }
+    if not pinned:
+        return None
+    order = sorted(pinned, key=lambda v: (system.variables[v].kind is not VarKind.LOCATION, v))
+    own = system.threads[rule.thread].location if rule.thread < len(system.threads) else None
+    at = own if own in pinned else order[0]
+    return at, pinned[at]
 
 
 def is_state(goal: Obligation) -> bool:

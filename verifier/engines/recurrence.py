@@ -43,6 +43,7 @@ from ...semantics.system import Loop, Obligation, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate, fire
 from ..prompt import is_fair
+from .common import put
 from .search_graph import Graph
 from .turns import constant, pinned, recurs
 from .ways import Control, Way, Ways, controls
@@ -102,8 +103,8 @@ def _sets(way: Way, until: float) -> Iterator[_Set]:
     later: list[dict[int, Expr]] = [{}]
     for _ in range(DEEP):
         for c in conditions:
-            smt.add(encode(_at(c, later[-1])))
-        later.append({v: _at(e, later[-1]) for v, e in values.items()})
+            smt.add(encode(put(c, later[-1])))
+        later.append({v: put(e, later[-1]) for v, e in values.items()})
     for _ in range(MOST_CASES):
         if time.process_time() > until or smt.check() is not Answer.SAT:
             return
@@ -119,12 +120,8 @@ def _sets(way: Way, until: float) -> Iterator[_Set]:
         kept = _kept(parts, values, state)
         if kept is not None:
             yield _Set(tuple(kept), steps)
-        again = [_at(p, later[DEEP - 1]) for p in parts]
+        again = [put(p, later[DEEP - 1]) for p in parts]
         smt.add(encode(not_(and_(*again))))
-
-
-def _at(e: Expr, values: Mapping[int, Expr]) -> Expr:
-    return substitute(e, lambda n: values.get(n.index, n) if n.op is Op.VAR else n)
 
 
 def _answers(way: Way) -> list[Scalar] | None:
@@ -135,8 +132,8 @@ def _answers(way: Way) -> list[Scalar] | None:
     values: Mapping[int, Expr] = {}
     for _ in range(3):
         for c in way.conditions:
-            smt.add(encode(_at(c, values)))
-        values = {v: _at(e, values) for v, e in way.values.items()}
+            smt.add(encode(put(c, values)))
+        values = {v: put(e, values) for v, e in way.values.items()}
     if smt.check() is not Answer.SAT:
         return None
     found = [smt.value(encode(inp(k, s)), s) for k, s in enumerate(way.answers)]
@@ -212,7 +209,7 @@ def _kept(parts: Sequence[Expr], values: Mapping[int, Expr], state: _State) -> l
     parts = list(parts)
     for _ in range(STRONGER):
         given = [not_(p) for p in parts]
-        lost = [p for p in parts if not is_valid(or_(_at(p, values), *given), 500)]
+        lost = [p for p in parts if not is_valid(or_(put(p, values), *given), 500)]
         if not lost:
             return _needed(parts)
         more: list[Expr] = []
@@ -221,7 +218,7 @@ def _kept(parts: Sequence[Expr], values: Mapping[int, Expr], state: _State) -> l
                 return None
             low, high = p.args
             room = sub(high, low)
-            grows = sub(_at(room, values), room)
+            grows = sub(put(room, values), room)
             nothing = const(Fraction(0) if grows.sort is Sort.REAL else 0)
             grown = le(nothing, _collected(grows))
             if not _value(grown, state):
@@ -309,7 +306,7 @@ def _run(system: TransitionSystem, control: Control, found: _Set) -> Trace | Non
             states.append(fire(system.rules[step.rule], states[-1], step.inputs))
     bare = Trace(stem.initial, steps, at)
     same = pinned(system, bare, states[-1])
-    said = _needed([p for q in found.parts if (p := _at(q, same)) is not TRUE])
+    said = _needed([p for q in found.parts if (p := put(q, same)) is not TRUE])
     if any(n.sort is Sort.STACK for n in postorder(said)):
         return None  # no certificate could say it
     trace = Trace(stem.initial, steps, at, and_(*said))

@@ -12,7 +12,7 @@ from ...semantics.trace import Trace
 from .packed.run import Outcome, PackedSearch, Reductions
 from .search_graph import Graph
 from .search_run import Search
-from .search_space import Unsupported
+from .search_space import Space, Unsupported
 from .slice import Slice, steps_stutter, whole
 
 
@@ -144,6 +144,7 @@ class _Call:
     deadline: float
     reduce: bool
     together: Sequence[int] | None
+    space: Space | None = None
 
     def packed(self, begin: float) -> Exploration:
         """Raises Unsupported."""
@@ -172,8 +173,18 @@ class _Call:
         return self.result(out, begin, smaller.up_to)
 
     def search(self, reductions: Reductions, most: int) -> PackedSearch:
+        # The same states are looked at with and without reductions.
+        if self.space is None:
+            self.space = Space(self.cone.system, self.cone.variables)
         return PackedSearch(
-            self.system, self.cone, self.goals, most, self.deadline, reductions, self.together
+            self.system,
+            self.cone,
+            self.goals,
+            most,
+            self.deadline,
+            reductions,
+            self.together,
+            space=self.space,
         )
 
     def outcome(self, reductions: Reductions, most: int) -> Outcome:

@@ -172,13 +172,18 @@ def _leaf(slots: Mapping[int, int]) -> Callable[[Expr], str]:
     return leaf
 
 
-def compile_state(parts: Sequence[Expr], slots: Mapping[int, int]) -> Test:
-    """`f(state)`: whether all parts hold."""
-    writer = Writer(_leaf(slots))
+def compile_test(parts: Sequence[Expr], leaf: Callable[[Expr], str]) -> Any:
+    """`f(s)`: whether all parts hold; `leaf` says how to read a variable of `s`."""
+    writer = Writer(leaf)
     for part in parts:
         writer.line(f"if not {writer.terms([part])[0]}: return False")
     writer.line("return True")
-    test: Test = writer.function("f(s)")
+    return writer.function("f(s)")
+
+
+def compile_state(parts: Sequence[Expr], slots: Mapping[int, int]) -> Test:
+    """`f(state)`: whether all parts hold."""
+    test: Test = compile_test(parts, _leaf(slots))
     return test
 
 

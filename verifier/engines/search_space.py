@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, variables
-from ...semantics.system import Rule, TransitionSystem, VarKind
-from .common import conjuncts, fixed_by, normal, read, written
+from ...semantics.system import Rule, TransitionSystem
+from .common import conjuncts, normal, read, whereabouts, written
 from .search_compile import Fire, Test, Values, compile_rule, compile_state
 from .search_shape import enumerated, input_domains, split_on, symbolic_variables, unit
 from .search_terms import NOTHING, Condition, Terms
@@ -61,6 +62,9 @@ class _Plan:
     )
 
 
+Tables = list[tuple[int, dict[Scalar, list[Fire | _Plan]]]]  # by slot, then by its value
+
+
 class Space:
     """Successors of the states of a system (perhaps a slice of it)."""
 
@@ -82,38 +86,29 @@ class Space:
         self._writes_symbolic = {
             r.index: bool(written(r) & self.symbolic) for r in self.system.rules
         }
-        self._always: list[Fire | _Plan] = []
-        self._tables: list[tuple[int, dict[Scalar, list[Fire | _Plan]]]] = []
-        self._index_rules()
 
     # --- classification ---------------------------------------------------------------------
 
     def is_symbolic(self, expr: Expr) -> bool:
         return not self.symbolic.isdisjoint(variables([expr]))
 
-    def _index_rules(self) -> None:
+    @cached_property
+    def _actions(self) -> tuple[list[Fire | _Plan], Tables]:
+        """Of the rules that may fire anywhere, and by the value of a slot; made when first asked
+        for: a search of packed states asks for few steps, or none."""
+        always: list[Fire | _Plan] = []
         tables: dict[int, dict[Scalar, list[Fire | _Plan]]] = {}
+        plain = self.slots.keys() - self.symbolic
         for rule in self.system.rules:
             if rule.guard is FALSE:
                 continue
-            pinned = {
-                v: c.value
-                for v, c in fixed_by(conjuncts(rule.guard)).items()
-                if v in self.slots and v not in self.symbolic and c.value is not None
-            }
-            own = [v for v in pinned if self.system.variables[v].kind is VarKind.LOCATION] or list(
-                pinned
-            )
-            if self.system.threads and rule.thread < len(self.system.threads):
-                location = self.system.threads[rule.thread].location
-                own = [location] if location in pinned else own
-            known = {v: pinned[v] for v in own[:1]}
-            action = self._action(rule, known)
-            if own:
-                tables.setdefault(own[0], {}).setdefault(pinned[own[0]], []).append(action)
+            there = whereabouts(self.system, rule, plain)
+            action = self._action(rule, dict([there]) if there is not None else {})
+            if there is not None:
+                tables.setdefault(there[0], {}).setdefault(there[1], []).append(action)
             else:
-                self._always.append(action)
-        self._tables = [(self.slots[v], table) for v, table in sorted(tables.items())]
+                always.append(action)
+        return always, [(self.slots[v], table) for v, table in sorted(tables.items())]
 
     def _action(self, rule: Rule, known: dict[int, Scalar]) -> Fire | _Plan:
         domains = self._domains[rule.index]
@@ -224,7 +219,8 @@ class Space:
         values, condition = state
         fast: list[tuple[Rule, Values, Values]] = []
         out: list[Move] = []
-        for slot, table in self._tables:
+        always, tables = self._actions
+        for slot, table in tables:
             actions = table.get(values[slot])
             if actions is not None:
                 for action in actions:
@@ -232,7 +228,7 @@ class Space:
                         out.extend(self._take(action, state))
                     else:
                         action(values, fast)
-        for action in self._always:
+        for action in always:
             if isinstance(action, _Plan):
                 out.extend(self._take(action, state))
             else:
@@ -250,8 +246,9 @@ class Space:
 
     def guards(self, state: State) -> Iterator[tuple[Expr, Expr]]:
         """The symbolic parts of the guards that decide what can fire here, and their terms."""
-        actions = list(self._always)
-        for slot, table in self._tables:
+        always, tables = self._actions
+        actions = list(always)
+        for slot, table in tables:
             actions += table.get(state.values[slot], ())
         for action in actions:
             if isinstance(action, _Plan) and action.guard and action.test(state.values):

@@ -21,7 +21,7 @@ from typing import NamedTuple, cast
 from ...semantics.expr import Expr, Op, Scalar, Sort, inp, postorder, variables
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
-from .common import after, conjuncts, domain, fixed_by, in_domain
+from .common import after, conjuncts, domain, in_domain, whereabouts
 from .flows import Flows
 from .guards import competes, shut
 from .polynomial import named
@@ -149,19 +149,11 @@ class Tracked:
         for rule in self.rules:
             if rule.guard.op is Op.CONST and not rule.guard.value:
                 continue
-            pinned = {
-                v: c.value
-                for v, c in fixed_by(conjuncts(rule.guard)).items()
-                if v in self.slots and c.value is not None
-            }
-            own = self.system.threads[rule.thread].location
-            at = own if own in pinned else next(iter(sorted(pinned)), None)
-            if at is None:
+            there = whereabouts(self.system, rule, self.slots)
+            if there is None:
                 self._always.append(rule)
             else:
-                value = pinned[at]
-                assert value is not None
-                tables.setdefault(at, {}).setdefault(value, []).append(rule)
+                tables.setdefault(there[0], {}).setdefault(there[1], []).append(rule)
             self._domains[rule.index] = self._answers(rule)
         self._tables = [(self.slots[v], table) for v, table in sorted(tables.items())]
 

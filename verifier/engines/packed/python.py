@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ....semantics.expr import Expr, Op, Sort
-from ..search_compile import Writer
+from ..search_compile import Writer, compile_test
 from .layout import Field, Layout, Overflow
 from .rules import Group, PackedRule
 
@@ -30,13 +30,9 @@ def _leaf(layout: Layout) -> Callable[[Expr], str]:
     return leaf
 
 
-def compile_test(parts: Sequence[Expr], layout: Layout) -> Test:
+def compile_packed(parts: Sequence[Expr], layout: Layout) -> Test:
     """`f(state)`: whether all parts hold."""
-    writer = Writer(_leaf(layout))
-    for part in parts:
-        writer.line(f"if not {writer.terms([part])[0]}: return False")
-    writer.line("return True")
-    test: Test = writer.function("f(s)")
+    test: Test = compile_test(parts, _leaf(layout))
     return test
 
 

@@ -9,7 +9,7 @@ from itertools import product
 
 from ....semantics.expr import Expr, Op, Scalar
 from ....semantics.system import Obligation, Rule, VarKind
-from ..common import after, concerns, conjuncts, fixed_by, is_state
+from ..common import after, concerns, conjuncts, fixed_by, is_state, whereabouts
 from ..search_space import Space
 from .layout import Field, Layout, Overflow
 
@@ -57,6 +57,7 @@ def pack_rules(space: Space, layout: Layout, goals: Sequence[Obligation]) -> lis
     tables: dict[tuple[int, int], list[PackedRule]] = {}
     always: list[PackedRule] = []
     system = space.system
+    locations = {v for v in layout.fields if system.variables[v].kind is VarKind.LOCATION}
     for rule in system.rules:
         try:
             packed = _pack(space, layout, rule)
@@ -69,17 +70,11 @@ def pack_rules(space: Space, layout: Layout, goals: Sequence[Obligation]) -> lis
             for k, g in enumerate(goals)
             if not is_state(g) and concerns(g, rule)
         ]
-        pinned = {
-            v: c.value
-            for v, c in fixed_by(conjuncts(rule.guard)).items()
-            if v in layout.fields and system.variables[v].kind is VarKind.LOCATION
-        }
-        own = system.threads[rule.thread].location if rule.thread < len(system.threads) else -1
-        at = own if own in pinned else min(pinned, default=None)
-        if at is None:
+        there = whereabouts(system, rule, locations)
+        if there is None:
             always.append(packed)
         else:
-            point = pinned[at]
+            at, point = there
             assert isinstance(point, int)
             tables.setdefault((at, point), []).append(packed)
     out = [Group(at, point, tuple(rules)) for (at, point), rules in sorted(tables.items())]

@@ -17,7 +17,7 @@ from ..search_terms import NOTHING
 from ..search_trace import Path, realize
 from ..slice import Slice
 from .layout import WIDTHS, Layout, Overflow
-from .python import Expand, Test, compile_group, compile_test
+from .python import Expand, Test, compile_group, compile_packed
 from .rules import Group, pack_rules
 from .symmetry import Family, Symmetry, symmetry
 
@@ -49,7 +49,8 @@ class Outcome:
 class PackedSearch:
     """One search; raises Unsupported where data is not finite and whole.
 
-    With `at_ends` the goals, which are about states, are looked at only where no step can be taken.
+    `space` is that of the cone, if it has been made.  With `at_ends` the goals, which are about
+    states, are looked at only where no step can be taken.
     """
 
     def __init__(
@@ -62,13 +63,14 @@ class PackedSearch:
         reductions: Reductions,
         together: Sequence[int] | None = None,
         at_ends: bool = False,
+        space: Space | None = None,
     ) -> None:
         if len(cone.system.rules) > MOST_RULES:
             raise Unsupported("too many rules for a search of packed states")
         self.system, self.cone, self.goals = system, cone, goals
         self.max_states, self.deadline, self.together = max_states, deadline, together
         self.at_ends = at_ends
-        self.space = Space(cone.system, cone.variables)
+        self.space = space or Space(cone.system, cone.variables)
         kept = self.space.kept
         if self.space.symbolic or any(
             cone.system.variables[v].sort not in (Sort.BOOL, Sort.INT) for v in kept
@@ -171,7 +173,7 @@ class PackedSearch:
         self.tables: list[tuple[int, int, Table]] = []
         self.excluded = None
         if self.space.excluded is not FALSE:
-            self.excluded = compile_test([self.space.excluded], layout)
+            self.excluded = compile_packed([self.space.excluded], layout)
         tests: dict[frozenset[int], Test | None] = {}
         by_location: dict[int, list[Group]] = {}
         for group in self.groups:
@@ -210,7 +212,7 @@ class PackedSearch:
             for g in sorted(self.open)
             if is_state(self.goals[g]) and (writes is None or touched(self.goals[g].cond) & writes)
         ]
-        return compile_test(parts, self.layout) if parts else None
+        return compile_packed(parts, self.layout) if parts else None
 
     def expand(self, begin: int, end: int) -> None:
         """Follows all steps of these states."""
