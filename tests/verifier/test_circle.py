@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,11 @@ from wfverify.interpreter import replay, schedule
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import PointKind, TransitionSystem
 from wfverify.verifier.checks.blocking import deadlock_free
+from wfverify.verifier.checks.graph import full_graph
+from wfverify.verifier.checks.stuck import blocked_for_ever
+from wfverify.verifier.checks.waiters import waiting_in
 from wfverify.verifier.engines.cycles import shortest_cycle
+from wfverify.verifier.engines.structure import Structure
 from wfverify.verifier.session import Options, Session
 from wfverify.verifier.verdict import Proved, Refuted
 
@@ -51,6 +56,51 @@ def shortest(system: TransitionSystem) -> int | None:
         for s in ahead.keys() - fine:
             best = depth[s] if best is None else min(best, depth[s])
     return best
+
+
+def pools(seed: int) -> str:
+    rng = random.Random(seed)
+    size = {n: rng.randint(1, 3) for n in "ab"}
+    branches = []
+    for _ in range(rng.randint(2, 3)):
+        text = "eat"
+        for name in rng.sample("ab", 2):
+            text = f"using ({name} {rng.randint(1, size[name])}) {{ {text} }}"
+        branches.append(text)
+    head = "".join(f"resource {n} : pool({k})\n" for n, k in size.items())
+    run = " || ".join(branches)
+    return f"{head}workflow w {{ activity eat {{ takes 0s..9s }} run {{ {run} }} }}"
+
+
+def first_circle(system: TransitionSystem) -> int | None:
+    """Steps to the first state in which some wait for each other only."""
+    structure = Structure(system)
+    return min(
+        (
+            depth
+            for s, depth in explore(system, 20_000).states.items()
+            if blocked_for_ever(structure, s, waiting_in(system, s))
+        ),
+        default=None,
+    )
+
+
+@pytest.mark.parametrize("make", [locks, pools])
+@pytest.mark.parametrize("seed", range(40))
+def test_none_is_shorter(seed: int, make: Callable[[int], str]) -> None:
+    system = lower(load_text(make(seed), "w.wf"))
+    expected = first_circle(system)
+    for at_hand in (False, True):  # all states
+        session = Session(system, Options(), replay, schedule)
+        if at_hand:
+            full_graph(session)
+        verdict = deadlock_free(session)
+        if expected is None:
+            assert isinstance(verdict, Proved)
+            continue
+        assert isinstance(verdict, Refuted)
+        more = len(verdict.trace.steps) - expected
+        assert more == 0 if at_hand else 0 <= more <= 2
 
 
 @pytest.mark.parametrize("seed", range(40))

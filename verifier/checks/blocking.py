@@ -21,7 +21,7 @@ from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations, waiting
-from .circle import askers, brought, with_parents
+from .circle import askers, shortest, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever
 from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
@@ -145,18 +145,32 @@ def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int])
     """
     from ..engines.search import explore
 
-    rules = askers(session.structure, contended, cycle)
-    trace = brought(session, rules)
+    def stuck(trace: Trace) -> bool:
+        state = session.replay(session.system, trace).states[-1]
+        return bool(blocked_for_ever(session.structure, state, waiting_in(session.system, state)))
+
+    groups = askers(session, contended, cycle)
+    trace = shortest(session, groups, stuck)
     found = _circle_at_end(session, trace) if trace is not None else None
     if isinstance(found, Refuted):
-        return found
-    chosen = {r.thread for r in rules}
+        return _shorter(session, found)
+    chosen = {r.thread for group in groups for r in group}
     few = restrict(session.system, with_parents(session.structure, chosen))
     result = explore(few.system, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
         return None
     members = {i for i, t in enumerate(few.threads) if t in chosen}
     return _first_circle(session, result.graph, members, few)
+
+
+def _shorter(session: Session, found: Refuted) -> Verdict:
+    """The shortest, where all states are at hand."""
+    graph = session.graph[0] if session.graph is not None else None
+    if graph is None or not graph.complete:
+        return found
+    other = _first_circle(session, graph)
+    shorter = isinstance(other, Refuted) and len(other.trace.steps) < len(found.trace.steps)
+    return other if shorter and other is not None else found
 
 
 def _first_circle(

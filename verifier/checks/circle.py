@@ -1,13 +1,13 @@
 """A deadlock built from its circle: each thread goes on alone until it asks for what another holds.
 
 Structure finds resources each of which is held while the next is asked for.  If those who ask can
-be brought there one after the other, the run is a deadlock, and none among these threads is
-shorter.  The number of states that are looked at is the sum over the threads, not the product.
+be brought there one after the other, the run is a deadlock.  The number of states that are looked
+at is the sum over the threads, not the product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ...semantics.expr import Scalar, not_
 from ...semantics.system import Obligation, Rule, TransitionSystem
@@ -21,13 +21,16 @@ from ..engines.structure import Structure, upper
 from ..session import Session
 
 STATES = 10_000  # of one thread on its way
+MOST_TRIED = 20  # threads that are left out, to see whether it takes them
 
 
-def askers(structure: Structure, contended: set[int], cycle: Sequence[int]) -> list[Rule]:
-    """Claims of threads enough to use up each resource of a cycle while they ask for the next."""
-    system = structure.system
+def askers(session: Session, contended: set[int], cycle: Sequence[int]) -> list[list[Rule]]:
+    """For each resource of a cycle, claims of the next one by threads enough to use it up, those
+    who come there first."""
+    structure, system = session.structure, session.system
     position = structure.resource_of()
-    chosen: dict[int, Rule] = {}  # by thread
+    chosen: set[int] = set()  # threads
+    out: list[list[Rule]] = []
     for k, place in enumerate(cycle):
         following = cycle[(k + 1) % len(cycle)]
         room = _room(system, place)
@@ -37,15 +40,22 @@ def askers(structure: Structure, contended: set[int], cycle: Sequence[int]) -> l
             if any(position[h] == place for h in r.held)
             and any(position[w] == following for w in r.wanted)
         ]
+        if 1 < len(asking) <= MOST_TRIED:
+            ways = {r.index: _brought(session, [r]) for r in asking}
+            asking.sort(key=lambda r: len(w.steps) if (w := ways[r.index]) else STATES)
         taken = 0
+        mine: list[Rule] = []
         for rule in asking:
             if taken >= room:
                 break
             if rule.thread in chosen and len(asking) > 1:
                 continue
-            chosen.setdefault(rule.thread, rule)
+            if rule.thread not in chosen:
+                mine.append(rule)
+            chosen.add(rule.thread)
             taken += max(1, _amount(system, rule, place))
-    return list(chosen.values())
+        out.append(mine)
+    return out
 
 
 def with_parents(structure: Structure, threads: Collection[int]) -> set[int]:
@@ -53,7 +63,24 @@ def with_parents(structure: Structure, threads: Collection[int]) -> set[int]:
     return {a for t in threads for a, _ in structure.ancestors(t)}
 
 
-def brought(session: Session, rules: Sequence[Rule]) -> Trace | None:
+def shortest(
+    session: Session, groups: Sequence[Sequence[Rule]], stuck: Callable[[Trace], bool]
+) -> Trace | None:
+    """A run to where the threads of these claims are stuck, by no more of them than it takes: less
+    than all of a resource may be held where more than the rest is asked for."""
+    rules = [r for group in groups for r in group]
+    best = _brought(session, rules)
+    if best is None or not stuck(best):
+        return None
+    for rule in [r for group in groups if len(group) > 1 for r in reversed(group)][:MOST_TRIED]:
+        fewer = [r for r in rules if r is not rule]
+        trace = _brought(session, fewer)
+        if trace is not None and stuck(trace):
+            rules, best = fewer, trace
+    return best
+
+
+def _brought(session: Session, rules: Sequence[Rule]) -> Trace | None:
     """A run in which each of these claims' threads goes on, alone, until it makes the claim."""
     system = session.system
     chosen: dict[int, Scalar] = {
