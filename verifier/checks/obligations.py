@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..engines.search import Finding
 
 
+MOST_TOGETHER = 200  # goals that are asked about with one list of candidates
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one line of the table is about: all these goals must hold."""
@@ -108,7 +111,7 @@ class _Deciding:
             ("structure", self._structure),
             ("induction", lambda: self._induction(guess=False)),
             ("search", lambda: self._abstract(300, 0.3)),
-            ("counting", lambda: self._counts(5.0, 0.2)),
+            ("counting", lambda: self._counts(20.0, 0.4)),
             ("affine", lambda: self._equations(0.5, 0.05)),
             ("chc", lambda: self._horn(0.5, 0.05)),
             ("search", lambda: self._abstract(60_000, 2.5)),
@@ -205,18 +208,22 @@ class _Deciding:
             left = min(seconds, until - time.monotonic())
             if left <= 0:
                 return
-            goal = self.goals[k]
-            candidates = suggest(goal, left)
+            if self.verdicts[k] is not None:
+                continue
+            candidates = suggest(self.goals[k], left)
             if candidates:
                 budget = Budget(max(left, 1.0))
                 candidates += self.known
-                found = prove_invariants(self.system, candidates, [goal], budget, False)
-                answer = found.answers[0]
+                # What one goal lacks is often what the others lack, too.
+                mine = [k, *(j for j in self.open() if j != k)][:MOST_TOGETHER]
+                goals = [self.goals[j] for j in mine]
+                found = prove_invariants(self.system, candidates, goals, budget, False)
                 # What holds besides may be what another goal, or another engine, lacks.
                 seen = {id(e) for e in self.known}
                 self.known += [e for e in found.invariants if id(e) not in seen]
-                if isinstance(answer, Inductive):
-                    self.verdicts[k] = self._inductive(engine, answer.invariants, k)
+                for j, answer in zip(mine, found.answers, strict=True):
+                    if isinstance(answer, Inductive):
+                        self.verdicts[j] = self._inductive(engine, answer.invariants, j)
 
     def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
         evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)
