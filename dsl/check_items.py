@@ -112,8 +112,8 @@ class ItemChecker:
     def resource(self, r: ast.Resource, top: Scope) -> ast.Resource:
         if r.busy_error is not None:
             self.terms.known_error(r.busy_error, r.span)
+        kind = self.names.type_of(r.key) if r.key is not None else None
         if r.key is not None:
-            kind = self.names.type_of(r.key)
             if kind is not None and not isinstance(kind, Enum | Int):
                 self.report.error("E0301", r.key.span, f"a key is an enum or an int, not {kind}")
         if r.advisory and r.on_busy != "wait":
@@ -126,6 +126,7 @@ class ItemChecker:
             per=self.terms.maybe_time(r.per, top),
             burst=self.terms.count(r.burst, top, 0),
             lease=self.terms.maybe_time(r.lease, top),
+            key_type=kind,
         )
 
 

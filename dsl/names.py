@@ -17,7 +17,7 @@ from .types import Enum, Type
 # Looking for names that resemble one takes time linear in the names there are.
 MAX_SUGGESTIONS: Final = 100
 
-BUILTIN_ERRORS: Final = ("Timeout", "TooMany", "Interrupted", "LeaseExpired")
+BUILTIN_ERRORS: Final = ("Timeout", "TooMany", "Interrupted", "LeaseExpired", "Aborted")
 BUILTIN_TYPES: Final = ("bool", "int", "real", "duration", "string")
 # Names that expressions give a meaning of their own: nothing may be declared under them.
 OWN_NAMES: Final = frozenset({"now", "self", "result"})

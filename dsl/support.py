@@ -10,6 +10,7 @@ from .constants import whole
 from .errors import Diagnostic, Span
 from .extent import Known, boundless
 from .names import LATER_CHECKS
+from .types import Int
 from .walk import items_of, walk
 
 UNBOUNDED = "over a range without static bounds"
@@ -57,7 +58,12 @@ def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
             yield f"parallel each {UNBOUNDED}", node.span
         case ast.Quantifier() if boundless(node.domain, known):
             yield f"{node.kind} {UNBOUNDED}", node.span
-        case ast.Atomic(body=body) | ast.Undo(kind="block", body=body) | ast.Activity(do=body):
+        case (
+            ast.Atomic(body=body)
+            | ast.Transaction(body=body)
+            | ast.Undo(kind="block", body=body)
+            | ast.Activity(do=body)
+        ):
             yield from _in_one_step(body, known)
         case ast.InstanceDecl(domain=domain, count=count):
             if domain is not None and boundless(domain, known):
@@ -94,22 +100,16 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
         case ast.Resource():
             if node.kind == "rate":
                 yield "rate", span
-            if node.lease is not None:
-                yield "lease", node.lease.span
-            if node.on_busy != "wait":
-                yield "on_busy", span
-            if node.key is not None:
-                yield "keyed resource", node.key.span
+            if node.on_busy not in ("wait", "fail"):
+                yield f"on_busy {node.on_busy}", span
+            if isinstance(node.key_type, Int) and node.key_type.lo is None and node.key is not None:
+                yield "keys without bounds", node.key.span
         case ast.Channel():
             yield "channel", span
             if node.key is not None:
                 yield "keyed channel", node.key.span
-        case ast.Shared(durable=True):
-            yield "store", span
         case ast.Unsupported(form=form):
             yield form, span
-        case ast.Claim(token=str()):
-            yield "as t", span
         case ast.StatePredicate(kind="len"):
             yield "len(c)", span
         case ast.Now():
@@ -161,12 +161,6 @@ def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
             yield "request", span
         case ast.Within(receive=ast.Receive()):
             yield "within receive", span
-        case ast.Transaction():
-            yield "transaction", span
-        case ast.Abort():
-            yield "abort", span
-        case ast.Require():
-            yield "require", span
         case ast.Pattern(within=ast.Node()):
             yield "leads_to within", span
         case ast.AssumeEventually():

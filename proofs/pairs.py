@@ -136,7 +136,9 @@ def races(prover: Prover, facts: Facts) -> None:
             amounts = {-v - 1: _rest(v, own[v]) for v in added}
             sides.append((own.keys(), added, reads(prover, step.rule, others | amounts, places)))
         (w, x, r), (w2, x2, r2) = sides
-        data = {v.index for v in prover.model.system.variables if v.kind in DATA}
+        serial = a.rule.transaction and b.rule.transaction
+        variables_ = prover.model.system.variables
+        data = {v.index for v in variables_ if v.kind in DATA and not (v.durable and serial)}
         both = {v for v in w & w2 if not (v in x - r and v in x2 - r2)} | (w & r2) | (w2 & r)
         if both & data and not pair.impossible():
             raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")

@@ -50,6 +50,7 @@ class Variable:
     lo: int | None = None
     hi: int | None = None
     span: Span = NOWHERE
+    durable: bool = False  # of a store
 
 
 class PointKind(StrEnum):
@@ -98,6 +99,9 @@ class RuleKind(StrEnum):
     GRANT = "grant"  # of `using`
     RELEASE = "release"
     ASSIGN = "assign"
+    COMMIT = "commit"  # of a transaction
+    BUSY = "busy"  # a claim that does not wait finds its resource in use: an error
+    ABORT = "abort"  # it is given up: an error
     ASSERT = "assert"
     RAISE = "raise"  # `fail E`, or an error that goes on
     TIMER = "timer"  # `wait d`
@@ -155,6 +159,9 @@ class EventKind(StrEnum):
     RESOURCE_ALLOCATED = "ResourceAllocated"
     RESOURCE_RELEASED = "ResourceReleased"
     TIMER_FIRED = "TimerFired"
+    LEASE_EXPIRED = "LeaseExpired"
+    TRANSACTION_COMMITTED = "TransactionCommitted"
+    TRANSACTION_ABORTED = "TransactionAborted"
     SNAPSHOT_CREATED = "SnapshotCreated"
 
 
@@ -228,6 +235,11 @@ class Rule:
         yield from self.own_events
         if self.bundle is not None:
             yield from self.bundle.events
+
+    @property
+    def transaction(self) -> bool:
+        """A store takes one of them after the other: on its data they are no race."""
+        return self.kind in (RuleKind.COMMIT, RuleKind.ABORT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class Resource(Node):
     silent: bool = False
     priority: bool = False
     doc: str = field(default="", compare=False)
+    key_type: Type | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
+from ...dsl.errors import Span
 from ...dsl.types import Bool, Enum, Type
 from ..expr import (
     FALSE,
@@ -23,6 +24,7 @@ from ..expr import (
     le,
     lt,
     not_,
+    substitute,
     to_real,
 )
 from ..system import (
@@ -38,7 +40,7 @@ from ..system import (
 from . import frames
 from .assign import assign
 from .builder import RuleDraft
-from .claims import Demand, demand, not_negative
+from .claims import Demand, Lease, busy, demand, not_negative
 from .context import Ctx, Done, Log, Out, raise_error, step
 from .data import Value, build, leaves, sort_of
 from .effects import effect
@@ -122,6 +124,7 @@ def _attempt(
     holding = replace(ctx, claims=(*ctx.claims, *want.holds))
     run = holding.point(PointKind.RUN, f"running {a.name}", t.span, activity=place)
     inst.running.setdefault(a.name, []).append(ctx.thread.at(run))
+    env = env.bind(**want.tokens)
     own = replace(ctx, env=env)
     priority = own.read(at, partial(scalar, e=a.priority)) if a.priority is not None else None
     known = inst.counters
@@ -138,7 +141,7 @@ def _attempt(
         t.span,
         run,
         guard=want.free,
-        updates=noted("started", lambda _: TRUE),
+        updates={**noted("started", lambda _: TRUE), **want.granted},
         event=EventKind.TASK_STARTED,
         subject=place,
         activity=place,
@@ -153,6 +156,17 @@ def _attempt(
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     not_negative(ctx, want, start)
+    rejected = busy(
+        ctx,
+        want,
+        at,
+        place,
+        t.span,
+        updates=noted("failed", lambda _: TRUE),
+        event=EventKind.TASK_FAILED,
+        subject=place,
+        activity=place,
+    )
     with collecting(env) as (inner, need_defined):
         needs = [(scalar(inner, e), e.span) for e in a.needs]
     ctx.defined(need_defined, start)
@@ -163,7 +177,7 @@ def _attempt(
     b.groups += 1
     running = ctx.at(run)
     complete, done = _complete(ctx, a, t, place, running, k, env, want, group, noted)
-    rules = [start, complete]
+    rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
         limit = measured(inner, a.timeout) if a.timeout is not None else None
@@ -188,39 +202,80 @@ def _attempt(
             probability=chance,
         )
         rules += failed
-    # A timeout that `takes` cannot reach never fires.
-    exceeds = TRUE
-    if limit is not None and takes.hi is not None:
-        exceeds = not_(lt(takes.hi, limit))
-    if not ctx.fixed(exceeds):
+
+    def reachable(limit: Expr, name: str) -> Expr:
+        """A limit that `takes` cannot reach never strikes."""
+        exceeds = not_(lt(takes.hi, limit)) if takes.hi is not None else TRUE
+        if ctx.fixed(exceeds):
+            return exceeds
         # Both are what they are when the attempt starts.
-        name = f"{place} may time out"
         flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
         start.updates[flag.index] = start.reading(exceeds)
-        exceeds = flag
-    if limit is not None and exceeds is not FALSE:
+        return flag
+
+    ends = [(limit, "Timeout", "times out", EventKind.TASK_TIMED_OUT)] if limit is not None else []
+    for lease in want.leases:
+        if lease.lost is None:
+            what = f"loses its lease of {lease.resource.name}"
+            ends.append((lease.limit, "LeaseExpired", what, EventKind.LEASE_EXPIRED))
+    for after, error, what, event in ends:
+        exceeds = reachable(after, f"{place} may be ended by {error}")
+        if exceeds is FALSE:
+            continue
         ctx.world.has_timeouts = True
         rules += raise_error(
             ctx,
             running,
-            "Timeout",
+            error,
             RuleKind.TIMEOUT,
-            f"{place} times out",
+            f"{place} {what}",
             t.span,
             guard=exceeds,
             held=holding.claims,
             updates=noted("failed", lambda _: TRUE),
-            event=EventKind.TASK_TIMED_OUT,
+            event=event,
             subject=place,
             activity=place,
-            delay=Delay(limit, limit),
+            delay=Delay(after, after),
             group=group,
         )
+    for lease in want.leases:
+        outlived = reachable(lease.limit, f"{place} may outlive its lease")
+        if lease.lost is not None and outlived is not FALSE:
+            rules.append(_lost(holding, lease, place, running, outlived, t.span))
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
     for rule in rules:
         rule.reads = looks_at
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
     return Out(None, Log((done,), sure=frozenset((done.flag.index,))) if done else Log())
+
+
+def _lost(ctx: Ctx, lease: Lease, place: str, at: At, outlived: Expr, span: Span) -> RuleDraft:
+    """A silent lease is over: others may claim, and the activity goes on."""
+    assert lease.lost is not None
+    ctx.world.has_timeouts = True
+    left = tuple(
+        (used, substitute(amount, lambda x: TRUE if x is lease.lost else x))
+        for used, amount in ctx.claims
+    )
+    rule = step(
+        ctx,
+        at,
+        RuleKind.TIMER,
+        f"{place} has lost {lease.resource.name}",
+        span,
+        None,
+        guard=and_(outlived, not_(lease.lost)),
+        updates={lease.lost.index: TRUE},
+        held=ctx.claims,
+        then=left,
+        event=EventKind.LEASE_EXPIRED,
+        subject=place,
+        delay=Delay(lease.limit, lease.limit),
+    )
+    message = f"{place} may outlive its lease of {lease.resource.name}"
+    ctx.must("resources", FALSE, message, span, rule, name=lease.resource.name)
+    return rule
 
 
 def _chance(env: Env, clause: ast.FailClause) -> Expr | None:
@@ -357,7 +412,7 @@ def _speaks_of(env: Env, e: ast.Expression, computed: set[int]) -> bool:
         if isinstance(node, ast.Apply) and node.func == "old":
             return
         if isinstance(node, ast.Name) and node.name in env.variables and node.ref is not None:
-            if node.ref in (ast.RefKind.VAR, ast.RefKind.SHARED):
+            if node.ref in (ast.RefKind.VAR, ast.RefKind.SHARED, ast.RefKind.STORE):
                 found.update(x.index for x in leaves(env.variables[node.name]))
         if isinstance(node, ast.Member) and isinstance(node.base, ast.Name):
             if node.base.name == "self" and node.name in env.variables:

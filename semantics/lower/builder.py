@@ -165,6 +165,9 @@ class Builder:
         self.rules: list[RuleDraft] = []
         self.obligations: list[Obligation] = []
         self.resources: dict[str, ResourceInfo] = {}
+        self.leases: dict[str, Expr] = {}  # seconds, by name
+        self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
+        self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
         self.errors: list[str] = []
         self.strings: dict[str, int] = {}
         self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
@@ -223,6 +226,12 @@ class Builder:
             return self.variable(path, t, kind, first, instance, span)
 
         return build(type_, name, leaf)
+
+    def of_name(self, name: str) -> tuple[ResourceInfo, ...]:
+        """The resource of this name, or one for each of its keys."""
+        if name in self.families:
+            return tuple(r for _, r in self.families[name])
+        return (self.resources[name],)
 
     def hidden(self, name: str, instance: int, init: int | bool = 0) -> Expr:
         type_: Type = Bool() if isinstance(init, bool) else Int()

@@ -166,6 +166,7 @@ class World:
     spec: ast.Spec
     activities: Mapping[str, Mapping[str, ast.Activity]]  # by workflow, with those at top level
     workflows: Mapping[str, ast.Workflow]
+    resources: Mapping[str, ast.Resource]
     loops: list[Loop] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     sagas: list[SagaInfo] = field(default_factory=list)

@@ -25,7 +25,15 @@ ZERO = const(Fraction(0))
 def longest(ctx: Ctx, t: ast.Term) -> Expr | None:
     """Seconds, or None: not bounded, as far as is seen here."""
     match t:
-        case ast.Skip() | ast.Assign() | ast.Fail() | ast.Assert() | ast.Assume() | ast.Atomic():
+        case (
+            ast.Skip()
+            | ast.Assign()
+            | ast.Fail()
+            | ast.Assert()
+            | ast.Assume()
+            | ast.Atomic()
+            | ast.Transaction()
+        ):
             return ZERO
         case ast.Return():
             return ZERO

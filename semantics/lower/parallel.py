@@ -319,12 +319,18 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
     return Out(At(cond, (*o.leaving, (failures.index, const(0)))), unsure(o.log))
 
 
-def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
+def limited(ctx: Ctx, body: ast.Term, at: At, k: int, limit: Expr, error: str) -> Out:
+    """A block that is ended by an error after a time (seconds) that does not change."""
+    return within(ctx, ast.Within(body, span=body.span), at, k, limit, error)
+
+
+def within(
+    ctx: Ctx, t: ast.Within, at: At, k: int, limit: Expr | None = None, error: str = "Timeout"
+) -> Out:
     """The body runs as the one child of a fork; the interrupt cancels it."""
     from .terms import describe, term
 
     assert t.receive is None, f"{t.span}: refused by the front end"
-    limit: Expr | None = None
     if t.duration is not None:
         duration = t.duration
         limit = ctx.read(at, lambda env: measured(env, duration))
@@ -359,7 +365,7 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
         raise_error(
             ctx,
             from_here,
-            "Timeout" if t.duration is not None else "Interrupted",
+            error if limit is not None else "Interrupted",
             RuleKind.INTERRUPT,
             what,
             t.span,

@@ -38,11 +38,12 @@ class Predicates:
     def _now(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
         kind = e.kind
         if kind in ("used", "free"):
-            r = self.b.resources[e.target]
-            total = var(r.used, Sort.INT)
-            if r.exclusive is not None:
-                total = add(total, var(r.exclusive, Sort.INT))
-            return total if kind == "used" else sub(r.capacity, total)
+            those = self.b.of_name(e.target)
+            parts = [v for r in those for v in (r.used, r.exclusive) if v is not None]
+            total = add(*(var(v, Sort.INT) for v in parts))
+            if kind == "used":
+                return total
+            return sub(add(*(r.capacity for r in those)), total)
         if kind == "instances":
             group = self.instances[e.target]
             alive = [ite(and_(d.active, not_(ended(d))), const(1), const(0)) for d in group]
@@ -62,8 +63,7 @@ class Predicates:
             running = draft.running.get(activity, [])
             tie(k, [after_step(e) for e in running] if after else running)
         for k, draft, resource, after in self._held:
-            r = self.b.resources[resource]
-            mine = {r.used, r.exclusive}
+            mine = {v for r in self.b.of_name(resource) for v in (r.used, r.exclusive)}
             parts = [
                 ite(t.at(p.id), amount, const(0))
                 for t in self.b.threads

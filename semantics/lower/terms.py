@@ -106,7 +106,9 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
             cond = ctx.test(t.cond, at)
             step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
             return Out(None)
-        case ast.Transaction() | ast.Abort() | ast.Require():
+        case ast.Transaction():
+            return _transaction(ctx, t, at, k)
+        case ast.Abort() | ast.Require():
             raise AssertionError(f"{t.span}: refused by the front end")
         case ast.Send() | ast.Receive() | ast.Request():
             raise AssertionError(f"{t.span}: refused by the front end")
@@ -185,6 +187,38 @@ def _atomic(ctx: Ctx, t: ast.Atomic, at: At, k: int) -> Out:
     rule = step(ctx, at, RuleKind.ASSIGN, "atomic", t.span, k, updates=done.updates)
     ctx.defined(done.defined, rule)
     ctx.in_range(done.updates, rule)
+    return Out(None)
+
+
+def _transaction(ctx: Ctx, t: ast.Transaction, at: At, k: int) -> Out:
+    """One step that writes all, or one that writes nothing and raises `Aborted`."""
+    done = effect(ctx.env, t.body)
+    commit = step(
+        ctx,
+        at,
+        RuleKind.COMMIT,
+        "commit",
+        t.span,
+        k,
+        guard=not_(done.aborted),
+        updates=done.updates,
+        event=EventKind.TRANSACTION_COMMITTED,
+    )
+    ctx.defined(done.defined, commit)
+    ctx.in_range(done.updates, commit)
+    if done.aborted is not FALSE:
+        given_up = raise_error(
+            ctx,
+            at,
+            "Aborted",
+            RuleKind.ABORT,
+            "abort",
+            t.span,
+            guard=done.aborted,
+            event=EventKind.TRANSACTION_ABORTED,
+        )
+        for rule in given_up:
+            ctx.defined(done.defined, rule)
     return Out(None)
 
 

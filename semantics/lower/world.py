@@ -41,7 +41,7 @@ from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
 from .env import Bound, Definedness, Env, collecting, layered, unasked
-from .expressions import bounds, domain, ranged, scalar
+from .expressions import bounds, domain, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .first import conjuncts, initially, label_of
@@ -58,6 +58,14 @@ def lower(spec: ast.Spec) -> TransitionSystem:
     return _Lowering(spec).run()
 
 
+def _keys(type_: Type | None) -> list[tuple[int, str]]:
+    """The keys that there are, and their names."""
+    if isinstance(type_, Enum):
+        return list(enumerate(type_.values))
+    assert isinstance(type_, Int) and type_.lo is not None and type_.hi is not None
+    return [(k, str(k)) for k in range(type_.lo, type_.hi + 1)]
+
+
 class _Lowering:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
@@ -69,6 +77,7 @@ class _Lowering:
             spec,
             {w.name: ChainMap({a.name: a for a in w.activities}, shared) for w in spec.workflows},
             {w.name: w for w in spec.workflows},
+            {r.name: r for r in spec.resources},
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
@@ -187,33 +196,48 @@ class _Lowering:
         table: dict[str, Value] = {}
         for s in self.spec.shared:
             d = s.decl
-            assert not s.durable, f"{s.span}: refused by the front end"
             assert d.resolved is not None
             init = self._first(self.env, d.init, d.resolved, d.name, TRUE)
             init = init or default(d.resolved, self.b.string)
-            table[d.name] = self.b.data(d.name, d.resolved, VarKind.SHARED, init, None, d.span)
+            value = self.b.data(d.name, d.resolved, VarKind.SHARED, init, None, d.span)
+            if s.durable:
+                for slot in leaves(value):
+                    v = self.b.variables[slot.index]
+                    self.b.variables[slot.index] = replace(v, durable=True)
+            table[d.name] = value
         self.env = replace(self.env, variables=table)
 
     def _resources(self) -> None:
         for r in self.spec.resources:
-            used = self.b.variable(r.name, Int(), VarKind.USED, const(0), None, r.span)
-            exclusive = None
-            capacity: Expr = const(1)
-            if r.kind == "pool":
-                assert r.capacity is not None
-                capacity = self._fixed(partial(scalar, e=r.capacity))
-            else:
-                exclusive = self.b.variable(
-                    f"{r.name} exclusive", Int(), VarKind.USED, const(0), None, r.span
-                ).index
-            self.b.resources[r.name] = ResourceInfo(
-                r.name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span
+            if r.lease is not None:
+                self.b.leases[r.name] = self._fixed(partial(measured, e=r.lease))
+            if r.key is None:
+                self._resource(r, r.name)
+                continue
+            self.b.families[r.name] = tuple(
+                (const(k), self._resource(r, f"{r.name}[{label}]"))
+                for k, label in _keys(r.key_type)
             )
+
+    def _resource(self, r: ast.Resource, name: str) -> ResourceInfo:
+        used = self.b.variable(name, Int(), VarKind.USED, const(0), None, r.span)
+        exclusive = None
+        capacity: Expr = const(1)
+        if r.kind == "pool":
+            assert r.capacity is not None
+            capacity = self._fixed(partial(scalar, e=r.capacity))
+        else:
+            exclusive = self.b.variable(
+                f"{name} exclusive", Int(), VarKind.USED, const(0), None, r.span
+            ).index
+        info = ResourceInfo(name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span)
+        self.b.resources[name] = info
+        return info
 
     def _errors(self) -> None:
         for e in self.spec.errors:
             self.b.error(e.name)
-        for name in ("Timeout", "TooMany", "Interrupted", UNDO_FAILED):
+        for name in ("Timeout", "TooMany", "Interrupted", "LeaseExpired", "Aborted", UNDO_FAILED):
             self.b.error(name)
 
     def _declare(self) -> None:
