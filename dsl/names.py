@@ -46,9 +46,10 @@ BUILT_CHECKS: Final = frozenset(
         "arithmetic",
         "terminates",
         "starvation_free",
+        "idempotency",
     ]
 )
-LATER_CHECKS: Final = frozenset(["timeouts", "messages", "idempotency", "stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["timeouts", "messages", "stability", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)

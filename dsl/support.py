@@ -139,15 +139,6 @@ def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
         yield "heartbeat", a.heartbeat.span
     elif a.beats is not None:
         yield "heartbeat", a.beats.span
-    if a.idempotent_by is not None:
-        yield "idempotent by", a.idempotent_by.span
-    if a.at_least_once:
-        yield "at_least_once", a.span
-    if a.undo is not None:
-        if a.undo.kind == "none":
-            yield "undo none", a.undo.span
-        if a.undo.orelse is not None:
-            yield "undo else", a.undo.span
 
 
 def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:

@@ -36,6 +36,7 @@ SAFETY = (
     "compensated",
     "exhaustive",
     "arithmetic",
+    "idempotency",
     "property",
 )
 WARNINGS = frozenset(
@@ -312,6 +313,7 @@ NOTHING = {
     "of what comes before it",
     "handled": "no error leaves a workflow that does not declare it",
     "compensated": "there is no saga",
+    "idempotency": "no activity may be run again after an attempt whose effect is not known",
     "exhaustive": "there is no switch, or each has a default or covers its type",
     "arithmetic": "every division, index, option and range is safe as it is written, or there is "
     "none",

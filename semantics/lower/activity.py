@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -26,6 +26,7 @@ from ..expr import (
     not_,
     substitute,
     to_real,
+    variables,
 )
 from ..system import (
     Delay,
@@ -41,12 +42,13 @@ from . import frames
 from .assign import assign
 from .builder import RuleDraft
 from .claims import Demand, Lease, busy, demand, not_negative
-from .context import Ctx, Done, Log, Out, raise_error, step
+from .context import Ctx, Done, Log, Out, not_supported, raise_error, step
 from .data import Value, build, leaves, sort_of
 from .effects import effect
 from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
 from .place import At
+from .repeats import Repeats, repeats, twice, unsure
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
@@ -176,7 +178,12 @@ def _attempt(
     group = b.groups
     b.groups += 1
     running = ctx.at(run)
-    complete, done = _complete(ctx, a, t, place, running, k, env, want, group, noted)
+    often = repeats(ctx, a, place, env, at, start, t.span)
+    complete, done, made = _complete(ctx, a, t, place, running, k, env, want, group, noted, often)
+    left = often.perhaps(made)
+    if done is not None and often.cut is not None:
+        left[done.flag.index] = TRUE  # nobody knows
+    ctx.thread.points[run].cut = left
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
@@ -218,11 +225,13 @@ def _attempt(
         if lease.lost is None:
             what = f"loses its lease of {lease.resource.name}"
             ends.append((lease.limit, "LeaseExpired", what, EventKind.LEASE_EXPIRED))
+    limits: list[str] = []
     for after, error, what, event in ends:
         exceeds = reachable(after, f"{place} may be ended by {error}")
         if exceeds is FALSE:
             continue
         ctx.world.has_timeouts = True
+        limits.append(error)
         rules += raise_error(
             ctx,
             running,
@@ -232,7 +241,7 @@ def _attempt(
             t.span,
             guard=exceeds,
             held=holding.claims,
-            updates=noted("failed", lambda _: TRUE),
+            updates={**noted("failed", lambda _: TRUE), **left},
             event=event,
             subject=place,
             activity=place,
@@ -243,6 +252,8 @@ def _attempt(
         outlived = reachable(lease.limit, f"{place} may outlive its lease")
         if lease.lost is not None and outlived is not FALSE:
             rules.append(_lost(holding, lease, place, running, outlived, t.span))
+    if unsure(ctx, a, limits):
+        twice(ctx, made, complete, a.name, t.span)
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
     for rule in rules:
         rule.reads = looks_at
@@ -304,8 +315,12 @@ def _complete(
     want: Demand,
     group: int,
     noted: Callable[[str, Callable[[Expr], Expr]], dict[int, Expr]],
-) -> tuple[RuleDraft, Done | None]:
-    """Completion: result and writes are inputs that `ensures` constrains; `do` is applied."""
+    often: Repeats,
+) -> tuple[RuleDraft, Done | None, Mapping[int, Expr]]:
+    """Completion: result and writes are inputs that `ensures` constrains; `do` is applied.
+
+    Also the effect by itself.
+    """
     b = ctx.b
     inputs: list[Input] = []
 
@@ -329,6 +344,12 @@ def _complete(
             if slot.index not in updates:
                 store[slot.index] = fresh(name, b.variables[slot.index].type)
     updates.update(store)
+    made = dict(updates)
+    if often.had is not FALSE or often.cut is not None:
+        if any(variables([e], Op.INPUT) for e in updates.values()):
+            form = "an effect that depends on the answer and may be had unseen"
+            raise not_supported(form, a.span)
+        updates = often.once(updates)
     for i, inp_ in enumerate(inputs):
         if inp_.lo is not None and inp_.hi is not None:
             x = inp(i, Sort.INT)
@@ -366,8 +387,12 @@ def _complete(
         if a.undone_when is not None:
             was = b.variable(f"{place} was done", Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
             updates[was.index] = TRUE
+        instead: Expr | None = None
+        if a.undo is not None and a.undo.orelse is not None:
+            name = f"{place}: else of the undo"
+            instead = b.variable(name, Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
         remembered = Done(
-            flag, a.undo, ctx.inst, undo_env, place, t.span, written, a.undone_when, was
+            flag, a.undo, ctx.inst, undo_env, place, t.span, written, a.undone_when, was, instead
         )
 
     rule = step(
@@ -394,7 +419,7 @@ def _complete(
         ctx.must(
             "ensures", cond, f"`do` of {a.name} does not establish this", e.span, rule, name=a.name
         )
-    return rule, remembered
+    return rule, remembered, made
 
 
 def _enum_range(i: Input, index: int) -> list[Expr]:

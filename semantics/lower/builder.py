@@ -80,6 +80,8 @@ class PointDraft:
     regions: tuple[Region, ...]
     activity: str = ""
     scheduled: list[str] = field(default_factory=list)  # activities that become pending here
+    # What leaving it by being cancelled does, beside control: by variable.
+    cut: dict[int, Expr] = field(default_factory=dict)
     like: int | None = None  # a point of the same thread that it stands in for
 
     @property

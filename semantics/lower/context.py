@@ -55,6 +55,7 @@ from .refusals import Refusals
 from .refusals import not_supported as not_supported
 
 T = TypeVar("T")
+ANY_ERROR = "*"
 RETURN = "return"  # not an error: `return` on its way out of the workflow
 UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
 
@@ -95,6 +96,7 @@ class Done:
     written: tuple[int, ...]
     undone_when: ast.Expression | None
     was: Expr | None  # with `undone when`: it has been done since the saga began
+    instead: Expr | None = None  # with `else`: that has run since, for the undo has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,20 @@ class InstanceDraft:
     result: Value | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """One place that names a key (`idempotent by`): whether, and the last with which, it has had
+    its effect there; the key of the attempt that begins with `rule`."""
+
+    place: str
+    seen: Expr
+    last: tuple[Expr, ...]
+    key: tuple[Expr, ...]
+    rule: RuleDraft
+    again: bool  # more than one call may be made from there
+    span: Span
+
+
 @dataclass(eq=False, slots=True)
 class World:
     """What is shared by the whole lowering, beside the builder."""
@@ -173,6 +189,8 @@ class World:
     choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
+    keys: dict[str, list[KeyUse]] = field(default_factory=dict)  # by activity
+    crashing: frozenset[str] = frozenset()  # workflows
     patterns: list[Pattern] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
@@ -189,6 +207,7 @@ class Ctx:
     claims: Holds = ()
     regions: tuple[Region, ...] = ()
     in_saga: bool = False
+    retried: frozenset[str] = frozenset()  # errors on which a block around is run again
     again: bool = False  # in something that may be run more than once
     path: Expr = TRUE  # tests on the way here that look at constants of the run only
     tag: str = ""  # which copy of an `each` body this is

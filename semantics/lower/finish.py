@@ -45,6 +45,7 @@ from .builder import (
     Update,
     tie,
 )
+from .cut import Cut
 from .env import after_step
 from .keeping import Keeping
 
@@ -137,6 +138,7 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Canc
     updates: list[Update] = []
     events: list[EventTemplate] = []
     freed: dict[int, list[Expr]] = {}
+    cut = Cut()
     for thread in _killed(fork, crossing):
         places: dict[int, list[Expr]] = {}  # target -> when
         pending: dict[int, list[Expr]] = {}
@@ -159,6 +161,7 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Canc
                 kind = EventKind.TASK_CANCELLED
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
             for when, target, error in _targets(thread, p, crossing, passed, keeping):
+                cut.off(when, p)
                 if target:
                     places.setdefault(target, []).append(when)
                 if error:
@@ -173,7 +176,7 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Canc
         for variable, conds in pending.items():
             old = var(variable, Sort.INT)
             updates.append((variable, ite(or_(*conds), const(CANCELLED), old)))
-    changes = tuple(updates)
+    changes = (*updates, *cut.values.items())
     events.append(
         EventTemplate(
             EventKind.STEP_TAKEN, fork.host.name, fork.host.instance, changes, None, "cancel"

@@ -49,6 +49,7 @@ from .patterns import watched
 from .place import At
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
+from .repeats import apart
 
 T = TypeVar("T")
 
@@ -116,6 +117,7 @@ class _Lowering:
             with refusals.collecting():
                 self._required(env)
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
+                apart(self._ctx(drafts[0]))
         refusals.tell()
         rules, threads = finish(self.b)
         self.predicates.tie()
