@@ -117,8 +117,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
         case ast.System():
             if node.scheduler == "fair":
                 yield "scheduler fair", span
-        case ast.Fault():
-            yield "faults", span
         case ast.InstanceDecl():
             if node.any_number:
                 yield f"{node.workflow}[*]", span

@@ -109,6 +109,8 @@ class RuleKind(StrEnum):
     INTERRUPT = "interrupt"  # `within`
     UNDO = "undo"
     STEP = "step"  # other internal steps: loop iteration, call, return, skip of a node
+    CRASH = "crash"
+    RECOVER = "recover"
     END = "end"  # of a workflow
 
 
@@ -159,6 +161,8 @@ class EventKind(StrEnum):
     RESOURCE_ALLOCATED = "ResourceAllocated"
     RESOURCE_RELEASED = "ResourceReleased"
     TIMER_FIRED = "TimerFired"
+    CRASH_OCCURRED = "CrashOccurred"
+    RECOVERED = "Recovered"
     LEASE_EXPIRED = "LeaseExpired"
     TRANSACTION_COMMITTED = "TransactionCommitted"
     TRANSACTION_ABORTED = "TransactionAborted"

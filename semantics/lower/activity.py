@@ -184,6 +184,8 @@ def _attempt(
     if done is not None and often.cut is not None:
         left[done.flag.index] = TRUE  # nobody knows
     ctx.thread.points[run].cut = left
+    if often.cut is not None and inst.workflow.name in ctx.world.crashing:
+        ctx.thread.points[run].redo = b.variables[often.cut.index]
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)

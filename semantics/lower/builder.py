@@ -82,6 +82,7 @@ class PointDraft:
     scheduled: list[str] = field(default_factory=list)  # activities that become pending here
     # What leaving it by being cancelled does, beside control: by variable.
     cut: dict[int, Expr] = field(default_factory=dict)
+    redo: Variable | None = None  # what the environment answers when it is begun anew there
     like: int | None = None  # a point of the same thread that it stands in for
 
     @property
@@ -148,6 +149,7 @@ class RuleDraft:
     test_span: Span | None = None
     reads: tuple[int, ...] = ()
     over_children: bool = False  # may be taken while child threads of its thread run
+    asked: Holds = ()  # claimed by this step, for other threads
 
 
 def knot(op: Op) -> Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -50,14 +50,15 @@ from .env import after_step
 from .keeping import Keeping
 
 
-def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
-    """Tie the knots and freeze rules and threads."""
+def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
+    """Tie the knots and freeze rules and threads; `last` adds rules that know all others."""
     for r in b.rules:
         # The children of a protected part that a `return` crosses are marked as well.
         for fork in r.through:
             fork.crossed = fork.crossed or fork.protected
     crossed = {t for r in b.rules for t in _crossing(r)}
     keeping = Keeping(b, crossed)
+    last()
     for fork in b.forks:
         outer = fork.host.fork
         parts = [fork.host.at(p) for p in sorted(fork.landings)]
@@ -262,7 +263,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
     before, after = _split(r.held, r.then)
     after = [(used, _after(amount, r.updates)) for used, amount in after]
     gained = _difference(after, before)
-    gains = gained if r.kind in (RuleKind.START, RuleKind.GRANT) else {}
+    gains = gained if r.kind in (RuleKind.START, RuleKind.GRANT) else dict(r.asked)
     freed = cancel.released if cancel is not None else {}
     resource_events: list[EventTemplate] = []
     for used in sorted({*gained, *freed}):

@@ -39,6 +39,7 @@ from ..system import (
 from . import child
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
+from .crashes import Crashing, crashes, crashing
 from .data import Value, default, leaves
 from .env import Bound, Definedness, Env, collecting, layered, unasked
 from .expressions import bounds, domain, measured, ranged, scalar
@@ -79,10 +80,14 @@ class _Lowering:
             {w.name: ChainMap({a.name: a for a in w.activities}, shared) for w in spec.workflows},
             {w.name: w for w in spec.workflows},
             {r.name: r for r in spec.resources},
+            crashing=frozenset(f.workflow for f in (spec.system.faults if spec.system else ())),
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
         self.count = 0  # of instances
+        faults = spec.system.faults if spec.system is not None else ()
+        self.faults = {f.workflow: f for f in faults}
+        self.crashing: list[Crashing] = []
         self.single: Mapping[str, Bound] = {}  # of workflows with one instance, by workflow
         self.predicates = Predicates(self.b, self.instances)
         self.env = Env(
@@ -119,7 +124,9 @@ class _Lowering:
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
                 apart(self._ctx(drafts[0]))
         refusals.tell()
-        rules, threads = finish(self.b)
+        with refusals.collecting():
+            rules, threads = finish(self.b, self._crashes)
+        refusals.tell()
         self.predicates.tie()
         seen = watched(self.b, rules, self.world.patterns, over)
         initial_events = tuple(
@@ -382,6 +389,12 @@ class _Lowering:
                         name=w.name,
                     )
         self.instances[w.name].append(draft)
+        if w.name in self.faults:
+            self.crashing.append(crashing(b, draft, self.faults[w.name]))
+
+    def _crashes(self) -> None:
+        for c in self.crashing:
+            crashes(self._ctx(c.draft), c)
 
     def _now(self, span: Span) -> Expr:
         raise AssertionError(f"{span}: refused by the front end")

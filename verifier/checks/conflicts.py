@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...semantics.expr import Expr, Op, Scalar, and_, not_
-from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.system import Obligation, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
 from ..engines.structure import Structure
@@ -80,6 +80,8 @@ def conflicts(
 
 def _apart(structure: Structure, variable: int, a: Rule, b: Rule) -> bool:
     """Has the user said how they are kept apart: by transactions on a store, or by a lock?"""
+    if RuleKind.CRASH in (a.kind, b.kind):
+        return True  # a crash is nobody's step: what it loses is a matter of the properties
     if structure.system.variables[variable].durable and a.transaction and b.transaction:
         return True
     return _common_lock(structure, a, b)
