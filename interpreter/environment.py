@@ -151,6 +151,12 @@ class Environment:
             self._bounds[rule] = low, high
         return low, high
 
+    def ever(self, rule: int) -> bool:
+        """Whether a step that need not come will: a crash is as rare as a failure."""
+        if self._rules[rule].kind is not RuleKind.CRASH or rule in self._wanted:
+            return True
+        return self._random.random() < self._failing
+
     def duration(self, rule: int, state: State) -> Tick:
         """Drawn from the delay's interval: by its distribution, otherwise uniform."""
         low, high = self.bounds(rule, state)

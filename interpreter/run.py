@@ -296,10 +296,10 @@ class _Runner:
                         started.append(r)
         for r in started:
             g = self._group[r]
-            if g is None:
-                self._arm(r, self.now + self.environment.duration(r, dynamics.state))
-            else:
+            if g is not None:
                 groups[g] = None
+            elif self.environment.ever(r):
+                self._arm(r, self.now + self.environment.duration(r, dynamics.state))
         for g in groups:
             self._attempt(g)
         stopped.clear()

@@ -64,10 +64,10 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
         count = b.hidden(f"{d.name} crashes", d.id)
         guard = and_(guard, lt(count, most))
         updates[count.index] = add(count, const(1))
-    cut = Cut()
+    cut = Cut({})
     for t in threads:
         for p in t.points:
-            cut.off(t.at(p.id), p)
+            cut.off(t.at(p.id), t, p)
     for i in sorted({i for r in rules for i in r.updates}):
         v = b.variables[i]
         if v.kind is VarKind.SHARED and not v.durable and v.init is not None:

@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..expr import Expr, Op, ite, substitute, var, variables
-from .builder import PointDraft
+from .builder import ForkDraft, PointDraft, ThreadDraft
 from .refusals import not_supported
 
 
 @dataclass(eq=False, slots=True)
 class Cut:
-    """The effects of several points that are left at once, in terms of the state before.
+    """The effects of several points that are left in one step, in terms of the state before it.
 
-    `values`: by variable.  Refused where the order of two of them would matter.
+    `own`: what the step does besides, which comes first.  `values`: by variable, with what is
+    done there besides.  Refused where the order of two effects would matter.
     """
 
+    own: Mapping[int, Expr]
     values: dict[int, Expr] = field(default_factory=dict)
-    seen: list[PointDraft] = field(default_factory=list)
+    seen: list[tuple[ThreadDraft, PointDraft]] = field(default_factory=list)
 
-    def off(self, when: Expr, p: PointDraft) -> None:
+    def off(self, when: Expr, thread: ThreadDraft, p: PointDraft) -> None:
         """A thread that stands at `p` leaves it, under a condition."""
         if not p.cut:
             return
-        for other in self.seen:
-            if other is not p and not _apart(other.cut, p.cut):
-                names = f"`{other.activity}` and `{p.activity}`"
-                raise not_supported(f"cutting off {names} at once, which change the same", p.span)
-        self.seen.append(p)
-        before = dict(self.values)
+        others = [x for t, x in self.seen if _beside(t, thread) and not _apart(x.cut, p.cut)]
+        if others or not _apart(self.own, p.cut):
+            names = " and ".join(f"`{x.activity}`" for x in (*others[:1], p))
+            raise not_supported(f"cutting off {names} where the order of effects matters", p.span)
+        self.seen.append((thread, p))
+        before = {**{i: self.own[i] for i in p.cut if i in self.own}, **self.values}
         for index, value in p.cut.items():
             old = before.get(index, var(index, value.sort))
             new = substitute(value, lambda x: before.get(x.index, x) if x.op is Op.VAR else x)
             self.values[index] = ite(when, new, old)
 
 
-def _apart(a: dict[int, Expr], b: dict[int, Expr]) -> bool:
+def _beside(a: ThreadDraft, b: ThreadDraft) -> bool:
+    """May both be running something at once?  Branches of one fork may, and what is below them."""
+    forks: dict[int, ForkDraft] = {}  # around `a`, by the thread that forks
+    at = a
+    while at.fork is not None:
+        forks[at.fork.host.id] = at.fork
+        at = at.fork.host
+    if at is b or b.id in forks:
+        return False
+    at = b
+    while at.fork is not None:
+        if at.fork.host is a:
+            return False
+        if at.fork.host.id in forks:
+            return forks[at.fork.host.id] is at.fork
+        at = at.fork.host
+    return a is not b
+
+
+def _apart(a: Mapping[int, Expr], b: Mapping[int, Expr]) -> bool:
     """Does the order of two effects not matter, by what they touch?"""
     for mine, other in ((a, b), (b, a)):
         for index, value in mine.items():

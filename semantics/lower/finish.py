@@ -90,10 +90,10 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
         cancel = None
         if r.kills is not None:
             crossing = _crossing(r)
-            if crossing:
-                cancel = _cancel(r.kills, crossing, keeping)
+            if crossing or any(p.cut for t in _below(r.kills) for p in t.points):
+                cancel = _cancel(r.kills, crossing, keeping, r)
             else:
-                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping)
+                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping, None)
                 cancels[id(r.kills)] = cancel
         rules.append(_rule(b, r, cancel))
     return tuple(rules), tuple(_thread(t) for t in b.threads)
@@ -134,12 +134,17 @@ def _crossing(r: RuleDraft) -> frozenset[int]:
     return frozenset(t.id for t in threads)
 
 
-def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Cancel:
-    """Every thread goes to its entry or to its innermost cleanup, or stays if protected."""
+def _cancel(
+    fork: ForkDraft, crossing: frozenset[int], keeping: Keeping, by: RuleDraft | None
+) -> Cancel:
+    """Every thread goes to its entry or to its innermost cleanup, or stays if protected.
+
+    `by`: the step that cancels, where what it does itself matters.
+    """
     updates: list[Update] = []
     events: list[EventTemplate] = []
     freed: dict[int, list[Expr]] = {}
-    cut = Cut()
+    cut = Cut(by.updates if by is not None else {})
     for thread in _killed(fork, crossing):
         places: dict[int, list[Expr]] = {}  # target -> when
         pending: dict[int, list[Expr]] = {}
@@ -162,7 +167,8 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Canc
                 kind = EventKind.TASK_CANCELLED
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
             for when, target, error in _targets(thread, p, crossing, passed, keeping):
-                cut.off(when, p)
+                if by is None or thread is not by.thread:
+                    cut.off(when, thread, p)
                 if target:
                     places.setdefault(target, []).append(when)
                 if error:

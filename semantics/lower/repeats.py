@@ -80,7 +80,7 @@ def repeats(
     hidden, number = VarKind.HIDDEN, ctx.inst.id
     zero = default(type_, b.string)
     value = replace(ctx, env=env).read(at, partial(lower, e=a.idempotent_by))
-    key = tuple(leaves(value))
+    key = asked = tuple(leaves(value))
     if not all(ctx.fixed(e) for e in key):  # as it is when the attempt starts
         slots = tuple(leaves(b.data(f"{place} key", type_, hidden, zero, number, span)))
         start.updates.update(
@@ -91,7 +91,7 @@ def repeats(
     last = tuple(leaves(b.data(f"{place} last key", type_, hidden, zero, number, span)))
     had = and_(seen, *(eq(x, k) for x, k in zip(last, key, strict=True)))
     noted = {seen.index: TRUE, **{x.index: k for x, k in zip(last, key, strict=True)}}
-    use = KeyUse(place, seen, last, key, start, ctx.again, span)
+    use = KeyUse(place, seen, last, asked, start, ctx.again, span)
     ctx.world.keys.setdefault(a.name, []).append(use)
     return Repeats(cut, had, noted)
 

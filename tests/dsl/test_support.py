@@ -34,10 +34,11 @@ def member(text: str) -> str:
     ("text", "expected"),
     [
         ("resource r : rate(3 per 1s)", ["rate"]),
-        ("resource r : lock lease 3s", ["lease"]),
-        ("resource r : lock on_busy cancel_holder", ["on_busy"]),
+        ("resource r : lock lease 3s", []),
+        ("resource r : lock on_busy fail E", []),
+        ("resource r : lock on_busy cancel_holder", ["on_busy cancel_holder"]),
         ("resource r : lock on_busy wait", []),
-        ("resource r[E] : lock", ["keyed resource"]),
+        ("resource r[E] : lock", []),
         ("channel c : int", ["channel"]),
         ("channel c[E] : int", ["channel", "keyed channel"]),
         (run("send 1 to c"), ["send"]),
@@ -45,12 +46,12 @@ def member(text: str) -> str:
         (run("x <- request(1) to c"), ["request"]),
         (run("within receive x from c { skip }"), ["within receive", "receive"]),
         (run("within until (ok) { skip }"), []),
-        ("store s: int", ["store"]),
+        ("store s: int", []),
         ("shared s: int", []),
-        (run("transaction { abort ; require ok }"), ["transaction", "abort", "require"]),
+        (run("transaction { abort ; require ok }"), []),
         ("system { w arrive every 5s }", ["arrive"]),
         ("system { w[*] }", ["w[*]"]),
-        ("system { w faults crash w }", ["faults"]),
+        ("system { w faults crash w }", []),
         ("system { scheduler fair }", ["scheduler fair"]),
         ("system { scheduler fifo w[3] w(1) for p in 0..3 }", []),
         ("environment e { kind docker }", ["environment"]),
@@ -65,16 +66,16 @@ def member(text: str) -> str:
         ("refines e : v, w", ["refines"]),
         ("upgrade e : v from w", ["upgrade"]),
         ("law l forall a : a == a", ["law"]),
-        (activity("at_least_once"), ["at_least_once"]),
-        (activity("idempotent by x"), ["idempotent by"]),
-        (activity("undo none"), ["undo none"]),
+        (activity("at_least_once"), []),
+        (activity("idempotent by x"), []),
+        (activity("undo none"), []),
         (activity("undo skip"), []),
         (activity("undo b()"), []),
-        (activity("undo b() else { skip }"), ["undo else"]),
+        (activity("undo b() else { skip }"), []),
         (activity("timeout 3s"), []),
         (activity("timeout schedule 3s"), ["timeout schedule"]),
         (activity("heartbeat 3s beats every 1s..2s"), ["heartbeat"]),
-        (run("using (r exclusive as t) { skip }"), ["as t"]),
+        (run("using (r exclusive as t) { skip }"), []),
         ("invariant i : len(c) > 0", ["len(c)"]),
         ("check timeouts", ["check timeouts"]),
         ("check race_free, invariants, contracts, stability", ["check stability"]),
@@ -91,7 +92,7 @@ def test_form(text: str, expected: list[str]) -> None:
 
 
 def test_places() -> None:
-    (d,) = unsupported(parse_text("\n\n  store s: int", "f.wf"))
+    (d,) = unsupported(parse_text("\n\n  upgrade u : v from w", "f.wf"))
     assert str(d.span) == "f.wf:3:3"
 
 
@@ -99,7 +100,7 @@ def test_load_refuses_all_of_them_at_once() -> None:
     with pytest.raises(Rejected) as caught:
         load(str(HERE / "every_form.wf"))
     assert {d.code for d in caught.value.diagnostics} == {"E0900"}
-    assert len(caught.value.diagnostics) > 40
+    assert len(caught.value.diagnostics) > 15
     assert unsupported(load_text("workflow v() { run { skip } }", "f")) == ()
 
 
@@ -134,7 +135,7 @@ def test_ranges_and_times(text: str, places: list[str]) -> None:
 
 
 def test_beside_a_syntax_error() -> None:
-    text = "workflow v {\n  run {\n    transaction { skip } ;\n    x = 3\n  }\n}\nstore s: int"
+    text = "workflow v {\n  run {\n    wait now ;\n    x = 3\n  }\n}\nupgrade u : v from v"
     _, found = examine(text, "f")
     errors = [(d.code, d.span.line) for d in found if d.severity is Severity.ERROR]
     assert errors == [("E0900", 3), ("E0112", 4), ("E0900", 7)]

@@ -70,15 +70,17 @@ def wait_for(
             at = system.threads[a]
             here = at.points[int(state[at.location])]
             held += [
-                f"{evaluate(amount, state)} of {names[u]}" for u, amount in here.holds if u in names
+                f"{units} of {names[u]}"
+                for u, amount in here.holds
+                if u in names and (units := evaluate(amount, state))
             ]
         wants = sorted(
             {
                 names[u]
                 for r in system.rules
                 if r.thread == t and not enabled(r, state)
-                for u, _ in r.gains
-                if u in names and _located(system, r, state)
+                for u, amount in r.gains
+                if u in names and _located(system, r, state) and evaluate(amount, state)
             }
         )
         says = f"{thread.name} is at {point.label}"
