@@ -464,7 +464,7 @@ def _race(world: World, verdict: object) -> list[str]:
             return []
         by_state: dict[State, list[tuple[int, int, bool]]] = {}
         for n, a, b, instant in world.races():
-            if not world.related(a, b):
+            if not world.related(a, b) and not _excused(world, a, b):
                 by_state.setdefault(world.states[n], []).append((a, b, instant))
         for (state, _), steps in moves.items():
             able = {rule for rule, _ in steps}
@@ -474,7 +474,7 @@ def _race(world: World, verdict: object) -> list[str]:
         return []
     if isinstance(verdict, Proved):
         for n, a, b, _ in world.races():
-            if not world.related(a, b):
+            if not world.related(a, b) and not _excused(world, a, b):
                 return [f"PROVED, but {rules[a].name} and {rules[b].name} race in state {n}"]
         return []
     assert isinstance(verdict, Refuted)
@@ -482,6 +482,23 @@ def _race(world: World, verdict: object) -> list[str]:
     if not any(n == last for n, *_ in world.races(loosely=True)):
         return ["REFUTED, but in the last state the order of no two steps matters"]
     return []
+
+
+def _excused(world: World, a: int, b: int) -> bool:
+    """No race by definition: a crash, and two transactions that meet in stores only."""
+    rules, variables_ = world.system.rules, world.system.variables
+    kinds = {rules[a].kind, rules[b].kind}
+    if RuleKind.CRASH in kinds:
+        return True
+    if not kinds <= {RuleKind.COMMIT, RuleKind.ABORT}:
+        return False
+    touched = []
+    for r in (rules[a], rules[b]):
+        terms = [r.guard, r.relation, *(e for _, e in r.updates)]
+        touched.append(variables(terms) | {v for v, _ in r.updates})
+    both = touched[0] & touched[1]
+    data = (VarKind.DATA, VarKind.SHARED)
+    return all(variables_[v].durable for v in both if variables_[v].kind in data)
 
 
 # --- results under one environment -----------------------------------------------------------
@@ -518,6 +535,8 @@ class Walks:
             moves = world.moves[world.number[state]]
             if any(to < 0 for _, _, to in moves):
                 return None
+            # Crashes are left aside by definition.
+            moves = [m for m in moves if rules[m[0]].kind is not RuleKind.CRASH]
             allowed = self._allowed(moves, starts)
             if not allowed:
                 if moves:

@@ -163,14 +163,12 @@ class InstanceDraft:
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """One place that names a key (`idempotent by`): whether, and the last with which, it has had
-    its effect there; the key of the attempt that begins with `rule`."""
+    """One place that names a key (`idempotent by`): whether it has had its effect there, and the
+    first and the last key (in a loop keys do not fall) with which it has."""
 
-    place: str
     seen: Expr
+    first: tuple[Expr, ...]
     last: tuple[Expr, ...]
-    key: tuple[Expr, ...]
-    rule: RuleDraft
     again: bool  # more than one call may be made from there
     span: Span
 

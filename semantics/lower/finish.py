@@ -32,6 +32,7 @@ from ..system import (
     Rule,
     RuleKind,
     Thread,
+    VarKind,
 )
 from .builder import (
     CANCELLED,
@@ -144,7 +145,9 @@ def _cancel(
     updates: list[Update] = []
     events: list[EventTemplate] = []
     freed: dict[int, list[Expr]] = {}
-    cut = Cut(by.updates if by is not None else {})
+    own = by.updates if by is not None else {}
+    solid = {i: e for i, e in own.items() if keeping.b.variables[i].kind is not VarKind.GHOST}
+    cut = Cut(solid)
     for thread in _killed(fork, crossing):
         places: dict[int, list[Expr]] = {}  # target -> when
         pending: dict[int, list[Expr]] = {}

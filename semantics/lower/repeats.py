@@ -21,7 +21,9 @@ from ..expr import (
     inp,
     ite,
     le,
+    lt,
     not_,
+    or_,
     substitute,
     var,
     variables,
@@ -91,36 +93,35 @@ def repeats(
     last = tuple(leaves(b.data(f"{place} last key", type_, hidden, zero, number, span)))
     had = and_(seen, *(eq(x, k) for x, k in zip(last, key, strict=True)))
     noted = {seen.index: TRUE, **{x.index: k for x, k in zip(last, key, strict=True)}}
-    use = KeyUse(place, seen, last, asked, start, ctx.again, span)
+    first = last
+    if ctx.again:
+        if len(key) > 1 or key[0].sort is Sort.BOOL:
+            form = "`idempotent by` in a loop with a key that is not one number"
+            raise not_supported(form, span)
+        first = (b.copy(f"{place} first key", last[0], hidden, number),)
+        noted[first[0].index] = ite(seen, first[0], key[0])
+        message = f"a key of {a.name} may come back in a later round: keys in a loop must not fall"
+        cond = implies(seen, le(last[0], asked[0]))
+        ctx.must("idempotency", cond, message, span, start, name=a.name)
+    use = KeyUse(seen, first, last, ctx.again, span)
     ctx.world.keys.setdefault(a.name, []).append(use)
     return Repeats(cut, had, noted)
 
 
 def apart(ctx: Ctx) -> None:
-    """Keys name one effect each: two calls with one key would count as one."""
+    """Keys name one effect each: a second call with the same key would have none."""
     for name, uses in ctx.world.keys.items():
-        for use in uses:
-            for other in uses:
-                if other is not use:
-                    same = and_(*(eq(x, k) for x, k in zip(other.last, use.key, strict=True)))
-                    message = f"two calls of {name} may use the same key: the second has no effect"
-                    cond = not_(and_(other.seen, same))
-                    ctx.must(
-                        "idempotency", cond, message, use.span, use.rule, name=name, warning=True
-                    )
-            if use.again:
-                _in_order(ctx, name, use)
-
-
-def _in_order(ctx: Ctx, name: str, use: KeyUse) -> None:
-    """In a loop only the last key is remembered: no earlier one may come back."""
-    first, old = use.key[0], use.last[0]
-    if first.sort is Sort.BOOL or len(use.key) > 1:
-        form = "`idempotent by` in a loop with a key that is not one number"
-        raise not_supported(form, use.span)
-    message = f"a key of {name} may come back in a later round: keys in a loop must not fall"
-    cond = implies(use.seen, le(old, first))
-    ctx.must("idempotency", cond, message, use.span, use.rule, name=name)
+        message = f"two calls of {name} may use the same key: the second has no effect"
+        for k, one in enumerate(uses):
+            for other in uses[:k]:
+                pairs = list(zip(one.first, one.last, other.first, other.last, strict=True))
+                if one.again or other.again:  # all keys in between count as used
+                    ((a, b, c, d),) = pairs
+                    differ = or_(lt(b, c), lt(d, a))
+                else:
+                    differ = not_(and_(*(eq(b, d) for _, b, _, d in pairs)))
+                cond = implies(and_(one.seen, other.seen), differ)
+                ctx.must("idempotency", cond, message, one.span, name=name)
 
 
 def unsure(ctx: Ctx, a: ast.Activity, limits: Sequence[str]) -> bool:
