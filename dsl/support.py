@@ -114,9 +114,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
             yield "len(c)", span
         case ast.Now():
             yield "now", span
-        case ast.System():
-            if node.scheduler == "fair":
-                yield "scheduler fair", span
         case ast.InstanceDecl():
             if node.any_number:
                 yield f"{node.workflow}[*]", span

@@ -97,7 +97,7 @@ def schedule(
     from .following import follows
 
     scheduling = scheduling or Scheduling(system)
-    if system.scheduler == "any":
+    if not system.in_order:
         return scheduling.schedule(trace)
     if trace.loop_at is None and scheduling.misplaced(trace) is None:
         if follows(scheduling.plan, trace):

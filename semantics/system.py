@@ -362,3 +362,8 @@ class TransitionSystem:
     reads_clock: bool = False
     has_timeouts: bool = False
     ties: bool = False  # the environment decides all ties but those of urgent steps
+
+    @property
+    def in_order(self) -> bool:
+        """Whether its scheduler says which of the steps that are ready is next."""
+        return self.scheduler in ("fifo", "priority")

@@ -404,7 +404,7 @@ def _terminates(world: World, verdict: object) -> list[str]:
     rules = world.system.rules
     # Where no time passes, only what can be taken now has to be.
     still = all(_at_once(rules[trace.steps[k].rule], states[k], "lo") for k in round_)
-    if still and world.system.scheduler != "any":
+    if still and world.system.in_order:
         return []
     able = [
         {

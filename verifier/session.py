@@ -248,7 +248,7 @@ class Session:
                 found = self.schedule(self.system, other)
                 if found is not None:
                     best = found
-        if best is None and trace.loop_at is None and self.system.scheduler != "any":
+        if best is None and trace.loop_at is None and self.system.in_order:
             return self._simulated(breaks)
         return best
 

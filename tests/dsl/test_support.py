@@ -52,7 +52,7 @@ def member(text: str) -> str:
         ("system { w arrive every 5s }", ["arrive"]),
         ("system { w[*] }", ["w[*]"]),
         ("system { w faults crash w }", []),
-        ("system { scheduler fair }", ["scheduler fair"]),
+        ("system { scheduler fair }", []),
         ("system { scheduler fifo w[3] w(1) for p in 0..3 }", []),
         ("environment e { kind docker }", ["environment"]),
         (activity("runs_in e"), ["runs_in"]),

@@ -21,9 +21,22 @@ from ...semantics.system import (
     TransitionSystem,
 )
 from ...semantics.trace import Step, Trace
-from .fair import Arc, Clock, Demands, View, clock, demands, inside, met, of_graph, parts, ready
+from .fair import (
+    Arc,
+    Clock,
+    Demands,
+    View,
+    asking,
+    clock,
+    demands,
+    inside,
+    met,
+    of_graph,
+    parts,
+    ready,
+)
 from .inevitable import Game, cyclic
-from .search_graph import EXCLUDED, Graph, reaching, surely
+from .search_graph import EXCLUDED, SPLIT, Graph, reaching, surely
 from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
 
@@ -268,11 +281,22 @@ def fair_parts(
     view = of_graph(graph)
     nodes = range(len(graph.nodes)) if within is None else within
     for timeless in (False, True):
-        found = [p for p in parts(view, nodes, timeless) if not graph.frontier.intersection(p)]
-        for part in sorted(map(sorted, found)):
-            cycle = inside(view, set(part), timeless)
-            if cycle and met(view, demands(view, part, timeless), cycle):
-                yield part, timeless
+        todo: list[Collection[int]] = [nodes]
+        while todo:
+            found = parts(view, todo.pop(), timeless)
+            for part in sorted(sorted(p) for p in found if not graph.frontier.intersection(p)):
+                cycle = inside(view, set(part), timeless)
+                if not cycle or not met(view, demands(view, part, timeless), cycle):
+                    continue
+                wanted = demands(view, part, timeless, strong=True)
+                if met(view, wanted, cycle):
+                    yield part, timeless
+                    continue
+                # Where nobody who does not move here could be granted a claim.
+                moved = {view.system.rules[a.rule].thread for _, a in cycle if a.rule != SPLIT}
+                left = {n for n in part if asking(view, n) <= moved}
+                if left:
+                    todo.append(left)
 
 
 def lassos(graph: Graph, within: Collection[int] | None = None) -> Iterator[Trace]:
@@ -282,7 +306,7 @@ def lassos(graph: Graph, within: Collection[int] | None = None) -> Iterator[Trac
     view = of_graph(graph)
     for part, timeless in fair_parts(graph, within):
         cycle = inside(view, set(part), timeless)
-        wanted = demands(view, part, timeless)
+        wanted = demands(view, part, timeless, strong=True)
         for through in _beginnings(graph, cycle, wanted):
             trace = _round(graph, view, part, through, cycle, timeless)
             if trace is not None:
@@ -321,7 +345,7 @@ def _round(
     timeless: bool,
 ) -> Trace | None:
     """A closed walk that takes the given steps, with a rest for each one that does not move."""
-    wanted = demands(view, part, timeless)
+    wanted = demands(view, part, timeless, strong=True)
     begin = part[0]
     around: dict[int, list[Arc]] = {}
     for node, arc in cycle:
