@@ -149,8 +149,6 @@ def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
             yield "within receive", span
         case ast.Pattern(within=ast.Node()):
             yield "leads_to within", span
-        case ast.AssumeEventually():
-            yield "assume eventually", span
         case ast.Deadline():
             yield "deadline", span
         case ast.Equivalent(kind=kind):

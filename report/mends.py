@@ -29,9 +29,9 @@ _CLOSER = {
     ): "give the undo an `else { .. }`, which runs when it has failed, or a `retry`.",
     ("resources", "may outlive its lease"): "make the lease longer than the activity takes, or let "
     "it fail when the lease is over (drop `silent`).",
-    ("idempotency", "two calls of"): "let the key name the call: `idempotent by` an argument that "
+    ("contracts", "two calls of"): "let the key name the call: `idempotent by` an argument that "
     "no other call has.",
-    ("idempotency", "may come back"): "use a key that grows with every round.",
+    ("contracts", "may come back"): "use a key that grows with every round.",
 }
 _TWO_RUNS = ("deterministic", "timing_independent")
 _LATE = (

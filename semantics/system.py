@@ -359,6 +359,8 @@ class TransitionSystem:
     initial_events: tuple[EventTemplate, ...] = ()
     assumptions: tuple[tuple[str, Span], ...] = ()  # shown with a verdict that used them
     scheduler: str = "any"
+    # `assume eventually`: in a run that goes on for ever, each holds again and again.
+    eventually: tuple[tuple[Expr, Span], ...] = ()
     reads_clock: bool = False
     has_timeouts: bool = False
     ties: bool = False  # the environment decides all ties but those of urgent steps

@@ -190,6 +190,7 @@ class World:
     keys: dict[str, list[KeyUse]] = field(default_factory=dict)  # by activity
     crashing: frozenset[str] = frozenset()  # workflows
     patterns: list[Pattern] = field(default_factory=list)
+    eventually: list[tuple[Expr, Span]] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
 

@@ -8,13 +8,30 @@ from functools import partial
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.format_expr import expr as text
-from ..expr import TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, not_, var
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Sort,
+    add,
+    and_,
+    const,
+    eq,
+    implies,
+    ite,
+    le,
+    lt,
+    not_,
+    or_,
+    var,
+)
 from ..system import Obligation, ResourceInfo
 from .context import Ctx
 from .env import Env, collecting
 from .expressions import scalar
 from .patterns import Pattern
 from .place import At
+from .predicates import ended
 
 
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
@@ -94,6 +111,13 @@ def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, sta
                 # Where it is read after the step, it has to be defined after the step.
                 must("arithmetic", d.cond, d.message, d.span)
             must("always", holds, f"this step breaks {name}{place}", p.span)
+        case ast.AssumeEventually(cond=cond):
+            with collecting(env) as (inner, found):
+                holds = scalar(inner, cond)
+            for d in found:
+                ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
+            over = ended(ctx.inst) if place else FALSE  # then nothing more is expected of it
+            ctx.world.eventually.append((or_(not_(active), over, holds), p.span))
         case ast.Pattern():
             _pattern(ctx, env, p, place, active)
         case _:

@@ -102,7 +102,7 @@ def repeats(
         noted[first[0].index] = ite(seen, first[0], key[0])
         message = f"a key of {a.name} may come back in a later round: keys in a loop must not fall"
         cond = implies(seen, le(last[0], asked[0]))
-        ctx.must("idempotency", cond, message, span, start, name=a.name)
+        ctx.must("contracts", cond, message, span, start, name=a.name)
     use = KeyUse(seen, first, last, ctx.again, span)
     ctx.world.keys.setdefault(a.name, []).append(use)
     return Repeats(cut, had, noted)
@@ -121,7 +121,7 @@ def apart(ctx: Ctx) -> None:
                 else:
                     differ = not_(and_(*(eq(b, d) for _, b, _, d in pairs)))
                 cond = implies(and_(one.seen, other.seen), differ)
-                ctx.must("idempotency", cond, message, one.span, name=name)
+                ctx.must("contracts", cond, message, one.span, name=name)
 
 
 def unsure(ctx: Ctx, a: ast.Activity, limits: Sequence[str]) -> bool:

@@ -174,6 +174,7 @@ class _Lowering:
                 (f"{a.what}: {a.instead}", a.span) for a in self.spec.abstractions if a.bounds
             ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
+            eventually=tuple(self.world.eventually),
             has_timeouts=self.world.has_timeouts,
             ties=bool(self.spec.imported_from),
         )

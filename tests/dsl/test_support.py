@@ -60,7 +60,7 @@ def member(text: str) -> str:
         ("detector d on m above 1", ["detector"]),
         ("controller k on m target 1", ["controller"]),
         (member("property p : x leads_to y within 5s"), ["leads_to within"]),
-        (member("assume eventually x"), ["assume eventually"]),
+        (member("assume eventually x"), []),
         (member("deadline 2h"), ["deadline"]),
         ("equivalent e : v, w", ["equivalent"]),
         ("refines e : v, w", ["refines"]),

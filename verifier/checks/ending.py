@@ -29,7 +29,12 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     from ..engines.search_live import Free, NeverEnds
     from ..engines.search_live import can_finish as by_graph
 
-    if isinstance(deadlock, Proved) and isinstance(terminates, Proved) and session.may("structure"):
+    # (What `assume eventually` leaves out may be all that there is from some state on.)
+    sure = isinstance(terminates, Proved) and not (
+        session.system.eventually and terminates.engine == "search"
+    )
+    if sure and isinstance(deadlock, Proved) and session.may("structure"):
+        assert isinstance(terminates, Proved)
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
     if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):

@@ -285,6 +285,8 @@ def fair_parts(
         while todo:
             found = parts(view, todo.pop(), timeless)
             for part in sorted(sorted(p) for p in found if not graph.frontier.intersection(p)):
+                if not all(_somewhere(graph, part, e) for e, _ in graph.system.eventually):
+                    continue  # `assume eventually`: it does not count
                 cycle = inside(view, set(part), timeless)
                 if not cycle or not met(view, demands(view, part, timeless), cycle):
                     continue
@@ -297,6 +299,11 @@ def fair_parts(
                 left = {n for n in part if asking(view, n) <= moved}
                 if left:
                     todo.append(left)
+
+
+def _somewhere(graph: Graph, part: Sequence[int], e: Expr) -> int | None:
+    """A node of the part, counted from 1, at which a condition holds."""
+    return next((k + 1 for k, n in enumerate(part) if graph.holds(n, e) is True), None)
 
 
 def lassos(graph: Graph, within: Collection[int] | None = None) -> Iterator[Trace]:
@@ -368,6 +375,10 @@ def _round(
             rest = next((n for n in part if thread not in pressed[n]), None)
             if rest is not None:  # else nothing is promised to it
                 go(rest)
+    for e, _ in view.system.eventually:
+        where = _somewhere(graph, part, e)
+        assert where is not None
+        go(part[where - 1])
     running = frozenset[Clock]() if timeless else frozenset().union(*(view.clocks[n] for n in part))
     for k in sorted(running - wanted.clocks):
         if all(k in view.clocks[n] for n in _walk(begin, steps)):
