@@ -193,6 +193,11 @@ def _attempt(
         chances = [_chance(inner, c) for c in a.fails]
     ctx.defined(found, start)
     complete.delay = takes
+    # Who knows the key of an effect that has been had does not refuse it.
+    fresh = not_(often.had)
+    unhad: dict[int, Expr] = {}
+    if done is not None and a.idempotent_by is not None:
+        unhad[done.flag.index] = FALSE
     for clause, chance in zip(a.fails, chances, strict=True):
         failed = raise_error(
             ctx,
@@ -201,8 +206,9 @@ def _attempt(
             RuleKind.FAIL,
             f"{place} fails: {clause.error}",
             t.span,
+            guard=fresh,
             held=holding.claims,
-            updates=noted("failed", lambda _: TRUE),
+            updates={**noted("failed", lambda _: TRUE), **unhad},
             event=EventKind.TASK_FAILED,
             subject=place,
             activity=place,

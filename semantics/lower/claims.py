@@ -124,6 +124,8 @@ def _of_key(
     if isinstance(ctx.world.resources[claim.resource].key_type, Int):
         known = or_(*(eq(key, k) for k, _ in family))
         require(ctx.env, known, f"{claim.resource} has no such key", claim.span)
+    if key.op is Op.CONST:
+        return [(TRUE, r) for k, r in family if k.value == key.value]
     key = _kept(ctx, key, f"{label}: key of {claim.resource}", claim.span, taken)
     found = [(eq(key, k), r) for k, r in family]
     return [(mine, r) for mine, r in found if mine is not FALSE]

@@ -17,6 +17,7 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
+    Op,
     and_,
     const,
     implies,
@@ -339,7 +340,9 @@ class _Lowering:
             if init is None:
                 free.update(x.index for x in leaves(slot))
                 self._ranges(slot)
-            names[p.name] = slot
+            # What is known is put in: keys, guards and ranges fold.
+            known = init is not None and all(x.op is Op.CONST for x in leaves(init))
+            names[p.name] = init if known and init is not None else slot
         slots: dict[str, Value] = dict(self.env.variables)
         own = replace(self.env, names=names)
         first = len(b.variables)
