@@ -13,6 +13,7 @@ from ..semantics.trace import Trace
 from ..semantics.values import evaluate, fire, reader
 from ..verifier.verdict import Refuted, Result
 from . import explain
+from .mends_messages import mend_of_messages
 from .outcome import Report, title
 
 _MOST_TASKS = 4  # that are named
@@ -44,6 +45,9 @@ def mend_of(report: Report, result: Result) -> str:
     if isinstance(verdict, Refuted) and not report.imported_from:
         if result.check == "compensated" and "survives the undo" in verdict.message:
             return _SURVIVES
+        closer = mend_of_messages(result.check, verdict)
+        if closer:
+            return closer
         stuck = _stuck_run(report, result)
         if stuck is not None and report.system is not None:
             return _of_deadlock(report.system, stuck)

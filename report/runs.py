@@ -28,7 +28,16 @@ from ..verifier.verdict import Result
 from .values import Plain, to_plain
 
 # What a person reads of a state; locations, counters and ghosts are how it is computed.
-VISIBLE = frozenset((VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM, VarKind.USED))
+VISIBLE = frozenset(
+    (
+        VarKind.DATA,
+        VarKind.SHARED,
+        VarKind.CHANNEL,
+        VarKind.ARG,
+        VarKind.PARAM,
+        VarKind.USED,
+    )
+)
 
 _VERBS = {
     RuleKind.START: "starts",

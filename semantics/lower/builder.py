@@ -146,6 +146,7 @@ class RuleDraft:
     test_span: Span | None = None
     reads: tuple[int, ...] = ()
     over_children: bool = False  # may be taken while child threads of its thread run
+    channel: str = ""
 
 
 def knot(op: Op) -> Expr:
