@@ -80,7 +80,8 @@ class BlockRules(CallRules):
                 self.x.require(ast.Name(t.var, type=kind, span=t.span), known.type)
         else:
             asked = t.channel if t.channel in self.symbols.answer_types else ""
-            after = scope.child({t.var: Symbol(RefKind.BINDER, kind, t.span, asked)})
+            bound = Symbol(RefKind.BINDER, kind, t.span, asked, t.channel)
+            after = scope.child({t.var: bound})
             t = replace(t, resolved=kind)
         key = self.channel_key(t.channel, t.key, t.span, scope)
         return replace(t, key=key, where=self.maybe(t.where, after, Bool())), after
@@ -92,6 +93,16 @@ class BlockRules(CallRules):
             scope.read.add(t.channel)
             kind = self.symbols.answer_types.get(asked.request)
             return replace(t, value=self.x.expr(t.value, scope, kind), answers=asked.request)
+        if asked is not None and asked.received and t.channel not in self.symbols.channels:
+            scope.read.add(t.channel)
+            if asked.type is not None:  # else its channel is in error
+                self.report.error(
+                    "E0410",
+                    self.report.word(t.span, t.channel),
+                    f"`{t.channel}` is a message of `{asked.received}`, and no request",
+                    f"`channel {asked.received} : .. -> TYPE`, and ask with `request(..)`",
+                )
+            return replace(t, value=self.x.visit(t.value, scope))
         kind = self.channel(t.channel, t.span)
         declared = self.symbols.channels.get(t.channel)
         if declared is not None and declared.environment:

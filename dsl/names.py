@@ -60,6 +60,7 @@ class Symbol:
     type: Type | None  # None: its declaration is in error, already reported
     span: Span
     request: str = ""  # of what was received: the channel, if it is one of requests
+    received: str = ""  # of what was received: the channel
 
 
 @dataclass(slots=True)
