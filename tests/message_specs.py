@@ -504,7 +504,8 @@ class Explorer:
     def projected(self, w: World) -> tuple[Any, ...]:
         """What both readings know: values, who has ended, the messages in each queue."""
         ended = tuple(t is None for t in w.terms)
-        return ended, w.values, tuple(tuple(v for v, _ in q) for q in w.queues)
+        values = tuple(dict(mine)["v"] for mine in w.values)  # a name is forgotten behind its scope
+        return ended, values, tuple(tuple(v for v, _ in q) for q in w.queues)
 
 
 def parts(t: Term | None) -> Iterator[Term]:

@@ -48,6 +48,7 @@ from .builder import Builder, RuleDraft
 from .channels import ASKER, MESSAGE, Channel, Queue, Reply, Site, item, picked
 from .context import Ctx, InstanceDraft, Out, step
 from .data import Rec, Value, build, default, leaves, sort_of
+from .entry import forget
 from .env import Env, collecting
 from .expressions import lower, ranged, require, scalar, within
 from .place import At
@@ -182,6 +183,29 @@ def named(ctx: Ctx, t: ast.Receive) -> Ctx:
         c.in_hand.append(asker)
     ctx.world.received[key] = bound
     return replace(ctx, env=ctx.env.bind(**bound))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a received message has its name: from a point and a rule on."""
+
+    point: int
+    rule: int
+    names: tuple[Expr, ...]
+
+    def close(self, ctx: Ctx) -> None:
+        """Nobody reads it behind: states that differ only there would be many.  (But the undo of a
+        saga may.)"""
+        if not ctx.in_saga:
+            points = range(self.point, len(ctx.thread.points))
+            forget(ctx, ctx.b.rules[self.rule :], points, self.names)
+
+
+def scope(ctx: Ctx, t: ast.Receive) -> Scope:
+    """Of the receive that is lowered next, in the context in which it is named."""
+    bound = ctx.world.received.get((id(t), id(ctx.inst), ctx.tag), {})
+    names = tuple(x for value in bound.values() for x in leaves(value))
+    return Scope(len(ctx.thread.points), len(ctx.b.rules), names)
 
 
 def receive(ctx: Ctx, t: ast.Receive, at: At, k: int) -> Out:
@@ -448,11 +472,12 @@ def _left(b: Builder, c: Channel, instances: Sequence[InstanceDraft]) -> None:
         if r.channel == c.name and r.kind in TAKING and lengths & r.updates.keys()
     }
     over = {d.id: or_(not_(d.active), ended(d)) for d in instances}
+    read = []
     for (_, taker), q in c.queues.items():
         whose = takers if taker is None else {taker}
         gone = and_(*(over[i] for i in sorted(whose)))
-        cond = or_(not_(gone), eq(q.length, const(0)))
-        b.obligations.append(Obligation("messages", c.name, cond, LEFT, c.decl.span))
+        read.append(or_(not_(gone), eq(q.length, const(0))))
+    b.obligations.append(Obligation("messages", c.name, and_(*read), LEFT, c.decl.span))
 
 
 TAKING = (RuleKind.RECEIVE, RuleKind.INTERRUPT)

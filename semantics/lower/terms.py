@@ -121,11 +121,13 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
 def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
     """`;`: each part starts where the one before ends."""
     logs: list[Log] = []
+    scopes: list[messages.Scope] = []
     for i, part in enumerate(parts):
         if at is None:
             break
         if isinstance(part, ast.Receive):
             ctx = messages.named(ctx, part)
+            scopes.append(messages.scope(ctx, part))
         if i == len(parts) - 1:
             out = term(ctx, part, at, k)
             at = out.exit
@@ -134,6 +136,8 @@ def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
             out = term(ctx, part, at, m)
             at = union(ctx.at(m), out.exit)
         logs.append(out.log)
+    for s in scopes:
+        s.close(ctx)
     return Out(at, all_of(logs))
 
 

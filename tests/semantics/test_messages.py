@@ -33,9 +33,7 @@ def projected(spec: Spec, system: TransitionSystem, state: naive.State) -> tuple
     ended, values = [], []
     for i in system.instances:
         ended.append(state[system.threads[i.root].location] in (i.completed, i.failed))
-        mine = {"v": state[names[f"{i.name}.v"]]}
-        mine |= {x: state[names[f"{i.name}.{x}"]] for x in spec.variables[i.name]}
-        values.append(tuple(sorted(mine.items())))
+        values.append(state[names[f"{i.name}.v"]])
     queues = []
     for c in system.channels:
         for length in c.lengths:
