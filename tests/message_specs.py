@@ -125,6 +125,41 @@ class Maker:
             variables[self.process] = names
         return Spec(self.channels, processes, variables)
 
+    def protocol(self) -> Spec:
+        """Who sends and who receives fit together: most of these come to their end."""
+        self.channels = [self.channel(f"c{k}") for k in range(1 + self.choose(3))]
+        if self.has("request", 70):
+            self.channels.append(Chan("r0", 1 + self.choose(2), answers=True))
+        count = 2 + self.choose(2)
+        steps: list[list[Term]] = [[] for _ in range(count)]
+        for _ in range(2 + self.choose(3)):
+            c = self.pick(self.channels)
+            one = self.choose(count)
+            two = (one + 1 + self.choose(count - 1)) % count
+            self.names += 1
+            name, key = f"x{self.names}", self.key(c, [])
+            if c.answers:
+                steps[one].append(("request", c.name, self.value([])))
+                steps[two] += [("recv", name, c.name, "", ""), ("reply", name, self.value([name]))]
+                continue
+            steps[one].append(("send", c.name, key, self.value([])))
+            steps[two].append(("recv", name, c.name, key, ""))
+            if self.chance(60):
+                steps[two].append(("assign", self.value([name])))
+        processes: dict[str, Term] = {}
+        for k, mine in enumerate(steps):
+            half = len(mine) // 2
+            parts_: list[Term] = [("seq", *mine)] if mine else [("skip",)]
+            heard = [t[1] for t in mine[:half] if t[0] == "recv"]
+            apart = not any(x in str(t[1:]) for t in mine[half:] for x in heard)
+            if half and self.chance(30) and apart:
+                parts_ = [("par", ("seq", *mine[:half]), ("seq", *mine[half:]))]
+            processes[f"p{k}"] = ("seq", *parts_)
+        variables = {
+            p: [t[1] for t in parts(term) if t[0] == "recv"] for p, term in processes.items()
+        }
+        return Spec(self.channels, processes, variables)
+
     def channel(self, name: str) -> Chan:
         delivery = "exactly_once"
         if self.has("delivery", 40):
@@ -220,7 +255,8 @@ class Maker:
 
 
 def from_seed(seed: int, forms: str = "", size: int = 5) -> Spec:
-    return Maker(random.Random(f"{forms} {seed}").randrange, forms, size).spec()
+    maker = Maker(random.Random(f"{forms} {seed}").randrange, forms, size)
+    return maker.protocol() if "protocol" in maker.forms else maker.spec()
 
 
 # --- what they mean --------------------------------------------------------------------------

@@ -23,6 +23,7 @@ FORMS = (
     "keyed where environment",
     "within unordered",
     "request within",
+    "protocol unordered delivery broadcast keyed request",
     "where unordered len delivery broadcast keyed environment within request",
 )
 
