@@ -117,9 +117,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
                 yield "on_busy", span
             if node.key is not None:
                 yield "keyed resource", node.key.span
-        case ast.Channel():
-            if node.ttl is not None:
-                yield "ttl", node.ttl.span
         case ast.Shared(durable=True):
             yield "store", span
         case ast.Unsupported(form=form):

@@ -232,7 +232,15 @@ def _step(
 
 
 def _instance(system: TransitionSystem, rule: Rule) -> str:
+    """Whose step it is: an instance's, or a channel's own."""
+    thread = system.threads[rule.thread]
+    if rule.channel and thread.parent is None and thread.id != _root(system, rule):
+        return thread.name
     return system.instances[rule.instance].name if system.instances else ""
+
+
+def _root(system: TransitionSystem, rule: Rule) -> int:
+    return system.instances[rule.instance].root
 
 
 def _without(text: str, instance: str) -> str:

@@ -29,6 +29,7 @@ class Chan:
     optional: bool = False
     environment: bool = False
     answers: bool = False
+    ttl: bool = False
 
     def text(self) -> str:
         if self.environment:
@@ -39,6 +40,7 @@ class Chan:
         if self.delivery != "exactly_once":
             out += f" delivery {self.delivery}"
         out += " unordered" if self.unordered else ""
+        out += " ttl 2s" if self.ttl else ""
         out += " broadcast" if self.broadcast else ""
         return out + (" optional" if self.optional else "")
 
@@ -68,6 +70,8 @@ def show(t: Term) -> str:
         case ("recv", x, c, key, where):
             tail = f" where {where}" if where else ""
             return f"receive {x} from {c}{f'[{key}]' if key else ''}{tail}"
+        case ("wait", d):
+            return f"wait {d}s"
         case ("request", c, e):
             return f"v <- request({e}) to {c}"
         case ("reply", x, e):
@@ -146,6 +150,8 @@ class Maker:
             steps[two].append(("recv", name, c.name, key, ""))
             if self.chance(60):
                 steps[two].append(("assign", self.value([name])))
+            if self.has("wait", 50):
+                steps[self.choose(count)].append(("wait", 1 + self.choose(3)))
         processes: dict[str, Term] = {}
         for k, mine in enumerate(steps):
             half = len(mine) // 2
@@ -172,6 +178,7 @@ class Maker:
             keyed=self.has("keyed", 30),
             broadcast=self.has("broadcast", 30),
             optional=self.chance(20),
+            ttl=self.has("ttl", 40),
         )
 
     def key(self, c: Chan, seen: list[str]) -> str:
@@ -329,6 +336,12 @@ class Explorer:
                 yield self.with_term(after, k, left)
             if self.over(t, k, w):
                 yield self.with_term(w, k, None)
+        for (c, _, _), at in self.places.items():
+            for n in range(len(w.queues[at]) if self.channels[c].ttl else 0):
+                queue = (*w.queues[at][:n], *w.queues[at][n + 1 :])
+                queues = (*w.queues[:at], queue, *w.queues[at + 1 :])
+                lost = w.lost or not self.channels[c].optional
+                yield World(w.terms, w.values, queues, w.hand, w.answers, w.tickets, lost, w.orphan)
 
     @staticmethod
     def with_term(w: World, k: int, t: Term | None) -> World:
@@ -369,6 +382,8 @@ class Explorer:
     def moves(self, t: Term, k: int, w: World) -> Iterator[tuple[Term, World]]:
         """(what is left of the term, the world after) of each first step."""
         match t:
+            case ("wait", _):
+                yield DONE, w
             case ("assign", e):
                 yield DONE, self.stored(w, k, "v", self.read(e, k, w))
             case ("send", c, key, e):

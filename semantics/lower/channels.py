@@ -54,13 +54,67 @@ class Queue:
         more = ite(twice, const(2), const(1))
         yield self.length.index, ite(here, add(self.length, more), self.length)
 
-    def without(self, passed: Sequence[Expr], here: Expr) -> Iterator[tuple[int, Expr]]:
-        """Updates that close the gap of a message that is taken out, where `here`; `passed[i]`:
-        it was in slot i or before."""
+    def next(self, fits: Sequence[Expr] | None) -> list[Expr]:
+        """By slot, whether its message comes next (the first of these counts): of those that fit,
+        or of all."""
+        return [TRUE] if fits is None else list(fits)
+
+    def without(self, taken: Sequence[Expr], here: Expr) -> Iterator[tuple[int, Expr]]:
+        """Updates that close the gap of the message that is taken out, where `here`."""
         for i, slot in enumerate(self.slots):
             after = self.slots[i + 1] if i + 1 < len(self.slots) else self.nothing
+            passed = or_(*taken[: i + 1])  # it was in this slot or before
             for old, value in zip(leaves(slot), leaves(after), strict=True):
-                yield old.index, ite(and_(here, passed[i]), value, old)
+                yield old.index, ite(and_(here, passed), value, old)
+        yield self.length.index, ite(here, add(self.length, const(-1)), self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells(Queue):
+    """Of messages that grow old: each stays in its slot, so that it has a clock of its own, and
+    `turns` says in which order they came (0: the slot is empty)."""
+
+    turns: tuple[Expr, ...] = ()
+
+    def holds(self, i: int) -> Expr:
+        return lt(const(0), self.turns[i])
+
+    def put(self, item: Value, here: Expr, twice: Expr) -> Iterator[tuple[int, Expr]]:
+        new = list(leaves(item))
+        free: Expr = const(0)  # empty slots before this one
+        for slot, turn in zip(self.slots, self.turns, strict=True):
+            empty = eq(turn, const(0))
+            first, second = and_(empty, eq(free, const(0))), and_(empty, eq(free, const(1)))
+            mine = or_(first, and_(second, twice))
+            for old, value in zip(leaves(slot), new, strict=True):
+                value = to_real(value) if old.sort is Sort.REAL else value
+                yield old.index, ite(and_(here, mine), value, old)
+            turn_ = add(self.length, ite(first, const(1), const(2)))
+            yield turn.index, ite(and_(here, mine), turn_, turn)
+            free = add(free, ite(empty, const(1), const(0)))
+        yield (
+            self.length.index,
+            ite(here, add(self.length, ite(twice, const(2), const(1))), self.length),
+        )
+
+    def next(self, fits: Sequence[Expr] | None) -> list[Expr]:
+        if fits is None:
+            return [eq(t, const(1)) for t in self.turns]
+        pairs = list(zip(fits, self.turns, strict=True))
+        return [
+            and_(f, *(not_(and_(g, lt(u, t))) for g, u in pairs if u is not t)) for f, t in pairs
+        ]
+
+    def without(self, taken: Sequence[Expr], here: Expr) -> Iterator[tuple[int, Expr]]:
+        its = add(
+            const(0),
+            *(ite(t, turn, const(0)) for t, turn in zip(taken, self.turns, strict=True)),
+        )
+        for slot, turn, mine in zip(self.slots, self.turns, taken, strict=True):
+            for old, value in zip(leaves(slot), leaves(self.nothing), strict=True):
+                yield old.index, ite(and_(here, mine), value, old)
+            closer = ite(lt(its, turn), add(turn, const(-1)), turn)
+            yield turn.index, ite(here, ite(mine, const(0), closer), turn)
         yield self.length.index, ite(here, add(self.length, const(-1)), self.length)
 
 
@@ -94,6 +148,7 @@ class Channel:
     capacity: Expr
     keys: int
     queues: dict[tuple[int, int | None], Queue]
+    ttl: Expr | None = None
     sites: list[Site] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     in_hand: list[Expr] = field(default_factory=list)  # variables that hold an asker
@@ -156,6 +211,7 @@ def declared(
     capacity: Expr,
     size: int,
     receivers: Sequence[InstanceDraft],
+    ttl: Expr | None,
 ) -> Channel:
     """The variables of a channel.  `receivers`: the instances of workflows that receive from it."""
     assert c.resolved is not None
@@ -168,7 +224,7 @@ def declared(
                 name = f"{c.name}{label}" + (f" to {d.name}" if d is not None else "")
                 gone = or_(not_(d.active), ended(d)) if d is not None else FALSE
                 queues[k, d.id if d is not None else None] = _queue(b, c, name, size, gone)
-    return Channel(c, c.resolved, capacity, len(labels), queues)
+    return Channel(c, c.resolved, capacity, len(labels), queues, ttl)
 
 
 def _labels(key: Type | None) -> list[str]:
@@ -190,7 +246,13 @@ def _queue(b: Builder, c: ast.Channel, name: str, size: int, gone: Expr) -> Queu
     for i in range(size):
         value = b.data(f"{name}[{i}]", c.resolved, kind, zero, None, c.span)
         slots.append(_item(c, value, lambda i=i: _asker(b, c, f"{name}[{i}] {ASKER}")))
-    return Queue(length, tuple(slots), _item(c, zero, lambda: const(0)), gone)
+    nothing = _item(c, zero, lambda: const(0))
+    if c.ttl is None:
+        return Queue(length, tuple(slots), nothing, gone)
+    turns = [
+        b.variable(f"{name}[{i}] turn", Int(), kind, const(0), None, c.span) for i in range(size)
+    ]
+    return Cells(length, tuple(slots), nothing, gone, tuple(turns))
 
 
 def _asker(b: Builder, c: ast.Channel, name: str) -> Expr:

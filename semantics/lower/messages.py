@@ -55,6 +55,7 @@ from .place import At
 from .predicates import ended
 
 LOST = "a message may be lost on its way"
+OLD = "a message is too old, and nobody receives it any more"
 LEFT = "a message may be left that nobody will receive any more"
 ORPHAN = "an answer comes to nobody: its asker has gone, or has been answered"
 ASKED = " asker"  # after the name of a received request: who waits for its answer
@@ -260,17 +261,15 @@ def taken(ctx: Ctx, t: ast.Receive, at: At) -> Taken:
             and_(q.holds(i), _wanted(ctx, t, q, i, and_(is_, q.holds(i)), at))
             for i in range(len(q.slots))
         ]
-        ways.append(and_(is_, q.holds(0) if t.where is None else or_(*fits)))
+        some = lt(const(0), q.length) if t.where is None else or_(*fits)
+        ways.append(and_(is_, some))
         if pick is not None:
             first = [eq(pick, const(i)) for i in range(len(fits))]
-            passed = [le(pick, const(i)) for i in range(len(fits))]
             allowed = or_(*(and_(a, b) for a, b in zip(first, fits, strict=True)))
             relation = and_(relation, implies(is_, allowed))
-        elif t.where is None:
-            first, passed = [TRUE], [TRUE] * len(fits)
         else:
-            first, passed = fits, [or_(*fits[: i + 1]) for i in range(len(fits))]
-        updates.update(q.without(passed, is_))
+            first = q.next(None if t.where is None else fits)
+        updates.update(q.without(first, is_))
         found = picked(list(zip(first, q.slots, strict=False))[:-1], q.slots[len(first) - 1])
         values.append((is_, found))
     message = picked(values[:-1], values[-1][1])
@@ -421,6 +420,8 @@ def settle(b: Builder, channels: Iterable[Channel], instances: Sequence[Instance
             _forget_old(c, site)
         if not c.decl.optional and not c.decl.environment:
             _left(b, c, instances)
+        if c.ttl is not None:
+            _expire(b, c, c.ttl)
 
 
 def _deliver(b: Builder, c: Channel, reply: Reply) -> None:
@@ -461,6 +462,38 @@ def _forget_old(c: Channel, site: Site) -> None:
             put = rule.reading(or_(*(eq(q.length, const(j)) for j in (i - 1, i) if j >= 0)))
             kept = rule.reading(ite(eq(asker_, mine), const(0), asker_))
             rule.updates[asker_.index] = ite(put, new, kept)
+
+
+def _expire(b: Builder, c: Channel, ttl: Expr) -> None:
+    """Each message has a clock, from when it is sent until it is taken out.  The steps belong to a
+    thread of the channel, which is always at its end: nobody waits for it."""
+    thread = b.thread(f"channel {c.name}", 0, None, c.decl.span)
+    b.point(thread, PointKind.END, f"channel {c.name}", c.decl.span)
+    for q in c.queues.values():
+        for i in range(len(q.slots)):
+            taken = [TRUE if j == i else FALSE for j in range(len(q.slots))]
+            rule = RuleDraft(
+                index=len(b.rules),
+                name="a message is too old",
+                kind=RuleKind.TIMER,
+                thread=thread,
+                guard=and_(thread.at(0), q.holds(i)),
+                reading=lambda e: e,
+                updates=dict(q.without(taken, TRUE)),
+                held=(),
+                then=(),
+                span=c.decl.span,
+                event=EventKind.MESSAGE_DROPPED,
+                subject=c.name,
+                detail="too old",
+                delay=Delay(ttl, ttl),
+                channel=c.name,
+            )
+            b.rules.append(rule)
+            if not c.decl.optional:
+                b.obligations.append(
+                    Obligation("messages", c.name, FALSE, OLD, c.decl.span, rule.index)
+                )
 
 
 def _left(b: Builder, c: Channel, instances: Sequence[InstanceDraft]) -> None:

@@ -42,7 +42,7 @@ from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
 from .env import Bound, Definedness, Env, NotConstant, collecting, layered, unasked
-from .expressions import bounds, domain, ranged, scalar
+from .expressions import bounds, domain, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .first import conjuncts, initially, label_of
@@ -229,7 +229,8 @@ class _Lowering:
                 # As many as will ever be sent: a send never waits.
                 size = max(1, most_sent(self.spec, c, self._known) or 0)
                 capacity = const(size)
-            self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers)
+            ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
+            self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
 
     def _known(self, e: ast.Expression) -> int | None:
         try:

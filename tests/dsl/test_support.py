@@ -39,7 +39,7 @@ def member(text: str) -> str:
         ("resource r : lock on_busy wait", []),
         ("resource r[E] : lock", ["keyed resource"]),
         ("channel c : int capacity 2", []),
-        ("channel c[E] : int ttl 3s", ["ttl"]),
+        ("channel c[E] : int ttl 3s delivery at_most_once unordered broadcast", []),
         (run("within until (ok) { skip }"), []),
         ("store s: int", ["store"]),
         ("shared s: int", []),

@@ -23,6 +23,7 @@ FORMS = (
     "keyed where environment",
     "within unordered",
     "request within",
+    "ttl where unordered delivery keyed",
     "protocol unordered delivery broadcast keyed request",
     "where unordered len delivery broadcast keyed environment within request",
 )
@@ -39,8 +40,14 @@ def projected(spec: Spec, system: TransitionSystem, state: naive.State) -> tuple
     for c in system.channels:
         for length in c.lengths:
             label = system.variables[length].name.removeprefix("len(").removesuffix(")")
-            slots = [state[names[f"{label}[{n}]"]] for n in range(state[length])]
-            queues.append(tuple(slots))
+            slots = [
+                (n, state[names[f"{label}[{n}]"]]) for n in range(50) if f"{label}[{n}]" in names
+            ]
+            if f"{label}[0] turn" in names:  # each message stays where it is
+                turns = [state[names[f"{label}[{n}] turn"]] for n, _ in slots]
+                slots = sorted((turn, v) for turn, (_, v) in zip(turns, slots, strict=True) if turn)
+                assert [turn for turn, _ in slots] == list(range(1, state[length] + 1))
+            queues.append(tuple(v for _, v in slots[: state[length]]))
     return tuple(ended), tuple(values), tuple(queues)
 
 

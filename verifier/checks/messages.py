@@ -17,7 +17,7 @@ from ..engines.search_graph import EXCLUDED, Graph, reaching
 from ..engines.search_threads import Threads
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import obligations
+from . import intime, obligations
 from .graph import full_graph
 from .stuck import blocked_for_ever
 from .waiters import place_of, wait_for, waiting_in, waits_for_message
@@ -46,7 +46,13 @@ def _lost(session: Session) -> list[Verdict]:
     claims = [obligations.Claim("messages", c, tuple(goals)) for c, goals in by_channel.items()]
     with session.slot(0.5):
         found = obligations.decide(session, claims)
-    return [found[k] for k in range(len(claims))]
+    verdicts = [found[k] for k in range(len(claims))]
+    if not any(isinstance(v, Unknown) for v in verdicts):
+        return verdicts
+    return [
+        (isinstance(v, Unknown) and intime.holds(session, c.goals)) or v
+        for v, c in zip(verdicts, claims, strict=True)
+    ]
 
 
 def _waits(session: Session, deadlock: Verdict) -> Verdict:

@@ -72,8 +72,10 @@ class _Stuck:
         return all(self.frozen(rule, part, v, members) for v in variables([part]))
 
     def has_ended(self, thread: int) -> bool:
-        """Its instance is over, so it takes no step any more."""
+        """Its instance is over, so it takes no step any more.  (That of a channel has none.)"""
         instance = self.system.instances[self.system.threads[thread].instance]
+        if not any(t == instance.root for t, _ in self.structure.ancestors(thread)):
+            return False
         root = self.state[self.system.threads[instance.root].location]
         return root in (instance.completed, instance.failed)
 

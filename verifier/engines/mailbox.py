@@ -33,7 +33,7 @@ def bringing(structure: Structure, rule: Rule, v: int) -> Iterator[int]:
     """
     alike: tuple[RuleKind, ...] = ()
     if rule.channel and not _tested(structure.system, rule.channel):
-        alike = TAKING if rule.kind in TAKING else (rule.kind,)
+        alike = (*TAKING, RuleKind.TIMER) if rule.kind in TAKING else (rule.kind,)
     for other in structure.writing(v):
         if other.channel != rule.channel or other.kind not in alike:
             yield other.thread
