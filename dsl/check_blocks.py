@@ -92,7 +92,7 @@ class BlockRules(CallRules):
         if asked is not None and asked.request:
             scope.read.add(t.channel)
             kind = self.symbols.answer_types.get(asked.request)
-            return replace(t, value=self.x.expr(t.value, scope, kind), answers=asked.request)
+            return replace(t, value=self.x.beside(t.value, scope, kind), answers=asked.request)
         if asked is not None and asked.received and t.channel not in self.symbols.channels:
             scope.read.add(t.channel)
             if asked.type is not None:  # else its channel is in error
@@ -121,7 +121,7 @@ class BlockRules(CallRules):
             )
         return replace(
             t,
-            value=self.x.expr(t.value, scope, kind),
+            value=self.x.beside(t.value, scope, kind),
             key=self.channel_key(t.channel, t.key, t.span, scope),
         )
 
@@ -144,7 +144,7 @@ class BlockRules(CallRules):
         return replace(
             t,
             bind=bind,
-            value=self.x.expr(t.value, scope, kind),
+            value=self.x.beside(t.value, scope, kind),
             within=self.maybe_time(t.within, scope),
         )
 
