@@ -102,7 +102,7 @@ class BlockRules(CallRules):
                     f"`{t.channel}` is a message of `{asked.received}`, and no request",
                     f"`channel {asked.received} : .. -> TYPE`, and ask with `request(..)`",
                 )
-            return replace(t, value=self.x.visit(t.value, scope))
+            return replace(t, value=self.x.beside(t.value, scope, None))
         kind = self.channel(t.channel, t.span)
         declared = self.symbols.channels.get(t.channel)
         if declared is not None and declared.environment:

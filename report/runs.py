@@ -28,11 +28,13 @@ from ..verifier.verdict import Result
 from .values import Plain, to_plain
 
 # What a person reads of a state; locations, counters and ghosts are how it is computed.
+TAKING = (RuleKind.RECEIVE, RuleKind.INTERRUPT)
 VISIBLE = frozenset(
     (
         VarKind.DATA,
         VarKind.SHARED,
         VarKind.CHANNEL,
+        VarKind.RECEIVED,
         VarKind.ARG,
         VarKind.PARAM,
         VarKind.USED,
@@ -282,6 +284,8 @@ def _changes(
         variable = system.variables[index]
         if variable.kind not in VISIBLE or before[index] == after[index]:
             continue
+        if variable.kind is VarKind.RECEIVED and rule.kind not in TAKING:
+            continue  # it is forgotten
         old, new = _value(system, variable, before), _value(system, variable, after)
         short = _without(new.name, instance) if variable.instance == rule.instance else new.name
         out.append(Change(new.name, short, old.text, new.text, old.plain, new.plain))

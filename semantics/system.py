@@ -24,6 +24,7 @@ class VarKind(StrEnum):
     DATA = "data"  # a user's variable (one scalar part of it)
     SHARED = "shared"  # the same, visible to every instance
     CHANNEL = "channel"  # messages on their way: the slots of a queue, and how many are in use
+    RECEIVED = "received"  # what has been received, where it has its name; reset behind that
     ARG = "argument"  # of an instance: constant during its run
     PARAM = "parameter"  # of the spec: constant
     LOCATION = "location"

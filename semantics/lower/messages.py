@@ -176,7 +176,7 @@ def named(ctx: Ctx, t: ast.Receive) -> Ctx:
     if count > 1:
         full += f"#{count}"
     zero = default(t.resolved, ctx.b.string)
-    value = ctx.b.data(full, t.resolved, VarKind.DATA, zero, ctx.inst.id, t.span)
+    value = ctx.b.data(full, t.resolved, VarKind.RECEIVED, zero, ctx.inst.id, t.span)
     bound: dict[str, Value] = {t.var: value}
     if c.decl.answer is not None:
         asker = ctx.b.hidden(f"{full}{ASKED}", ctx.inst.id)

@@ -8,9 +8,12 @@ from typing import Any
 import message_specs
 import naive
 import pytest
+import test_agreement as agreement
 from message_specs import Explorer, Spec
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
+from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.run import RunOptions, run
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
 
@@ -80,3 +83,18 @@ def test_rules_take_the_steps_of_the_terms(forms: str) -> None:
         assert lost == any(rules.broken(g) is not None for g in goals), where
         compared += 1
     assert compared >= len(SEEDS) // 3
+
+
+@pytest.mark.parametrize("forms", (FORMS[-1], "ttl where unordered"))
+def test_values_and_solver_read_the_rules_alike(forms: str) -> None:
+    """Each step of a run satisfies the formula of its rule, and no other state after it would."""
+    for seed in list(SEEDS)[:6]:
+        system = lower(load_text(message_specs.from_seed(seed, forms).text(), "s.wf"))
+        result = run(system, RunOptions(seed=seed, max_steps=40))
+        states = replay(system, result.trace).states
+        seen: set[int] = set()
+        for k, step in enumerate(result.trace.steps):
+            if step.rule not in seen:
+                seen.add(step.rule)
+                rule = system.rules[step.rule]
+                agreement._check_step(system, rule, states[k], step.inputs, states[k + 1])
