@@ -110,22 +110,11 @@ class TermChecker(BlockRules):
             case ast.WaitUntil():
                 return replace(t, cond=self.x.expr(t.cond, scope, Bool()))
             case ast.Send():
-                type_ = self.channel(t.channel, t.span)
-                return replace(
-                    t,
-                    value=self.x.expr(t.value, scope, type_),
-                    key=self.channel_key(t.channel, t.key, t.span, scope),
-                )
+                return self.send(t, scope)
             case ast.Receive():
                 return self.receive(t, scope)[0]
             case ast.Request():
-                type_ = self.channel(t.channel, t.span)
-                return replace(
-                    t,
-                    bind=self.target(t.bind, scope, ctx) if t.bind is not None else None,
-                    value=self.x.expr(t.value, scope, type_),
-                    within=self.maybe_time(t.within, scope),
-                )
+                return self.request(t, scope, ctx)
             case ast.Steps():
                 return self.steps(t, scope, ctx)
             case ast.Flow():

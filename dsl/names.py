@@ -47,9 +47,10 @@ BUILT_CHECKS: Final = frozenset(
         "terminates",
         "starvation_free",
         "idempotency",
+        "messages",
     ]
 )
-LATER_CHECKS: Final = frozenset(["timeouts", "messages", "stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["timeouts", "stability", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Symbol:
     ref: RefKind
     type: Type | None  # None: its declaration is in error, already reported
     span: Span
+    request: str = ""  # of what was received: the channel, if it is one of requests
+    received: str = ""  # of what was received: the channel
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Symbols:
     errors: dict[str, ast.ErrorDecl | None] = field(default_factory=dict)
     channels: dict[str, ast.Channel] = field(default_factory=dict)
     channel_types: dict[str, tuple[Type | None, Type | None]] = field(default_factory=dict)
+    answer_types: dict[str, Type | None] = field(default_factory=dict)  # of channels of requests
     resource_keys: dict[str, Type | None] = field(default_factory=dict)
     activities: dict[str, ast.Activity] = field(default_factory=dict)
     workflows: dict[str, ast.Workflow] = field(default_factory=dict)

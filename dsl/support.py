@@ -10,6 +10,7 @@ from .constants import whole
 from .errors import Diagnostic, Span
 from .extent import Known, boundless
 from .names import LATER_CHECKS
+from .sends import WITHOUT_CAPACITY, most_sent
 from .types import Int
 from .walk import items_of, walk
 
@@ -28,7 +29,7 @@ def unsupported(
     """
     known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for form, span in _of_calls(spec):
+    for form, span in chain(_of_calls(spec), _unbounded(spec, known)):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
@@ -39,7 +40,12 @@ def unsupported(
 
 
 def not_supported(form: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0900", span, f"not supported yet: {form}")
+    return Diagnostic("E0900", span, f"not supported yet: {form}", _INSTEAD.get(form, ""))
+
+
+_INSTEAD = {
+    WITHOUT_CAPACITY: "say how many messages it holds, `capacity 8`: a send waits while it is full",
+}
 
 
 def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
@@ -49,6 +55,15 @@ def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
         for p in w.properties:
             if isinstance(p, ast.Pattern) and w.name in called:
                 yield "property of a called workflow", p.span
+
+
+def _unbounded(spec: ast.Spec, known: Known | None) -> Iterator[tuple[str, Span]]:
+    """Channels that hold any number of messages, into which any number may come."""
+    if known is None:
+        return
+    for c in spec.channels:
+        if c.capacity is None and not c.environment and most_sent(spec, c, known) is None:
+            yield WITHOUT_CAPACITY, c.span
 
 
 def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
@@ -65,6 +80,8 @@ def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
             | ast.Activity(do=body)
         ):
             yield from _in_one_step(body, known)
+        case ast.Channel(capacity=ast.Node() as most) if boundless(most, known):
+            yield "a capacity without a static bound", most.span
         case ast.InstanceDecl(domain=domain, count=count):
             if domain is not None and boundless(domain, known):
                 yield INSTANCES, domain.span
@@ -104,14 +121,8 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
                 yield f"on_busy {node.on_busy}", span
             if isinstance(node.key_type, Int) and node.key_type.lo is None and node.key is not None:
                 yield "keys without bounds", node.key.span
-        case ast.Channel():
-            yield "channel", span
-            if node.key is not None:
-                yield "keyed channel", node.key.span
         case ast.Unsupported(form=form):
             yield form, span
-        case ast.StatePredicate(kind="len"):
-            yield "len(c)", span
         case ast.Now():
             yield "now", span
         case ast.InstanceDecl():
@@ -139,14 +150,6 @@ def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
 def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Send():
-            yield "send", span
-        case ast.Receive():
-            yield "receive", span
-        case ast.Request():
-            yield "request", span
-        case ast.Within(receive=ast.Receive()):
-            yield "within receive", span
         case ast.Pattern(within=ast.Node()):
             yield "leads_to within", span
         case ast.Deadline():

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitute, variables
-from ..semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ..semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
 from .facts import Prover, Wrong
 from .reading import Step, pinned, settled, touched
 from .shapes import Known
@@ -165,7 +165,7 @@ def commuting(prover: Prover, facts: Facts) -> None:
     late = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
     if any(step.rule.kind in late for step in prover.model.steps):
         raise Wrong("a clock may decide")
-    waits = (RuleKind.TIMER, RuleKind.WAIT)
+    waits = (RuleKind.TIMER, *WAITING)
     if system.choices and any(step.rule.kind in waits for step in prover.model.steps):
         raise Wrong("which side of a choice can move may depend on a clock")
     by_thread: dict[int, list[Step]] = {}

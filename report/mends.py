@@ -13,6 +13,7 @@ from ..semantics.trace import Trace
 from ..semantics.values import evaluate, fire, reader
 from ..verifier.verdict import Refuted, Result
 from . import explain
+from .mends_messages import mend_of_messages
 from .outcome import Report, title
 
 _MOST_TASKS = 4  # that are named
@@ -58,6 +59,9 @@ def mend_of(report: Report, result: Result) -> str:
         for (check, words), mend in _CLOSER.items():
             if result.check == check and words in verdict.message:
                 return mend
+        closer = mend_of_messages(result.check, verdict)
+        if closer:
+            return closer
         stuck = _stuck_run(report, result)
         if stuck is not None and report.system is not None:
             return _of_deadlock(report.system, stuck)

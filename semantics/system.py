@@ -23,6 +23,8 @@ from .expr import FALSE, TRUE, Expr, Sort
 class VarKind(StrEnum):
     DATA = "data"  # a user's variable (one scalar part of it)
     SHARED = "shared"  # the same, visible to every instance
+    CHANNEL = "channel"  # messages on their way: the slots of a queue, and how many are in use
+    RECEIVED = "received"  # what has been received, where it has its name; reset behind that
     ARG = "argument"  # of an instance: constant during its run
     PARAM = "parameter"  # of the spec: constant
     LOCATION = "location"
@@ -106,12 +108,18 @@ class RuleKind(StrEnum):
     RAISE = "raise"  # `fail E`, or an error that goes on
     TIMER = "timer"  # `wait d`
     WAIT = "wait"  # `wait until e`
+    SEND = "send"  # a message is put into a channel, where there is room
+    RECEIVE = "receive"  # one is taken out, where there is one
     INTERRUPT = "interrupt"  # `within`
     UNDO = "undo"
     STEP = "step"  # other internal steps: loop iteration, call, return, skip of a node
     CRASH = "crash"
     RECOVER = "recover"
     END = "end"  # of a workflow
+
+
+# Kinds of rules that may have to wait for what others do to data.
+WAITING = (RuleKind.WAIT, RuleKind.SEND, RuleKind.RECEIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,9 @@ class EventKind(StrEnum):
     STEP_TAKEN = "StepTaken"
     RESOURCE_ALLOCATED = "ResourceAllocated"
     RESOURCE_RELEASED = "ResourceReleased"
+    MESSAGE_SENT = "MessageSent"
+    MESSAGE_RECEIVED = "MessageReceived"
+    MESSAGE_DROPPED = "MessageDropped"
     TIMER_FIRED = "TimerFired"
     CRASH_OCCURRED = "CrashOccurred"
     RECOVERED = "Recovered"
@@ -227,6 +238,7 @@ class Rule:
     gains: tuple[tuple[int, Expr], ...] = ()  # granted by this step
     reads: tuple[int, ...] = ()  # what it is said to look at, beside its terms
     over_children: bool = False  # may be taken while child threads of its thread run
+    channel: str = ""  # where it sends to or receives from, with the place: `votes`, `jobs[a]`
 
     @property
     def updates(self) -> Iterator[tuple[int, Expr]]:
@@ -258,6 +270,19 @@ class ResourceInfo:
     exclusive: int | None
     span: Span
     hidden: bool = False  # the slots of `at most k at once`
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelInfo:
+    """A declared channel.  `lengths`: how many messages are in each of its queues (one for each
+    key; of a broadcast, one for each instance that receives).  From the environment: none.
+    `tested`: a term looks at `len(c)`.  Otherwise its variables are in guards of message steps only
+    as what these wait for: that a message which fits is there, or room for one."""
+
+    name: str
+    lengths: tuple[int, ...]
+    span: Span
+    tested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +374,7 @@ class TransitionSystem:
     resources: tuple[ResourceInfo, ...]
     obligations: tuple[Obligation, ...]
     errors: tuple[str, ...]
+    channels: tuple[ChannelInfo, ...] = ()
     liveness: tuple[Liveness, ...] = ()
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()

@@ -547,6 +547,9 @@ class Walks:
             if rules[rule].kind is RuleKind.START:
                 name = rules[rule].activity
                 starts[name] = starts.get(name, 0) + 1
+            elif asks_by_itself(rules[rule]):
+                name = f"rule {rule}"
+                starts[name] = starts.get(name, 0) + 1
             steps.append(Step(rule, inputs))
             state = world.states[to]
         return None
@@ -563,6 +566,8 @@ class Walks:
                 choosing.setdefault(c, set()).add(s)
             if r.group is not None and r.kind in (RuleKind.COMPLETE, RuleKind.FAIL):
                 ends.setdefault(r.activity, []).append(m)
+            elif asks_by_itself(r):
+                ends.setdefault(f"rule {r.index}", []).append(m)
             else:
                 out.append(m)
         for activity, options in ends.items():
@@ -652,7 +657,17 @@ def _answers(world: World, trace: Trace) -> dict[object, object]:
         elif r.kind in (RuleKind.COMPLETE, RuleKind.FAIL) and r.group is not None:
             key = (r.activity, starts.get(r.activity, 0))
             given[key] = (r.kind.value, r.error, step.inputs)
+        elif asks_by_itself(r):
+            name = f"rule {r.index}"
+            starts[name] = starts.get(name, 0) + 1
+            given[name, starts[name]] = (r.kind.value, r.error, step.inputs)
     return given
+
+
+def asks_by_itself(rule: Rule) -> bool:
+    """A step that is no end of an attempt asks the environment, each time that it is taken: is the
+    message lost?"""
+    return bool(rule.inputs) and rule.group is None
 
 
 def _sides(world: World, trace: Trace) -> dict[object, object]:

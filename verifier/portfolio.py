@@ -51,6 +51,7 @@ CHECKS = (
     "terminates",
     "can_finish",
     "starvation_free",
+    "messages",
     "no_dead_code",
     "race_free",
     "timing_independent",
@@ -139,6 +140,8 @@ class _Run:
         only = self.session.options.only
         if any(s.name == check and s.at is None for s in self.said.skips):
             return False
+        if check == "messages" and not self.session.system.channels:
+            return check in (*only, *self.said.raised)
         return not only or check in only
 
     # --- running ---------------------------------------------------------------------------
@@ -177,6 +180,8 @@ class _Run:
                 return True
             case "deadlock_free":
                 return blocking.is_structural(self.session)
+            case "messages":
+                return not self.session.system.channels
             case "terminates" | "can_finish":
                 return not self.session.system.loops and blocking.is_structural(self.session)
         return False
@@ -222,6 +227,7 @@ class _Run:
             ]
 
         out = of("atomicity", "deadlock_free", "terminates", "can_finish", "starvation_free")
+        out += of("messages")
         out += (Task(Kind.LIVENESS, "graph", PROPERTY + n, needs=("terminates",)) for n in named)
         out += of("no_dead_code", "race_free")
         if self._selected("contracts", ""):

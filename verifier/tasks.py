@@ -21,6 +21,7 @@ from .checks import (
     events,
     liveness,
     loops,
+    messages,
     obligations,
     outcomes,
     simulated,
@@ -69,6 +70,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "terminates": ("deadlock_free",),
     "can_finish": ("deadlock_free", "terminates"),
     "starvation_free": ("deadlock_free", "terminates"),
+    "messages": ("deadlock_free",),
     "timing_independent": ("deadlock_free",),
     "deterministic": ("deadlock_free", "timing_independent"),
 }
@@ -78,6 +80,7 @@ GROUPS: Mapping[str, str] = {
     "terminates": "graph",
     "can_finish": "graph",
     "starvation_free": "graph",
+    "messages": "graph",
     "timing_independent": "runs",
     "deterministic": "runs",
 }
@@ -221,6 +224,8 @@ def _whole(s: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:
             return ending.can_finish(s, known["deadlock_free"], known["terminates"])
         case "starvation_free":
             return liveness.starvation_free(s, known["deadlock_free"], known["terminates"])
+        case "messages":
+            return messages.messages(s, known["deadlock_free"])
         case "no_dead_code":
             return coverage.no_dead_code(s)
         case "race_free":

@@ -150,6 +150,7 @@ class RuleDraft:
     reads: tuple[int, ...] = ()
     over_children: bool = False  # may be taken while child threads of its thread run
     asked: Holds = ()  # claimed by this step, for other threads
+    channel: str = ""
 
 
 def knot(op: Op) -> Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...dsl import ast
 from ...dsl.errors import Span
@@ -53,6 +53,9 @@ from .place import At
 from .place import through as through_moves
 from .refusals import Refusals
 from .refusals import not_supported as not_supported
+
+if TYPE_CHECKING:
+    from .channels import Channel
 
 T = TypeVar("T")
 ANY_ERROR = "*"
@@ -191,6 +194,9 @@ class World:
     crashing: frozenset[str] = frozenset()  # workflows
     patterns: list[Pattern] = field(default_factory=list)
     eventually: list[tuple[Expr, Span]] = field(default_factory=list)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    received: dict[tuple[int, int, str], dict[str, Value]] = field(default_factory=dict)
+    named: dict[str, int] = field(default_factory=dict)  # how often a message has got this name
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
 
@@ -325,6 +331,7 @@ def step(
     error: str = "",
     probability: Expr | None = None,
     priority: Expr | None = None,
+    channel: str = "",
 ) -> RuleDraft:
     """One rule: from `at`, the thread (or `host`) goes to `target`."""
     mover = host or ctx.thread
@@ -359,6 +366,7 @@ def step(
         probability=through(probability) if probability is not None else None,
         priority=through(priority) if priority is not None else None,
         test_span=at.test,
+        channel=channel,
     )
     ctx.b.rules.append(rule)
     return rule

@@ -49,8 +49,9 @@ def crashing(b: Builder, d: InstanceDraft, fault: ast.Fault) -> Crashing:
 def crashes(ctx: Ctx, c: Crashing) -> None:
     """The rules of the fault, when all rules of the instance are there."""
     b, d = ctx.b, c.draft
-    rules = [r for r in b.rules if r.thread.instance == d.id]
-    threads = [t for t in b.threads if t.instance == d.id and t is not c.thread]
+    # (Channels have threads of their own, which go on.)
+    threads = [t for t in b.threads if _top(t) is d.root]
+    rules = [r for r in b.rules if _top(r.thread) is d.root]
     held = _held(threads)
     leased = {v for name in b.leases for r in b.of_name(name) for v in (r.used, r.exclusive)}
     if leased & held.keys():
@@ -106,6 +107,12 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     for t in threads:
         for p in t.points:
             p.holds = _while_up(c, p.holds)
+
+
+def _top(t: ThreadDraft) -> ThreadDraft:
+    while t.fork is not None:
+        t = t.fork.host
+    return t
 
 
 def _recovery(ctx: Ctx, c: Crashing, threads: Iterable[ThreadDraft], held: dict[int, Expr]) -> None:

@@ -327,6 +327,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         holds=tuple(around.items()),
         gains=tuple(gains.items()),
         reads=r.reads,
+        channel=r.channel,
         over_children=r.over_children or (r.kills is not None and r.kills.host is r.thread),
     )
 

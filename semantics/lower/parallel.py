@@ -28,6 +28,7 @@ from .data import Value
 from .entry import kept
 from .expressions import counted, measured
 from .longest import longest
+from .messages import kept_in_range, named, taken
 from .place import At, union
 from .tolerance import tolerance
 from .undolog import all_of, unsure
@@ -330,7 +331,6 @@ def within(
     """The body runs as the one child of a fork; the interrupt cancels it."""
     from .terms import describe, term
 
-    assert t.receive is None, f"{t.span}: refused by the front end"
     if t.duration is not None:
         duration = t.duration
         limit = ctx.read(at, lambda env: measured(env, duration))
@@ -344,7 +344,23 @@ def within(
     outs: list[Out] = [Out(At(and_(o.active, child.succeeded), o.leaving))]
     delay: Delay | None = None
     cond = TRUE
-    if limit is not None:
+    event, more, took = EventKind.TIMER_FIRED, {}, None
+    after = ctx
+    if t.receive is not None:
+        after = named(ctx, t.receive)
+        took = taken(after, t.receive, from_here)
+        cond, delay = took.guard, took.delay
+        what = f"receive from {t.receive.channel}"
+        event = EventKind.MESSAGE_RECEIVED
+        more = {
+            "updates": took.updates,
+            "inputs": took.inputs,
+            "relation": took.relation,
+            "subject": t.receive.channel,
+            "detail": ctx.inst.name,
+            "channel": t.receive.channel,
+        }
+    elif limit is not None:
         ctx.world.has_timeouts = True
         # Read with the first step of the block, or where control stands before it.
         now = from_here.reading(limit)
@@ -362,7 +378,7 @@ def within(
         if t.orelse is not None:
             ctx.world.places.append(Place("the else of `within`", (), t.orelse.span))
     elif t.orelse is None:
-        raise_error(
+        rules = raise_error(
             ctx,
             from_here,
             error if limit is not None else "Interrupted",
@@ -371,9 +387,13 @@ def within(
             t.span,
             guard=cond,
             abort=o.fork,
-            event=EventKind.TIMER_FIRED,
+            event=event,
             delay=delay,
+            **more,  # type: ignore[arg-type]
         )
+        if t.receive is not None and took is not None:
+            for rule in rules:
+                kept_in_range(after, t.receive, took, rule)
     else:
         landed = ctx.point(PointKind.UNWIND, "else of within", t.orelse.span)
         o.fork.landings.add(landed)
@@ -386,11 +406,14 @@ def within(
             landed,
             guard=cond,
             kills=o.fork,
-            event=EventKind.TIMER_FIRED,
+            event=event,
             delay=delay,
+            **more,  # type: ignore[arg-type]
         )
+        if t.receive is not None and took is not None:
+            kept_in_range(after, t.receive, took, rule)
         ctx.world.places.append(Place("the else of `within`", (rule.index,), t.orelse.span))
         other = ctx.at(landed)
         other = replace(other, cond=and_(other.cond, ctx.b.ended([o.fork])))
-        outs.append(term(ctx, t.orelse, other, k))
+        outs.append(term(after, t.orelse, other, k))
     return Out(union(*(x.exit for x in outs)), Log((o.log, *(x.log for x in outs[1:]))))

@@ -22,7 +22,7 @@ from ..expr import (
     or_,
 )
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
-from . import activity, child, claims, frames, graphs, loops, parallel, saga
+from . import activity, child, claims, frames, graphs, loops, messages, parallel, saga
 from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
@@ -110,8 +110,12 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
             return _transaction(ctx, t, at, k)
         case ast.Abort() | ast.Require():
             raise AssertionError(f"{t.span}: refused by the front end")
-        case ast.Send() | ast.Receive() | ast.Request():
-            raise AssertionError(f"{t.span}: refused by the front end")
+        case ast.Send():
+            return messages.send(ctx, t, at, k)
+        case ast.Receive():
+            return messages.receive(messages.named(ctx, t), t, at, k)
+        case ast.Request():
+            return messages.request(ctx, t, at, k)
         case _:
             assert_never(t)
 
@@ -119,9 +123,13 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
 def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
     """`;`: each part starts where the one before ends."""
     logs: list[Log] = []
+    scopes: list[messages.Scope] = []
     for i, part in enumerate(parts):
         if at is None:
             break
+        if isinstance(part, ast.Receive):
+            ctx = messages.named(ctx, part)
+            scopes.append(messages.scope(ctx, part))
         if i == len(parts) - 1:
             out = term(ctx, part, at, k)
             at = out.exit
@@ -130,6 +138,8 @@ def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
             out = term(ctx, part, at, m)
             at = union(ctx.at(m), out.exit)
         logs.append(out.log)
+    for s in scopes:
+        s.close(ctx)
     return Out(at, all_of(logs))
 
 
@@ -148,6 +158,12 @@ def describe(t: ast.Term) -> str:
             return "using " + ", ".join(c.resource for c in claims)
         case ast.Fail(error=e):
             return f"fail {e}"
+        case ast.Send(channel=c):
+            return f"send to {c}"
+        case ast.Receive(channel=c):
+            return f"receive from {c}"
+        case ast.Request(channel=c):
+            return f"request to {c}"
         case _:
             return type(t).__name__.lower()
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from ...dsl import ast
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
+from ...dsl.sends import most_sent
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
     FALSE,
@@ -37,12 +38,12 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
-from . import child
+from . import channels, child, messages
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .crashes import Crashing, crashes, crashing
 from .data import Value, default, leaves
-from .env import Bound, Definedness, Env, collecting, layered, unasked
+from .env import Bound, Definedness, Env, NotConstant, collecting, layered, unasked
 from .expressions import bounds, domain, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
@@ -90,7 +91,7 @@ class _Lowering:
         self.faults = {f.workflow: f for f in faults}
         self.crashing: list[Crashing] = []
         self.single: Mapping[str, Bound] = {}  # of workflows with one instance, by workflow
-        self.predicates = Predicates(self.b, self.instances)
+        self.predicates = Predicates(self.b, self.instances, self.world.channels)
         self.env = Env(
             names=ChainMap(),
             variables={},
@@ -106,7 +107,9 @@ class _Lowering:
         self._shared()
         self._resources()
         self._errors()
+        self._channels(broadcast=False)
         self._declare()
+        self._channels(broadcast=True)
         drafts = [i for group in self.instances.values() for i in group]
         drafts.sort(key=lambda d: d.id)
         refusals = self.world.refusals
@@ -125,6 +128,7 @@ class _Lowering:
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
                 apart(self._ctx(drafts[0]))
         refusals.tell()
+        messages.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
             rules, threads = finish(self.b, self._crashes)
         refusals.tell()
@@ -162,6 +166,7 @@ class _Lowering:
             ),
             resources=tuple(self.b.resources.values()),
             obligations=(*self.b.obligations, *seen.obligations),
+            channels=tuple(self.world.channels[c.name].info(self.spec) for c in self.spec.channels),
             liveness=seen.liveness,
             errors=tuple(self.b.errors),
             loops=tuple(self.world.loops),
@@ -244,6 +249,30 @@ class _Lowering:
         info = ResourceInfo(name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span)
         self.b.resources[name] = info
         return info
+
+    def _channels(self, broadcast: bool) -> None:
+        """A broadcast has a queue for each instance, so these must be known."""
+        drafts = [d for group in self.instances.values() for d in group]
+        for c in self.spec.channels:
+            if c.broadcast is not broadcast:
+                continue
+            takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
+            if c.capacity is not None:
+                capacity = self._fixed(partial(scalar, e=c.capacity))
+                size = bounds(self.env, c.capacity)[1]
+            else:
+                # As many as will ever be sent: a send never waits.
+                size = max(1, most_sent(self.spec, c, self._known) or 0)
+                capacity = const(size)
+            ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
+            self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
+
+    def _known(self, e: ast.Expression) -> int | None:
+        try:
+            low, high = bounds(self.env, e)
+        except NotConstant:
+            return None
+        return low if low == high else None
 
     def _errors(self) -> None:
         for e in self.spec.errors:
