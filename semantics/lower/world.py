@@ -58,6 +58,13 @@ def lower(spec: ast.Spec) -> TransitionSystem:
     return _Lowering(spec).run()
 
 
+def contexts(spec: ast.Spec) -> list[Ctx]:
+    """Where the body of each instance is read, without its rules; variables that are there at the
+    start have the numbers that they have in `lower(spec)`."""
+    lowering = _Lowering(spec)
+    return [lowering._ctx(d) for d in lowering.declared()]
+
+
 class _Lowering:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
@@ -84,7 +91,8 @@ class _Lowering:
             now=self._now,
         )
 
-    def run(self) -> TransitionSystem:
+    def declared(self) -> list[InstanceDraft]:
+        """Everything but what the bodies mean."""
         self.b.string("")
         self._constants()
         self._shared()
@@ -92,7 +100,10 @@ class _Lowering:
         self._errors()
         self._declare()
         drafts = [i for group in self.instances.values() for i in group]
-        drafts.sort(key=lambda d: d.id)
+        return sorted(drafts, key=lambda d: d.id)
+
+    def run(self) -> TransitionSystem:
+        drafts = self.declared()
         refusals = self.world.refusals
         for d in drafts:
             with refusals.collecting():
