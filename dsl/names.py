@@ -46,6 +46,7 @@ BUILT_CHECKS: Final = frozenset(
         "arithmetic",
         "terminates",
         "starvation_free",
+        "deadline",
     ]
 )
 LATER_CHECKS: Final = frozenset(["timeouts", "messages", "idempotency", "stability", "upgrade"])

@@ -167,12 +167,8 @@ def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
             yield "abort", span
         case ast.Require():
             yield "require", span
-        case ast.Pattern(within=ast.Node()):
-            yield "leads_to within", span
         case ast.AssumeEventually():
             yield "assume eventually", span
-        case ast.Deadline():
-            yield "deadline", span
         case ast.Equivalent(kind=kind):
             yield kind, span
         case ast.Law():

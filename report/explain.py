@@ -265,7 +265,7 @@ _FOREIGN: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 # Checked and refused with E0900 in a spec: their meaning is not built yet.
-LATER = LATER_CHECKS | {"deadline", "equivalent", "refines", "law"}
+LATER = LATER_CHECKS | {"equivalent", "refines", "law"}
 
 
 def find(name: str) -> Explanation | None:

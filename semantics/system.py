@@ -275,6 +275,26 @@ class Liveness:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """`owed` holds for at most `within` (seconds, Real-sorted, of what never changes) without a
+    break, in every timed run.  `check` and `name` are those of its line of the table.
+
+    `workflow` and `instance`: it is the deadline of a workflow, whose end is owed.  `unless`:
+    where this is never true, the claim says nothing.
+    """
+
+    check: str
+    name: str
+    owed: Expr
+    within: Expr
+    message: str
+    span: Span
+    instance: int | None = None
+    workflow: str = ""
+    unless: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     id: int
     name: str  # "trip[0]"
@@ -334,6 +354,7 @@ class TransitionSystem:
     obligations: tuple[Obligation, ...]
     errors: tuple[str, ...]
     liveness: tuple[Liveness, ...] = ()
+    limits: tuple[TimeLimit, ...] = ()
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()
     sagas: tuple[SagaInfo, ...] = ()

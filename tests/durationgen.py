@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import random
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "verifier"))
 
 from ticking import TICK, Config, Ticking
 from wfverify.semantics.system import TransitionSystem

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from ..dsl import ast
 from ..dsl.errors import Span
+from ..semantics.system import TimeLimit, TransitionSystem
 from .checks import (
     beginnings,
     blocking,
@@ -17,6 +18,7 @@ from .checks import (
     coverage,
     ending,
     events,
+    limits,
     liveness,
     loops,
     obligations,
@@ -32,6 +34,7 @@ from .verdict import Result, Unknown, Verdict
 OVER = "the time budget was used up (--timeout)"
 NEVER_BEGUN = "the time budget was used up before it began (--timeout)"
 PROPERTY = "property "
+LIMIT = "limit "  # then check and name
 CLAIMS = 0.7  # of the time for claims; the rest is for runs at random, and for trivial reasons
 
 
@@ -40,6 +43,7 @@ class Kind(StrEnum):
     CONTRACTS = "contracts"
     WHOLE = "whole"
     LIVENESS = "liveness"
+    LIMIT = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Task:
 
     @property
     def title(self) -> str:
-        return self.name.removeprefix(PROPERTY) or self.kind.value
+        return self.name.removeprefix(PROPERTY).removeprefix(LIMIT) or self.kind.value
 
 
 # What follows from what, or is a case of it.
@@ -140,6 +144,8 @@ class Checks:
             case Kind.LIVENESS:
                 name = task.name.removeprefix(PROPERTY)
                 found.verdicts[task.name] = self._property(session, name, whole["terminates"])
+            case Kind.LIMIT:
+                found.verdicts[task.name] = self._limit(session, task.name)
         chosen = session.options.engines
         found.verdicts = {k: allowed(chosen, v) for k, v in found.verdicts.items()}
         found.lines = tuple(
@@ -187,6 +193,12 @@ class Checks:
             return vacuity.warned(session, self.spec, [claim], {0: verdict}).get(0, verdict)
         return Unknown("portfolio", OVER)
 
+    def _limit(self, session: Session, name: str) -> Verdict:
+        """What may be owed for some time only."""
+        with session.limit():
+            return limits.held(session, self.spec, limits_by_line(session.system)[name])
+        return Unknown("portfolio", OVER)
+
     # --- the whole system ------------------------------------------------------------------
 
     def _whole(self, session: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:
@@ -203,6 +215,14 @@ class Checks:
                 if why:
                     verdict, seconds = Unknown("ranking", why), time.monotonic() - since
                     yield Result("terminates", "decreases", verdict, loop.span, True, seconds)
+
+
+def limits_by_line(system: TransitionSystem) -> dict[str, list[TimeLimit]]:
+    """By the name of their task: those of one line of the table together."""
+    out: dict[str, list[TimeLimit]] = {}
+    for limit in system.limits:
+        out.setdefault(f"{LIMIT}{limit.check} {limit.name}", []).append(limit)
+    return out
 
 
 def _whole(s: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:

@@ -33,6 +33,7 @@ from ..system import (
     PointKind,
     RuleKind,
     SagaInfo,
+    TimeLimit,
     VarKind,
 )
 from .builder import (
@@ -173,6 +174,7 @@ class World:
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
     patterns: list[Pattern] = field(default_factory=list)
+    limits: list[TimeLimit] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
 

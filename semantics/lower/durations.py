@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import FALSE, TRUE, Expr, Op, const, substitute, variables
+from ..expr import FALSE, Expr, Op, const, substitute, variables
+from ..formula import formula
 from ..system import VarKind
 from .context import RETURN, Ctx
-from .expressions import measured
-from .env import unasked
 from .lasting import Attempts, Open, Reading, read
-from .times import DONE, Arithmetic, Lasts, later
+from .times import DONE, NOTHING, Arithmetic, Lasts
 from .world import contexts
 
 
@@ -39,8 +38,28 @@ class Duration:
     restless: tuple[Span, ...]
     contended: dict[str, Span]
     retries: tuple[Attempts, ...]
-    deadlines: tuple[tuple[Expr, Span], ...]
+    calls: dict[str, Lasts]
     arithmetic: Arithmetic
+
+    def of(self, workflow: str) -> Lasts | None:
+        """Of the instance itself, or of its calls of a child workflow."""
+        return self.ends if workflow == self.workflow else self.calls.get(workflow)
+
+    def words(self, e: Expr) -> str:
+        return formula(self.arithmetic.variables, e)
+
+    def endless(self) -> str:
+        """Why there is no longest time."""
+        if self.restless:
+            return (
+                f"a wait may start anew again and again, because others change the test before it "
+                f"(line {self.restless[0].line})"
+            )
+        if self.open:
+            return f"{self.open[0].why} (line {self.open[0].span.line})"
+        if self.contended:
+            return f"claims of {', '.join(self.contended)} may have to wait"
+        return "nothing bounds it"
 
 
 def durations(spec: ast.Spec, free: Collection[str] = ()) -> tuple[Duration, ...]:
@@ -56,16 +75,15 @@ def _duration(ctx: Ctx, free: frozenset[str]) -> Duration:
     r = Reading(arithmetic, free)
     w = ctx.inst.workflow
     body = read(r, ctx, w.body)
-    ways = {e: later(x, body.after) if e != DONE else x for e, x in body.ways.items()}
+    ways = dict(body.ways)
     if r.restless:
         ways = {e: Lasts(x.lo, None, x.may, False) for e, x in ways.items()}
     ways = {e: _given(ctx, x) for e, x in ways.items()}
     completes = arithmetic.either(ways.pop(DONE, None), ways.pop(RETURN, None))
     ends = arithmetic.any_of([*ways.values(), *([completes] if completes else [])])
-    limits = []
-    for p in w.properties:
-        if isinstance(p, ast.Deadline):
-            limits.append((_replaced(ctx, measured(unasked(ctx.env), p.duration)), p.span))
+    calls = {name: arithmetic.any_of(found) or NOTHING for name, found in r.calls.items()}
+    if r.restless:
+        calls = {n: Lasts(x.lo, None, x.may, False) for n, x in calls.items()}
     return Duration(
         ctx.inst.id,
         ctx.inst.name,
@@ -79,7 +97,7 @@ def _duration(ctx: Ctx, free: frozenset[str]) -> Duration:
         tuple(r.restless),
         r.contended,
         tuple(r.retries),
-        tuple(limits),
+        {name: _given(ctx, x) for name, x in calls.items()},
         arithmetic,
     )
 
@@ -100,5 +118,3 @@ def _replaced(ctx: Ctx, e: Expr) -> Expr:
         return e
     return _replaced(ctx, substitute(e, lambda x: known.get(x.index, x) if x.op is Op.VAR else x))
 
-
-__all__ = ["TRUE", "Duration", "durations"]

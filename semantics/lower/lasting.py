@@ -70,6 +70,7 @@ class Reading:
     restless: list[Span] = field(default_factory=list)
     contended: dict[str, Span] = field(default_factory=dict)
     retries: list[Attempts] = field(default_factory=list)
+    calls: dict[str, list[Lasts]] = field(default_factory=dict)  # of child workflows
     limits: tuple[tuple[Expr, Span], ...] = ()
     alone: bool = True  # no other branch of the instance runs beside this place
 
@@ -117,7 +118,7 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return _saga(r, ctx, t)
         case ast.NoCancel():
             body = read(r, ctx, t.body)
-            return replace(body, after=_whole(r, body))
+            return replace(body, after=r.arithmetic.ended(body).hi)
         case ast.Using():
             return _claimed(r, ctx, t.claims, t.span, read(r, ctx, t.body))
         case ast.Wait():
@@ -352,16 +353,11 @@ def _try(r: Reading, ctx: Ctx, t: ast.Try) -> Times:
             found = r.arithmetic.either(ways.get(last), then(lasts, more))
             assert found is not None
             ways[last] = found
-    return Times(ways, r.plus(out.after, _whole(r, final)), out.at_once)
+    return Times(ways, r.plus(out.after, r.arithmetic.ended(final).hi), out.at_once)
 
 
 def _then_all(first: Lasts, second: Times) -> dict[str, Lasts]:
     return {end: then(first, lasts) for end, lasts in second.ways.items()}
-
-
-def _whole(r: Reading, t: Times) -> Expr | None:
-    """However it ends, with what is left of it when it is cancelled."""
-    return r.plus(r.arithmetic.ended(t).hi, t.after)
 
 
 def _saga(r: Reading, ctx: Ctx, t: ast.Saga) -> Times:
@@ -528,6 +524,7 @@ def _claimed(
 def _child(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     inner, w = called(ctx, t)
     body = read(r, inner, w.body)
+    r.calls.setdefault(w.name, []).append(r.arithmetic.ended(body))
     ways = dict(body.ways)
     done = r.arithmetic.either(ways.get(DONE), ways.pop(RETURN, None))
     if done is not None:

@@ -92,7 +92,7 @@ def _ended(r: Reading, parts: Sequence[Times]) -> Lasts:
     """Until all are over, however each ends."""
     every = NOTHING
     for p in parts:
-        every = r.arithmetic.both(every, later(r.arithmetic.ended(p), p.after))
+        every = r.arithmetic.both(every, r.arithmetic.ended(p))
     return every
 
 
@@ -144,7 +144,8 @@ def _some(r: Reading, parts: Sequence[Times], one: bool) -> Times:
                 hi = x if k == 0 else r.arithmetic.least(hi or x, x)
             hi = r.plus(hi, after)
         free = after is not None and after.value == 0
-        exact = one and not errors and free and all(d.exact for d in dones)
+        alone = one and not errors and not ways and free
+        exact = alone and all(d.exact for d in dones)
         ways[DONE] = Lasts(soonest.lo, hi, exact=exact)
     for end in errors:
         ways[end] = Lasts(ZERO, longest.hi, exact=False)
@@ -214,7 +215,6 @@ def each(r: Reading, ctx: Ctx, t: ast.Each) -> Times:
 def _tolerated(r: Reading, body: Times) -> Times:
     """Its failures may count as ends like others."""
     ended = r.arithmetic.ended(body).vague
-    ended = later(ended, body.after)
     return replace(body, ways={**{e: x.vague for e, x in body.ways.items()}, DONE: ended})
 
 
@@ -257,7 +257,7 @@ def _few_at_once(r: Reading, parts: Sequence[Times], out: Times, k: Expr | None)
     total: Expr | None = ZERO
     least: Expr = ZERO
     for p in parts:
-        ended = later(r.arithmetic.ended(p), p.after)
+        ended = r.arithmetic.ended(p)
         most, total = r.longer(most, ended.hi), r.plus(total, ended.hi)
         least = add(least, p.ways[DONE].lo if DONE in p.ways else ZERO)
     if k is None:
@@ -312,10 +312,13 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
 def _by(r: Reading, lasts: Lasts, limit: Expr, end: str, after: Expr | None) -> Lasts:
     """An end of the body before the limit; what an error cancels may go on beyond it."""
     may = ite(lasts.may, r.arithmetic.within(lasts.lo, limit), FALSE)
-    hi: Expr | None = limit if lasts.hi is None else r.arithmetic.least(lasts.hi, limit)
-    if end != DONE and (after is None or after.value != 0):
-        hi = None if after is None else add(limit, after)
-    exact = lasts.exact and (lasts.solid or same(hi or limit, lasts.hi or limit))
+    lingers = end != DONE and (after is None or after.value != 0)
+    last = limit if not lingers else None if after is None else add(limit, after)
+    hi = lasts.hi
+    if last is not None:
+        hi = last if hi is None else r.arithmetic.least(hi, last)
+    whole = lasts.hi is not None and hi is not None and same(hi, lasts.hi)
+    exact = lasts.exact and (whole or (lasts.solid and not lingers))
     return Lasts(lasts.lo, hi, may, exact, lasts.solid)
 
 
@@ -342,7 +345,7 @@ def steps(r: Reading, ctx: Ctx, t: ast.Steps) -> Times:
             soonest = r.arithmetic.any_of(over[name] for name in n.after)
             assert soonest is not None
             begun = Lasts(soonest.lo, begun.hi, exact=False)
-        lasts = later(r.arithmetic.ended(body), body.after)
+        lasts = r.arithmetic.ended(body)
         if n.when is not None or n.join not in ("all", "always") or perhaps & set(n.after):
             lasts = Lasts(ZERO, lasts.hi, exact=False)
             perhaps.add(n.name)

@@ -86,5 +86,5 @@ def _undo_of(r: Reading, ctx: Ctx, t: ast.Call) -> Undone:
         if part is not None:
             lasts = read(r, inner, part)
             fails = any(real_error(e) and e != DONE for e in lasts.ways)
-            out = _plus(r, out, (r.plus(r.arithmetic.ended(lasts).hi, lasts.after), fails))
+            out = _plus(r, out, (r.arithmetic.ended(lasts).hi, fails))
     return out

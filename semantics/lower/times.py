@@ -11,13 +11,34 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
 
-from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, fold, ite, le, lt, mul, or_, same, sub
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    fold,
+    ite,
+    le,
+    lt,
+    mul,
+    or_,
+    same,
+    sub,
+    var,
+)
 from ..system import Variable, VarKind
 
 ZERO = const(Fraction(0))
 DONE = ""  # the way to end that is no error
 
+MOST_TERMS = 12  # of a sum that is compared with others
+
 Extent = tuple[Fraction | None, Fraction | None]
+Sums = dict[tuple[int, ...], Fraction]  # by the variables of each product
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,7 @@ class Arithmetic:
     def __init__(self, variables: Sequence[Variable]) -> None:
         self.variables = variables  # may still grow
         self._memo: dict[int, Extent] = {}
+        self._sums: dict[int, Sums | None] = {}
         self._kept: list[Expr] = []
 
     def extent(self, e: Expr) -> Extent:
@@ -118,6 +140,69 @@ class Arithmetic:
                 pass
         return None, None
 
+    def difference(self, a: Expr, b: Expr) -> Extent:
+        """Bounds of a - b."""
+        (a_lo, a_hi), (b_lo, b_hi) = self.extent(a), self.extent(b)
+        lo = None if a_lo is None or b_hi is None else a_lo - b_hi
+        hi = None if a_hi is None or b_lo is None else a_hi - b_lo
+        if a.op is Op.CONST or b.op is Op.CONST:
+            return lo, hi
+        x, y = self.linear(a), self.linear(b)
+        if x is None or y is None:
+            return lo, hi
+        least, most = Fraction(0), Fraction(0)
+        for m in x.keys() | y.keys():
+            factor = x.get(m, Fraction(0)) - y.get(m, Fraction(0))
+            ends = [self._product(m)[k] for k in (0, 1)]
+            if factor and None in ends:
+                return lo, hi
+            values = [factor * end for end in ends if end is not None] if factor else [factor]
+            least, most = least + min(values), most + max(values)
+        return least, most
+
+    def _product(self, names: tuple[int, ...]) -> Extent:
+        """Bounds of a product of variables that are not negative."""
+        lo, hi = Fraction(1), Fraction(1)
+        for v in names:
+            a, b = self._extent(var(v, Sort.INT), ())
+            if a is None or b is None or a < 0:
+                return None, None
+            lo, hi = lo * a, hi * b
+        return lo, hi
+
+    def linear(self, e: Expr) -> Sums | None:
+        """As a short sum of products of variables; None: it is none."""
+        self._kept.append(e)
+        return fold(e, self._linear, self._sums)
+
+    def _linear(self, e: Expr, args: Sequence[Sums | None]) -> Sums | None:
+        known = [a for a in args if a is not None]
+        if len(known) < len(args):
+            return None
+        match e.op:
+            case Op.CONST if not isinstance(e.value, bool | tuple):
+                return {(): number(e)}
+            case Op.VAR if e.sort is not Sort.BOOL:
+                return {(e.index,): Fraction(1)}
+            case Op.TO_REAL:
+                return known[0]
+            case Op.NEG:
+                return {m: -x for m, x in known[0].items()}
+            case Op.ADD:
+                out: Sums = {}
+                for part in known:
+                    for m, x in part.items():
+                        out[m] = out.get(m, Fraction(0)) + x
+                return out if len(out) <= MOST_TERMS else None
+            case Op.MUL if len(known[0]) * len(known[1]) <= MOST_TERMS:
+                pairs = [(m, n) for m in known[0] for n in known[1]]
+                out = {}
+                for m, n in pairs:
+                    both = tuple(sorted((*m, *n)))
+                    out[both] = out.get(both, Fraction(0)) + known[0][m] * known[1][n]
+                return out
+        return None
+
     def positive(self, e: Expr) -> Expr:
         """What is read below 0 counts as 0."""
         return self.most(e, ZERO)
@@ -131,30 +216,26 @@ class Arithmetic:
     def _chosen(self, a: Expr, b: Expr, larger: bool) -> Expr:
         if same(a, b):
             return a
-        (a_lo, a_hi), (b_lo, b_hi) = self.extent(a), self.extent(b)
-        if a_hi is not None and b_lo is not None and a_hi <= b_lo:
+        lo, hi = self.difference(a, b)
+        if hi is not None and hi <= 0:
             return b if larger else a
-        if b_hi is not None and a_lo is not None and b_hi <= a_lo:
+        if lo is not None and lo >= 0:
             return a if larger else b
         return ite(lt(a, b), b, a) if larger else ite(lt(a, b), a, b)
 
     def below(self, a: Expr, b: Expr) -> Expr:
         """a < b."""
-        (a_lo, a_hi), (b_lo, b_hi) = self.extent(a), self.extent(b)
-        if a_hi is not None and b_lo is not None and a_hi < b_lo:
+        lo, hi = self.difference(a, b)
+        if hi is not None and hi < 0:
             return TRUE
-        if b_hi is not None and a_lo is not None and b_hi <= a_lo:
-            return FALSE
-        return lt(a, b)
+        return FALSE if lo is not None and lo >= 0 else lt(a, b)
 
     def within(self, a: Expr, b: Expr) -> Expr:
         """a <= b."""
-        (a_lo, a_hi), (b_lo, b_hi) = self.extent(a), self.extent(b)
-        if a_hi is not None and b_lo is not None and a_hi <= b_lo:
+        lo, hi = self.difference(a, b)
+        if hi is not None and hi <= 0:
             return TRUE
-        if b_hi is not None and a_lo is not None and b_hi < a_lo:
-            return FALSE
-        return le(a, b)
+        return FALSE if lo is not None and lo > 0 else le(a, b)
 
     # --- ways to end ---------------------------------------------------------------------------
 
@@ -162,8 +243,11 @@ class Arithmetic:
         """One of two."""
         if a is None or b is None:
             return a or b
+        if _opposite(a.may, b.may):
+            hi = None if a.hi is None or b.hi is None else ite(a.may, a.hi, b.hi)
+            return Lasts(ite(a.may, a.lo, b.lo), hi, TRUE, a.exact and b.exact, False)
         lo = ite(a.may, ite(b.may, self.least(a.lo, b.lo), a.lo), b.lo)
-        hi: Expr | None = None
+        hi = None
         if a.hi is not None and b.hi is not None:
             hi = ite(a.may, ite(b.may, self.most(a.hi, b.hi), a.hi), b.hi)
         elif a.may is FALSE or b.may is FALSE:
@@ -193,6 +277,10 @@ class Arithmetic:
                 assert found is not None
                 out[end] = found
         return {end: lasts for end, lasts in out.items() if lasts.may is not FALSE}
+
+
+def _opposite(a: Expr, b: Expr) -> bool:
+    return any(x.op is Op.NOT and x.args[0] is y for x, y in ((a, b), (b, a)))
 
 
 def then(a: Lasts, b: Lasts) -> Lasts:

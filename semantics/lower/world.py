@@ -155,6 +155,7 @@ class _Lowering:
             resources=tuple(self.b.resources.values()),
             obligations=(*self.b.obligations, *seen.obligations),
             liveness=seen.liveness,
+            limits=(*self.world.limits, *seen.limits),
             errors=tuple(self.b.errors),
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),
