@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, const, div, ite, mul, not_, same, sub, to_real
 from .context import RETURN, UNDO_FAILED, Ctx, real_error
 from .data import Value
@@ -171,7 +172,9 @@ def items_of(r: Reading, ctx: Ctx, t: ast.Each) -> Items:
 
     try:
         found = [] if speaks_of_the_run(t.domain) else domain(unasked(ctx.env), t.domain)
-        if not speaks_of_the_run(t.domain):
+        # Rounds that are alike are counted.
+        alike = t.sequential and isinstance(t.domain, ast.Range) and not _mentions(t.body, t.var)
+        if not speaks_of_the_run(t.domain) and not (alike and len(found) > 1):
             listed = [(inside if ctx.fixed(inside) else None, of(x)) for inside, x in found]
             return Items([(i, c) for i, c in listed if i is not FALSE], None, ctx)
     except NotConstant:
@@ -183,6 +186,10 @@ def items_of(r: Reading, ctx: Ctx, t: ast.Each) -> Items:
         if lo is not None and hi is not None:
             count = r.arithmetic.positive(add(sub(to_real(hi), to_real(lo)), ONE))
     return Items(None, count, of(unknown))
+
+
+def _mentions(t: ast.Term, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.name == name for n in walk(t))
 
 
 def each(r: Reading, ctx: Ctx, t: ast.Each) -> Times:

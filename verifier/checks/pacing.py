@@ -66,7 +66,8 @@ def runs(
             return
         plan = PLANS[number] if number < len(PLANS) else None
         environment = Pushed(seed * 1000 + number, 0.0, pace, answer, plan=plan)
-        schedules = Schedules(system, environment)
+        order = random.Random(f"{seed}/{number}") if number else None
+        schedules = Schedules(system, environment, order)
         found, _ = schedules.outcomes(initial, left, MOST_STATES, first_only=True)
         if not environment.broken:
             yield from (outcome.trace for outcome in found)
