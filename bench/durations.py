@@ -55,7 +55,9 @@ def uncontended(n: int) -> None:
         done = time.process_time()
         assert found.ends.exact and found.ends.hi is not None
         said = found.words(found.ends.hi)
-        print(f"{n} activities{', a parameter' if parameters else ''}: exact in {done - read:.2f} s")
+        print(
+            f"{n} activities{', a parameter' if parameters else ''}: exact in {done - read:.2f} s"
+        )
         print(f"    (reading the spec: {read - since:.2f} s); worst {said[:60]}")
 
 

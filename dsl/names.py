@@ -47,9 +47,10 @@ BUILT_CHECKS: Final = frozenset(
         "terminates",
         "starvation_free",
         "deadline",
+        "timeouts",
     ]
 )
-LATER_CHECKS: Final = frozenset(["timeouts", "messages", "idempotency", "stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["messages", "idempotency", "stability", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)

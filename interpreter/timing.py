@@ -92,7 +92,8 @@ def schedule(
     """Times that make `trace` a run of the timed system, or None.
 
     Where the spec declares a scheduler, a run that it may take; it is tried with the times of the
-    trace, then with the earliest.  Of an `exact` trace the times are kept.  For many traces of one system, make one `Scheduling`.
+    trace, then with the earliest.  Of an `exact` trace the times are kept.  For
+    many traces of one system, make one `Scheduling`.
     """
     from .following import follows
 

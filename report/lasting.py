@@ -80,7 +80,11 @@ def as_json(system: TransitionSystem, found: Sequence[Lasting]) -> list[dict[str
         {
             "instance": x.name,
             "workflow": x.workflow,
-            "least": {"formula": x.least, "seconds": str(x.least_value), "attained": x.least_attained},
+            "least": {
+                "formula": x.least,
+                "seconds": str(x.least_value),
+                "attained": x.least_attained,
+            },
             "most": {
                 "formula": x.most or None,
                 "seconds": None if x.most_value is None else str(x.most_value),

@@ -28,6 +28,7 @@ class _Formula:
     def __init__(self, variables: Sequence[Variable]) -> None:
         self.variables = variables
         self.parts: dict[str, list[Sum]] = {}  # of `max(..)` and `min(..)`
+        self.least = {v.name: v.lo for v in variables if v.lo is not None}
 
     def build(self, e: Expr, args: Sequence[Sum]) -> Sum:
         match e.op:
@@ -73,12 +74,34 @@ class _Formula:
             pick = max if what == "max" else min
             best[key] = pick(best.get(key, value), value)
         sums = [{**dict(key), **({(): value} if value else {})} for key, value in best.items()]
+        if what == "max":
+            kept: list[Sum] = []
+            for k, a in enumerate(sums):
+                rest = (*sums[k + 1 :], *kept)
+                if not any(self._at_least(b, a) for b in rest):
+                    kept.append(a)
+            sums = kept
         if len(sums) == 1:
             return sums[0]
         texts = sorted(self.text(a, True) for a in sums[:MOST_TERMS])
         name = f"{what}({', '.join(texts)}{', ..' if len(sums) > MOST_TERMS else ''})"
         self.parts[name] = sums
         return {(name,): Fraction(1)}
+
+    def _at_least(self, b: Sum, a: Sum) -> bool:
+        """b >= a, plainly."""
+        rest = _added([b, {m: -x for m, x in a.items()}])
+        if all(x >= 0 and self._positive(m) for m, x in rest.items()):
+            return True
+        for m, x in b.items():
+            if x == 1 and len(m) == 1 and m[0].startswith("max(") and m[0] in self.parts:
+                others = {n: y for n, y in b.items() if n != m}
+                if any(self._at_least(_added([others, p]), a) for p in self.parts[m[0]]):
+                    return True
+        return False
+
+    def _positive(self, m: Monomial) -> bool:
+        return all(name in self.parts or self.least.get(name, -1) >= 0 for name in m)
 
     def _other(self, e: Expr, args: Sequence[Sum]) -> str:
         texts = [self.text(a, False) for a in args]

@@ -295,6 +295,24 @@ class TimeLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrying:
+    """A retry: `tries` (a variable) counts the failures that it has taken; 0 outside of it."""
+
+    what: str
+    span: Span
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A `wait until`: control is before it where `here` holds; `over` is what it waits for."""
+
+    span: Span
+    here: Expr
+    over: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     id: int
     name: str  # "trip[0]"
@@ -355,6 +373,8 @@ class TransitionSystem:
     errors: tuple[str, ...]
     liveness: tuple[Liveness, ...] = ()
     limits: tuple[TimeLimit, ...] = ()
+    retries: tuple[Retrying, ...] = ()
+    waits: tuple[Waiting, ...] = ()
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()
     sagas: tuple[SagaInfo, ...] = ()

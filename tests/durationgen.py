@@ -5,9 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-
 from ticking import TICK, Config, Ticking
 from wfverify.semantics.system import TransitionSystem
+
+RETRIES = (
+    "retry 1 on E",
+    "retry 1 on E, F backoff 1s",
+    "retry 2 on E backoff 1s factor 2",
+    "retry 2 backoff 1s factor 3 max 2s",
+    "retry 1 on Timeout",
+)
 
 
 class Maker:
@@ -31,8 +38,7 @@ class Maker:
         takes = pick(["1s", "2s", "1s..2s", "1s..3s", "0s..1s", "2s..4s", "3s..", "0s"])
         fails = pick(["", "", "", "fails E", "fails F", "fails E, F"])
         timeout = pick(["", "", "timeout 2s", "timeout 1s", "timeout 3s"])
-        retry = pick(["retry 1 on E", "retry 1 on E, F backoff 1s", "retry 2 on E backoff 1s factor 2",
-                      "retry 2 backoff 1s factor 3 max 2s", "retry 1 on Timeout"])  # fmt: skip
+        retry = pick(RETRIES)
         retry = retry if self.rng.random() < 0.4 else ""
         undo = pick(["", "undo skip", "undo { x -= 1 }", "undo c()" if name != "c" else ""])
         do = pick(["", "", "do { x += 1 }", "do { y := true }"])
@@ -91,11 +97,15 @@ class Maker:
             case "nocancel":
                 return f"nocancel {{ {sub()} }}"
             case "saga":
-                return pick([f"saga {{ {sub()} }}", f"try {{ saga {{ {sub()} }} }} catch * {{ a }}"])
+                return pick(
+                    [f"saga {{ {sub()} }}", f"try {{ saga {{ {sub()} }} }} catch * {{ a }}"]
+                )
             case "while":
                 return f"while (x < 2) at_most {pick('12')} {{ {sub()} }}"
             case "each":
-                how = pick(["", " seq", " at_most 1 at once", " tolerate 1 as x", " at_most 2 at once"])
+                how = pick(
+                    ["", " seq", " at_most 1 at once", " tolerate 1 as x", " at_most 2 at once"]
+                )
                 return f"each i in 0..{pick('12')}{how} {{ {self.leaf()} }}"
             case _:
                 join = pick(["", "join any", "join always", "join on_failure"])
@@ -123,9 +133,15 @@ def ends(system: TransitionSystem, limit: int = 4000) -> dict[str, Ends]:
     reached = _reach(moves, first)
     out: dict[str, Ends] = {}
     for which in ("done", "failed", "ends"):
-        goal = {c for c in reached if names.get(c[0][root]) in ((which,) if which != "ends" else ("done", "failed"))}
+        goal = {
+            c
+            for c in reached
+            if names.get(c[0][root]) in ((which,) if which != "ends" else ("done", "failed"))
+        }
         if goal:
-            out[which] = Ends(_least(moves, first, goal), _most(moves, first, goal, which == "ends"))
+            out[which] = Ends(
+                _least(moves, first, goal), _most(moves, first, goal, which == "ends")
+            )
         elif which == "ends":
             out[which] = Ends(None, None)
     return out

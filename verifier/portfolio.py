@@ -110,6 +110,8 @@ def in_order(results: Iterable[Result], system: TransitionSystem) -> list[Result
         spot = spots.get((result.check, result.name))
         if result.verdict is None:
             return 0, -1 if spot is None else spot
+        if result.check == "timeouts":
+            return 1, len(spots) + 2
         if result.check in WHOLE:
             return 2 + WHOLE.index(result.check), 0
         if spot is None:
@@ -226,6 +228,8 @@ class _Run:
         out += of("no_dead_code", "race_free")
         if self._selected("contracts", ""):
             out.append(Task(Kind.CONTRACTS, "contracts"))
+        if self.wanted("timeouts"):
+            out.append(Task(Kind.TIMEOUTS, "timeouts", "timeouts"))
         if claims:
             out.append(Task(Kind.CLAIMS, "claims", members=tuple(claims), weight=WEIGHT))
         return out + of("timing_independent", "deterministic")

@@ -24,6 +24,7 @@ from .checks import (
     obligations,
     outcomes,
     simulated,
+    timeouts,
     vacuity,
 )
 from .checks.obligations import Claim
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     WHOLE = "whole"
     LIVENESS = "liveness"
     LIMIT = "limit"
+    TIMEOUTS = "timeouts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class Checks:
             case Kind.LIVENESS:
                 name = task.name.removeprefix(PROPERTY)
                 found.verdicts[task.name] = self._property(session, name, whole["terminates"])
+            case Kind.TIMEOUTS:
+                found.lines = tuple(self._timeouts(session))
             case Kind.LIMIT:
                 found.verdicts[task.name] = self._limit(session, task.name)
         chosen = session.options.engines
@@ -192,6 +196,12 @@ class Checks:
             claim = Claim("property", name, tuple(g.at_end for g in goals))
             return vacuity.warned(session, self.spec, [claim], {0: verdict}).get(0, verdict)
         return Unknown("portfolio", OVER)
+
+    def _timeouts(self, session: Session) -> Iterator[Result]:
+        with session.limit() as limit:
+            yield from timeouts.timeouts(session, self.spec, self.top)
+        if limit.late:
+            yield Result("timeouts", "", Unknown("portfolio", OVER), self.top)
 
     def _limit(self, session: Session, name: str) -> Verdict:
         """What may be owed for some time only."""

@@ -31,10 +31,12 @@ from ..system import (
     Obligation,
     Place,
     PointKind,
+    Retrying,
     RuleKind,
     SagaInfo,
     TimeLimit,
     VarKind,
+    Waiting,
 )
 from .builder import (
     Builder,
@@ -175,6 +177,8 @@ class World:
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
     patterns: list[Pattern] = field(default_factory=list)
     limits: list[TimeLimit] = field(default_factory=list)
+    retries: list[Retrying] = field(default_factory=list)
+    waits: list[Waiting] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
 

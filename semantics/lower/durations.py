@@ -11,7 +11,7 @@ from ..expr import FALSE, Expr, Op, const, substitute, variables
 from ..formula import formula
 from ..system import VarKind
 from .context import RETURN, Ctx
-from .lasting import Attempts, Open, Reading, read
+from .lasting import Cut, Open, Reading, read
 from .times import DONE, NOTHING, Arithmetic, Lasts
 from .world import contexts
 
@@ -37,7 +37,7 @@ class Duration:
     open: tuple[Open, ...]
     restless: tuple[Span, ...]
     contended: dict[str, Span]
-    retries: tuple[Attempts, ...]
+    cuts: tuple[Cut, ...]
     calls: dict[str, Lasts]
     arithmetic: Arithmetic
 
@@ -96,7 +96,10 @@ def _duration(ctx: Ctx, free: frozenset[str]) -> Duration:
         tuple(r.open),
         tuple(r.restless),
         r.contended,
-        tuple(r.retries),
+        tuple(
+            Cut(c.retry, _replaced(ctx, c.limit), c.span, c.body and _replaced(ctx, c.body))
+            for c in r.cuts
+        ),
         {name: _given(ctx, x) for name, x in calls.items()},
         arithmetic,
     )
@@ -117,4 +120,3 @@ def _replaced(ctx: Ctx, e: Expr) -> Expr:
     if not known:
         return e
     return _replaced(ctx, substitute(e, lambda x: known.get(x.index, x) if x.op is Op.VAR else x))
-

@@ -33,6 +33,7 @@ from ..system import (
     EventKind,
     Place,
     PointKind,
+    Retrying,
     RuleKind,
     VarKind,
 )
@@ -128,6 +129,7 @@ def retry(
     `attempt`: the body is one attempt of an activity, whose arguments `env` knows.
     """
     attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
+    ctx.world.retries.append(Retrying(label, span, attempts.index))
     first, points, since = len(ctx.b.rules), len(ctx.thread.points), len(ctx.b.variables)
     moves: dict[int, Expr] = {}
     outer, ctx = ctx, replace(ctx, env=env) if env is not None else ctx

@@ -39,22 +39,30 @@ STEP = Times({DONE: NOTHING})
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A place without a longest time, and why."""
+    """A place without a longest time, and why.  `what`: nothing says that this ever ends."""
 
     span: Span
     why: str
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """A retry: how long all of its attempts and waits take at most (None: not bounded), how many
-    more attempts there are than one; the innermost limits around it, in seconds."""
+    """A retry: how long all of its attempts and waits take at most (None: not bounded)."""
 
     span: Span
     what: str
     most: Expr | None
-    attempts: Expr
-    limits: tuple[tuple[Expr, Span], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A retry inside a limit: `body` is how long what the limit watches takes at most."""
+
+    retry: Attempts
+    limit: Expr
+    span: Span
+    body: Expr | None
 
 
 @dataclass(slots=True)
@@ -71,11 +79,11 @@ class Reading:
     contended: dict[str, Span] = field(default_factory=dict)
     retries: list[Attempts] = field(default_factory=list)
     calls: dict[str, list[Lasts]] = field(default_factory=dict)  # of child workflows
-    limits: tuple[tuple[Expr, Span], ...] = ()
+    cuts: list[Cut] = field(default_factory=list)
     alone: bool = True  # no other branch of the instance runs beside this place
 
-    def endless(self, span: Span, why: str) -> None:
-        self.open.append(Open(span, why))
+    def endless(self, span: Span, why: str, what: str = "") -> None:
+        self.open.append(Open(span, why, what))
 
     def longer(self, a: Expr | None, b: Expr | None) -> Expr | None:
         return None if a is None or b is None else self.arithmetic.most(a, b)
@@ -113,7 +121,7 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
         case ast.Try():
             return _try(r, ctx, t)
         case ast.Retry():
-            return retried(r, ctx, t.spec, read(r, ctx, t.body), t.span, "retry", False)
+            return retried(r, ctx, t.spec, read(r, ctx, t.body), t.span, "retry")
         case ast.Saga():
             return _saga(r, ctx, t)
         case ast.NoCancel():
@@ -128,7 +136,7 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
                 return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
             return Times({DONE: Lasts(d, d)}, at_once=False)
         case ast.WaitUntil():
-            r.endless(t.span, "nothing bounds how long it waits")
+            r.endless(t.span, "nothing bounds how long it waits", "wait")
             return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
         case ast.Par():
             return blocks.par(r, ctx, t)
@@ -382,7 +390,6 @@ def retried(
     body: Times,
     span: Span,
     what: str,
-    attempt: bool,
 ) -> Times:
     """`n` more attempts after the first, each after its wait; then the error goes on."""
     n = fixed(ctx, spec.attempts, Sort.INT)
@@ -402,7 +409,7 @@ def retried(
     tries = Lasts(times(real, lost.lo) or ZERO, times(real, lost.hi), TRUE, lost.exact, lost.solid)
     failing = then(tries, waits)
     one_more = then(failing, lost)
-    r.retries.append(Attempts(span, what, one_more.hi, n, r.limits))
+    r.retries.append(Attempts(span, what, one_more.hi))
     ways: dict[str, Lasts] = {}
     again = replace(failing, lo=ZERO, exact=failing.exact)
     for end, lasts in body.ways.items():
@@ -454,7 +461,7 @@ def _call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     one = _claimed(r, inner, a.uses, a.span, _attempt(r, inner, a, t.span))
     if a.retry is None:
         return one
-    return retried(r, inner, a.retry, one, a.retry.span, f"`{a.name}`", True)
+    return retried(r, inner, a.retry, one, a.span, a.name)
 
 
 def given(ctx: Ctx, p: ast.Param, e: ast.Expression, span: Span) -> Value:
@@ -487,7 +494,11 @@ def _attempt(r: Reading, ctx: Ctx, a: ast.Activity, span: Span) -> Times:
     if limit is None:
         if hi is None:
             why = "depends on data" if a.takes is not None and a.takes.hi is not None else ""
-            r.endless(span, f"how long `{a.name}` takes {why or 'is not bounded'}")
+            # (Without `takes`, or from 0 on, nothing is said of its time.)
+            said = a.takes is not None and a.takes.hi is None and lo is not ZERO and lo.value != 0
+            r.endless(
+                span, f"how long `{a.name}` takes {why or 'is not bounded'}", a.name if said else ""
+            )
         exact = exact and a.timeout is None
         ways = {e: Lasts(lo, hi, exact=exact) for e in ends}
         if a.timeout is not None:
@@ -504,9 +515,7 @@ def _attempt(r: Reading, ctx: Ctx, a: ast.Activity, span: Span) -> Times:
     return Times({e: x for e, x in ways.items() if x.may is not FALSE})
 
 
-def _claimed(
-    r: Reading, ctx: Ctx, claims: Sequence[ast.Claim], span: Span, body: Times
-) -> Times:
+def _claimed(r: Reading, ctx: Ctx, claims: Sequence[ast.Claim], span: Span, body: Times) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself."""
     waits = [
         c.resource

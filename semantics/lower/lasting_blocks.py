@@ -15,6 +15,7 @@ from .env import NotConstant, unasked
 from .expressions import domain
 from .lasting import (
     SILENT,
+    Cut,
     Reading,
     alternatives,
     fixed,
@@ -290,14 +291,13 @@ def _few_at_once(r: Reading, parts: Sequence[Times], out: Times, k: Expr | None)
 
 def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
     limit = measured(r, ctx, t.duration) if t.duration is not None else None
-    before, opened = r.limits, len(r.open)
-    if limit is not None:
-        r.limits = (*before, (limit, t.span))
+    opened, retries = len(r.open), len(r.retries)
     body = read(r, ctx, t.body)
-    r.limits = before
-    if limit is not None:
-        del r.open[opened:]  # the limit bounds them
     whole = r.arithmetic.ended(body)
+    if limit is not None:
+        if body.after is not None:
+            del r.open[opened:]  # the limit bounds them
+        r.cuts += [Cut(retry, limit, t.span, whole.hi) for retry in r.retries[retries:]]
     raised = "Timeout" if t.duration is not None else "Interrupted"
     if limit is None:
         ways = dict(vague(body).ways)

@@ -37,7 +37,8 @@ def undoing(r: Reading, ctx: Ctx, t: ast.Node) -> Undone:
                 out = r.longer(out[0], most), out[1] or fails
             return out
     out = NOTHING
-    for name in t.__match_args__:  # type: ignore[attr-defined]
+    names: tuple[str, ...] = getattr(t, "__match_args__", ())
+    for name in names:
         child = getattr(t, name)
         for c in child if isinstance(child, tuple) else (child,):
             if isinstance(c, ast.Node) and not isinstance(c, ast.Expression):

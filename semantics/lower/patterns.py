@@ -70,9 +70,7 @@ def watched(b: Builder, rules: Sequence[Rule], patterns: Sequence[Pattern], over
                 owed = ghosts.owed(x)
                 if x.within is not None:
                     limits.append(
-                        TimeLimit(
-                            "property", x.name, owed, x.within, x.words, x.span, unless=x.q
-                        )
+                        TimeLimit("property", x.name, owed, x.within, x.words, x.span, unless=x.q)
                     )
                     continue
                 end = implies(over, not_(owed))

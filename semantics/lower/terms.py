@@ -21,7 +21,7 @@ from ..expr import (
     not_,
     or_,
 )
-from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
+from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind, Waiting
 from . import activity, child, claims, frames, graphs, loops, parallel, saga
 from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
@@ -105,6 +105,7 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.WaitUntil():
             cond = ctx.test(t.cond, at)
             step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
+            ctx.world.waits.append(Waiting(t.span, at.cond, at.reading(cond)))
             return Out(None)
         case ast.Transaction() | ast.Abort() | ast.Require():
             raise AssertionError(f"{t.span}: refused by the front end")

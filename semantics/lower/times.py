@@ -126,7 +126,9 @@ class Arithmetic:
             case Op.MUL:
                 (a, b), (c, d) = args
                 if None not in (a, b, c, d):
-                    ends = [x * y for x in (a, b) for y in (c, d) if x is not None and y is not None]
+                    ends = [
+                        x * y for x in (a, b) for y in (c, d) if x is not None and y is not None
+                    ]
                     return min(ends), max(ends)
                 if a is not None and c is not None and a >= 0 and c >= 0:
                     return a * c, None

@@ -156,6 +156,8 @@ class _Lowering:
             obligations=(*self.b.obligations, *seen.obligations),
             liveness=seen.liveness,
             limits=(*self.world.limits, *seen.limits),
+            retries=tuple(self.world.retries),
+            waits=tuple(self.world.waits),
             errors=tuple(self.b.errors),
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),

@@ -85,7 +85,9 @@ def test_as_formulas(body: str, expected: tuple[str, str]) -> None:
     else:
         # One round for each item that there is.
         for k in (1, 2, 3):
-            state = tuple(Fraction(k) if v.name == "w.k" else Fraction(0) for v in d.arithmetic.variables)
+            state = tuple(
+                Fraction(k) if v.name == "w.k" else Fraction(0) for v in d.arithmetic.variables
+            )
             assert d.ends.hi is not None
             assert (_value(d.ends.lo, state), _value(d.ends.hi, state)) == (k, 4 * k)
 

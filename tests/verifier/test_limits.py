@@ -77,5 +77,7 @@ def test_leads_to_within_is_a_deadline_from_there() -> None:
 def test_unknown_where_too_much_decides() -> None:
     parts = " || ".join(f"a{i}" for i in range(6))
     activities = "\n".join(f" activity a{i} {{ uses r 1 takes 1s..{i + 2}s }}" for i in range(6))
-    text = f"resource r : pool(2)\nworkflow w {{\n deadline 50s\n{activities}\n run {{ {parts} }}\n}}"
+    text = (
+        f"resource r : pool(2)\nworkflow w {{\n deadline 50s\n{activities}\n run {{ {parts} }}\n}}"
+    )
     assert isinstance(_verdict(text), Unknown | Proved)

@@ -82,7 +82,7 @@ def _by_structure(
         return None, {}, f"it has no longest time by structure: {mine.endless()}"
     claim = implies(ends.may, mine.arithmetic.within(ends.hi, limit.within))
     if claim is not TRUE:
-        answer, start = _counter(session.system, claim)
+        answer, start = counter(session.system, claim)
         if answer is not Answer.UNSAT:
             return None, start, f"by structure it takes at most {mine.words(ends.hi)}"
     how = (
@@ -99,7 +99,7 @@ def _by_structure(
     return Proved("structure", how, figure), {}, ""
 
 
-def _counter(system: TransitionSystem, claim: Expr) -> tuple[Answer, dict[int, Scalar]]:
+def counter(system: TransitionSystem, claim: Expr) -> tuple[Answer, dict[int, Scalar]]:
     """Values of what is free at the start for which the claim is false."""
     if claim is FALSE:
         return Answer.UNKNOWN, {}
@@ -124,9 +124,7 @@ def _counter(system: TransitionSystem, claim: Expr) -> tuple[Answer, dict[int, S
 # --- all states -----------------------------------------------------------------------------------
 
 
-def _by_states(
-    session: Session, limit: TimeLimit, start: dict[int, Scalar]
-) -> Verdict | None:
+def _by_states(session: Session, limit: TimeLimit, start: dict[int, Scalar]) -> Verdict | None:
     from ..engines.overrun import search
 
     del start
@@ -165,10 +163,9 @@ def _by_runs(
         return None
     more = Fraction(evaluate(limit.within, initial)) + 1
     best: Trace | None = None
-    tried = 0
     seconds = session.share(0.15)
-    for trace in runs(system, initial, True, more, seconds, session.options.seed, most):
-        tried += 1
+    found_runs = runs(system, initial, True, more, seconds, session.options.seed, most)
+    for tried, trace in enumerate(found_runs, 1):
         found = beyond(session, limit, replace(trace, exact=True))
         if found is not None and (best is None or len(found.steps) < len(best.steps)):
             best = found
@@ -212,5 +209,3 @@ def _shown(session: Session, limit: TimeLimit, trace: Trace, engine: str) -> Ver
     late = f"{len(trace.steps)}-step run, {show_duration(last)}"
     verdict = session.confirm(engine, limit.message, trace, limit.span, breaks, figure=late)
     return verdict if isinstance(verdict, Refuted) else None
-
-

@@ -85,5 +85,3 @@ def ends_of(
             if at in (i.completed, i.failed):
                 out.setdefault(i.id, (now, at == i.completed))
     return out
-
-

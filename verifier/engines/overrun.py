@@ -15,8 +15,29 @@ from fractions import Fraction
 from math import lcm
 
 from ...dsl.types import Bool
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort, add, and_, const, not_, postorder, var
-from ...semantics.system import Delay, Rule, RuleKind, TimeLimit, TransitionSystem, Variable, VarKind
+from ...semantics.expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Scalar,
+    Sort,
+    add,
+    and_,
+    const,
+    not_,
+    postorder,
+    var,
+)
+from ...semantics.system import (
+    Delay,
+    Rule,
+    RuleKind,
+    TimeLimit,
+    TransitionSystem,
+    Variable,
+    VarKind,
+)
 from ...semantics.trace import Step, Trace
 from .confluence import Armed, Confluence, Node
 from .environments import full_start
@@ -120,7 +141,9 @@ def _explore(one: Watched, until: float) -> tuple[Found | None, int]:
             for _, bounds in node.armed:
                 for _, _, lo, hi in bounds:
                     denominators.update(
-                        x.denominator for x in (lo, hi) if x != INFINITE and not isinstance(x, float)
+                        x.denominator
+                        for x in (lo, hi)
+                        if x != INFINITE and not isinstance(x, float)
                     )
 
     for state in tracked.initial():
