@@ -133,12 +133,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
 def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
     if a.runs_in is not None:
         yield "runs_in", a.span
-    if a.timeout_schedule is not None:
-        yield "timeout schedule", a.timeout_schedule.span
-    if a.heartbeat is not None:
-        yield "heartbeat", a.heartbeat.span
-    elif a.beats is not None:
-        yield "heartbeat", a.beats.span
     if a.idempotent_by is not None:
         yield "idempotent by", a.idempotent_by.span
     if a.at_least_once:

@@ -30,6 +30,7 @@ from .values import Plain, to_plain
 # What a person reads of a state; locations, counters and ghosts are how it is computed.
 VISIBLE = frozenset((VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM, VarKind.USED))
 
+SILENT = "misses a heartbeat"
 _VERBS = {
     RuleKind.START: "starts",
     RuleKind.COMPLETE: "completes",
@@ -240,7 +241,9 @@ def describe(rule: Rule) -> str:
     verb = _VERBS.get(rule.kind)
     if not rule.activity or verb is None:
         return rule.name
-    if rule.error and rule.kind is RuleKind.FAIL:
+    if rule.name.endswith(SILENT):
+        verb = SILENT
+    elif rule.error and rule.kind is RuleKind.FAIL:
         verb = f"{verb} with {rule.error}"
     return f"{rule.activity} {verb}"
 

@@ -18,11 +18,13 @@ RETRIES = (
 
 
 class Maker:
-    """Timed terms; `claims` also lets them wait for each other's resources."""
+    """Timed terms; `claims` also lets them wait for each other's resources, `beats` watches
+    attempts and what is pending."""
 
-    def __init__(self, seed: int, claims: bool = False) -> None:
+    def __init__(self, seed: int, claims: bool = False, beats: bool = False) -> None:
         self.rng = random.Random(seed)
         self.claims = claims
+        self.beats = beats
         self.left = self.rng.randint(2, 4)
 
     def spec(self) -> str:
@@ -43,6 +45,19 @@ class Maker:
         undo = pick(["", "undo skip", "undo { x -= 1 }", "undo c()" if name != "c" else ""])
         do = pick(["", "", "do { x += 1 }", "do { y := true }"])
         uses = "uses r 1" if self.claims and self.rng.random() < 0.6 else ""
+        if self.beats:
+            uses += pick(["", "", " timeout schedule 2s"])
+            beat = pick(
+                [
+                    "",
+                    "",
+                    "heartbeat 2s",
+                    "heartbeat 1s beats every 2s..3s",
+                    "heartbeat 2s beats every 1s..2s",
+                    "heartbeat 1s beats every 1s..3s",
+                ]
+            )
+            timeout = f"{timeout} {beat}"
         return f"activity {name} {{ {uses} takes {takes} {timeout} {fails} {retry} {do} {undo} }}"
 
     def leaf(self) -> str:

@@ -18,6 +18,7 @@ from .checks import (
     coverage,
     ending,
     events,
+    intime,
     limits,
     liveness,
     loops,
@@ -30,12 +31,13 @@ from .checks import (
 from .checks.obligations import Claim
 from .chosen import allowed
 from .session import Session
-from .verdict import Result, Unknown, Verdict
+from .verdict import Proved, Result, Unknown, Verdict
 
 OVER = "the time budget was used up (--timeout)"
 NEVER_BEGUN = "the time budget was used up before it began (--timeout)"
 PROPERTY = "property "
 LIMIT = "limit "  # then check and name
+IN_TIME = 0.3  # of what is left, to look at what the clocks rule out
 CLAIMS = 0.7  # of the time for claims; the rest is for runs at random, and for trivial reasons
 
 
@@ -176,6 +178,7 @@ class Checks:
         with session.slot(CLAIMS):
             more = obligations.decide(session, [groups[k] for k in left], settled)
         verdicts |= {k: more[n] for n, k in enumerate(left)}
+        verdicts |= _by_clocks(session, groups, verdicts)
         with session.limit():
             verdicts |= _simulated(session, groups, verdicts)
             verdicts |= vacuity.warned(session, self.spec, groups, verdicts)
@@ -258,6 +261,25 @@ def _whole(s: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:
         case "deterministic":
             return outcomes.deterministic(s, known["deadlock_free"], known["timing_independent"])
     raise AssertionError(check)
+
+
+def _by_clocks(
+    session: Session, groups: Sequence[Claim], verdicts: Mapping[int, Verdict]
+) -> dict[int, Verdict]:
+    """Proofs of what is open without the time-outs that come at no times, where that is known."""
+    left = [k for k in range(len(groups)) if isinstance(verdicts[k], Unknown)]
+    out: dict[int, Verdict] = {}
+    with session.limit(), session.slot(IN_TIME):
+        timely = intime.in_time(session) if left else session
+        if timely is session:
+            return out
+        found = obligations.decide(timely, [groups[k] for k in left], lambda _: None)
+        for n, k in enumerate(left):
+            verdict = found[n]
+            if isinstance(verdict, Proved):
+                how = f"{verdict.how} (without time-outs that no clock reaches)"
+                out[k] = replace(verdict, how=how, evidence=())
+    return out
 
 
 def _simulated(

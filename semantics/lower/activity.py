@@ -44,6 +44,7 @@ from .data import Value, build, leaves, sort_of
 from .effects import effect
 from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
+from .heartbeat import heartbeat, missed, scheduled, silent, sooner
 from .place import At
 
 
@@ -124,6 +125,7 @@ def _attempt(
     inst.running.setdefault(a.name, []).append(ctx.thread.at(run))
     own = replace(ctx, env=env)
     priority = own.read(at, partial(scalar, e=a.priority)) if a.priority is not None else None
+    scheduled(own, a, t, place, at, want)
     known = inst.counters
 
     def noted(predicate: str, how: Callable[[Expr], Expr]) -> dict[int, Expr]:
@@ -166,7 +168,9 @@ def _attempt(
     rules = [start, complete]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
-        limit = measured(inner, a.timeout) if a.timeout is not None else None
+        own_limit = measured(inner, a.timeout) if a.timeout is not None else None
+        beat = heartbeat(ctx, inner, a)
+        limit, limited = sooner(own_limit, beat)
         chances = [_chance(inner, c) for c in a.fails]
     ctx.defined(found, start)
     complete.delay = takes
@@ -188,6 +192,9 @@ def _attempt(
             probability=chance,
         )
         rules += failed
+    if beat is not None and beat.perhaps is not FALSE:
+        perhaps, moment = missed(beat, takes)
+        rules += silent(ctx, t, place, running, holding, perhaps, moment, group, noted)
     # A timeout that `takes` cannot reach never fires.
     exceeds = TRUE
     if limit is not None and takes.hi is not None:
@@ -198,6 +205,7 @@ def _attempt(
         flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
         start.updates[flag.index] = start.reading(exceeds)
         exceeds = flag
+    exceeds = and_(limited, exceeds)
     if limit is not None and exceeds is not FALSE:
         ctx.world.has_timeouts = True
         rules += raise_error(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
@@ -11,7 +11,8 @@ from ..expr import FALSE, Expr, Op, const, substitute, variables
 from ..formula import formula
 from ..system import VarKind
 from .context import RETURN, Ctx
-from .lasting import Cut, Open, Reading, read
+from .lasting import read
+from .lasting_facts import Beats, Cut, Open, Reading
 from .times import DONE, NOTHING, Arithmetic, Lasts
 from .world import contexts
 
@@ -38,6 +39,7 @@ class Duration:
     restless: tuple[Span, ...]
     contended: dict[str, Span]
     cuts: tuple[Cut, ...]
+    beats: tuple[Beats, ...]
     calls: dict[str, Lasts]
     arithmetic: Arithmetic
 
@@ -100,6 +102,7 @@ def _duration(ctx: Ctx, free: frozenset[str]) -> Duration:
             Cut(c.retry, _replaced(ctx, c.limit), c.span, c.body and _replaced(ctx, c.body))
             for c in r.cuts
         ),
+        tuple(replace(b, late=_replaced(ctx, b.late)) for b in r.beats),
         {name: _given(ctx, x) for name, x in calls.items()},
         arithmetic,
     )

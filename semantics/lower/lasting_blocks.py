@@ -8,15 +8,13 @@ from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.walk import walk
-from ..expr import FALSE, TRUE, Expr, Sort, add, const, div, ite, mul, not_, same, sub, to_real
+from ..expr import FALSE, TRUE, Expr, Sort, add, const, div, ite, mul, not_, sub, to_real
 from .context import RETURN, UNDO_FAILED, Ctx, real_error
 from .data import Value
 from .env import NotConstant, unasked
 from .expressions import domain
 from .lasting import (
     SILENT,
-    Cut,
-    Reading,
     alternatives,
     fixed,
     in_sequence,
@@ -26,6 +24,7 @@ from .lasting import (
     steady,
     vague,
 )
+from .lasting_facts import Cut, Reading
 from .times import DONE, NOTHING, ZERO, Lasts, Times, later, then, times
 
 ONE = const(Fraction(1))
@@ -324,7 +323,7 @@ def _by(r: Reading, lasts: Lasts, limit: Expr, end: str, after: Expr | None) -> 
     hi = lasts.hi
     if last is not None:
         hi = last if hi is None else r.arithmetic.least(hi, last)
-    whole = lasts.hi is not None and hi is not None and same(hi, lasts.hi)
+    whole = lasts.hi is not None and r.arithmetic.within(lasts.hi, limit) is TRUE
     exact = lasts.exact and (whole or (lasts.solid and not lingers))
     return Lasts(lasts.lo, hi, may, exact, lasts.solid)
 

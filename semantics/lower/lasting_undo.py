@@ -10,7 +10,9 @@ from ..system import VarKind
 from .activity import activity_of
 from .context import Ctx, real_error
 from .data import default
-from .lasting import Reading, called, fixed, given, read
+from .lasting import fixed, read
+from .lasting_calls import called, given
+from .lasting_facts import Reading
 from .times import DONE, ZERO, times
 
 Undone = tuple[Expr | None, bool]  # the longest, and whether an undo may fail

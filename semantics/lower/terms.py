@@ -166,7 +166,7 @@ def _choice(ctx: Ctx, t: ast.Choice, at: At, k: int) -> Out:
     outs, sides = [], []
     for part in t.parts:
         first = len(ctx.b.rules)
-        outs.append(branch(ctx, part, replace(at, points=None), k, "the side of `+`"))
+        outs.append(branch(ctx, part, replace(at, points=None, open=True), k, "the side of `+`"))
         sides.append(range(first, len(ctx.b.rules)))
     ctx.world.choices.append(tuple(sides))
     return _alternatives(outs)

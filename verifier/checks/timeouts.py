@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ...semantics.expr import TRUE, Expr, Scalar
+from ...semantics.expr import FALSE, TRUE, Expr, Scalar, not_
 from ...semantics.lower.durations import Duration
-from ...semantics.lower.lasting import Cut, Open
+from ...semantics.lower.lasting_facts import Beats, Cut, Open
 from ...semantics.symbolic import Answer
 from ...semantics.system import RuleKind, TransitionSystem
 from ...semantics.trace import Trace
@@ -30,7 +30,8 @@ Seen = Callable[[States, Trace], int | None]  # after how many steps it is seen
 
 
 def timeouts(session: Session, spec: ast.Spec, top: Span) -> Iterator[Result]:
-    """A line for each retry inside a limit, and for each wait without one that may be long."""
+    """A line for each retry inside a limit, for each activity that says how often it beats, and
+    for each wait without a limit that may be long."""
     found = lasting(session, spec)
     cuts: dict[tuple[Span, Span], list[tuple[Duration, Cut]]] = {}
     waits: dict[Span, Open] = {}
@@ -47,6 +48,11 @@ def timeouts(session: Session, spec: ast.Spec, top: Span) -> Iterator[Result]:
         lines.append((cut.retry.what, cut.span, False, _fits(session.system, group)))
         message = f"the limit may cut off {_attempts(cut)}: not all of its attempts and waits fit"
         asked.append((_cut_off(session.system, cut), message, cut.span))
+    beats = {b.span: (d, b) for d in found for b in d.beats}
+    for d, beat in beats.values():
+        lines.append((beat.name, beat.span, False, _beats(session.system, found, beat)))
+        message = f"`{beat.name}` may beat later than its heartbeat of {d.words(beat.limit)} allows"
+        asked.append((_silent(session.system, beat), message, beat.span))
     for span, place in waits.items():
         lines.append((f"{place.what} (line {span.line})", span, True, None))
         asked.append(
@@ -81,11 +87,37 @@ def _fits(system: TransitionSystem, group: Sequence[tuple[Duration, Cut]]) -> Pr
     return Proved("structure", "what the limit watches takes " + said, said[:40])
 
 
+def _beats(system: TransitionSystem, found: Sequence[Duration], beat: Beats) -> Proved | None:
+    """No beat comes too late."""
+    for d in found:
+        for other in d.beats:
+            if other.span == beat.span and other.late is not FALSE:
+                if counter(system, not_(other.late))[0] is not Answer.UNSAT:
+                    return None
+    return Proved("structure", "the longest time between two beats is within the heartbeat")
+
+
+def _silent(system: TransitionSystem, beat: Beats) -> Seen:
+    """An attempt times out though it beats as it says."""
+    ends = {
+        r.index
+        for r in system.rules
+        if r.span == beat.span and r.group is not None and r.error == "Timeout"
+    }
+
+    def seen(states: States, trace: Trace) -> int | None:
+        return next((k for k, s in enumerate(trace.steps, 1) if s.rule in ends), None)
+
+    return seen
+
+
 def _unknown(
     warning: bool, cuts: dict[tuple[Span, Span], list[tuple[Duration, Cut]]], k: int
 ) -> Unknown:
     if warning:
         return Unknown("simulation", "no run was found that waits here")
+    if k >= len(cuts):
+        return Unknown("simulation", "no run was found in which a beat comes too late")
     d, cut = list(cuts.values())[k][0]
     longest = "not bounded" if cut.retry.most is None else f"at most {d.words(cut.retry.most)}"
     return Unknown(
