@@ -69,6 +69,10 @@ def _run(argv: list[str]) -> int:
         from . import covering
 
         return covering.run(args)
+    if command == "time":
+        from . import timing
+
+        return timing.run(args)
     if command == "export":
         from . import exporting
 

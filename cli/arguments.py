@@ -21,6 +21,7 @@ COMMANDS = (
     "recheck",
     "mutate",
     "coverage",
+    "time",
     "export",
     "fmt",
     "explain",
@@ -37,6 +38,7 @@ commands:
   wfverify recheck DIR      check certificates that `wfverify SPEC --certify DIR` wrote
   wfverify mutate SPEC      small changes that none of its properties notices
   wfverify coverage SPEC    which steps its proofs rest on
+  wfverify time SPEC        how long each workflow takes, at least and at most
   wfverify export SPEC      its rules as a model for another checker (Spin)
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
@@ -118,6 +120,8 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _mutate()
         case "coverage":
             return _coverage()
+        case "time":
+            return _time()
         case "export":
             return _export()
         case "fmt":
@@ -353,6 +357,22 @@ def _coverage() -> argparse.ArgumentParser:
     out.add_argument("-v", "--verbose", action="store_true", help="the steps of each proof")
     out.add_argument("--timeout", type=_seconds, metavar="S", help="for all proofs; default 60")
     _only(out, "the proof of this check or property")
+    return out
+
+
+def _time() -> argparse.ArgumentParser:
+    out = _new(
+        "time",
+        "Say how long each workflow takes, from its start to its end: the shortest time in which\n"
+        "it can complete and the longest after which it is surely over, as formulas in the\n"
+        "parameters; with -v the runs that attain them.\n"
+        "Status: 0 each has a longest time, 3 one has none that is known.",
+        "examples:\n  wfverify time trip.wf\n  wfverify time trip.wf -v\n",
+    )
+    out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
+    out.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    out.add_argument("-v", "--verbose", action="store_true", help="the runs that attain them")
+    out.add_argument("--timeout", type=_seconds, metavar="S", help="for the runs; default 20")
     return out
 
 

@@ -48,9 +48,11 @@ BUILT_CHECKS: Final = frozenset(
         "starvation_free",
         "idempotency",
         "messages",
+        "deadline",
+        "timeouts",
     ]
 )
-LATER_CHECKS: Final = frozenset(["timeouts", "stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["stability", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)

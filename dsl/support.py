@@ -139,21 +139,11 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
 def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
     if a.runs_in is not None:
         yield "runs_in", a.span
-    if a.timeout_schedule is not None:
-        yield "timeout schedule", a.timeout_schedule.span
-    if a.heartbeat is not None:
-        yield "heartbeat", a.heartbeat.span
-    elif a.beats is not None:
-        yield "heartbeat", a.beats.span
 
 
 def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Pattern(within=ast.Node()):
-            yield "leads_to within", span
-        case ast.Deadline():
-            yield "deadline", span
         case ast.Equivalent(kind=kind):
             yield kind, span
         case ast.Law():

@@ -92,11 +92,17 @@ def schedule(
     """Times that make `trace` a run of the timed system, or None.
 
     Where the spec declares a scheduler, a run that it may take; it is tried with the times of the
-    trace, then with the earliest.  For many traces of one system, make one `Scheduling`.
+    trace, then with the earliest.  Of an `exact` trace the times are kept.  For
+    many traces of one system, make one `Scheduling`.
     """
     from .following import follows
 
     scheduling = scheduling or Scheduling(system)
+    if trace.exact:
+        kept = scheduling.misplaced(trace) is None
+        if kept and system.in_order:
+            kept = follows(scheduling.plan, trace)
+        return trace if kept else None
     if not system.in_order:
         return scheduling.schedule(trace)
     if trace.loop_at is None and scheduling.misplaced(trace) is None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+
 from ..semantics.events import fold_updates
+from ..semantics.evidence import Part, Syntactic
 from ..semantics.expr import NUMBERS, TRUE, Op, and_, eq, var, variables
-from ..semantics.system import TransitionSystem, VarKind
+from ..semantics.system import RuleKind, TimeLimit, TransitionSystem, VarKind
+from ..semantics.values import evaluate
 from .facts import Prover, Wrong
+from .runs import Run
 
 
 def atomic(prover: Prover) -> None:
@@ -32,3 +38,48 @@ def nobody_waits(system: TransitionSystem) -> None:
     for rule in system.rules:
         if variables([rule.guard]) & used:
             raise Wrong(f"`{rule.name}` may wait for a resource")
+
+
+def nothing_watched(system: TransitionSystem) -> None:
+    """No limit around a retry, no `wait until`, no attempt of which it is said that it may never
+    end."""
+    limits = any(r.kind is RuleKind.INTERRUPT and r.delay is not None for r in system.rules)
+    if limits and system.retries:
+        raise Wrong("a limit may cut off a retry")
+    if system.waits:
+        raise Wrong("there is a `wait until`")
+    cut = {r.group for r in system.rules if r.kind is RuleKind.TIMEOUT}
+    for rule in system.rules:
+        if rule.group is not None and rule.group not in cut and rule.delay is not None:
+            lo = rule.delay.lo
+            if rule.delay.hi is None and not (lo.op is Op.CONST and lo.value == 0):
+                raise Wrong(f"`{rule.name}` may never come")
+
+
+def late(limits: Sequence[TimeLimit], run: Run, since: dict[int, Fraction]) -> bool:
+    """Whether something has been owed for longer than it may by the state of a run; `since` says
+    of each limit since when it is, and is kept."""
+    beyond = False
+    for k, limit in enumerate(limits):
+        if k in since and run.now - since[k] > evaluate(limit.within, run.state):
+            beyond = True
+        if evaluate(limit.owed, run.state) is True:
+            since.setdefault(k, run.now)
+        else:
+            since.pop(k, None)
+    return beyond
+
+
+def only_trusted(claim: Mapping[str, str], parts: Sequence[Part]) -> bool:
+    """`timeouts` has lines that are no obligations: nothing but a run or an argument shows them."""
+    return claim["check"] == "timeouts" and not any(
+        isinstance(p.evidence, Syntactic) for p in parts
+    )
+
+
+# What is shown by looking at the rules, by check.
+PLAIN: Mapping[str, Callable[[Prover], None]] = {
+    "atomicity": atomic,
+    "starvation_free": lambda prover: nobody_waits(prover.model.system),
+    "timeouts": lambda prover: nothing_watched(prover.model.system),
+}

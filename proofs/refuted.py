@@ -3,15 +3,17 @@ good, and of going round for ever, it is seen to break one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from ..semantics.evidence import Part, Runs
 from ..semantics.expr import Scalar
 from ..semantics.idle import alike, idle
-from ..semantics.system import Obligation
+from ..semantics.system import Obligation, TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .facts import Open, Wrong
+from .plain import late
 from .recurring import endless
 from .runs import Watch, steps
 from .shapes import OVER
@@ -21,17 +23,19 @@ from .solvers import Solvers
 def refuted(
     watch: Watch,
     solvers: Solvers,
-    check: str,
+    claim: Mapping[str, str],
     goals: Sequence[Obligation],
     parts: Sequence[Part],
 ) -> None:
     """`Wrong` where it is no refutation, `Open` where not all of it can be checked here."""
+    check, name = claim["check"], claim["name"]
     match parts:
         case [Part(Runs(runs), _)] if runs:
-            broken = [_breaks(watch, solvers, check, goals, t) for t in runs]
+            limits = [x for x in watch.system.limits if (x.check, x.name) == (check, name)]
+            broken = [_breaks(watch, solvers, check, goals, limits, t) for t in runs]
         case _:
             raise Wrong("a refutation is one or two runs")
-    if goals and True not in broken:
+    if (goals or limits) and True not in broken:
         raise Wrong("the run is possible, and breaks nothing")
     if watch.system.in_order:
         raise Open(f"that `scheduler {watch.system.scheduler}` takes this run was not checked")
@@ -40,10 +44,16 @@ def refuted(
 
 
 def _breaks(
-    watch: Watch, solvers: Solvers, check: str, goals: Sequence[Obligation], trace: Trace
+    watch: Watch,
+    solvers: Solvers,
+    check: str,
+    goals: Sequence[Obligation],
+    limits: Sequence[TimeLimit],
+    trace: Trace,
 ) -> bool:
     """Raises `Wrong` where it is no run."""
     broken = stuck = False
+    since: dict[int, Fraction] = {}  # of what is owed, by its limit
     before: list[Scalar] = []
     states: list[tuple[Scalar, ...]] = []
     for number, (run, rule) in enumerate(steps(watch, trace)):
@@ -53,6 +63,7 @@ def _breaks(
             elif rule is not None and (goal.every_step or goal.rule == rule.index):
                 inputs = trace.steps[number - 1].inputs
                 broken = broken or evaluate(goal.cond, before, inputs, run.state) is False
+        broken = late(limits, run, since) or broken
         before = list(run.state)
         if evaluate(watch.system.excluded, before) is True:
             raise Wrong("the run comes to where an assumption is false: it does not count")
@@ -75,4 +86,4 @@ def _breaks(
             and evaluate(watch.system.instances[t.instance].active, before) is True
             for t in watch.system.threads
         )
-    return broken
+    return broken or (stuck and bool(since))

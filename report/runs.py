@@ -41,6 +41,7 @@ VISIBLE = frozenset(
     )
 )
 
+SILENT = "misses a heartbeat"
 _VERBS = {
     RuleKind.START: "starts",
     RuleKind.COMPLETE: "completes",
@@ -259,7 +260,9 @@ def describe(rule: Rule) -> str:
     verb = _VERBS.get(rule.kind)
     if not rule.activity or verb is None:
         return rule.name
-    if rule.error and rule.kind is RuleKind.FAIL:
+    if rule.name.endswith(SILENT):
+        verb = SILENT
+    elif rule.error and rule.kind is RuleKind.FAIL:
         verb = f"{verb} with {rule.error}"
     return f"{rule.activity} {verb}"
 

@@ -53,6 +53,8 @@ def _deciding(system: TransitionSystem) -> list[Expr]:
     terms += [e for e, _ in system.eventually]
     for goal in system.liveness:
         terms += [goal.owed, goal.at_end.cond]
+    for limit in system.limits:
+        terms += [limit.owed, limit.within]
     for thread in system.threads:
         terms += [amount for p in thread.points for _, amount in p.holds]
     for rule in system.rules:

@@ -316,6 +316,44 @@ class Liveness:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """`owed` holds for at most `within` (seconds, Real-sorted, of what never changes) without a
+    break, in every timed run.  `check` and `name` are those of its line of the table.
+
+    `workflow` and `instance`: it is the deadline of a workflow, whose end is owed.  `unless`:
+    where this is never true, the claim says nothing.
+    """
+
+    check: str
+    name: str
+    owed: Expr
+    within: Expr
+    message: str
+    span: Span
+    instance: int | None = None
+    workflow: str = ""
+    unless: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """A retry: `tries` (a variable) counts the failures that it has taken; 0 outside of it."""
+
+    what: str
+    span: Span
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A `wait until`: control is before it where `here` holds; `over` is what it waits for."""
+
+    span: Span
+    here: Expr
+    over: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     id: int
     name: str  # "trip[0]"
@@ -376,6 +414,9 @@ class TransitionSystem:
     errors: tuple[str, ...]
     channels: tuple[ChannelInfo, ...] = ()
     liveness: tuple[Liveness, ...] = ()
+    limits: tuple[TimeLimit, ...] = ()
+    retries: tuple[Retrying, ...] = ()
+    waits: tuple[Waiting, ...] = ()
     loops: tuple[Loop, ...] = ()
     places: tuple[Place, ...] = ()
     sagas: tuple[SagaInfo, ...] = ()

@@ -25,9 +25,12 @@ class Trace:
     round for ever and never comes to the same state again: from every state in which `recurs`
     holds, the threads are where they are at `loop_at`, and what the round does not change is as
     it is there, the same steps with the same answers lead to such a state.
+
+    `exact`: the claim that it breaks speaks of time, so that its times are not to be changed.
     """
 
     initial: tuple[Scalar, ...]
     steps: tuple[Step, ...] = ()
     loop_at: int | None = None
     recurs: Expr | None = None
+    exact: bool = False

@@ -19,7 +19,7 @@ from .chosen import allowed
 from .directives import Directives
 from .dispatch import Dispatch
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
-from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task
+from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
 from .verdict import Proved, Refuted, Result, Verdict
 
 SAFETY = (
@@ -112,6 +112,8 @@ def in_order(results: Iterable[Result], system: TransitionSystem) -> list[Result
         spot = spots.get((result.check, result.name))
         if result.verdict is None:
             return 0, -1 if spot is None else spot
+        if result.check == "timeouts":
+            return 1, len(spots) + 2
         if result.check in WHOLE:
             return 2 + WHOLE.index(result.check), 0
         if spot is None:
@@ -229,12 +231,22 @@ class _Run:
         out = of("atomicity", "deadlock_free", "terminates", "can_finish", "starvation_free")
         out += of("messages")
         out += (Task(Kind.LIVENESS, "graph", PROPERTY + n, needs=("terminates",)) for n in named)
+        out += self._limits()
         out += of("no_dead_code", "race_free")
         if self._selected("contracts", ""):
             out.append(Task(Kind.CONTRACTS, "contracts"))
+        if self.wanted("timeouts"):
+            out.append(Task(Kind.TIMEOUTS, "timeouts", "timeouts"))
         if claims:
             out.append(Task(Kind.CLAIMS, "claims", members=tuple(claims), weight=WEIGHT))
         return out + of("timing_independent", "deterministic")
+
+    def _limits(self) -> Iterator[Task]:
+        """Time limits, those of one line together."""
+        for name, (limit, *_) in limits_by_line(self.session.system).items():
+            skipped = any(s.name == limit.check and s.at is None for s in self.said.skips)
+            if not skipped and self._selected(limit.check, limit.name):
+                yield Task(Kind.LIMIT, "limits", name)
 
     # --- lines of the table ----------------------------------------------------------------
 
@@ -252,6 +264,10 @@ class _Run:
                 goal = next(g for g in self.session.system.liveness if g.name == name)
                 span = self._span(verdict, goal.at_end.span)
                 yield Result("property", name, verdict, span, seconds=seconds)
+            elif task.kind is Kind.LIMIT:
+                limit = limits_by_line(self.session.system)[key][0]
+                span = self._span(verdict, limit.span)
+                yield Result(limit.check, limit.name, verdict, span, seconds=seconds)
             else:
                 self.memory.learn_whole(key, verdict)
                 if self.wanted(key):

@@ -25,6 +25,7 @@ from .prompt import alike
 from .verdict import Proved, Refuted, Unknown, Verdict
 
 if TYPE_CHECKING:
+    from ..semantics.lower.durations import Duration
     from .checks.intime import Timed
 
 
@@ -87,6 +88,7 @@ class Session:
     witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
+    durations: tuple[Duration, ...] | None = None  # by structure
     until: Callable[[], float] | None = None  # the end of what the check that runs may use
     _slots: tuple[tuple[float, float], ...] = ()  # begin and part of each, the outermost first
     _structure: Structure | None = None

@@ -10,7 +10,7 @@ from enum import StrEnum
 from ..dsl import ast
 from ..dsl.errors import Span
 from ..semantics.expr import FALSE
-from ..semantics.system import RuleKind
+from ..semantics.system import RuleKind, TimeLimit, TransitionSystem
 from .checks import (
     beginnings,
     blocking,
@@ -19,12 +19,15 @@ from .checks import (
     coverage,
     ending,
     events,
+    intime,
+    limits,
     liveness,
     loops,
     messages,
     obligations,
     outcomes,
     simulated,
+    timeouts,
     vacuity,
 )
 from .checks.obligations import Claim
@@ -35,6 +38,8 @@ from .verdict import Proved, Result, Unknown, Verdict
 OVER = "the time budget was used up (--timeout)"
 NEVER_BEGUN = "the time budget was used up before it began (--timeout)"
 PROPERTY = "property "
+LIMIT = "limit "  # then check and name
+IN_TIME = 0.3  # of what is left, to look at what the clocks rule out
 CLAIMS = 0.7  # of the time for claims; the rest is for runs at random, and for trivial reasons
 
 
@@ -43,6 +48,8 @@ class Kind(StrEnum):
     CONTRACTS = "contracts"
     WHOLE = "whole"
     LIVENESS = "liveness"
+    LIMIT = "limit"
+    TIMEOUTS = "timeouts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Task:
 
     @property
     def title(self) -> str:
-        return self.name.removeprefix(PROPERTY) or self.kind.value
+        return self.name.removeprefix(PROPERTY).removeprefix(LIMIT) or self.kind.value
 
 
 # What follows from what, or is a case of it.
@@ -145,6 +152,10 @@ class Checks:
             case Kind.LIVENESS:
                 name = task.name.removeprefix(PROPERTY)
                 found.verdicts[task.name] = self._property(session, name, whole["terminates"])
+            case Kind.TIMEOUTS:
+                found.lines = tuple(self._timeouts(session))
+            case Kind.LIMIT:
+                found.verdicts[task.name] = self._limit(session, task.name)
         chosen = session.options.engines
         found.verdicts = {k: allowed(chosen, v) for k, v in found.verdicts.items()}
         found.lines = tuple(
@@ -171,6 +182,7 @@ class Checks:
         with session.slot(CLAIMS):
             more = obligations.decide(session, [groups[k] for k in left], settled)
         verdicts |= {k: more[n] for n, k in enumerate(left)}
+        verdicts |= _by_clocks(session, groups, verdicts)
         with session.limit():
             verdicts |= _simulated(session, groups, verdicts)
             verdicts |= vacuity.warned(session, self.spec, groups, verdicts)
@@ -192,6 +204,18 @@ class Checks:
             return vacuity.warned(session, self.spec, [claim], {0: verdict}).get(0, verdict)
         return Unknown("portfolio", OVER)
 
+    def _timeouts(self, session: Session) -> Iterator[Result]:
+        with session.limit() as limit:
+            yield from timeouts.timeouts(session, self.spec, self.top)
+        if limit.late:
+            yield Result("timeouts", "", Unknown("portfolio", OVER), self.top)
+
+    def _limit(self, session: Session, name: str) -> Verdict:
+        """What may be owed for some time only."""
+        with session.limit():
+            return limits.held(session, self.spec, limits_by_line(session.system)[name])
+        return Unknown("portfolio", OVER)
+
     # --- the whole system ------------------------------------------------------------------
 
     def _whole(self, session: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:
@@ -208,6 +232,14 @@ class Checks:
                 if why:
                     verdict, seconds = Unknown("ranking", why), time.monotonic() - since
                     yield Result("terminates", "decreases", verdict, loop.span, True, seconds)
+
+
+def limits_by_line(system: TransitionSystem) -> dict[str, list[TimeLimit]]:
+    """By the name of their task: those of one line of the table together."""
+    out: dict[str, list[TimeLimit]] = {}
+    for limit in system.limits:
+        out.setdefault(f"{LIMIT}{limit.check} {limit.name}", []).append(limit)
+    return out
 
 
 def _whole(s: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:
@@ -255,6 +287,25 @@ def _aside(session: Session, calm: Session, verdict: Verdict) -> Verdict:
     if calm is session or not isinstance(verdict, Proved):
         return verdict
     return replace(verdict, how=f"{verdict.how} ({NO_CRASH})", evidence=())
+
+
+def _by_clocks(
+    session: Session, groups: Sequence[Claim], verdicts: Mapping[int, Verdict]
+) -> dict[int, Verdict]:
+    """Proofs of what is open without the time-outs that come at no times, where that is known."""
+    left = [k for k in range(len(groups)) if isinstance(verdicts[k], Unknown)]
+    out: dict[int, Verdict] = {}
+    with session.limit(), session.slot(IN_TIME):
+        timely = intime.in_time(session) if left else session
+        if timely is session:
+            return out
+        found = obligations.decide(timely, [groups[k] for k in left], lambda _: None)
+        for n, k in enumerate(left):
+            verdict = found[n]
+            if isinstance(verdict, Proved):
+                how = f"{verdict.how} (without time-outs that no clock reaches)"
+                out[k] = replace(verdict, how=how, evidence=())
+    return out
 
 
 def _simulated(

@@ -47,6 +47,7 @@ from .data import Value, build, leaves, sort_of
 from .effects import effect
 from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
+from .heartbeat import heartbeat, missed, scheduled, silent, sooner
 from .place import At
 from .repeats import Repeats, repeats, twice, unsure
 
@@ -129,6 +130,7 @@ def _attempt(
     env = env.bind(**want.tokens)
     own = replace(ctx, env=env)
     priority = own.read(at, partial(scalar, e=a.priority)) if a.priority is not None else None
+    scheduled(own, a, t, place, at, want)
     known = inst.counters
 
     def noted(predicate: str, how: Callable[[Expr], Expr]) -> dict[int, Expr]:
@@ -189,7 +191,9 @@ def _attempt(
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
-        limit = measured(inner, a.timeout) if a.timeout is not None else None
+        own_limit = measured(inner, a.timeout) if a.timeout is not None else None
+        beat = heartbeat(ctx, inner, a)
+        limit, limited = sooner(own_limit, beat)
         chances = [_chance(inner, c) for c in a.fails]
     ctx.defined(found, start)
     complete.delay = takes
@@ -217,6 +221,10 @@ def _attempt(
             probability=chance,
         )
         rules += failed
+    if beat is not None and beat.perhaps is not FALSE:
+        perhaps, moment = missed(beat, takes)
+        lost = {**noted("failed", lambda _: TRUE), **left}
+        rules += silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
 
     def reachable(limit: Expr, name: str) -> Expr:
         """A limit that `takes` cannot reach never strikes."""
@@ -233,9 +241,11 @@ def _attempt(
         if lease.lost is None:
             what = f"loses its lease of {lease.resource.name}"
             ends.append((lease.limit, "LeaseExpired", what, EventKind.LEASE_EXPIRED))
-    limits: list[str] = []
+    limits = [] if beat is None else ["Timeout"]
     for after, error, what, event in ends:
         exceeds = reachable(after, f"{place} may be ended by {error}")
+        if error == "Timeout":
+            exceeds = and_(limited, exceeds)
         if exceeds is FALSE:
             continue
         ctx.world.has_timeouts = True

@@ -31,9 +31,12 @@ from ..system import (
     Obligation,
     Place,
     PointKind,
+    Retrying,
     RuleKind,
     SagaInfo,
+    TimeLimit,
     VarKind,
+    Waiting,
 )
 from .builder import (
     Builder,
@@ -197,6 +200,9 @@ class World:
     channels: dict[str, Channel] = field(default_factory=dict)
     received: dict[tuple[int, int, str], dict[str, Value]] = field(default_factory=dict)
     named: dict[str, int] = field(default_factory=dict)  # how often a message has got this name
+    limits: list[TimeLimit] = field(default_factory=list)
+    retries: list[Retrying] = field(default_factory=list)
+    waits: list[Waiting] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
 

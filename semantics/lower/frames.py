@@ -17,6 +17,7 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
+    Op,
     add,
     and_,
     const,
@@ -32,7 +33,9 @@ from ..system import (
     EventKind,
     Place,
     PointKind,
+    Retrying,
     RuleKind,
+    VarKind,
 )
 from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
 from .context import (
@@ -127,6 +130,7 @@ def retry(
     `attempt`: the body is one attempt of an activity, whose arguments `env` knows.
     """
     attempts = ctx.b.hidden(f"{ctx.inst.name} attempts of {label}{ctx.tag}", ctx.inst.id)
+    ctx.world.retries.append(Retrying(label, span, attempts.index))
     first, points, since = len(ctx.b.rules), len(ctx.thread.points), len(ctx.b.variables)
     moves: dict[int, Expr] = {}
     outer, ctx = ctx, replace(ctx, env=env) if env is not None else ctx
@@ -161,7 +165,7 @@ def retry(
             event=EventKind.TASK_RETRY_SCHEDULED,
             subject=label,
             activity=label,
-            delay=ctx.read(paused, lambda env: _backoff(env, spec, limit, attempts))
+            delay=ctx.read(paused, lambda env: backoff(ctx, env, spec, limit, attempts))
             if waits
             else None,
         )
@@ -185,14 +189,15 @@ def retry(
     return Out(exit_, log)
 
 
-def _backoff(env: Env, spec: ast.RetrySpec, limit: Expr, attempts: Expr) -> Delay:
-    """backoff * factor^(attempt - 1), capped by max, jittered by a share on both sides."""
+def backoff(ctx: Ctx, env: Env, spec: ast.RetrySpec, limit: Expr, attempts: Expr) -> Delay:
+    """The wait before the attempt after these: backoff * factor^(attempts - 1), capped by `max`,
+    jittered by a share on both sides."""
     assert spec.backoff is not None
     base = measured(env, spec.backoff)
     wait = base
     cap = measured(env, spec.max) if spec.max is not None else None
     share = measured(env, spec.jitter) if spec.jitter is not None else None
-    known = limit.value if isinstance(limit.value, int) and not limit.args else None
+    known = _most(ctx, limit)
     if spec.factor is not None:
         factor = measured(env, spec.factor)
         if known is None or known > 64:
@@ -208,6 +213,14 @@ def _backoff(env: Env, spec: ast.RetrySpec, limit: Expr, attempts: Expr) -> Dela
     one = const(Fraction(1))
     less = ite(lt(share, one), add(one, mul(const(Fraction(-1)), share)), const(Fraction(0)))
     return Delay(mul(wait, less), mul(wait, add(one, share)))
+
+
+def _most(ctx: Ctx, limit: Expr) -> int | None:
+    """The largest that a number can be, if it is constant or a ranged parameter."""
+    if limit.op is Op.VAR:
+        v = ctx.b.variables[limit.index]
+        return v.hi if v.kind in (VarKind.PARAM, VarKind.ARG) and v.init is None else None
+    return limit.value if limit.op is Op.CONST and isinstance(limit.value, int) else None
 
 
 # --- protected parts -------------------------------------------------------------------------

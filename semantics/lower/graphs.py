@@ -68,7 +68,7 @@ def steps(ctx: Ctx, t: ast.Steps, at: At, k: int) -> Out:
 
         return lower_node
 
-    order = _topological(t.nodes)
+    order = topological(t.nodes)
     branches = [Branch(body(i, t.nodes[i]), t.nodes[i].name, t.nodes[i].span) for i in order]
     entry = ((first.index, ite(at.cond, const(0), first)),)
     o = opened(ctx, branches, at, t.span, "steps", frame, entry)
@@ -150,7 +150,7 @@ def _depends(
         )
 
 
-def _topological(nodes: Sequence[ast.StepNode]) -> list[int]:
+def topological(nodes: Sequence[ast.StepNode]) -> list[int]:
     """An order in which every node comes after its predecessors (the checker found no cycle)."""
     number = {n.name: i for i, n in enumerate(nodes)}
     done: set[int] = set()

@@ -187,7 +187,8 @@ def opened(
             failed = ctx.b.point(thread, PointKind.FAILED, f"{branch.label} failed", branch.span)
             assert failed == FAILED
             inner = replace(inner, frame=frame(inner, branch, failed))
-        start = At(and_(thread.at(0), active), enter, at.points, at.test).under(branch.active)
+        start = At(and_(thread.at(0), active), enter, at.points, at.test, at.open)
+        start = start.under(branch.active)
         out = branch.body(inner, start, end)
         lost: Expr = FALSE
         if failed is not None and inner.frame is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ...dsl.errors import Span
 from ...dsl.types import Bool
 from ..expr import FALSE, Expr, Op, and_, implies, not_, or_, substitute, variables
-from ..system import EventKind, Liveness, Obligation, Rule, VarKind
+from ..system import EventKind, Liveness, Obligation, Rule, TimeLimit, VarKind
 from .builder import Builder
 from .env import after_step
 
@@ -31,6 +31,7 @@ class Pattern:
     instance: int | None
     words: str
     span: Span
+    within: Expr | None = None  # of leads_to: seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Watched:
     rules: tuple[Rule, ...]
     obligations: tuple[Obligation, ...]
     liveness: tuple[Liveness, ...]
+    limits: tuple[TimeLimit, ...]
 
 
 def watched(b: Builder, rules: Sequence[Rule], patterns: Sequence[Pattern], over: Expr) -> Watched:
@@ -45,6 +47,7 @@ def watched(b: Builder, rules: Sequence[Rule], patterns: Sequence[Pattern], over
     ghosts = _Ghosts(b, rules)
     obligations: list[Obligation] = []
     liveness: list[Liveness] = []
+    limits: list[TimeLimit] = []
     for x in patterns:
         match x.kind:
             case "never_after":
@@ -65,10 +68,15 @@ def watched(b: Builder, rules: Sequence[Rule], patterns: Sequence[Pattern], over
                 )
             case _:
                 owed = ghosts.owed(x)
+                if x.within is not None:
+                    limits.append(
+                        TimeLimit("property", x.name, owed, x.within, x.words, x.span, unless=x.q)
+                    )
+                    continue
                 end = implies(over, not_(owed))
                 goal = Obligation("property", x.name, end, x.words, x.span, unless=x.q)
                 liveness.append(Liveness(x.name, owed, goal))
-    return Watched(ghosts.rules(), tuple(obligations), tuple(liveness))
+    return Watched(ghosts.rules(), tuple(obligations), tuple(liveness), tuple(limits))
 
 
 class _Ghosts:

@@ -23,13 +23,14 @@ class At:
     moves: tuple[Update, ...] = ()
     points: tuple[PointDraft, ...] | None = None
     test: Span | None = None
+    open: bool = False  # before a side of `+` that may still be left for another
 
     def under(self, cond: Expr, span: Span | None = None) -> At:
         """Where besides a test holds; it sees what the moves set."""
         if cond is TRUE:
             return self
         cond = self.reading(cond)
-        return At(and_(self.cond, cond), self.moves, None, span or self.test)
+        return At(and_(self.cond, cond), self.moves, None, span or self.test, self.open)
 
     def plus(self, *moves: Update) -> At:
         return replace(self, moves=(*self.moves, *moves))
@@ -70,7 +71,8 @@ def union(*places: At | None) -> At | None:
     points: tuple[PointDraft, ...] | None = ()
     for place in real:
         points = None if points is None or place.points is None else (*points, *place.points)
-    return At(or_(*(p.cond for p in real)), tuple(moves.items()), points)
+    cond = or_(*(p.cond for p in real))
+    return At(cond, tuple(moves.items()), points, open=any(p.open for p in real))
 
 
 def through(moves: Sequence[Update]) -> Callable[[Expr], Expr]:

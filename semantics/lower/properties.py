@@ -25,19 +25,22 @@ from ..expr import (
     or_,
     var,
 )
-from ..system import Obligation, ResourceInfo
+from ..system import Obligation, ResourceInfo, TimeLimit
 from .context import Ctx
 from .env import Env, collecting
-from .expressions import scalar
+from .expressions import measured, scalar
 from .patterns import Pattern
 from .place import At
 from .predicates import ended
+from .refusals import not_supported
 
 
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
     """`invariant` and `always` of a workflow, for one of its instances."""
     active = ctx.inst.active
-    for p in w.properties:
+    # (A deadline of the file is that of its only workflow.)
+    of_file = [p for p in ctx.world.spec.properties if isinstance(p, ast.Deadline)]
+    for p in (*w.properties, *of_file):
         _declared(ctx, ctx.env, p, f" in {ctx.inst.name}", active, active)
 
 
@@ -46,7 +49,10 @@ def call_properties(ctx: Ctx, w: ast.Workflow, inside: tuple[Expr, Expr], call: 
     before, after = inside
     place = f" in {ctx.inst.name} (called in line {call.line})"
     for p in w.properties:
-        _declared(ctx, ctx.env, p, place, before, and_(before, after))
+        if isinstance(p, ast.Deadline):
+            deadline(ctx, ctx.env, p, before, FALSE)
+        else:
+            _declared(ctx, ctx.env, p, place, before, and_(before, after))
 
 
 def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr) -> None:
@@ -61,7 +67,7 @@ def system_properties(ctx: Ctx, spec: ast.Spec, env: Env, over: Expr) -> None:
                 p.span,
                 name="system",
             )
-        elif not isinstance(p, ast.Requires):
+        elif not isinstance(p, ast.Requires | ast.Deadline):
             _declared(ctx, env, p, "", TRUE, TRUE)
     for r in ctx.b.resources.values():
         _resource(ctx, r, over)
@@ -120,8 +126,31 @@ def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, sta
             ctx.world.eventually.append((or_(not_(active), over, holds), p.span))
         case ast.Pattern():
             _pattern(ctx, env, p, place, active)
+        case ast.Deadline():
+            deadline(ctx, env, p, active, ended(ctx.inst))
         case _:
             pass
+
+
+def deadline(ctx: Ctx, env: Env, p: ast.Deadline, active: Expr, over: Expr) -> None:
+    """The instance is `over` by then; its time runs while it is `active`."""
+    with collecting(env) as (inner, found):
+        limit = fixed_time(ctx, inner, p.duration, "deadline")
+    for d in found:
+        ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
+    w = ctx.inst.workflow
+    message = f"{ctx.inst.name} may take longer than {text(p.duration)}"
+    owed = and_(active, not_(over))
+    ctx.world.limits.append(
+        TimeLimit("deadline", w.name, owed, limit, message, p.span, ctx.inst.id, w.name)
+    )
+
+
+def fixed_time(ctx: Ctx, env: Env, e: ast.Expression, form: str) -> Expr:
+    limit = measured(env, e)
+    if not ctx.fixed(limit):
+        raise not_supported(f"{form} that depends on data", e.span)
+    return limit
 
 
 def _pattern(ctx: Ctx, env: Env, p: ast.Pattern, place: str, active: Expr) -> None:
@@ -146,6 +175,13 @@ def _pattern(ctx: Ctx, env: Env, p: ast.Pattern, place: str, active: Expr) -> No
         "eventually": f"`{words}` never comes to hold",
     }[p.kind]
     instance = None if not place else ctx.inst.id
+    within: Expr | None = None
+    if p.within is not None:
+        with collecting(env) as (inner, found):
+            within = fixed_time(ctx, inner, p.within, "leads_to within")
+        for d in found:
+            ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
+        message += f" within {text(p.within)}"
     ctx.world.patterns.append(
-        Pattern(p.kind, p.name, holds, other, active, instance, message + place, p.span)
+        Pattern(p.kind, p.name, holds, other, active, instance, message + place, p.span, within)
     )

@@ -21,7 +21,7 @@ from ..expr import (
     not_,
     or_,
 )
-from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind
+from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind, Waiting
 from . import activity, child, claims, frames, graphs, loops, messages, parallel, saga
 from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
@@ -105,6 +105,7 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.WaitUntil():
             cond = ctx.test(t.cond, at)
             step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
+            ctx.world.waits.append(Waiting(t.span, at.cond, at.reading(cond)))
             return Out(None)
         case ast.Transaction():
             return _transaction(ctx, t, at, k)
@@ -183,7 +184,7 @@ def _choice(ctx: Ctx, t: ast.Choice, at: At, k: int) -> Out:
     outs, sides = [], []
     for part in t.parts:
         first = len(ctx.b.rules)
-        outs.append(branch(ctx, part, replace(at, points=None), k, "the side of `+`"))
+        outs.append(branch(ctx, part, replace(at, points=None, open=True), k, "the side of `+`"))
         sides.append(range(first, len(ctx.b.rules)))
     ctx.world.choices.append(tuple(sides))
     return _alternatives(outs)

@@ -70,6 +70,13 @@ def _keys(type_: Type | None) -> list[tuple[int, str]]:
     return [(k, str(k)) for k in range(type_.lo, type_.hi + 1)]
 
 
+def contexts(spec: ast.Spec) -> list[Ctx]:
+    """Where the body of each instance is read, without its rules; variables that are there at the
+    start have the numbers that they have in `lower(spec)`."""
+    lowering = _Lowering(spec)
+    return [lowering._ctx(d) for d in lowering.declared()]
+
+
 class _Lowering:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
@@ -101,7 +108,8 @@ class _Lowering:
             now=self._now,
         )
 
-    def run(self) -> TransitionSystem:
+    def declared(self) -> list[InstanceDraft]:
+        """Everything but what the bodies mean."""
         self.b.string("")
         self._constants()
         self._shared()
@@ -111,7 +119,10 @@ class _Lowering:
         self._declare()
         self._channels(broadcast=True)
         drafts = [i for group in self.instances.values() for i in group]
-        drafts.sort(key=lambda d: d.id)
+        return sorted(drafts, key=lambda d: d.id)
+
+    def run(self) -> TransitionSystem:
+        drafts = self.declared()
         refusals = self.world.refusals
         for d in drafts:
             with refusals.collecting():
@@ -168,6 +179,9 @@ class _Lowering:
             obligations=(*self.b.obligations, *seen.obligations),
             channels=tuple(self.world.channels[c.name].info(self.spec) for c in self.spec.channels),
             liveness=seen.liveness,
+            limits=(*self.world.limits, *seen.limits),
+            retries=tuple(self.world.retries),
+            waits=tuple(self.world.waits),
             errors=tuple(self.b.errors),
             loops=tuple(self.world.loops),
             places=tuple(self.world.places),

@@ -25,9 +25,10 @@ class TooMuch(Exception):
 
 
 class Ticking:
-    """`moves[c]` are (rule or TICK, configuration after it)."""
+    """`moves[c]` are (rule or TICK, configuration after it).  `cap` is more than any bound of a
+    delay (0: they are constants, it is found)."""
 
-    def __init__(self, system: TransitionSystem, limit: int = 4000) -> None:
+    def __init__(self, system: TransitionSystem, limit: int = 4000, cap: int = 0) -> None:
         self.system = system
         made: dict[int, object] = {}
         self.guard = [reading(r.guard, made) for r in system.rules]
@@ -37,7 +38,7 @@ class Ticking:
         self.hi = {
             r.index: reading(r.delay.hi, made) for r in system.rules if r.delay and r.delay.hi
         }
-        self.cap = 1 + max(
+        self.cap = cap or 1 + max(
             [0, *(int(f((), (), ())) for f in (*self.lo.values(), *self.hi.values()))]
         )
         start: list[Scalar] = []

@@ -107,9 +107,16 @@ class Outcome:
 class Schedules:
     """All schedules of one environment, depth first, each state once."""
 
-    def __init__(self, system: TransitionSystem, environment: Environment) -> None:
+    def __init__(
+        self,
+        system: TransitionSystem,
+        environment: Environment,
+        order: random.Random | None = None,
+    ) -> None:
+        """`order`: steps of one instant are tried in an order that it draws."""
         self.system = system
         self.environment = environment
+        self.order = order
         self.groups: dict[int, list[Rule]] = {}
         for r in system.rules:
             if r.group is not None:
@@ -150,6 +157,8 @@ class Schedules:
                     if first_only:
                         return list(found.values()), True
                 continue
+            if self.order is not None:
+                self.order.shuffle(moves)
             for rule, inputs, wait in moves:
                 if rule.inputs and not relation_holds(rule, node.state, inputs):
                     # Answered when the attempt started; what it may answer has changed since.

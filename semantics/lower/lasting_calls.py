@@ -1,0 +1,156 @@
+"""How long activities, claims and calls of other workflows last: see `lasting`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...dsl import ast
+from ...dsl.errors import Span
+from ..expr import FALSE, TRUE, Expr, and_, not_, or_
+from ..system import VarKind
+from .activity import activity_of
+from .context import RETURN, Ctx, InstanceDraft
+from .data import Value, default, leaves
+from .env import Bound, layered, unasked
+from .expressions import lower
+from .heartbeat import heartbeat, sooner
+from .lasting import measured, read, speaks_of_the_run
+from .lasting_facts import Beats, Reading
+from .lasting_frames import retried
+from .times import DONE, ZERO, Lasts, Times, then
+
+
+def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
+    if t.name in ctx.world.workflows:
+        return _child(r, ctx, t)
+    a = activity_of(ctx, t.name)
+    bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
+    inner = replace(ctx, env=ctx.env.bind(**bound))
+    pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
+    one = claimed(r, inner, a.uses, a.span, _attempt(r, inner, a, t.span), pending)
+    if a.retry is None:
+        return one
+    return retried(r, inner, a.retry, one, a.span, a.name)
+
+
+def given(ctx: Ctx, p: ast.Param, e: ast.Expression, span: Span) -> Value:
+    """An argument: its value, or one of which nothing is known."""
+    assert p.resolved is not None
+    if not speaks_of_the_run(e):
+        value = lower(unasked(ctx.env), e)
+        if all(ctx.fixed(x) for x in leaves(value)):
+            return value
+    zero = default(p.resolved, ctx.b.string)
+    return ctx.b.data(p.name, p.resolved, VarKind.HIDDEN, zero, ctx.inst.id, span)
+
+
+def _attempt(r: Reading, ctx: Ctx, a: ast.Activity, span: Span) -> Times:
+    """One attempt: done, failed, or out of time, whatever is sooner."""
+    lo: Expr | None = ZERO
+    hi: Expr | None = None
+    exact = True
+    if a.takes is not None:
+        lo = measured(r, ctx, a.takes.lo) if a.takes.lo is not None else ZERO
+        hi = measured(r, ctx, a.takes.hi) if a.takes.hi is not None else None
+        exact = lo is not None and (hi is not None or a.takes.hi is None)
+        if lo is None:
+            lo, hi = ZERO, None
+        elif hi is not None:
+            hi = r.arithmetic.most(hi, lo)  # the shortest time, where it is the longer one
+    assert lo is not None
+    ends = [DONE, *dict.fromkeys(f.error for f in a.fails)]
+    beat = heartbeat(ctx, unasked(ctx.env), a)
+    own_limit = measured(r, ctx, a.timeout) if a.timeout is not None else None
+    limit, limited = sooner(own_limit, beat)
+    if beat is not None and a.beats is not None:
+        r.beats.append(Beats(a.name, span, beat.limit, or_(beat.always, beat.perhaps)))
+    silent: dict[str, Lasts] = {}
+    if beat is not None and beat.perhaps is not FALSE:
+        may = (
+            beat.perhaps if hi is None else and_(beat.perhaps, r.arithmetic.within(beat.limit, hi))
+        )
+        silent = {"Timeout": Lasts(beat.limit, hi, may, exact)}
+    if limit is not None and limited is not TRUE:
+        silent = r.arithmetic.merged(silent, {"Timeout": Lasts(limit, limit, limited, False)})
+        limit, exact = None, False
+    if limit is None:
+        if hi is None:
+            why = "depends on data" if a.takes is not None and a.takes.hi is not None else ""
+            # (Without `takes`, or from 0 on, nothing is said of its time.)
+            said = a.takes is not None and a.takes.hi is None and lo is not ZERO and lo.value != 0
+            r.endless(
+                span, f"how long `{a.name}` takes {why or 'is not bounded'}", a.name if said else ""
+            )
+        exact = exact and a.timeout is None
+        ways = {e: Lasts(lo, hi, exact=exact) for e in ends}
+        if a.timeout is not None:
+            ways["Timeout"] = Lasts(ZERO, hi, exact=False)
+        return Times(r.arithmetic.merged(ways, silent))
+    soon = r.arithmetic.within(lo, limit)
+    cut = limit if hi is None else r.arithmetic.least(hi, limit)
+    ways = {e: Lasts(lo, cut, soon, exact) for e in ends}
+    late = TRUE if hi is None else not_(r.arithmetic.below(hi, limit))
+    for end, x in silent.items():
+        soon = and_(x.may, r.arithmetic.within(x.lo, limit))
+        cut = limit if x.hi is None else r.arithmetic.least(x.hi, limit)
+        ways = r.arithmetic.merged(ways, {end: Lasts(x.lo, cut, soon, exact)})
+    out_of_time = {"Timeout": Lasts(limit, limit, late, exact)}
+    return Times(r.arithmetic.merged(ways, out_of_time))
+
+
+def claimed(
+    r: Reading,
+    ctx: Ctx,
+    claims: Sequence[ast.Claim],
+    span: Span,
+    body: Times,
+    pending: Expr | None = None,
+) -> Times:
+    """What may have to wait for a resource before it begins has no longest time by itself, unless
+    it may be `pending` for some time only."""
+    waits = [
+        c.resource
+        for c in claims
+        if ctx.b.resources[c.resource].enforced and c.resource not in r.free
+    ]
+    if not waits:
+        return body
+    if pending is not None:
+        waited = Lasts(ZERO, pending, TRUE, False)
+        ways = {e: then(waited, x) for e, x in body.ways.items()}
+        never = {"Timeout": Lasts(pending, pending, TRUE, False)}
+        return Times(r.arithmetic.merged(ways, never), body.after, False)
+    for name in waits:
+        r.contended.setdefault(name, span)
+    ways = {e: Lasts(x.lo, None, x.may, False) for e, x in body.ways.items()}
+    return Times(ways, body.after, False)
+
+
+def _child(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
+    inner, w = called(ctx, t)
+    body = read(r, inner, w.body)
+    r.calls.setdefault(w.name, []).append(r.arithmetic.ended(body))
+    ways = dict(body.ways)
+    done = r.arithmetic.either(ways.get(DONE), ways.pop(RETURN, None))
+    if done is not None:
+        ways[DONE] = done
+    return Times(ways, body.after)
+
+
+def called(ctx: Ctx, t: ast.Call) -> tuple[Ctx, ast.Workflow]:
+    """Where the body of a child workflow is read."""
+    w = ctx.world.workflows[t.name]
+    shared = {s.decl.name for s in ctx.world.spec.shared}
+    slots: dict[str, Value] = {n: v for n, v in ctx.env.variables.items() if n in shared}
+    names = layered(ctx.env.names, {})
+    for p, e in zip(w.params, t.args, strict=True):
+        names[p.name] = given(ctx, p, e, t.span)
+    for v in w.variables:
+        assert v.resolved is not None
+        zero = default(v.resolved, ctx.b.string)
+        slots[v.name] = ctx.b.data(v.name, v.resolved, VarKind.DATA, zero, ctx.inst.id, v.span)
+    env = replace(ctx.env, names=names, variables=slots, store={})
+    inst = InstanceDraft(ctx.inst.id, w.name, w, env, ctx.thread, ctx.inst.error)
+    inst.env = replace(env, own=Bound(ctx.inst.id, slots, inst))
+    return replace(ctx, inst=inst, env=inst.env), w

@@ -1,0 +1,125 @@
+"""How long terms last: against all runs in whole seconds, and by hand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from durationgen import Maker, ends
+from ticking import TooMuch
+from wfverify.dsl import load_text
+from wfverify.dsl.errors import Rejected
+from wfverify.semantics.expr import Expr
+from wfverify.semantics.lower import lower
+from wfverify.semantics.lower.durations import Duration, durations
+from wfverify.semantics.lower.times import Lasts
+from wfverify.semantics.values import evaluate
+
+SPECS = 160
+
+
+def _value(e: Expr, state: tuple[Fraction, ...] = ()) -> Fraction:
+    return Fraction(evaluate(e, state))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_bounds_of_all_runs_and_exact_where_they_say_so(part: int) -> None:
+    seen = exact = 0
+    for seed in range(part * SPECS, part * SPECS + SPECS // 4):
+        text = Maker(seed).spec()
+        try:
+            spec = load_text(text, "s.wf")
+            real = ends(lower(spec), 1500)
+        except (Rejected, TooMuch):
+            continue
+        (d,) = durations(spec, ["r"])
+        fails = d.arithmetic.any_of(d.fails.values())
+        for which, lasts in (("done", d.completes), ("failed", fails), ("ends", d.ends)):
+            got = real.get(which)
+            if lasts is None or evaluate(lasts.may, ()) is False:
+                assert got is None, f"{which} of seed {seed}\n{text}"
+                continue
+            if got is None or got.least is None:
+                continue
+            lo, hi = _value(lasts.lo), None if lasts.hi is None else _value(lasts.hi)
+            assert lo <= got.least, f"{which} of seed {seed}\n{text}"
+            assert hi is None or (got.most is not None and got.most <= hi), f"{seed}\n{text}"
+            if lasts.exact:
+                assert (lo, hi) == (got.least, got.most), f"{which} of seed {seed}\n{text}"
+                exact += 1
+            seen += 1
+    assert seen > 40 and exact > 10
+
+
+def _one(body: str, more: str = "", head: str = "") -> Duration:
+    text = f"error E transient\n{head}\nworkflow w(k: int 1..3) fails E, Timeout {{\n{more}\n"
+    (d,) = durations(load_text(f"{text} run {{ {body} }}\n}}\n", "s.wf"))
+    return d
+
+
+def _words(d: Duration, lasts: Lasts) -> tuple[str, str]:
+    assert lasts.hi is not None
+    return d.words(lasts.lo), d.words(lasts.hi)
+
+
+A = " activity a { takes 1s..4s }\n activity b { takes 2s * k..3s * k }"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("a ; b", ("2s * w.k + 1s", "3s * w.k + 4s")),
+        ("a || b", ("2s * w.k", "max(3s * w.k, 4s)")),
+        ("a || { b ; wait 10s }", ("2s * w.k + 10s", "3s * w.k + 10s")),
+        ("a + b", ("1s", "max(3s * w.k, 4s)")),
+        ("if (k > 1) { a } else { a ; a }", ("(1s if 1 < w.k else 2s)", "(4s if 1 < w.k else 8s)")),
+        ("par any { a || b }", ("1s", "min(3s * w.k, 4s)")),
+        ("each i in 1..k seq { a }", ("", "")),
+    ],
+)
+def test_as_formulas(body: str, expected: tuple[str, str]) -> None:
+    d = _one(body, A)
+    assert d.ends.exact
+    if expected[0]:
+        assert _words(d, d.ends) == expected
+    else:
+        # One round for each item that there is.
+        for k in (1, 2, 3):
+            state = tuple(
+                Fraction(k) if v.name == "w.k" else Fraction(0) for v in d.arithmetic.variables
+            )
+            assert d.ends.hi is not None
+            assert (_value(d.ends.lo, state), _value(d.ends.hi, state)) == (k, 4 * k)
+
+
+def test_attempts_with_their_waits() -> None:
+    """First 1s, then 2s, then at most 3s: 4 attempts of 5s."""
+    more = " activity f { takes 2s..5s fails E retry 3 on E backoff 1s factor 2 max 3s }"
+    d = _one("f", more)
+    assert d.completes is not None and _words(d, d.completes) == ("2s", "26s")
+    assert _words(d, d.fails["E"]) == ("14s", "26s")
+
+
+def test_attempts_as_many_as_a_parameter_says() -> None:
+    more = " activity f { takes 2s..5s fails E retry n on E backoff 1s }"
+    d = _one("f", more, "param n: int 0..1000")
+    assert _words(d, d.fails["E"]) == ("3s * n + 2s", "6s * n + 5s")
+    more = " activity f { takes 2s fails E retry n on E backoff 1s factor 3 jitter 0.5 }"
+    d = _one("f", more, "param n: int 0..3")
+    state = [Fraction(3) if v.name == "n" else Fraction(1) for v in d.arithmetic.variables]
+    hi = d.fails["E"].hi
+    # (1 + 3 + 9) * 1.5 and four attempts
+    assert hi is not None and _value(hi, tuple(state)) == Fraction("27.5")
+
+
+def test_what_is_waited_for_has_no_longest_time() -> None:
+    d = _one("go := true ; wait until (go)", " var go: bool = false")
+    assert d.ends.hi is None and "nothing bounds how long it waits" in d.endless()
+    d = _one("within 5s { wait until (go) } else { wait 1s }", " var go: bool = false")
+    assert _words(d, d.ends) == ("0s", "6s")
+
+
+def test_a_test_that_others_change_may_restart_a_wait() -> None:
+    body = "{ if (x > 0) { wait 5s } } || { x += 1 ; wait 1s ; x -= 1 }"
+    d = _one(body, " var x: int = 0")
+    assert d.restless and d.ends.hi is None

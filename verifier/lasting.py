@@ -1,0 +1,156 @@
+"""How long each workflow takes: bounds by structure, and runs that attain them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ..dsl import ast
+from ..semantics.expr import TRUE, Expr, Scalar, variables
+from ..semantics.lower.durations import Duration
+from ..semantics.trace import Trace
+from ..semantics.values import evaluate
+from .checks.limits import lasting, start_with
+from .checks.pacing import ends_of, runs
+from .session import Session
+
+MOST_CORNERS = 64
+FAR = Fraction(3600)  # seconds that are added where nothing bounds a time
+
+
+@dataclass(frozen=True, slots=True)
+class Attained:
+    """A run in which the instance is over after `seconds`, and no other that was seen is more
+    extreme."""
+
+    seconds: Fraction
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """Of one instance.  `least` and `most` are formulas; the values are those of all parameters:
+    nothing is shorter than `least_value`, nothing longer than `most_value` (None: not bounded, and
+    `why`).  `exact`: both are attained for each value of the parameters, by structure."""
+
+    name: str
+    workflow: str
+    least: str
+    least_value: Fraction
+    most: str
+    most_value: Fraction | None
+    exact: bool
+    why: str
+    shortest: Attained | None
+    longest: Attained | None
+
+    @property
+    def least_attained(self) -> bool:
+        return self.shortest is not None and self.shortest.seconds == self.least_value
+
+    @property
+    def most_attained(self) -> bool:
+        return self.longest is not None and self.longest.seconds == self.most_value
+
+
+def measured(session: Session, spec: ast.Spec) -> list[Lasting]:
+    """Of every instance that there can be."""
+    found = [d for d in lasting(session, spec) if d.active is TRUE or variables([d.active])]
+    out = [_bounds(d) for d in found]
+    extremes = [_extremes(session, found, slow) for slow in (False, True)]
+    return [
+        replace(x, shortest=extremes[0].get(d.instance), longest=extremes[1].get(d.instance))
+        for x, d in zip(out, found, strict=True)
+    ]
+
+
+def _bounds(d: Duration) -> Lasting:
+    completes = d.completes or d.ends
+    least, most = completes.lo, d.ends.hi
+    lo = d.arithmetic.extent(least)[0] or Fraction(0)
+    hi = None if most is None else d.arithmetic.extent(most)[1]
+    exact = completes.exact and d.ends.exact
+    words = "" if most is None else d.words(most)
+    why = d.endless() if most is None else ""
+    return Lasting(d.name, d.workflow, d.words(least), lo, words, hi, exact, why, None, None)
+
+
+def _corners(session: Session, terms: Sequence[Expr]) -> list[dict[int, Scalar]]:
+    """The ends of the ranges of what the terms speak of."""
+    system = session.system
+    free = [system.variables[v] for v in sorted(variables(terms))]
+    ends: list[tuple[Scalar, ...]] = []
+    for v in free:
+        if v.init is not None or v.lo is None or v.hi is None:
+            continue
+        ends.append((v.lo, v.hi))
+    names = [v.index for v in free if v.init is None and v.lo is not None and v.hi is not None]
+    chosen = itertools.islice(itertools.product(*ends), MOST_CORNERS)
+    return [dict(zip(names, values, strict=True)) for values in chosen]
+
+
+def _extremes(session: Session, found: Sequence[Duration], slow: bool) -> dict[int, Attained]:
+    """The most extreme runs of each instance that are found with some environments."""
+    out: dict[int, Attained] = {}
+    terms = [e for d in found for e in _ends(d, slow)]
+    corners = _corners(session, terms)
+    until = time.monotonic() + session.share(0.4)
+    for number, corner in enumerate(corners):
+        initial = start_with(session.system, corner)
+        if initial is None or any(initial[v] != x for v, x in corner.items()):
+            continue
+        share = (until - time.monotonic()) / (len(corners) - number)
+        for trace in runs(session.system, initial, slow, FAR, max(share, 0.1), most=40):
+            _note(session, found, slow, trace, out)
+        if _all_attained(found, out, slow):
+            break
+    return out
+
+
+def _ends(d: Duration, slow: bool) -> list[Expr]:
+    lasts = d.ends if slow else (d.completes or d.ends)
+    return [lasts.lo] if not slow else [lasts.hi] if lasts.hi is not None else []
+
+
+def _note(
+    session: Session,
+    found: Sequence[Duration],
+    slow: bool,
+    trace: Trace,
+    out: dict[int, Attained],
+) -> None:
+    states = session.replay(session.system, trace).states
+    ends = ends_of(session.system, trace, states)
+    for d in found:
+        if d.instance not in ends or evaluate(d.active, trace.initial) is not True:
+            continue
+        seconds, completed = ends[d.instance]
+        if not slow and d.completes is not None and not completed:
+            continue
+        known = out.get(d.instance)
+        better = known is None or (seconds > known.seconds if slow else seconds < known.seconds)
+        if better:
+            last = next(k for k, state in enumerate(states) if _over(session, d, state))
+            run = replace(trace, steps=trace.steps[:last], exact=True)
+            if session.schedule(session.system, run) is not None:
+                out[d.instance] = Attained(seconds, run)
+
+
+def _over(session: Session, d: Duration, state: Sequence[Scalar]) -> bool:
+    i = session.system.instances[d.instance]
+    return state[session.system.threads[i.root].location] in (i.completed, i.failed)
+
+
+def _all_attained(found: Sequence[Duration], out: dict[int, Attained], slow: bool) -> bool:
+    for d in found:
+        known = out.get(d.instance)
+        terms = _ends(d, slow)
+        if known is None or not terms:
+            return False
+        bound = d.arithmetic.extent(terms[0])[1 if slow else 0]
+        if known.seconds != bound:
+            return False
+    return True
