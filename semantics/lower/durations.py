@@ -11,7 +11,7 @@ from ..expr import FALSE, Expr, Op, const, substitute, variables
 from ..formula import formula
 from ..system import VarKind
 from .context import RETURN, Ctx
-from .lasting import read
+from .lasting import read, unread
 from .lasting_facts import Beats, Cut, Open, Reading
 from .times import DONE, NOTHING, Arithmetic, Lasts
 from .world import contexts
@@ -76,7 +76,7 @@ def _duration(ctx: Ctx, free: frozenset[str]) -> Duration:
     arithmetic = Arithmetic(ctx.b.variables)
     r = Reading(arithmetic, free)
     w = ctx.inst.workflow
-    body = read(r, ctx, w.body)
+    body = read(r, ctx, w.body) if w.name not in ctx.world.crashing else unread(r, w.span)
     ways = dict(body.ways)
     if r.restless:
         ways = {e: Lasts(x.lo, None, x.may, False) for e, x in ways.items()}

@@ -93,18 +93,20 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return blocks.steps(r, ctx, t)
         case ast.Flow():
             return blocks.flow(r, ctx, t)
-        case ast.Transaction() | ast.Abort() | ast.Require():
-            return _unread(r, t)
-        case ast.Send() | ast.Receive() | ast.Request():
-            return _unread(r, t)
+        case ast.Transaction():
+            given_up = any(isinstance(n, ast.Abort | ast.Require) for n in walk(t.body))
+            ways = {DONE: NOTHING, **({"Aborted": NOTHING} if given_up else {})}
+            return Times({e: replace(x, exact=not given_up) for e, x in ways.items()})
+        case ast.Abort() | ast.Require() | ast.Send() | ast.Receive() | ast.Request():
+            return unread(r, t.span)
         case _:
             assert_never(t)
 
 
-def _unread(r: Reading, t: ast.Term) -> Times:
+def unread(r: Reading, span: Span) -> Times:
     """Whatever it does: no bound, any error."""
-    r.endless(t.span, "how long it takes is not known")
-    r.restless.append(t.span)
+    r.endless(span, "how long it takes is not known")
+    r.restless.append(span)
     vague = Lasts(ZERO, None, exact=False)
     return Times({DONE: vague, "*": vague}, None, False)
 

@@ -15,7 +15,7 @@ from .data import Value, default, leaves
 from .env import Bound, layered, unasked
 from .expressions import lower
 from .heartbeat import heartbeat, sooner
-from .lasting import measured, read, speaks_of_the_run
+from .lasting import measured, read, speaks_of_the_run, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
 from .times import DONE, ZERO, Lasts, Times, then
@@ -109,10 +109,13 @@ def claimed(
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
     it may be `pending` for some time only."""
+    declared = [ctx.world.resources[c.resource] for c in claims]
+    if any(d.on_busy == "fail" or (d.lease is not None and not d.silent) for d in declared):
+        return unread(r, span)  # it may be over at once, or when the lease is
     waits = [
         c.resource
         for c in claims
-        if ctx.b.resources[c.resource].enforced and c.resource not in r.free
+        if any(m.enforced and m.name not in r.free for m in ctx.b.of_name(c.resource))
     ]
     if not waits:
         return body
