@@ -13,7 +13,7 @@ place has no longest time (`Reading.restless`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
@@ -29,6 +29,7 @@ from .data import equal, leaves
 from .env import unasked
 from .expressions import as_sort, lower
 from .lasting_facts import Reading
+from .messages import named
 from .times import DONE, NOTHING, ZERO, Lasts, Times, one_less, then, times
 
 SILENT = Times({DONE: NOTHING}, at_once=None)
@@ -53,7 +54,7 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
         case ast.Call():
             return calls.call(r, ctx, t)
         case ast.Seq(parts=parts):
-            return in_sequence(r, [read(r, ctx, p) for p in parts])
+            return in_sequence(r, list(_parts(r, ctx, parts)))
         case ast.Choice(parts=parts):
             return _choice(r, [read(r, ctx, p) for p in parts])
         case ast.If():
@@ -101,6 +102,14 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return unread(r, t.span)
         case _:
             assert_never(t)
+
+
+def _parts(r: Reading, ctx: Ctx, parts: Sequence[ast.Term]) -> Iterator[Times]:
+    """What is received has its name behind."""
+    for part in parts:
+        if isinstance(part, ast.Receive):
+            ctx = named(ctx, part)
+        yield read(r, ctx, part)
 
 
 def unread(r: Reading, span: Span) -> Times:
