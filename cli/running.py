@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """
     file, text = opened(args.spec)
     spec = load_spec(file, text)
-    system = lower(spec)
+    system = lower(spec, _few(args.instances))
     notes = _notes(spec)
     shown = style(quiet=args.quiet)
     summed = simulation.Runs(system)
@@ -108,8 +108,14 @@ def _options(
         until=until,
         source=_where(file),
         spec_sha256=spec_hash(source),
+        noted={} if args.instances is None else {"instances": args.instances},
         **more,
     )
+
+
+def _few(instances: object) -> tuple[int, int] | None:
+    """So many of each workflow of which the spec has any number."""
+    return (instances, instances) if isinstance(instances, int) else None
 
 
 def _where(file: str) -> str:
@@ -164,22 +170,25 @@ class _Specs:
 
     def __init__(self) -> None:
         self.notes: dict[str, None] = {}
-        self._plans: dict[str, tuple[str, Plan | None]] = {}  # by file: the hash of its text
+        # By file, and by how many instances stand for any number: the hash of its text.
+        self._plans: dict[tuple[str, object], tuple[str, Plan | None]] = {}
 
     def plan(self, info: RunInfo) -> Plan | None:
         source = info.source
         if source == STDIN:
             self.notes["the spec came from stdin: only the events are compared"] = None
             return None
-        if source not in self._plans:
+        few = info.options.get("instances")
+        key = source, few
+        if key not in self._plans:
             text = source_of(source)
-            self._plans[source] = spec_hash(text) if text else "", None
-        sha256, plan = self._plans[source]
+            self._plans[key] = spec_hash(text) if text else "", None
+        sha256, plan = self._plans[key]
         if not sha256:
             self.notes[f"the spec {source} cannot be read: only the events are compared"] = None
         elif sha256 != info.spec_sha256:
             self.notes[f"the spec {source} was changed since: only the events are compared"] = None
         elif plan is None:
-            plan = build_plan(lower(load_spec(source)))
-            self._plans[source] = sha256, plan
+            plan = build_plan(lower(load_spec(source), _few(few)))
+            self._plans[key] = sha256, plan
         return plan if sha256 == info.spec_sha256 else None

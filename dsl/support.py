@@ -120,10 +120,8 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
         case ast.Fault():
             yield "faults", span
         case ast.InstanceDecl():
-            if node.any_number:
-                yield f"{node.workflow}[*]", span
-            if node.arrive is not None:
-                yield "arrive", span
+            if node.binder is not None and (node.any_number or node.count is not None):
+                yield f"{node.workflow}[..] for", span
         case ast.Activity():
             yield from _activity(node)
         case _:

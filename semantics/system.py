@@ -289,6 +289,17 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyNumber:
+    """`w[*]`: of any number of instances, the first few; `number` is the variable (None: a
+    constant) that says how many of them there are."""
+
+    workflow: str
+    members: tuple[int, ...]  # ids of instances, all alike
+    number: int | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """A `while`: `head` holds when its test is about to be taken; `rules` lie in its body."""
 
@@ -345,4 +356,5 @@ class TransitionSystem:
     scheduler: str = "any"
     reads_clock: bool = False
     has_timeouts: bool = False
+    any_number: tuple[AnyNumber, ...] = ()  # what is proved of these instances is not of all
     ties: bool = False  # the environment decides all ties but those of urgent steps

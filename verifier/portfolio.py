@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -130,8 +131,11 @@ class _Run:
         self.verdicts: dict[str, Verdict] = {}
         self.used = Used(session, spec)
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
-        self.memory = Memory(cache, session.system)
+        self.many = bool(session.system.any_number)
+        # What is remembered of a few instances is not true of any number of them.
+        self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
+        self.shown: set[int | str] = set()  # proved of any number of instances
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -154,6 +158,8 @@ class _Run:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason + self.said.in_vain(s.name))
         yield from self._nothing()
+        if self.many:
+            yield from self._of_any_number()
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
                 yield from self._soon(check)
@@ -169,8 +175,32 @@ class _Run:
             yield from self._lines(Task(Kind.CLAIMS, "claims"), Found(sure))
             raise
 
+    def _of_any_number(self) -> Iterator[Result]:
+        """What is proved whatever the number of instances; the rest may be refuted by a few."""
+        from .checks.anynumber import AnyNumber
+
+        since = time.monotonic()
+        with self.session.limit():
+            proofs = AnyNumber(self.session, self.spec)
+            self.progress("any number of instances")
+            chosen = self.session.options.engines
+            found: dict[int | str, Verdict] = {}
+            found.update(proofs.claims(self.claims).items())
+            for check in WHOLE:
+                verdict = proofs.whole(check, self.verdicts)
+                if verdict is not None and allowed(chosen, verdict) is verdict:
+                    found[check] = self.verdicts[check] = verdict
+        self.shown |= found.keys()
+        seconds = time.monotonic() - since
+        for kind, keys in ((Kind.CLAIMS, int), (Kind.WHOLE, str)):
+            mine = {k: v for k, v in found.items() if isinstance(k, keys)}
+            share = seconds * len(mine) / max(1, len(found))
+            yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
+
     def _is_soon_known(self, check: str) -> bool:
         """Structure alone decides it: nothing has to be searched."""
+        if check in self.verdicts:
+            return False
         match check:
             case "atomicity":
                 return True
@@ -194,7 +224,7 @@ class _Run:
         """The graph of a small system, for all that comes, and what it says of the claims.  Claims
         that were proved before are done with; the others are left."""
         chosen = self.session.options.engines
-        left = list(range(len(self.claims)))
+        left = [i for i in range(len(self.claims)) if i not in self.shown]
         for i, verdict in self.memory.claims(self.claims).items():
             if allowed(chosen, verdict) is verdict:
                 left.remove(i)
@@ -234,7 +264,8 @@ class _Run:
     def _lines(self, task: Task, found: Found) -> Iterator[Result]:
         """Of what was found; of a check that others needed, and nobody asked for, none."""
         seconds = found.seconds / max(1, len(found.verdicts))
-        for key, verdict in found.verdicts.items():
+        for key, said in found.verdicts.items():
+            verdict = said if key in self.shown else self._lifted(said, str(key))
             if isinstance(key, int):
                 claim = self.claims[key]
                 self.memory.learn([claim], {0: verdict})
@@ -250,7 +281,22 @@ class _Run:
                 if self.wanted(key):
                     yield Result(key, "", verdict, self._span(verdict), seconds=seconds)
         if task.kind is not Kind.WHOLE or self.wanted(task.name):
-            yield from found.lines
+            yield from map(self._lifted_line, found.lines)
+
+    def _lifted(self, verdict: Verdict, check: str) -> Verdict:
+        """Of any number of instances, where it is about a few."""
+        if not self.many:
+            return verdict
+        from .checks.anynumber import lifted
+
+        return lifted(verdict, check, self.session)
+
+    def _lifted_line(self, line: Result) -> Result:
+        if not self.many:
+            return line
+        from .checks.anynumber import lifted_line
+
+        return lifted_line(line, self.session)
 
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only

@@ -17,15 +17,21 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
+    add,
     and_,
     const,
     implies,
+    ite,
     le,
     lt,
+    mul,
     or_,
+    to_real,
     variables,
 )
 from ..system import (
+    AnyNumber,
+    Delay,
     EventKind,
     EventTemplate,
     Instance,
@@ -41,7 +47,7 @@ from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
 from .env import Bound, Definedness, Env, collecting, layered, unasked
-from .expressions import bounds, domain, ranged, scalar
+from .expressions import bounds, domain, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .first import conjuncts, initially, label_of
@@ -53,16 +59,26 @@ from .properties import system_properties, workflow_properties
 T = TypeVar("T")
 
 
-def lower(spec: ast.Spec) -> TransitionSystem:
-    """The transition system of a checked spec."""
-    return _Lowering(spec).run()
+FEW, SEVERAL = 3, 5
+
+
+def lower(spec: ast.Spec, few: tuple[int, int] | None = None) -> TransitionSystem:
+    """The transition system of a checked spec.
+
+    `few`: the least and the largest number of instances that stand for any number of them
+    (`w[*]`).  Which it is, a parameter says.  By default from 1 to FEW, or to SEVERAL where it
+    takes so many to use up a pool.
+    """
+    return _Lowering(spec, few).run()
 
 
 class _Lowering:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
-    def __init__(self, spec: ast.Spec) -> None:
+    def __init__(self, spec: ast.Spec, few: tuple[int, int] | None) -> None:
         self.spec = spec
+        self.few = few
+        self.any_number: list[AnyNumber] = []
         self.b = Builder()
         shared = {a.name: a for a in spec.activities}
         self.world = World(
@@ -114,6 +130,7 @@ class _Lowering:
         initial_events = tuple(
             EventTemplate(kind, d.name, d.id)
             for d in drafts
+            if d.arrives is None
             for kind in (EventKind.WORKFLOW_CREATED, EventKind.WORKFLOW_STARTED)
         ) + tuple(
             EventTemplate(EventKind.TASK_SCHEDULED, name, d.id)
@@ -157,6 +174,7 @@ class _Lowering:
             ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
             has_timeouts=self.world.has_timeouts,
+            any_number=tuple(self.any_number),
             ties=bool(self.spec.imported_from),
         )
 
@@ -226,9 +244,10 @@ class _Lowering:
         )
         groups = Counter(d.workflow for d in decls)
         for d in decls:
-            assert not d.any_number and d.arrive is None, f"{d.span}: refused by the front end"
+            before = len(self.instances[d.workflow])
             with self.world.refusals.collecting():
                 self._declare_group(d, groups[d.workflow] == 1)
+                self._arrivals(self.instances[d.workflow][before:], d.arrive)
         self.world.refusals.tell()
         # A workflow with one instance may be named for it.
         self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
@@ -236,19 +255,51 @@ class _Lowering:
     def _declare_group(self, d: ast.InstanceDecl, alone: bool) -> None:
         """Instances are numbered on over all groups of their workflow; a single one needs none."""
         w = self.world.workflows[d.workflow]
+        taken = len(self.instances[w.name])
         if d.binder is not None and d.domain is not None:
             for inside, item in self._fixed(partial(domain, e=d.domain)):
                 if inside is not FALSE:
                     env = self.env.bind(**{d.binder: item})
                     self._instance(w, d, env, label_of(d.domain, item), inside)
             return
-        taken = len(self.instances[w.name])
+        if d.any_number or (d.arrive is not None and d.count is None):
+            self._any_number(w, d, taken)
+            return
         if d.count is None:
             self._instance(w, d, self.env, "" if alone else str(taken), TRUE)
             return
         count = self._fixed(partial(scalar, e=d.count))
         for i in range(bounds(self.env, d.count)[1]):
             self._instance(w, d, self.env, str(taken + i), lt(const(i), count))
+
+    def _arrivals(self, group: Sequence[InstanceDraft], every: ast.Expression | None) -> None:
+        """One instance after the other, the first at the start."""
+        if every is None:
+            return
+        between = self._fixed(partial(measured, e=every))
+        before: Expr = const(0)
+        for draft in group:
+            draft.arrives = mul(to_real(before), between)
+            before = add(before, ite(draft.active, const(1), const(0)))
+
+    def _any_number(self, w: ast.Workflow, d: ast.InstanceDecl, taken: int) -> None:
+        """A few instances; their number is a parameter."""
+        least, most = self.few or (1, self._several())
+        count: Expr = const(most)
+        if least < most:
+            kind = Int(least, most)
+            count = self.b.variable(f"number of {w.name}", kind, VarKind.PARAM, None, None, d.span)
+            self._ranges(count)
+        for i in range(most):
+            active = TRUE if i < least else lt(const(i), count)
+            self._instance(w, d, self.env, str(taken + i), active)
+        members = tuple(draft.id for draft in self.instances[w.name][taken:])
+        number = count.index if least < most else None
+        self.any_number.append(AnyNumber(w.name, members, number, d.span))
+
+    def _several(self) -> int:
+        found = [r.capacity.value for r in self.b.resources.values() if r.kind == "pool"]
+        return max(FEW, min(SEVERAL, max((n for n in found if isinstance(n, int)), default=0)))
 
     def _first(
         self, env: Env, e: ast.Expression | None, type_: Type, name: str, active: Expr
@@ -363,11 +414,29 @@ class _Lowering:
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self.single), None)
 
+    def _arrived(self, ctx: Ctx, d: InstanceDraft, at: At, time: Expr) -> At:
+        there = ctx.point(PointKind.READY, f"{d.name} has arrived", d.workflow.span)
+        begun = step(
+            ctx,
+            at,
+            RuleKind.TIMER,
+            f"arrival of {d.name}",
+            d.workflow.span,
+            there,
+            event=EventKind.WORKFLOW_STARTED,
+            delay=Delay(time, time),
+        )
+        begun.more_events = (EventTemplate(EventKind.WORKFLOW_CREATED, d.name, d.id),)
+        return ctx.at(there)
+
     def _lower_instance(self, d: InstanceDraft) -> None:
         ctx = self._ctx(d)
         w = d.workflow
         at = At(d.root.at(0), (), (d.root.points[0],)).under(d.active)
-        made = child.body(ctx, w, at if d.active is TRUE else replace(at, points=None), root=True)
+        at = at if d.active is TRUE else replace(at, points=None)
+        if d.arrives is not None:
+            at = self._arrived(ctx, d, at, d.arrives)
+        made = child.body(ctx, w, at, root=True)
         end = step(
             ctx,
             made.done,

@@ -117,7 +117,8 @@ workflow w(id: int, t: duration) fails E, F, Timeout, Interrupted, TooMany {
 requires M > 1
 ensures forall x in w: x.n >= 0 or hits > 1
 invariant few : hits < 100
-system { w(id: M + 1, t: 5s)  w[M](id: 3)  child(k: i, of: {}) for i in 1..M  priority }
+system {
+  w(id: M + 1, t: 5s)  w[M](id: 3) arrive every 5s  child(k: i, of: {}) for i in 1..M  priority }
 """
 TEXT = TEXT.replace("0..n - n seq { f", "0..3 seq { f").replace("0..n - n + 1", "0..3")
 TEXT = TEXT.replace("  priority }", " }")
@@ -133,7 +134,7 @@ ELSEWHERE = {
     *("Send.value", "Send.key", "Receive.key", "Receive.where", "Deadline.duration"),
     *("Request.bind", "Request.value", "Request.within", "Pattern.p", "Pattern.q"),
     *("Pattern.within", "AssumeEventually.cond", "Channel.capacity", "Channel.ttl"),
-    *("Unsupported.exprs", "Fault.at_most", "Fault.back_within", "InstanceDecl.arrive"),
+    *("Unsupported.exprs", "Fault.at_most", "Fault.back_within"),
     *("Activity.timeout_schedule", "Activity.heartbeat", "Activity.idempotent_by"),
     *("FlowEdge.cond", "InstanceDecl.domain"),  # of a domain: its ends
 }

@@ -25,6 +25,10 @@ from .simulated import FAILING, RUNS, broken_at
 
 MOST_PAIRS = 400
 MOST_SEARCHED = 40
+APART = (
+    "steps that may run side by side share no data that one of them writes, "
+    "but under a common lock or by commuting updates"
+)
 UNTIMELY = "no run was found in which both can be taken at one instant"
 
 
@@ -131,11 +135,7 @@ def race_free(session: Session) -> Verdict:
         if len(pairs) > MOST_PAIRS:
             break
     if not pairs:
-        return Proved(
-            "structure",
-            "steps that may run side by side share no data that one of them writes, "
-            "but under a common lock or by commuting updates",
-        )
+        return Proved("structure", APART)
     rules = session.system.rules
     found = [Pair(rules[a], rules[b], tuple(vs)) for (a, b), vs in pairs.items()]
     return _reachable(session, found)
