@@ -17,21 +17,16 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
-    add,
     and_,
     const,
     implies,
-    ite,
     le,
     lt,
-    mul,
     or_,
-    to_real,
     variables,
 )
 from ..system import (
     AnyNumber,
-    Delay,
     EventKind,
     EventTemplate,
     Instance,
@@ -43,6 +38,7 @@ from ..system import (
     VarKind,
 )
 from . import child
+from .arriving import arrived, one_by_one, several
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .data import Value, default, leaves
@@ -59,15 +55,11 @@ from .properties import system_properties, workflow_properties
 T = TypeVar("T")
 
 
-FEW, SEVERAL = 3, 5
-
-
 def lower(spec: ast.Spec, few: tuple[int, int] | None = None) -> TransitionSystem:
     """The transition system of a checked spec.
 
     `few`: the least and the largest number of instances that stand for any number of them
-    (`w[*]`).  Which it is, a parameter says.  By default from 1 to FEW, or to SEVERAL where it
-    takes so many to use up a pool.
+    (`w[*]`).  Which it is, a parameter says.
     """
     return _Lowering(spec, few).run()
 
@@ -247,7 +239,9 @@ class _Lowering:
             before = len(self.instances[d.workflow])
             with self.world.refusals.collecting():
                 self._declare_group(d, groups[d.workflow] == 1)
-                self._arrivals(self.instances[d.workflow][before:], d.arrive)
+                if d.arrive is not None:
+                    between = self._fixed(partial(measured, e=d.arrive))
+                    one_by_one(self.instances[d.workflow][before:], between)
         self.world.refusals.tell()
         # A workflow with one instance may be named for it.
         self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
@@ -272,19 +266,9 @@ class _Lowering:
         for i in range(bounds(self.env, d.count)[1]):
             self._instance(w, d, self.env, str(taken + i), lt(const(i), count))
 
-    def _arrivals(self, group: Sequence[InstanceDraft], every: ast.Expression | None) -> None:
-        """One instance after the other, the first at the start."""
-        if every is None:
-            return
-        between = self._fixed(partial(measured, e=every))
-        before: Expr = const(0)
-        for draft in group:
-            draft.arrives = mul(to_real(before), between)
-            before = add(before, ite(draft.active, const(1), const(0)))
-
     def _any_number(self, w: ast.Workflow, d: ast.InstanceDecl, taken: int) -> None:
         """A few instances; their number is a parameter."""
-        least, most = self.few or (1, self._several())
+        least, most = self.few or (1, several(self.b.resources.values()))
         count: Expr = const(most)
         if least < most:
             kind = Int(least, most)
@@ -296,10 +280,6 @@ class _Lowering:
         members = tuple(draft.id for draft in self.instances[w.name][taken:])
         number = count.index if least < most else None
         self.any_number.append(AnyNumber(w.name, members, number, d.span))
-
-    def _several(self) -> int:
-        found = [r.capacity.value for r in self.b.resources.values() if r.kind == "pool"]
-        return max(FEW, min(SEVERAL, max((n for n in found if isinstance(n, int)), default=0)))
 
     def _first(
         self, env: Env, e: ast.Expression | None, type_: Type, name: str, active: Expr
@@ -414,28 +394,13 @@ class _Lowering:
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self.single), None)
 
-    def _arrived(self, ctx: Ctx, d: InstanceDraft, at: At, time: Expr) -> At:
-        there = ctx.point(PointKind.READY, f"{d.name} has arrived", d.workflow.span)
-        begun = step(
-            ctx,
-            at,
-            RuleKind.TIMER,
-            f"arrival of {d.name}",
-            d.workflow.span,
-            there,
-            event=EventKind.WORKFLOW_STARTED,
-            delay=Delay(time, time),
-        )
-        begun.more_events = (EventTemplate(EventKind.WORKFLOW_CREATED, d.name, d.id),)
-        return ctx.at(there)
-
     def _lower_instance(self, d: InstanceDraft) -> None:
         ctx = self._ctx(d)
         w = d.workflow
         at = At(d.root.at(0), (), (d.root.points[0],)).under(d.active)
         at = at if d.active is TRUE else replace(at, points=None)
         if d.arrives is not None:
-            at = self._arrived(ctx, d, at, d.arrives)
+            at = arrived(ctx, at, d.arrives)
         made = child.body(ctx, w, at, root=True)
         end = step(
             ctx,

@@ -1,4 +1,4 @@
-"""`bench/anyn.py` measures what it says: pools for any number are proved, crossed claims refuted."""
+"""`bench/anyn.py` measures what it says: pools are proved, crossed claims refuted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from wfverify.interpreter import replay, schedule, simulator
 from wfverify.semantics.lower import lower
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Proved, Refuted
-
 
 BENCH = runpy.run_path(str(Path(__file__).parents[2] / "bench" / "anyn.py"))
 
