@@ -106,8 +106,10 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
                 yield "keyed channel", node.key.span
         case ast.Shared(durable=True):
             yield "store", span
-        case ast.Unsupported(form=form):
-            yield form, span
+        case ast.Metric() | ast.Detector() | ast.Controller():
+            yield type(node).__name__.lower(), span
+        case ast.Name(ref=ast.RefKind.METRIC):
+            yield "metric in an expression", span
         case ast.Claim(token=str()):
             yield "as t", span
         case ast.StatePredicate(kind="len"):
@@ -129,8 +131,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
 
 
 def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
-    if a.runs_in is not None:
-        yield "runs_in", a.span
     if a.timeout_schedule is not None:
         yield "timeout schedule", a.timeout_schedule.span
     if a.heartbeat is not None:

@@ -42,6 +42,7 @@ class Call(Node):
     name: str
     args: tuple[Expression, ...] = ()
     bind: Expression | None = None
+    place: str = ""  # one of several environments, while it is lowered
 
 
 @dataclass(frozen=True, slots=True)

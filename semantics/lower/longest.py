@@ -68,7 +68,7 @@ def _call(ctx: Ctx, t: ast.Call) -> Expr | None:
     if t.name not in ctx.world.activities[ctx.inst.workflow.name]:
         return None
     a = activity_of(ctx, t.name)
-    if any(ctx.b.resources[c.resource].enforced for c in a.uses):
+    if a.runs_in is not None or any(ctx.b.resources[c.resource].enforced for c in a.uses):
         return None
     env = unasked(ctx.env)
     env = env.bind(**{p.name: lower(env, e) for p, e in zip(a.params, t.args, strict=True)})

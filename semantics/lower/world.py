@@ -49,6 +49,7 @@ from .finish import finish
 from .first import conjuncts, initially, label_of
 from .patterns import watched
 from .place import At
+from .placement import pools
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
 
@@ -219,6 +220,13 @@ class _Lowering:
             self.b.resources[r.name] = ResourceInfo(
                 r.name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span
             )
+
+        for e in self.spec.environments:
+            sizes = {
+                a.name: const(1) if a.value is None else self._fixed(partial(scalar, e=a.value))
+                for a in e.capacities
+            }
+            pools(self.b, e, sizes)
 
     def _errors(self) -> None:
         for e in self.spec.errors:

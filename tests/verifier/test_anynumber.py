@@ -20,7 +20,7 @@ from wfverify.semantics.evidence import Facts, Inductive, Part
 from wfverify.semantics.expr import const
 from wfverify.semantics.lower import lower
 from wfverify.verifier.engines.crowd import Unsupported, crowd
-from wfverify.verifier.portfolio import SAFETY, Options, verify
+from wfverify.verifier.portfolio import SAFETY, WARNINGS, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
 
 SEEDS = range(*map(int, os.environ.get("WFVERIFY_CROWDS", "0..25").split("..")))
@@ -66,7 +66,7 @@ def stuck(graph: naive.Naive, state: naive.State) -> bool:
 def problems(text: str, results: list[Result], counts: Counter[str]) -> list[str]:
     spec = load_text(text, "w.wf")
     out: list[str] = []
-    broken: dict[tuple[str, str], list[int]] = {}
+    broken: dict[tuple[str, str, bool], list[int]] = {}
     whole: dict[str, list[int]] = {}
     complete = True
     for n in range(1, MOST + 1):
@@ -78,7 +78,8 @@ def problems(text: str, results: list[Result], counts: Counter[str]) -> list[str
             break
         for goal in system.obligations:
             if goal.check in SAFETY and graph.broken(goal) is not None:
-                broken.setdefault((goal.check, goal.name), []).append(n)
+                key = goal.check, goal.name, goal.warning
+                broken.setdefault(key, []).append(n)
         if any(stuck(graph, s) for s in graph.states):
             whole.setdefault("deadlock_free", []).append(n)
         if cyclic(graph) or "deadlock_free" in whole:
@@ -88,7 +89,10 @@ def problems(text: str, results: list[Result], counts: Counter[str]) -> list[str
     for r in results:
         verdict = r.verdict
         counts[f"{r.check} {type(verdict).__name__}"] += 1
-        wrong = broken.get((r.check, r.name)) if r.check in SAFETY else whole.get(r.check)
+        level = r.warning and r.check not in WARNINGS
+        wrong = whole.get(r.check)
+        if r.check in SAFETY:
+            wrong = broken.get((r.check, r.name, level))
         if isinstance(verdict, Proved) and wrong:
             out.append(f"{r.check} {r.name}: PROVED, but wrong for {wrong} instances")
         if isinstance(verdict, Refuted) and r.check in SAFETY and complete and not wrong:
