@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..expr import Expr, add, const, ite, mul, to_real
+from ..expr import Expr, add, const, ite, mul, to_real, whole
 from ..system import Delay, EventKind, EventTemplate, PointKind, ResourceInfo, RuleKind
 from .context import Ctx, InstanceDraft, step
 from .place import At
@@ -15,8 +15,8 @@ FEW, SEVERAL = 3, 5
 def several(resources: Iterable[ResourceInfo]) -> int:
     """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
     a pool."""
-    sizes = [r.capacity.value for r in resources if r.kind == "pool"]
-    return max(FEW, min(SEVERAL, max((n for n in sizes if isinstance(n, int)), default=0)))
+    sizes = [whole(r.capacity) for r in resources if r.kind == "pool"]
+    return max(FEW, min(SEVERAL, max((n for n in sizes if n is not None), default=0)))
 
 
 def one_by_one(group: Sequence[InstanceDraft], between: Expr) -> None:

@@ -11,7 +11,7 @@ from ...semantics.expr import Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
-from ..engines.structure import Structure
+from ..engines.structure import Structure, upper
 from ..prompt import alike
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -95,10 +95,11 @@ def _common_lock(structure: Structure, a: Rule, b: Rule) -> bool:
             if mine and theirs and r.exclusive in mine | theirs:
                 return True
             continue
-        if r.used in held_a and r.used in held_b and isinstance(r.capacity.value, int):
+        capacity = upper(r.capacity, system)
+        if r.used in held_a and r.used in held_b and capacity is not None:
             # Amounts must be known from below: constants only.
             x, y = held_a[r.used], held_b[r.used]
-            if x is not None and y is not None and x + y > r.capacity.value:
+            if x is not None and y is not None and x + y > capacity:
                 return True
     return False
 
