@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """
     file, text = opened(args.spec)
     spec = load_spec(file, text)
-    system = lower(spec, _few(args.instances))
+    system = lower(spec, _few(args.instances), run=True)
     notes = _notes(spec)
     shown = style(quiet=args.quiet)
     summed = simulation.Runs(system)
@@ -189,6 +189,6 @@ class _Specs:
         elif sha256 != info.spec_sha256:
             self.notes[f"the spec {source} was changed since: only the events are compared"] = None
         elif plan is None:
-            plan = build_plan(lower(load_spec(source), _few(few)))
+            plan = build_plan(lower(load_spec(source), _few(few), run=True))
             self._plans[key] = sha256, plan
         return plan if sha256 == info.spec_sha256 else None

@@ -48,7 +48,7 @@ BUILT_CHECKS: Final = frozenset(
         "starvation_free",
     ]
 )
-LATER_CHECKS: Final = frozenset(["timeouts", "messages", "idempotency", "stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["timeouts", "messages", "idempotency", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,14 @@ def unsupported(
     """
     known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
+    set_ = {c.resource for c in spec.controllers}
     for form, span in _of_calls(spec):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
             bounds = () if known is None else _bounds(node, known)
-            for form, span in chain(_forms(node), bounds, _too_early(node)):
+            free = () if isinstance(item, ast.Metric) else _free(node, set_)
+            for form, span in chain(_forms(node), bounds, _too_early(node), free):
                 found.setdefault((form, span), not_supported(form, span))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
 
@@ -64,6 +66,13 @@ def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
                 yield INSTANCES, domain.span
             if count is not None and boundless(count, known):
                 yield INSTANCES, count.span
+
+
+def _free(node: ast.Node, pools: set[str]) -> Iterator[tuple[str, Span]]:
+    """How much is free changes by itself where a controller sets how much there is."""
+    match node:
+        case ast.StatePredicate(kind="free", target=name) if name in pools:
+            yield "free of a pool whose capacity a controller sets", node.span
 
 
 def _in_one_step(body: ast.Term | None, known: Known) -> Iterator[tuple[str, Span]]:
@@ -106,8 +115,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
                 yield "keyed channel", node.key.span
         case ast.Shared(durable=True):
             yield "store", span
-        case ast.Metric() | ast.Detector() | ast.Controller():
-            yield type(node).__name__.lower(), span
         case ast.Name(ref=ast.RefKind.METRIC):
             yield "metric in an expression", span
         case ast.Claim(token=str()):

@@ -192,6 +192,8 @@ class Checker:
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
         if trusted:
             return Checked(Answer.HOLEY, f"{trusted[0].engine}: {trusted[0].argument}")
+        if self.system.controls and check in WHOLE and check not in RULE_BY_RULE:
+            return Checked(Answer.HOLEY, "it is shown of capacities that stay as they are")
         if self.system.any_number and check not in RULE_BY_RULE and (goals or check in WHOLE):
             return Checked(
                 Answer.HOLEY, "it is shown of a few instances, and claimed of any number"

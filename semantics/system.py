@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.types import Type
@@ -106,6 +107,7 @@ class RuleKind(StrEnum):
     UNDO = "undo"
     STEP = "step"  # other internal steps: loop iteration, call, return, skip of a node
     END = "end"  # of a workflow
+    CONTROL = "control"  # a metric is sampled, or a controller acts: in runs only
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,9 @@ class EventKind(StrEnum):
     RESOURCE_ALLOCATED = "ResourceAllocated"
     RESOURCE_RELEASED = "ResourceReleased"
     TIMER_FIRED = "TimerFired"
+    METRIC_SAMPLED = "MetricSampled"
+    ANOMALY_DETECTED = "AnomalyDetected"
+    CONTROL_APPLIED = "ControlApplied"
     SNAPSHOT_CREATED = "SnapshotCreated"
 
 
@@ -242,6 +247,7 @@ class ResourceInfo:
     exclusive: int | None
     span: Span
     hidden: bool = False  # the slots of `at most k at once`
+    within: tuple[int, int] | None = None  # where controllers keep the capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +302,43 @@ class AnyNumber:
     workflow: str
     members: tuple[int, ...]  # ids of instances, all alike
     number: int | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStep:
+    """While the detector says so, the capacity goes `way` (up or down) by so much."""
+
+    way: str
+    amount: Expr
+    detector: str
+    metric: str
+    kind: str  # of the detector: above | below | rises | falls
+    level: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A controller.  Times are in seconds; `period` is between two instants of its law.
+
+    `gains` are kp, ki, kd; () with `steps`.  `plant`: gain and lag of the metric's answer to the
+    capacity, `lag m' + m = gain u`.  Terms are over parameters.
+    """
+
+    name: str
+    metric: str
+    resource: str
+    capacity: int  # the variable that it sets
+    lo: int
+    hi: int
+    first: Expr  # the declared capacity
+    gains: tuple[Expr, ...]
+    target: Expr | None
+    every: Fraction
+    cooldown: Fraction
+    period: Fraction
+    plant: tuple[Expr, Fraction] | None
+    steps: tuple[ControlStep, ...]
     span: Span
 
 
@@ -356,5 +399,6 @@ class TransitionSystem:
     scheduler: str = "any"
     reads_clock: bool = False
     has_timeouts: bool = False
+    controls: tuple[Control, ...] = ()
     any_number: tuple[AnyNumber, ...] = ()  # what is proved of these instances is not of all
     ties: bool = False  # the environment decides all ties but those of urgent steps

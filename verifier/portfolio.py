@@ -14,7 +14,7 @@ from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .cache import Cache, Memory
-from .checks import beginnings, blocking, obligations
+from .checks import beginnings, blocking, obligations, stability
 from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
@@ -160,6 +160,8 @@ class _Run:
         yield from self._nothing()
         if self.many:
             yield from self._of_any_number()
+        if self.session.system.controls and self.wanted("stability"):
+            yield from stability.stability(self.session)
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
                 yield from self._soon(check)
@@ -265,7 +267,7 @@ class _Run:
         """Of what was found; of a check that others needed, and nobody asked for, none."""
         seconds = found.seconds / max(1, len(found.verdicts))
         for key, said in found.verdicts.items():
-            verdict = said if key in self.shown else self._lifted(said, str(key))
+            verdict = self._lifted(said, key)
             if isinstance(key, int):
                 claim = self.claims[key]
                 self.memory.learn([claim], {0: verdict})
@@ -283,13 +285,21 @@ class _Run:
         if task.kind is not Kind.WHOLE or self.wanted(task.name):
             yield from map(self._lifted_line, found.lines)
 
-    def _lifted(self, verdict: Verdict, check: str) -> Verdict:
-        """Of any number of instances, where it is about a few."""
-        if not self.many:
-            return verdict
-        from .checks.anynumber import lifted
+    def _lifted(self, verdict: Verdict, key: int | str) -> Verdict:
+        """What a verdict on the rules says of the system: of any number of instances, where it is
+        about a few; of a capacity that changes, where it is about one that does not."""
+        system = self.session.system
+        if self.many and key not in self.shown:
+            from .checks.anynumber import lifted
 
-        return lifted(verdict, check, self.session)
+            verdict = lifted(verdict, str(key), self.session)
+        if system.controls:
+            from .checks.controlled import of_claim, of_whole
+
+            if isinstance(key, int):
+                return of_claim(system, verdict, self.claims[key])
+            return of_whole(system, key, verdict, self.verdicts)
+        return verdict
 
     def _lifted_line(self, line: Result) -> Result:
         if not self.many:

@@ -37,7 +37,7 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
-from . import child
+from . import child, control
 from .arriving import arrived, one_by_one, several
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
@@ -56,21 +56,25 @@ from .properties import system_properties, workflow_properties
 T = TypeVar("T")
 
 
-def lower(spec: ast.Spec, few: tuple[int, int] | None = None) -> TransitionSystem:
-    """The transition system of a checked spec.
+def lower(
+    spec: ast.Spec, few: tuple[int, int] | None = None, run: bool = False
+) -> TransitionSystem:
+    """The transition system of a checked spec; with `run`, of its runs, control loops included.
 
     `few`: the least and the largest number of instances that stand for any number of them
     (`w[*]`).  Which it is, a parameter says.
     """
-    return _Lowering(spec, few).run()
+    return _Lowering(spec, few, run).run()
 
 
 class _Lowering:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
-    def __init__(self, spec: ast.Spec, few: tuple[int, int] | None) -> None:
+    def __init__(self, spec: ast.Spec, few: tuple[int, int] | None, running: bool) -> None:
         self.spec = spec
         self.few = few
+        self.running = running
+        self.declared: dict[str, Expr] = {}  # capacities that controllers set
         self.any_number: list[AnyNumber] = []
         self.b = Builder()
         shared = {a.name: a for a in spec.activities}
@@ -117,7 +121,15 @@ class _Lowering:
                 self._required(env)
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
         refusals.tell()
+        controls = control.controls(self.spec, self.b, self._fixed, self.declared)
+        if not self.running:
+            for later in control.defined(self.spec, self.b, env, controls):
+                self._ranges(later)
+        loop = control.Loop(self.spec, self.b, env, self._fixed, controls, self.count)
         rules, threads = finish(self.b)
+        apart: tuple[Instance, ...] = ()
+        if self.running and (controls or self.spec.metrics):
+            apart = (loop.add(len(threads), len(rules)),)
         self.predicates.tie()
         seen = watched(self.b, rules, self.world.patterns, over)
         initial_events = tuple(
@@ -134,8 +146,8 @@ class _Lowering:
             name=PurePath(self.spec.file).stem,
             variables=tuple(self.b.variables),
             initial=and_(*self.initial),
-            rules=seen.rules,
-            threads=threads,
+            rules=(*seen.rules, *loop.rules),
+            threads=(*threads, *loop.threads),
             instances=tuple(
                 Instance(
                     d.id,
@@ -150,7 +162,8 @@ class _Lowering:
                     d.observed,
                 )
                 for d in drafts
-            ),
+            )
+            + apart,
             resources=tuple(self.b.resources.values()),
             obligations=(*self.b.obligations, *seen.obligations),
             liveness=seen.liveness,
@@ -167,6 +180,7 @@ class _Lowering:
             ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
             has_timeouts=self.world.has_timeouts,
+            controls=controls,
             any_number=tuple(self.any_number),
             ties=bool(self.spec.imported_from),
         )
@@ -210,15 +224,26 @@ class _Lowering:
             used = self.b.variable(r.name, Int(), VarKind.USED, const(0), None, r.span)
             exclusive = None
             capacity: Expr = const(1)
+            within: tuple[int, int] | None = None
             if r.kind == "pool":
                 assert r.capacity is not None
                 capacity = self._fixed(partial(scalar, e=r.capacity))
+                within = control.bounds(self.spec, self._fixed, r)
+                if within is not None:
+                    capacity = self._set_by_control(r, capacity, within)
             else:
                 exclusive = self.b.variable(
                     f"{r.name} exclusive", Int(), VarKind.USED, const(0), None, r.span
                 ).index
             self.b.resources[r.name] = ResourceInfo(
-                r.name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span
+                r.name,
+                r.kind,
+                capacity,
+                not r.advisory,
+                used.index,
+                exclusive,
+                r.span,
+                within=within,
             )
 
         for e in self.spec.environments:
@@ -227,6 +252,16 @@ class _Lowering:
                 for a in e.capacities
             }
             pools(self.b, e, sizes)
+
+    def _set_by_control(self, r: ast.Resource, first: Expr, within: tuple[int, int]) -> Expr:
+        """In a run it begins as declared; for proofs it is any value within the bounds."""
+        self.declared[r.name] = first
+        name = f"capacity of {r.name}"
+        if self.running:
+            return self.b.variable(name, Int(), VarKind.SHARED, first, None, r.span)
+        capacity = self.b.variable(name, Int(*within), VarKind.PARAM, None, None, r.span)
+        self._ranges(capacity)
+        return capacity
 
     def _errors(self) -> None:
         for e in self.spec.errors:

@@ -203,7 +203,7 @@ class AnyNumber:
         late = check == "deterministic"
         if not independence.obstacle(self.session, deadlock, late, self._ends):
             return Proved("structure", f"steps commute, so every schedule ends alike: {PAIRWISE}")
-        if deadlock is None or not self.session.may("search"):
+        if deadlock is None or not self.session.may("search") or self.session.system.controls:
             return None
         two = self.session.of(lower(self.spec, TWO))
         free = parts.granted(two.system)
