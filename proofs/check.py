@@ -29,7 +29,7 @@ from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
 from .facts import Open, Prover, Wrong
 from .pairs import commuting, races
-from .plain import atomic, nobody_waits
+from .plain import atomic, nobody_waits, some_only
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
@@ -61,8 +61,6 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "timing_independent": ((Measure, Pairs), (States, Pairs)),
     "deterministic": ((Measure, Pairs), (States, Pairs)),
 }
-# What is shown of a few instances is shown of any number (`w[*]`).
-RULE_BY_RULE = ("atomicity", "no_dead_code")
 # Checks of which a spec may have nothing.
 NOTHING = (
     "resources",
@@ -190,15 +188,9 @@ class Checker:
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
-        if trusted:
-            return Checked(Answer.HOLEY, f"{trusted[0].engine}: {trusted[0].argument}")
-        if self.system.controls and check in WHOLE and check not in RULE_BY_RULE:
-            return Checked(Answer.HOLEY, "it is shown of capacities that stay as they are")
-        if self.system.any_number and check not in RULE_BY_RULE and (goals or check in WHOLE):
-            return Checked(
-                Answer.HOLEY, "it is shown of a few instances, and claimed of any number"
-            )
-        return Checked(Answer.VALID)
+        why = some_only(self.system, check, goals, check in WHOLE)
+        why = f"{trusted[0].engine}: {trusted[0].argument}" if trusted else why
+        return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
     def part(self, check: str, evidence: Evidence, goals: Sequence[Obligation]) -> None:
         """`Wrong` where the evidence does not show the goals."""

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..semantics.events import fold_updates
 from ..semantics.expr import NUMBERS, TRUE, Op, and_, eq, var, variables
-from ..semantics.system import TransitionSystem, VarKind
+from ..semantics.system import Obligation, TransitionSystem, VarKind
 from .facts import Prover, Wrong
+
+# Shown rule by rule, or by runs: of any number of instances, and of any capacity.
+RULE_BY_RULE = ("atomicity", "no_dead_code")
+
+
+def some_only(
+    system: TransitionSystem, check: str, goals: Sequence[Obligation], whole: bool
+) -> str:
+    """Of what only evidence on these rules speaks, where more is claimed; "" if it is all.
+
+    Rules have a few of any number of instances (`w[*]`), and capacities that are set as parameters.
+    """
+    if check in RULE_BY_RULE or not (goals or whole):
+        return ""
+    if system.any_number:
+        return "it is shown of a few instances, and claimed of any number"
+    if system.controls and whole:
+        return "it is shown of capacities that stay as they are"
+    return ""
 
 
 def atomic(prover: Prover) -> None:

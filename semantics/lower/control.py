@@ -172,10 +172,9 @@ def defined(spec: ast.Spec, b: Builder, env: Env, controls: Sequence[Control]) -
     Levels of detectors are of constants and parameters.
     """
     later: dict[int, Expr] = {}
-    for e, span in (
-        *((m.value, m.span) for m in spec.metrics),
-        *((d.level, d.span) for d in spec.detectors),
-    ):
+    samples = (d.samples for d in spec.detectors if d.samples is not None)
+    read = (*(m.value for m in spec.metrics), *(d.level for d in spec.detectors), *samples)
+    for e in read:
         with collecting(env) as (inner, found):
             as_sort(inner, e, Sort.REAL)
         for d in found:
@@ -187,7 +186,7 @@ def defined(spec: ast.Spec, b: Builder, env: Env, controls: Sequence[Control]) -
                     )
             cond = substitute(d.cond, lambda x: later.get(x.index, x) if x.op is Op.VAR else x)
             if cond is not TRUE:
-                b.obligations.append(Obligation(d.check, "", cond, d.message, span))
+                b.obligations.append(Obligation(d.check, "", cond, d.message, d.span))
     return tuple(later.values())
 
 
