@@ -61,7 +61,8 @@ class _Printer(ActivityLayout):
                 self.system(item)
             case ast.Environment() | ast.Metric() | ast.Detector() | ast.Controller():
                 self.doc(item.doc, 0)
-                self.out.line(0, control(item))
+                for line in control(item):
+                    self.out.line(0, line)
             case ast.Resource():
                 self.doc(item.doc, 0)
                 self.out.padded("resource", f"resource {_resource_name(item)}", _resource(item))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from . import ast
 from .format_expr import SUM, expr
+from .format_out import WIDTH
 
 
 def placement(p: ast.Placement) -> str:
@@ -13,7 +14,16 @@ def placement(p: ast.Placement) -> str:
     return ", ".join(p.environments) + asked
 
 
-def control(item: ast.Environment | ast.Metric | ast.Detector | ast.Controller) -> str:
+def control(item: ast.Environment | ast.Metric | ast.Detector | ast.Controller) -> list[str]:
+    """Its lines: of a long controller a second one, from what it acts on."""
+    text = _line(item)
+    cut = text.find(" acts ")
+    if len(text) <= WIDTH or cut < 0:
+        return [text]
+    return [text[:cut], f"  {text[cut + 1 :]}"]
+
+
+def _line(item: ast.Environment | ast.Metric | ast.Detector | ast.Controller) -> str:
     match item:
         case ast.Environment():
             return f"environment {item.name} {{ {' '.join(_entries(item))}"

@@ -84,7 +84,8 @@ class AnyNumber:
             elif i in alike:
                 goals[i] = list(alike[i].goals)
         asked = [g for mixed in goals.values() for g in mixed if isinstance(g, Obligation)]
-        answers = iter(self._goals(asked))
+        with self.session.slot(0.5) if self.beside is None else self.beside.slot(0.5):
+            answers = iter(self._goals(asked))
         for i, mixed in goals.items():
             found = [g if isinstance(g, Proved) else next(answers) for g in mixed]
             sure = [v for v in found if v is not None]
