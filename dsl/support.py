@@ -28,6 +28,11 @@ def unsupported(
     known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
     set_ = {c.resource for c in spec.controllers}
+    # A smaller capacity must do no more than keep somebody waiting.
+    for r in spec.resources:
+        if r.name in set_ and (r.on_busy != "wait" or r.key is not None or r.kind != "pool"):
+            form = "a controller of anything but a plain pool with `on_busy wait`"
+            found[form, r.span] = not_supported(form, r.span)
     for form, span in _of_calls(spec):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):

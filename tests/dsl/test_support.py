@@ -60,6 +60,10 @@ def member(text: str) -> str:
         ("metric m = 1 every 5s", []),
         ("detector d on m above 1", []),
         ("controller k on m target 1 pid(1) acts r within 1..2", []),
+        (
+            "resource r : pool(2) on_busy fail E\ncontroller k on m target 1 acts r within 1..2",
+            ["a controller of anything but a plain pool with `on_busy wait`", "on_busy"],
+        ),
         (member("property p : x leads_to y within 5s"), ["leads_to within"]),
         (member("assume eventually x"), ["assume eventually"]),
         (member("deadline 2h"), ["deadline"]),

@@ -30,6 +30,8 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "deterministic": ("deadlock_free", "timing_independent"),
 }
 WHATEVER = frozenset({"atomicity"})
+# Whatever the scheduler does.
+WHICHEVER = frozenset({"deadlock_free", "race_free", "terminates", "can_finish"})
 
 
 def of_claim(system: TransitionSystem, verdict: Verdict, claim: Claim) -> Verdict:
@@ -55,7 +57,8 @@ def of_whole(
         case Proved() if check == "no_dead_code" or check in WHATEVER:
             return verdict
         case Proved():
-            if check in RESTS_ON and _by_order(verdict):
+            orders = system.scheduler == "any" or check in WHICHEVER
+            if check in RESTS_ON and orders and _by_order(verdict):
                 others = [known.get(n) for n in RESTS_ON[check]]
                 if all(_by_order(v) for v in others if isinstance(v, Proved)):
                     return verdict
