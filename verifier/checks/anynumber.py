@@ -167,7 +167,7 @@ class AnyNumber:
             return None
         match check:
             case "deadlock_free":
-                return blocking.by_order(s, self._ends)
+                return blocking.by_order(s, self._ends) or self._by_moves()
             case "terminates":
                 return self._terminates(known)
             case "can_finish" | "starvation_free":
@@ -191,6 +191,21 @@ class AnyNumber:
             return True
         beside = self.beside
         return beside is not None and all(loops.ends(beside, x) for x in beside.system.loops)
+
+    def _by_moves(self) -> Proved | None:
+        """No run is infinite, and in no state before the end is nobody able to move: then whoever
+        waits for others only would wait at the end of some run, where nobody moves."""
+        if self.crowd is None or self.crowd.moves is None or not self._ends():
+            return None
+        if blocking.without_answer(self.session, False):
+            return None
+        span = self.session.system.any_number[0].span
+        goal = Obligation("deadlock_free", "", self.crowd.moves, "nobody can go on", span)
+        (found,) = self._goals([goal])
+        if found is None:
+            return None
+        how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
+        return Proved(found.engine, how)
 
     def _terminates(self, known: Mapping[str, Verdict]) -> Proved | None:
         if not isinstance(known.get("deadlock_free"), Proved) or not self._ends():

@@ -115,7 +115,7 @@ def _obstacles(
     system = session.system
     structure = session.structure
     contended = structure.contended()
-    mute = _without_answer(session, search)
+    mute = without_answer(session, search)
     if mute:
         return f"{mute} may have no result that its contract allows", contended, ()
     for r in system.resources:
@@ -147,7 +147,7 @@ def _fits(structure: Structure, amount: Expr, r: ResourceInfo) -> bool:
     return is_valid(implies(and_(*structure.constants()), le(amount, r.capacity)))
 
 
-def _without_answer(session: Session, search: bool) -> str:
+def without_answer(session: Session, search: bool) -> str:
     """An activity that may run although nothing satisfies its contract then; "" for none."""
     goals: list[tuple[str, Obligation]] = []
     for rule in session.system.rules:

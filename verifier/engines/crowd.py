@@ -53,6 +53,7 @@ from ...semantics.system import (
     VarKind,
 )
 from .common import after, conjuncts, fixed_by
+from .crowd_moves import ends_of, moving, nobody_but, point_of
 
 ANY_TIME = Delay(const(Fraction(0)), None)
 TYPES: Mapping[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
@@ -66,11 +67,16 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`lost`: obligations (check, name) that speak of several instances at once."""
+    """`lost`: obligations (check, name) that speak of several instances at once.
+
+    `moves`: where it holds in every state, some step can be taken until all have ended (None:
+    that cannot be said).
+    """
 
     system: TransitionSystem
     invariants: tuple[Expr, ...]  # candidates: what should hold, to be shown
     lost: frozenset[tuple[str, str]]
+    moves: Expr | None
 
 
 def crowd(system: TransitionSystem) -> Crowd:
@@ -100,6 +106,7 @@ class _Crowd:
                 raise Unsupported("two instances were meant")
             self._counted(group)
         obligations, lost = self._obligations()
+        moves = moving(system, self.mine, self.members, self.threads, self.counters, self.variables)
         made = replace(
             system,
             variables=tuple(self.variables),
@@ -123,7 +130,7 @@ class _Crowd:
             scheduler="any",
             any_number=(),
         )
-        return Crowd(made, tuple(self._invariants()), frozenset(lost))
+        return Crowd(made, tuple(self._invariants()), frozenset(lost), moves)
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
@@ -223,7 +230,7 @@ class _Crowd:
         """Some member has this thread there."""
         counters = self.counters[location]
         if at.op is Op.CONST:
-            return le(const(1), counters[_point(at, counters)])
+            return le(const(1), counters[point_of(at)])
         return or_(*(and_(eq(at, const(p)), le(const(1), c)) for p, c in enumerate(counters)))
 
     def _moved(self, location: int, at: Expr, to: Expr) -> dict[int, Expr]:
@@ -272,19 +279,12 @@ class _Crowd:
             if node.op is Op.EQ and node.args[0].op is Op.VAR and node.args[1].op is Op.CONST:
                 thread = self.threads.get(node.args[0].index)
                 if thread is not None:
-                    ends = self._ends(thread)
-                    return self._all_at(thread, ends) if node.args[1].value == ends[0] else FALSE
+                    ends = ends_of(self.system, thread)
+                    over = nobody_but(self.counters[thread.location], ends)
+                    return over if node.args[1].value == ends[0] else FALSE
             return node if not node.args else rebuild(node, args)
 
         return fold(cond, build)
-
-    def _ends(self, thread: Thread) -> tuple[int, int]:
-        (i,) = (i for i in self.system.instances if i.root == thread.id)
-        return i.completed, i.failed
-
-    def _all_at(self, thread: Thread, ends: tuple[int, int]) -> Expr:
-        elsewhere = (c for p, c in enumerate(self.counters[thread.location]) if p not in ends)
-        return eq(add(const(0), *elsewhere), const(0))
 
     # --- what should hold ------------------------------------------------------------------
 
@@ -293,6 +293,11 @@ class _Crowd:
             yield from (le(const(0), c) for c in counters)
             many = self.others[self.threads[location].instance]
             yield eq(add(const(0), *counters), many)
+            yield from (eq(c, const(0)) for c in counters[1:])  # where nobody ever comes
+        for t in self.system.threads:
+            if t.location not in self.threads:
+                here = var(t.location, Sort.INT)
+                yield or_(*(eq(here, const(p.id)) for p in t.points))
         for v in self.system.variables:
             if v.kind is VarKind.USED and v.index not in self.mine:
                 used = var(v.index, Sort.INT)
@@ -366,11 +371,6 @@ class _Opened:
     def _fresh(self, sort: Sort) -> Expr:
         self.inputs.append(Input("of one of the others", sort, TYPES[sort]))
         return inp(len(self.inputs) - 1, sort)
-
-
-def _point(at: Expr, counters: Sequence[Expr]) -> int:
-    assert isinstance(at.value, int) and 0 <= at.value < len(counters)
-    return at.value
 
 
 def _is(e: Expr, point: int) -> Expr:
