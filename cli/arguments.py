@@ -285,7 +285,7 @@ def _run() -> argparse.ArgumentParser:
         "--instances",
         type=_count,
         metavar="N",
-        help="so many instances of `w[*]`; default: drawn from the seed, 1 to 3 or a few more",
+        help="so many instances of `w[*]`; default: as many as arrive before --until, or a few",
     )
     out.add_argument("--until", metavar="T", help="stop at this virtual time (90, 1h30m)")
     out.add_argument("--max-steps", type=_count, metavar="N", help="stop after so many steps")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from ..dsl import ast
 from ..dsl.ast import Spec
 from ..interpreter import (
     AnswerRefused,
@@ -32,6 +33,7 @@ from .loading import STDIN, load_spec, opened, source_of
 from .logs import Keeper, keeping, readable
 from .terminal import Progress, complain, say, style, write
 
+MOST_ARRIVALS = 1000
 MOST_NAMED = 5  # activities in a note
 
 
@@ -42,6 +44,11 @@ def run(args: argparse.Namespace) -> int:
     """
     file, text = opened(args.spec)
     spec = load_spec(file, text)
+    try:
+        args.instances = args.instances or _arrivals(spec, _until(args))
+    except ValueError as error:
+        complain(str(error))
+        return Exit.USAGE
     system = lower(spec, _few(args.instances), run=True)
     notes = _notes(spec)
     shown = style(quiet=args.quiet)
@@ -96,9 +103,7 @@ def _options(
     args: argparse.Namespace, system: TransitionSystem, file: str, source: str
 ) -> RunOptions:
     answers: Answers | None = load_answers(args.answers, system) if args.answers else None
-    until: Fraction | None = read_duration(args.until) if args.until else None
-    if until is not None and until < 0:
-        raise ValueError(f"--until {args.until}: a run begins at 0, so stop it at 0 or later")
+    until = _until(args)
     more = {} if args.max_steps is None else {"max_steps": args.max_steps}
     return RunOptions(
         seed=args.seed,
@@ -111,6 +116,25 @@ def _options(
         noted={} if args.instances is None else {"instances": args.instances},
         **more,
     )
+
+
+def _until(args: argparse.Namespace) -> Fraction | None:
+    until: Fraction | None = read_duration(args.until) if args.until else None
+    if until is not None and until < 0:
+        raise ValueError(f"--until {args.until}: a run begins at 0, so stop it at 0 or later")
+    return until
+
+
+def _arrivals(spec: Spec, until: Fraction | None) -> int | None:
+    """How many instances have arrived by then, where there is no end of them; not too many."""
+    if until is None or spec.system is None:
+        return None
+    most = [
+        until // i.arrive.value + 1
+        for i in spec.system.instances
+        if isinstance(i.arrive, ast.DurationLit) and i.count is None and i.arrive.value > 0
+    ]
+    return min(MOST_ARRIVALS, max(most)) if most else None
 
 
 def _few(instances: object) -> tuple[int, int] | None:
