@@ -118,16 +118,17 @@ class ClaimRules:
 
     def within_capacity(self, claim: ast.Claim, before: int, total: int) -> None:
         resource = self.symbols.resources.get(claim.resource)
-        if resource is None or resource.kind != "pool" or resource.capacity is None:
+        if resource is None or resource.kind == "lock":
             return
-        capacity = evaluate(resource.capacity, self.symbols.constants)
+        size = resource.burst if resource.burst is not None else resource.capacity
+        capacity = evaluate(size, self.symbols.constants) if size is not None else None
         if isinstance(capacity, int) and before <= capacity < total:
             self.report.error(
                 "E0402",
                 claim.span,
                 f"{total} units of `{claim.resource}` are claimed, there are {capacity}",
-                f"claim at most {capacity}, or enlarge the pool",
-                ((resource.span, "the pool"),),
+                f"claim at most {capacity}, or enlarge the {resource.kind}",
+                ((resource.span, f"the {resource.kind}"),),
             )
 
     def claim(self, claim: ast.Claim, scope: Scope) -> ast.Claim:

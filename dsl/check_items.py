@@ -157,7 +157,7 @@ class ItemChecker:
             )
         return replace(
             r,
-            capacity=self.terms.count(r.capacity, top, 0),
+            capacity=self.terms.count(r.capacity, top, 1 if r.kind == "rate" else 0),
             per=self.terms.maybe_time(r.per, top),
             burst=self.terms.count(r.burst, top, 0),
             lease=self.terms.maybe_time(r.lease, top),

@@ -68,6 +68,9 @@ def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
     for fault in spec.system.faults:
         if fault.workflow in many:
             yield "a crash among any number of instances", fault.span
+    for r in spec.resources:
+        if many and r.kind == "rate":
+            yield "a rate for any number of instances", r.span
     if many and spec.channels:
         first = next(iter(many.values()))
         yield "messages of any number of instances", first.span
@@ -147,8 +150,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
         case ast.Resource():
-            if node.kind == "rate":
-                yield "rate", span
             if node.on_busy not in ("wait", "fail"):
                 yield f"on_busy {node.on_busy}", span
             if isinstance(node.key_type, Int) and node.key_type.lo is None and node.key is not None:

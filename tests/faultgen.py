@@ -12,6 +12,7 @@ resource lock : lock
 resource keyed[K] : lock
 resource slots[int 0..1] : pool(2)
 resource desk : pool(1) on_busy fail Busy
+resource bucket : rate(1 per 1s burst 2)
 resource leased : lock lease 2s{silent}
 store total: int = 0
 store version: int 0..3 = 0
@@ -25,9 +26,10 @@ ACTIVITIES = (
     "activity d {{ uses desk  takes 1s..1s{more} }}",
     "activity e {{ uses leased exclusive  takes 1s..{long}s{more} }}",
     "activity f {{ uses slots[n] {units}  takes 0s..2s{more} }}",
+    "activity h {{ uses bucket {units}  takes 0s..1s  do {{ seen += 1 }}{more} }}",
     "activity g {{ takes 1s..4s  timeout 2s  do {{ own := own + 1 }}{more} }}",
 )
-NAMES = "abcdefg"
+NAMES = "abcdefhg"
 
 
 def _more(r: Random, name: str) -> str:

@@ -37,6 +37,7 @@ CLAIMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "philosophers_ordered": (("borrows: fork[49]", "deadlock_free", "deterministic"), ()),
     "readers_writers": (("ensures: system", "always: forwards", "starvation_free"), ()),
+    "token_bucket": (("invariant: bucket", "ensures: system", "starvation_free"), ()),
     "circuit_breaker": (("invariant: rests", "invariant: counted", "always: opens"), ()),
 }
 

@@ -175,6 +175,7 @@ def _attempt(
         start.more_events = (EventTemplate(EventKind.TASK_SCHEDULED, place, inst.id),)
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
+    start.asked = want.spent
     not_negative(ctx, want, start)
     rejected = busy(
         ctx,

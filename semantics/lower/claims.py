@@ -49,6 +49,7 @@ class Demand:
     tokens: Mapping[str, Expr] = field(default_factory=dict)  # of `as t`, by name
     granted: Mapping[int, Expr] = field(default_factory=dict)  # what else is set by the grant
     leases: tuple[Lease, ...] = ()
+    spent: Holds = ()  # taken for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
     totals: dict[str, tuple[str, Expr]] = {}
     tokens: dict[str, Expr] = {}
     granted: dict[int, Expr] = {}
+    spent: dict[int, Expr] = {}  # tokens, which are not given back
     for claim in claims:
         amount = const(1)
         if claim.mode == "units":
@@ -94,7 +96,10 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
                     if exclusive:
                         free.append(eq(var(r.used, Sort.INT), const(0)))
                     guards[claim.resource] += [implies(mine, f) for f in free]
-            held[index] = add(held[index], part) if index in held else part
+            if r.kind == "rate":
+                spent[index] = add(spent[index], part) if index in spent else part
+            else:
+                held[index] = add(held[index], part) if index in held else part
         if claim.token is not None:
             tokens[claim.token] = _token(ctx, claim, label, granted)
     for name, (claimed, amount) in totals.items():
@@ -110,7 +115,10 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
     ]
     everything = and_(*(g for free in guards.values() for g in free))
     leases, holds = _leases(ctx, claims, holds, label, granted)
-    return Demand(holds, everything, tuple(given), tuple(busy), tokens, granted, leases)
+    for index, amount in spent.items():
+        granted[index] = add(var(index, Sort.INT), amount)
+    asked = tuple(spent.items())
+    return Demand(holds, everything, tuple(given), tuple(busy), tokens, granted, leases, asked)
 
 
 def _of_key(
@@ -220,6 +228,7 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     label = f"using {names}"
     updates = want.granted
     grant = step(ctx, at, RuleKind.GRANT, label, t.span, entered, guard=want.free, updates=updates)
+    grant.asked = want.spent
     not_negative(ctx, want, grant)
     busy(ctx, want, at, label, t.span)
     if want.leases:

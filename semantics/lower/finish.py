@@ -272,7 +272,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
     before, after = _split(r.held, r.then)
     after = [(used, _after(amount, r.updates)) for used, amount in after]
     gained = _difference(after, before)
-    gains = gained if r.kind in (RuleKind.START, RuleKind.GRANT) else dict(r.asked)
+    gains = {**(gained if r.kind in (RuleKind.START, RuleKind.GRANT) else {}), **dict(r.asked)}
     freed = cancel.released if cancel is not None else {}
     resource_events: list[EventTemplate] = []
     for used in sorted({*gained, *freed}):

@@ -85,7 +85,8 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
     if r.exclusive is None:
         most = r.capacity if r.within is None else const(r.within[1])
         must("resources", le(used, most), f"more than the capacity of {r.name} is in use")
-        must("resources", implies(over, eq(used, nothing)), f"{r.name} is held after the end")
+        if r.kind != "rate":
+            must("resources", implies(over, eq(used, nothing)), f"{r.name} is held after the end")
         return
     exclusive = var(r.exclusive, Sort.INT)
     sharers = ite(lt(nothing, used), const(1), nothing)

@@ -55,6 +55,7 @@ from .place import At
 from .placement import pools
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
+from .rates import refilled
 from .repeats import apart as keys_apart
 
 T = TypeVar("T")
@@ -93,6 +94,7 @@ class _Lowering:
         self.spec = spec
         self.few = few
         self.running = running
+        self.rates: list[tuple[ResourceInfo, ast.Resource]] = []
         self.first: dict[str, Expr] = {}  # capacities that controllers set
         self.any_number: list[AnyNumber] = []
         self.b = Builder()
@@ -157,6 +159,7 @@ class _Lowering:
             for later in control.defined(self.spec, self.b, env, controls):
                 self._ranges(later)
         loop = control.Loop(self.spec, self.b, env, self._fixed, controls, self.count)
+        self._refills()
         messages.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
             rules, threads = finish(self.b, self._crashes)
@@ -291,6 +294,10 @@ class _Lowering:
             within = control.bounds(self.spec, self._fixed, r)
             if within is not None:
                 capacity = self._set_by_control(r, capacity, within)
+        elif r.kind == "rate":
+            most = r.burst if r.burst is not None else r.capacity
+            assert most is not None
+            capacity = self._fixed(partial(scalar, e=most))
         else:
             exclusive = self.b.variable(
                 f"{name} exclusive", Int(), VarKind.USED, const(0), None, r.span
@@ -306,7 +313,15 @@ class _Lowering:
             within=within,
         )
         self.b.resources[name] = info
+        if r.kind == "rate":
+            self.rates.append((info, r))
         return info
+
+    def _refills(self) -> None:
+        for info, r in self.rates:
+            assert r.per is not None and r.capacity is not None
+            per = self._fixed(partial(measured, e=r.per))
+            refilled(self.b, info, per, self._fixed(partial(scalar, e=r.capacity)))
 
     def _channels(self, broadcast: bool) -> None:
         """A broadcast has a queue for each instance, so these must be known."""

@@ -33,7 +33,7 @@ def member(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("resource r : rate(3 per 1s)", ["rate"]),
+        ("resource r : rate(3 per 1s)", []),
         ("resource r : lock lease 3s", []),
         ("resource r : lock on_busy fail E", []),
         ("resource r : lock on_busy cancel_holder", ["on_busy cancel_holder"]),

@@ -96,7 +96,7 @@ def _common_lock(structure: Structure, a: Rule, b: Rule) -> bool:
     system = structure.system
     held_a, held_b = _held(structure, a, b), _held(structure, b, a)
     for r in system.resources:
-        if not r.enforced:
+        if not r.enforced or r.kind == "rate":
             continue
         if r.exclusive is not None:
             both = {r.used, r.exclusive}

@@ -46,6 +46,9 @@ class _Stuck:
         self.moving = structure.moving()
         self.writers = structure.writers()
         self.holders: dict[int, list[int]] = {}  # USED variable -> threads that hold some now
+        for r in self.system.resources:
+            if r.kind == "rate":  # its tokens come again by themselves
+                self.holders[r.used] = sorted(self.writers.get(r.used, ()))
         for t in self.system.threads:
             for used, _ in t.points[int(state[t.location])].holds:
                 self.holders.setdefault(used, []).append(t.id)

@@ -172,7 +172,9 @@ class Structure:
     def peak(self, used: int) -> int | None:
         """The most of a USED variable that can be held at once; None: no bound is known."""
         if used not in self._peaks:
-            self._peaks[used] = self._peak(used)
+            # (Tokens that are missing in a bucket are held by nobody.)
+            spent = any(r.used == used and r.kind == "rate" for r in self.system.resources)
+            self._peaks[used] = None if spent else self._peak(used)
         return self._peaks[used]
 
     def _peak(self, used: int) -> int | None:
