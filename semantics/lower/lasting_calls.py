@@ -18,6 +18,7 @@ from .heartbeat import heartbeat, sooner
 from .lasting import measured, read, speaks_of_the_run, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
+from .placement import anywhere
 from .times import DONE, ZERO, Lasts, Times, then
 
 
@@ -28,7 +29,7 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
-    one = claimed(r, inner, a.uses, a.span, _attempt(r, inner, a, t.span), pending)
+    one = claimed(r, inner, anywhere(inner, a), a.span, _attempt(r, inner, a, t.span), pending)
     if a.retry is None:
         return one
     return retried(r, inner, a.retry, one, a.span, a.name)
