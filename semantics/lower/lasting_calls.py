@@ -110,8 +110,7 @@ def claimed(
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
     it may be `pending` for some time only."""
-    known = ctx.world.resources  # (Pools of environments are declared elsewhere.)
-    declared = [known[c.resource] for c in claims if c.resource in known]
+    declared = [ctx.world.resources[c.resource] for c in claims]
     if any(d.on_busy == "fail" or (d.lease is not None and not d.silent) for d in declared):
         return unread(r, span)  # it may be over at once, or when the lease is
     waits = [
