@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from ..semantics.events import fold_updates
-from ..semantics.evidence import Part, Syntactic
+from ..semantics.evidence import Part, Syntactic, Trusted
 from ..semantics.expr import NUMBERS, TRUE, Op, and_, eq, var, variables
 from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem, VarKind
 from ..semantics.values import evaluate
@@ -15,6 +15,11 @@ from .runs import Run
 
 # Shown rule by rule, or by runs: of any number of instances, and of any capacity.
 RULE_BY_RULE = ("atomicity", "no_dead_code")
+
+
+def taken(trusted: Sequence[Trusted]) -> str:
+    """What is taken on trust, if anything is."""
+    return f"{trusted[0].engine}: {trusted[0].argument}" if trusted else ""
 
 
 def some_only(

@@ -18,6 +18,7 @@ from .heartbeat import heartbeat, sooner
 from .lasting import measured, read, speaks_of_the_run, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
+from .placement import anywhere
 from .times import DONE, ZERO, Lasts, Times, then
 
 
@@ -28,7 +29,7 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
-    one = claimed(r, inner, a.uses, a.span, _attempt(r, inner, a, t.span), pending)
+    one = claimed(r, inner, anywhere(inner, a), a.span, _attempt(r, inner, a, t.span), pending)
     if a.retry is None:
         return one
     return retried(r, inner, a.retry, one, a.span, a.name)
@@ -109,8 +110,7 @@ def claimed(
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
     it may be `pending` for some time only."""
-    known = ctx.world.resources  # (Pools of environments are declared elsewhere.)
-    declared = [known[c.resource] for c in claims if c.resource in known]
+    declared = [ctx.world.resources[c.resource] for c in claims]
     if any(d.on_busy == "fail" or (d.lease is not None and not d.silent) for d in declared):
         return unread(r, span)  # it may be over at once, or when the lease is
     waits = [

@@ -56,6 +56,21 @@ def claiming(ctx: Ctx, a: ast.Activity, name: str) -> ast.Activity:
     return replace(a, uses=(*a.uses, *claims))
 
 
+def anywhere(ctx: Ctx, a: ast.Activity) -> tuple[ast.Claim, ...]:
+    """All claims that it may have, wherever it is placed."""
+    if a.runs_in is None:
+        return a.uses
+    more = (claiming(ctx, a, n).uses[len(a.uses) :] for n in a.runs_in.environments)
+    return (*a.uses, *(c for claims in more for c in claims))
+
+
+def declared(e: ast.Environment) -> dict[str, ast.Resource]:
+    """Its pools as they would be declared."""
+    return {
+        _pool(e, a): ast.Resource(_pool(e, a), "pool", a.value, span=a.span) for a in e.capacities
+    }
+
+
 def fits(ctx: Ctx, env: Env, a: ast.Activity, name: str) -> Expr:
     """What is asked for is within the capacities and limits of an environment."""
     assert a.runs_in is not None

@@ -142,7 +142,8 @@ def deadline(ctx: Ctx, env: Env, p: ast.Deadline, active: Expr, over: Expr) -> N
         ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
     w = ctx.inst.workflow
     message = f"{ctx.inst.name} may take longer than {text(p.duration)}"
-    owed = and_(active, not_(over))
+    begun = TRUE if ctx.inst.arrives is None else not_(ctx.inst.root.at(0))
+    owed = and_(active, begun, not_(over))
     ctx.world.limits.append(
         TimeLimit("deadline", w.name, owed, limit, message, p.span, ctx.inst.id, w.name)
     )

@@ -52,7 +52,7 @@ from .finish import finish
 from .first import conjuncts, initially, label_of
 from .patterns import watched
 from .place import At
-from .placement import pools
+from .placement import declared, pools
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
 from .rates import refilled
@@ -103,7 +103,8 @@ class _Lowering:
             spec,
             {w.name: ChainMap({a.name: a for a in w.activities}, shared) for w in spec.workflows},
             {w.name: w for w in spec.workflows},
-            {r.name: r for r in spec.resources},
+            {r.name: r for r in spec.resources}
+            | {n: r for e in spec.environments for n, r in declared(e).items()},
             crashing=frozenset(f.workflow for f in (spec.system.faults if spec.system else ())),
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}

@@ -20,7 +20,7 @@ from dataclasses import replace
 from ...dsl import ast
 from ...dsl.walk import walk
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, VarKind
+from ...semantics.system import Obligation, RuleKind, VarKind
 from ..engines.common import Budget
 from ..engines.crowd import Crowd, Unsupported, crowd
 from ..engines.induction import Inductive, prove_invariants
@@ -163,7 +163,8 @@ class AnyNumber:
         if check == "atomicity":
             found = events.atomicity(s)
             return replace(found, figure="") if isinstance(found, Proved) else None
-        if not self.apart or not s.may("structure"):
+        crashes = any(r.kind is RuleKind.CRASH for r in s.system.rules)
+        if not self.apart or crashes or not s.may("structure"):
             return None
         match check:
             case "deadlock_free":
@@ -259,8 +260,8 @@ def lifted_line(result: Result, session: Session) -> Result:
             why = f"with a few instances: {verdict.message}; with more one may"
             return replace(result, verdict=Unknown(verdict.engine, why))
         return result
-    if result.check == "timeouts" and isinstance(verdict, Proved):
-        return result  # read off the terms of one instance, as if others took all there is
+    if result.check == "timeouts" and isinstance(verdict, Proved) and verdict.engine == "structure":
+        return result  # of each instance, with claims that wait for any number of others
     return replace(result, verdict=None if verdict is None else lifted(verdict, "", session))
 
 

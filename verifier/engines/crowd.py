@@ -278,7 +278,7 @@ class _Crowd:
         def build(node: Expr, args: Sequence[Expr]) -> Expr:
             if node.op is Op.EQ and node.args[0].op is Op.VAR and node.args[1].op is Op.CONST:
                 thread = self.threads.get(node.args[0].index)
-                if thread is not None:
+                if thread is not None and thread.parent is None:
                     ends = ends_of(self.system, thread)
                     over = nobody_but(self.counters[thread.location], ends)
                     return over if node.args[1].value == ends[0] else FALSE

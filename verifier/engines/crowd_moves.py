@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ...semantics.expr import (
     FALSE,
+    TRUE,
     Expr,
     Op,
     Sort,
@@ -20,7 +21,7 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.system import Thread, TransitionSystem, Variable, VarKind
+from ...semantics.system import RuleKind, Thread, TransitionSystem, Variable, VarKind
 from .common import conjuncts, fixed_by
 
 
@@ -46,6 +47,9 @@ def moving(
     able: dict[tuple[int, int], list[Expr]] = {}  # by location and point of the crowd
     data: dict[tuple[int, int, int], Expr] = {}
     for r in system.rules:
+        # Where an answer is asked for, there has to be one: that is known of completions only.
+        if r.kind is RuleKind.CRASH or (r.relation is not TRUE and r.kind is not RuleKind.COMPLETE):
+            return None
         if r.instance not in members:
             if variables([r.guard]) & set(mine):
                 return None
