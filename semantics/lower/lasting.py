@@ -21,7 +21,7 @@ from typing import assert_never
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.walk import walk
-from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, not_, or_
+from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, mul, not_, or_
 from ..expr import variables as variables_of
 from ..system import VarKind
 from .context import RETURN, Ctx
@@ -73,12 +73,14 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             body = read(r, ctx, t.body)
             return replace(body, after=r.arithmetic.ended(body).hi)
         case ast.Using():
-            return calls.claimed(r, ctx, t.claims, t.span, read(r, ctx, t.body))
+            return calls.block(r, ctx, t, read(r, ctx, t.body))
         case ast.Wait():
             d = measured(r, ctx, t.duration)
             if d is None:
                 r.endless(t.span, "how long it waits depends on data")
                 return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
+            if r.measure is not None:
+                d = mul(const(r.measure.idle), d)
             return Times({DONE: Lasts(d, d)}, at_once=False)
         case ast.WaitUntil():
             r.endless(t.span, "nothing bounds how long it waits", "wait")
@@ -94,14 +96,14 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
         case ast.Flow():
             return blocks.flow(r, ctx, t)
         case ast.Transaction() | ast.Abort() | ast.Require():
-            return _unread(r, t)
+            return unread(r, t)
         case ast.Send() | ast.Receive() | ast.Request():
-            return _unread(r, t)
+            return unread(r, t)
         case _:
             assert_never(t)
 
 
-def _unread(r: Reading, t: ast.Term) -> Times:
+def unread(r: Reading, t: ast.Term) -> Times:
     """Whatever it does: no bound, any error."""
     r.endless(t.span, "how long it takes is not known")
     r.restless.append(t.span)

@@ -25,6 +25,7 @@ from .lasting import (
     vague,
 )
 from .lasting_facts import Cut, Reading
+from .measure import Unmeasured
 from .times import DONE, NOTHING, ZERO, Lasts, Times, later, then, times
 
 ONE = const(Fraction(1))
@@ -36,6 +37,8 @@ NEVER = Lasts(ZERO, ZERO, FALSE)
 
 def par(r: Reading, ctx: Ctx, t: ast.Par) -> Times:
     parts = [beside(r, ctx, p) for p in t.parts]
+    if r.measure is not None and r.measure.work:
+        return _added(r, parts)
     match t.policy:
         case "all":
             return together(r, parts)
@@ -89,6 +92,15 @@ def together(r: Reading, parts: Sequence[Times]) -> Times:
     return Times(ways, after, _first(parts))
 
 
+def _added(r: Reading, parts: Sequence[Times]) -> Times:
+    """All that branches do, however each of them ends."""
+    total: Expr | None = ZERO
+    for p in parts:
+        total = r.plus(total, r.plus(r.arithmetic.ended(p).hi, p.after))
+    ends = dict.fromkeys([DONE, *_errors(parts)], Lasts(ZERO, total, exact=False))
+    return Times(ends, _afters(r, parts) if not parts else total, _first(parts))
+
+
 def _ended(r: Reading, parts: Sequence[Times]) -> Lasts:
     """Until all are over, however each ends."""
     every = NOTHING
@@ -138,7 +150,7 @@ def _some(r: Reading, parts: Sequence[Times], one: bool) -> Times:
         soonest = r.arithmetic.any_of(dones)
         assert soonest is not None
         hi = longest.hi
-        if one and not errors:
+        if one and not errors and r.measure is None:
             # The first to be done wins.
             known = [d.hi for d in dones if d.hi is not None and d.may is TRUE]
             for k, x in enumerate(known):
@@ -212,6 +224,11 @@ def each(r: Reading, ctx: Ctx, t: ast.Each) -> Times:
     if t.sequential:
         return _one_by_one(r, bodies)
     parts = [_perhaps(r, inside, b) for inside, b in bodies]
+    if r.measure is not None:
+        if r.measure.work:
+            return _added(r, parts)
+        if t.at_once is not None:
+            raise Unmeasured
     out = together(r, parts) if parts else SILENT
     if t.at_once is None:
         return out
@@ -290,9 +307,14 @@ def _few_at_once(r: Reading, parts: Sequence[Times], out: Times, k: Expr | None)
 
 def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
     limit = measured(r, ctx, t.duration) if t.duration is not None else None
-    opened, retries = len(r.open), len(r.retries)
+    opened, retries, asked = len(r.open), len(r.retries), r.asked
     body = read(r, ctx, t.body)
     whole = r.arithmetic.ended(body)
+    if r.measure is not None:
+        # (While it waits for claims, which is left out, the limit may strike at any time.)
+        if r.asked > asked or r.measure.weight({}) != 1:
+            whole = replace(whole, lo=ZERO)
+            return _struck(r, ctx, t, body, whole)
     if limit is not None:
         if body.after is not None:
             del r.open[opened:]  # the limit bounds them
@@ -313,6 +335,18 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
         other = {e: then(cut, x) for e, x in orelse.ways.items()}
         after = r.longer(body.after, orelse.after)
     return Times(r.arithmetic.merged(ways, other), after, body.at_once)
+
+
+def _struck(r: Reading, ctx: Ctx, t: ast.Within, body: Times, whole: Lasts) -> Times:
+    """All of the body may be done, or any part of it and then what comes instead."""
+    cut = later(Lasts(ZERO, whole.hi, exact=False), body.after)
+    if t.orelse is None:
+        raised = "Timeout" if t.duration is not None else "Interrupted"
+        ways = r.arithmetic.merged(body.ways, {raised: cut})
+        return Times(ways, body.after, body.at_once)
+    orelse = read(r, ctx, t.orelse)
+    ways = r.arithmetic.merged(body.ways, {e: then(cut, x) for e, x in orelse.ways.items()})
+    return Times(ways, r.longer(body.after, orelse.after), body.at_once)
 
 
 def _by(r: Reading, lasts: Lasts, limit: Expr, end: str, after: Expr | None) -> Lasts:
@@ -364,6 +398,8 @@ def steps(r: Reading, ctx: Ctx, t: ast.Steps) -> Times:
                 found = r.arithmetic.either(crossing.get(end), Lasts(ZERO, way.hi, exact=False))
                 assert found is not None
                 crossing[end] = found
+    if r.measure is not None and r.measure.work:
+        return _added(r, list(bodies.values()))
     every = NOTHING
     for x in over.values():
         every = r.arithmetic.both(every, x)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import FALSE, TRUE, Expr, and_, not_, or_
+from ..expr import FALSE, TRUE, Expr, and_, const, not_, or_
 from ..system import VarKind
 from .activity import activity_of
 from .context import RETURN, Ctx, InstanceDraft
@@ -15,16 +15,19 @@ from .data import Value, default, leaves
 from .env import Bound, layered, unasked
 from .expressions import lower
 from .heartbeat import heartbeat, sooner
-from .lasting import measured, read, speaks_of_the_run
+from .lasting import fixed, measured, read, speaks_of_the_run, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
-from .times import DONE, ZERO, Lasts, Times, then
+from .measure import Measure, Unmeasured, plain
+from .times import DONE, ZERO, Lasts, Times, then, times
 
 
 def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     if t.name in ctx.world.workflows:
         return _child(r, ctx, t)
     a = activity_of(ctx, t.name)
+    if a.runs_in is not None:
+        return unread(r, t)  # it may have to wait for its environment
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
@@ -109,11 +112,24 @@ def claimed(
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
     it may be `pending` for some time only."""
+    declared = {x.name: x for x in ctx.world.spec.resources}
+    if not all(plain(declared[c.resource]) for c in claims):
+        for c in claims:
+            r.contended.setdefault(c.resource, span)
+        r.restless.append(span)
+        vague = Lasts(ZERO, None, exact=False)
+        return Times(
+            {**{e: Lasts(ZERO, None, x.may, False) for e, x in body.ways.items()}, "*": vague},
+            None,
+            False,
+        )
     waits = [
         c.resource
         for c in claims
         if ctx.b.resources[c.resource].enforced and c.resource not in r.free
     ]
+    if r.measure is not None:
+        return _weighed(r, ctx, r.measure, claims, waits, span, body, pending)
     if not waits:
         return body
     if pending is not None:
@@ -125,6 +141,46 @@ def claimed(
         r.contended.setdefault(name, span)
     ways = {e: Lasts(x.lo, None, x.may, False) for e, x in body.ways.items()}
     return Times(ways, body.after, False)
+
+
+def _weighed(
+    r: Reading,
+    ctx: Ctx,
+    m: Measure,
+    claims: Sequence[ast.Claim],
+    waits: Sequence[str],
+    span: Span,
+    body: Times,
+    pending: Expr | None,
+) -> Times:
+    """How much of an activity counts, or of a block with claims."""
+    for name in waits:
+        r.contended.setdefault(name, span)
+        r.asked += 1
+    amounts: dict[str, int] = {}
+    for c in claims:
+        if c.resource in waits:
+            amount = fixed(ctx, c.amount) if c.amount is not None else None
+            if c.amount is not None and (amount is None or not isinstance(amount.value, int)):
+                raise Unmeasured
+            units = 1 if amount is None else int(amount.value or 0)
+            amounts[c.resource] = amounts.get(c.resource, 0) + units
+    factor = const(m.weight(amounts))
+    ways = {e: Lasts(ZERO, times(factor, x.hi), x.may, False) for e, x in body.ways.items()}
+    if pending is not None and waits:
+        ways = r.arithmetic.merged(ways, {"Timeout": Lasts(ZERO, ZERO, TRUE, False)})
+    return Times(ways, times(factor, body.after), False)
+
+
+def block(r: Reading, ctx: Ctx, t: ast.Using, body: Times) -> Times:
+    """`using`: a claim around a block."""
+    waits = any(ctx.b.resources[c.resource].enforced and c.resource not in r.free for c in t.claims)
+    if r.measure is None or not waits:
+        return claimed(r, ctx, t.claims, t.span, body)
+    if not r.measure.blocks:
+        raise Unmeasured
+    r.asked += 1
+    return body
 
 
 def _child(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
