@@ -1,4 +1,4 @@
-"""The latest end of contended networks by OR-tools, against all runs and against the interpreter."""
+"""The latest end of contended networks by OR-tools, against all runs and the interpreter."""
 
 from __future__ import annotations
 
@@ -97,5 +97,6 @@ def test_two_at_a_time_and_the_longest_last() -> None:
 
 def test_a_network_is_what_runs_once() -> None:
     for body in ("a + a", "retry(1) { a }", "within 2s { a }", "if (x) { a }", "wait 1s ; a"):
-        text = f"workflow w(x: bool) fails Timeout {{\n activity a {{ takes 1s }}\n run {{ {body} }}\n}}"
+        text = "workflow w(x: bool) fails Timeout {\n activity a { takes 1s }\n run { "
+        text += body + " }\n}"
         assert network(load_text(text, "s.wf"), []) is None
