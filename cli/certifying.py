@@ -250,7 +250,7 @@ def _disagrees(system: TransitionSystem, trace: Trace) -> str:
     late = scheduling.misplaced(replace(trace, loop_at=None))
     if late is not None:
         return f"step {late + 1} cannot happen at its time"
-    if system.scheduler != "any" and not follows(scheduling.plan, trace):
+    if system.in_order and not follows(scheduling.plan, trace):
         return f"`scheduler {system.scheduler}` does not take this run"
     return ""
 

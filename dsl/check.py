@@ -67,7 +67,7 @@ class _Checker:
         # Where something is lost, a bound may be what is.
         known = None if self.damaged else symbols.constants
         for later in unsupported(rebuilt, known):
-            self.report.error(later.code, later.span, later.message)
+            self.report.error(later.code, later.span, later.message, later.fix)
         return rebuilt, tuple(self.report.found)
 
     def item(self, item: ast.Item, top: Scope) -> ast.Item:

@@ -79,9 +79,74 @@ class BlockRules(CallRules):
             if kind is not None and known.type is not None:
                 self.x.require(ast.Name(t.var, type=kind, span=t.span), known.type)
         else:
-            after = scope.child({t.var: Symbol(RefKind.BINDER, kind, t.span)})
+            asked = t.channel if t.channel in self.symbols.answer_types else ""
+            bound = Symbol(RefKind.BINDER, kind, t.span, asked, t.channel)
+            after = scope.child({t.var: bound})
+            t = replace(t, resolved=kind)
         key = self.channel_key(t.channel, t.key, t.span, scope)
         return replace(t, key=key, where=self.maybe(t.where, after, Bool())), after
+
+    def send(self, t: ast.Send, scope: Scope) -> ast.Term:
+        """To a channel, or to who asked what was received."""
+        asked = scope.find(t.channel) if t.key is None else None
+        if asked is not None and asked.request:
+            scope.read.add(t.channel)
+            kind = self.symbols.answer_types.get(asked.request)
+            return replace(t, value=self.x.beside(t.value, scope, kind), answers=asked.request)
+        if asked is not None and asked.received and t.channel not in self.symbols.channels:
+            scope.read.add(t.channel)
+            if asked.type is not None:  # else its channel is in error
+                self.report.error(
+                    "E0410",
+                    self.report.word(t.span, t.channel),
+                    f"`{t.channel}` is a message of `{asked.received}`, and no request",
+                    f"`channel {asked.received} : .. -> TYPE`, and ask with `request(..)`",
+                )
+            return replace(t, value=self.x.beside(t.value, scope, None))
+        kind = self.channel(t.channel, t.span)
+        declared = self.symbols.channels.get(t.channel)
+        if declared is not None and declared.environment:
+            self.report.error(
+                "E0410",
+                t.span,
+                f"the messages of `{t.channel}` come from the environment",
+                "drop `from environment`, or send to another channel",
+            )
+        elif t.channel in self.symbols.answer_types:
+            self.report.error(
+                "E0410",
+                t.span,
+                f"`{t.channel}` takes requests, which are answered",
+                f"`x <- request(..) to {t.channel}`",
+            )
+        return replace(
+            t,
+            value=self.x.beside(t.value, scope, kind),
+            key=self.channel_key(t.channel, t.key, t.span, scope),
+        )
+
+    def request(self, t: ast.Request, scope: Scope, ctx: Context) -> ast.Term:
+        kind = self.channel(t.channel, t.span)
+        answer = self.symbols.answer_types.get(t.channel)
+        declared = self.symbols.channels.get(t.channel)
+        if declared is not None and declared.answer is None:
+            self.report.error(
+                "E0410",
+                t.span,
+                f"`{t.channel}` does not say what a request is answered with",
+                f"`channel {t.channel} : .. -> TYPE`, or `send .. to {t.channel}`",
+            )
+        if declared is not None and declared.key is not None:
+            self.report.error("E0410", t.span, f"`{t.channel}` has keys: a request has none")
+        bind = self.target(t.bind, scope, ctx) if t.bind is not None else None
+        if bind is not None and bind.type is not None and answer is not None:
+            self.x.require(replace(bind, type=answer), bind.type)
+        return replace(
+            t,
+            bind=bind,
+            value=self.x.beside(t.value, scope, kind),
+            within=self.maybe_time(t.within, scope),
+        )
 
     def steps(self, t: ast.Steps, scope: Scope, ctx: Context) -> ast.Term:
         names: dict[str, ast.StepNode] = {}

@@ -33,11 +33,7 @@ class ItemChecker:
             case ast.Resource():
                 return self.resource(item, top)
             case ast.Channel():
-                return replace(
-                    item,
-                    capacity=self.terms.count(item.capacity, top, 0),
-                    ttl=self.terms.maybe_time(item.ttl, top),
-                )
+                return self.channel(item, top)
             case ast.Shared():
                 return replace(item, decl=self.variable(item.decl, top))
             case ast.Unsupported():
@@ -53,6 +49,49 @@ class ItemChecker:
                     if name not in table:
                         self.report.unknown("E0201", item.span, sort, name, table)
         return item
+
+    def channel(self, c: ast.Channel, top: Scope) -> ast.Item:
+        kind, key = self.symbols.channel_types.get(c.name, (None, None))
+        if c.environment:
+            given = (
+                ("capacity", c.capacity is not None),
+                ("delivery", bool(c.delivery)),
+                (c.order, bool(c.order)),
+                ("ttl", c.ttl is not None),
+                ("broadcast", c.broadcast),
+                ("->", c.answer is not None),
+                ("[..]", c.key is not None),
+            )
+            for word, said in given:
+                if said:
+                    self.report.error(
+                        "E0410",
+                        c.span,
+                        f"`{word}` says nothing of messages from the environment",
+                        f"drop `{word}`: any message may come at any time, or never",
+                    )
+        if c.broadcast and c.answer is not None:
+            self.report.error(
+                "E0410",
+                c.span,
+                "many may answer a request that is broadcast",
+                "drop `broadcast`, or `-> ..`",
+            )
+        if key is not None and not _finite(key):
+            self.report.error(
+                "E0301",
+                c.key.span if c.key is not None else c.span,
+                f"a channel has a queue for each key, and there are too many of {key}",
+                "use an enum, bool or `int a..b`",
+            )
+        return replace(
+            c,
+            capacity=self.terms.count(c.capacity, top, 1),
+            ttl=self.terms.maybe_time(c.ttl, top),
+            resolved=kind,
+            resolved_key=key,
+            resolved_answer=self.symbols.answer_types.get(c.name),
+        )
 
     def constant(self, item: ast.ConstDecl, top: Scope) -> ast.Item:
         value = self.x.visit(item.value, top)
@@ -112,8 +151,8 @@ class ItemChecker:
     def resource(self, r: ast.Resource, top: Scope) -> ast.Resource:
         if r.busy_error is not None:
             self.terms.known_error(r.busy_error, r.span)
+        kind = self.names.type_of(r.key) if r.key is not None else None
         if r.key is not None:
-            kind = self.names.type_of(r.key)
             if kind is not None and not isinstance(kind, Enum | Int):
                 self.report.error("E0301", r.key.span, f"a key is an enum or an int, not {kind}")
         if r.advisory and r.on_busy != "wait":
@@ -126,7 +165,17 @@ class ItemChecker:
             per=self.terms.maybe_time(r.per, top),
             burst=self.terms.count(r.burst, top, 0),
             lease=self.terms.maybe_time(r.lease, top),
+            key_type=kind,
         )
+
+
+MOST_KEYS = 1000
+
+
+def _finite(key: Type) -> bool:
+    if isinstance(key, Int):
+        return key.lo is not None and key.hi is not None and key.hi - key.lo < MOST_KEYS
+    return isinstance(key, Enum | Bool)
 
 
 def _has_default(kind: Type) -> bool:

@@ -21,14 +21,14 @@ class TermChecker(BlockRules):
     """`term` returns the same term, checked."""
 
     def term(self, t: ast.Term, scope: Scope, ctx: Context) -> ast.Term:
-        if ctx.simple and not (
-            isinstance(t, _SIMPLE) and (not isinstance(t, ast.Each) or t.sequential)
-        ):
+        if ctx.simple and not _fits(t, ctx):
+            held = "assignments, `if`, `switch`, `assert`, `skip`, `;` and `each … seq`"
+            more = ", `require`, `abort`" if ctx.in_transaction else ""
             self.report.error(
                 "E0406",
                 t.span,
                 f"`{ctx.simple}` is one step: {_form(t)} has no place in it",
-                "it holds assignments, `if`, `switch`, `assert`, `skip`, `;` and `each … seq`",
+                f"it holds {held}{more}",
             )
         match t:
             case ast.Skip() | ast.Abort():
@@ -100,7 +100,7 @@ class TermChecker(BlockRules):
                     t, claims=claims, body=self.term(t.body, self.tokens(claims, scope), ctx)
                 )
             case ast.Transaction():
-                inner = replace(ctx, in_transaction=True)
+                inner = replace(ctx, in_transaction=True, simple=ctx.simple or "transaction")
                 return replace(t, body=self.term(t.body, scope, inner))
             case ast.Atomic():
                 inner = replace(ctx, simple=ctx.simple or "atomic")
@@ -110,22 +110,11 @@ class TermChecker(BlockRules):
             case ast.WaitUntil():
                 return replace(t, cond=self.x.expr(t.cond, scope, Bool()))
             case ast.Send():
-                type_ = self.channel(t.channel, t.span)
-                return replace(
-                    t,
-                    value=self.x.expr(t.value, scope, type_),
-                    key=self.channel_key(t.channel, t.key, t.span, scope),
-                )
+                return self.send(t, scope)
             case ast.Receive():
                 return self.receive(t, scope)[0]
             case ast.Request():
-                type_ = self.channel(t.channel, t.span)
-                return replace(
-                    t,
-                    bind=self.target(t.bind, scope, ctx) if t.bind is not None else None,
-                    value=self.x.expr(t.value, scope, type_),
-                    within=self.maybe_time(t.within, scope),
-                )
+                return self.request(t, scope, ctx)
             case ast.Steps():
                 return self.steps(t, scope, ctx)
             case ast.Flow():
@@ -211,6 +200,13 @@ class TermChecker(BlockRules):
         if value is None and isinstance(e, ast.Name) and e.ref is RefKind.CONST:
             return ("constant", e.name)
         return None if value is None else (type(value).__name__, value)
+
+
+def _fits(t: ast.Term, ctx: Context) -> bool:
+    """Whether a term may stand in what is one step."""
+    if isinstance(t, ast.Abort | ast.Require):
+        return True  # outside of a transaction that has its own message
+    return isinstance(t, _SIMPLE) and (not isinstance(t, ast.Each) or t.sequential)
 
 
 def _form(t: ast.Term) -> str:

@@ -57,6 +57,7 @@ CODES: Final[dict[str, str]] = {
     "E0407": "cycle in a steps graph",
     "E0408": "retry, count or bound is negative",
     "E0409": "duplicate case",
+    "E0410": "channel is not of this kind",
     # not built yet
     "E0900": "not supported yet",
     # exports

@@ -74,6 +74,8 @@ def collect(spec: ast.Spec, report: Reporter) -> Collected:
     for channel in spec.channels:
         key = names.type_of(channel.key) if channel.key is not None else None
         symbols.channel_types[channel.name] = (names.type_of(channel.type), key)
+        if channel.answer is not None:
+            symbols.answer_types[channel.name] = names.type_of(channel.answer)
     for w in spec.workflows:
         shape = {p.name: names.resolved(p) for p in w.params}
         shape.update({v.name: names.type_of(v.type) for v in w.variables})

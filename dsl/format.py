@@ -238,6 +238,8 @@ def _resource(r: ast.Resource) -> str:
 def _channel(c: ast.Channel) -> str:
     key = f"[{type_text(c.key)}]" if c.key is not None else ""
     text = f"channel {c.name}{key} : {type_text(c.type)}"
+    if c.answer is not None:
+        text += f" -> {type_text(c.answer)}"
     if c.capacity is not None:
         text += f" capacity {expr(c.capacity, 7)}"
     if c.delivery:

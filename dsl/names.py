@@ -17,7 +17,7 @@ from .types import Enum, Type
 # Looking for names that resemble one takes time linear in the names there are.
 MAX_SUGGESTIONS: Final = 100
 
-BUILTIN_ERRORS: Final = ("Timeout", "TooMany", "Interrupted", "LeaseExpired")
+BUILTIN_ERRORS: Final = ("Timeout", "TooMany", "Interrupted", "LeaseExpired", "Aborted")
 BUILTIN_TYPES: Final = ("bool", "int", "real", "duration", "string")
 # Names that expressions give a meaning of their own: nothing may be declared under them.
 OWN_NAMES: Final = frozenset({"now", "self", "result"})
@@ -46,11 +46,13 @@ BUILT_CHECKS: Final = frozenset(
         "arithmetic",
         "terminates",
         "starvation_free",
+        "idempotency",
+        "messages",
         "deadline",
         "timeouts",
     ]
 )
-LATER_CHECKS: Final = frozenset(["messages", "idempotency", "stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["stability", "upgrade"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Symbol:
     ref: RefKind
     type: Type | None  # None: its declaration is in error, already reported
     span: Span
+    request: str = ""  # of what was received: the channel, if it is one of requests
+    received: str = ""  # of what was received: the channel
 
 
 @dataclass(slots=True)
@@ -74,6 +78,7 @@ class Symbols:
     errors: dict[str, ast.ErrorDecl | None] = field(default_factory=dict)
     channels: dict[str, ast.Channel] = field(default_factory=dict)
     channel_types: dict[str, tuple[Type | None, Type | None]] = field(default_factory=dict)
+    answer_types: dict[str, Type | None] = field(default_factory=dict)  # of channels of requests
     resource_keys: dict[str, Type | None] = field(default_factory=dict)
     activities: dict[str, ast.Activity] = field(default_factory=dict)
     workflows: dict[str, ast.Workflow] = field(default_factory=dict)

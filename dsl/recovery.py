@@ -225,8 +225,11 @@ class Recovery:
                 return i
         inserted = self.missing(i, wish, states)
         if inserted:
+            # What a bracket that is not closed was meant to hold is not known.
+            opened = self.unclosed(i) if inserted in (")", "]") else None
             self.put(i, inserted, inserted)
-            self.losses.note(i, i, self.losses.right(i + 1), sure=inserted in (",", ":", "="))
+            first = i if opened is None else opened
+            self.losses.note(i, first, self.losses.right(i + 1), sure=inserted in (",", ":", "="))
             if not self.errors[-1].fix and self.errors[-1].span == self.span(i + 1):
                 self.errors[-1] = replace(self.errors[-1], fix=f"add `{inserted}`")
             return i

@@ -10,6 +10,8 @@ from .constants import whole
 from .errors import Diagnostic, Span
 from .extent import Known, boundless
 from .names import LATER_CHECKS
+from .sends import WITHOUT_CAPACITY, most_sent
+from .types import Int
 from .walk import items_of, walk
 
 UNBOUNDED = "over a range without static bounds"
@@ -27,7 +29,7 @@ def unsupported(
     """
     known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for form, span in _of_calls(spec):
+    for form, span in chain(_of_calls(spec), _unbounded(spec, known)):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
@@ -38,7 +40,12 @@ def unsupported(
 
 
 def not_supported(form: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0900", span, f"not supported yet: {form}")
+    return Diagnostic("E0900", span, f"not supported yet: {form}", _INSTEAD.get(form, ""))
+
+
+_INSTEAD = {
+    WITHOUT_CAPACITY: "say how many messages it holds, `capacity 8`: a send waits while it is full",
+}
 
 
 def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
@@ -50,6 +57,15 @@ def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
                 yield "property of a called workflow", p.span
 
 
+def _unbounded(spec: ast.Spec, known: Known | None) -> Iterator[tuple[str, Span]]:
+    """Channels that hold any number of messages, into which any number may come."""
+    if known is None:
+        return
+    for c in spec.channels:
+        if c.capacity is None and not c.environment and most_sent(spec, c, known) is None:
+            yield WITHOUT_CAPACITY, c.span
+
+
 def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
     """What is written out before a run, over a range that has no bounds then."""
     match node:
@@ -57,8 +73,15 @@ def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
             yield f"parallel each {UNBOUNDED}", node.span
         case ast.Quantifier() if boundless(node.domain, known):
             yield f"{node.kind} {UNBOUNDED}", node.span
-        case ast.Atomic(body=body) | ast.Undo(kind="block", body=body) | ast.Activity(do=body):
+        case (
+            ast.Atomic(body=body)
+            | ast.Transaction(body=body)
+            | ast.Undo(kind="block", body=body)
+            | ast.Activity(do=body)
+        ):
             yield from _in_one_step(body, known)
+        case ast.Channel(capacity=ast.Node() as most) if boundless(most, known):
+            yield "a capacity without a static bound", most.span
         case ast.InstanceDecl(domain=domain, count=count):
             if domain is not None and boundless(domain, known):
                 yield INSTANCES, domain.span
@@ -94,31 +117,14 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
         case ast.Resource():
             if node.kind == "rate":
                 yield "rate", span
-            if node.lease is not None:
-                yield "lease", node.lease.span
-            if node.on_busy != "wait":
-                yield "on_busy", span
-            if node.key is not None:
-                yield "keyed resource", node.key.span
-        case ast.Channel():
-            yield "channel", span
-            if node.key is not None:
-                yield "keyed channel", node.key.span
-        case ast.Shared(durable=True):
-            yield "store", span
+            if node.on_busy not in ("wait", "fail"):
+                yield f"on_busy {node.on_busy}", span
+            if isinstance(node.key_type, Int) and node.key_type.lo is None and node.key is not None:
+                yield "keys without bounds", node.key.span
         case ast.Unsupported(form=form):
             yield form, span
-        case ast.Claim(token=str()):
-            yield "as t", span
-        case ast.StatePredicate(kind="len"):
-            yield "len(c)", span
         case ast.Now():
             yield "now", span
-        case ast.System():
-            if node.scheduler == "fair":
-                yield "scheduler fair", span
-        case ast.Fault():
-            yield "faults", span
         case ast.InstanceDecl():
             if node.any_number:
                 yield f"{node.workflow}[*]", span
@@ -133,36 +139,11 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
 def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
     if a.runs_in is not None:
         yield "runs_in", a.span
-    if a.idempotent_by is not None:
-        yield "idempotent by", a.idempotent_by.span
-    if a.at_least_once:
-        yield "at_least_once", a.span
-    if a.undo is not None:
-        if a.undo.kind == "none":
-            yield "undo none", a.undo.span
-        if a.undo.orelse is not None:
-            yield "undo else", a.undo.span
 
 
 def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Send():
-            yield "send", span
-        case ast.Receive():
-            yield "receive", span
-        case ast.Request():
-            yield "request", span
-        case ast.Within(receive=ast.Receive()):
-            yield "within receive", span
-        case ast.Transaction():
-            yield "transaction", span
-        case ast.Abort():
-            yield "abort", span
-        case ast.Require():
-            yield "require", span
-        case ast.AssumeEventually():
-            yield "assume eventually", span
         case ast.Equivalent(kind=kind):
             yield kind, span
         case ast.Law():

@@ -109,7 +109,7 @@ class ItemRules(PropertyRules):
         return kids[0]
 
     def on_channel(self, kids: list[Any], span: Span) -> Any:
-        name, key, type_, *rest = kids
+        name, key, type_, answer, *rest = kids
         options = self.once(rest, f"the channel `{name}`")
         return ast.Channel(
             name,
@@ -122,6 +122,7 @@ class ItemRules(PropertyRules):
             "broadcast" in options,
             "optional" in options,
             "environment" in options,
+            answer,
             doc=self.doc(),
             span=span,
         )

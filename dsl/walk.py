@@ -33,6 +33,15 @@ def walk(root: object) -> Iterator[Node]:
                     stack.append(value)
 
 
+def parts_of(node: Node) -> Iterator[tuple[object, ...] | Node]:
+    """What stands directly below a node."""
+    kind: Hashable = node.__class__  # type: ignore[assignment]
+    for name in _children(kind):
+        value = getattr(node, name)
+        if isinstance(value, tuple | Node):
+            yield value
+
+
 def items_of(spec: ast.Spec) -> tuple[ast.Item, ...]:
     """All items in file order, or in a good order where the tree was built and not read."""
     if spec.items:

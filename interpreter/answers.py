@@ -21,6 +21,14 @@ entry are drawn from the seed.  An entry may say
     result      what it returns
     writes      an object: the values it leaves in the variables that it `writes`
 
+A key may also name a channel, alone or with the instance that sends or receives (`jobs`,
+`shop.jobs`); an entry is for one message step that asks the environment, in their order:
+
+    lost        true: the message is lost (`delivery at_most_once`)
+    twice       true: it comes twice (`delivery at_least_once`)
+    pick        which message is received, 0 the oldest (`unordered`)
+    message     what comes (`from environment`)
+
 A value is a number, a bool, text ("paid" of an enum, "1m" of a duration, "1/3"), an object of
 fields (a record), a list of items (an array) or of members (a set), null (of an option).
 """
@@ -39,6 +47,7 @@ from ..semantics.values import Unreadable, read_duration
 from .parts import Pieces, near, paths
 
 _FIELDS = ("attempt", "fails", "times_out", "completes", "takes", "result", "writes")
+_OF_MESSAGES = ("lost", "twice", "pick", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,13 @@ class Answers:
 
 
 NO_ANSWERS = Answers({}, {}, {})
+
+
+def asks_as(rule: Rule, system: TransitionSystem) -> str:
+    """What an entry calls what the rule asks: an activity, or a channel of an instance."""
+    if rule.activity or not (rule.channel and rule.inputs):
+        return rule.activity
+    return f"{system.instances[rule.instance].name}.{rule.channel}"
 
 
 def bare_name(activity: str) -> str:
@@ -106,14 +122,19 @@ def read_answers(document: object, system: TransitionSystem, where: str = "answe
     """The same from a decoded document."""
     if not isinstance(document, dict):
         raise ValueError(f"{where}: expected an object from activities to what they do")
-    bare = {r.activity: bare_name(r.activity) for r in system.rules if r.activity}
+    called = {r.index: asks_as(r, system) for r in system.rules}
+    bare = {name: bare_name(name) for name in called.values() if name}
     names = sorted({*bare, *bare.values()})
     numbered: dict[tuple[str, int], Answer] = {}
     always: dict[str, Answer] = {}
     for name, given in document.items():
         if name not in names:
             raise ValueError(f"{where}: no activity `{name}`" + near(name, names))
-        rules = [r for r in system.rules if name in (r.activity, bare.get(r.activity))]
+        rules = [
+            r
+            for r in system.rules
+            if name in (called[r.index], bare.get(called[r.index])) and called[r.index]
+        ]
         entries = given if isinstance(given, list) else [given]
         for place, entry in enumerate(entries, 1):
             at = f"{where}: {name}, entry {place}"
@@ -133,9 +154,11 @@ def _entry(
 ) -> tuple[Answer, int | None]:
     if not isinstance(entry, dict):
         raise ValueError(f'{at}: expected an object such as {{"takes": "2s"}}')
+    messages = any(r.channel for r in rules)
+    fields = ("attempt", *_OF_MESSAGES) if messages else _FIELDS
     for key in entry:
-        if key not in _FIELDS:
-            raise ValueError(f"{at}: no field `{key}`" + near(key, _FIELDS))
+        if key not in fields:
+            raise ValueError(f"{at}: no field `{key}`" + near(key, fields))
     attempt = entry.get("attempt")
     if attempt is not None and (
         isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1
@@ -147,8 +170,9 @@ def _entry(
         system.strings,
         at,
     )
-    if "result" in entry:
-        pieces.put("result", entry["result"])
+    for key in ("result", *_OF_MESSAGES):
+        if key in entry:
+            pieces.put(key, entry[key])
     writes = entry.get("writes", {})
     if not isinstance(writes, dict):
         raise ValueError(f'{at}: `writes` is an object of variables, such as {{"x": 1}}')

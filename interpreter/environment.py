@@ -12,7 +12,7 @@ from random import Random
 from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute, var
 from ..semantics.system import Delay, RuleKind, Variable
 from ..semantics.values import evaluate, fits, initial_state
-from .answers import NO_ANSWERS, Answer, Answers
+from .answers import NO_ANSWERS, Answer, Answers, asks_as
 from .clock import Tick, delay_bounds, value_of
 from .compile import State
 from .parts import paths
@@ -62,8 +62,10 @@ class Environment:
     def _answer(self, rule: int) -> Answer | None:
         if not self._scripted:
             return None
-        activity = self._rules[rule].activity
-        return self._answers.find(activity, self._attempts.get(activity, 1)) if activity else None
+        name = asks_as(self._rules[rule], self._plan.system)
+        # Of an attempt it is asked after its start, of a message before its step.
+        number = self._attempts.get(name, 0) + (not self._rules[rule].activity)
+        return self._answers.find(name, max(1, number)) if name else None
 
     def outcome(self, group: Group, enabled: Sequence[int], state: State) -> tuple[int, Tick]:
         """Which of the enabled outcomes ends the attempt, and when if no time-out comes first.
@@ -153,6 +155,12 @@ class Environment:
             self._bounds[rule] = low, high
         return low, high
 
+    def ever(self, rule: int) -> bool:
+        """Whether a step that need not come will: a crash is as rare as a failure."""
+        if self._rules[rule].kind is not RuleKind.CRASH or rule in self._wanted:
+            return True
+        return self._random.random() < self._failing
+
     def duration(self, rule: int, state: State) -> Tick:
         """Drawn from the delay's interval: by its distribution, otherwise uniform."""
         low, high = self.bounds(rule, state)
@@ -201,7 +209,8 @@ class Environment:
         if drawn is None and fixed:
             what = ", ".join(dict.fromkeys(made.inputs[k].name for k in fixed))
             raise AnswerRefused(
-                f"{made.activity}: its contract (`ensures`, or a range) does not allow the answer"
+                f"{asks_as(made, self._plan.system)}: its contract (`ensures`, `where`, or a range)"
+                " does not allow the answer"
                 f" for {what}"
             )
         return drawn

@@ -16,7 +16,7 @@ from random import Random
 from ..semantics.expr import FALSE, Expr, Scalar
 from ..semantics.system import RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
-from .answers import Answers
+from .answers import Answers, asks_as
 from .choices import choose_values
 from .clock import Tick
 from .collection import paused
@@ -122,7 +122,11 @@ class _Runner:
         self._refused: list[int] = []
         self._asks = plan.asks
         self._starts = (
-            {r.index: r.activity for r in system.rules if r.kind is RuleKind.START}
+            {
+                r.index: asks_as(r, system)
+                for r in system.rules
+                if r.kind is RuleKind.START or (r.channel and r.inputs)
+            }
             if options.answers
             else {}
         )
@@ -296,10 +300,10 @@ class _Runner:
                         started.append(r)
         for r in started:
             g = self._group[r]
-            if g is None:
-                self._arm(r, self.now + self.environment.duration(r, dynamics.state))
-            else:
+            if g is not None:
                 groups[g] = None
+            elif self.environment.ever(r):
+                self._arm(r, self.now + self.environment.duration(r, dynamics.state))
         for g in groups:
             self._attempt(g)
         stopped.clear()

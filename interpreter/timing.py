@@ -100,10 +100,10 @@ def schedule(
     scheduling = scheduling or Scheduling(system)
     if trace.exact:
         kept = scheduling.misplaced(trace) is None
-        if kept and system.scheduler != "any":
+        if kept and system.in_order:
             kept = follows(scheduling.plan, trace)
         return trace if kept else None
-    if system.scheduler == "any":
+    if not system.in_order:
         return scheduling.schedule(trace)
     if trace.loop_at is None and scheduling.misplaced(trace) is None:
         if follows(scheduling.plan, trace):

@@ -70,6 +70,7 @@ NOTHING = (
     "compensated",
     "exhaustive",
     "arithmetic",
+    "idempotency",
     "timeouts",
 )
 

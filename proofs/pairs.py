@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitute, variables
-from ..semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ..semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
 from .facts import Prover, Wrong
 from .reading import Step, pinned, settled, touched
 from .shapes import Known
@@ -136,7 +136,9 @@ def races(prover: Prover, facts: Facts) -> None:
             amounts = {-v - 1: _rest(v, own[v]) for v in added}
             sides.append((own.keys(), added, reads(prover, step.rule, others | amounts, places)))
         (w, x, r), (w2, x2, r2) = sides
-        data = {v.index for v in prover.model.system.variables if v.kind in DATA}
+        serial = a.rule.transaction and b.rule.transaction
+        variables_ = prover.model.system.variables
+        data = {v.index for v in variables_ if v.kind in DATA and not (v.durable and serial)}
         both = {v for v in w & w2 if not (v in x - r and v in x2 - r2)} | (w & r2) | (w2 & r)
         if both & data and not pair.impossible():
             raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
@@ -163,7 +165,7 @@ def commuting(prover: Prover, facts: Facts) -> None:
     late = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
     if any(step.rule.kind in late for step in prover.model.steps):
         raise Wrong("a clock may decide")
-    waits = (RuleKind.TIMER, RuleKind.WAIT)
+    waits = (RuleKind.TIMER, *WAITING)
     if system.choices and any(step.rule.kind in waits for step in prover.model.steps):
         raise Wrong("which side of a choice can move may depend on a clock")
     by_thread: dict[int, list[Step]] = {}

@@ -128,7 +128,8 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
         "starvation_free": _e(
             "Whoever waits for a resource gets it, under the declared scheduler.",
             "scheduler priority     // two urgent loops keep a third one waiting for ever",
-            "use `scheduler fifo`, or bound how often the others can overtake.",
+            "use `scheduler fair`, bound how often the others can overtake, or let the holder "
+            "give it back.",
             warning=True,
         ),
         "messages": _e(

@@ -13,6 +13,7 @@ from ..semantics.trace import Trace
 from ..semantics.values import evaluate, fire, reader
 from ..verifier.verdict import Refuted, Result
 from . import explain
+from .mends_messages import mend_of_messages
 from .outcome import Report, title
 
 _MOST_TASKS = 4  # that are named
@@ -20,6 +21,19 @@ _SURVIVES = (
     "let an activity of the saga make the assignment (`do`), with an `undo` that takes it back, or "
     "assign after the saga."
 )
+# What a message speaks of -> its mend, where that is not the usual one of the check.
+_CLOSER = {
+    ("compensated", "survives the undo"): _SURVIVES,
+    (
+        "compensated",
+        "the undo of",
+    ): "give the undo an `else { .. }`, which runs when it has failed, or a `retry`.",
+    ("resources", "may outlive its lease"): "make the lease longer than the activity takes, or let "
+    "it fail when the lease is over (drop `silent`).",
+    ("contracts", "two calls of"): "let the key name the call: `idempotent by` an argument that "
+    "no other call has.",
+    ("contracts", "may come back"): "use a key that grows with every round.",
+}
 _TWO_RUNS = ("deterministic", "timing_independent")
 _LATE = (
     "leave more time than what is watched can take (`takes 1s..5s` within 6s: then the time-out "
@@ -42,8 +56,12 @@ def mend_of(report: Report, result: Result) -> str:
         return result.fix
     verdict = result.verdict
     if isinstance(verdict, Refuted) and not report.imported_from:
-        if result.check == "compensated" and "survives the undo" in verdict.message:
-            return _SURVIVES
+        for (check, words), mend in _CLOSER.items():
+            if result.check == check and words in verdict.message:
+                return mend
+        closer = mend_of_messages(result.check, verdict)
+        if closer:
+            return closer
         stuck = _stuck_run(report, result)
         if stuck is not None and report.system is not None:
             return _of_deadlock(report.system, stuck)
@@ -221,8 +239,10 @@ def _of_deadlock(system: TransitionSystem, trace: Trace) -> str:
         return _of_too_much(system, state) or _WAITS
     rule = next((r for r in asking if r.holds), asking[0])
     by_variable = {v: r for r in system.resources for v in (r.used, r.exclusive) if v is not None}
-    held = [by_variable[v] for v, _ in rule.holds if v in by_variable]
-    wanted = [by_variable[v] for v, _ in rule.gains if v in by_variable]
+    held, wanted = (
+        [by_variable[v] for v, amount in some if v in by_variable and evaluate(amount, state)]
+        for some in (rule.holds, rule.gains)
+    )
     again = next((r for r in wanted if r in held and r.kind == "lock"), None)
     if again is not None:
         return (
@@ -275,7 +295,7 @@ def _of_too_much(system: TransitionSystem, state: Sequence[Scalar]) -> str:
 
 
 def _claim(r: ResourceInfo, rule: Rule, state: Sequence[Scalar]) -> str:
-    variables = [v for v, _ in (*rule.holds, *rule.gains)]
+    variables = [v for v, amount in (*rule.holds, *rule.gains) if evaluate(amount, state)]
     if r.exclusive is not None:
         return f"{r.name} {'exclusive' if r.exclusive in variables else 'shared'}"
     amounts = (a for v, a in (*rule.holds, *rule.gains) if v == r.used)

@@ -28,7 +28,18 @@ from ..verifier.verdict import Result
 from .values import Plain, to_plain
 
 # What a person reads of a state; locations, counters and ghosts are how it is computed.
-VISIBLE = frozenset((VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM, VarKind.USED))
+TAKING = (RuleKind.RECEIVE, RuleKind.INTERRUPT)
+VISIBLE = frozenset(
+    (
+        VarKind.DATA,
+        VarKind.SHARED,
+        VarKind.CHANNEL,
+        VarKind.RECEIVED,
+        VarKind.ARG,
+        VarKind.PARAM,
+        VarKind.USED,
+    )
+)
 
 SILENT = "misses a heartbeat"
 _VERBS = {
@@ -224,7 +235,15 @@ def _step(
 
 
 def _instance(system: TransitionSystem, rule: Rule) -> str:
+    """Whose step it is: an instance's, or a channel's own."""
+    thread = system.threads[rule.thread]
+    if rule.channel and thread.parent is None and thread.id != _root(system, rule):
+        return thread.name
     return system.instances[rule.instance].name if system.instances else ""
+
+
+def _root(system: TransitionSystem, rule: Rule) -> int:
+    return system.instances[rule.instance].root
 
 
 def _without(text: str, instance: str) -> str:
@@ -268,6 +287,8 @@ def _changes(
         variable = system.variables[index]
         if variable.kind not in VISIBLE or before[index] == after[index]:
             continue
+        if variable.kind is VarKind.RECEIVED and rule.kind not in TAKING:
+            continue  # it is forgotten
         old, new = _value(system, variable, before), _value(system, variable, after)
         short = _without(new.name, instance) if variable.instance == rule.instance else new.name
         out.append(Change(new.name, short, old.text, new.text, old.plain, new.plain))

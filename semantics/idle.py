@@ -50,6 +50,7 @@ def _deciding(system: TransitionSystem) -> list[Expr]:
     terms: list[Expr] = [system.excluded]
     terms += [r.capacity for r in system.resources]
     terms += [i.active for i in system.instances]
+    terms += [e for e, _ in system.eventually]
     for goal in system.liveness:
         terms += [goal.owed, goal.at_end.cond]
     for limit in system.limits:

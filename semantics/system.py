@@ -23,6 +23,8 @@ from .expr import FALSE, TRUE, Expr, Sort
 class VarKind(StrEnum):
     DATA = "data"  # a user's variable (one scalar part of it)
     SHARED = "shared"  # the same, visible to every instance
+    CHANNEL = "channel"  # messages on their way: the slots of a queue, and how many are in use
+    RECEIVED = "received"  # what has been received, where it has its name; reset behind that
     ARG = "argument"  # of an instance: constant during its run
     PARAM = "parameter"  # of the spec: constant
     LOCATION = "location"
@@ -50,6 +52,7 @@ class Variable:
     lo: int | None = None
     hi: int | None = None
     span: Span = NOWHERE
+    durable: bool = False  # of a store
 
 
 class PointKind(StrEnum):
@@ -98,14 +101,25 @@ class RuleKind(StrEnum):
     GRANT = "grant"  # of `using`
     RELEASE = "release"
     ASSIGN = "assign"
+    COMMIT = "commit"  # of a transaction
+    BUSY = "busy"  # a claim that does not wait finds its resource in use: an error
+    ABORT = "abort"  # it is given up: an error
     ASSERT = "assert"
     RAISE = "raise"  # `fail E`, or an error that goes on
     TIMER = "timer"  # `wait d`
     WAIT = "wait"  # `wait until e`
+    SEND = "send"  # a message is put into a channel, where there is room
+    RECEIVE = "receive"  # one is taken out, where there is one
     INTERRUPT = "interrupt"  # `within`
     UNDO = "undo"
     STEP = "step"  # other internal steps: loop iteration, call, return, skip of a node
+    CRASH = "crash"
+    RECOVER = "recover"
     END = "end"  # of a workflow
+
+
+# Kinds of rules that may have to wait for what others do to data.
+WAITING = (RuleKind.WAIT, RuleKind.SEND, RuleKind.RECEIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +168,15 @@ class EventKind(StrEnum):
     STEP_TAKEN = "StepTaken"
     RESOURCE_ALLOCATED = "ResourceAllocated"
     RESOURCE_RELEASED = "ResourceReleased"
+    MESSAGE_SENT = "MessageSent"
+    MESSAGE_RECEIVED = "MessageReceived"
+    MESSAGE_DROPPED = "MessageDropped"
     TIMER_FIRED = "TimerFired"
+    CRASH_OCCURRED = "CrashOccurred"
+    RECOVERED = "Recovered"
+    LEASE_EXPIRED = "LeaseExpired"
+    TRANSACTION_COMMITTED = "TransactionCommitted"
+    TRANSACTION_ABORTED = "TransactionAborted"
     SNAPSHOT_CREATED = "SnapshotCreated"
 
 
@@ -216,6 +238,7 @@ class Rule:
     gains: tuple[tuple[int, Expr], ...] = ()  # granted by this step
     reads: tuple[int, ...] = ()  # what it is said to look at, beside its terms
     over_children: bool = False  # may be taken while child threads of its thread run
+    channel: str = ""  # where it sends to or receives from, with the place: `votes`, `jobs[a]`
 
     @property
     def updates(self) -> Iterator[tuple[int, Expr]]:
@@ -228,6 +251,11 @@ class Rule:
         yield from self.own_events
         if self.bundle is not None:
             yield from self.bundle.events
+
+    @property
+    def transaction(self) -> bool:
+        """A store takes one of them after the other: on its data they are no race."""
+        return self.kind in (RuleKind.COMMIT, RuleKind.ABORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +270,19 @@ class ResourceInfo:
     exclusive: int | None
     span: Span
     hidden: bool = False  # the slots of `at most k at once`
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelInfo:
+    """A declared channel.  `lengths`: how many messages are in each of its queues (one for each
+    key; of a broadcast, one for each instance that receives).  From the environment: none.
+    `tested`: a term looks at `len(c)`.  Otherwise its variables are in guards of message steps only
+    as what these wait for: that a message which fits is there, or room for one."""
+
+    name: str
+    lengths: tuple[int, ...]
+    span: Span
+    tested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +412,7 @@ class TransitionSystem:
     resources: tuple[ResourceInfo, ...]
     obligations: tuple[Obligation, ...]
     errors: tuple[str, ...]
+    channels: tuple[ChannelInfo, ...] = ()
     liveness: tuple[Liveness, ...] = ()
     limits: tuple[TimeLimit, ...] = ()
     retries: tuple[Retrying, ...] = ()
@@ -384,6 +426,13 @@ class TransitionSystem:
     initial_events: tuple[EventTemplate, ...] = ()
     assumptions: tuple[tuple[str, Span], ...] = ()  # shown with a verdict that used them
     scheduler: str = "any"
+    # `assume eventually`: in a run that goes on for ever, each holds again and again.
+    eventually: tuple[tuple[Expr, Span], ...] = ()
     reads_clock: bool = False
     has_timeouts: bool = False
     ties: bool = False  # the environment decides all ties but those of urgent steps
+
+    @property
+    def in_order(self) -> bool:
+        """Whether its scheduler says which of the steps that are ready is next."""
+        return self.scheduler in ("fifo", "priority")

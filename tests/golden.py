@@ -114,7 +114,7 @@ def outcome(name: str) -> Outcome:
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
     # Refutations under a declared scheduler are mostly found by running it.
-    simulate = None if system.scheduler == "any" else simulator
+    simulate = simulator if system.in_order else None
     found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulate)
     results = tuple(found)
     code = int(exit_status(Report(file, results=results, system=system)))

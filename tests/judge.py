@@ -404,7 +404,7 @@ def _terminates(world: World, verdict: object) -> list[str]:
     rules = world.system.rules
     # Where no time passes, only what can be taken now has to be.
     still = all(_at_once(rules[trace.steps[k].rule], states[k], "lo") for k in round_)
-    if still and world.system.scheduler != "any":
+    if still and world.system.in_order:
         return []
     able = [
         {
@@ -464,7 +464,7 @@ def _race(world: World, verdict: object) -> list[str]:
             return []
         by_state: dict[State, list[tuple[int, int, bool]]] = {}
         for n, a, b, instant in world.races():
-            if not world.related(a, b):
+            if not world.related(a, b) and not _excused(world, a, b):
                 by_state.setdefault(world.states[n], []).append((a, b, instant))
         for (state, _), steps in moves.items():
             able = {rule for rule, _ in steps}
@@ -474,7 +474,7 @@ def _race(world: World, verdict: object) -> list[str]:
         return []
     if isinstance(verdict, Proved):
         for n, a, b, _ in world.races():
-            if not world.related(a, b):
+            if not world.related(a, b) and not _excused(world, a, b):
                 return [f"PROVED, but {rules[a].name} and {rules[b].name} race in state {n}"]
         return []
     assert isinstance(verdict, Refuted)
@@ -482,6 +482,23 @@ def _race(world: World, verdict: object) -> list[str]:
     if not any(n == last for n, *_ in world.races(loosely=True)):
         return ["REFUTED, but in the last state the order of no two steps matters"]
     return []
+
+
+def _excused(world: World, a: int, b: int) -> bool:
+    """No race by definition: a crash, and two transactions that meet in stores only."""
+    rules, variables_ = world.system.rules, world.system.variables
+    kinds = {rules[a].kind, rules[b].kind}
+    if RuleKind.CRASH in kinds:
+        return True
+    if not kinds <= {RuleKind.COMMIT, RuleKind.ABORT}:
+        return False
+    touched = []
+    for r in (rules[a], rules[b]):
+        terms = [r.guard, r.relation, *(e for _, e in r.updates)]
+        touched.append(variables(terms) | {v for v, _ in r.updates})
+    both = touched[0] & touched[1]
+    data = (VarKind.DATA, VarKind.SHARED)
+    return all(variables_[v].durable for v in both if variables_[v].kind in data)
 
 
 # --- results under one environment -----------------------------------------------------------
@@ -518,6 +535,8 @@ class Walks:
             moves = world.moves[world.number[state]]
             if any(to < 0 for _, _, to in moves):
                 return None
+            # Crashes are left aside by definition.
+            moves = [m for m in moves if rules[m[0]].kind is not RuleKind.CRASH]
             allowed = self._allowed(moves, starts)
             if not allowed:
                 if moves:
@@ -527,6 +546,9 @@ class Walks:
             rule, inputs, to = rng.choice(urgent if urgent and rng.random() < 0.9 else allowed)
             if rules[rule].kind is RuleKind.START:
                 name = rules[rule].activity
+                starts[name] = starts.get(name, 0) + 1
+            elif asks_by_itself(rules[rule]):
+                name = f"rule {rule}"
                 starts[name] = starts.get(name, 0) + 1
             steps.append(Step(rule, inputs))
             state = world.states[to]
@@ -544,6 +566,8 @@ class Walks:
                 choosing.setdefault(c, set()).add(s)
             if r.group is not None and r.kind in (RuleKind.COMPLETE, RuleKind.FAIL):
                 ends.setdefault(r.activity, []).append(m)
+            elif asks_by_itself(r):
+                ends.setdefault(f"rule {r.index}", []).append(m)
             else:
                 out.append(m)
         for activity, options in ends.items():
@@ -633,7 +657,17 @@ def _answers(world: World, trace: Trace) -> dict[object, object]:
         elif r.kind in (RuleKind.COMPLETE, RuleKind.FAIL) and r.group is not None:
             key = (r.activity, starts.get(r.activity, 0))
             given[key] = (r.kind.value, r.error, step.inputs)
+        elif asks_by_itself(r):
+            name = f"rule {r.index}"
+            starts[name] = starts.get(name, 0) + 1
+            given[name, starts[name]] = (r.kind.value, r.error, step.inputs)
     return given
+
+
+def asks_by_itself(rule: Rule) -> bool:
+    """A step that is no end of an attempt asks the environment, each time that it is taken: is the
+    message lost?"""
+    return bool(rule.inputs) and rule.group is None
 
 
 def _sides(world: World, trace: Trace) -> dict[object, object]:

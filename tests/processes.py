@@ -10,8 +10,11 @@ Terms are tuples as well (`text` writes them as the language does); activities a
     ("tolerate", n, t..)                              not written as text; see `text`
     ("try", t, E, t) ("finally", t, t) ("retry", n, E, t) ("saga", t) ("nocancel", t)
     ("using", t) ("within", c, t, t) ("steps", (t, (after..), join)..)
+    ("transact", c, n)                                 transaction { require n == c ; n := .. }
 
 The data: `n` (0..2), and `log`, to which every activity appends its digit: outcomes tell orders.
+Where the workflow may crash, `log` is a sum: in which order two that were cut off had their effect
+is not said.
 """
 
 from __future__ import annotations
@@ -31,20 +34,32 @@ UNDO_FAILED = "UndoFailed"
 
 @dataclass(frozen=True)
 class Activity:
-    """`uses` claims the pool's one unit; `undo` is "" or a digit or the name of an activity."""
+    """`uses` claims the pool's one unit; `undo` is "" or a digit or the name of an activity, which
+    may fail: then `instead` runs.  `busy`: it claims the pool that does not wait, or fails so.
+    `unsure`: at least once."""
 
     digit: int
     fails: str = ""
     uses: bool = False
     undo: str = ""
     retry: int = 0
+    instead: str = ""
+    busy: str = ""
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
 class Data:
+    """`down`: None where nobody crashes; else how many crashes are left."""
+
     n: int = 0
     log: int = 0
     used: int = 0
+    busy: int = 0
+    down: int | None = None
+
+    def effect(self, digit: int) -> Data:
+        return replace(self, log=self.log * 10 + digit if self.down is None else self.log + digit)
 
 
 ACTIVITIES = {
@@ -54,7 +69,13 @@ ACTIVITIES = {
     "d": Activity(4, fails="F", uses=True, retry=1),
     "u": Activity(8, fails="E"),
     "g": Activity(9, undo="u"),
+    "h": Activity(1, undo="u", instead="v"),
+    "k": Activity(2, undo="3", unsure=True),
+    "m": Activity(4, fails="E", retry=1, unsure=True, uses=True),
+    "q": Activity(5, busy="F"),
+    "v": Activity(6),
 }
+OLD = "abcdg"
 
 # A part that ends without a step of its own (after a join, `nocancel`, `finally`, `within`) may
 # need one in its surroundings: to give back a claim, to begin the next round.  The design leaves
@@ -105,6 +126,8 @@ def text(t: Term) -> str:
             return f"{kind} {{ {text(rest[0])} }}"
         case "using":
             return f"using (r 1) {{ {text(rest[0])} }}"
+        case "transact":
+            return f"transaction {{ require n == {rest[0]} ; n := {rest[1]} }}"
         case "within":
             head = f"within until (n == {rest[0]}) {{ {text(rest[1])} }}"
             return head + (f" else {{ {text(rest[2])} }}" if rest[2] else "")
@@ -119,33 +142,44 @@ def text(t: Term) -> str:
     raise AssertionError(kind)
 
 
-def spec(t: Term) -> str:
+def spec(t: Term, crash: bool = False) -> str:
     acts = []
+
+    def adds(digit: object) -> str:
+        return f"log += {digit}" if crash else f"log := log * 10 + {digit}"
+
     for name, a in ACTIVITIES.items():
-        clauses = [f"do {{ log := log * 10 + {a.digit} }}"]
+        clauses = [f"do {{ {adds(a.digit)} }}"]
         if a.fails:
             clauses.append(f"fails {a.fails}")
         if a.uses:
             clauses.append("uses r 1")
+        if a.busy:
+            clauses.append("uses q 1")
+        if a.unsure:
+            clauses.append("at_least_once")
         if a.retry:
             clauses.append(f"retry {a.retry} on {a.fails}")
         if a.undo.isdigit():
-            clauses.append(f"undo {{ log := log * 10 + {a.undo} }}")
+            clauses.append(f"undo {{ {adds(a.undo)} }}")
         elif a.undo:
             clauses.append(f"undo {a.undo}()")
+        if a.instead:
+            clauses[-1] += f" else {{ {a.instead} }}"
         acts.append(f"  activity {name} {{ {' '.join(clauses)} }}")
     return "\n".join(
         [
             "error E permanent",
             "error F permanent",
             "resource r : pool(1)",
-            "workflow w() fails E, F, TooMany, Interrupted {",
+            "resource q : pool(1) on_busy fail F",
+            "workflow w() fails E, F, TooMany, Interrupted, Aborted {",
             "  var n: int = 0",
             "  var log: int = 0",
             *acts,
             f"  run {{ {text(t)} }}",
             "}",
-            "system { w }",
+            f"system {{ w {'faults crash w at_most 1' if crash else ''} }}",
         ]
     )
 
@@ -159,7 +193,7 @@ def log_of(p: Process) -> tuple:
     kind = p[0]
     if kind in ("nil", "loop"):
         return p[1]
-    if kind in ("term", "run", "again", "undoing"):
+    if kind in ("term", "run", "again", "undoing", "instead"):
         return ()
     if kind == "seq":  # log so far, current, rest
         return p[1] + log_of(p[2])
@@ -265,6 +299,28 @@ def begin(t: Term) -> Process:
     raise AssertionError(kind)
 
 
+def freed(name: str, d: Data) -> Data:
+    """What a running activity claims is given back."""
+    a = ACTIVITIES[name]
+    return replace(d, used=d.used - a.uses, busy=d.busy - bool(a.busy))
+
+
+def left_by(name: str, maybe: bool) -> Process:
+    """After an attempt that has not completed: to be undone, if it may have had its effect."""
+    return ("nil", (name,)) if maybe else NIL
+
+
+def begun(name: str, attempt: int, maybe: bool, d: Data) -> Iterator[Result]:
+    """The starts of an attempt: whether it has its effect if it is cut off is open."""
+    a = ACTIVITIES[name]
+    if a.busy and d.busy:
+        yield ("raise", a.busy, d, left_by(name, maybe))
+    elif not a.uses or d.used == 0:
+        d2 = replace(d, used=d.used + a.uses, busy=d.busy + bool(a.busy))
+        for cut in (False, True) if a.unsure or d.down is not None else (None,):
+            yield ("ok", d2, ("run", name, attempt, cut, maybe))
+
+
 def cancel(p: Process, d: Data) -> tuple[Data, Process]:
     """What is left when the surroundings are cancelled: protected parts, and the log."""
     kind = p[0]
@@ -273,10 +329,14 @@ def cancel(p: Process, d: Data) -> tuple[Data, Process]:
     if kind == "term":
         return d, NIL
     if kind == "run":
-        return (replace(d, used=d.used - 1) if ACTIVITIES[p[1]].uses else d), NIL
+        _, name, _, cut, maybe = p
+        d = freed(name, d)
+        if cut:
+            d = d.effect(ACTIVITIES[name].digit)
+        return d, left_by(name, cut is not None or maybe)
     if kind == "again":
-        return d, NIL
-    if kind == "undoing":
+        return d, left_by(p[1], p[3])
+    if kind in ("undoing", "instead"):
         return (cancel(p[2], d)[0] if len(p) > 2 else d), NIL
     if kind in ("chain", "undograph"):  # only when another undo has failed
         for q in p[-1]:
@@ -398,10 +458,12 @@ def _term(p: Process, d: Data) -> Iterator[Result]:
     kind, *rest = p[1]
     match kind:
         case "act":
-            a = ACTIVITIES[rest[0]]
-            if not a.uses or d.used == 0:
-                used = d.used + 1 if a.uses else d.used
-                yield ("ok", replace(d, used=used), ("run", rest[0], 0))
+            yield from begun(rest[0], 0, False, d)
+        case "transact":
+            if d.n == rest[0]:
+                yield ("ok", replace(d, n=rest[1]), NIL)
+            else:
+                yield ("raise", "Aborted", d, NIL)
         case "set":
             yield ("ok", replace(d, n=rest[0]), NIL)
         case "fail":
@@ -423,21 +485,19 @@ def _term(p: Process, d: Data) -> Iterator[Result]:
 
 
 def _run(p: Process, d: Data) -> Iterator[Result]:
-    _, name, attempt = p
+    _, name, attempt, _, maybe = p
     a = ACTIVITIES[name]
-    free = replace(d, used=d.used - 1) if a.uses else d
-    yield ("ok", replace(free, log=d.log * 10 + a.digit), ("nil", (name,)))
+    free = freed(name, d)
+    yield ("ok", free.effect(a.digit), ("nil", (name,)))
     if a.fails:
         if attempt < a.retry:
-            yield ("ok", free, ("again", name, attempt + 1))
+            yield ("ok", free, ("again", name, attempt + 1, maybe))
         else:
-            yield ("raise", a.fails, free, NIL)
+            yield ("raise", a.fails, free, left_by(name, maybe))
 
 
 def _again(p: Process, d: Data) -> Iterator[Result]:
-    if not ACTIVITIES[p[1]].uses or d.used == 0:
-        used = d.used + 1 if ACTIVITIES[p[1]].uses else d.used
-        yield ("ok", replace(d, used=used), ("run", p[1], p[2]))
+    yield from begun(p[1], p[2], p[3], d)
 
 
 def _seq(p: Process, d: Data) -> Iterator[Result]:
@@ -778,14 +838,24 @@ def _undograph(p: Process, d: Data) -> Iterator[Result]:
 
 
 def _undoing(p: Process, d: Data) -> Iterator[Result]:
-    undo = ACTIVITIES[p[1]].undo
-    if undo.isdigit():
-        yield ("ok", replace(d, log=d.log * 10 + int(undo)), NIL)
+    a = ACTIVITIES[p[1]]
+    if a.undo.isdigit():
+        yield ("ok", d.effect(int(a.undo)), NIL)
         return
-    inner = p[2] if len(p) > 2 else ("term", ("act", undo))
+    inner = p[2] if len(p) > 2 else ("term", ("act", a.undo))
     for r in steps(inner, d):
         if r[0] == "ok":
             yield ("ok", r[1], NIL if r[2][0] == "nil" else ("undoing", p[1], r[2]))
+        elif a.instead:
+            yield ("ok", r[2], ("instead", p[1], ("term", ("act", a.instead))))
+        else:
+            yield ("raise", UNDO_FAILED, r[2], NIL)
+
+
+def _instead(p: Process, d: Data) -> Iterator[Result]:
+    for r in steps(p[2], d):
+        if r[0] == "ok":
+            yield ("ok", r[1], NIL if r[2][0] == "nil" else ("instead", p[1], r[2]))
         else:
             yield ("raise", UNDO_FAILED, r[2], NIL)
 
@@ -811,41 +881,123 @@ STEPS = {
     "chain": _chain,
     "undograph": _undograph,
     "undoing": _undoing,
+    "instead": _instead,
 }
 
 
-def outcomes(t: Term, limit: int = 20_000, eager: bool = True) -> set[tuple[str, ...]]:
+def crashed(p: Process, d: Data) -> tuple[Data, Process]:
+    """What a crash does where the process stands: claims count as nothing, and what is running may
+    have had its effect."""
+    if p[0] == "run":
+        _, name, attempt, cut, _ = p
+        d = freed(name, d)
+        return (d.effect(ACTIVITIES[name].digit) if cut else d), ("run", name, attempt, None, True)
+    if p[0] == "using":
+        d, q = crashed(p[1], d)
+        return replace(d, used=d.used - 1), ("using", q)
+    out = []
+    for part in p:
+        if isinstance(part, tuple) and part and is_process(part):
+            d, part = crashed(part, d)
+        elif isinstance(part, tuple) and p[0] in ("join", "undograph", "chain", "graph"):
+            d, part = _crashed_all(part, d)
+        out.append(part)
+    return d, tuple(out)
+
+
+def _crashed_all(parts: tuple, d: Data) -> tuple[Data, tuple]:
+    out = []
+    for part in parts:
+        if isinstance(part, tuple) and len(part) == 2 and part[0] in NODES:
+            d, q = crashed(part[1], d)
+            part = (part[0], q)
+        elif isinstance(part, tuple) and part and is_process(part):
+            d, part = crashed(part, d)
+        out.append(part)
+    return d, tuple(out)
+
+
+NODES = ("waiting", "running", "ended", "failed", "skipped")
+
+
+def is_process(p: tuple) -> bool:
+    """A tuple that is a process, as crashes see it: those that may hold or run something."""
+    return p[0] in ("run", "using") or (p[0] in STEPS and p[0] not in ("term", "retry_term"))
+
+
+def recovered(p: Process, d: Data) -> Iterator[tuple[Data, Process]]:
+    """All ways to go on: claims are made again, attempts begin anew."""
+    if p[0] == "run":
+        _, name, attempt, _, maybe = p
+        a = ACTIVITIES[name]
+        d2 = replace(d, used=d.used + a.uses, busy=d.busy + bool(a.busy))
+        for cut in (False, True):
+            yield d2, ("run", name, attempt, cut, maybe)
+        return
+    if p[0] == "using":
+        for d2, q in recovered(p[1], replace(d, used=d.used + 1)):
+            yield d2, ("using", q)
+        return
+    yield from _recovered(p, 0, d)
+
+
+def _recovered(p: tuple, i: int, d: Data) -> Iterator[tuple[Data, tuple]]:
+    """The parts of a tuple from the i-th on."""
+    if i == len(p):
+        yield d, ()
+        return
+    part = p[i]
+    ways: list[tuple[Data, object]] = [(d, part)]
+    if isinstance(part, tuple) and part and is_process(part):
+        ways = list(recovered(part, d))
+    elif isinstance(part, tuple) and part and part[0] in NODES and len(part) == 2:
+        ways = [(d2, (part[0], q)) for d2, q in recovered(part[1], d)]
+    elif isinstance(part, tuple) and p[0] in ("join", "undograph", "chain", "graph"):
+        ways = list(_recovered(part, 0, d))
+    for d2, q in ways:
+        for d3, rest in _recovered((p[0], *p[i + 1 :]), 1, d2):
+            yield d3, (q, *rest)
+
+
+def outcomes(
+    t: Term, limit: int = 20_000, eager: bool = True, crash: bool = False
+) -> set[tuple[str, ...]]:
     """(how the workflow ends, n, log) of every run; "stuck" where it cannot go on."""
     global EAGER
     EAGER = eager
-    first = (Data(), ("term", t), None)
+    first = (Data(down=1 if crash else None), ("term", t), None, False)
     seen = {first}
     todo = [first]
     out = set()
     while todo:
-        d, p, status = todo.pop()
+        d, p, status, down = todo.pop()
         following = []
-        if status is None:
+        if down:
+            following += [(d2, q, status, False) for d2, q in recovered(p, d)]
+        elif status is None:
             for r in steps(p, d):
                 if r[0] == "ok":
-                    following.append((r[1], r[2], None))
+                    following.append((r[1], r[2], None, False))
                 else:
                     ended = "completed" if r[1] == RETURN else r[1]
-                    following.append((r[2], r[3], ended))
+                    following.append((r[2], r[3], ended, False))
             if done(p, d):
                 out.add(("completed", str(d.n), str(d.log)))
-                following.append((d, NIL, "over"))
+                following.append((d, NIL, "over", False))
         else:
             for r in steps(p, d):
                 # An undo that fails in what is left: the first error has won.
                 assert r[0] == "ok" or r[1] == UNDO_FAILED
                 q, d2 = (r[2], r[1]) if r[0] == "ok" else (r[3], r[2])
-                following.append((d2, q, status if r[0] == "ok" else UNDO_FAILED))
+                following.append((d2, q, status if r[0] == "ok" else UNDO_FAILED, False))
             if done(p, d) and status != "over":
                 out.add((status, str(d.n), str(d.log)))
-                following.append((d, NIL, "over"))
+                following.append((d, NIL, "over", False))
         if not following and status != "over":
             out.add(("stuck", str(d.n), str(d.log)))
+        if d.down and not down and status != "over":
+            d2, q = crashed(p, replace(d, down=d.down - 1))
+            following.append((d2, q, status, True))
         for s in following:
             if s not in seen:
                 seen.add(s)
@@ -858,16 +1010,18 @@ def outcomes(t: Term, limit: int = 20_000, eager: bool = True) -> set[tuple[str,
 # --- random terms ------------------------------------------------------------------------------
 
 
-def random_term(r: Random, size: int) -> Term:
-    """A term with about `size` leaves."""
+def random_term(r: Random, size: int, letters: str = OLD) -> Term:
+    """A term with about `size` leaves, of these activities; of others, transactions as well."""
 
     def part(n: int) -> Term:
-        return random_term(r, n)
+        return random_term(r, n, letters)
 
     if size <= 1:
         x = r.random()
         if x < 0.55:
-            return ("act", r.choice("abcdg"))
+            return ("act", r.choice(letters))
+        if letters != OLD and x < 0.62:
+            return ("transact", r.randrange(2), r.randrange(3))
         if x < 0.7:
             return ("set", r.randrange(3))
         if x < 0.84:

@@ -19,7 +19,7 @@ from .verdict import Proved, Refuted, Result, Verdict
 NEVER = frozenset({"deadlock_free", "can_finish", "no_dead_code"})
 # Rule by rule, of any state: no set of runs is spoken of.
 OF_RULES = frozenset({"atomicity", "contracts"})
-DATA = (VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM)
+DATA = (VarKind.DATA, VarKind.SHARED, VarKind.CHANNEL, VarKind.ARG, VarKind.PARAM)
 
 
 def rests_on(spec: ast.Spec, system: TransitionSystem, result: Result) -> Verdict | None:

@@ -22,9 +22,13 @@ from .verdict import Proved, Result, Verdict
 # Rule by rule, or with a run as the evidence: no assumption is used.
 WITHOUT = frozenset({"atomicity", "contracts", "no_dead_code"})
 MOST_WORK = 10_000  # rules times lines of the table, to look for cones in
+# Of runs that go on for ever.
+LIVE = frozenset({"terminates", "starvation_free", "property"})
 OF_CLAIMS = frozenset({"resources", "borrows", "deadlock_free"})
 # What a structural proof of the check says of others, if they are proved.
 FROM: Mapping[str, tuple[str, ...]] = {
+    "starvation_free": ("terminates",),
+    "property": ("terminates",),
     "terminates": ("deadlock_free",),
     "can_finish": ("deadlock_free", "terminates"),
     "timing_independent": ("deadlock_free",),
@@ -39,11 +43,22 @@ class Assumption:
     text: str
     reads: frozenset[int]
     cuts: bool = False
+    live: bool = False  # it leaves out runs that go on for ever
 
 
 def assumptions(spec: ast.Spec, system: TransitionSystem) -> tuple[Assumption, ...]:
     """In the order of the file: of workflows, then of the whole file, then `assume`."""
-    return (*_requires(spec, system), *_assumes(spec, system))
+    return (*_requires(spec, system), *_assumes(spec, system), *_awaited(spec, system))
+
+
+def _awaited(spec: ast.Spec, system: TransitionSystem) -> Iterator[Assumption]:
+    reads: dict[object, set[int]] = {}
+    for e, span in system.eventually:
+        reads.setdefault(span, set()).update(variables([e]))
+    for node in walk(spec):
+        if isinstance(node, ast.AssumeEventually) and node.span in reads:
+            text = f"`assume eventually {expr(node.cond)}` ({node.span})"
+            yield Assumption(text, frozenset(reads[node.span]), live=True)
 
 
 def _requires(spec: ast.Spec, system: TransitionSystem) -> Iterator[Assumption]:
@@ -118,11 +133,13 @@ class Used:
             return set()
         if set(verdict.engine.split(", ")) != {"structure"}:
             cone = self._cone(check, name)
-            return {a.text for a in self.all if cone is None or a.reads & cone}
+            given = [a for a in self.all if not a.live or check in LIVE]
+            return {a.text for a in given if cone is None or a.live or a.reads & cone}
         found: set[str] = set()
         if check in OF_CLAIMS:
             claimed = self._claimed()
-            found |= {a.text for a in self.all if not a.cuts and a.reads & claimed}
+            given = [a for a in self.all if not a.cuts and not a.live]
+            found |= {a.text for a in given if a.reads & claimed}
         for other in FROM.get(check, ()):
             before = verdicts.get(other)
             if isinstance(before, Proved):

@@ -36,6 +36,7 @@ SAFETY = (
     "compensated",
     "exhaustive",
     "arithmetic",
+    "idempotency",
     "property",
 )
 WARNINGS = frozenset(
@@ -50,6 +51,7 @@ CHECKS = (
     "terminates",
     "can_finish",
     "starvation_free",
+    "messages",
     "no_dead_code",
     "race_free",
     "timing_independent",
@@ -140,6 +142,8 @@ class _Run:
         only = self.session.options.only
         if any(s.name == check and s.at is None for s in self.said.skips):
             return False
+        if check == "messages" and not self.session.system.channels:
+            return check in (*only, *self.said.raised)
         return not only or check in only
 
     # --- running ---------------------------------------------------------------------------
@@ -178,6 +182,8 @@ class _Run:
                 return True
             case "deadlock_free":
                 return blocking.is_structural(self.session)
+            case "messages":
+                return not self.session.system.channels
             case "terminates" | "can_finish":
                 return not self.session.system.loops and blocking.is_structural(self.session)
         return False
@@ -223,6 +229,7 @@ class _Run:
             ]
 
         out = of("atomicity", "deadlock_free", "terminates", "can_finish", "starvation_free")
+        out += of("messages")
         out += (Task(Kind.LIVENESS, "graph", PROPERTY + n, needs=("terminates",)) for n in named)
         out += self._limits()
         out += of("no_dead_code", "race_free")
@@ -328,6 +335,7 @@ NOTHING = {
     "of what comes before it",
     "handled": "no error leaves a workflow that does not declare it",
     "compensated": "there is no saga",
+    "idempotency": "no activity may be run again after an attempt whose effect is not known",
     "exhaustive": "there is no switch, or each has a default or covers its type",
     "arithmetic": "every division, index, option and range is safe as it is written, or there is "
     "none",

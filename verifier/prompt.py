@@ -148,7 +148,7 @@ def is_fair(
     rules = system.rules
     taken = [rules[s.rule] for s in around]
     timeless = all(instant(r, s) for r, s in zip(taken, states, strict=True))
-    if timeless and system.scheduler != "any":
+    if timeless and system.in_order:
         return True
     moved = {r.thread for r in taken}
     rung = {clock(r) for r in taken if r.delay is not None}

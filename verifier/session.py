@@ -209,6 +209,8 @@ class Session:
         replayed = self.replay(self.system, trace)
         if not replayed.ok:
             raise InternalError(f"{engine}: a counterexample does not replay: {replayed.why}")
+        if trace.loop_at is not None and not self._expected(replayed.states, trace.loop_at):
+            return Unknown(engine, f"a run was found that `assume eventually` rules out: {message}")
         if not breaks(replayed.states, trace):
             raise InternalError(f"{engine}: a counterexample does not break its claim: {message}")
         timed = self.timed(trace, breaks)
@@ -225,6 +227,11 @@ class Session:
             figure or f"{steps}-step run",
             notes=notes,
         )
+
+    def _expected(self, states: Sequence[tuple[Scalar, ...]], loop_at: int) -> bool:
+        """Does all that is assumed to come again and again come in the loop?"""
+        loop = states[loop_at:]
+        return all(any(evaluate(e, s) is True for s in loop) for e, _ in self.system.eventually)
 
     @property
     def unlikely(self) -> str:
@@ -252,7 +259,7 @@ class Session:
                 found = self.schedule(self.system, other)
                 if found is not None:
                     best = found
-        if best is None and trace.loop_at is None and self.system.scheduler != "any":
+        if best is None and trace.loop_at is None and self.system.in_order:
             return self._simulated(breaks)
         return best
 

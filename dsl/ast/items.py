@@ -85,6 +85,7 @@ class Resource(Node):
     silent: bool = False
     priority: bool = False
     doc: str = field(default="", compare=False)
+    key_type: Type | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ class Channel(Node):
     broadcast: bool = False
     optional: bool = False
     environment: bool = False
+    answer: TypeExpr | None = None  # of a channel of requests
     doc: str = field(default="", compare=False)
+    resolved: Type | None = field(default=None, compare=False, repr=False)
+    resolved_key: Type | None = field(default=None, compare=False, repr=False)
+    resolved_answer: Type | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

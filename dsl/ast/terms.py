@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..types import Type
 from .expressions import Expression, Node
 
 
@@ -211,17 +212,23 @@ class WaitUntil(Node):
 
 @dataclass(frozen=True, slots=True)
 class Send(Node):
+    """`answers`: `channel` is the name of a received request, which came through that channel."""
+
     value: Expression
     channel: str
     key: Expression | None = None
+    answers: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Receive(Node):
+    """`resolved`: the type of `var`, where that is a new name and no variable."""
+
     var: str
     channel: str
     key: Expression | None = None
     where: Expression | None = None
+    resolved: Type | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
+from ...dsl.errors import Span
 from ...dsl.types import Bool, Enum, Type
 from ..expr import (
     FALSE,
@@ -23,7 +24,9 @@ from ..expr import (
     le,
     lt,
     not_,
+    substitute,
     to_real,
+    variables,
 )
 from ..system import (
     Delay,
@@ -38,14 +41,15 @@ from ..system import (
 from . import frames
 from .assign import assign
 from .builder import RuleDraft
-from .claims import Demand, demand, not_negative
-from .context import Ctx, Done, Log, Out, raise_error, step
+from .claims import Demand, Lease, busy, demand, not_negative
+from .context import Ctx, Done, Log, Out, not_supported, raise_error, step
 from .data import Value, build, leaves, sort_of
 from .effects import effect
 from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
 from .heartbeat import heartbeat, missed, scheduled, silent, sooner
 from .place import At
+from .repeats import Repeats, repeats, twice, unsure
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
@@ -123,6 +127,7 @@ def _attempt(
     holding = replace(ctx, claims=(*ctx.claims, *want.holds))
     run = holding.point(PointKind.RUN, f"running {a.name}", t.span, activity=place)
     inst.running.setdefault(a.name, []).append(ctx.thread.at(run))
+    env = env.bind(**want.tokens)
     own = replace(ctx, env=env)
     priority = own.read(at, partial(scalar, e=a.priority)) if a.priority is not None else None
     scheduled(own, a, t, place, at, want)
@@ -140,7 +145,7 @@ def _attempt(
         t.span,
         run,
         guard=want.free,
-        updates=noted("started", lambda _: TRUE),
+        updates={**noted("started", lambda _: TRUE), **want.granted},
         event=EventKind.TASK_STARTED,
         subject=place,
         activity=place,
@@ -155,6 +160,17 @@ def _attempt(
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     not_negative(ctx, want, start)
+    rejected = busy(
+        ctx,
+        want,
+        at,
+        place,
+        t.span,
+        updates=noted("failed", lambda _: TRUE),
+        event=EventKind.TASK_FAILED,
+        subject=place,
+        activity=place,
+    )
     with collecting(env) as (inner, need_defined):
         needs = [(scalar(inner, e), e.span) for e in a.needs]
     ctx.defined(need_defined, start)
@@ -164,8 +180,15 @@ def _attempt(
     group = b.groups
     b.groups += 1
     running = ctx.at(run)
-    complete, done = _complete(ctx, a, t, place, running, k, env, want, group, noted)
-    rules = [start, complete]
+    often = repeats(ctx, a, place, env, at, start, t.span)
+    complete, done, made = _complete(ctx, a, t, place, running, k, env, want, group, noted, often)
+    left = often.perhaps(made)
+    if done is not None and often.cut is not None:
+        left[done.flag.index] = TRUE  # nobody knows
+    ctx.thread.points[run].cut = left
+    if often.cut is not None and inst.workflow.name in ctx.world.crashing:
+        ctx.thread.points[run].redo = b.variables[often.cut.index]
+    rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
         own_limit = measured(inner, a.timeout) if a.timeout is not None else None
@@ -174,6 +197,11 @@ def _attempt(
         chances = [_chance(inner, c) for c in a.fails]
     ctx.defined(found, start)
     complete.delay = takes
+    # Who knows the key of an effect that has been had does not refuse it.
+    fresh = not_(often.had)
+    unhad: dict[int, Expr] = {}
+    if done is not None and a.idempotent_by is not None:
+        unhad[done.flag.index] = FALSE
     for clause, chance in zip(a.fails, chances, strict=True):
         failed = raise_error(
             ctx,
@@ -182,8 +210,9 @@ def _attempt(
             RuleKind.FAIL,
             f"{place} fails: {clause.error}",
             t.span,
+            guard=fresh,
             held=holding.claims,
-            updates=noted("failed", lambda _: TRUE),
+            updates={**noted("failed", lambda _: TRUE), **unhad},
             event=EventKind.TASK_FAILED,
             subject=place,
             activity=place,
@@ -194,41 +223,88 @@ def _attempt(
         rules += failed
     if beat is not None and beat.perhaps is not FALSE:
         perhaps, moment = missed(beat, takes)
-        rules += silent(ctx, t, place, running, holding, perhaps, moment, group, noted)
-    # A timeout that `takes` cannot reach never fires.
-    exceeds = TRUE
-    if limit is not None and takes.hi is not None:
-        exceeds = not_(lt(takes.hi, limit))
-    if not ctx.fixed(exceeds):
+        lost = {**noted("failed", lambda _: TRUE), **left}
+        rules += silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
+
+    def reachable(limit: Expr, name: str) -> Expr:
+        """A limit that `takes` cannot reach never strikes."""
+        exceeds = not_(lt(takes.hi, limit)) if takes.hi is not None else TRUE
+        if ctx.fixed(exceeds):
+            return exceeds
         # Both are what they are when the attempt starts.
-        name = f"{place} may time out"
         flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
         start.updates[flag.index] = start.reading(exceeds)
-        exceeds = flag
-    exceeds = and_(limited, exceeds)
-    if limit is not None and exceeds is not FALSE:
+        return flag
+
+    ends = [(limit, "Timeout", "times out", EventKind.TASK_TIMED_OUT)] if limit is not None else []
+    for lease in want.leases:
+        if lease.lost is None:
+            what = f"loses its lease of {lease.resource.name}"
+            ends.append((lease.limit, "LeaseExpired", what, EventKind.LEASE_EXPIRED))
+    limits = [] if beat is None else ["Timeout"]
+    for after, error, what, event in ends:
+        exceeds = reachable(after, f"{place} may be ended by {error}")
+        if error == "Timeout":
+            exceeds = and_(limited, exceeds)
+        if exceeds is FALSE:
+            continue
         ctx.world.has_timeouts = True
+        limits.append(error)
         rules += raise_error(
             ctx,
             running,
-            "Timeout",
+            error,
             RuleKind.TIMEOUT,
-            f"{place} times out",
+            f"{place} {what}",
             t.span,
             guard=exceeds,
             held=holding.claims,
-            updates=noted("failed", lambda _: TRUE),
-            event=EventKind.TASK_TIMED_OUT,
+            updates={**noted("failed", lambda _: TRUE), **left},
+            event=event,
             subject=place,
             activity=place,
-            delay=Delay(limit, limit),
+            delay=Delay(after, after),
             group=group,
         )
+    for lease in want.leases:
+        outlived = reachable(lease.limit, f"{place} may outlive its lease")
+        if lease.lost is not None and outlived is not FALSE:
+            rules.append(_lost(holding, lease, place, running, outlived, t.span))
+    if unsure(ctx, a, limits):
+        twice(ctx, made, complete, a.name, t.span)
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
     for rule in rules:
         rule.reads = looks_at
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
     return Out(None, Log((done,), sure=frozenset((done.flag.index,))) if done else Log())
+
+
+def _lost(ctx: Ctx, lease: Lease, place: str, at: At, outlived: Expr, span: Span) -> RuleDraft:
+    """A silent lease is over: others may claim, and the activity goes on."""
+    assert lease.lost is not None
+    ctx.world.has_timeouts = True
+    left = tuple(
+        (used, substitute(amount, lambda x: TRUE if x is lease.lost else x))
+        for used, amount in ctx.claims
+    )
+    rule = step(
+        ctx,
+        at,
+        RuleKind.TIMER,
+        f"{place} has lost {lease.resource.name}",
+        span,
+        None,
+        guard=and_(outlived, not_(lease.lost)),
+        updates={lease.lost.index: TRUE},
+        held=ctx.claims,
+        then=left,
+        event=EventKind.LEASE_EXPIRED,
+        subject=place,
+        delay=Delay(lease.limit, lease.limit),
+    )
+    message = f"{place} may outlive its lease of {lease.resource.name}"
+    ctx.must("resources", FALSE, message, span, rule, name=lease.resource.name)
+    return rule
 
 
 def _chance(env: Env, clause: ast.FailClause) -> Expr | None:
@@ -257,8 +333,12 @@ def _complete(
     want: Demand,
     group: int,
     noted: Callable[[str, Callable[[Expr], Expr]], dict[int, Expr]],
-) -> tuple[RuleDraft, Done | None]:
-    """Completion: result and writes are inputs that `ensures` constrains; `do` is applied."""
+    often: Repeats,
+) -> tuple[RuleDraft, Done | None, Mapping[int, Expr]]:
+    """Completion: result and writes are inputs that `ensures` constrains; `do` is applied.
+
+    Also the effect by itself.
+    """
     b = ctx.b
     inputs: list[Input] = []
 
@@ -282,6 +362,12 @@ def _complete(
             if slot.index not in updates:
                 store[slot.index] = fresh(name, b.variables[slot.index].type)
     updates.update(store)
+    made = dict(updates)
+    if often.had is not FALSE or often.cut is not None:
+        if any(variables([e], Op.INPUT) for e in updates.values()):
+            form = "an effect that depends on the answer and may be had unseen"
+            raise not_supported(form, a.span)
+        updates = often.once(updates)
     for i, inp_ in enumerate(inputs):
         if inp_.lo is not None and inp_.hi is not None:
             x = inp(i, Sort.INT)
@@ -319,8 +405,12 @@ def _complete(
         if a.undone_when is not None:
             was = b.variable(f"{place} was done", Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
             updates[was.index] = TRUE
+        instead: Expr | None = None
+        if a.undo is not None and a.undo.orelse is not None:
+            name = f"{place}: else of the undo"
+            instead = b.variable(name, Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
         remembered = Done(
-            flag, a.undo, ctx.inst, undo_env, place, t.span, written, a.undone_when, was
+            flag, a.undo, ctx.inst, undo_env, place, t.span, written, a.undone_when, was, instead
         )
 
     rule = step(
@@ -347,7 +437,7 @@ def _complete(
         ctx.must(
             "ensures", cond, f"`do` of {a.name} does not establish this", e.span, rule, name=a.name
         )
-    return rule, remembered
+    return rule, remembered, made
 
 
 def _enum_range(i: Input, index: int) -> list[Expr]:
@@ -365,7 +455,7 @@ def _speaks_of(env: Env, e: ast.Expression, computed: set[int]) -> bool:
         if isinstance(node, ast.Apply) and node.func == "old":
             return
         if isinstance(node, ast.Name) and node.name in env.variables and node.ref is not None:
-            if node.ref in (ast.RefKind.VAR, ast.RefKind.SHARED):
+            if node.ref in (ast.RefKind.VAR, ast.RefKind.SHARED, ast.RefKind.STORE):
                 found.update(x.index for x in leaves(env.variables[node.name]))
         if isinstance(node, ast.Member) and isinstance(node.base, ast.Name):
             if node.base.name == "self" and node.name in env.variables:

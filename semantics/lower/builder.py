@@ -80,6 +80,9 @@ class PointDraft:
     regions: tuple[Region, ...]
     activity: str = ""
     scheduled: list[str] = field(default_factory=list)  # activities that become pending here
+    # What leaving it by being cancelled does, beside control: by variable.
+    cut: dict[int, Expr] = field(default_factory=dict)
+    redo: Variable | None = None  # what the environment answers when it is begun anew there
     like: int | None = None  # a point of the same thread that it stands in for
 
     @property
@@ -146,6 +149,8 @@ class RuleDraft:
     test_span: Span | None = None
     reads: tuple[int, ...] = ()
     over_children: bool = False  # may be taken while child threads of its thread run
+    asked: Holds = ()  # claimed by this step, for other threads
+    channel: str = ""
 
 
 def knot(op: Op) -> Expr:
@@ -165,6 +170,9 @@ class Builder:
         self.rules: list[RuleDraft] = []
         self.obligations: list[Obligation] = []
         self.resources: dict[str, ResourceInfo] = {}
+        self.leases: dict[str, Expr] = {}  # seconds, by name
+        self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
+        self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
         self.errors: list[str] = []
         self.strings: dict[str, int] = {}
         self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
@@ -223,6 +231,12 @@ class Builder:
             return self.variable(path, t, kind, first, instance, span)
 
         return build(type_, name, leaf)
+
+    def of_name(self, name: str) -> tuple[ResourceInfo, ...]:
+        """The resource of this name, or one for each of its keys."""
+        if name in self.families:
+            return tuple(r for _, r in self.families[name])
+        return (self.resources[name],)
 
     def hidden(self, name: str, instance: int, init: int | bool = 0) -> Expr:
         type_: Type = Bool() if isinstance(init, bool) else Int()

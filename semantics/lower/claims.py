@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.types import Int
-from ..expr import Expr, Op, Sort, add, and_, const, eq, le, substitute, var, variables
-from ..system import PointKind, RuleKind, VarKind
+from ...dsl.walk import walk
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    eq,
+    implies,
+    ite,
+    le,
+    lt,
+    not_,
+    or_,
+    substitute,
+    var,
+    variables,
+)
+from ..system import PointKind, ResourceInfo, RuleKind, VarKind
 from .builder import Holds, RuleDraft
-from .context import Ctx, Out, step
+from .context import Ctx, Out, not_supported, raise_error, step
 from .env import collecting
-from .expressions import as_sort
+from .expressions import as_sort, require
 from .place import At
 
 
@@ -23,47 +45,130 @@ class Demand:
     holds: Holds
     free: Expr
     amounts: tuple[tuple[Expr, Span], ...]  # must not be negative
+    busy: tuple[tuple[Expr, str], ...] = ()  # what does not wait: when not free, and the error
+    tokens: Mapping[str, Expr] = field(default_factory=dict)  # of `as t`, by name
+    granted: Mapping[int, Expr] = field(default_factory=dict)  # what else is set by the grant
+    leases: tuple[Lease, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim that is taken back after a time (seconds).  `lost` (of a silent one): it has been,
+    and the holder does not know."""
+
+    resource: ast.Resource
+    limit: Expr
+    lost: Expr | None
 
 
 def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int, Expr]) -> Demand:
     """Same resources claimed twice in one list add up.
 
-    An amount that could change while it is held is kept in a variable, set with `taken`.
+    An amount or a key that could change while it is held is kept in a variable, set with `taken`.
     """
     given: list[tuple[Expr, Span]] = []
-    amounts: dict[int, Expr] = {}
-    guards: list[Expr] = []
-    totals: dict[str, Expr] = {}
+    held: dict[int, Expr] = {}
+    guards: dict[str, list[Expr]] = {c.resource: [] for c in claims}
+    totals: dict[str, tuple[str, Expr]] = {}
+    tokens: dict[str, Expr] = {}
+    granted: dict[int, Expr] = {}
     for claim in claims:
-        r = ctx.b.resources[claim.resource]
+        amount = const(1)
         if claim.mode == "units":
             amount = as_sort(ctx.env, claim.amount, Sort.INT) if claim.amount else const(1)
-            if not ctx.fixed(amount) and not variables([amount]) <= taken.keys():
-                asked = substitute(amount, lambda x: _taken(x, taken))
-                name = f"{label}: {claim.resource}"
-                amount = ctx.b.variable(
-                    name, Int(), VarKind.HIDDEN, const(0), ctx.inst.id, claim.span
-                )
-                taken[amount.index] = asked
+            amount = _kept(ctx, amount, f"{label}: {claim.resource}", claim.span, taken)
             # A claim of a negative amount would create units out of nothing.
             given.append((le(const(0), amount), claim.span))
+        for mine, r in _of_key(ctx, claim, label, taken):
+            part = ite(mine, amount, const(0))
             index = r.used
-            totals[r.name] = add(totals[r.name], amount) if r.name in totals else amount
-        else:
-            amount = const(1)
-            exclusive = claim.mode == "exclusive"
-            index = r.exclusive if exclusive and r.exclusive is not None else r.used
-            if r.enforced:
-                assert r.exclusive is not None
-                guards.append(eq(var(r.exclusive, Sort.INT), const(0)))
-                if exclusive:
-                    guards.append(eq(var(r.used, Sort.INT), const(0)))
-        amounts[index] = add(amounts[index], amount) if index in amounts else amount
-    for name, amount in totals.items():
+            if claim.mode == "units":
+                total = totals[r.name][1] if r.name in totals else const(0)
+                totals[r.name] = claim.resource, add(total, part)
+            else:
+                exclusive = claim.mode == "exclusive"
+                index = r.exclusive if exclusive and r.exclusive is not None else r.used
+                if r.enforced:
+                    assert r.exclusive is not None
+                    free = [eq(var(r.exclusive, Sort.INT), const(0))]
+                    if exclusive:
+                        free.append(eq(var(r.used, Sort.INT), const(0)))
+                    guards[claim.resource] += [implies(mine, f) for f in free]
+            held[index] = add(held[index], part) if index in held else part
+        if claim.token is not None:
+            tokens[claim.token] = _token(ctx, claim, label, granted)
+    for name, (claimed, amount) in totals.items():
         r = ctx.b.resources[name]
         if r.enforced:
-            guards.append(le(add(var(r.used, Sort.INT), amount), r.capacity))
-    return Demand(tuple(amounts.items()), and_(*guards), tuple(given))
+            guards[claimed].append(le(add(var(r.used, Sort.INT), amount), r.capacity))
+    holds = tuple(held.items())
+    declared = ctx.world.resources
+    busy = [
+        (not_(and_(*free)), declared[name].busy_error or "")
+        for name, free in guards.items()
+        if declared[name].on_busy == "fail"
+    ]
+    everything = and_(*(g for free in guards.values() for g in free))
+    leases, holds = _leases(ctx, claims, holds, label, granted)
+    return Demand(holds, everything, tuple(given), tuple(busy), tokens, granted, leases)
+
+
+def _of_key(
+    ctx: Ctx, claim: ast.Claim, label: str, taken: dict[int, Expr]
+) -> list[tuple[Expr, ResourceInfo]]:
+    """The resources that a claim may be about, each with the condition that it is."""
+    if claim.key is None:
+        return [(TRUE, ctx.b.resources[claim.resource])]
+    family = ctx.b.families[claim.resource]
+    key = as_sort(ctx.env, claim.key, Sort.INT)
+    if isinstance(ctx.world.resources[claim.resource].key_type, Int):
+        known = or_(*(eq(key, k) for k, _ in family))
+        require(ctx.env, known, f"{claim.resource} has no such key", claim.span)
+    if key.op is Op.CONST:
+        return [(TRUE, r) for k, r in family if k.value == key.value]
+    key = _kept(ctx, key, f"{label}: key of {claim.resource}", claim.span, taken)
+    found = [(eq(key, k), r) for k, r in family]
+    return [(mine, r) for mine, r in found if mine is not FALSE]
+
+
+def _kept(ctx: Ctx, e: Expr, name: str, span: Span, taken: dict[int, Expr]) -> Expr:
+    """As it is when it is claimed."""
+    if ctx.fixed(e) or variables([e]) <= taken.keys():
+        return e
+    kept = ctx.b.variable(name, Int(), VarKind.HIDDEN, const(0), ctx.inst.id, span)
+    taken[kept.index] = substitute(e, lambda x: _taken(x, taken))
+    return kept
+
+
+def _token(ctx: Ctx, claim: ast.Claim, label: str, granted: dict[int, Expr]) -> Expr:
+    """A number that grows with each grant that names one (Kleppmann 2016, fencing tokens)."""
+    b = ctx.b
+    if claim.resource not in b.tokens:
+        name = f"token of {claim.resource}"
+        b.tokens[claim.resource] = b.variable(name, Int(), VarKind.HIDDEN, const(0))
+    last = b.tokens[claim.resource]
+    own = b.hidden(f"{label}: {claim.token}", ctx.inst.id)
+    granted[last.index] = granted[own.index] = add(last, const(1))
+    return own
+
+
+def _leases(
+    ctx: Ctx, claims: tuple[ast.Claim, ...], holds: Holds, label: str, granted: dict[int, Expr]
+) -> tuple[tuple[Lease, ...], Holds]:
+    """The leases of these claims, and what is held while none is lost."""
+    b = ctx.b
+    out: list[Lease] = []
+    for name in dict.fromkeys(c.resource for c in claims):
+        if name not in b.leases:
+            continue
+        lost: Expr | None = None
+        if ctx.world.resources[name].silent:
+            lost = b.hidden(f"{label}: {name} is lost", ctx.inst.id, False)
+            granted[lost.index] = FALSE
+            mine = {v for r in b.of_name(name) for v in (r.used, r.exclusive)}
+            holds = tuple((u, ite(lost, const(0), a) if u in mine else a) for u, a in holds)
+        out.append(Lease(ctx.world.resources[name], b.leases[name], lost))
+    return tuple(out), holds
 
 
 def _taken(x: Expr, taken: dict[int, Expr]) -> Expr:
@@ -75,22 +180,58 @@ def not_negative(ctx: Ctx, want: Demand, rule: RuleDraft) -> None:
         ctx.must("contracts", cond, "a claim is negative", span, rule)
 
 
+def _lingers(ctx: Ctx, t: ast.Term) -> bool:
+    """May a part of it go on when it is cancelled?"""
+    for node in walk(t):
+        if isinstance(node, ast.NoCancel | ast.Saga) or (isinstance(node, ast.Try) and node.final):
+            return True
+        if isinstance(node, ast.Call) and node.name in ctx.world.workflows:
+            if _lingers(ctx, ctx.world.workflows[node.name].body):
+                return True
+    return False
+
+
+def busy(ctx: Ctx, want: Demand, at: At, label: str, span: Span, **more: object) -> list[RuleDraft]:
+    """What a claim does that does not wait: it fails at once."""
+    out: list[RuleDraft] = []
+    rest = TRUE
+    for taken, error in want.busy:
+        name = f"{label}: busy"
+        guard = and_(rest, taken)
+        out += raise_error(ctx, at, error, RuleKind.BUSY, name, span, guard=guard, **more)  # type: ignore[arg-type]
+        rest = and_(rest, not_(taken))
+    return out
+
+
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     """A scoped claim: one step to grant it; released with the last step of the block."""
+    from . import parallel
     from .terms import describe, term
 
     names = ", ".join(c.resource for c in t.claims)
     taken: dict[int, Expr] = {}
     with collecting(ctx.env) as (env, found):
-        want = demand(replace(ctx, env=env), t.claims, f"{ctx.inst.name} using{ctx.tag}", taken)
+        label = f"{ctx.inst.name} using{ctx.tag}"
+        want = demand(replace(ctx, env=env), t.claims, label, taken)
     ctx.defined_at(found, at)
     at = at.then(*taken.items())
-    inner = replace(ctx, claims=(*ctx.claims, *want.holds))
+    inner = replace(ctx, claims=(*ctx.claims, *want.holds), env=ctx.env.bind(**want.tokens))
     entered = inner.point(PointKind.READY, describe(t.body), t.body.span)
-    grant = step(ctx, at, RuleKind.GRANT, f"using {names}", t.span, entered, guard=want.free)
+    label = f"using {names}"
+    updates = want.granted
+    grant = step(ctx, at, RuleKind.GRANT, label, t.span, entered, guard=want.free, updates=updates)
     not_negative(ctx, want, grant)
-    body = term(inner, t.body, inner.at(entered), k)
-    if body.exit is not None:
+    busy(ctx, want, at, label, t.span)
+    if want.leases:
+        if any(lease.lost is not None for lease in want.leases):
+            raise not_supported("silent lease of a block", t.span)
+        if _lingers(ctx, t.body):
+            raise not_supported("lease of a block with `nocancel`, `finally` or `saga`", t.span)
+        limit = reduce(lambda a, b: ite(lt(a, b), a, b), [x.limit for x in want.leases])
+        out = parallel.limited(inner, t.body, inner.at(entered), k, limit, "LeaseExpired")
+    else:
+        out = term(inner, t.body, inner.at(entered), k)
+    if out.exit is not None:
         # The block may end without a step: then giving back is one.
-        step(inner, body.exit, RuleKind.RELEASE, f"release {names}", t.span, k)
-    return Out(None, body.log)
+        step(inner, out.exit, RuleKind.RELEASE, f"release {names}", t.span, k)
+    return Out(None, out.log)

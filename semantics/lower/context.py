@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ...dsl import ast
 from ...dsl.errors import Span
@@ -57,7 +57,11 @@ from .place import through as through_moves
 from .refusals import Refusals
 from .refusals import not_supported as not_supported
 
+if TYPE_CHECKING:
+    from .channels import Channel
+
 T = TypeVar("T")
+ANY_ERROR = "*"
 RETURN = "return"  # not an error: `return` on its way out of the workflow
 UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
 
@@ -98,6 +102,7 @@ class Done:
     written: tuple[int, ...]
     undone_when: ast.Expression | None
     was: Expr | None  # with `undone when`: it has been done since the saga began
+    instead: Expr | None = None  # with `else`: that has run since, for the undo has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,18 @@ class InstanceDraft:
     result: Value | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """One place that names a key (`idempotent by`): whether it has had its effect there, and the
+    first and the last key (in a loop keys do not fall) with which it has."""
+
+    seen: Expr
+    first: tuple[Expr, ...]
+    last: tuple[Expr, ...]
+    again: bool  # more than one call may be made from there
+    span: Span
+
+
 @dataclass(eq=False, slots=True)
 class World:
     """What is shared by the whole lowering, beside the builder."""
@@ -169,13 +186,20 @@ class World:
     spec: ast.Spec
     activities: Mapping[str, Mapping[str, ast.Activity]]  # by workflow, with those at top level
     workflows: Mapping[str, ast.Workflow]
+    resources: Mapping[str, ast.Resource]
     loops: list[Loop] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
     sagas: list[SagaInfo] = field(default_factory=list)
     choices: list[tuple[range, ...]] = field(default_factory=list)
     wants: frozenset[tuple[str, str]] = frozenset()  # (activity, state predicate) in use
     asked: dict[str, frozenset[tuple[str, str]]] = field(default_factory=dict)  # in a child
+    keys: dict[str, list[KeyUse]] = field(default_factory=dict)  # by activity
+    crashing: frozenset[str] = frozenset()  # workflows
     patterns: list[Pattern] = field(default_factory=list)
+    eventually: list[tuple[Expr, Span]] = field(default_factory=list)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    received: dict[tuple[int, int, str], dict[str, Value]] = field(default_factory=dict)
+    named: dict[str, int] = field(default_factory=dict)  # how often a message has got this name
     limits: list[TimeLimit] = field(default_factory=list)
     retries: list[Retrying] = field(default_factory=list)
     waits: list[Waiting] = field(default_factory=list)
@@ -194,6 +218,7 @@ class Ctx:
     claims: Holds = ()
     regions: tuple[Region, ...] = ()
     in_saga: bool = False
+    retried: frozenset[str] = frozenset()  # errors on which a block around is run again
     again: bool = False  # in something that may be run more than once
     path: Expr = TRUE  # tests on the way here that look at constants of the run only
     tag: str = ""  # which copy of an `each` body this is
@@ -312,6 +337,7 @@ def step(
     error: str = "",
     probability: Expr | None = None,
     priority: Expr | None = None,
+    channel: str = "",
 ) -> RuleDraft:
     """One rule: from `at`, the thread (or `host`) goes to `target`."""
     mover = host or ctx.thread
@@ -346,6 +372,7 @@ def step(
         probability=through(probability) if probability is not None else None,
         priority=through(priority) if priority is not None else None,
         test_span=at.test,
+        channel=channel,
     )
     ctx.b.rules.append(rule)
     return rule

@@ -17,6 +17,7 @@ from .refusals import not_supported
 
 ASSERTED = "the assertion may fail"
 NOT_COVERED = "no case of this switch covers the value"
+_ABORTED = -1  # kept where the assigned variables are: whether the block is given up by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,16 @@ class Effect:
 
     updates: Mapping[int, Expr]
     defined: tuple[Definedness, ...]
+    aborted: Expr = FALSE  # of a transaction: it is given up, and nothing is written
 
 
 def effect(env: Env, term: ast.Term | None) -> Effect:
     """Run the term on symbols.  Reads see earlier assignments of the same block."""
     with collecting(env) as (inner, found):
-        store = _run(inner, term) if term is not None else {}
-    return Effect(store, tuple(found))
+        start = {**inner.store, _ABORTED: FALSE}
+        store = _run(replace(inner, store=start), term) if term is not None else start
+    aborted = store.pop(_ABORTED)
+    return Effect(store, tuple(found), aborted)
 
 
 def assigned(env: Env, target: ast.Expression, value: Value, op: str) -> dict[int, Expr]:
@@ -64,7 +68,12 @@ def _run(env: Env, term: ast.Term) -> dict[int, Expr]:
             store.update(assigned(env, t, lower(env, v), op))
         case ast.Seq(parts=parts):
             for part in parts:
-                store = _run(replace(env, store=store), part)
+                going = and_(env.guard, not_(store[_ABORTED]))
+                store = _run(replace(env, store=store, guard=going), part)
+        case ast.Abort():
+            store[_ABORTED] = TRUE
+        case ast.Require(cond=c):
+            store[_ABORTED] = or_(store[_ABORTED], not_(scalar(env, c)))
         case ast.If(cond=c, then=a, orelse=b):
             store = _merge(env, scalar(env, c), a, b)
         case ast.Switch():
@@ -77,7 +86,9 @@ def _run(env: Env, term: ast.Term) -> dict[int, Expr]:
             except NotConstant:
                 raise not_supported(f"each in one step {UNBOUNDED}", term.span) from None
             for inside, item in items:
-                store = _merge(replace(env, store=store).bind(**{v: item}), inside, b, None)
+                going = and_(env.guard, not_(store[_ABORTED]))
+                at = replace(env, store=store, guard=going).bind(**{v: item})
+                store = _merge(at, inside, b, None)
         case _:
             raise AssertionError(f"{term.span}: refused by the front end")
     return store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -32,6 +32,7 @@ from ..system import (
     Rule,
     RuleKind,
     Thread,
+    VarKind,
 )
 from .builder import (
     CANCELLED,
@@ -45,18 +46,20 @@ from .builder import (
     Update,
     tie,
 )
+from .cut import Cut
 from .env import after_step
 from .keeping import Keeping
 
 
-def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
-    """Tie the knots and freeze rules and threads."""
+def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
+    """Tie the knots and freeze rules and threads; `last` adds rules that know all others."""
     for r in b.rules:
         # The children of a protected part that a `return` crosses are marked as well.
         for fork in r.through:
             fork.crossed = fork.crossed or fork.protected
     crossed = {t for r in b.rules for t in _crossing(r)}
     keeping = Keeping(b, crossed)
+    last()
     for fork in b.forks:
         outer = fork.host.fork
         parts = [fork.host.at(p) for p in sorted(fork.landings)]
@@ -88,10 +91,10 @@ def finish(b: Builder) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
         cancel = None
         if r.kills is not None:
             crossing = _crossing(r)
-            if crossing:
-                cancel = _cancel(r.kills, crossing, keeping)
+            if crossing or any(p.cut for t in _below(r.kills) for p in t.points):
+                cancel = _cancel(r.kills, crossing, keeping, r)
             else:
-                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping)
+                cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping, None)
                 cancels[id(r.kills)] = cancel
         rules.append(_rule(b, r, cancel))
     return tuple(rules), tuple(_thread(t) for t in b.threads)
@@ -132,11 +135,19 @@ def _crossing(r: RuleDraft) -> frozenset[int]:
     return frozenset(t.id for t in threads)
 
 
-def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Cancel:
-    """Every thread goes to its entry or to its innermost cleanup, or stays if protected."""
+def _cancel(
+    fork: ForkDraft, crossing: frozenset[int], keeping: Keeping, by: RuleDraft | None
+) -> Cancel:
+    """Every thread goes to its entry or to its innermost cleanup, or stays if protected.
+
+    `by`: the step that cancels, where what it does itself matters.
+    """
     updates: list[Update] = []
     events: list[EventTemplate] = []
     freed: dict[int, list[Expr]] = {}
+    own = by.updates if by is not None else {}
+    solid = {i: e for i, e in own.items() if keeping.b.variables[i].kind is not VarKind.GHOST}
+    cut = Cut(solid)
     for thread in _killed(fork, crossing):
         places: dict[int, list[Expr]] = {}  # target -> when
         pending: dict[int, list[Expr]] = {}
@@ -159,6 +170,8 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Canc
                 kind = EventKind.TASK_CANCELLED
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
             for when, target, error in _targets(thread, p, crossing, passed, keeping):
+                if by is None or thread is not by.thread:
+                    cut.off(when, thread, p)
                 if target:
                     places.setdefault(target, []).append(when)
                 if error:
@@ -173,7 +186,7 @@ def _cancel(fork: ForkDraft, crossing: frozenset[int], keeping: Keeping) -> Canc
         for variable, conds in pending.items():
             old = var(variable, Sort.INT)
             updates.append((variable, ite(or_(*conds), const(CANCELLED), old)))
-    changes = tuple(updates)
+    changes = (*updates, *cut.values.items())
     events.append(
         EventTemplate(
             EventKind.STEP_TAKEN, fork.host.name, fork.host.instance, changes, None, "cancel"
@@ -259,7 +272,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
     before, after = _split(r.held, r.then)
     after = [(used, _after(amount, r.updates)) for used, amount in after]
     gained = _difference(after, before)
-    gains = gained if r.kind in (RuleKind.START, RuleKind.GRANT) else {}
+    gains = gained if r.kind in (RuleKind.START, RuleKind.GRANT) else dict(r.asked)
     freed = cancel.released if cancel is not None else {}
     resource_events: list[EventTemplate] = []
     for used in sorted({*gained, *freed}):
@@ -314,6 +327,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         holds=tuple(around.items()),
         gains=tuple(gains.items()),
         reads=r.reads,
+        channel=r.channel,
         over_children=r.over_children or (r.kills is not None and r.kills.host is r.thread),
     )
 

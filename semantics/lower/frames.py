@@ -39,6 +39,7 @@ from ..system import (
 )
 from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
 from .context import (
+    ANY_ERROR,
     RETURN,
     UNDO_FAILED,
     Ctx,
@@ -173,7 +174,9 @@ def retry(
         resumed = paused
     whole = union(entered, resumed)
     assert whole is not None
-    inner = replace(outer, frame=frame, again=ctx.again or not attempt)
+    errors = frozenset(spec.errors) or frozenset((ANY_ERROR,))
+    retried = outer.retried if attempt else outer.retried | errors
+    inner = replace(outer, frame=frame, again=ctx.again or not attempt, retried=retried)
     out = body(inner, replace(whole, points=at.points), k)
     log = out.log
     if ctx.in_saga and back is not None and not attempt:

@@ -10,7 +10,7 @@ from d on, as long as the attempt may run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -111,7 +111,7 @@ def silent(
     perhaps: Expr,
     moment: Delay,
     group: int,
-    noted: Callable[[str, Callable[[Expr], Expr]], dict[int, Expr]],
+    updates: Mapping[int, Expr],
 ) -> list[RuleDraft]:
     """The attempt is not heard of for too long, as the environment decides."""
     ctx.world.has_timeouts = True
@@ -124,7 +124,7 @@ def silent(
         t.span,
         guard=perhaps,
         held=holding.claims,
-        updates=noted("failed", lambda _: TRUE),
+        updates=updates,
         event=EventKind.TASK_TIMED_OUT,
         subject=place,
         activity=place,

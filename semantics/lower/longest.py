@@ -25,7 +25,15 @@ ZERO = const(Fraction(0))
 def longest(ctx: Ctx, t: ast.Term) -> Expr | None:
     """Seconds, or None: not bounded, as far as is seen here."""
     match t:
-        case ast.Skip() | ast.Assign() | ast.Fail() | ast.Assert() | ast.Assume() | ast.Atomic():
+        case (
+            ast.Skip()
+            | ast.Assign()
+            | ast.Fail()
+            | ast.Assert()
+            | ast.Assume()
+            | ast.Atomic()
+            | ast.Transaction()
+        ):
             return ZERO
         case ast.Return():
             return ZERO
@@ -68,7 +76,7 @@ def _call(ctx: Ctx, t: ast.Call) -> Expr | None:
     if t.name not in ctx.world.activities[ctx.inst.workflow.name]:
         return None
     a = activity_of(ctx, t.name)
-    if any(ctx.b.resources[c.resource].enforced for c in a.uses):
+    if any(r.enforced for c in a.uses for r in ctx.b.of_name(c.resource)):
         return None
     env = unasked(ctx.env)
     env = env.bind(**{p.name: lower(env, e) for p, e in zip(a.params, t.args, strict=True)})

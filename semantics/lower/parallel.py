@@ -28,6 +28,7 @@ from .data import Value
 from .entry import kept
 from .expressions import counted, measured
 from .longest import longest
+from .messages import kept_in_range, named, taken
 from .place import At, union
 from .tolerance import tolerance
 from .undolog import all_of, unsure
@@ -320,12 +321,17 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
     return Out(At(cond, (*o.leaving, (failures.index, const(0)))), unsure(o.log))
 
 
-def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
+def limited(ctx: Ctx, body: ast.Term, at: At, k: int, limit: Expr, error: str) -> Out:
+    """A block that is ended by an error after a time (seconds) that does not change."""
+    return within(ctx, ast.Within(body, span=body.span), at, k, limit, error)
+
+
+def within(
+    ctx: Ctx, t: ast.Within, at: At, k: int, limit: Expr | None = None, error: str = "Timeout"
+) -> Out:
     """The body runs as the one child of a fork; the interrupt cancels it."""
     from .terms import describe, term
 
-    assert t.receive is None, f"{t.span}: refused by the front end"
-    limit: Expr | None = None
     if t.duration is not None:
         duration = t.duration
         limit = ctx.read(at, lambda env: measured(env, duration))
@@ -339,7 +345,23 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     outs: list[Out] = [Out(At(and_(o.active, child.succeeded), o.leaving))]
     delay: Delay | None = None
     cond = TRUE
-    if limit is not None:
+    event, more, took = EventKind.TIMER_FIRED, {}, None
+    after = ctx
+    if t.receive is not None:
+        after = named(ctx, t.receive)
+        took = taken(after, t.receive, from_here)
+        cond, delay = took.guard, took.delay
+        what = f"receive from {t.receive.channel}"
+        event = EventKind.MESSAGE_RECEIVED
+        more = {
+            "updates": took.updates,
+            "inputs": took.inputs,
+            "relation": took.relation,
+            "subject": t.receive.channel,
+            "detail": ctx.inst.name,
+            "channel": t.receive.channel,
+        }
+    elif limit is not None:
         ctx.world.has_timeouts = True
         # Read with the first step of the block, or where control stands before it.
         now = from_here.reading(limit)
@@ -357,18 +379,22 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
         if t.orelse is not None:
             ctx.world.places.append(Place("the else of `within`", (), t.orelse.span))
     elif t.orelse is None:
-        raise_error(
+        rules = raise_error(
             ctx,
             from_here,
-            "Timeout" if t.duration is not None else "Interrupted",
+            error if limit is not None else "Interrupted",
             RuleKind.INTERRUPT,
             what,
             t.span,
             guard=cond,
             abort=o.fork,
-            event=EventKind.TIMER_FIRED,
+            event=event,
             delay=delay,
+            **more,  # type: ignore[arg-type]
         )
+        if t.receive is not None and took is not None:
+            for rule in rules:
+                kept_in_range(after, t.receive, took, rule)
     else:
         landed = ctx.point(PointKind.UNWIND, "else of within", t.orelse.span)
         o.fork.landings.add(landed)
@@ -381,11 +407,14 @@ def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
             landed,
             guard=cond,
             kills=o.fork,
-            event=EventKind.TIMER_FIRED,
+            event=event,
             delay=delay,
+            **more,  # type: ignore[arg-type]
         )
+        if t.receive is not None and took is not None:
+            kept_in_range(after, t.receive, took, rule)
         ctx.world.places.append(Place("the else of `within`", (rule.index,), t.orelse.span))
         other = ctx.at(landed)
         other = replace(other, cond=and_(other.cond, ctx.b.ended([o.fork])))
-        outs.append(term(ctx, t.orelse, other, k))
+        outs.append(term(after, t.orelse, other, k))
     return Out(union(*(x.exit for x in outs)), Log((o.log, *(x.log for x in outs[1:]))))

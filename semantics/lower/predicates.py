@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from ...dsl import ast
 from ...dsl.walk import walk
@@ -11,6 +12,10 @@ from ..expr import Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, va
 from .builder import Builder, knot, tie
 from .context import InstanceDraft
 from .env import Bound, after_step, layered
+from .refusals import not_supported
+
+if TYPE_CHECKING:
+    from .channels import Channel
 
 PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\b")
 
@@ -18,9 +23,15 @@ PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\b")
 class Predicates:
     """Answers predicates while rules are built; some only when all points are known."""
 
-    def __init__(self, b: Builder, instances: Mapping[str, list[InstanceDraft]]) -> None:
+    def __init__(
+        self,
+        b: Builder,
+        instances: Mapping[str, list[InstanceDraft]],
+        channels: Mapping[str, Channel],
+    ) -> None:
         self.b = b
         self.instances = instances
+        self.channels = channels
         self._running: list[tuple[Expr, InstanceDraft, str, bool]] = []
         self._held: list[tuple[Expr, InstanceDraft, str, bool]] = []
 
@@ -37,12 +48,17 @@ class Predicates:
 
     def _now(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
         kind = e.kind
+        if kind == "len":
+            if e.target not in self.channels:
+                raise not_supported("len(c) of a broadcast before a run", e.span)
+            return self.channels[e.target].length
         if kind in ("used", "free"):
-            r = self.b.resources[e.target]
-            total = var(r.used, Sort.INT)
-            if r.exclusive is not None:
-                total = add(total, var(r.exclusive, Sort.INT))
-            return total if kind == "used" else sub(r.capacity, total)
+            those = self.b.of_name(e.target)
+            parts = [v for r in those for v in (r.used, r.exclusive) if v is not None]
+            total = add(*(var(v, Sort.INT) for v in parts))
+            if kind == "used":
+                return total
+            return sub(add(*(r.capacity for r in those)), total)
         if kind == "instances":
             group = self.instances[e.target]
             alive = [ite(and_(d.active, not_(ended(d))), const(1), const(0)) for d in group]
@@ -62,8 +78,7 @@ class Predicates:
             running = draft.running.get(activity, [])
             tie(k, [after_step(e) for e in running] if after else running)
         for k, draft, resource, after in self._held:
-            r = self.b.resources[resource]
-            mine = {r.used, r.exclusive}
+            mine = {v for r in self.b.of_name(resource) for v in (r.used, r.exclusive)}
             parts = [
                 ite(t.at(p.id), amount, const(0))
                 for t in self.b.threads

@@ -8,7 +8,23 @@ from functools import partial
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.format_expr import expr as text
-from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, implies, ite, le, lt, not_, var
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Sort,
+    add,
+    and_,
+    const,
+    eq,
+    implies,
+    ite,
+    le,
+    lt,
+    not_,
+    or_,
+    var,
+)
 from ..system import Obligation, ResourceInfo, TimeLimit
 from .context import Ctx
 from .env import Env, collecting
@@ -101,6 +117,13 @@ def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, sta
                 # Where it is read after the step, it has to be defined after the step.
                 must("arithmetic", d.cond, d.message, d.span)
             must("always", holds, f"this step breaks {name}{place}", p.span)
+        case ast.AssumeEventually(cond=cond):
+            with collecting(env) as (inner, found):
+                holds = scalar(inner, cond)
+            for d in found:
+                ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
+            over = ended(ctx.inst) if place else FALSE  # then nothing more is expected of it
+            ctx.world.eventually.append((or_(not_(active), over, holds), p.span))
         case ast.Pattern():
             _pattern(ctx, env, p, place, active)
         case ast.Deadline():

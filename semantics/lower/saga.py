@@ -71,7 +71,7 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     entering = [r for r in b.rules[first:last] if entered.index in r.updates]
     if ctx.again and not ctx.in_saga:
         for rule in entering:
-            marks = [m for d in done for m in (d.flag, d.was) if m is not None]
+            marks = [m for d in done for m in (d.flag, d.was, d.instead) if m is not None]
             for mark in (*marks, *(r.count for r in again)):
                 rule.updates.setdefault(mark.index, ite(at.cond, zero(mark.sort), mark))
     # The variables of a child workflow that is called inside are none of the saga's.
@@ -200,24 +200,55 @@ def _undo_one(ctx: Ctx, d: Done, at: At, k: int) -> Out:
     out = activity.call(inner, undo.body, done, called)
     finished = union(ctx.at(called), out.exit)
     assert finished is not None
+    _compensated(ctx, d, finished, k, {d.flag.index: FALSE})
+    if undo.orelse is None:
+        _undo_failed(ctx, d, frame, ctx.at(trouble), "the undo")
+        return Out(not_done)
+    if frame.raised:
+        _instead(ctx, d, undo.orelse, ctx.at(trouble), k)
+    return Out(not_done)
+
+
+def _compensated(ctx: Ctx, d: Done, at: At, k: int, updates: dict[int, Expr]) -> None:
+    assert d.undo is not None
     step(
         ctx,
-        finished,
+        at,
         RuleKind.UNDO,
         f"undone {d.name}",
-        undo.span,
+        d.undo.span,
         k,
-        updates={d.flag.index: FALSE},
+        updates=updates,
         event=EventKind.TASK_COMPENSATED,
         subject=d.name,
     )
-    if frame.raised:
-        stopped = raise_error(
-            ctx, ctx.at(trouble), UNDO_FAILED, RuleKind.RAISE, f"undo of {d.name} failed", undo.span
-        )
-        for rule in stopped:
-            ctx.must("compensated", FALSE, f"the undo of {d.name} may fail", undo.span, rule)
-    return Out(not_done)
+
+
+def _undo_failed(ctx: Ctx, d: Done, frame: Frame, at: At, what: str) -> None:
+    """Nothing else is to be done: the workflow stops."""
+    assert d.undo is not None
+    if not frame.raised:
+        return
+    at = replace(at, cond=and_(at.cond, ctx.b.ended(frame.forks)))
+    name = f"{what.removeprefix('the ')} of {d.name} failed"
+    for rule in raise_error(ctx, at, UNDO_FAILED, RuleKind.RAISE, name, d.undo.span):
+        ctx.must("compensated", FALSE, f"{what} of {d.name} may fail", d.undo.span, rule)
+
+
+def _instead(ctx: Ctx, d: Done, orelse: ast.Term, at: At, k: int) -> None:
+    """`else` runs when the undo has failed."""
+    from .terms import term
+
+    made = ctx.point(PointKind.UNWIND, f"else of the undo of {d.name}", orelse.span)
+    trouble = ctx.point(PointKind.UNWIND, f"else of the undo of {d.name} failed", orelse.span)
+    frame = Frame(ctx.thread, ctx.frame, real_error, lambda _: [Landing(TRUE, trouble)])
+    inner = replace(ctx, inst=d.inst, frame=frame, env=d.env, in_saga=False)
+    out = term(inner, orelse, at, made)
+    finished = union(ctx.at(made), out.exit)
+    if finished is not None:
+        more = {d.instead.index: TRUE} if d.instead is not None else {}
+        _compensated(ctx, d, finished, k, {d.flag.index: FALSE, **more})
+    _undo_failed(ctx, d, frame, ctx.at(trouble), "`else` of the undo")
 
 
 def _written(b: Builder, done: list[Done], first: int, last: int) -> set[int]:
@@ -277,7 +308,8 @@ def _obligations(
         for i, (value, touched) in restored.items():
             if i in overridden:
                 continue
-            same = or_(touched, eq(_var(b, i), value))
+            instead = [d.instead for d in done if d.instead is not None and i in d.written]
+            same = or_(touched, *instead, eq(_var(b, i), value))
             name = b.variables[i].name
             if i in undoable:
                 message = f"{name} is not restored when the saga is undone"

@@ -22,7 +22,7 @@ from ..expr import (
     or_,
 )
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind, Waiting
-from . import activity, child, claims, frames, graphs, loops, parallel, saga
+from . import activity, child, claims, frames, graphs, loops, messages, parallel, saga
 from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
@@ -107,10 +107,16 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
             step(ctx, at, RuleKind.WAIT, "wait until", t.span, k, guard=cond)
             ctx.world.waits.append(Waiting(t.span, at.cond, at.reading(cond)))
             return Out(None)
-        case ast.Transaction() | ast.Abort() | ast.Require():
+        case ast.Transaction():
+            return _transaction(ctx, t, at, k)
+        case ast.Abort() | ast.Require():
             raise AssertionError(f"{t.span}: refused by the front end")
-        case ast.Send() | ast.Receive() | ast.Request():
-            raise AssertionError(f"{t.span}: refused by the front end")
+        case ast.Send():
+            return messages.send(ctx, t, at, k)
+        case ast.Receive():
+            return messages.receive(messages.named(ctx, t), t, at, k)
+        case ast.Request():
+            return messages.request(ctx, t, at, k)
         case _:
             assert_never(t)
 
@@ -118,9 +124,13 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
 def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
     """`;`: each part starts where the one before ends."""
     logs: list[Log] = []
+    scopes: list[messages.Scope] = []
     for i, part in enumerate(parts):
         if at is None:
             break
+        if isinstance(part, ast.Receive):
+            ctx = messages.named(ctx, part)
+            scopes.append(messages.scope(ctx, part))
         if i == len(parts) - 1:
             out = term(ctx, part, at, k)
             at = out.exit
@@ -129,6 +139,8 @@ def sequence(ctx: Ctx, parts: list[ast.Term], at: At | None, k: int) -> Out:
             out = term(ctx, part, at, m)
             at = union(ctx.at(m), out.exit)
         logs.append(out.log)
+    for s in scopes:
+        s.close(ctx)
     return Out(at, all_of(logs))
 
 
@@ -147,6 +159,12 @@ def describe(t: ast.Term) -> str:
             return "using " + ", ".join(c.resource for c in claims)
         case ast.Fail(error=e):
             return f"fail {e}"
+        case ast.Send(channel=c):
+            return f"send to {c}"
+        case ast.Receive(channel=c):
+            return f"receive from {c}"
+        case ast.Request(channel=c):
+            return f"request to {c}"
         case _:
             return type(t).__name__.lower()
 
@@ -186,6 +204,38 @@ def _atomic(ctx: Ctx, t: ast.Atomic, at: At, k: int) -> Out:
     rule = step(ctx, at, RuleKind.ASSIGN, "atomic", t.span, k, updates=done.updates)
     ctx.defined(done.defined, rule)
     ctx.in_range(done.updates, rule)
+    return Out(None)
+
+
+def _transaction(ctx: Ctx, t: ast.Transaction, at: At, k: int) -> Out:
+    """One step that writes all, or one that writes nothing and raises `Aborted`."""
+    done = effect(ctx.env, t.body)
+    commit = step(
+        ctx,
+        at,
+        RuleKind.COMMIT,
+        "commit",
+        t.span,
+        k,
+        guard=not_(done.aborted),
+        updates=done.updates,
+        event=EventKind.TRANSACTION_COMMITTED,
+    )
+    ctx.defined(done.defined, commit)
+    ctx.in_range(done.updates, commit)
+    if done.aborted is not FALSE:
+        given_up = raise_error(
+            ctx,
+            at,
+            "Aborted",
+            RuleKind.ABORT,
+            "abort",
+            t.span,
+            guard=done.aborted,
+            event=EventKind.TRANSACTION_ABORTED,
+        )
+        for rule in given_up:
+            ctx.defined(done.defined, rule)
     return Out(None)
 
 

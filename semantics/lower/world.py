@@ -12,11 +12,13 @@ from typing import TypeVar
 from ...dsl import ast
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
+from ...dsl.sends import most_sent
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
     FALSE,
     TRUE,
     Expr,
+    Op,
     and_,
     const,
     implies,
@@ -36,12 +38,13 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
-from . import child
+from . import channels, child, messages
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
+from .crashes import Crashing, crashes, crashing
 from .data import Value, default, leaves
-from .env import Bound, Definedness, Env, collecting, layered, unasked
-from .expressions import bounds, domain, ranged, scalar
+from .env import Bound, Definedness, Env, NotConstant, collecting, layered, unasked
+from .expressions import bounds, domain, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .finish import finish
 from .first import conjuncts, initially, label_of
@@ -49,6 +52,7 @@ from .patterns import watched
 from .place import At
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
+from .repeats import apart
 
 T = TypeVar("T")
 
@@ -56,6 +60,14 @@ T = TypeVar("T")
 def lower(spec: ast.Spec) -> TransitionSystem:
     """The transition system of a checked spec."""
     return _Lowering(spec).run()
+
+
+def _keys(type_: Type | None) -> list[tuple[int, str]]:
+    """The keys that there are, and their names."""
+    if isinstance(type_, Enum):
+        return list(enumerate(type_.values))
+    assert isinstance(type_, Int) and type_.lo is not None and type_.hi is not None
+    return [(k, str(k)) for k in range(type_.lo, type_.hi + 1)]
 
 
 def contexts(spec: ast.Spec) -> list[Ctx]:
@@ -76,12 +88,17 @@ class _Lowering:
             spec,
             {w.name: ChainMap({a.name: a for a in w.activities}, shared) for w in spec.workflows},
             {w.name: w for w in spec.workflows},
+            {r.name: r for r in spec.resources},
+            crashing=frozenset(f.workflow for f in (spec.system.faults if spec.system else ())),
         )
         self.instances: dict[str, list[InstanceDraft]] = {w.name: [] for w in spec.workflows}
         self.initial: list[Expr] = []
         self.count = 0  # of instances
+        faults = spec.system.faults if spec.system is not None else ()
+        self.faults = {f.workflow: f for f in faults}
+        self.crashing: list[Crashing] = []
         self.single: Mapping[str, Bound] = {}  # of workflows with one instance, by workflow
-        self.predicates = Predicates(self.b, self.instances)
+        self.predicates = Predicates(self.b, self.instances, self.world.channels)
         self.env = Env(
             names=ChainMap(),
             variables={},
@@ -98,7 +115,9 @@ class _Lowering:
         self._shared()
         self._resources()
         self._errors()
+        self._channels(broadcast=False)
         self._declare()
+        self._channels(broadcast=True)
         drafts = [i for group in self.instances.values() for i in group]
         return sorted(drafts, key=lambda d: d.id)
 
@@ -118,8 +137,12 @@ class _Lowering:
             with refusals.collecting():
                 self._required(env)
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
+                apart(self._ctx(drafts[0]))
         refusals.tell()
-        rules, threads = finish(self.b)
+        messages.settle(self.b, self.world.channels.values(), drafts)
+        with refusals.collecting():
+            rules, threads = finish(self.b, self._crashes)
+        refusals.tell()
         self.predicates.tie()
         seen = watched(self.b, rules, self.world.patterns, over)
         initial_events = tuple(
@@ -154,6 +177,7 @@ class _Lowering:
             ),
             resources=tuple(self.b.resources.values()),
             obligations=(*self.b.obligations, *seen.obligations),
+            channels=tuple(self.world.channels[c.name].info(self.spec) for c in self.spec.channels),
             liveness=seen.liveness,
             limits=(*self.world.limits, *seen.limits),
             retries=tuple(self.world.retries),
@@ -170,6 +194,7 @@ class _Lowering:
                 (f"{a.what}: {a.instead}", a.span) for a in self.spec.abstractions if a.bounds
             ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
+            eventually=tuple(self.world.eventually),
             has_timeouts=self.world.has_timeouts,
             ties=bool(self.spec.imported_from),
         )
@@ -201,33 +226,72 @@ class _Lowering:
         table: dict[str, Value] = {}
         for s in self.spec.shared:
             d = s.decl
-            assert not s.durable, f"{s.span}: refused by the front end"
             assert d.resolved is not None
             init = self._first(self.env, d.init, d.resolved, d.name, TRUE)
             init = init or default(d.resolved, self.b.string)
-            table[d.name] = self.b.data(d.name, d.resolved, VarKind.SHARED, init, None, d.span)
+            value = self.b.data(d.name, d.resolved, VarKind.SHARED, init, None, d.span)
+            if s.durable:
+                for slot in leaves(value):
+                    v = self.b.variables[slot.index]
+                    self.b.variables[slot.index] = replace(v, durable=True)
+            table[d.name] = value
         self.env = replace(self.env, variables=table)
 
     def _resources(self) -> None:
         for r in self.spec.resources:
-            used = self.b.variable(r.name, Int(), VarKind.USED, const(0), None, r.span)
-            exclusive = None
-            capacity: Expr = const(1)
-            if r.kind == "pool":
-                assert r.capacity is not None
-                capacity = self._fixed(partial(scalar, e=r.capacity))
-            else:
-                exclusive = self.b.variable(
-                    f"{r.name} exclusive", Int(), VarKind.USED, const(0), None, r.span
-                ).index
-            self.b.resources[r.name] = ResourceInfo(
-                r.name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span
+            if r.lease is not None:
+                self.b.leases[r.name] = self._fixed(partial(measured, e=r.lease))
+            if r.key is None:
+                self._resource(r, r.name)
+                continue
+            self.b.families[r.name] = tuple(
+                (const(k), self._resource(r, f"{r.name}[{label}]"))
+                for k, label in _keys(r.key_type)
             )
+
+    def _resource(self, r: ast.Resource, name: str) -> ResourceInfo:
+        used = self.b.variable(name, Int(), VarKind.USED, const(0), None, r.span)
+        exclusive = None
+        capacity: Expr = const(1)
+        if r.kind == "pool":
+            assert r.capacity is not None
+            capacity = self._fixed(partial(scalar, e=r.capacity))
+        else:
+            exclusive = self.b.variable(
+                f"{name} exclusive", Int(), VarKind.USED, const(0), None, r.span
+            ).index
+        info = ResourceInfo(name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span)
+        self.b.resources[name] = info
+        return info
+
+    def _channels(self, broadcast: bool) -> None:
+        """A broadcast has a queue for each instance, so these must be known."""
+        drafts = [d for group in self.instances.values() for d in group]
+        for c in self.spec.channels:
+            if c.broadcast is not broadcast:
+                continue
+            takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
+            if c.capacity is not None:
+                capacity = self._fixed(partial(scalar, e=c.capacity))
+                size = bounds(self.env, c.capacity)[1]
+            else:
+                # As many as will ever be sent: a send never waits.
+                size = max(1, most_sent(self.spec, c, self._known) or 0)
+                capacity = const(size)
+            ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
+            self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
+
+    def _known(self, e: ast.Expression) -> int | None:
+        try:
+            low, high = bounds(self.env, e)
+        except NotConstant:
+            return None
+        return low if low == high else None
 
     def _errors(self) -> None:
         for e in self.spec.errors:
             self.b.error(e.name)
-        for name in ("Timeout", "TooMany", "Interrupted", UNDO_FAILED):
+        for name in ("Timeout", "TooMany", "Interrupted", "LeaseExpired", "Aborted", UNDO_FAILED):
             self.b.error(name)
 
     def _declare(self) -> None:
@@ -319,7 +383,9 @@ class _Lowering:
             if init is None:
                 free.update(x.index for x in leaves(slot))
                 self._ranges(slot)
-            names[p.name] = slot
+            # What is known is put in: keys, guards and ranges fold.
+            known = init is not None and all(x.op is Op.CONST for x in leaves(init))
+            names[p.name] = init if known and init is not None else slot
         slots: dict[str, Value] = dict(self.env.variables)
         own = replace(self.env, names=names)
         first = len(b.variables)
@@ -370,6 +436,12 @@ class _Lowering:
                         name=w.name,
                     )
         self.instances[w.name].append(draft)
+        if w.name in self.faults:
+            self.crashing.append(crashing(b, draft, self.faults[w.name]))
+
+    def _crashes(self) -> None:
+        for c in self.crashing:
+            crashes(self._ctx(c.draft), c)
 
     def _now(self, span: Span) -> Expr:
         raise AssertionError(f"{span}: refused by the front end")

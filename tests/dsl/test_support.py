@@ -34,24 +34,21 @@ def member(text: str) -> str:
     ("text", "expected"),
     [
         ("resource r : rate(3 per 1s)", ["rate"]),
-        ("resource r : lock lease 3s", ["lease"]),
-        ("resource r : lock on_busy cancel_holder", ["on_busy"]),
+        ("resource r : lock lease 3s", []),
+        ("resource r : lock on_busy fail E", []),
+        ("resource r : lock on_busy cancel_holder", ["on_busy cancel_holder"]),
         ("resource r : lock on_busy wait", []),
-        ("resource r[E] : lock", ["keyed resource"]),
-        ("channel c : int", ["channel"]),
-        ("channel c[E] : int", ["channel", "keyed channel"]),
-        (run("send 1 to c"), ["send"]),
-        (run("receive x from c"), ["receive"]),
-        (run("x <- request(1) to c"), ["request"]),
-        (run("within receive x from c { skip }"), ["within receive", "receive"]),
+        ("resource r[E] : lock", []),
+        ("channel c : int capacity 2", []),
+        ("channel c[E] : int ttl 3s delivery at_most_once unordered broadcast", []),
         (run("within until (ok) { skip }"), []),
-        ("store s: int", ["store"]),
+        ("store s: int", []),
         ("shared s: int", []),
-        (run("transaction { abort ; require ok }"), ["transaction", "abort", "require"]),
+        (run("transaction { abort ; require ok }"), []),
         ("system { w arrive every 5s }", ["arrive"]),
         ("system { w[*] }", ["w[*]"]),
-        ("system { w faults crash w }", ["faults"]),
-        ("system { scheduler fair }", ["scheduler fair"]),
+        ("system { w faults crash w }", []),
+        ("system { scheduler fair }", []),
         ("system { scheduler fifo w[3] w(1) for p in 0..3 }", []),
         ("environment e { kind docker }", ["environment"]),
         (activity("runs_in e"), ["runs_in"]),
@@ -59,23 +56,22 @@ def member(text: str) -> str:
         ("detector d on m above 1", ["detector"]),
         ("controller k on m target 1", ["controller"]),
         (member("property p : x leads_to y within 5s"), []),
-        (member("assume eventually x"), ["assume eventually"]),
+        (member("assume eventually x"), []),
         (member("deadline 2h"), []),
         ("equivalent e : v, w", ["equivalent"]),
         ("refines e : v, w", ["refines"]),
         ("upgrade e : v from w", ["upgrade"]),
         ("law l forall a : a == a", ["law"]),
-        (activity("at_least_once"), ["at_least_once"]),
-        (activity("idempotent by x"), ["idempotent by"]),
-        (activity("undo none"), ["undo none"]),
+        (activity("at_least_once"), []),
+        (activity("idempotent by x"), []),
+        (activity("undo none"), []),
         (activity("undo skip"), []),
         (activity("undo b()"), []),
-        (activity("undo b() else { skip }"), ["undo else"]),
+        (activity("undo b() else { skip }"), []),
         (activity("timeout 3s"), []),
         (activity("timeout schedule 3s"), []),
         (activity("heartbeat 3s beats every 1s..2s"), []),
-        (run("using (r exclusive as t) { skip }"), ["as t"]),
-        ("invariant i : len(c) > 0", ["len(c)"]),
+        (run("using (r exclusive as t) { skip }"), []),
         ("check timeouts", []),
         ("check race_free, invariants, contracts, stability", ["check stability"]),
         *[(f"check {name}", [f"check {name}"]) for name in sorted(LATER_CHECKS)],
@@ -91,7 +87,7 @@ def test_form(text: str, expected: list[str]) -> None:
 
 
 def test_places() -> None:
-    (d,) = unsupported(parse_text("\n\n  store s: int", "f.wf"))
+    (d,) = unsupported(parse_text("\n\n  upgrade u : v from w", "f.wf"))
     assert str(d.span) == "f.wf:3:3"
 
 
@@ -99,7 +95,7 @@ def test_load_refuses_all_of_them_at_once() -> None:
     with pytest.raises(Rejected) as caught:
         load(str(HERE / "every_form.wf"))
     assert {d.code for d in caught.value.diagnostics} == {"E0900"}
-    assert len(caught.value.diagnostics) > 40
+    assert len(caught.value.diagnostics) > 8
     assert unsupported(load_text("workflow v() { run { skip } }", "f")) == ()
 
 
@@ -134,7 +130,7 @@ def test_ranges_and_times(text: str, places: list[str]) -> None:
 
 
 def test_beside_a_syntax_error() -> None:
-    text = "workflow v {\n  run {\n    transaction { skip } ;\n    x = 3\n  }\n}\nstore s: int"
+    text = "workflow v {\n  run {\n    wait now ;\n    x = 3\n  }\n}\nupgrade u : v from v"
     _, found = examine(text, "f")
     errors = [(d.code, d.span.line) for d in found if d.severity is Severity.ERROR]
     assert errors == [("E0900", 3), ("E0112", 4), ("E0900", 7)]

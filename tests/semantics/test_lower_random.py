@@ -15,13 +15,13 @@ from wfverify.dsl.errors import Rejected
 LIMIT = 2_000
 
 
-def same_outcomes(t: processes.Term) -> None:
-    found = run(spec(t), 4 * LIMIT).outcomes("n", "log")
-    sure = processes.outcomes(t, LIMIT)
+def same_outcomes(t: processes.Term, crash: bool = False) -> None:
+    found = run(spec(t, crash), 4 * LIMIT).outcomes("n", "log")
+    sure = processes.outcomes(t, LIMIT, crash=crash)
     assert sure <= found, f"{text(t)}: never {sorted(sure - found)}"
     if found != sure:
         # Where the design leaves open whether a step is needed, there may be more.
-        possible = processes.outcomes(t, 4 * LIMIT, eager=False)
+        possible = processes.outcomes(t, 4 * LIMIT, eager=False, crash=crash)
         assert found <= possible, f"{text(t)}: {sorted(found - possible)} cannot be"
 
 
@@ -31,6 +31,27 @@ def test_random_terms_end_as_processes_do(first: int) -> None:
         t = random_term(Random(seed), 3 + seed % 4)
         try:
             same_outcomes(t)
+        except OverflowError:
+            continue
+
+
+@pytest.mark.parametrize("first", range(1000, 1080, 40))
+@pytest.mark.parametrize("letters", ["abcdghkmqv", "kmqv"])
+def test_random_terms_with_transactions_and_effects_unseen(first: int, letters: str) -> None:
+    for seed in range(first, first + 40):
+        try:
+            same_outcomes(random_term(Random(seed), 2 + seed % 4, letters))
+        except Rejected as refused:  # two that are cut off at once
+            assert all("cutting off" in d.message for d in refused.diagnostics)
+        except OverflowError:
+            continue
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_random_terms_that_crash_once(first: int) -> None:
+    for seed in range(first, first + 20):
+        try:
+            same_outcomes(random_term(Random(seed), 2 + seed % 4, "abckmq"), crash=True)
         except OverflowError:
             continue
 

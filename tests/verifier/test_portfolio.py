@@ -187,9 +187,9 @@ SPEAKING = """workflow w {
             "expect race_free: it is skipped, so it was not refuted: remove one of the two",
         ),
         (
-            "expect refuted bad\n  expect refuted messages",
+            "expect refuted bad\n  expect refuted stability",
             Exit.UNKNOWN,
-            "expect messages: this check is not built yet, so nothing of it was refuted",
+            "expect stability: this check is not built yet, so nothing of it was refuted",
         ),
         ("expect refuted bad\n  expect refuted no_dead_code", Exit.REFUTED, ""),
     ],

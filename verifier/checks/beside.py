@@ -13,7 +13,13 @@ from ..session import Session
 from .cancelling import cancellations, conditions, enters
 from .footprints import at_place, commuting
 
-STATE = (VarKind.DATA, VarKind.SHARED, VarKind.HIDDEN)
+STATE = (
+    VarKind.DATA,
+    VarKind.SHARED,
+    VarKind.CHANNEL,
+    VarKind.RECEIVED,
+    VarKind.HIDDEN,
+)
 
 # read, add, write, or the reset on entering one fork; and the cancellation it is part of
 Class = tuple[str, int, int]

@@ -271,6 +271,8 @@ def _by_ends(session: Session) -> Verdict | None:
     known = session.graph is not None and session.graph[0] is not None and session.graph[0].complete
     if known or system.excluded is not FALSE or _late(session):
         return None
+    if any(loops.by_messages(system, loop) for loop in system.loops):
+        return None
     if not all(loops.ends(session, loop) for loop in system.loops):
         return None
     over = and_(*(ended(system, i) for i in system.instances))

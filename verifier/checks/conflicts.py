@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...semantics.expr import Expr, Op, Scalar, and_, not_
-from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.system import Obligation, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
 from ..engines.structure import Structure
@@ -65,7 +65,7 @@ def conflicts(
                 first, second = system.rules[a.rule], system.rules[b.rule]
                 if not structure.beside(first, second):
                     continue
-                if locks and _common_lock(structure, first, second):
+                if locks and _apart(structure, v, first, second):
                     continue
                 where = structure.joined(first, second)
                 if where is not None:
@@ -76,6 +76,15 @@ def conflicts(
                     if x is None or y is None or not against(x, y):
                         continue
                 yield Conflict(v, a.rule, b.rule)
+
+
+def _apart(structure: Structure, variable: int, a: Rule, b: Rule) -> bool:
+    """Has the user said how they are kept apart: by transactions on a store, or by a lock?"""
+    if RuleKind.CRASH in (a.kind, b.kind):
+        return True  # a crash is nobody's step: what it loses is a matter of the properties
+    if structure.system.variables[variable].durable and a.transaction and b.transaction:
+        return True
+    return _common_lock(structure, a, b)
 
 
 def _common_lock(structure: Structure, a: Rule, b: Rule) -> bool:

@@ -55,7 +55,7 @@ def no_dead_code(session: Session) -> Verdict:
     graph, _ = session.graph if session.graph is not None else (None, "")
     if graph is not None and graph.complete:
         seen, engine = _of_graph(session, graph, wanted), "search"
-        if system.scheduler != "any":
+        if system.in_order:
             seen |= _walks(session, [s for s in wanted if not s.among(seen)])
     else:
         seen, engine = _walks(session, wanted), "simulation"

@@ -29,7 +29,12 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     from ..engines.search_live import Free, NeverEnds
     from ..engines.search_live import can_finish as by_graph
 
-    if isinstance(deadlock, Proved) and isinstance(terminates, Proved) and session.may("structure"):
+    # (What `assume eventually` leaves out may be all that there is from some state on.)
+    sure = isinstance(terminates, Proved) and not (
+        session.system.eventually and terminates.engine == "search"
+    )
+    if sure and isinstance(deadlock, Proved) and session.may("structure"):
+        assert isinstance(terminates, Proved)
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
     if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):
@@ -104,6 +109,12 @@ def _may_end(session: Session, graph: Graph, trace: Trace) -> bool:
 def terminates(session: Session, deadlock: Verdict) -> Verdict:
     """Every run ends: no deadlock, and every loop has a ranking function or a bound."""
     system = session.system
+    if isinstance(deadlock, Refuted):
+        # Who is stuck for ever does not end.
+        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
+    seen = _seen(session, deadlock)
+    if seen is not None:
+        return seen
     proofs: list[str] = []
     open_loops = []
     for loop in system.loops:
@@ -118,9 +129,6 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
         falling = (Part(Measure(Facts(), tuple(session.measures))),)
         figure = f"{len(proofs)} loops" if proofs else ""
         return Proved("ranking" if proofs else "structure", how, figure, evidence=falling)
-    if isinstance(deadlock, Refuted):
-        # Who is stuck for ever does not end.
-        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
     if open_loops and session.may("recurrence"):
         # First: what such a run counts makes the graph endless.
         never = never_again(session, open_loops, NEVER_ENDS)
@@ -144,6 +152,24 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
         return Unknown("search", "not all states were visited")
     where = ", ".join(str(x.span) for x in open_loops[:3])
     return Unknown("ranking", f"no linear ranking function was found for the loop at {where}")
+
+
+def _seen(session: Session, deadlock: Verdict) -> Verdict | None:
+    """Loops that go on by messages seldom have a ranking function: where all states are at hand,
+    they are looked at first."""
+    system = session.system
+    if not isinstance(deadlock, Proved) or not session.may("search"):
+        return None
+    if not any(loops.by_messages(system, loop) for loop in system.loops):
+        return None
+    graph, _ = full_graph(session)
+    if graph is None or not (graph.concrete and graph.complete):
+        return None
+    endless = _endless(session, graph, None)
+    if endless is None:
+        states = len(graph.nodes)
+        return Proved("search", f"no cycle among all {states} states", f"{states} states")
+    return endless if isinstance(endless, Refuted) else None
 
 
 def _endless(session: Session, graph: Graph, span: Span | None) -> Verdict | None:

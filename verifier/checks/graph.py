@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...semantics.expr import postorder
 from ...semantics.idle import without
 from ..engines.search import Holds, Violated, explore
 from ..engines.search_graph import Graph
@@ -13,6 +14,7 @@ from .obligations import Claim, together
 
 SMALL_RULES = 800
 SMALL_STATES = 10_000
+SMALL_WORK = 400_000  # rules times terms of the goals
 SMALL_SECONDS = 0.5
 NOT_CHOSEN = "it would take a search of all states, which was not chosen (--engine)"
 BY_STRUCTURE = ("resources", "borrows")  # structure says more of them than "it holds"
@@ -27,6 +29,8 @@ def small_graph(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]
     goals = [g for c in groups for g in c.goals]
     if not goals or len(system.rules) > SMALL_RULES or not session.may("search"):
         return {}
+    if len(system.rules) * sum(len(postorder([g.cond])) for g in goals) > SMALL_WORK:
+        return {}  # to look at each state would take longer than to prove
     result = explore(
         system,
         goals,

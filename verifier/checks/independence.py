@@ -34,7 +34,7 @@ Ghosts are read by nobody; hidden variables (saga flags, counters, pending error
 from __future__ import annotations
 
 from ...semantics.expr import FALSE, Expr, Op, variables
-from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
 from ..engines.common import conjuncts
 from ..engines.structure import Structure
 from ..session import Session
@@ -123,7 +123,7 @@ def choices_matter(session: Session) -> str:
     fickle = [
         r
         for r in system.rules
-        if r.kind in (RuleKind.TIMER, RuleKind.WAIT) or any(u in contended for u, _ in r.gains)
+        if r.kind in (RuleKind.TIMER, *WAITING) or any(u in contended for u, _ in r.gains)
     ]
     if len(fickle) * len(system.choices) > MOST_WORK:
         return "which sides of a choice can move may depend on others"
@@ -131,7 +131,7 @@ def choices_matter(session: Session) -> str:
         mine = {index for side in sides for index in side}
         hosts = {system.rules[index].thread for index in mine}
         for r in fickle:
-            waits = r.kind in (RuleKind.TIMER, RuleKind.WAIT)
+            waits = r.kind in (RuleKind.TIMER, *WAITING)
             if r.index in mine or _follows(session, r, mine, hosts):
                 if waits:
                     return f"a choice waits ({r.span})"

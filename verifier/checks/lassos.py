@@ -52,6 +52,11 @@ def goes_round(
                 return verdict
             verdict = Unknown("search", "a run goes round for ever, but it may not be a fair one")
         doubt = doubt or verdict
+    for e, span in session.system.eventually:
+        if doubt is None and not any(
+            graph.holds(n, e) is not False for n in range(len(graph.nodes))
+        ):
+            doubt = Unknown("search", f"what is assumed at {span} never holds in any run")
     if doubt is None and graph.concrete and next(fair_parts(graph, within), None) is not None:
         doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
     return doubt

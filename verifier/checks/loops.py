@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ...semantics.evidence import Rank
 from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var, variables
 from ...semantics.symbolic import is_satisfiable
-from ...semantics.system import Loop, Obligation, Rule
+from ...semantics.system import Loop, Obligation, Rule, TransitionSystem
 from ..engines.block_ranking import block_ranking
 from ..engines.common import Budget, conjuncts, input_condition
 from ..engines.induction import Prover
@@ -112,6 +112,12 @@ def ends(session: Session, loop: Loop) -> str:
             seconds = min(MOST, session.share(0.2))
             session.rankings[key] = block_ranking(session.structure, loop, seconds)
     return session.rankings[key]
+
+
+def by_messages(system: TransitionSystem, loop: Loop) -> bool:
+    """Its rounds send or receive: then it seldom has a ranking function, and a look at all states
+    is the better beginning."""
+    return any(system.rules[i].channel for i in loop.rules)
 
 
 def unproved_measure(session: Session, loop: Loop) -> str:

@@ -146,7 +146,7 @@ class _Small:
         # Which side of `+` a random environment names is not compared afterwards.
         found = None
         if not system.choices:
-            search = at_random if system.scheduler == "any" else as_scheduled
+            search = as_scheduled if system.in_order else at_random
             found = search(self.session, self.why, self.durations)
         if isinstance(found, Refuted):
             return found
@@ -348,7 +348,7 @@ class _Judge:
                 and contradiction(answers_of(system, other, states, False), given) is None
             )
 
-        if system.scheduler == "any":
+        if not system.in_order:
             return self.session.schedule(system, trace)
         return self.session.timed(trace, same)
 

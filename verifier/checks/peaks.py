@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...semantics.expr import Op
-from ...semantics.system import Obligation, ResourceInfo, TransitionSystem
+from ...semantics.system import Obligation, ResourceInfo
 from ..engines.common import touched
-from ..engines.linking import guarded
+from ..engines.linking import compatible, guarded
 from ..session import Session
 from ..verdict import Proved
 
@@ -22,22 +22,26 @@ class _Structural:
         self.session, self.goals = session, goals
         self.system = session.system
         self.verdicts: dict[int, Proved] = {}
+        self.roots = {t.location for t in self.system.threads if t.parent is None}
+        self.ends = {self.system.threads[i.root].location for i in self.system.instances}
+        self.seen: dict[int, frozenset[int] | set[int]] = {}  # what a goal speaks of
 
     def run(self) -> dict[int, Proved]:
         structure = self.session.structure
         for k, goal in enumerate(self.goals):
             if goal.cond.op is Op.CONST and goal.cond.value is True:
                 self.verdicts[k] = Proved("structure", "the condition is always true")
-        locations = {t.location for t in self.system.threads if t.parent is None}
         about: dict[int, list[int]] = {}  # goals of all states by the resource that they speak of
         for k, goal in enumerate(self.goals):
             if goal.check in ("resources", "borrows") and goal.rule is None:
-                for index in touched(goal.cond) - locations:
+                self.seen[k] = touched(goal.cond)
+                for index in self.seen[k] - self.roots:
                     about.setdefault(index, []).append(k)
         for r in self.system.resources:
             mine = about.get(r.used, [])
             self._conservation(r, mine)
             if r.exclusive is not None:
+                self._borrows(r, mine)
                 continue
             peak = structure.peak(r.used)
             capacity = r.capacity.value if r.capacity.op is Op.CONST else None
@@ -62,7 +66,7 @@ class _Structural:
         capacity = r.capacity.value
         if not mine or not empty or not isinstance(capacity, int) or capacity < 0:
             return
-        if r.enforced and guarded(self.system, r):
+        if r.enforced and guarded(self.session.structure.writing(r.used), r):
             most = capacity if peak is None else min(peak, capacity)
             how = (
                 f"each step that takes units of {r.name} waits until they are free; none is forced"
@@ -70,14 +74,27 @@ class _Structural:
             for k in mine:
                 self.verdicts[k] = Proved("structure", how, f"peak {most} of {capacity}")
 
+    def _borrows(self, r: ResourceInfo, about: Sequence[int]) -> None:
+        """An enforced lock: whoever borrows it makes sure in the same step that it may."""
+        assert r.exclusive is not None
+        both = {r.used, r.exclusive}
+        mine = [k for k in about if self.seen[k] == both]
+        starts = [self.system.variables[v].init for v in both]
+        if not mine or not r.enforced or any(e is None or e.value != 0 for e in starts):
+            return
+        writing = {x.index: x for v in both for x in self.session.structure.writing(v)}
+        if compatible(writing.values(), r):
+            how = f"each step that borrows {r.name} waits until the borrow is compatible"
+            for k in mine:
+                self.verdicts[k] = Proved("structure", how)
+
     def _conservation(self, r: ResourceInfo, about: Sequence[int]) -> None:
         """Nothing is held after the end: points that are over hold nothing."""
         mine = {r.used} | ({r.exclusive} if r.exclusive is not None else set())
-        locations = {t.location for t in self.system.threads if t.parent is None}
         for k in about:
-            goal = self.goals[k]
-            seen = touched(goal.cond)
-            if not (mine <= seen and seen & locations) or not _names_every_root(self.system, goal):
+            seen = self.seen[k]
+            # Conditional on the end of every instance, as `system_properties` writes it.
+            if not mine | self.ends <= seen or not self.goals[k].message.endswith("after the end"):
                 continue
             if self.session.linking.conserved(mine):
                 how = (
@@ -97,12 +114,6 @@ def _is_capacity(goal: Obligation, used: int) -> bool:
         and cond.args[0].op is Op.VAR
         and touched(cond) == {used}
     )
-
-
-def _names_every_root(system: TransitionSystem, goal: Obligation) -> bool:
-    """The goal is conditional on the end of every instance, as `system_properties` writes it."""
-    roots = {system.threads[i.root].location for i in system.instances}
-    return goal.message.endswith("after the end") and roots <= touched(goal.cond)
 
 
 def figure(session: Session, goal: Obligation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...semantics.expr import Scalar
-from ...semantics.system import Rule, RuleKind, TransitionSystem
+from ...semantics.system import WAITING, Rule, TransitionSystem
 from ...semantics.values import enabled, fire, relation_holds, show
 from .order import DATA, matters
 
@@ -52,7 +52,7 @@ def _difference(
     for first, then in ((a, b), (b, a)):
         middle = fire(first, state)
         if not (enabled(then, middle) and relation_holds(then, middle, ())):
-            lost = "has to wait" if then.kind is RuleKind.WAIT else "is no longer possible"
+            lost = "has to wait" if then.kind in WAITING else "is no longer possible"
             changed = _values(system, state, middle)
             return [
                 *where,

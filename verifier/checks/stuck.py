@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from ...semantics.expr import Expr, Op, Scalar, postorder, variables
 from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import reader
+from ..engines.mailbox import bringing
 from ..engines.structure import Structure
 
 
@@ -70,6 +71,14 @@ class _Stuck:
             return all(self.lasting(rule, a, members) for a in part.args)
         return all(self.frozen(rule, part, v, members) for v in variables([part]))
 
+    def has_ended(self, thread: int) -> bool:
+        """Its instance is over, so it takes no step any more.  (That of a channel has none.)"""
+        instance = self.system.instances[self.system.threads[thread].instance]
+        if not any(t == instance.root for t, _ in self.structure.ancestors(thread)):
+            return False
+        root = self.state[self.system.threads[instance.root].location]
+        return root in (instance.completed, instance.failed)
+
     def never_at(self, thread: int, part: Expr) -> bool:
         """The condition is that the thread is at a point which no step leads to."""
         if part.op is not Op.EQ:
@@ -82,6 +91,9 @@ class _Stuck:
         if v in self.thread_at:
             return self.thread_at[v] in members or self.never_at(self.thread_at[v], part)
         kind = self.system.variables[v].kind
+        if kind is VarKind.CHANNEL:
+            others = bringing(self.structure, rule, v)
+            return all(t in members or self.has_ended(t) for t in others)
         if kind is VarKind.USED:
             held_by = self.holders.get(v, ())
             return _is_claim(rule, part, v) and all(t in members for t in held_by)

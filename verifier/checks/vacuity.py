@@ -22,7 +22,14 @@ from .obligations import Claim
 from .reach import Reach, Reached
 
 SECONDS = 2.0
-VARY = (ast.RefKind.VAR, ast.RefKind.ARG, ast.RefKind.SHARED, ast.RefKind.PARAM, ast.RefKind.RESULT)
+VARY = (
+    ast.RefKind.VAR,
+    ast.RefKind.ARG,
+    ast.RefKind.SHARED,
+    ast.RefKind.STORE,
+    ast.RefKind.PARAM,
+    ast.RefKind.RESULT,
+)
 
 
 @dataclass(frozen=True, slots=True)

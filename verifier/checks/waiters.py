@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ...dsl.errors import Span
 from ...semantics.expr import Op, Scalar, variables
-from ...semantics.system import PointKind, Rule, TransitionSystem
+from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import enabled, evaluate, reader
+from ..engines.mailbox import bringing, place_alone
 from ..engines.structure import Structure
 from .stuck import blocked_for_ever
 
@@ -70,15 +71,17 @@ def wait_for(
             at = system.threads[a]
             here = at.points[int(state[at.location])]
             held += [
-                f"{evaluate(amount, state)} of {names[u]}" for u, amount in here.holds if u in names
+                f"{units} of {names[u]}"
+                for u, amount in here.holds
+                if u in names and (units := evaluate(amount, state))
             ]
         wants = sorted(
             {
                 names[u]
                 for r in system.rules
                 if r.thread == t and not enabled(r, state)
-                for u, _ in r.gains
-                if u in names and _located(system, r, state)
+                for u, amount in r.gains
+                if u in names and _located(system, r, state) and evaluate(amount, state)
             }
         )
         says = f"{thread.name} is at {point.label}"
@@ -88,10 +91,66 @@ def wait_for(
             says += f", holds {', '.join(held)}"
         if wants:
             says += f", waits for {', '.join(wants)}"
+        for text in _messages(system, structure, t, state):
+            says += f", waits for {text}"
         out.append(says)
     if len(shown) > 12:
         out.append(f"and {len(shown) - 12} others")
     return out
+
+
+def _messages(
+    system: TransitionSystem, structure: Structure, thread: int, state: Sequence[Scalar]
+) -> list[str]:
+    """For which messages a thread waits, or for room for which, and who could bring it."""
+    out: dict[str, None] = {}
+    for rule in waits_for_message(system, thread, state):
+        asked = variables([rule.guard]) & {
+            v.index for v in system.variables if v.kind is VarKind.CHANNEL
+        }
+        who = {b for v in asked for b in bringing(structure, rule, v)} - {thread}
+        what, could = _WORDS[rule.kind]
+        if rule.name.startswith("answer"):
+            what, could = "an answer from", "answers"
+        out[f"{what} {rule.channel} ({_who(system, sorted(who), state, could)})"] = None
+    return list(out)
+
+
+_WORDS = {
+    RuleKind.RECEIVE: ("a message in", "sends"),
+    RuleKind.SEND: ("room in", "receives"),
+}
+
+
+def _who(
+    system: TransitionSystem, threads: Sequence[int], state: Sequence[Scalar], could: str
+) -> str:
+    """Who could bring it, as far as they are not over."""
+    names: dict[str, bool] = {}  # whether it has ended
+    for t in threads:
+        thread = system.threads[t]
+        instance = system.instances[thread.instance]
+        over = state[system.threads[instance.root].location] in (
+            instance.completed,
+            instance.failed,
+        )
+        names[thread.name] = over
+    if not names:
+        return f"nobody else {could} there"
+    shown = [f"{n} (ended)" if over else n for n, over in list(names.items())[:4]]
+    more = f" and {len(names) - 4} others" if len(names) > 4 else ""
+    return f"only {' or '.join(shown)}{more} {could} there"
+
+
+def waits_for_message(
+    system: TransitionSystem, thread: int, state: Sequence[Scalar]
+) -> Iterator[Rule]:
+    """Message steps before which the thread stands, and that cannot be taken now."""
+    for rule in system.rules:
+        if rule.thread == thread and not enabled(rule, state):
+            place = place_alone(system, rule)
+            if place is not None and evaluate(place, state) is True:
+                yield rule
 
 
 def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
@@ -109,4 +168,6 @@ def place_of(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> 
         if r.thread == thread and r.gains and r.span.line > span.line:
             if not enabled(r, state) and _located(system, r, state):
                 return r.span
+    for r in waits_for_message(system, thread, state):
+        return r.span
     return span

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ...semantics.expr import TRUE, Expr, and_, not_, or_, variables
 from ...semantics.symbolic import is_valid
-from ...semantics.system import Obligation, Rule, RuleKind, Thread, VarKind
+from ...semantics.system import WAITING, Obligation, Rule, RuleKind, Thread, VarKind
 from ..engines.common import conjuncts, input_condition, weakest
 from ..engines.cycles import find_cycle
 from ..engines.structure import Structure
@@ -39,7 +39,11 @@ def waits(session: Session, search: bool) -> list[Wait] | str:
     """All waits for data, or what is the matter with one.  Without `search` none is shown."""
     system = session.system
     found: list[tuple[Wait, Expr]] = []
+    messages = {v.index for v in system.variables if v.kind is VarKind.CHANNEL}
     for rule in system.rules:
+        if rule.kind in (RuleKind.SEND, RuleKind.RECEIVE) and variables([rule.guard]) & messages:
+            # Who waits for the same may take it away.
+            return "it waits for messages, or for room for them"
         if rule.kind is not RuleKind.WAIT:
             continue
         places = {t.location for t in system.threads}
@@ -116,7 +120,7 @@ def _comes(session: Session, wait: Wait, here: Expr) -> Obligation:
     for r in system.rules:
         if wait.helpers & {t for t, _ in structure.ancestors(r.thread)}:
             kinds = {v.index: v.kind for v in system.variables}
-            still = (VarKind.LOCATION,) if r.kind is RuleKind.WAIT else FREE
+            still = (VarKind.LOCATION,) if r.kind in WAITING else FREE
             parts = conjuncts(r.guard)
             going.append(
                 and_(*(p for p in parts if all(kinds[v] in still for v in variables([p]))))

@@ -136,11 +136,24 @@ def ready(view: View, node: int) -> set[int]:
     }
 
 
-def demands(view: View, part: Iterable[int], timeless: bool) -> Demands:
+def asking(view: View, node: int) -> set[int]:
+    """Threads whose claims can be granted now."""
+    rules = view.system.rules
+    return {
+        rules[a.rule].thread for a in view.arcs[node] if a.rule != SPLIT and rules[a.rule].gains
+    }
+
+
+def demands(view: View, part: Iterable[int], timeless: bool, strong: bool = False) -> Demands:
+    """`strong`: what the scheduler `fair` promises besides, to whoever could be granted a claim
+    again and again.  Then a part of this part may be fair where the whole is not (Emerson and Lei
+    1987, strong fairness)."""
     nodes = list(part)
     threads: set[int] = set()
-    if not timeless or view.system.scheduler == "any":
+    if not timeless or not view.system.in_order:
         threads = set.intersection(*(ready(view, n) for n in nodes))
+    if strong and view.system.scheduler == "fair":
+        threads |= set().union(*(asking(view, n) for n in nodes))
     clocks: frozenset[Clock] = frozenset()
     if not timeless:
         clocks = frozenset.intersection(*(view.clocks[n] for n in nodes))

@@ -80,7 +80,7 @@ class Game:
         if not any(a.sure and (self.excluded or a.target != EXCLUDED) for a in arcs):
             return False
         urgent, clocked = self._sorted(arcs)
-        if self.view.system.scheduler == "any":
+        if not self.view.system.in_order:
             if self._chosen([a for a in arcs if a.free]):
                 return True
             calm = all(map(self._fine, urgent))

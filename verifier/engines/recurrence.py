@@ -58,7 +58,7 @@ def recurrences(
     system: TransitionSystem, loop: Loop, graph: Graph, seconds: float
 ) -> Iterator[Trace]:
     """Runs with a recurrent set, fair ones; `graph` need not be complete."""
-    if system.scheduler != "any":
+    if system.in_order:
         return
     until = time.process_time() + seconds
     ways = Ways(system)

@@ -86,11 +86,21 @@ def explore(
     used = whole(system) if cone is None or want_graph else cone
     call = _Call(system, used, goals, max_states, begin + seconds, reduce, together)
     try:
-        if not want_graph:
-            try:
+        try:
+            if not want_graph:
                 return call.packed(begin)
-            except Unsupported:
-                pass
+            if goals:
+                # A graph is dear: first, whether there are so few states.
+                known = call.result(call.outcome(Reductions(), max_states), begin)
+                if known.complete:
+                    made = explore(
+                        system, [], max_states=max_states, seconds=3 * seconds, want_graph=True
+                    )
+                    known.graph = made.graph
+                    known.complete = made.complete
+                return known
+        except Unsupported:
+            pass
         return call.symbolic(begin, seconds, want_graph)
     except Unsupported as reason:
         opens: list[Finding] = [Open(str(reason), 0) for _ in goals]

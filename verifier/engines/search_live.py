@@ -21,9 +21,22 @@ from ...semantics.system import (
     TransitionSystem,
 )
 from ...semantics.trace import Step, Trace
-from .fair import Arc, Clock, Demands, View, clock, demands, inside, met, of_graph, parts, ready
+from .fair import (
+    Arc,
+    Clock,
+    Demands,
+    View,
+    asking,
+    clock,
+    demands,
+    inside,
+    met,
+    of_graph,
+    parts,
+    ready,
+)
 from .inevitable import Game, cyclic
-from .search_graph import EXCLUDED, Graph, reaching, surely
+from .search_graph import EXCLUDED, SPLIT, Graph, reaching, surely
 from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
 
@@ -268,11 +281,29 @@ def fair_parts(
     view = of_graph(graph)
     nodes = range(len(graph.nodes)) if within is None else within
     for timeless in (False, True):
-        found = [p for p in parts(view, nodes, timeless) if not graph.frontier.intersection(p)]
-        for part in sorted(map(sorted, found)):
-            cycle = inside(view, set(part), timeless)
-            if cycle and met(view, demands(view, part, timeless), cycle):
-                yield part, timeless
+        todo: list[Collection[int]] = [nodes]
+        while todo:
+            found = parts(view, todo.pop(), timeless)
+            for part in sorted(sorted(p) for p in found if not graph.frontier.intersection(p)):
+                if not all(_somewhere(graph, part, e) for e, _ in graph.system.eventually):
+                    continue  # `assume eventually`: it does not count
+                cycle = inside(view, set(part), timeless)
+                if not cycle or not met(view, demands(view, part, timeless), cycle):
+                    continue
+                wanted = demands(view, part, timeless, strong=True)
+                if met(view, wanted, cycle):
+                    yield part, timeless
+                    continue
+                # Where nobody who does not move here could be granted a claim.
+                moved = {view.system.rules[a.rule].thread for _, a in cycle if a.rule != SPLIT}
+                left = {n for n in part if asking(view, n) <= moved}
+                if left:
+                    todo.append(left)
+
+
+def _somewhere(graph: Graph, part: Sequence[int], e: Expr) -> int | None:
+    """A node of the part, counted from 1, at which a condition holds."""
+    return next((k + 1 for k, n in enumerate(part) if graph.holds(n, e) is True), None)
 
 
 def lassos(graph: Graph, within: Collection[int] | None = None) -> Iterator[Trace]:
@@ -282,7 +313,7 @@ def lassos(graph: Graph, within: Collection[int] | None = None) -> Iterator[Trac
     view = of_graph(graph)
     for part, timeless in fair_parts(graph, within):
         cycle = inside(view, set(part), timeless)
-        wanted = demands(view, part, timeless)
+        wanted = demands(view, part, timeless, strong=True)
         for through in _beginnings(graph, cycle, wanted):
             trace = _round(graph, view, part, through, cycle, timeless)
             if trace is not None:
@@ -321,7 +352,7 @@ def _round(
     timeless: bool,
 ) -> Trace | None:
     """A closed walk that takes the given steps, with a rest for each one that does not move."""
-    wanted = demands(view, part, timeless)
+    wanted = demands(view, part, timeless, strong=True)
     begin = part[0]
     around: dict[int, list[Arc]] = {}
     for node, arc in cycle:
@@ -344,6 +375,10 @@ def _round(
             rest = next((n for n in part if thread not in pressed[n]), None)
             if rest is not None:  # else nothing is promised to it
                 go(rest)
+    for e, _ in view.system.eventually:
+        where = _somewhere(graph, part, e)
+        assert where is not None
+        go(part[where - 1])
     running = frozenset[Clock]() if timeless else frozenset().union(*(view.clocks[n] for n in part))
     for k in sorted(running - wanted.clocks):
         if all(k in view.clocks[n] for n in _walk(begin, steps)):

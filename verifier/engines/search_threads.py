@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, postorder, var
 from ...semantics.system import Instance, PointKind, Rule, Thread, TransitionSystem, VarKind
 from .common import conjuncts
+from .mailbox import place_alone
 from .search_compile import compile_state
 from .search_graph import SPLIT, Graph
 
@@ -31,7 +32,7 @@ class Threads:
             mine = rules.get(thread.id, [])
             self.rules[thread.id] = frozenset(r.index for r in mine)
             self._unclaimed[thread.id] = self._reading(
-                or_(*(without_claims(r.guard, kinds) for r in mine))
+                or_(*(without_waits(self.system, r, kinds) for r in mine))
             )
             if thread.parent is not None:
                 self.children.setdefault(thread.parent, []).append(thread.id)
@@ -57,7 +58,7 @@ class Threads:
         A thread is perhaps unfinished while control is at the fork that it belongs to (of a
         root: while its instance has not ended) and it is not at an end; control may have passed
         on from there without a step, so this alone says little.  It surely waits when it would
-        have a step but for resources.
+        have a step but for resources or messages.
         """
         if self.kind(thread, node) in (PointKind.END, PointKind.FAILED):
             return False, False
@@ -103,6 +104,12 @@ def ended(system: TransitionSystem, instance: Instance) -> Expr:
         eq(location, const(instance.completed)),
         eq(location, const(instance.failed)),
     )
+
+
+def without_waits(system: TransitionSystem, rule: Rule, kinds: Sequence[VarKind]) -> Expr:
+    """A guard without what asks for resources or waits for messages."""
+    place = place_alone(system, rule)
+    return without_claims(rule.guard if place is None else place, kinds)
 
 
 def without_claims(guard: Expr, kinds: Sequence[VarKind]) -> Expr:

@@ -195,7 +195,7 @@ def test_room_is_said_to_be_checked_where_it_is(term: str) -> None:
     text = f"resource p : pool(2) workflow w {{ {activities} run {{ {term} }} }} system {{ w }}"
     system = lower(load_text(text, "s.wf"))
     (pool,) = system.resources
-    assert guarded(system, pool)
+    assert guarded(system.rules, pool)
     wrong = 0
     for other in damaged(system):
         try:
@@ -204,5 +204,5 @@ def test_room_is_said_to_be_checked_where_it_is(term: str) -> None:
             continue
         full = any(int(s[pool.used]) > 2 for s in states)
         wrong += full
-        assert not (full and guarded(other, pool))
+        assert not (full and guarded(other.rules, pool))
     assert wrong > 1

@@ -46,6 +46,19 @@ def compile_group(group: Group, layout: Layout, opened: frozenset[int]) -> Expan
     return expand
 
 
+DEEPEST = 12  # tests that are nested
+
+
+def _unless(writer: Writer, test: Expr, leave: str) -> None:
+    """What follows is for states in which the test holds; others `leave`, or go on behind it."""
+    text = writer.terms([test])[0]
+    if leave:
+        writer.line(f"if not {text}: {leave}")
+    else:
+        writer.line(f"if {text}:")
+        writer.indent += 1
+
+
 def _rule(writer: Writer, rule: PackedRule, opened: frozenset[int]) -> None:
     begin = writer.indent
     # What is shared between the terms of one rule must not be used where it was not computed.
@@ -53,16 +66,19 @@ def _rule(writer: Writer, rule: PackedRule, opened: frozenset[int]) -> None:
     if rule.mask:
         writer.line(f"if s & {rule.mask:#x} == {rule.value:#x}:")
         writer.indent += 1
-    for part in rule.tests:
-        writer.line(f"if {writer.terms([part])[0]}:")
+    flat = len(rule.tests) + len(rule.relation) > DEEPEST
+    if flat:  # what is nested too deeply is no Python
+        writer.line("for _ in (0,):")
         writer.indent += 1
+    for part in rule.tests:
+        _unless(writer, part, "break" if flat else "")
     if rule.choices:
         names = ", ".join(f"i{k}" for k in range(len(rule.choices[0])))
         writer.line(f"for {names}, in {writer.bind(rule.choices)}:")
         writer.indent += 1
     for part in rule.relation:
-        writer.line(f"if {writer.terms([part])[0]}:")
-        writer.indent += 1
+        leave = "continue" if rule.choices else "break"
+        _unless(writer, part, leave if flat else "")
     for f, step in rule.grown:
         if step:
             writer.line(f"if ({_read(f, True, 's')} + {step}) >> {f.bits}: raise Overflow")

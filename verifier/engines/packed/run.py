@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from ....semantics.expr import FALSE, Scalar, Sort
@@ -69,6 +70,7 @@ class PackedSearch:
             raise Unsupported("too many rules for a search of packed states")
         self.system, self.cone, self.goals = system, cone, goals
         self.max_states, self.deadline, self.together = max_states, deadline, together
+        self.about: dict[int, AbstractSet[int]] | None = None  # what a goal about states reads
         self.at_ends = at_ends
         self.space = space or Space(cone.system, cone.variables)
         kept = self.space.kept
@@ -207,10 +209,15 @@ class PackedSearch:
 
     def state_test(self, writes: frozenset[int] | None) -> Test | None:
         """Of the open goals about states that what is written may break; None if there is none."""
+        if self.about is None:
+            self.about = {
+                g: touched(goal.cond) for g, goal in enumerate(self.goals) if is_state(goal)
+            }
+        about = self.about
         parts = [
             self.goals[g].cond
             for g in sorted(self.open)
-            if is_state(self.goals[g]) and (writes is None or touched(self.goals[g].cond) & writes)
+            if g in about and (writes is None or about[g] & writes)
         ]
         return compile_packed(parts, self.layout) if parts else None
 

@@ -1,0 +1,186 @@
+"""`faults crash w`: an instance loses what it has in memory, and resumes from its event log.
+
+A thread of its own says whether an instance is up.  While it is down none of its steps can be
+taken, and what its threads hold counts as nothing; where they stand is in the log.  An activity
+that was running may have had its effect (`repeats`), and runs anew.  Clocks begin anew as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ...dsl import ast
+from ..expr import TRUE, Expr, Sort, add, and_, const, eq, inp, ite, le, lt, neg, not_, or_, var
+from ..system import Delay, EventKind, Input, Loop, PointKind, RuleKind, VarKind
+from .builder import Builder, Holds, ThreadDraft
+from .context import Ctx, InstanceDraft, not_supported, step
+from .cut import Cut
+from .env import collecting
+from .expressions import as_sort, measured
+from .first import initially
+from .place import At
+
+UP, DOWN = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Crashing:
+    """An instance that may crash: the thread that says whether it is up."""
+
+    draft: InstanceDraft
+    fault: ast.Fault
+    thread: ThreadDraft
+
+    @property
+    def up(self) -> Expr:
+        return self.thread.at(UP)
+
+
+def crashing(b: Builder, d: InstanceDraft, fault: ast.Fault) -> Crashing:
+    thread = b.thread(f"crash of {d.name}", d.id, None, fault.span)
+    b.point(thread, PointKind.END, f"{d.name} is up", fault.span)
+    kind = PointKind.FAILED if fault.never else PointKind.READY
+    b.point(thread, kind, f"{d.name} is down", fault.span)
+    return Crashing(d, fault, thread)
+
+
+def crashes(ctx: Ctx, c: Crashing) -> None:
+    """The rules of the fault, when all rules of the instance are there."""
+    b, d = ctx.b, c.draft
+    # (Channels have threads of their own, which go on.)
+    threads = [t for t in b.threads if _top(t) is d.root]
+    rules = [r for r in b.rules if _top(r.thread) is d.root]
+    held = _held(threads)
+    leased = {v for name in b.leases for r in b.of_name(name) for v in (r.used, r.exclusive)}
+    if leased & held.keys():
+        raise not_supported("a crash of a workflow that claims what has a lease", c.fault.span)
+    updates: dict[int, Expr] = {}
+    guard: Expr = not_(or_(d.root.at(d.completed), d.root.at(d.failed)))
+    if c.fault.at_most is not None:
+        with collecting(ctx.env) as (env, found):
+            most = as_sort(env, c.fault.at_most, Sort.INT)
+        ctx.defined_at(found, At(TRUE))
+        count = b.hidden(f"{d.name} crashes", d.id)
+        guard = and_(guard, lt(count, most))
+        updates[count.index] = add(count, const(1))
+    cut = Cut({})
+    for t in threads:
+        for p in t.points:
+            cut.off(t.at(p.id), t, p)
+    for i in sorted({i for r in rules for i in r.updates}):
+        v = b.variables[i]
+        if v.kind is VarKind.SHARED and not v.durable and v.init is not None:
+            updates[i] = initially(b, v.init)
+            cut.values.pop(i, None)
+    updates |= cut.values
+    for used, amount in held.items():
+        updates[used] = add(var(used, Sort.INT), neg(amount))
+    if c.fault.never:
+        updates |= {t.location: const(0) for t in threads}
+        updates[d.root.location] = const(d.failed)
+    mine = replace(ctx, thread=c.thread, claims=(), frame=None)
+    first = len(b.rules)
+    step(
+        mine,
+        At(c.up),
+        RuleKind.CRASH,
+        f"{d.name} crashes",
+        c.fault.span,
+        DOWN,
+        guard=guard,
+        updates=updates,
+        event=EventKind.CRASH_OCCURRED,
+        subject=d.name,
+        delay=Delay(const(Fraction(0)), None),
+    )
+    for r in rules:
+        r.guard = and_(c.up, r.guard)
+    if c.fault.never:
+        return
+    _recovery(mine, c, threads, held)
+    if c.fault.at_most is None:
+        back = len(b.rules) - 1
+        loop = Loop(c.fault.span, c.thread.id, c.up, TRUE, (first, back), (back,))
+        ctx.world.loops.append(loop)
+    for t in threads:
+        for p in t.points:
+            p.holds = _while_up(c, p.holds)
+
+
+def _top(t: ThreadDraft) -> ThreadDraft:
+    while t.fork is not None:
+        t = t.fork.host
+    return t
+
+
+def _recovery(ctx: Ctx, c: Crashing, threads: Iterable[ThreadDraft], held: dict[int, Expr]) -> None:
+    """All that was claimed is claimed again, in one step; attempts begin anew."""
+    b, d = ctx.b, c.draft
+    back = None
+    if c.fault.back_within is not None:
+        with collecting(ctx.env) as (env, found):
+            back = measured(env, c.fault.back_within)
+        ctx.defined_at(found, At(TRUE))
+    inputs: list[Input] = []
+    updates: dict[int, Expr] = {}
+    for t in threads:
+        for p in t.points:
+            if p.redo is not None:
+                inputs.append(Input(p.redo.name, Sort.BOOL, p.redo.type))
+                answer = inp(len(inputs) - 1, Sort.BOOL)
+                old = var(p.redo.index, Sort.BOOL)
+                updates[p.redo.index] = ite(t.at(p.id), answer, old)
+    for used, amount in held.items():
+        updates[used] = add(var(used, Sort.INT), amount)
+    rule = step(
+        ctx,
+        At(c.thread.at(DOWN)),
+        RuleKind.RECOVER,
+        f"{d.name} recovers",
+        c.fault.span,
+        UP,
+        guard=_free(b, held),
+        updates=updates,
+        inputs=tuple(inputs),
+        event=EventKind.RECOVERED,
+        subject=d.name,
+        delay=Delay(const(Fraction(0)), back),
+    )
+    rule.asked = tuple(held.items())
+
+
+def _free(b: Builder, held: dict[int, Expr]) -> Expr:
+    """What is to be claimed again can be."""
+    out = []
+    for r in b.resources.values():
+        mine = held.get(r.used, const(0))
+        used = var(r.used, Sort.INT)
+        if not r.enforced:
+            continue
+        if r.exclusive is None:
+            if r.used in held:
+                out.append(le(add(used, mine), r.capacity))
+            continue
+        alone = held.get(r.exclusive, const(0))
+        exclusive = var(r.exclusive, Sort.INT)
+        if r.used in held or r.exclusive in held:
+            nothing = and_(eq(mine, const(0)), eq(alone, const(0)))
+            shared = and_(eq(exclusive, const(0)), or_(eq(alone, const(0)), eq(used, const(0))))
+            out.append(or_(nothing, shared))
+    return and_(*out)
+
+
+def _held(threads: Iterable[ThreadDraft]) -> dict[int, Expr]:
+    """What the threads hold where they stand, by USED variable."""
+    parts: dict[int, list[Expr]] = {}
+    for t in threads:
+        for p in t.points:
+            for used, amount in p.holds:
+                parts.setdefault(used, []).append(ite(t.at(p.id), amount, const(0)))
+    return {used: add(*found) for used, found in parts.items()}
+
+
+def _while_up(c: Crashing, holds: Holds) -> Holds:
+    return tuple((used, ite(c.up, amount, const(0))) for used, amount in holds)

@@ -1,0 +1,516 @@
+"""`send`, `receive`, `request`: a message is put into a channel, or taken out of it, in one step.
+
+A send waits while its channel is full, a receive while there is nothing (that fits) in it.  What
+the network does is the environment's answer: whether a message is lost or comes twice, and which
+one of an unordered channel comes next.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+
+from ...dsl import ast
+from ...dsl.types import Bool, Enum, Int, Type
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Sort,
+    and_,
+    const,
+    eq,
+    implies,
+    inp,
+    ite,
+    le,
+    lt,
+    not_,
+    or_,
+    sub,
+    to_real,
+)
+from ..system import (
+    Delay,
+    EventKind,
+    EventTemplate,
+    Input,
+    Obligation,
+    PointKind,
+    RuleKind,
+    VarKind,
+)
+from .assign import assign
+from .builder import Builder, RuleDraft
+from .channels import ASKER, MESSAGE, Channel, Queue, Reply, Site, item, picked
+from .context import Ctx, InstanceDraft, Out, step
+from .data import Rec, Value, build, default, leaves, sort_of
+from .entry import forget
+from .env import Env, collecting
+from .expressions import lower, ranged, require, scalar, within
+from .place import At
+from .predicates import ended
+
+LOST = "a message may be lost on its way"
+OLD = "a message is too old, and nobody receives it any more"
+LEFT = "a message may be left that nobody will receive any more"
+ORPHAN = "an answer comes to nobody: its asker has gone, or has been answered"
+ASKED = " asker"  # after the name of a received request: who waits for its answer
+ALWAYS = Delay(const(Fraction(0)), None)  # at any time, or never
+
+
+# --- sending ---------------------------------------------------------------------------------
+
+
+def send(ctx: Ctx, t: ast.Send, at: At, k: int) -> Out:
+    """Into a channel; or the answer to what was received."""
+    if t.answers:
+        _answer(ctx, t, at, k)
+        return Out(None)
+    c = ctx.world.channels[t.channel]
+    with collecting(ctx.env) as (env, found):
+        value = lower(env, t.value)
+        found += ranged(c.type, t.channel, value, t.value.span)
+    rule = _put(ctx, c, t.key, item(c, value, None), at, k, t)
+    ctx.defined(found, rule)
+    return Out(None)
+
+
+def _put(
+    ctx: Ctx,
+    c: Channel,
+    key: ast.Expression | None,
+    what: Value,
+    at: At,
+    k: int,
+    t: ast.Send | ast.Request,
+) -> RuleDraft:
+    """The step that puts an item into the queues of a channel, when each has room."""
+    keys = _keys(ctx, c, key, at)
+    guard = or_(*(and_(is_, *(q.room(c.capacity) for q in c.of_key(n))) for is_, n in keys))
+    inputs: tuple[Input, ...] = ()
+    lost = twice = FALSE
+    relation = TRUE
+    if c.decl.delivery == "at_most_once":
+        inputs, lost = (Input("lost", Sort.BOOL, Bool()),), inp(0, Sort.BOOL)
+    elif c.decl.delivery == "at_least_once":
+        inputs, twice = (Input("twice", Sort.BOOL, Bool()),), inp(0, Sort.BOOL)
+        one_more = le(const(2), c.capacity)
+        fits = [
+            implies(and_(is_, not_(q.gone)), lt(q.length, sub(c.capacity, const(1))))
+            for is_, n in keys
+            for q in c.of_key(n)
+        ]
+        relation = implies(twice, and_(one_more, *fits))
+    updates: dict[int, Expr] = {}
+    for is_, n in keys:
+        for q in c.of_key(n):
+            updates.update(q.put(what, and_(is_, not_(q.gone), not_(lost)), twice))
+    rule = step(
+        ctx,
+        at,
+        RuleKind.SEND,
+        f"send to {c.name}",
+        t.span,
+        k,
+        guard=guard,
+        updates=updates,
+        inputs=inputs,
+        relation=relation,
+        event=EventKind.MESSAGE_SENT,
+        subject=c.name,
+        detail=ctx.inst.name,
+        channel=c.name,
+    )
+    if lost is not FALSE:
+        name = ctx.inst.id
+        dropped = EventTemplate(EventKind.MESSAGE_DROPPED, c.name, name, (), lost, "lost")
+        rule.more_events = (*rule.more_events, dropped)
+        if not c.decl.optional:
+            ctx.must("messages", not_(lost), LOST, t.span, rule, name=c.name)
+    return rule
+
+
+def _keys(ctx: Ctx, c: Channel, key: ast.Expression | None, at: At) -> list[tuple[Expr, int]]:
+    """When it is which of the channel's keys."""
+    if key is None:
+        return c.by_key(None)
+
+    def read(env: Env) -> Expr:
+        value = scalar(env, key)
+        if isinstance(c.decl.resolved_key, Int):
+            last = c.first_key + c.keys - 1
+            require(env, within(value, c.first_key, last), "index out of range", key.span)
+        return value
+
+    return c.by_key(ctx.read(at, read))
+
+
+# --- receiving -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a receive looks at and does, in the state at `at`."""
+
+    guard: Expr
+    updates: dict[int, Expr]
+    inputs: tuple[Input, ...] = ()
+    relation: Expr = TRUE
+    delay: Delay | None = None
+
+
+def named(ctx: Ctx, t: ast.Receive) -> Ctx:
+    """Where the received message has its name."""
+    if t.resolved is None:
+        return ctx
+    key = (id(t), id(ctx.inst), ctx.tag)
+    if key in ctx.world.received:
+        return replace(ctx, env=ctx.env.bind(**ctx.world.received[key]))
+    c = ctx.world.channels[t.channel]
+    full = f"{ctx.inst.name}.{t.var}{ctx.tag}"
+    count = ctx.world.named[full] = ctx.world.named.get(full, 0) + 1
+    if count > 1:
+        full += f"#{count}"
+    zero = default(t.resolved, ctx.b.string)
+    value = ctx.b.data(full, t.resolved, VarKind.RECEIVED, zero, ctx.inst.id, t.span)
+    bound: dict[str, Value] = {t.var: value}
+    if c.decl.answer is not None:
+        asker = ctx.b.hidden(f"{full}{ASKED}", ctx.inst.id)
+        bound[t.var + ASKED] = asker
+        c.in_hand.append(asker)
+    ctx.world.received[key] = bound
+    return replace(ctx, env=ctx.env.bind(**bound))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a received message has its name: from a point and a rule on."""
+
+    point: int
+    rule: int
+    names: tuple[Expr, ...]
+
+    def close(self, ctx: Ctx) -> None:
+        """Nobody reads it behind: states that differ only there would be many.  (But the undo of a
+        saga may.)"""
+        if not ctx.in_saga:
+            points = range(self.point, len(ctx.thread.points))
+            forget(ctx, ctx.b.rules[self.rule :], points, self.names)
+
+
+def scope(ctx: Ctx, t: ast.Receive) -> Scope:
+    """Of the receive that is lowered next, in the context in which it is named."""
+    bound = ctx.world.received.get((id(t), id(ctx.inst), ctx.tag), {})
+    names = tuple(x for value in bound.values() for x in leaves(value))
+    return Scope(len(ctx.thread.points), len(ctx.b.rules), names)
+
+
+def receive(ctx: Ctx, t: ast.Receive, at: At, k: int) -> Out:
+    """The next message that fits, into the name or the variable that takes it."""
+    took = taken(ctx, t, at)
+    rule = step(
+        ctx,
+        at,
+        RuleKind.RECEIVE,
+        f"receive from {t.channel}",
+        t.span,
+        k,
+        guard=took.guard,
+        updates=took.updates,
+        inputs=took.inputs,
+        relation=took.relation,
+        delay=took.delay,
+        event=EventKind.MESSAGE_RECEIVED,
+        subject=t.channel,
+        detail=ctx.inst.name,
+        channel=t.channel,
+    )
+    kept_in_range(ctx, t, took, rule)
+    return Out(None)
+
+
+def kept_in_range(ctx: Ctx, t: ast.Receive, took: Taken, rule: RuleDraft) -> None:
+    """A variable that takes the message keeps its range; a new name has the channel's."""
+    if t.resolved is None:
+        mine = {x.index for x in leaves(ctx.env.variables[t.var])}
+        ctx.in_range({i: e for i, e in took.updates.items() if i in mine}, rule)
+
+
+def taken(ctx: Ctx, t: ast.Receive, at: At) -> Taken:
+    c = ctx.world.channels[t.channel]
+    if c.decl.environment:
+        return _from_environment(ctx, c, t, at)
+    ways = []
+    inputs: tuple[Input, ...] = ()
+    pick: Expr | None = None
+    keys = _keys(ctx, c, t.key, at)
+    size = max(len(c.mine(n, ctx.inst.id).slots) for _, n in keys)
+    if c.decl.order == "unordered" and size > 1:
+        inputs = (Input("pick", Sort.INT, Int(0, size - 1), 0, size - 1),)
+        pick = inp(0, Sort.INT)
+    relation = TRUE
+    updates: dict[int, Expr] = {}
+    values: list[tuple[Expr, Value]] = []
+    for is_, n in keys:
+        q = c.mine(n, ctx.inst.id)
+        fits = [
+            and_(q.holds(i), _wanted(ctx, t, q, i, and_(is_, q.holds(i)), at))
+            for i in range(len(q.slots))
+        ]
+        some = lt(const(0), q.length) if t.where is None else or_(*fits)
+        ways.append(and_(is_, some))
+        if pick is not None:
+            first = [eq(pick, const(i)) for i in range(len(fits))]
+            allowed = or_(*(and_(a, b) for a, b in zip(first, fits, strict=True)))
+            relation = and_(relation, implies(is_, allowed))
+        else:
+            first = q.next(None if t.where is None else fits)
+        updates.update(q.without(first, is_))
+        found = picked(list(zip(first, q.slots, strict=False))[:-1], q.slots[len(first) - 1])
+        values.append((is_, found))
+    message = picked(values[:-1], values[-1][1])
+    assert isinstance(message, Rec)
+    updates.update(_stored(ctx, t, message.get(MESSAGE)))
+    if c.decl.answer is not None and t.resolved is not None:
+        hand, asker = ctx.env.names[t.var + ASKED], message.get(ASKER)
+        assert isinstance(hand, Expr) and isinstance(asker, Expr)
+        updates[hand.index] = asker
+    return Taken(or_(*ways), updates, inputs, relation)
+
+
+def _wanted(ctx: Ctx, t: ast.Receive, q: Queue, i: int, there: Expr, at: At) -> Expr:
+    """Whether the message in a slot fits the `where`."""
+    if t.where is None:
+        return TRUE
+    slot = q.slots[i]
+    assert isinstance(slot, Rec)
+    return ctx.read(at, partial(_fits, t=t, message=slot.get(MESSAGE), there=there))
+
+
+def _fits(env: Env, t: ast.Receive, message: Value, there: Expr) -> Expr:
+    assert t.where is not None
+    inner = replace(env, guard=and_(env.guard, there))
+    if t.resolved is not None:
+        return scalar(inner.bind(**{t.var: message}), t.where)
+    variables = ChainMap({t.var: message}, dict(inner.variables))
+    return scalar(replace(inner, variables=variables), t.where)
+
+
+def _stored(ctx: Ctx, t: ast.Receive, message: Value) -> Iterable[tuple[int, Expr]]:
+    if t.resolved is None:
+        target = ast.Name(t.var, span=t.span)
+        return assign(replace(ctx.env, defined=[]), target, message, None)
+    place = ctx.env.names[t.var]
+    return [(p.index, v) for p, v in zip(leaves(place), leaves(message), strict=True)]
+
+
+def _from_environment(ctx: Ctx, c: Channel, t: ast.Receive, at: At) -> Taken:
+    """Any message, at any time, or never."""
+    inputs: list[Input] = []
+    ranges: list[Expr] = []
+
+    def fresh(name: str, type_: Type) -> Expr:
+        lo, hi = (type_.lo, type_.hi) if isinstance(type_, Int) else (None, None)
+        inputs.append(Input(name, sort_of(type_), type_, lo, hi))
+        x = inp(len(inputs) - 1, sort_of(type_))
+        if isinstance(type_, Enum):
+            lo, hi = 0, len(type_.values) - 1
+        if lo is not None and hi is not None:
+            ranges.append(and_(le(const(lo), x), le(x, const(hi))))
+        return x
+
+    message = build(c.type, "message", fresh)
+    if t.where is not None:
+        ranges.append(ctx.read(at, partial(_fits, t=t, message=message, there=TRUE)))
+    updates = dict(_stored(ctx, t, message))
+    return Taken(TRUE, updates, tuple(inputs), and_(*ranges), ALWAYS)
+
+
+# --- requests --------------------------------------------------------------------------------
+
+
+def request(ctx: Ctx, t: ast.Request, at: At, k: int) -> Out:
+    """Asks, and waits for the answer; with `within`, no longer than that."""
+    if t.within is not None:
+        from .parallel import within as limited
+
+        asked = ast.Within(replace(t, within=None), duration=t.within, span=t.span)
+        return limited(ctx, asked, at, k)
+    c = ctx.world.channels[t.channel]
+    number = len(c.sites) + 1
+    assert c.decl.resolved_answer is not None
+    zero = default(c.decl.resolved_answer, ctx.b.string)
+    kind = VarKind.CHANNEL
+    there = ctx.b.variable(f"{c.name}#{number} answered", Bool(), kind, FALSE, ctx.inst.id, t.span)
+    value = ctx.b.data(
+        f"{c.name}#{number} answer", c.decl.resolved_answer, kind, zero, ctx.inst.id, t.span
+    )
+    with collecting(ctx.env) as (env, found):
+        asked_value = lower(env, t.value)
+        found += ranged(c.type, t.channel, asked_value, t.value.span)
+    waiting = ctx.point(PointKind.READY, f"waiting for an answer from {c.name}", t.span)
+    rule = _put(ctx, c, None, item(c, asked_value, const(number)), at, waiting, t)
+    ctx.defined(found, rule)
+    nothing = {p.index: v for p, v in zip(leaves(value), leaves(zero), strict=True)}
+    forgotten = {there.index: FALSE, **nothing}
+    rule.updates.update(forgotten)
+    c.sites.append(Site(number, ctx.at(waiting).cond, there, value, rule))
+    updates = dict(forgotten)
+    found = []
+    if t.bind is not None:
+        with collecting(ctx.env) as (env, found):
+            updates.update(assign(env, t.bind, value, t.bind.type))
+    done = step(
+        ctx,
+        ctx.at(waiting),
+        RuleKind.RECEIVE,
+        f"answer from {c.name}",
+        t.span,
+        k,
+        guard=there,
+        updates=updates,
+        event=EventKind.MESSAGE_RECEIVED,
+        subject=c.name,
+        detail=ctx.inst.name,
+        channel=c.name,
+    )
+    ctx.defined(found, done)
+    ctx.in_range({i: e for i, e in updates.items() if i not in forgotten}, done)
+    return Out(None)
+
+
+def _answer(ctx: Ctx, t: ast.Send, at: At, k: int) -> None:
+    """To whoever asked; `settle` says who that may be."""
+    c = ctx.world.channels[t.answers]
+    with collecting(ctx.env) as (env, found):
+        value = lower(env, t.value)
+        found += ranged(c.decl.resolved_answer, f"the answer from {c.name}", value, t.value.span)
+    asker = ctx.env.names[t.channel + ASKED]
+    assert isinstance(asker, Expr)
+    rule = step(
+        ctx,
+        at,
+        RuleKind.STEP,
+        f"answer through {c.name}",
+        t.span,
+        k,
+        updates={asker.index: const(0)},
+        event=EventKind.MESSAGE_SENT,
+        subject=c.name,
+        detail=ctx.inst.name,
+        channel=c.name,
+    )
+    ctx.defined(found, rule)
+    c.replies.append(Reply(rule, asker, value))
+
+
+# --- when all is lowered ---------------------------------------------------------------------
+
+
+def settle(b: Builder, channels: Iterable[Channel], instances: Sequence[InstanceDraft]) -> None:
+    """Ties requests to answers, and says what must hold of messages."""
+    for c in channels:
+        for reply in c.replies:
+            _deliver(b, c, reply)
+        for site in c.sites:
+            _forget_old(c, site)
+        if not c.decl.optional and not c.decl.environment:
+            _left(b, c, instances)
+        if c.ttl is not None:
+            _expire(b, c, c.ttl)
+
+
+def _deliver(b: Builder, c: Channel, reply: Reply) -> None:
+    """The answer goes to the place whose number the request had, if that still waits."""
+    rule = reply.rule
+    heard = []
+    for site in c.sites:
+        here = and_(eq(reply.asker, const(site.number)), site.waits, not_(site.there))
+        heard.append(here)
+        new = [(site.there, TRUE), *zip(leaves(site.value), leaves(reply.value), strict=True)]
+        for place, value in new:
+            value = to_real(value) if place.sort is Sort.REAL else value
+            rule.updates[place.index] = rule.reading(ite(here, value, place))
+    reached = rule.reading(or_(*heard))
+    dropped = EventTemplate(
+        EventKind.MESSAGE_DROPPED, c.name, rule.thread.instance, (), not_(reached), "no asker"
+    )
+    rule.more_events = (*rule.more_events, dropped)
+    if not c.decl.optional:
+        b.obligations.append(Obligation("messages", c.name, reached, ORPHAN, rule.span, rule.index))
+
+
+def _forget_old(c: Channel, site: Site) -> None:
+    """Who asks anew from a place does not wait any more for the answer to what it asked before:
+    an answer to that must not be taken for the answer to this."""
+    rule = site.rule
+    mine = const(site.number)
+    for asker in c.in_hand:
+        old = rule.updates.get(asker.index, asker)
+        rule.updates[asker.index] = ite(eq(old, mine), const(0), old)
+    for q in c.queues.values():
+        for i, slot in enumerate(q.slots):
+            assert isinstance(slot, Rec)
+            asker_ = slot.get(ASKER)
+            assert isinstance(asker_, Expr)
+            new = rule.updates[asker_.index]
+            # (Slots that are filled now were empty: there is nothing old in them.)
+            put = rule.reading(or_(*(eq(q.length, const(j)) for j in (i - 1, i) if j >= 0)))
+            kept = rule.reading(ite(eq(asker_, mine), const(0), asker_))
+            rule.updates[asker_.index] = ite(put, new, kept)
+
+
+def _expire(b: Builder, c: Channel, ttl: Expr) -> None:
+    """Each message has a clock, from when it is sent until it is taken out.  The steps belong to a
+    thread of the channel, which is always at its end: nobody waits for it."""
+    thread = b.thread(f"channel {c.name}", 0, None, c.decl.span)
+    b.point(thread, PointKind.END, f"channel {c.name}", c.decl.span)
+    for q in c.queues.values():
+        for i in range(len(q.slots)):
+            taken = [TRUE if j == i else FALSE for j in range(len(q.slots))]
+            rule = RuleDraft(
+                index=len(b.rules),
+                name="a message is too old",
+                kind=RuleKind.TIMER,
+                thread=thread,
+                guard=and_(thread.at(0), q.holds(i)),
+                reading=lambda e: e,
+                updates=dict(q.without(taken, TRUE)),
+                held=(),
+                then=(),
+                span=c.decl.span,
+                event=EventKind.MESSAGE_DROPPED,
+                subject=c.name,
+                detail="too old",
+                delay=Delay(ttl, ttl),
+                channel=c.name,
+            )
+            b.rules.append(rule)
+            if not c.decl.optional:
+                b.obligations.append(
+                    Obligation("messages", c.name, FALSE, OLD, c.decl.span, rule.index)
+                )
+
+
+def _left(b: Builder, c: Channel, instances: Sequence[InstanceDraft]) -> None:
+    """No message is left where all have ended who could receive it."""
+    lengths = {q.length.index for q in c.queues.values()}
+    takers = {
+        r.thread.instance
+        for r in b.rules
+        if r.channel == c.name and r.kind in TAKING and lengths & r.updates.keys()
+    }
+    over = {d.id: or_(not_(d.active), ended(d)) for d in instances}
+    read = []
+    for (_, taker), q in c.queues.items():
+        whose = takers if taker is None else {taker}
+        gone = and_(*(over[i] for i in sorted(whose)))
+        read.append(or_(not_(gone), eq(q.length, const(0))))
+    b.obligations.append(Obligation("messages", c.name, and_(*read), LEFT, c.decl.span))
+
+
+TAKING = (RuleKind.RECEIVE, RuleKind.INTERRUPT)

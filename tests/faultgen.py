@@ -1,0 +1,98 @@
+"""Random small specs with stores, keyed and leased resources, claims that do not wait, effects
+that may be had unseen, and crashes."""
+
+from __future__ import annotations
+
+from random import Random
+
+HEAD = """error E permanent
+error Busy transient
+enum K {{ one, two }}
+resource lock : lock
+resource keyed[K] : lock
+resource slots[int 0..1] : pool(2)
+resource desk : pool(1) on_busy fail Busy
+resource leased : lock lease 2s{silent}
+store total: int = 0
+store version: int 0..3 = 0
+shared seen: int = 0
+"""
+
+ACTIVITIES = (
+    "activity a {{ takes 1s..2s  do {{ seen += 1 }}{more} }}",
+    "activity b {{ takes 1s..3s  fails E{more} }}",
+    "activity c {{ uses keyed[k] exclusive  takes 1s..2s  do {{ seen := seen + 1 }}{more} }}",
+    "activity d {{ uses desk  takes 1s..1s{more} }}",
+    "activity e {{ uses leased exclusive  takes 1s..{long}s{more} }}",
+    "activity f {{ uses slots[n] {units}  takes 0s..2s{more} }}",
+    "activity g {{ takes 1s..4s  timeout 2s  do {{ own := own + 1 }}{more} }}",
+)
+NAMES = "abcdefg"
+
+
+def _more(r: Random, name: str) -> str:
+    out = ""
+    if name in "ag" and r.random() < 0.5:
+        out += "  at_least_once"
+        if r.random() < 0.4:
+            out += "  idempotent by n"
+    if name in "bg" and r.random() < 0.4:
+        out += f"  retry 1 on {'E' if name == 'b' else 'Timeout'}"
+    if name == "a" and r.random() < 0.5:
+        out += "  undo { seen -= 1 }"
+    elif name == "b" and r.random() < 0.5:
+        out += r.choice(["  undo none", "  undo skip", "  undo b() else { skip }"])
+    return out
+
+
+def term(r: Random, size: int) -> str:
+    if size <= 1:
+        x = r.random()
+        if x < 0.6:
+            return r.choice(NAMES)
+        if x < 0.75:
+            return "transaction { total += 1 }"
+        if x < 0.9:
+            return "transaction { require version < 2 ; version += 1 }"
+        return r.choice(["n := 1", "skip", "transaction { seen := total }", "fail E"])
+    a = r.randint(1, size - 1)
+    one, two = term(r, a), term(r, size - a)
+    match r.randrange(9):
+        case 0 | 1:
+            return f"{{ {one} ; {two} }}"
+        case 2 | 3:
+            return f"{{ {{ {one} }} || {{ {two} }} }}"
+        case 4:
+            return f"try {{ {one} }} catch * {{ {two} }}"
+        case 5:
+            return f"saga {{ {one} ; {two} }}"
+        case 6:
+            claim = r.choice(["lock exclusive", "keyed[k] exclusive", "keyed[one] shared", "desk"])
+            return f"using ({claim}) {{ {one} ; {two} }}"
+        case 7:
+            return f"retry(1 on {r.choice(['E', 'Busy', 'Aborted'])}) {{ {one} }}"
+    return f"using (leased exclusive as t) {{ {one} }}"
+
+
+def spec(seed: int) -> str:
+    """Two instances of one workflow, at most one of which may crash."""
+    r = Random(seed)
+    crash = r.random() < 0.5
+    body = term(r, r.choice([1, 2, 2, 3]))
+    activities = []
+    for name, form in zip(NAMES, ACTIVITIES, strict=True):
+        more = _more(r, name)
+        long, units = r.choice([2, 3]), r.choice([1, 2])
+        activities.append("  " + form.format(more=more, long=long, units=units))
+    fault = "  faults crash w at_most 1" + r.choice([" back within 3s", " never", ""])
+    errors = "E, Busy, Aborted, LeaseExpired, Timeout"
+    second = r.choice(["w(one)  w(two)", "w(one)  w(one)", "w(one)"])
+    return (
+        HEAD.format(silent=" silent" if r.random() < 0.4 else "")
+        + f"workflow w(k: K) fails {errors} {{\n  var n: int 0..1 = 0\n  var own: int = 0\n"
+        + "\n".join(activities)
+        + f"\n  run {{ {body} }}\n}}\n"
+        + f"system {{ {second}{fault if crash else ''} }}\n"
+        + "invariant few : seen <= 2\ninvariant most : total <= 4\n"
+        + "ensures version <= 2 and seen >= 0\n"
+    )
