@@ -53,7 +53,7 @@ class Duration:
 
     def endless(self) -> str:
         """Why there is no longest time."""
-        if self.restless:
+        if self.restless and not self.open:
             return (
                 f"a wait may start anew again and again, because others change the test before it "
                 f"(line {self.restless[0].line})"

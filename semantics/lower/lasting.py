@@ -97,7 +97,10 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return blocks.flow(r, ctx, t)
         case ast.Transaction() | ast.Abort() | ast.Require():
             return unread(r, t)
-        case ast.Send() | ast.Receive() | ast.Request():
+        case ast.Send() | ast.Receive():
+            r.endless(t.span, "nothing bounds how long it waits for a message, or for room for it")
+            return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
+        case ast.Request():
             return unread(r, t)
         case _:
             assert_never(t)
@@ -121,21 +124,33 @@ def measured(r: Reading, ctx: Ctx, e: ast.Expression) -> Expr | None:
 
 
 def fixed(ctx: Ctx, e: ast.Expression, sort: Sort | None = None) -> Expr | None:
-    if speaks_of_the_run(e):
+    if unknown(ctx, e):
         return None
     env = unasked(ctx.env)
     value = lower(env, e) if sort is None else as_sort(env, e, sort)
     return value if isinstance(value, Expr) and ctx.fixed(value) else None
 
 
-def speaks_of_the_run(e: object) -> bool:
-    return any(isinstance(n, ast.StatePredicate | ast.Now) for n in walk((e,)))
+def unknown(ctx: Ctx, e: ast.Expression) -> bool:
+    """It speaks of the run, or of what only a run can name: a message, a token."""
+    nodes = list(walk((e,)))
+    own = {n.var for n in nodes if isinstance(n, ast.Quantifier)}
+    for n in nodes:
+        if isinstance(n, ast.StatePredicate | ast.Now):
+            return True
+        if isinstance(n, ast.Name) and n.ref not in _ELSEWHERE and n.name not in own:
+            if n.name not in ctx.env.names and n.name not in ctx.env.variables:
+                return True
+    return False
+
+
+_ELSEWHERE = (ast.RefKind.ENUM_VALUE, ast.RefKind.ENUM_TYPE, ast.RefKind.INSTANCES, None)
 
 
 def steady(r: Reading, ctx: Ctx, *several: ast.Expression) -> bool:
     """Nobody else changes what these read while control stands before them."""
     for e in several:
-        if speaks_of_the_run(e):
+        if unknown(ctx, e):
             return False
         if isinstance(e, ast.Range):
             if not steady(r, ctx, e.lo, e.hi):

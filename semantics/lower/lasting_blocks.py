@@ -20,8 +20,8 @@ from .lasting import (
     in_sequence,
     measured,
     read,
-    speaks_of_the_run,
     steady,
+    unknown,
     vague,
 )
 from .lasting_facts import Cut, Reading
@@ -183,21 +183,22 @@ def items_of(r: Reading, ctx: Ctx, t: ast.Each) -> Items:
         return replace(ctx, env=ctx.env.bind(**{t.var: item}))
 
     try:
-        found = [] if speaks_of_the_run(t.domain) else domain(unasked(ctx.env), t.domain)
+        hidden = unknown(ctx, t.domain)
+        found = [] if hidden else domain(unasked(ctx.env), t.domain)
         # Rounds that are alike are counted.
         alike = t.sequential and isinstance(t.domain, ast.Range) and not _mentions(t.body, t.var)
-        if not speaks_of_the_run(t.domain) and not (alike and len(found) > 1):
+        if not hidden and not (alike and len(found) > 1):
             listed = [(inside if ctx.fixed(inside) else None, of(x)) for inside, x in found]
             return Items([(i, c) for i, c in listed if i is not FALSE], None, ctx)
     except NotConstant:
         pass
-    unknown = ctx.b.hidden(t.var, ctx.inst.id)
+    item = ctx.b.hidden(t.var, ctx.inst.id)
     count: Expr | None = None
     if isinstance(t.domain, ast.Range):
         lo, hi = fixed(ctx, t.domain.lo, Sort.INT), fixed(ctx, t.domain.hi, Sort.INT)
         if lo is not None and hi is not None:
             count = r.arithmetic.positive(add(sub(to_real(hi), to_real(lo)), ONE))
-    return Items(None, count, of(unknown))
+    return Items(None, count, of(item))
 
 
 def _mentions(t: ast.Term, name: str) -> bool:

@@ -15,7 +15,7 @@ from .data import Value, default, leaves
 from .env import Bound, layered, unasked
 from .expressions import lower
 from .heartbeat import heartbeat, sooner
-from .lasting import fixed, measured, read, speaks_of_the_run, unread
+from .lasting import fixed, measured, read, unknown, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
 from .measure import Measure, Unmeasured, plain
@@ -40,7 +40,7 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
 def given(ctx: Ctx, p: ast.Param, e: ast.Expression, span: Span) -> Value:
     """An argument: its value, or one of which nothing is known."""
     assert p.resolved is not None
-    if not speaks_of_the_run(e):
+    if not unknown(ctx, e):
         value = lower(unasked(ctx.env), e)
         if all(ctx.fixed(x) for x in leaves(value)):
             return value
@@ -112,10 +112,10 @@ def claimed(
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
     it may be `pending` for some time only."""
-    declared = {x.name: x for x in ctx.world.spec.resources}
-    if not all(plain(declared[c.resource]) for c in claims):
+    if watched(ctx, claims):
         for c in claims:
             r.contended.setdefault(c.resource, span)
+        r.endless(span, "a claim may be refused or taken back")
         r.restless.append(span)
         vague = Lasts(ZERO, None, exact=False)
         return Times(
@@ -123,11 +123,7 @@ def claimed(
             None,
             False,
         )
-    waits = [
-        c.resource
-        for c in claims
-        if ctx.b.resources[c.resource].enforced and c.resource not in r.free
-    ]
+    waits = waited_for(r, ctx, claims)
     if r.measure is not None:
         return _weighed(r, ctx, r.measure, claims, waits, span, body, pending)
     if not waits:
@@ -141,6 +137,20 @@ def claimed(
         r.contended.setdefault(name, span)
     ways = {e: Lasts(x.lo, None, x.may, False) for e, x in body.ways.items()}
     return Times(ways, body.after, False)
+
+
+def watched(ctx: Ctx, claims: Sequence[ast.Claim]) -> bool:
+    """Who asks for these does not just wait until they are free, and give them back when done."""
+    return not all(plain(ctx.world.resources[c.resource]) for c in claims)
+
+
+def waited_for(r: Reading, ctx: Ctx, claims: Sequence[ast.Claim]) -> list[str]:
+    """Those for which it may have to wait."""
+    return [
+        c.resource
+        for c in claims
+        if any(x.enforced and x.name not in r.free for x in ctx.b.of_name(c.resource))
+    ]
 
 
 def _weighed(
@@ -160,6 +170,8 @@ def _weighed(
     amounts: dict[str, int] = {}
     for c in claims:
         if c.resource in waits:
+            if c.key is not None:
+                raise Unmeasured
             amount = fixed(ctx, c.amount) if c.amount is not None else None
             if c.amount is not None and (amount is None or not isinstance(amount.value, int)):
                 raise Unmeasured
@@ -174,8 +186,7 @@ def _weighed(
 
 def block(r: Reading, ctx: Ctx, t: ast.Using, body: Times) -> Times:
     """`using`: a claim around a block."""
-    waits = any(ctx.b.resources[c.resource].enforced and c.resource not in r.free for c in t.claims)
-    if r.measure is None or not waits:
+    if r.measure is None or not (watched(ctx, t.claims) or waited_for(r, ctx, t.claims)):
         return claimed(r, ctx, t.claims, t.span, body)
     if not r.measure.blocks:
         raise Unmeasured

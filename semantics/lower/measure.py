@@ -38,4 +38,4 @@ class Measure:
 
 def plain(r: ast.Resource) -> bool:
     """Whoever asks for it waits until it is free, and gives it back only when done."""
-    return r.kind in ("pool", "lock") and r.on_busy == "wait" and r.lease is None and r.key is None
+    return r.kind in ("pool", "lock") and r.on_busy == "wait" and r.lease is None
