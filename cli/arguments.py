@@ -285,6 +285,12 @@ def _run() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="an argument or a parameter; may be given several times",
     )
+    out.add_argument(
+        "--instances",
+        type=_count,
+        metavar="N",
+        help="so many instances of `w[*]`; default: as many as arrive before --until, or a few",
+    )
     out.add_argument("--until", metavar="T", help="stop at this virtual time (90, 1h30m)")
     out.add_argument("--max-steps", type=_count, metavar="N", help="stop after so many steps")
     out.add_argument("--answers", metavar="FILE", help="what the environment answers (JSON)")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
+from ..dsl import ast
 from ..dsl.ast import Spec
 from ..interpreter import (
     AnswerRefused,
@@ -32,6 +33,7 @@ from .loading import STDIN, load_spec, opened, source_of
 from .logs import Keeper, keeping, readable
 from .terminal import Progress, complain, say, style, write
 
+MOST_ARRIVALS = 1000
 MOST_NAMED = 5  # activities in a note
 
 
@@ -42,7 +44,12 @@ def run(args: argparse.Namespace) -> int:
     """
     file, text = opened(args.spec)
     spec = load_spec(file, text)
-    system = lower(spec)
+    try:
+        args.instances = args.instances or _arrivals(spec, _until(args))
+    except ValueError as error:
+        complain(str(error))
+        return Exit.USAGE
+    system = lower(spec, _few(args.instances), run=True)
     notes = _notes(spec)
     shown = style(quiet=args.quiet)
     summed = simulation.Runs(system)
@@ -96,9 +103,7 @@ def _options(
     args: argparse.Namespace, system: TransitionSystem, file: str, source: str
 ) -> RunOptions:
     answers: Answers | None = load_answers(args.answers, system) if args.answers else None
-    until: Fraction | None = read_duration(args.until) if args.until else None
-    if until is not None and until < 0:
-        raise ValueError(f"--until {args.until}: a run begins at 0, so stop it at 0 or later")
+    until = _until(args)
     more = {} if args.max_steps is None else {"max_steps": args.max_steps}
     return RunOptions(
         seed=args.seed,
@@ -108,8 +113,33 @@ def _options(
         until=until,
         source=_where(file),
         spec_sha256=spec_hash(source),
+        noted={} if args.instances is None else {"instances": args.instances},
         **more,
     )
+
+
+def _until(args: argparse.Namespace) -> Fraction | None:
+    until: Fraction | None = read_duration(args.until) if args.until else None
+    if until is not None and until < 0:
+        raise ValueError(f"--until {args.until}: a run begins at 0, so stop it at 0 or later")
+    return until
+
+
+def _arrivals(spec: Spec, until: Fraction | None) -> int | None:
+    """How many instances have arrived by then, where there is no end of them; not too many."""
+    if until is None or spec.system is None:
+        return None
+    most = [
+        until // i.arrive.value + 1
+        for i in spec.system.instances
+        if isinstance(i.arrive, ast.DurationLit) and i.count is None and i.arrive.value > 0
+    ]
+    return min(MOST_ARRIVALS, max(most)) if most else None
+
+
+def _few(instances: object) -> tuple[int, int] | None:
+    """So many of each workflow of which the spec has any number."""
+    return (instances, instances) if isinstance(instances, int) else None
 
 
 def _where(file: str) -> str:
@@ -164,22 +194,25 @@ class _Specs:
 
     def __init__(self) -> None:
         self.notes: dict[str, None] = {}
-        self._plans: dict[str, tuple[str, Plan | None]] = {}  # by file: the hash of its text
+        # By file, and by how many instances stand for any number: the hash of its text.
+        self._plans: dict[tuple[str, object], tuple[str, Plan | None]] = {}
 
     def plan(self, info: RunInfo) -> Plan | None:
         source = info.source
         if source == STDIN:
             self.notes["the spec came from stdin: only the events are compared"] = None
             return None
-        if source not in self._plans:
+        few = info.options.get("instances")
+        key = source, few
+        if key not in self._plans:
             text = source_of(source)
-            self._plans[source] = spec_hash(text) if text else "", None
-        sha256, plan = self._plans[source]
+            self._plans[key] = spec_hash(text) if text else "", None
+        sha256, plan = self._plans[key]
         if not sha256:
             self.notes[f"the spec {source} cannot be read: only the events are compared"] = None
         elif sha256 != info.spec_sha256:
             self.notes[f"the spec {source} was changed since: only the events are compared"] = None
         elif plan is None:
-            plan = build_plan(lower(load_spec(source)))
-            self._plans[source] = sha256, plan
+            plan = build_plan(lower(load_spec(source), _few(few), run=True))
+            self._plans[key] = sha256, plan
         return plan if sha256 == info.spec_sha256 else None

@@ -86,7 +86,10 @@ class _Checker:
                 | ast.Resource()
                 | ast.ErrorDecl()
                 | ast.Channel()
-                | ast.Unsupported()
+                | ast.Environment()
+                | ast.Metric()
+                | ast.Detector()
+                | ast.Controller()
                 | ast.Shared()
             ):
                 return self.items.item(item, top)

@@ -9,6 +9,7 @@ from . import ast
 from .ast import RefKind
 from .check_calls import Context
 from .check_claims import Resolved
+from .check_control import placement
 from .check_terms import TermChecker
 from .constants import evaluate
 from .names import Scope, Symbol
@@ -40,11 +41,6 @@ def check_activity(
         _variable(clause, a, terms, scope)
     for failure in a.fails:
         terms.known_error(failure.error, failure.span)
-    if a.runs_in is not None:
-        terms.symbols.used.add(a.runs_in)
-        environments = {n: u for n, u in terms.symbols.others.items() if u.form == "environment"}
-        if a.runs_in not in environments:
-            report.unknown("E0201", a.span, "environment", a.runs_in, environments)
     with x.words("old"):
         ensures = tuple(x.expr(e, contract, Bool()) for e in a.ensures)
         undone = terms.maybe(a.undone_when, contract, Bool())
@@ -54,6 +50,7 @@ def check_activity(
         resolved=result,
         uses=terms.claims(a.uses, scope.child(names)),
         takes=_takes(a.takes, terms, inner),
+        runs_in=placement(a.runs_in, terms, inner) if a.runs_in is not None else None,
         needs=tuple(x.expr(e, inner, Bool()) for e in a.needs),
         do=terms.term(a.do, inner, simple) if a.do is not None else None,
         ensures=ensures,

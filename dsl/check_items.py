@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import ast
+from . import ast, check_control
 from .ast import RefKind
 from .check_terms import TermChecker
 from .collect import Collected
@@ -36,18 +36,14 @@ class ItemChecker:
                 return self.channel(item, top)
             case ast.Shared():
                 return replace(item, decl=self.variable(item.decl, top))
-            case ast.Unsupported():
-                for e in item.exprs:
-                    self.x.visit(e, top)
-                for sort, name in item.refs:
-                    self.symbols.used.add(name)
-                    table = (
-                        self.symbols.resources
-                        if sort == "resource"
-                        else {n: u for n, u in self.symbols.others.items() if u.form == sort}
-                    )
-                    if name not in table:
-                        self.report.unknown("E0201", item.span, sort, name, table)
+            case ast.Environment():
+                return check_control.environment(item, self.terms, top)
+            case ast.Metric():
+                return check_control.metric(item, self.terms, top)
+            case ast.Detector():
+                return check_control.detector(item, self.terms, top)
+            case ast.Controller():
+                return check_control.controller(item, self.terms, top)
         return item
 
     def channel(self, c: ast.Channel, top: Scope) -> ast.Item:

@@ -64,10 +64,15 @@ def collect(spec: ast.Spec, report: Reporter) -> Collected:
         ref = RefKind.STORE if shared.durable else RefKind.SHARED
         kind = names.type_of(shared.decl.type)
         symbols.values.setdefault(shared.decl.name, Symbol(ref, kind, shared.span))
-    for other in spec.unsupported:
-        symbols.others.setdefault(other.name, other)
-        if other.form == "metric":
-            symbols.values.setdefault(other.name, Symbol(RefKind.METRIC, Real(), other.span))
+    for e in spec.environments:
+        symbols.environments.setdefault(e.name, e)
+    for m in spec.metrics:
+        symbols.metrics.setdefault(m.name, m)
+        symbols.values.setdefault(m.name, Symbol(RefKind.METRIC, Real(), m.span))
+    for d in spec.detectors:
+        symbols.detectors.setdefault(d.name, d)
+    for c in spec.controllers:
+        symbols.controllers.setdefault(c.name, c)
     for resource in spec.resources:
         if resource.key is not None:
             symbols.resource_keys[resource.name] = names.type_of(resource.key)
@@ -195,8 +200,6 @@ def _kind(item: ast.Item) -> str:
             return "error"
         case ast.Shared():
             return "variable"
-        case ast.Unsupported(form=form):
-            return form
         case _:
             return type(item).__name__.lower()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import ast
 from .format_activity import ActivityLayout
+from .format_control import control
 from .format_expr import expr, type_text
 from .format_inline import claim
 from .format_out import WIDTH, Line, Out
@@ -58,10 +59,10 @@ class _Printer(ActivityLayout):
                 self.activity(item, 0)
             case ast.System():
                 self.system(item)
-            case ast.Unsupported(text=text):
+            case ast.Environment() | ast.Metric() | ast.Detector() | ast.Controller():
                 self.doc(item.doc, 0)
-                self.out.line(0, text)
-                self.out.skip_comments(item.span)
+                for line in control(item):
+                    self.out.line(0, line)
             case ast.Resource():
                 self.doc(item.doc, 0)
                 self.out.padded("resource", f"resource {_resource_name(item)}", _resource(item))

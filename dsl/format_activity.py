@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import ast
+from .format_control import placement
 from .format_expr import SUM, expr, exprs, string, type_text
 from .format_inline import block, claim, inline, retry
 from .format_out import WIDTH
@@ -75,7 +76,7 @@ class ActivityLayout(TermLayout):
         if a.takes is not None:
             at(a.takes, "takes", takes(a.takes))
         if a.runs_in is not None:
-            add("runs_in", a.runs_in)
+            at(a.runs_in, "runs_in", placement(a.runs_in))
         for e in a.needs:
             at(e, "needs", expr(e))
         if a.reads:

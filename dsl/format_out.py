@@ -114,11 +114,6 @@ class Out:
         if span.end_line:
             self.at = max(self.at, span.end_line)
 
-    def skip_comments(self, span: Span) -> None:
-        """Comments inside `span` were put out with its text."""
-        end = bisect_left(self.places, (span.end_line, span.end_col))
-        self.next = max(self.next, end)
-
     def close(self, span: Span, indent: int, mark: str = "}") -> None:
         """Comments between the last thing in a block and its end; `span` is that thing's."""
         if self.tokens is None or not span.line:

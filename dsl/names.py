@@ -52,7 +52,7 @@ BUILT_CHECKS: Final = frozenset(
         "timeouts",
     ]
 )
-LATER_CHECKS: Final = frozenset(["stability", "upgrade"])
+LATER_CHECKS: Final = frozenset(["upgrade"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,10 @@ class Symbols:
     resource_keys: dict[str, Type | None] = field(default_factory=dict)
     activities: dict[str, ast.Activity] = field(default_factory=dict)
     workflows: dict[str, ast.Workflow] = field(default_factory=dict)
-    others: dict[str, ast.Unsupported] = field(default_factory=dict)
+    environments: dict[str, ast.Environment] = field(default_factory=dict)
+    metrics: dict[str, ast.Metric] = field(default_factory=dict)
+    detectors: dict[str, ast.Detector] = field(default_factory=dict)
+    controllers: dict[str, ast.Controller] = field(default_factory=dict)
     constants: dict[str, object] = field(default_factory=dict)  # evaluated
     instances: dict[str, int] = field(default_factory=dict)  # how many; 2 means several
     used: set[str] = field(default_factory=set)  # items that something speaks of
@@ -97,14 +100,16 @@ class Symbols:
             ("error", self.errors),
             ("enum", self.enums),
             ("type", self.types),
+            ("environment", self.environments),
+            ("metric", self.metrics),
+            ("detector", self.detectors),
+            ("controller", self.controllers),
         )
         for kind, table in tables:
             if name in table:
                 return kind
         if name in self.values:
             return self.values[name].ref.value
-        if name in self.others:
-            return self.others[name].form
         return "enum value" if name in self.enum_values else ""
 
 

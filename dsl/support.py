@@ -29,12 +29,20 @@ def unsupported(
     """
     known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for form, span in chain(_of_calls(spec), _unbounded(spec, known)):
+    set_ = {c.resource for c in spec.controllers}
+    # A smaller capacity must do no more than keep somebody waiting.
+    for r in spec.resources:
+        plain = r.key is None and r.kind == "pool" and r.lease is None
+        if r.name in set_ and (r.on_busy != "wait" or not plain):
+            form = "a controller of anything but a plain pool with `on_busy wait`"
+            found[form, r.span] = not_supported(form, r.span)
+    for form, span in chain(_of_calls(spec), _unbounded(spec, known), _of_many(spec)):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
             bounds = () if known is None else _bounds(node, known)
-            for form, span in chain(_forms(node), bounds, _too_early(node)):
+            free = () if isinstance(item, ast.Metric) else _free(node, set_)
+            for form, span in chain(_forms(node), bounds, _too_early(node), free):
                 found.setdefault((form, span), not_supported(form, span))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
 
@@ -46,6 +54,23 @@ def not_supported(form: str, span: Span) -> Diagnostic:
 _INSTEAD = {
     WITHOUT_CAPACITY: "say how many messages it holds, `capacity 8`: a send waits while it is full",
 }
+
+
+def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
+    """What is not known of any number of instances."""
+    if spec.system is None:
+        return
+    many = {
+        d.workflow: d
+        for d in spec.system.instances
+        if d.any_number or (d.arrive is not None and d.count is None)
+    }
+    for fault in spec.system.faults:
+        if fault.workflow in many:
+            yield "a crash among any number of instances", fault.span
+    if many and spec.channels:
+        first = next(iter(many.values()))
+        yield "messages of any number of instances", first.span
 
 
 def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
@@ -89,6 +114,13 @@ def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
                 yield INSTANCES, count.span
 
 
+def _free(node: ast.Node, pools: set[str]) -> Iterator[tuple[str, Span]]:
+    """How much is free changes by itself where a controller sets how much there is."""
+    match node:
+        case ast.StatePredicate(kind="free", target=name) if name in pools:
+            yield "free of a pool whose capacity a controller sets", node.span
+
+
 def _in_one_step(body: ast.Term | None, known: Known) -> Iterator[tuple[str, Span]]:
     for node in walk(body):
         if isinstance(node, ast.Each) and boundless(node.domain, known):
@@ -121,24 +153,15 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
                 yield f"on_busy {node.on_busy}", span
             if isinstance(node.key_type, Int) and node.key_type.lo is None and node.key is not None:
                 yield "keys without bounds", node.key.span
-        case ast.Unsupported(form=form):
-            yield form, span
+        case ast.Name(ref=ast.RefKind.METRIC):
+            yield "metric in an expression", span
         case ast.Now():
             yield "now", span
         case ast.InstanceDecl():
-            if node.any_number:
-                yield f"{node.workflow}[*]", span
-            if node.arrive is not None:
-                yield "arrive", span
-        case ast.Activity():
-            yield from _activity(node)
+            if node.binder is not None and (node.any_number or node.count is not None):
+                yield f"{node.workflow}[..] for", span
         case _:
             yield from _term_or_property(node)
-
-
-def _activity(a: ast.Activity) -> Iterator[tuple[str, Span]]:
-    if a.runs_in is not None:
-        yield "runs_in", a.span
 
 
 def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:

@@ -127,50 +127,6 @@ class ItemRules(PropertyRules):
             span=span,
         )
 
-    # --- forms whose meaning comes later: source kept, names and expressions for the checker -----
-
-    def later(
-        self,
-        form: str,
-        name: str,
-        span: Span,
-        exprs: tuple[ast.Expression, ...] = (),
-        refs: tuple[tuple[str, str], ...] = (),
-    ) -> ast.Unsupported:
-        return ast.Unsupported(
-            form, self.source(span), name=name, exprs=exprs, refs=refs, doc=self.doc(), span=span
-        )
-
-    on_environment_kind = _constant(())
-
-    def on_environment_amount(self, kids: list[Any], span: Span) -> Any:
-        return (kids[1],)
-
-    def on_environment(self, kids: list[Any], span: Span) -> Any:
-        exprs = tuple(e for entry in kids[1:] for e in entry)
-        return self.later("environment", kids[0], span, exprs)
-
-    def on_metric(self, kids: list[Any], span: Span) -> Any:
-        return self.later("metric", kids[0], span, (kids[1],))
-
-    def on_detector(self, kids: list[Any], span: Span) -> Any:
-        exprs = tuple(k for k in kids[2:] if k is not None)
-        return self.later("detector", kids[0], span, exprs, (("metric", kids[1]),))
-
-    def on_controller_part(self, kids: list[Any], span: Span) -> Any:
-        return (tuple(kids), ())
-
-    def on_controller_parts(self, kids: list[Any], span: Span) -> Any:
-        return (kids[0], ())
-
-    def on_controller_acts(self, kids: list[Any], span: Span) -> Any:
-        return (tuple(kids[1:]), (("resource", kids[0]),))
-
-    def on_controller(self, kids: list[Any], span: Span) -> Any:
-        exprs = tuple(e for part, _ in kids[2:] for e in part)
-        refs = tuple(r for _, part in kids[2:] for r in part)
-        return self.later("controller", kids[0], span, exprs, (("metric", kids[1]), *refs))
-
     # --- system ----------------------------------------------------------------------------------
 
     def on_scheduler(self, kids: list[Any], span: Span) -> Any:

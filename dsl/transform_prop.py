@@ -88,7 +88,7 @@ class PropertyRules(RuleBase):
 
     # --- clauses of an activity ------------------------------------------------------------------
 
-    on_uses, on_takes_clause, on_runs_in = _option("uses"), _option("takes"), _option("runs_in")
+    on_uses, on_takes_clause = _option("uses"), _option("takes")
     on_needs, on_reads, on_writes = _option("needs"), _option("reads"), _option("writes")
     on_do, on_activity_ensures, on_activity_retry = (
         _option("do"),

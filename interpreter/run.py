@@ -28,6 +28,7 @@ from .plan import Plan, build_plan
 from .recorder import Recorder
 from .scheduler import make_scheduler
 
+IDLE = 256  # instants of control loops after which it is asked whether anything else is to come
 MOST_TIED = 4  # of those due at one instant, how many are looked at
 
 
@@ -136,6 +137,8 @@ class _Runner:
         self.recorder = Recorder(plan, log, name, options, self.initial)
         self.dynamics = Dynamics(plan, self.initial, self.scheduler)
         self._roots = {i.root: i for i in system.instances}
+        self._loops = {r.index for r in system.rules if r.kind is RuleKind.CONTROL}
+        self._alone = 0  # instants of loops since anything else happened
         self._ends = Ends(system, self.dynamics.state)
         self._excluded = Watched(plan, system.excluded)
         self._until = Watched(plan, options.stop_when or FALSE)
@@ -150,6 +153,9 @@ class _Runner:
                 status = Status.STEPS
                 break
             rule = self._next(limit)
+            if rule is not None and self._idle(rule):
+                status = Status.DEADLOCK
+                break
             if rule is None:
                 late = limit is not None and bool(self._timers)
                 if late:
@@ -163,6 +169,19 @@ class _Runner:
             else:
                 status = self._take(rule, inputs)
         return self._result(status)
+
+    def _idle(self, rule: int) -> bool:
+        """Control loops go on for ever: has nothing else happened for long, and will nothing?
+
+        What a loop sets by then no longer changes, unless what it looks at does.
+        """
+        if not self._loops or rule not in self._loops:
+            self._alone = 0
+            return False
+        self._alone += 1
+        if self._alone % IDLE:
+            return False
+        return not any(n and r not in self._loops for r, n in enumerate(self._armed))
 
     # --- choosing ----------------------------------------------------------------------------
 

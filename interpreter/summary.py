@@ -106,7 +106,9 @@ class Figures:
         again: set[str] = set()  # occurrences whose retry was granted
         state = list(trace.initial)
         for info, meter in zip(self._resources, self._meters, strict=True):
-            capacity = evaluate(info.capacity, state) if info.kind != "lock" else None
+            # Of a lock there is none, and one that is set while a run goes on is another each time.
+            told = info.kind != "lock" and info.within is None
+            capacity = evaluate(info.capacity, state) if told else None
             meter.begin(state, capacity)
         for taken in trace.steps:
             rule = rules[taken.rule]

@@ -29,7 +29,7 @@ from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
 from .facts import Open, Prover, Wrong
 from .pairs import commuting, races
-from .plain import PLAIN, is_line
+from .plain import PLAIN, is_line, some_only
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
@@ -189,9 +189,9 @@ class Checker:
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
-        if trusted:
-            return Checked(Answer.HOLEY, f"{trusted[0].engine}: {trusted[0].argument}")
-        return Checked(Answer.VALID)
+        why = some_only(self.system, check, goals, check in WHOLE)
+        why = f"{trusted[0].engine}: {trusted[0].argument}" if trusted else why
+        return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
     def part(self, check: str, evidence: Evidence, goals: Sequence[Obligation]) -> None:
         """`Wrong` where the evidence does not show the goals."""

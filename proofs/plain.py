@@ -8,10 +8,29 @@ from fractions import Fraction
 from ..semantics.events import fold_updates
 from ..semantics.evidence import Part, Syntactic
 from ..semantics.expr import NUMBERS, TRUE, Op, and_, eq, var, variables
-from ..semantics.system import RuleKind, TimeLimit, TransitionSystem, VarKind
+from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem, VarKind
 from ..semantics.values import evaluate
 from .facts import Prover, Wrong
 from .runs import Run
+
+# Shown rule by rule, or by runs: of any number of instances, and of any capacity.
+RULE_BY_RULE = ("atomicity", "no_dead_code")
+
+
+def some_only(
+    system: TransitionSystem, check: str, goals: Sequence[Obligation], whole: bool
+) -> str:
+    """Of what only evidence on these rules speaks, where more is claimed; "" if it is all.
+
+    Rules have a few of any number of instances (`w[*]`), and capacities that are set as parameters.
+    """
+    if check in RULE_BY_RULE or not (goals or whole):
+        return ""
+    if system.any_number:
+        return "it is shown of a few instances, and claimed of any number"
+    if system.controls and whole:
+        return "it is shown of capacities that stay as they are"
+    return ""
 
 
 def atomic(prover: Prover) -> None:

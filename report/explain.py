@@ -157,10 +157,11 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
             "add the missing `case`, or a `default`.",
         ),
         "stability": _e(
-            "A controller's closed loop is stable, and its actions stay within their bounds and "
-            "keep the cooldown.",
+            "A controller's closed loop with its declared plant is stable, its actions stay within "
+            "their bounds and keep the cooldown, and no other controller sets the same capacity.",
             "controller k on m target 0.6 pid(40, 0, 0) ...     // oscillates with growing swings",
-            "lower the gains, or shorten `every`.",
+            "lower the gains, shorten `every` or `cooldown`, or widen the band between two levels; "
+            "let one controller set a capacity.",
         ),
         "upgrade": _e(
             "Every unfinished run of the old version can be continued by the new one.",

@@ -99,6 +99,11 @@ def const(value: Scalar) -> Expr:
     return Expr(Op.CONST, (), Sort.REAL if isinstance(value, Fraction) else Sort.INT, value)
 
 
+def whole(e: Expr) -> int | None:
+    """The value of a constant whole number.  (The `value` of a variable is its index.)"""
+    return e.value if e.op is Op.CONST and type(e.value) is int else None
+
+
 def var(index: int, sort: Sort) -> Expr:
     return Expr(Op.VAR, (), sort, index)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.types import Type
@@ -116,6 +117,7 @@ class RuleKind(StrEnum):
     CRASH = "crash"
     RECOVER = "recover"
     END = "end"  # of a workflow
+    CONTROL = "control"  # a metric is sampled, or a controller acts: in runs only
 
 
 # Kinds of rules that may have to wait for what others do to data.
@@ -177,6 +179,9 @@ class EventKind(StrEnum):
     LEASE_EXPIRED = "LeaseExpired"
     TRANSACTION_COMMITTED = "TransactionCommitted"
     TRANSACTION_ABORTED = "TransactionAborted"
+    METRIC_SAMPLED = "MetricSampled"
+    ANOMALY_DETECTED = "AnomalyDetected"
+    CONTROL_APPLIED = "ControlApplied"
     SNAPSHOT_CREATED = "SnapshotCreated"
 
 
@@ -270,6 +275,7 @@ class ResourceInfo:
     exclusive: int | None
     span: Span
     hidden: bool = False  # the slots of `at most k at once`
+    within: tuple[int, int] | None = None  # where controllers keep the capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +374,54 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyNumber:
+    """`w[*]`: of any number of instances, the first few; `number` is the variable (None: a
+    constant) that says how many of them there are."""
+
+    workflow: str
+    members: tuple[int, ...]  # ids of instances, all alike
+    number: int | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStep:
+    """While the detector says so, the capacity goes `way` (up or down) by so much."""
+
+    way: str
+    amount: Expr
+    detector: str
+    metric: str
+    kind: str  # of the detector: above | below | rises | falls
+    level: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A controller.  Times are in seconds; `period` is between two instants of its law.
+
+    `gains` are kp, ki, kd; () with `steps`.  `plant`: gain and lag of the metric's answer to the
+    capacity, `lag m' + m = gain u`.  Terms are over parameters.
+    """
+
+    name: str
+    metric: str
+    resource: str
+    capacity: int  # the variable that it sets
+    lo: int
+    hi: int
+    first: Expr  # the declared capacity
+    gains: tuple[Expr, ...]
+    target: Expr | None
+    every: Fraction
+    cooldown: Fraction
+    period: Fraction
+    plant: tuple[Expr, Fraction] | None
+    steps: tuple[ControlStep, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Loop:
     """A `while`: `head` holds when its test is about to be taken; `rules` lie in its body."""
 
@@ -430,6 +484,8 @@ class TransitionSystem:
     eventually: tuple[tuple[Expr, Span], ...] = ()
     reads_clock: bool = False
     has_timeouts: bool = False
+    controls: tuple[Control, ...] = ()
+    any_number: tuple[AnyNumber, ...] = ()  # what is proved of these instances is not of all
     ties: bool = False  # the environment decides all ties but those of urgent steps
 
     @property

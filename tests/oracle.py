@@ -487,7 +487,7 @@ class World:
             if not r.enforced:
                 continue
             if r.exclusive is None:
-                if r.used in x and r.used in y and isinstance(r.capacity.value, int):
+                if r.used in x and r.used in y and r.capacity.op is Op.CONST:
                     if x[r.used] + y[r.used] > r.capacity.value:
                         return True
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .cache import Cache, Memory
-from .checks import beginnings, blocking, obligations
+from .checks import beginnings, blocking, obligations, stability
 from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
@@ -134,8 +135,11 @@ class _Run:
         self.verdicts: dict[str, Verdict] = {}
         self.used = Used(session, spec)
         self.top = spec.workflows[0].span if spec.workflows else NOWHERE
-        self.memory = Memory(cache, session.system)
+        self.many = bool(session.system.any_number)
+        # What is remembered of a few instances is not true of any number of them.
+        self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
+        self.shown: set[int | str] = set()  # proved of any number of instances
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -160,6 +164,10 @@ class _Run:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason + self.said.in_vain(s.name))
         yield from self._nothing()
+        if self.many:
+            yield from self._of_any_number()
+        if self.session.system.controls and self.wanted("stability"):
+            yield from stability.stability(self.session)
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
                 yield from self._soon(check)
@@ -175,8 +183,32 @@ class _Run:
             yield from self._lines(Task(Kind.CLAIMS, "claims"), Found(sure))
             raise
 
+    def _of_any_number(self) -> Iterator[Result]:
+        """What is proved whatever the number of instances; the rest may be refuted by a few."""
+        from .checks.anynumber import AnyNumber
+
+        since = time.monotonic()
+        with self.session.limit():
+            proofs = AnyNumber(self.session, self.spec)
+            self.progress("any number of instances")
+            chosen = self.session.options.engines
+            found: dict[int | str, Verdict] = {}
+            found.update(proofs.claims(self.claims).items())
+            for check in WHOLE:
+                verdict = proofs.whole(check, self.verdicts)
+                if verdict is not None and allowed(chosen, verdict) is verdict:
+                    found[check] = self.verdicts[check] = verdict
+        self.shown |= found.keys()
+        seconds = time.monotonic() - since
+        for kind, keys in ((Kind.CLAIMS, int), (Kind.WHOLE, str)):
+            mine = {k: v for k, v in found.items() if isinstance(k, keys)}
+            share = seconds * len(mine) / max(1, len(found))
+            yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
+
     def _is_soon_known(self, check: str) -> bool:
         """Structure alone decides it: nothing has to be searched."""
+        if check in self.verdicts:
+            return False
         match check:
             case "atomicity":
                 return True
@@ -202,7 +234,7 @@ class _Run:
         """The graph of a small system, for all that comes, and what it says of the claims.  Claims
         that were proved before are done with; the others are left."""
         chosen = self.session.options.engines
-        left = list(range(len(self.claims)))
+        left = [i for i in range(len(self.claims)) if i not in self.shown]
         for i, verdict in self.memory.claims(self.claims).items():
             if allowed(chosen, verdict) is verdict:
                 left.remove(i)
@@ -253,7 +285,8 @@ class _Run:
     def _lines(self, task: Task, found: Found) -> Iterator[Result]:
         """Of what was found; of a check that others needed, and nobody asked for, none."""
         seconds = found.seconds / max(1, len(found.verdicts))
-        for key, verdict in found.verdicts.items():
+        for key, said in found.verdicts.items():
+            verdict = self._lifted(said, key)
             if isinstance(key, int):
                 claim = self.claims[key]
                 self.memory.learn([claim], {0: verdict})
@@ -273,7 +306,30 @@ class _Run:
                 if self.wanted(key):
                     yield Result(key, "", verdict, self._span(verdict), seconds=seconds)
         if task.kind is not Kind.WHOLE or self.wanted(task.name):
-            yield from found.lines
+            yield from map(self._lifted_line, found.lines)
+
+    def _lifted(self, verdict: Verdict, key: int | str) -> Verdict:
+        """What a verdict on the rules says of the system: of any number of instances, where it is
+        about a few; of a capacity that changes, where it is about one that does not."""
+        system = self.session.system
+        if self.many and key not in self.shown:
+            from .checks.anynumber import lifted
+
+            verdict = lifted(verdict, str(key), self.session)
+        if system.controls:
+            from .checks.controlled import of_claim, of_whole
+
+            if isinstance(key, int):
+                return of_claim(system, verdict, self.claims[key])
+            return of_whole(system, key, verdict, self.verdicts)
+        return verdict
+
+    def _lifted_line(self, line: Result) -> Result:
+        if not self.many:
+            return line
+        from .checks.anynumber import lifted_line
+
+        return lifted_line(line, self.session)
 
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only

@@ -55,6 +55,22 @@ class Runs(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Amount(Node):
+    """`gpus 2` of an environment, or asked for there."""
+
+    name: str
+    value: Expression | None = None  # None: one
+
+
+@dataclass(frozen=True, slots=True)
+class Placement(Node):
+    """`runs_in a, b (gpus 1)`: in one of these; without demands, one of each capacity."""
+
+    environments: tuple[str, ...]
+    demands: tuple[Amount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Activity(Node):
     name: str
     params: tuple[Param, ...] = ()
@@ -62,7 +78,7 @@ class Activity(Node):
     resolved: Type | None = field(default=None, compare=False, repr=False)
     uses: tuple[Claim, ...] = ()
     takes: Takes | None = None
-    runs_in: str | None = None
+    runs_in: Placement | None = None
     needs: tuple[Expression, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..errors import Diagnostic
 from ..types import Type
-from .activities import Activity, Param
+from .activities import Activity, Amount, Param
 from .expressions import Expression, Node, TypeExpr
 from .properties import Property
 from .terms import Term
@@ -117,17 +117,63 @@ class Channel(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Unsupported(Node):
-    """A form whose meaning comes later: `form` is its name, `text` its source (for `fmt`).
+class Environment(Node):
+    """`capacities` are shared by all that runs there, `limits` hold for each activity."""
 
-    `exprs` and `refs` (kind, name) are what the checker can resolve: they stand in `text` too.
-    """
+    name: str
+    kind: str = ""
+    capacities: tuple[Amount, ...] = ()
+    limits: tuple[Amount, ...] = ()
+    doc: str = field(default="", compare=False)
 
-    form: str
-    text: str
-    name: str = ""
-    exprs: tuple[Expression, ...] = field(default=(), compare=False, repr=False)
-    refs: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+
+@dataclass(frozen=True, slots=True)
+class Metric(Node):
+    """`metric m = e every 5s`."""
+
+    name: str
+    value: Expression
+    every: Expression | None = None
+    doc: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Detector(Node):
+    """`kind` is above | below | rises | falls; it is so for `samples` in a row (None: one)."""
+
+    name: str
+    metric: str
+    kind: str
+    level: Expression
+    samples: Expression | None = None
+    doc: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StepAction(Node):
+    """`step up 2 on busy`: while the detector says so."""
+
+    way: str  # up | down
+    amount: Expression
+    detector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Controller(Node):
+    """`pid` are up to three gains; `resource` is the pool whose capacity it sets, within lo..hi."""
+
+    name: str
+    metric: str
+    target: Expression | None = None
+    pid: tuple[Expression, ...] = ()
+    steps: tuple[StepAction, ...] = ()
+    resource: str = ""
+    lo: Expression | None = None
+    hi: Expression | None = None
+    every: Expression | None = None
+    cooldown: Expression | None = None
+    gain: Expression | None = None
+    lag: Expression | None = None
     doc: str = field(default="", compare=False)
 
 
@@ -178,7 +224,10 @@ Item = (
     | Resource
     | ErrorDecl
     | Channel
-    | Unsupported
+    | Environment
+    | Metric
+    | Detector
+    | Controller
     | Shared
     | Activity
     | Workflow
@@ -213,7 +262,10 @@ class Spec(Node):
     resources: tuple[Resource, ...] = ()
     errors: tuple[ErrorDecl, ...] = ()
     channels: tuple[Channel, ...] = ()
-    unsupported: tuple[Unsupported, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    detectors: tuple[Detector, ...] = ()
+    controllers: tuple[Controller, ...] = ()
     shared: tuple[Shared, ...] = ()
     activities: tuple[Activity, ...] = ()
     workflows: tuple[Workflow, ...] = ()

@@ -43,6 +43,7 @@ class Call(Node):
     name: str
     args: tuple[Expression, ...] = ()
     bind: Expression | None = None
+    place: str = ""  # one of several environments, while it is lowered
 
 
 @dataclass(frozen=True, slots=True)

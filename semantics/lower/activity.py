@@ -49,13 +49,26 @@ from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
 from .heartbeat import heartbeat, missed, scheduled, silent, sooner
 from .place import At
+from .placement import claiming, only_where_it_fits, placeable
 from .repeats import Repeats, repeats, twice, unsure
 
 
 def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     a = activity_of(ctx, t.name)
     inst = ctx.inst
-    place = f"{a.name}{ctx.tag}"
+    where = t.place
+    if a.runs_in is not None and not where:
+        placeable(ctx, a, t, at)
+        sides = tuple(replace(t, place=name) for name in a.runs_in.environments)
+        if len(sides) > 1:
+            from .terms import term
+
+            return term(ctx, ast.Choice(sides, span=t.span), at, k)
+        where = sides[0].place
+    asking = a
+    if where:
+        a = claiming(ctx, a, where)
+    place = f"{a.name}{ctx.tag}" + (f" in {where}" if t.place else "")
     number = inst.occurrences.get(place, 0) + 1
     inst.occurrences[place] = number
     place = f"{inst.name}.{place}" + (f"#{number}" if number > 1 else "")
@@ -76,6 +89,9 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     act_env = ctx.env.bind(**arguments)
     with collecting(act_env) as (env, asked):
         want = demand(replace(ctx, env=env), a.uses, place, taken)
+        if where:
+            allowed = only_where_it_fits(ctx, env, asking, where)
+            want = replace(want, free=and_(want.free, allowed))
 
     def attempts(inner: Ctx, entry: At, end: int) -> Out:
         return _attempt(inner, a, t, place, entry, end, act_env, want, given)

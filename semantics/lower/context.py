@@ -162,6 +162,7 @@ class InstanceDraft:
     counters: dict[tuple[str, str], Expr] = field(default_factory=dict)
     observed: tuple[int, ...] = ()
     active: Expr = TRUE
+    arrives: Expr | None = None  # when; None: it is there from the start
     completed: int = 0
     failed: int = 0
     result: Value | None = None

@@ -11,7 +11,7 @@ from ..expr import FALSE, Expr, Op, const, substitute, variables
 from ..formula import formula
 from ..system import VarKind
 from .context import RETURN, Ctx
-from .lasting import read
+from .lasting import read, unread
 from .lasting_facts import Beats, Cut, Open, Reading
 from .measure import Measure
 from .times import DONE, NOTHING, Arithmetic, Lasts
@@ -80,7 +80,7 @@ def _duration(ctx: Ctx, free: frozenset[str], measure: Measure | None) -> Durati
     arithmetic = Arithmetic(ctx.b.variables)
     r = Reading(arithmetic, free, measure=measure)
     w = ctx.inst.workflow
-    body = read(r, ctx, w.body)
+    body = read(r, ctx, w.body) if w.name not in ctx.world.crashing else unread(r, w.span)
     system = ctx.world.spec.system
     if system is not None and (system.faults or any(d.arrive for d in system.instances)):
         r.restless.append(system.span)  # what is lost, or comes later, begins anew

@@ -13,7 +13,7 @@ place has no longest time (`Reading.restless`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
@@ -29,6 +29,7 @@ from .data import equal, leaves
 from .env import unasked
 from .expressions import as_sort, lower
 from .lasting_facts import Reading
+from .messages import named
 from .times import DONE, NOTHING, ZERO, Lasts, Times, one_less, then, times
 
 SILENT = Times({DONE: NOTHING}, at_once=None)
@@ -53,7 +54,7 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
         case ast.Call():
             return calls.call(r, ctx, t)
         case ast.Seq(parts=parts):
-            return in_sequence(r, [read(r, ctx, p) for p in parts])
+            return in_sequence(r, list(_parts(r, ctx, parts)))
         case ast.Choice(parts=parts):
             return _choice(r, [read(r, ctx, p) for p in parts])
         case ast.If():
@@ -95,21 +96,31 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return blocks.steps(r, ctx, t)
         case ast.Flow():
             return blocks.flow(r, ctx, t)
-        case ast.Transaction() | ast.Abort() | ast.Require():
-            return unread(r, t)
+        case ast.Transaction():
+            given_up = any(isinstance(n, ast.Abort | ast.Require) for n in walk(t.body))
+            ways = {DONE: NOTHING, **({"Aborted": NOTHING} if given_up else {})}
+            return Times({e: replace(x, exact=not given_up) for e, x in ways.items()})
         case ast.Send() | ast.Receive():
             r.endless(t.span, "nothing bounds how long it waits for a message, or for room for it")
             return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
-        case ast.Request():
-            return unread(r, t)
+        case ast.Abort() | ast.Require() | ast.Request():
+            return unread(r, t.span)
         case _:
             assert_never(t)
 
 
-def unread(r: Reading, t: ast.Term) -> Times:
+def _parts(r: Reading, ctx: Ctx, parts: Sequence[ast.Term]) -> Iterator[Times]:
+    """What is received has its name behind."""
+    for part in parts:
+        if isinstance(part, ast.Receive):
+            ctx = named(ctx, part)
+        yield read(r, ctx, part)
+
+
+def unread(r: Reading, span: Span) -> Times:
     """Whatever it does: no bound, any error."""
-    r.endless(t.span, "how long it takes is not known")
-    r.restless.append(t.span)
+    r.endless(span, "how long it takes is not known")
+    r.restless.append(span)
     vague = Lasts(ZERO, None, exact=False)
     return Times({DONE: vague, "*": vague}, None, False)
 

@@ -26,6 +26,7 @@ from .lasting import (
 )
 from .lasting_facts import Cut, Reading
 from .measure import Unmeasured
+from .messages import named
 from .times import DONE, NOTHING, ZERO, Lasts, Times, later, then, times
 
 ONE = const(Fraction(1))
@@ -332,7 +333,8 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
         other: Mapping[str, Lasts] = {raised: cut}
         after = body.after
     else:
-        orelse = read(r, ctx, t.orelse)
+        seen = ctx if t.receive is None else named(ctx, t.receive)
+        orelse = read(r, seen, t.orelse)
         other = {e: then(cut, x) for e, x in orelse.ways.items()}
         after = r.longer(body.after, orelse.after)
     return Times(r.arithmetic.merged(ways, other), after, body.at_once)

@@ -27,7 +27,7 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
         return _child(r, ctx, t)
     a = activity_of(ctx, t.name)
     if a.runs_in is not None:
-        return unread(r, t)  # it may have to wait for its environment
+        return unread(r, t.span)  # it may have to wait for its environment
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None

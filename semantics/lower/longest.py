@@ -76,7 +76,8 @@ def _call(ctx: Ctx, t: ast.Call) -> Expr | None:
     if t.name not in ctx.world.activities[ctx.inst.workflow.name]:
         return None
     a = activity_of(ctx, t.name)
-    if any(r.enforced for c in a.uses for r in ctx.b.of_name(c.resource)):
+    enforced = any(r.enforced for c in a.uses for r in ctx.b.of_name(c.resource))
+    if a.runs_in is not None or enforced:
         return None
     env = unasked(ctx.env)
     env = env.bind(**{p.name: lower(env, e) for p, e in zip(a.params, t.args, strict=True)})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...dsl import ast
 from ...dsl.walk import walk
-from ..expr import Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
+from ..expr import TRUE, Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
 from .builder import Builder, knot, tie
 from .context import InstanceDraft
 from .env import Bound, after_step, layered
@@ -61,7 +61,7 @@ class Predicates:
             return sub(add(*(r.capacity for r in those)), total)
         if kind == "instances":
             group = self.instances[e.target]
-            alive = [ite(and_(d.active, not_(ended(d))), const(1), const(0)) for d in group]
+            alive = [ite(and_(d.active, _there(d)), const(1), const(0)) for d in group]
             return add(const(0), *alive)
         return self._draft(e, bound).counters[e.target, kind]
 
@@ -92,6 +92,11 @@ class Predicates:
 
 def bound(d: InstanceDraft) -> Bound:
     return Bound(d.id, layered(d.env.names, dict(d.env.variables)), d, d.active)
+
+
+def _there(d: InstanceDraft) -> Expr:
+    """It has arrived, and not ended."""
+    return and_(TRUE if d.arrives is None else not_(d.root.at(0)), not_(ended(d)))
 
 
 def ended(d: InstanceDraft) -> Expr:

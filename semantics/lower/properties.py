@@ -83,7 +83,8 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
     used = var(r.used, Sort.INT)
     nothing = const(0)
     if r.exclusive is None:
-        must("resources", le(used, r.capacity), f"more than the capacity of {r.name} is in use")
+        most = r.capacity if r.within is None else const(r.within[1])
+        must("resources", le(used, most), f"more than the capacity of {r.name} is in use")
         must("resources", implies(over, eq(used, nothing)), f"{r.name} is held after the end")
         return
     exclusive = var(r.exclusive, Sort.INT)

@@ -28,6 +28,7 @@ from ..expr import (
     variables,
 )
 from ..system import (
+    AnyNumber,
     EventKind,
     EventTemplate,
     Instance,
@@ -38,7 +39,8 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
-from . import channels, child, messages
+from . import channels, child, control, messages
+from .arriving import arrived, one_by_one, several
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
 from .crashes import Crashing, crashes, crashing
@@ -50,16 +52,23 @@ from .finish import finish
 from .first import conjuncts, initially, label_of
 from .patterns import watched
 from .place import At
+from .placement import pools
 from .predicates import Predicates, bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
-from .repeats import apart
+from .repeats import apart as keys_apart
 
 T = TypeVar("T")
 
 
-def lower(spec: ast.Spec) -> TransitionSystem:
-    """The transition system of a checked spec."""
-    return _Lowering(spec).run()
+def lower(
+    spec: ast.Spec, few: tuple[int, int] | None = None, run: bool = False
+) -> TransitionSystem:
+    """The transition system of a checked spec; with `run`, of its runs, control loops included.
+
+    `few`: the least and the largest number of instances that stand for any number of them
+    (`w[*]`).  Which it is, a parameter says.
+    """
+    return _Lowering(spec, few, run).run()
 
 
 def _keys(type_: Type | None) -> list[tuple[int, str]]:
@@ -73,15 +82,19 @@ def _keys(type_: Type | None) -> list[tuple[int, str]]:
 def contexts(spec: ast.Spec) -> list[Ctx]:
     """Where the body of each instance is read, without its rules; variables that are there at the
     start have the numbers that they have in `lower(spec)`."""
-    lowering = _Lowering(spec)
+    lowering = _Lowering(spec, None, False)
     return [lowering._ctx(d) for d in lowering.declared()]
 
 
 class _Lowering:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
-    def __init__(self, spec: ast.Spec) -> None:
+    def __init__(self, spec: ast.Spec, few: tuple[int, int] | None, running: bool) -> None:
         self.spec = spec
+        self.few = few
+        self.running = running
+        self.first: dict[str, Expr] = {}  # capacities that controllers set
+        self.any_number: list[AnyNumber] = []
         self.b = Builder()
         shared = {a.name: a for a in spec.activities}
         self.world = World(
@@ -137,17 +150,30 @@ class _Lowering:
             with refusals.collecting():
                 self._required(env)
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
-                apart(self._ctx(drafts[0]))
+                keys_apart(self._ctx(drafts[0]))
         refusals.tell()
         messages.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
             rules, threads = finish(self.b, self._crashes)
         refusals.tell()
+        controls = control.controls(self.spec, self.b, self._fixed, self.first)
+        if not self.running:
+            for later in control.defined(self.spec, self.b, env, controls):
+                self._ranges(later)
+        loop = control.Loop(self.spec, self.b, env, self._fixed, controls, self.count)
+        messages.settle(self.b, self.world.channels.values(), drafts)
+        with refusals.collecting():
+            rules, threads = finish(self.b, self._crashes)
+        refusals.tell()
+        alone: tuple[Instance, ...] = ()
+        if self.running and (controls or self.spec.metrics):
+            alone = (loop.add(len(threads), len(rules)),)
         self.predicates.tie()
         seen = watched(self.b, rules, self.world.patterns, over)
         initial_events = tuple(
             EventTemplate(kind, d.name, d.id)
             for d in drafts
+            if d.arrives is None
             for kind in (EventKind.WORKFLOW_CREATED, EventKind.WORKFLOW_STARTED)
         ) + tuple(
             EventTemplate(EventKind.TASK_SCHEDULED, name, d.id)
@@ -158,8 +184,8 @@ class _Lowering:
             name=PurePath(self.spec.file).stem,
             variables=tuple(self.b.variables),
             initial=and_(*self.initial),
-            rules=seen.rules,
-            threads=threads,
+            rules=(*seen.rules, *loop.rules),
+            threads=(*threads, *loop.threads),
             instances=tuple(
                 Instance(
                     d.id,
@@ -174,7 +200,8 @@ class _Lowering:
                     d.observed,
                 )
                 for d in drafts
-            ),
+            )
+            + alone,
             resources=tuple(self.b.resources.values()),
             obligations=(*self.b.obligations, *seen.obligations),
             channels=tuple(self.world.channels[c.name].info(self.spec) for c in self.spec.channels),
@@ -196,6 +223,8 @@ class _Lowering:
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
             eventually=tuple(self.world.eventually),
             has_timeouts=self.world.has_timeouts,
+            controls=controls,
+            any_number=tuple(self.any_number),
             ties=bool(self.spec.imported_from),
         )
 
@@ -248,19 +277,38 @@ class _Lowering:
                 (const(k), self._resource(r, f"{r.name}[{label}]"))
                 for k, label in _keys(r.key_type)
             )
+        for e in self.spec.environments:
+            sizes = {
+                a.name: const(1) if a.value is None else self._fixed(partial(scalar, e=a.value))
+                for a in e.capacities
+            }
+            pools(self.b, e, sizes)
 
     def _resource(self, r: ast.Resource, name: str) -> ResourceInfo:
         used = self.b.variable(name, Int(), VarKind.USED, const(0), None, r.span)
         exclusive = None
         capacity: Expr = const(1)
+        within: tuple[int, int] | None = None
         if r.kind == "pool":
             assert r.capacity is not None
             capacity = self._fixed(partial(scalar, e=r.capacity))
+            within = control.bounds(self.spec, self._fixed, r)
+            if within is not None:
+                capacity = self._set_by_control(r, capacity, within)
         else:
             exclusive = self.b.variable(
                 f"{name} exclusive", Int(), VarKind.USED, const(0), None, r.span
             ).index
-        info = ResourceInfo(name, r.kind, capacity, not r.advisory, used.index, exclusive, r.span)
+        info = ResourceInfo(
+            name,
+            r.kind,
+            capacity,
+            not r.advisory,
+            used.index,
+            exclusive,
+            r.span,
+            within=within,
+        )
         self.b.resources[name] = info
         return info
 
@@ -288,6 +336,16 @@ class _Lowering:
             return None
         return low if low == high else None
 
+    def _set_by_control(self, r: ast.Resource, first: Expr, within: tuple[int, int]) -> Expr:
+        """In a run it begins as declared; for proofs it is any value within the bounds."""
+        self.first[r.name] = first
+        name = f"capacity of {r.name}"
+        if self.running:
+            return self.b.variable(name, Int(), VarKind.SHARED, first, None, r.span)
+        capacity = self.b.variable(name, Int(*within), VarKind.PARAM, None, None, r.span)
+        self._ranges(capacity)
+        return capacity
+
     def _errors(self) -> None:
         for e in self.spec.errors:
             self.b.error(e.name)
@@ -304,9 +362,12 @@ class _Lowering:
         )
         groups = Counter(d.workflow for d in decls)
         for d in decls:
-            assert not d.any_number and d.arrive is None, f"{d.span}: refused by the front end"
+            before = len(self.instances[d.workflow])
             with self.world.refusals.collecting():
                 self._declare_group(d, groups[d.workflow] == 1)
+                if d.arrive is not None:
+                    between = self._fixed(partial(measured, e=d.arrive))
+                    one_by_one(self.instances[d.workflow][before:], between)
         self.world.refusals.tell()
         # A workflow with one instance may be named for it.
         self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
@@ -314,19 +375,37 @@ class _Lowering:
     def _declare_group(self, d: ast.InstanceDecl, alone: bool) -> None:
         """Instances are numbered on over all groups of their workflow; a single one needs none."""
         w = self.world.workflows[d.workflow]
+        taken = len(self.instances[w.name])
         if d.binder is not None and d.domain is not None:
             for inside, item in self._fixed(partial(domain, e=d.domain)):
                 if inside is not FALSE:
                     env = self.env.bind(**{d.binder: item})
                     self._instance(w, d, env, label_of(d.domain, item), inside)
             return
-        taken = len(self.instances[w.name])
+        if d.any_number or (d.arrive is not None and d.count is None):
+            self._any_number(w, d, taken)
+            return
         if d.count is None:
             self._instance(w, d, self.env, "" if alone else str(taken), TRUE)
             return
         count = self._fixed(partial(scalar, e=d.count))
         for i in range(bounds(self.env, d.count)[1]):
             self._instance(w, d, self.env, str(taken + i), lt(const(i), count))
+
+    def _any_number(self, w: ast.Workflow, d: ast.InstanceDecl, taken: int) -> None:
+        """A few instances; their number is a parameter."""
+        least, most = self.few or (1, several(self.b.resources.values()))
+        count: Expr = const(most)
+        if least < most:
+            kind = Int(least, most)
+            count = self.b.variable(f"number of {w.name}", kind, VarKind.PARAM, None, None, d.span)
+            self._ranges(count)
+        for i in range(most):
+            active = TRUE if i < least else lt(const(i), count)
+            self._instance(w, d, self.env, str(taken + i), active)
+        members = tuple(draft.id for draft in self.instances[w.name][taken:])
+        number = count.index if least < most else None
+        self.any_number.append(AnyNumber(w.name, members, number, d.span))
 
     def _first(
         self, env: Env, e: ast.Expression | None, type_: Type, name: str, active: Expr
@@ -453,7 +532,10 @@ class _Lowering:
         ctx = self._ctx(d)
         w = d.workflow
         at = At(d.root.at(0), (), (d.root.points[0],)).under(d.active)
-        made = child.body(ctx, w, at if d.active is TRUE else replace(at, points=None), root=True)
+        at = at if d.active is TRUE else replace(at, points=None)
+        if d.arrives is not None:
+            at = arrived(ctx, at, d.arrives)
+        made = child.body(ctx, w, at, root=True)
         end = step(
             ctx,
             made.done,

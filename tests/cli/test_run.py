@@ -162,3 +162,28 @@ def test_replay_leaves_what_is_no_log_as_it_is(
     assert "is no file" in capsys.readouterr().err
     assert cli.main(["replay", str(tmp_path / "none.db")]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_so_many_instances_run_and_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, log = tmp_path / "w.wf", tmp_path / "w.db"
+    text = "workflow w { activity a { takes 1s }  run { a } }\nsystem { w[*] arrive every 2s }\n"
+    spec.write_text(text)
+    assert cli.main(["run", str(spec), "--instances", "4", "--log", str(log)]) == 0
+    out = capsys.readouterr().out
+    assert "[6s] arrival of w[3]" in out and "w[4]" not in out
+    assert cli.main(["replay", str(log)]) == 0
+    assert "rules and events agree" in capsys.readouterr().out
+
+
+def test_they_arrive_until_the_run_is_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, log = tmp_path / "w.wf", tmp_path / "w.db"
+    text = "workflow w { activity a { takes 1s }  run { a } }\nsystem { w arrive every 2s }\n"
+    spec.write_text(text)
+    assert cli.main(["run", str(spec), "--until", "11s", "--log", str(log)]) == 0
+    out = capsys.readouterr().out
+    assert "[10s] arrival of w[5]" in out and "w[6]" not in out
+    assert cli.main(["replay", str(log)]) == 0

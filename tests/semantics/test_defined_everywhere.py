@@ -64,6 +64,7 @@ workflow w(id: int, t: duration) fails E, F, Timeout, Interrupted, TooMany {
     timeout 1m + t
     undone when bad == old(bad)
     priority 3 + x
+    runs_in box, shed (gpus x)
   }
   activity a {
     takes normal(5s, 1s)
@@ -114,10 +115,15 @@ workflow w(id: int, t: duration) fails E, F, Timeout, Interrupted, TooMany {
   invariant nn : n >= 0
   always fin : n == 0 => next(n) >= n
 }
+environment box { capacity gpus M + 1  limits gpus 2 + M }
+environment shed { capacity gpus N }
+metric m = 2 * hits
+detector d on m above M for M + 1 samples
 requires M > 1
 ensures forall x in w: x.n >= 0 or hits > 1
 invariant few : hits < 100
-system { w(id: M + 1, t: 5s)  w[M](id: 3)  child(k: i, of: {}) for i in 1..M  priority }
+system {
+  w(id: M + 1, t: 5s)  w[M](id: 3) arrive every 5s  child(k: i, of: {}) for i in 1..M  priority }
 """
 TEXT = TEXT.replace("0..n - n seq { f", "0..3 seq { f").replace("0..n - n + 1", "0..3")
 TEXT = TEXT.replace("  priority }", " }")
@@ -133,9 +139,12 @@ ELSEWHERE = {
     *("Send.value", "Send.key", "Receive.key", "Receive.where", "Deadline.duration"),
     *("Request.bind", "Request.value", "Request.within", "Pattern.p", "Pattern.q"),
     *("Pattern.within", "AssumeEventually.cond", "Channel.capacity", "Channel.ttl"),
-    *("Unsupported.exprs", "Fault.at_most", "Fault.back_within", "InstanceDecl.arrive"),
+    *("Unsupported.exprs", "Fault.at_most", "Fault.back_within"),
     *("Activity.timeout_schedule", "Activity.heartbeat", "Activity.idempotent_by"),
     *("FlowEdge.cond", "InstanceDecl.domain"),  # of a domain: its ends
+    # Constants, or what only runs and `stability` look at.
+    *(f"Controller.{n}" for n in ["target", "pid", "lo", "hi", "every", "cooldown", "gain", "lag"]),
+    *("StepAction.amount", "Metric.every"),
 }
 
 Step = tuple[str, int]  # a field, and the place in it (-1: not a tuple; n: also inside of a pair)

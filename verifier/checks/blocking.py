@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from ...semantics.expr import FALSE, TRUE, Scalar, and_, not_, or_
+from ...semantics.expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Scalar,
+    and_,
+    implies,
+    le,
+    not_,
+    or_,
+    variables,
+)
 from ...semantics.idle import without
 from ...semantics.system import (
     Obligation,
     ResourceInfo,
     RuleKind,
     TransitionSystem,
+    VarKind,
 )
 from ...semantics.trace import Trace
 from ..engines.restrict import Restricted, restrict
@@ -72,12 +84,27 @@ def is_structural(session: Session) -> bool:
     return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
 
 
+def by_order(session: Session, ends: Callable[[], bool]) -> Proved | None:
+    """What structure alone proves, whatever the number of instances; `ends`: do all loops?"""
+    obstacle, contended, waits = _obstacles(session, search=False, ends=ends)
+    if obstacle or waits or session.structure.hold_and_wait(contended) is not None:
+        return None
+    names = sorted({r.name for r in _resources(session, contended)})
+    if not names:
+        return Proved("structure", "nothing is claimed or waited for that others may hold")
+    return Proved(
+        "structure",
+        "the resources can be put in an order such that whoever holds one only asks for later "
+        f"ones ({', '.join(names)}), so no circle of waiting is possible, however many wait",
+    )
+
+
 def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
     return [r for r in session.system.resources if r.used in used or r.exclusive in used]
 
 
 def _obstacles(
-    session: Session, search: bool = True
+    session: Session, search: bool = True, ends: Callable[[], bool] | None = None
 ) -> tuple[str, set[int], Sequence[waiting.Wait]]:
     """What, beside claims, may block or keep a holder from ending; the contended resources; and
     waits for what others are sure to bring about.
@@ -88,7 +115,7 @@ def _obstacles(
     system = session.system
     structure = session.structure
     contended = structure.contended()
-    mute = _without_answer(session, search)
+    mute = without_answer(session, search)
     if mute:
         return f"{mute} may have no result that its contract allows", contended, ()
     for r in system.resources:
@@ -97,17 +124,30 @@ def _obstacles(
                 if used == r.used and r.exclusive is None and r.enforced:
                     most = upper(amount, system)
                     least = lower(r.capacity, system)
-                    if most is None or least is None or most > least:
+                    fits = most is not None and least is not None and most <= least
+                    if not fits and not _fits(structure, amount, r):
                         return f"a claim may exceed the capacity of {r.name}", contended, ()
     for loop in system.loops:
         held = _held_throughout(system, loop.rules)
-        if held & contended and not (search and loops.ends(session, loop)):
+        over = ends() if ends is not None else search and bool(loops.ends(session, loop))
+        if held & contended and not over:
             return "a loop that may go on for ever holds a resource", contended, ()
     waits = waiting.waits(session, search)
     return ("", contended, waits) if not isinstance(waits, str) else (waits, contended, ())
 
 
-def _without_answer(session: Session, search: bool) -> str:
+def _fits(structure: Structure, amount: Expr, r: ResourceInfo) -> bool:
+    """By what is said at the start of parameters and arguments."""
+    from ...semantics.symbolic import is_valid
+
+    system = structure.system
+    read = variables([amount, r.capacity])
+    if any(system.variables[v].kind not in (VarKind.ARG, VarKind.PARAM) for v in read):
+        return False
+    return is_valid(implies(and_(*structure.constants()), le(amount, r.capacity)))
+
+
+def without_answer(session: Session, search: bool) -> str:
     """An activity that may run although nothing satisfies its contract then; "" for none."""
     goals: list[tuple[str, Obligation]] = []
     for rule in session.system.rules:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from ...semantics.expr import Scalar, not_
+from ...semantics.expr import Scalar, not_, whole
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import initial_holds, initial_state
@@ -121,7 +121,8 @@ def _room(system: TransitionSystem, place: int) -> int:
     r = system.resources[place]
     if r.exclusive is not None:
         return 1
-    return r.capacity.value if isinstance(r.capacity.value, int) else 1
+    capacity = whole(r.capacity)
+    return 1 if capacity is None else capacity
 
 
 def _amount(system: TransitionSystem, rule: Rule, place: int) -> int:

@@ -11,7 +11,7 @@ from ...semantics.expr import Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
-from ..engines.structure import Structure
+from ..engines.structure import Structure, upper
 from ..prompt import alike
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -25,6 +25,10 @@ from .simulated import FAILING, RUNS, broken_at
 
 MOST_PAIRS = 400
 MOST_SEARCHED = 40
+APART = (
+    "steps that may run side by side share no data that one of them writes, "
+    "but under a common lock or by commuting updates"
+)
 UNTIMELY = "no run was found in which both can be taken at one instant"
 
 
@@ -100,10 +104,11 @@ def _common_lock(structure: Structure, a: Rule, b: Rule) -> bool:
             if mine and theirs and r.exclusive in mine | theirs:
                 return True
             continue
-        if r.used in held_a and r.used in held_b and isinstance(r.capacity.value, int):
+        capacity = upper(r.capacity, system)
+        if r.used in held_a and r.used in held_b and capacity is not None:
             # Amounts must be known from below: constants only.
             x, y = held_a[r.used], held_b[r.used]
-            if x is not None and y is not None and x + y > r.capacity.value:
+            if x is not None and y is not None and x + y > capacity:
                 return True
     return False
 
@@ -140,11 +145,7 @@ def race_free(session: Session) -> Verdict:
         if len(pairs) > MOST_PAIRS:
             break
     if not pairs:
-        return Proved(
-            "structure",
-            "steps that may run side by side share no data that one of them writes, "
-            "but under a common lock or by commuting updates",
-        )
+        return Proved("structure", APART)
     rules = session.system.rules
     found = [Pair(rules[a], rules[b], tuple(vs)) for (a, b), vs in pairs.items()]
     return _reachable(session, found)

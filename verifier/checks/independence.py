@@ -33,6 +33,8 @@ Ghosts are read by nobody; hidden variables (saga flags, counters, pending error
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...semantics.expr import FALSE, Expr, Op, variables
 from ...semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
 from ..engines.common import conjuncts
@@ -51,8 +53,13 @@ from .cancelling import (
 from .loops import ends
 
 
-def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False) -> str:
-    """Why the structural argument does not apply; "" if it does."""
+def obstacle(
+    session: Session,
+    deadlock: Verdict | None,
+    timeouts: bool = False,
+    all_end: Callable[[], bool] | None = None,
+) -> str:
+    """Why the structural argument does not apply; "" if it does.  `all_end`: do the loops?"""
     system = session.system
     # Only urgent steps tie if the environment decides about the others.
     urgent = timeouts and system.ties and not session.structure.contended()
@@ -84,7 +91,8 @@ def obstacle(session: Session, deadlock: Verdict | None, timeouts: bool = False)
             return "who waits for a resource may depend on an assumption"
         if not isinstance(deadlock, Proved):
             return "somebody may wait for ever for a resource"
-        if any(not ends(session, loop) for loop in system.loops):
+        over = all(ends(session, x) for x in system.loops) if all_end is None else all_end()
+        if not over:
             return "a loop may keep others waiting for a resource"
     return ""
 

@@ -20,7 +20,7 @@ its clock starts when the attempt does, and durations are answers (for `determin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -46,8 +46,13 @@ HOW = (
 TIMED = ", at any instant at which both can be taken"
 
 
-def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
-    """All complete runs of one environment end alike; None: not known."""
+def alike(
+    session: Session,
+    deadlock: Verdict,
+    timeouts: bool,
+    all_end: Callable[[], bool] | None = None,
+) -> Proved | None:
+    """All complete runs of one environment end alike; None: not known.  `all_end`: do loops?"""
     system = session.system
     if system.excluded is not FALSE or system.reads_clock or choices_matter(session):
         return None
@@ -80,8 +85,10 @@ def alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
         if found is None:
             return None
         states += found.states
-        if found.loops and any(not ends(session, loop) for loop in system.loops):
-            return None
+        if found.loops:
+            over = all(ends(session, x) for x in system.loops) if all_end is None else all_end()
+            if not over:
+                return None
     return Proved("search", how, f"{states} states")
 
 

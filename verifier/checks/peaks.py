@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...semantics.expr import Op
+from ...semantics.expr import Op, whole
 from ...semantics.system import Obligation, ResourceInfo
 from ..engines.common import touched
 from ..engines.linking import compatible, guarded
@@ -44,8 +44,8 @@ class _Structural:
                 self._borrows(r, mine)
                 continue
             peak = structure.peak(r.used)
-            capacity = r.capacity.value if r.capacity.op is Op.CONST else None
-            if peak is None or not isinstance(capacity, int) or peak > capacity:
+            capacity = whole(r.capacity)
+            if peak is None or capacity is None or peak > capacity:
                 self._grants(r, peak, mine)
                 continue
             for k in mine:
@@ -63,8 +63,8 @@ class _Structural:
         mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
         initial = self.system.variables[r.used].init
         empty = initial is not None and initial.value == 0
-        capacity = r.capacity.value
-        if not mine or not empty or not isinstance(capacity, int) or capacity < 0:
+        capacity = whole(r.capacity)
+        if not mine or not empty or capacity is None or capacity < 0:
             return
         if r.enforced and guarded(self.session.structure.writing(r.used), r):
             most = capacity if peak is None else min(peak, capacity)
@@ -121,8 +121,9 @@ def figure(session: Session, goal: Obligation) -> str:
     if goal.check != "resources" or goal.cond.op is not Op.LE:
         return ""
     for r in session.system.resources:
-        if _is_capacity(goal, r.used) and isinstance(r.capacity.value, int):
+        capacity = whole(r.capacity)
+        if _is_capacity(goal, r.used) and capacity is not None:
             peak = session.structure.peak(r.used)
             if peak is not None:
-                return f"peak {min(peak, r.capacity.value)} of {r.capacity.value}"
+                return f"peak {min(peak, capacity)} of {capacity}"
     return ""

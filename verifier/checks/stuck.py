@@ -20,12 +20,18 @@ def blocked_for_ever(
     """Of the candidates, the largest set of threads that only its members could release.
 
     A thread stays in the set while none of its rules, and no rule that would cancel it, can ever
-    be taken unless a member moves first.  One that has ended waits for nobody.
+    be taken unless a member moves first.  One that has ended waits for nobody, nor does one of an
+    instance that there is not.
     """
     threads = structure.system.threads
     over = (PointKind.END, PointKind.FAILED)
+    read = reader(state)
+    absent = {i.id for i in structure.system.instances if read(i.active) is False}
     waiting = {
-        t for t in candidates if threads[t].points[int(state[threads[t].location])].kind not in over
+        t
+        for t in candidates
+        if threads[t].points[int(state[threads[t].location])].kind not in over
+        and threads[t].instance not in absent
     }
     return _Stuck(structure, state).core(waiting)
 

@@ -196,9 +196,12 @@ class Structure:
                     below = _plus(below, lingering[child.id])
             best[t.id] = _plus(top, below)
             lingering[t.id] = _plus(protected, below)
+        many = {i for group in self.system.any_number for i in group.members}
         total: int | None = 0
         for t in self.roots():
-            total = _plus(total, best[t.id])
+            # Of any number of instances there is no bound on what all of them hold.
+            here = None if t.instance in many and best[t.id] != 0 else best[t.id]
+            total = _plus(total, here)
         return total
 
     def _held(self, holds: Sequence[tuple[int, Expr]], used: int) -> int | None:

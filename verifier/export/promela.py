@@ -62,6 +62,11 @@ def promela(
     and an invalid end state is a deadlock of it.  `window`: the largest number that is followed
     where no range is declared.  Raises `NotFinite` where data is not of a small finite type.
     """
+    for c in system.controls:
+        raise NotFinite(f"the capacity of `{c.resource}` is set by `{c.name}`", c.span)
+    for group in system.any_number:
+        what = f"there may be any number of instances of `{group.workflow}`"
+        raise NotFinite(what, group.span, f"write how many, `{group.workflow}[3]`")
     # A step that writes nothing of a claim about all steps may break it where it must change.
     if goals and not whole and all(steps_stutter(g) for g in goals if g.every_step):
         system = slice_for(system, goals).system

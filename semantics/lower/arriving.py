@@ -1,0 +1,45 @@
+"""Instances of which there may be any number, and those that come one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..expr import Expr, add, const, ite, mul, to_real, whole
+from ..system import Delay, EventKind, EventTemplate, PointKind, ResourceInfo, RuleKind
+from .context import Ctx, InstanceDraft, step
+from .place import At
+
+FEW, SEVERAL = 3, 5
+
+
+def several(resources: Iterable[ResourceInfo]) -> int:
+    """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
+    a pool."""
+    sizes = [whole(r.capacity) for r in resources if r.kind == "pool"]
+    return max(FEW, min(SEVERAL, max((n for n in sizes if n is not None), default=0)))
+
+
+def one_by_one(group: Sequence[InstanceDraft], between: Expr) -> None:
+    """One instance after the other, the first at the start."""
+    before: Expr = const(0)
+    for draft in group:
+        draft.arrives = mul(to_real(before), between)
+        before = add(before, ite(draft.active, const(1), const(0)))
+
+
+def arrived(ctx: Ctx, at: At, time: Expr) -> At:
+    """After the step by which an instance comes."""
+    d = ctx.inst
+    there = ctx.point(PointKind.READY, f"{d.name} has arrived", d.workflow.span)
+    begun = step(
+        ctx,
+        at,
+        RuleKind.TIMER,
+        f"arrival of {d.name}",
+        d.workflow.span,
+        there,
+        event=EventKind.WORKFLOW_STARTED,
+        delay=Delay(time, time),
+    )
+    begun.more_events = (EventTemplate(EventKind.WORKFLOW_CREATED, d.name, d.id),)
+    return ctx.at(there)

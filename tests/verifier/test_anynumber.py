@@ -1,0 +1,191 @@
+"""`w[*]`: what is proved of any number of instances is true of 1, 2, 3, ..; by naive exploration.
+
+A longer campaign: WFVERIFY_CROWDS=0..2000 pytest tests/verifier/test_anynumber.py -k seeds
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+
+import crowdgen
+import naive
+import pytest
+from wfverify.dsl import load_text
+from wfverify.dsl.errors import Rejected
+from wfverify.interpreter import replay, schedule, simulator
+from wfverify.proofs.check import Answer, Checker, claim_of
+from wfverify.semantics.evidence import Facts, Inductive, Part
+from wfverify.semantics.expr import const
+from wfverify.semantics.lower import lower
+from wfverify.verifier.engines.crowd import Unsupported, crowd
+from wfverify.verifier.portfolio import SAFETY, WARNINGS, Options, verify
+from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
+
+SEEDS = range(*map(int, os.environ.get("WFVERIFY_CROWDS", "0..14").split("..")))
+MOST = 4  # instances
+STATES = 400
+
+
+def verified(text: str, timeout: float = 3) -> list[Result]:
+    spec = load_text(text, "w.wf")
+    options = Options(timeout=timeout, jobs=1)
+    return verify(spec, lower(spec), options, replay=replay, schedule=schedule, simulate=simulator)
+
+
+def cyclic(graph: naive.Naive) -> bool:
+    """Whether some state comes twice in a run."""
+    left = {s: len(moves) for s, moves in graph.successors.items()}
+    into: dict[naive.State, list[naive.State]] = {}
+    for s, moves in graph.successors.items():
+        for _, _, after in moves:
+            into.setdefault(after, []).append(s)
+    todo = [s for s, n in left.items() if n == 0]
+    gone = 0
+    while todo:
+        gone += 1
+        for before in into.get(todo.pop(), ()):
+            left[before] -= 1
+            if not left[before]:
+                todo.append(before)
+    return gone < len(graph.successors)
+
+
+def stuck(graph: naive.Naive, state: naive.State) -> bool:
+    """Some instance has not ended, and none of its threads ever moves again."""
+    system = graph.system
+    still = graph.never_moves(state)
+    return any(
+        not graph.ended(state, i.id)
+        and {t.id for t in system.threads if t.instance == i.id} <= still
+        for i in system.instances
+    )
+
+
+def problems(text: str, results: list[Result], counts: Counter[str]) -> list[str]:
+    spec = load_text(text, "w.wf")
+    out: list[str] = []
+    broken: dict[tuple[str, str, bool], list[int]] = {}
+    whole: dict[str, list[int]] = {}
+    complete = True
+    for n in range(1, MOST + 1):
+        system = lower(spec, (n, n))
+        try:
+            graph = naive.explore(system, STATES)
+        except naive.TooBig:
+            complete &= n > 3
+            break
+        for goal in system.obligations:
+            if goal.check in SAFETY and graph.broken(goal) is not None:
+                key = goal.check, goal.name, goal.warning
+                broken.setdefault(key, []).append(n)
+        if any(stuck(graph, s) for s in graph.states):
+            whole.setdefault("deadlock_free", []).append(n)
+        if cyclic(graph) or "deadlock_free" in whole:
+            whole.setdefault("terminates", []).append(n)
+        if not all(graph.can_finish(s) for s in graph.states):
+            whole.setdefault("can_finish", []).append(n)
+    for r in results:
+        verdict = r.verdict
+        counts[f"{r.check} {type(verdict).__name__}"] += 1
+        level = r.warning and r.check not in WARNINGS
+        wrong = whole.get(r.check)
+        if r.check in SAFETY:
+            wrong = broken.get((r.check, r.name, level))
+        if isinstance(verdict, Proved) and wrong:
+            out.append(f"{r.check} {r.name}: PROVED, but wrong for {wrong} instances")
+        if isinstance(verdict, Refuted) and r.check in SAFETY and complete and not wrong:
+            out.append(f"{r.check} {r.name}: REFUTED, but it holds for 1 to 3 instances")
+    return out
+
+
+def test_what_is_proved_for_seeds_is_true() -> None:
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    for seed in SEEDS:
+        text = crowdgen.from_seed(seed)
+        try:
+            results = verified(text)
+        except Rejected as error:
+            assert all(d.code.startswith("E09") for d in error.diagnostics), (str(error), text)
+            continue
+        wrong += [f"seed {seed}: {p}" for p in problems(text, results, counts)]
+    print(counts)
+    assert wrong == []
+    assert counts["invariant Proved"] and counts["invariant Refuted"]
+    assert counts["deadlock_free Proved"]
+
+
+WORKER = """
+resource slot : pool(2)
+shared n: int = 0
+workflow w {
+  var mine: int = 0
+  activity work { uses slot 1  takes 1s..2s  do { n += 1 ; mine := 1 } }
+  run { work }
+}
+system { w[*] }
+"""
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "invariant few : instances(w) <= 3",
+        "invariant few : (count o in w: o.mine == 1) <= 3",
+        "invariant few : (count o in w: true) == 2",
+        "invariant few : n <= 3",
+        "invariant few : 10 / (7 - (count o in w: true)) >= 0",
+        "ensures n <= 3",
+        "ensures (sum o in w: o.mine) <= 3",
+        "always few : n <= 3 => next(n <= 3)",
+        "property few : never n == 5",
+    ],
+)
+def test_what_a_few_instances_say_is_not_proved(claim: str) -> None:
+    results = verified(WORKER + claim)
+    said = [r for r in results if r.name in ("few", "system") or r.check == "arithmetic"]
+    assert said
+    assert not all(isinstance(r.verdict, Proved) for r in said)
+
+
+@pytest.mark.parametrize(
+    "guard", ["instances(w) <= 3", "(exists o in w: o.mine == 1)", "(count o in w: true) <= 3"]
+)
+def test_steps_that_count_instances_leave_it_open(guard: str) -> None:
+    text = WORKER.replace("run { work }", f"run {{ if ({guard}) {{ work }} }}")
+    results = verified(text + "invariant i : n <= 3")
+    proved = {r.check for r in results if isinstance(r.verdict, Proved)}
+    assert not proved & {"deadlock_free", "terminates", "invariant", "race_free", "deterministic"}
+
+
+def test_a_dead_place_may_come_alive_with_more_instances() -> None:
+    text = WORKER.replace("run { work }", "run { work ; if (n > 6) { work } }")
+    (found,) = (r for r in verified(text) if r.check == "no_dead_code")
+    assert isinstance(found.verdict, Unknown)
+
+
+def test_certificates_of_any_number_are_never_valid_by_a_few() -> None:
+    spec = load_text(WORKER + "invariant up : n >= 0", "w.wf")
+    system = lower(spec)
+    checker = Checker(system)
+    (goal,) = (o for o in system.obligations if o.name == "up")
+    claim = claim_of(system, "invariant", "up", "error", "PROVED")
+    part = Part(Inductive(Facts((goal.cond,))), (0,))
+    assert checker.judged(claim, [part]).answer is Answer.HOLEY
+    fixed = lower(load_text((WORKER + "invariant up : n >= 0").replace("[*]", "[3]"), "w.wf"))
+    assert Checker(fixed).judged(claim, [part]).answer is Answer.VALID
+
+
+def test_rules_that_differ_are_no_crowd() -> None:
+    spec = load_text(WORKER, "w.wf")
+    system = lower(spec, (2, 2))
+    (group,) = system.any_number
+    mine = [r for r in system.rules if r.instance == group.members[1]]
+    (shared,) = (v for v in system.variables if v.name == "n")
+    odd = replace(mine[0], own=(*mine[0].own, (shared.index, const(1))))
+    rules = tuple(odd if r is mine[0] else r for r in system.rules)
+    assert crowd(system).lost == frozenset()
+    with pytest.raises(Unsupported):
+        crowd(replace(system, rules=rules))
