@@ -62,6 +62,8 @@ def measured(session: Session, spec: ast.Spec) -> list[Lasting]:
     """Of every instance that there can be."""
     found = [d for d in lasting(session, spec) if d.active is TRUE or variables([d.active])]
     out = [_bounds(session, spec, d) for d in found]
+    if spec.system is not None and any(i.arrive for i in spec.system.instances):
+        return out  # (Of runs the times from the start are seen, not those from an arrival.)
     extremes = [_extremes(session, found, slow) for slow in (False, True)]
     out = [
         replace(x, shortest=extremes[0].get(d.instance), longest=extremes[1].get(d.instance))

@@ -82,8 +82,8 @@ def _duration(ctx: Ctx, free: frozenset[str], measure: Measure | None) -> Durati
     w = ctx.inst.workflow
     body = read(r, ctx, w.body) if w.name not in ctx.world.crashing else unread(r, w.span)
     system = ctx.world.spec.system
-    if system is not None and (system.faults or any(d.arrive for d in system.instances)):
-        r.restless.append(system.span)  # what is lost, or comes later, begins anew
+    if system is not None and system.faults:
+        r.restless.append(system.span)  # what is lost begins anew
     ways = dict(body.ways)
     if r.restless:
         ways = {e: Lasts(x.lo, None, x.may, False) for e, x in ways.items()}

@@ -141,7 +141,8 @@ def claimed(
 
 def watched(ctx: Ctx, claims: Sequence[ast.Claim]) -> bool:
     """Who asks for these does not just wait until they are free, and give them back when done."""
-    return not all(plain(ctx.world.resources[c.resource]) for c in claims)
+    known = ctx.world.resources  # (Pools of environments are declared elsewhere.)
+    return not all(plain(known[c.resource]) for c in claims if c.resource in known)
 
 
 def waited_for(r: Reading, ctx: Ctx, claims: Sequence[ast.Claim]) -> list[str]:
