@@ -106,7 +106,7 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
     busy = [
         (not_(and_(*free)), declared[name].busy_error or "")
         for name, free in guards.items()
-        if declared[name].on_busy == "fail"
+        if name in declared and declared[name].on_busy == "fail"
     ]
     everything = and_(*(g for free in guards.values() for g in free))
     leases, holds = _leases(ctx, claims, holds, label, granted)

@@ -37,5 +37,6 @@ class Measure:
 
 
 def plain(r: ast.Resource) -> bool:
-    """Whoever asks for it waits until it is free, and gives it back only when done."""
-    return r.kind in ("pool", "lock") and r.on_busy == "wait" and r.lease is None
+    """Whoever asks for it waits until it is free, and is not told when it is taken back."""
+    kept = r.lease is None or r.silent
+    return r.kind in ("pool", "lock") and r.on_busy == "wait" and kept

@@ -152,10 +152,6 @@ class _Lowering:
                 system_properties(self._ctx(drafts[0]), self.spec, env, over)
                 keys_apart(self._ctx(drafts[0]))
         refusals.tell()
-        messages.settle(self.b, self.world.channels.values(), drafts)
-        with refusals.collecting():
-            rules, threads = finish(self.b, self._crashes)
-        refusals.tell()
         controls = control.controls(self.spec, self.b, self._fixed, self.first)
         if not self.running:
             for later in control.defined(self.spec, self.b, env, controls):
