@@ -94,11 +94,13 @@ def late(limits: Sequence[TimeLimit], run: Run, since: dict[int, Fraction]) -> b
     return beyond
 
 
-def only_trusted(claim: Mapping[str, str], parts: Sequence[Part]) -> bool:
-    """`timeouts` has lines that are no obligations: nothing but a run or an argument shows them."""
-    return claim["check"] == "timeouts" and not any(
-        isinstance(p.evidence, Syntactic) for p in parts
-    )
+def is_line(claim: Mapping[str, str], parts: Sequence[Part]) -> bool:
+    """It is no claim about the whole.
+
+    (`timeouts` has lines that are no obligations: a run or an argument shows them, no syntax.)
+    """
+    shown = claim["check"] != "timeouts" or any(isinstance(p.evidence, Syntactic) for p in parts)
+    return shown and (claim["name"], claim["level"]) != ("", "error")
 
 
 # What is shown by looking at the rules, by check.

@@ -59,6 +59,12 @@ def _most(x: Lasting) -> str:
     text = x.most if x.most_value is None else _valued(x.most, x.most_value)
     if x.exact or x.most_attained:
         return f"{text}, exactly"
+    if x.believed is not None and x.longest is not None:
+        best = show_duration(x.longest.seconds)
+        if x.believed == x.longest.seconds:
+            return f"{text}, by structure; {best}, exactly, as OR-tools finds"
+        most = show_duration(x.believed)
+        return f"{text}, by structure; {most} as OR-tools finds; a run of {best} was found"
     seen = f"; a run of {show_duration(x.longest.seconds)} was found" if x.longest else ""
     return f"{text}, by structure{seen}"
 
@@ -90,6 +96,7 @@ def as_json(system: TransitionSystem, found: Sequence[Lasting]) -> list[dict[str
                 "seconds": None if x.most_value is None else str(x.most_value),
                 "attained": x.most_attained,
                 "why": x.why or None,
+                "believed": None if x.believed is None else str(x.believed),
             },
             "exact": x.exact,
             "shortest": _json_run(system, x.shortest),

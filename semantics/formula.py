@@ -10,6 +10,7 @@ from .system import Variable
 from .values import show_duration
 
 MOST_TERMS = 40
+FEW = 8  # terms and parts that are compared with each other
 MOST_SIGNS = 400
 
 Monomial = tuple[str, ...]  # names and `max(..)`, sorted; () is the constant
@@ -74,7 +75,7 @@ class _Formula:
             pick = max if what == "max" else min
             best[key] = pick(best.get(key, value), value)
         sums = [{**dict(key), **({(): value} if value else {})} for key, value in best.items()]
-        if what == "max":
+        if what == "max" and len(sums) <= FEW:
             kept: list[Sum] = []
             for k, a in enumerate(sums):
                 rest = (*sums[k + 1 :], *kept)
@@ -88,15 +89,18 @@ class _Formula:
         self.parts[name] = sums
         return {(name,): Fraction(1)}
 
-    def _at_least(self, b: Sum, a: Sum) -> bool:
+    def _at_least(self, b: Sum, a: Sum, deep: int = 2) -> bool:
         """b >= a, plainly."""
+        if len(a) > FEW or len(b) > FEW:
+            return False
         rest = _added([b, {m: -x for m, x in a.items()}])
         if all(x >= 0 and self._positive(m) for m, x in rest.items()):
             return True
         for m, x in b.items():
-            if x == 1 and len(m) == 1 and m[0].startswith("max(") and m[0] in self.parts:
+            whole = x == 1 and len(m) == 1 and m[0].startswith("max(")
+            if deep and whole and len(self.parts.get(m[0], ())) in range(1, FEW + 1):
                 others = {n: y for n, y in b.items() if n != m}
-                if any(self._at_least(_added([others, p]), a) for p in self.parts[m[0]]):
+                if any(self._at_least(_added([others, p]), a, deep - 1) for p in self.parts[m[0]]):
                     return True
         return False
 

@@ -138,9 +138,9 @@ class Ends:
 
 
 def ends(system: TransitionSystem, limit: int = 4000) -> dict[str, Ends]:
-    """Of the one instance: "done", "failed", "ends" (None of `most`: it may never end)."""
+    """Of the first instance: "done", "failed", "ends" (None of `most`: it may never end)."""
     world = Ticking(system, limit, cap=20)
-    (instance,) = system.instances
+    instance = system.instances[0]
     root = system.threads[instance.root].location
     names = {instance.completed: "done", instance.failed: "failed"}
     moves = {c: [] if c[0][root] in names else m for c, m in world.moves.items()}

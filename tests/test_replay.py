@@ -12,6 +12,7 @@ import pytest
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import Scheduling, schedule
 from wfverify.semantics.expr import Expr, Scalar
+from wfverify.semantics.limits import overrun
 from wfverify.semantics.system import Obligation, TransitionSystem
 from wfverify.semantics.trace import Trace
 from wfverify.semantics.values import enabled, evaluate
@@ -80,7 +81,12 @@ def test_refutations_are_runs(name: str) -> None:
             assert replayed.ok, f"{what}: {replayed.why}"
             assert schedule(system, trace, scheduling) is not None, what
             assert scheduling.misplaced(trace) is None, what
-        if result.check in WHOLE:
+        limits = [x for x in system.limits if (x.check, x.name) == (result.check, result.name)]
+        if limits:
+            states = replay(system, verdict.trace).states
+            late = [overrun(system, x, states, verdict.trace) for x in limits]
+            assert any(x is not None for x in late), what
+        elif result.check in WHOLE:
             assert _whole(system, result) == [], what
         elif (result.check, result.name) == ("contracts", "assume"):
             continue  # a run that comes to it; that no run passes is in tests/verifier

@@ -10,11 +10,12 @@ from fractions import Fraction
 
 from ..dsl import ast
 from ..semantics.expr import TRUE, Expr, Scalar, variables
+from ..semantics.lower.contended import network
 from ..semantics.lower.durations import Duration
 from ..semantics.trace import Trace
-from ..semantics.values import evaluate
-from .checks.limits import lasting, start_with
-from .checks.pacing import ends_of, runs
+from ..semantics.values import evaluate, show_duration
+from .checks.limits import lasting, start_with, uncontended, waiting
+from .checks.pacing import as_planned, ends_of, runs
 from .session import Session
 
 MOST_CORNERS = 64
@@ -44,6 +45,7 @@ class Lasting:
     most_value: Fraction | None
     exact: bool
     why: str
+    believed: Fraction | None  # what OR-tools says that nothing exceeds
     shortest: Attained | None
     longest: Attained | None
 
@@ -59,15 +61,53 @@ class Lasting:
 def measured(session: Session, spec: ast.Spec) -> list[Lasting]:
     """Of every instance that there can be."""
     found = [d for d in lasting(session, spec) if d.active is TRUE or variables([d.active])]
-    out = [_bounds(d) for d in found]
+    out = [_bounds(session, spec, d) for d in found]
+    if spec.system is not None and any(i.arrive for i in spec.system.instances):
+        return out  # (Of runs the times from the start are seen, not those from an arrival.)
     extremes = [_extremes(session, found, slow) for slow in (False, True)]
-    return [
+    out = [
         replace(x, shortest=extremes[0].get(d.instance), longest=extremes[1].get(d.instance))
         for x, d in zip(out, found, strict=True)
     ]
+    if len(out) == 1 and not (out[0].exact or out[0].most_attained):
+        return [_scheduled(session, spec, out[0])]
+    return out
 
 
-def _bounds(d: Duration) -> Lasting:
+def _scheduled(session: Session, spec: ast.Spec, x: Lasting) -> Lasting:
+    """With what OR-tools finds, if it is there."""
+    from .engines.schedules import available, latest
+
+    system = session.system
+    if not available() or session.left() < 1:
+        return x
+    tasks = network(spec, uncontended(session))
+    if tasks is None or len({t.activity for t in tasks}) < len(tasks):
+        return x
+    asked = {name for t in tasks for name, _ in t.asks}
+    capacity = {
+        r.name: r.capacity.value if r.exclusive is None else None
+        for r in system.resources
+        if r.name in asked
+    }
+    known = {name: c for name, c in capacity.items() if isinstance(c, int)}
+    if not asked or len(known) < len(asked):
+        return x
+    found = latest(tasks, known, session.left() * 0.9)
+    initial = start_with(system, {})
+    if found is None or isinstance(found, bool) or initial is None:
+        return x
+    trace = as_planned(system, initial, [t.activity for t in tasks], found.begins, found.takes)
+    longest = x.longest
+    if trace is not None:
+        run = replace(trace, exact=True)
+        better = longest is None or run.steps[-1].time > longest.seconds
+        if better and session.schedule(system, run) is not None:
+            longest = Attained(run.steps[-1].time, run)
+    return replace(x, longest=longest, believed=found.bound)
+
+
+def _bounds(session: Session, spec: ast.Spec, d: Duration) -> Lasting:
     completes = d.completes or d.ends
     least, most = completes.lo, d.ends.hi
     lo = d.arithmetic.extent(least)[0] or Fraction(0)
@@ -75,7 +115,11 @@ def _bounds(d: Duration) -> Lasting:
     exact = completes.exact and d.ends.exact
     words = "" if most is None else d.words(most)
     why = d.endless() if most is None else ""
-    return Lasting(d.name, d.workflow, d.words(least), lo, words, hi, exact, why, None, None)
+    if most is None and not d.open and not d.restless:
+        hi = waiting(session, spec).get(d.instance)
+        if hi is not None:
+            words, why = show_duration(hi), ""
+    return Lasting(d.name, d.workflow, d.words(least), lo, words, hi, exact, why, None, None, None)
 
 
 def _corners(session: Session, terms: Sequence[Expr]) -> list[dict[int, Scalar]]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from ..dsl.errors import Span
@@ -89,6 +90,7 @@ class Session:
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
     durations: tuple[Duration, ...] | None = None  # by structure
+    waiting: dict[int, Fraction] | None = None  # the same where claims wait, in seconds
     until: Callable[[], float] | None = None  # the end of what the check that runs may use
     _slots: tuple[tuple[float, float], ...] = ()  # begin and part of each, the outermost first
     _structure: Structure | None = None

@@ -13,6 +13,7 @@ from ..system import VarKind
 from .context import RETURN, Ctx
 from .lasting import read, unread
 from .lasting_facts import Beats, Cut, Open, Reading
+from .measure import Measure
 from .times import DONE, NOTHING, Arithmetic, Lasts
 from .world import contexts
 
@@ -52,7 +53,7 @@ class Duration:
 
     def endless(self) -> str:
         """Why there is no longest time."""
-        if self.restless:
+        if self.restless and not self.open:
             return (
                 f"a wait may start anew again and again, because others change the test before it "
                 f"(line {self.restless[0].line})"
@@ -64,19 +65,25 @@ class Duration:
         return "nothing bounds it"
 
 
-def durations(spec: ast.Spec, free: Collection[str] = ()) -> tuple[Duration, ...]:
+def durations(
+    spec: ast.Spec, free: Collection[str] = (), measure: Measure | None = None
+) -> tuple[Duration, ...]:
     """Of every instance; `free` names resources whose claims never have to wait.
 
-    Linear in the size of the spec, without its rules.
+    Linear in the size of the spec, without its rules.  With a `measure`, of how much of it that
+    counts; raises `Unmeasured`.
     """
-    return tuple(_duration(ctx, frozenset(free)) for ctx in contexts(spec))
+    return tuple(_duration(ctx, frozenset(free), measure) for ctx in contexts(spec))
 
 
-def _duration(ctx: Ctx, free: frozenset[str]) -> Duration:
+def _duration(ctx: Ctx, free: frozenset[str], measure: Measure | None) -> Duration:
     arithmetic = Arithmetic(ctx.b.variables)
-    r = Reading(arithmetic, free)
+    r = Reading(arithmetic, free, measure=measure)
     w = ctx.inst.workflow
     body = read(r, ctx, w.body) if w.name not in ctx.world.crashing else unread(r, w.span)
+    system = ctx.world.spec.system
+    if system is not None and system.faults:
+        r.restless.append(system.span)  # what is lost begins anew
     ways = dict(body.ways)
     if r.restless:
         ways = {e: Lasts(x.lo, None, x.may, False) for e, x in ways.items()}

@@ -21,7 +21,7 @@ from typing import assert_never
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.walk import walk
-from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, not_, or_
+from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, mul, not_, or_
 from ..expr import variables as variables_of
 from ..system import VarKind
 from .context import RETURN, Ctx
@@ -74,12 +74,14 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             body = read(r, ctx, t.body)
             return replace(body, after=r.arithmetic.ended(body).hi)
         case ast.Using():
-            return calls.claimed(r, ctx, t.claims, t.span, read(r, ctx, t.body))
+            return calls.block(r, ctx, t, read(r, ctx, t.body))
         case ast.Wait():
             d = measured(r, ctx, t.duration)
             if d is None:
                 r.endless(t.span, "how long it waits depends on data")
                 return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
+            if r.measure is not None:
+                d = mul(const(r.measure.idle), d)
             return Times({DONE: Lasts(d, d)}, at_once=False)
         case ast.WaitUntil():
             r.endless(t.span, "nothing bounds how long it waits", "wait")
@@ -98,7 +100,10 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             given_up = any(isinstance(n, ast.Abort | ast.Require) for n in walk(t.body))
             ways = {DONE: NOTHING, **({"Aborted": NOTHING} if given_up else {})}
             return Times({e: replace(x, exact=not given_up) for e, x in ways.items()})
-        case ast.Abort() | ast.Require() | ast.Send() | ast.Receive() | ast.Request():
+        case ast.Send() | ast.Receive():
+            r.endless(t.span, "nothing bounds how long it waits for a message, or for room for it")
+            return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
+        case ast.Abort() | ast.Require() | ast.Request():
             return unread(r, t.span)
         case _:
             assert_never(t)
@@ -130,21 +135,33 @@ def measured(r: Reading, ctx: Ctx, e: ast.Expression) -> Expr | None:
 
 
 def fixed(ctx: Ctx, e: ast.Expression, sort: Sort | None = None) -> Expr | None:
-    if speaks_of_the_run(e):
+    if unknown(ctx, e):
         return None
     env = unasked(ctx.env)
     value = lower(env, e) if sort is None else as_sort(env, e, sort)
     return value if isinstance(value, Expr) and ctx.fixed(value) else None
 
 
-def speaks_of_the_run(e: object) -> bool:
-    return any(isinstance(n, ast.StatePredicate | ast.Now) for n in walk((e,)))
+def unknown(ctx: Ctx, e: ast.Expression) -> bool:
+    """It speaks of the run, or of what only a run can name: a message, a token."""
+    nodes = list(walk((e,)))
+    own = {n.var for n in nodes if isinstance(n, ast.Quantifier)}
+    for n in nodes:
+        if isinstance(n, ast.StatePredicate | ast.Now):
+            return True
+        if isinstance(n, ast.Name) and n.ref not in _ELSEWHERE and n.name not in own:
+            if n.name not in ctx.env.names and n.name not in ctx.env.variables:
+                return True
+    return False
+
+
+_ELSEWHERE = (ast.RefKind.ENUM_VALUE, ast.RefKind.ENUM_TYPE, ast.RefKind.INSTANCES, None)
 
 
 def steady(r: Reading, ctx: Ctx, *several: ast.Expression) -> bool:
     """Nobody else changes what these read while control stands before them."""
     for e in several:
-        if speaks_of_the_run(e):
+        if unknown(ctx, e):
             return False
         if isinstance(e, ast.Range):
             if not steady(r, ctx, e.lo, e.hi):

@@ -20,11 +20,12 @@ from .lasting import (
     in_sequence,
     measured,
     read,
-    speaks_of_the_run,
     steady,
+    unknown,
     vague,
 )
 from .lasting_facts import Cut, Reading
+from .measure import Unmeasured
 from .messages import named
 from .times import DONE, NOTHING, ZERO, Lasts, Times, later, then, times
 
@@ -37,6 +38,8 @@ NEVER = Lasts(ZERO, ZERO, FALSE)
 
 def par(r: Reading, ctx: Ctx, t: ast.Par) -> Times:
     parts = [beside(r, ctx, p) for p in t.parts]
+    if r.measure is not None and r.measure.work:
+        return _added(r, parts)
     match t.policy:
         case "all":
             return together(r, parts)
@@ -90,6 +93,15 @@ def together(r: Reading, parts: Sequence[Times]) -> Times:
     return Times(ways, after, _first(parts))
 
 
+def _added(r: Reading, parts: Sequence[Times]) -> Times:
+    """All that branches do, however each of them ends."""
+    total: Expr | None = ZERO
+    for p in parts:
+        total = r.plus(total, r.plus(r.arithmetic.ended(p).hi, p.after))
+    ends = dict.fromkeys([DONE, *_errors(parts)], Lasts(ZERO, total, exact=False))
+    return Times(ends, _afters(r, parts) if not parts else total, _first(parts))
+
+
 def _ended(r: Reading, parts: Sequence[Times]) -> Lasts:
     """Until all are over, however each ends."""
     every = NOTHING
@@ -139,7 +151,7 @@ def _some(r: Reading, parts: Sequence[Times], one: bool) -> Times:
         soonest = r.arithmetic.any_of(dones)
         assert soonest is not None
         hi = longest.hi
-        if one and not errors:
+        if one and not errors and r.measure is None:
             # The first to be done wins.
             known = [d.hi for d in dones if d.hi is not None and d.may is TRUE]
             for k, x in enumerate(known):
@@ -172,21 +184,22 @@ def items_of(r: Reading, ctx: Ctx, t: ast.Each) -> Items:
         return replace(ctx, env=ctx.env.bind(**{t.var: item}))
 
     try:
-        found = [] if speaks_of_the_run(t.domain) else domain(unasked(ctx.env), t.domain)
+        hidden = unknown(ctx, t.domain)
+        found = [] if hidden else domain(unasked(ctx.env), t.domain)
         # Rounds that are alike are counted.
         alike = t.sequential and isinstance(t.domain, ast.Range) and not _mentions(t.body, t.var)
-        if not speaks_of_the_run(t.domain) and not (alike and len(found) > 1):
+        if not hidden and not (alike and len(found) > 1):
             listed = [(inside if ctx.fixed(inside) else None, of(x)) for inside, x in found]
             return Items([(i, c) for i, c in listed if i is not FALSE], None, ctx)
     except NotConstant:
         pass
-    unknown = ctx.b.hidden(t.var, ctx.inst.id)
+    item = ctx.b.hidden(t.var, ctx.inst.id)
     count: Expr | None = None
     if isinstance(t.domain, ast.Range):
         lo, hi = fixed(ctx, t.domain.lo, Sort.INT), fixed(ctx, t.domain.hi, Sort.INT)
         if lo is not None and hi is not None:
             count = r.arithmetic.positive(add(sub(to_real(hi), to_real(lo)), ONE))
-    return Items(None, count, of(unknown))
+    return Items(None, count, of(item))
 
 
 def _mentions(t: ast.Term, name: str) -> bool:
@@ -213,6 +226,11 @@ def each(r: Reading, ctx: Ctx, t: ast.Each) -> Times:
     if t.sequential:
         return _one_by_one(r, bodies)
     parts = [_perhaps(r, inside, b) for inside, b in bodies]
+    if r.measure is not None:
+        if r.measure.work:
+            return _added(r, parts)
+        if t.at_once is not None:
+            raise Unmeasured
     out = together(r, parts) if parts else SILENT
     if t.at_once is None:
         return out
@@ -291,9 +309,14 @@ def _few_at_once(r: Reading, parts: Sequence[Times], out: Times, k: Expr | None)
 
 def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
     limit = measured(r, ctx, t.duration) if t.duration is not None else None
-    opened, retries = len(r.open), len(r.retries)
+    opened, retries, asked = len(r.open), len(r.retries), r.asked
     body = read(r, ctx, t.body)
     whole = r.arithmetic.ended(body)
+    if r.measure is not None:
+        # (While it waits for claims, which is left out, the limit may strike at any time.)
+        if r.asked > asked or r.measure.weight({}) != 1:
+            whole = replace(whole, lo=ZERO)
+            return _struck(r, ctx, t, body, whole)
     if limit is not None:
         if body.after is not None:
             del r.open[opened:]  # the limit bounds them
@@ -315,6 +338,18 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
         other = {e: then(cut, x) for e, x in orelse.ways.items()}
         after = r.longer(body.after, orelse.after)
     return Times(r.arithmetic.merged(ways, other), after, body.at_once)
+
+
+def _struck(r: Reading, ctx: Ctx, t: ast.Within, body: Times, whole: Lasts) -> Times:
+    """All of the body may be done, or any part of it and then what comes instead."""
+    cut = later(Lasts(ZERO, whole.hi, exact=False), body.after)
+    if t.orelse is None:
+        raised = "Timeout" if t.duration is not None else "Interrupted"
+        ways = r.arithmetic.merged(body.ways, {raised: cut})
+        return Times(ways, body.after, body.at_once)
+    orelse = read(r, ctx, t.orelse)
+    ways = r.arithmetic.merged(body.ways, {e: then(cut, x) for e, x in orelse.ways.items()})
+    return Times(ways, r.longer(body.after, orelse.after), body.at_once)
 
 
 def _by(r: Reading, lasts: Lasts, limit: Expr, end: str, after: Expr | None) -> Lasts:
@@ -366,6 +401,8 @@ def steps(r: Reading, ctx: Ctx, t: ast.Steps) -> Times:
                 found = r.arithmetic.either(crossing.get(end), Lasts(ZERO, way.hi, exact=False))
                 assert found is not None
                 crossing[end] = found
+    if r.measure is not None and r.measure.work:
+        return _added(r, list(bodies.values()))
     every = NOTHING
     for x in over.values():
         every = r.arithmetic.both(every, x)

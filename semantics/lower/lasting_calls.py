@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import FALSE, TRUE, Expr, and_, not_, or_
+from ..expr import FALSE, TRUE, Expr, and_, const, not_, or_
 from ..system import VarKind
 from .activity import activity_of
 from .context import RETURN, Ctx, InstanceDraft
@@ -15,17 +15,20 @@ from .data import Value, default, leaves
 from .env import Bound, layered, unasked
 from .expressions import lower
 from .heartbeat import heartbeat, sooner
-from .lasting import measured, read, speaks_of_the_run, unread
+from .lasting import fixed, measured, read, unknown, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
+from .measure import Measure, Unmeasured, plain
 from .placement import anywhere
-from .times import DONE, ZERO, Lasts, Times, then
+from .times import DONE, ZERO, Lasts, Times, then, times
 
 
 def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     if t.name in ctx.world.workflows:
         return _child(r, ctx, t)
     a = activity_of(ctx, t.name)
+    if a.runs_in is not None:
+        return unread(r, t.span)  # it may have to wait for its environment
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
@@ -38,7 +41,7 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
 def given(ctx: Ctx, p: ast.Param, e: ast.Expression, span: Span) -> Value:
     """An argument: its value, or one of which nothing is known."""
     assert p.resolved is not None
-    if not speaks_of_the_run(e):
+    if not unknown(ctx, e):
         value = lower(unasked(ctx.env), e)
         if all(ctx.fixed(x) for x in leaves(value)):
             return value
@@ -110,14 +113,20 @@ def claimed(
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
     it may be `pending` for some time only."""
-    declared = [ctx.world.resources[c.resource] for c in claims]
-    if any(d.on_busy == "fail" or (d.lease is not None and not d.silent) for d in declared):
-        return unread(r, span)  # it may be over at once, or when the lease is
-    waits = [
-        c.resource
-        for c in claims
-        if any(m.enforced and m.name not in r.free for m in ctx.b.of_name(c.resource))
-    ]
+    if watched(ctx, claims):
+        for c in claims:
+            r.contended.setdefault(c.resource, span)
+        r.endless(span, "a claim may be refused or taken back")
+        r.restless.append(span)
+        vague = Lasts(ZERO, None, exact=False)
+        return Times(
+            {**{e: Lasts(ZERO, None, x.may, False) for e, x in body.ways.items()}, "*": vague},
+            None,
+            False,
+        )
+    waits = waited_for(r, ctx, claims)
+    if r.measure is not None:
+        return _weighed(r, ctx, r.measure, claims, waits, span, body, pending)
     if not waits:
         return body
     if pending is not None:
@@ -129,6 +138,62 @@ def claimed(
         r.contended.setdefault(name, span)
     ways = {e: Lasts(x.lo, None, x.may, False) for e, x in body.ways.items()}
     return Times(ways, body.after, False)
+
+
+def watched(ctx: Ctx, claims: Sequence[ast.Claim]) -> bool:
+    """Who asks for these does not just wait until they are free, and give them back when done."""
+    known = ctx.world.resources  # (Pools of environments are declared elsewhere.)
+    return not all(plain(known[c.resource]) for c in claims if c.resource in known)
+
+
+def waited_for(r: Reading, ctx: Ctx, claims: Sequence[ast.Claim]) -> list[str]:
+    """Those for which it may have to wait."""
+    return [
+        c.resource
+        for c in claims
+        if any(x.enforced and x.name not in r.free for x in ctx.b.of_name(c.resource))
+    ]
+
+
+def _weighed(
+    r: Reading,
+    ctx: Ctx,
+    m: Measure,
+    claims: Sequence[ast.Claim],
+    waits: Sequence[str],
+    span: Span,
+    body: Times,
+    pending: Expr | None,
+) -> Times:
+    """How much of an activity counts, or of a block with claims."""
+    for name in waits:
+        r.contended.setdefault(name, span)
+        r.asked += 1
+    amounts: dict[str, int] = {}
+    for c in claims:
+        if c.resource in waits:
+            if c.key is not None:
+                raise Unmeasured
+            amount = fixed(ctx, c.amount) if c.amount is not None else None
+            if c.amount is not None and (amount is None or not isinstance(amount.value, int)):
+                raise Unmeasured
+            units = 1 if amount is None else int(amount.value or 0)
+            amounts[c.resource] = amounts.get(c.resource, 0) + units
+    factor = const(m.weight(amounts))
+    ways = {e: Lasts(ZERO, times(factor, x.hi), x.may, False) for e, x in body.ways.items()}
+    if pending is not None and waits:
+        ways = r.arithmetic.merged(ways, {"Timeout": Lasts(ZERO, ZERO, TRUE, False)})
+    return Times(ways, times(factor, body.after), False)
+
+
+def block(r: Reading, ctx: Ctx, t: ast.Using, body: Times) -> Times:
+    """`using`: a claim around a block."""
+    if r.measure is None or not (watched(ctx, t.claims) or waited_for(r, ctx, t.claims)):
+        return claimed(r, ctx, t.claims, t.span, body)
+    if not r.measure.blocks:
+        raise Unmeasured
+    r.asked += 1
+    return body
 
 
 def _child(r: Reading, ctx: Ctx, t: ast.Call) -> Times:

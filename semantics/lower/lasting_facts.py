@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...dsl.errors import Span
 from ..expr import Expr, add
+from .measure import Measure
 from .times import Arithmetic, Lasts
 
 
@@ -51,7 +52,8 @@ class Cut:
 class Reading:
     """What one reading of a workflow is told and finds.
 
-    `free`: names of resources whose claims never wait.
+    `free`: names of resources whose claims never wait.  With a `measure` it is not time that is
+    read but what that says, and waiting for the other claims is left out.
     """
 
     arithmetic: Arithmetic
@@ -63,6 +65,8 @@ class Reading:
     calls: dict[str, list[Lasts]] = field(default_factory=dict)  # of child workflows
     cuts: list[Cut] = field(default_factory=list)
     beats: list[Beats] = field(default_factory=list)
+    measure: Measure | None = None
+    asked: int = 0  # claims that may wait, with a measure
     alone: bool = True  # no other branch of the instance runs beside this place
 
     def endless(self, span: Span, why: str, what: str = "") -> None:

@@ -117,6 +117,8 @@ def retried(
 
 def _waits(r: Reading, ctx: Ctx, spec: ast.RetrySpec, n: Expr) -> Lasts | None:
     """All of the waits between attempts together."""
+    if r.measure is not None and not r.measure.idle:
+        return NOTHING
     if spec.backoff is None:
         return NOTHING
     parts = (spec.backoff, spec.factor, spec.max, spec.jitter)

@@ -129,7 +129,8 @@ def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, sta
         case ast.Pattern():
             _pattern(ctx, env, p, place, active)
         case ast.Deadline():
-            deadline(ctx, env, p, active, ended(ctx.inst))
+            came = TRUE if ctx.inst.arrives is None else not_(ctx.inst.root.at(0))
+            deadline(ctx, env, p, and_(active, came), ended(ctx.inst))
         case _:
             pass
 

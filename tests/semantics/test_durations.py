@@ -6,11 +6,13 @@ from fractions import Fraction
 
 import pytest
 from durationgen import Maker, ends
+from golden import CASES
 from ticking import TooMuch
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.semantics.expr import Expr
 from wfverify.semantics.lower import lower
+from wfverify.semantics.lower.contended import longest, network
 from wfverify.semantics.lower.durations import Duration, durations
 from wfverify.semantics.lower.times import Lasts
 from wfverify.semantics.values import evaluate
@@ -123,3 +125,39 @@ def test_a_test_that_others_change_may_restart_a_wait() -> None:
     body = "{ if (x > 0) { wait 5s } } || { x += 1 ; wait 1s ; x -= 1 }"
     d = _one(body, " var x: int = 0")
     assert d.restless and d.ends.hi is None
+
+
+def test_every_case_is_read() -> None:
+    """Whatever a spec uses: a reading that knows nothing of it says so."""
+    read = 0
+    for path in sorted(CASES.glob("*.wf")):
+        try:
+            spec = load_text(path.read_text(), path.name)
+            lower(spec)
+        except Rejected:
+            continue
+        for d in durations(spec):
+            assert d.ends.hi is not None or d.endless()
+        longest(spec, [])
+        network(spec, [])
+        read += 1
+    assert read > 300
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_bounds_where_claims_wait(part: int) -> None:
+    """All of several instances, and of branches, that wait for one unit or two."""
+    seen = 0
+    for seed in range(500 + 40 * part, 540 + 40 * part):
+        text = Maker(seed, claims=True).spec().replace("pool(1)", f"pool({1 + seed % 2})")
+        try:
+            spec = load_text(text, "s.wf")
+            system = lower(spec)
+            real = ends(system, 1500)["ends"]
+        except (Rejected, TooMuch):
+            continue
+        bound = longest(spec, []).get(0)
+        if bound is not None:
+            assert real.most is not None and real.most <= bound, f"{bound} {real}\n{text}"
+            seen += 1
+    assert seen > 8

@@ -10,6 +10,7 @@ from functools import partial
 from ...dsl import ast
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, implies, not_, var, variables
 from ...semantics.limits import overrun
+from ...semantics.lower.contended import longest
 from ...semantics.lower.durations import Duration, durations
 from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import TimeLimit, TransitionSystem
@@ -28,14 +29,24 @@ FEW, MANY = 8, 200  # runs that are tried, before all states and after
 def lasting(session: Session, spec: ast.Spec) -> tuple[Duration, ...]:
     """How long each instance takes, by structure, given which claims never wait; made once."""
     if session.durations is None:
-        contended = session.structure.contended()
-        free = [
-            r.name
-            for r in session.system.resources
-            if r.used not in contended and r.exclusive not in contended
-        ]
-        session.durations = durations(spec, free)
+        session.durations = durations(spec, uncontended(session))
     return session.durations
+
+
+def uncontended(session: Session) -> list[str]:
+    """Resources whose claims never wait."""
+    contended = session.structure.contended()
+    resources = session.system.resources
+    return [r.name for r in resources if not {r.used, r.exclusive} & contended]
+
+
+def waiting(session: Session, spec: ast.Spec) -> dict[int, Fraction]:
+    """Seconds after which an instance is over, also where claims wait for each other; made once."""
+    if session.waiting is None:
+        structure = session.structure
+        stuck = structure.hold_and_wait(structure.contended()) is not None
+        session.waiting = {} if stuck else longest(spec, uncontended(session))
+    return session.waiting
 
 
 def held(session: Session, spec: ast.Spec, limits: Sequence[TimeLimit]) -> Verdict:
@@ -78,6 +89,10 @@ def _by_structure(
     ends = mine.of(limit.workflow)
     if ends is None:
         return None, {}, ""
+    if ends.hi is None and limit.workflow == mine.workflow and limit.instance is not None:
+        verdict = _by_work(session, spec, limit, limit.instance)
+        if verdict is not None:
+            return verdict, {}, ""
     if ends.hi is None:
         return None, {}, f"it has no longest time by structure: {mine.endless()}"
     claim = implies(ends.may, mine.arithmetic.within(ends.hi, limit.within))
@@ -97,6 +112,20 @@ def _by_structure(
         if within is not None:
             figure += f" of {show_duration(Fraction(within))}"
     return Proved("structure", how, figure), {}, ""
+
+
+def _by_work(session: Session, spec: ast.Spec, limit: TimeLimit, instance: int) -> Proved | None:
+    """Where claims wait for each other."""
+    most = waiting(session, spec).get(instance)
+    within = limit.within.value if limit.within.op is Op.CONST else None
+    if most is None or within is None or most > within:
+        return None
+    how = (
+        f"it is over after {show_duration(most)}: while some wait for claims, others work with all "
+        "units but a few, and not longer than all work takes"
+    )
+    figure = f"at most {show_duration(most)} of {show_duration(Fraction(within))}"
+    return Proved("structure", how, figure)
 
 
 def counter(system: TransitionSystem, claim: Expr) -> tuple[Answer, dict[int, Scalar]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from ...semantics.expr import Scalar
-from ...semantics.system import Rule, TransitionSystem
+from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ..engines.timed import Environment, Occurrence, Schedules
 from .walk import Walker
@@ -71,6 +72,46 @@ def runs(
         found, _ = schedules.outcomes(initial, left, MOST_STATES, first_only=True)
         if not environment.broken:
             yield from (outcome.trace for outcome in found)
+
+
+class _Planned(random.Random):
+    """Puts first (which is last in the list) what begins first by the plan."""
+
+    def __init__(self, begins: Mapping[str, Fraction]) -> None:
+        super().__init__(0)
+        self.begins = begins
+
+    def shuffle(self, x: MutableSequence[Any]) -> None:
+        x[:] = sorted(x, key=lambda move: -self.begins.get(_activity(move[0]), Fraction(-1)))
+
+
+def _activity(rule: Rule) -> str:
+    """Its name, where the step begins it."""
+    return rule.activity.rpartition(".")[2] if rule.kind is RuleKind.START else ""
+
+
+def as_planned(
+    system: TransitionSystem,
+    initial: tuple[Scalar, ...],
+    names: Sequence[str],
+    begins: Sequence[Fraction],
+    takes: Sequence[Fraction],
+) -> Trace | None:
+    """A timed run in which activities take so long, and are granted their claims in this order."""
+    lasting = dict(zip(names, takes, strict=True))
+
+    class Plan(Pushed):
+        def duration(self, occurrence: Occurrence, lo: Fraction, hi: Fraction | None) -> Fraction:
+            return lasting.get(occurrence[0].rpartition(".")[2], lo)
+
+    def shortest(lo: Fraction, hi: Fraction | None, _: random.Random) -> Fraction:
+        return lo
+
+    environment = Plan(0, 0.0, shortest, Walker(system).answer, plan=0)
+    order = _Planned(dict(zip(names, begins, strict=True)))
+    schedules = Schedules(system, environment, order)
+    found, _ = schedules.outcomes(initial, 5.0, MOST_STATES, first_only=True)
+    return next((outcome.trace for outcome in found if outcome.ended), None)
 
 
 def ends_of(
