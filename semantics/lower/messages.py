@@ -32,6 +32,7 @@ from ..expr import (
     or_,
     sub,
     to_real,
+    var,
 )
 from ..system import (
     Delay,
@@ -207,6 +208,16 @@ def scope(ctx: Ctx, t: ast.Receive) -> Scope:
     bound = ctx.world.received.get((id(t), id(ctx.inst), ctx.tag), {})
     names = tuple(x for value in bound.values() for x in leaves(value))
     return Scope(len(ctx.thread.points), len(ctx.b.rules), names)
+
+
+def heard(ctx: Ctx, t: ast.Term) -> Ctx:
+    """For readings of terms beside their rules: behind a receive its name stands for something that
+    may be anything, and changes."""
+    if not isinstance(t, ast.Receive) or t.resolved is None:
+        return ctx
+    place = ctx.inst.root.location
+    some = build(t.resolved, t.var, lambda _, kind: var(place, sort_of(kind)))
+    return replace(ctx, env=ctx.env.bind(**{t.var: some}))
 
 
 def receive(ctx: Ctx, t: ast.Receive, at: At, k: int) -> Out:
