@@ -21,6 +21,8 @@ def most_sent(spec: ast.Spec, channel: ast.Channel, known: Known) -> int | None:
     each = 2 if channel.delivery == "at_least_once" else 1
     total = 0
     for name, instances in _instances(spec, known):
+        if name not in workflows:
+            continue  # an error of its own
         sent = _Counting(channel.name, each, workflows, known).of(workflows[name].body)
         if sent == 0:
             continue

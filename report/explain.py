@@ -133,8 +133,10 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
             warning=True,
         ),
         "messages": _e(
-            "No message is lost (unless its channel is `optional`), no receive waits for ever, no "
-            "channel grows without bound, and requests and replies pair up.",
+            "No message is lost on its way, or left where nobody will receive it any more (unless "
+            "its channel is `optional`); nobody waits for ever for a message, for room for one, or "
+            "for an answer; no answer comes to nobody. A channel without `capacity` has room for "
+            "all that is ever sent.",
             "receive x from c     // nothing sends to c on this path",
             "send on every path that leads to the receive, or give the receive a `within`.",
         ),

@@ -27,8 +27,8 @@ def specs(draw: st.DrawFn, size: int = 4) -> str:
     return Maker(lambda n: draw(st.integers(0, n - 1)), size).spec()
 
 
-def from_seed(seed: int, size: int = 4) -> str:
-    return Maker(random.Random(seed).randrange, size).spec()
+def from_seed(seed: int, size: int = 4, messages: bool = False) -> str:
+    return Maker(random.Random(seed).randrange, size, messages).spec()
 
 
 @dataclass
@@ -54,9 +54,10 @@ class Scope:
 
 
 class Maker:
-    def __init__(self, choose: Choose, size: int) -> None:
+    def __init__(self, choose: Choose, size: int, messages: bool = False) -> None:
         self.choose = choose
         self.size = size
+        self.messages = messages
         self.left = 0
         self.names = 0
         self.errors: set[str] = set()
@@ -78,6 +79,8 @@ class Maker:
         out.append(f"resource pool0 : pool({self.pool}){advisory}")
         out.append("resource lk : lock")
         out.append("resource lm : lock")
+        if self.messages:
+            out += self.channels()
         if self.shared:
             out.append("shared s0: int 0..2 = 0")
         if self.param:
@@ -361,8 +364,37 @@ class Maker:
             del k
         return "steps { " + " ".join(out) + " }"
 
+    def channels(self) -> list[str]:
+        """`ch0` for plain messages, `ch1` of some other kind, `rq0` for requests."""
+        kind = self.pick(
+            ["unordered", "delivery at_most_once", "delivery at_least_once", "broadcast", "ttl 2s"]
+        )
+        return [
+            f"channel ch0 : int 0..2 capacity {1 + self.choose(2)}{self.pick(['', ' optional'])}",
+            f"channel ch1 : int 0..2 capacity 2 {kind}{self.pick(['', ' optional'])}",
+            "channel rq0 : int 0..2 -> int 0..2 capacity 1",
+        ]
+
+    def message(self, scope: Scope) -> str:
+        c = self.pick(["ch0", "ch0", "ch1"])
+        self.names += 1
+        x = f"m{self.names}"
+        match self.choose(8):
+            case 0 | 1 | 2:
+                return f"send {self.pick(['1', '2'])} to {c}"
+            case 3 | 4:
+                return f"receive {self.pick(['n0', x])} from {c}"
+            case 5:
+                return f"within receive {x} from {c} {{ {self.call(scope)} }} else {{ n0 := {x} }}"
+            case 6:
+                limit = self.pick(["", " within 1s"])
+                return f"n0 <- request({self.pick(['1', '2'])}) to rq0{limit}"
+        return f"{{ receive {x} from rq0 ; {self.call(scope)} ; send {x} to {x} }}"
+
     def leaf(self, scope: Scope) -> str:
         self.left -= 1
+        if self.messages and self.chance(45):
+            return self.message(scope)
         kind = self.choose(24)
         if kind < 12:
             return self.call(scope)

@@ -38,6 +38,14 @@ CLAIMED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "philosophers_ordered": (("borrows: fork[49]", "deadlock_free", "deterministic"), ()),
     "readers_writers": (("ensures: system", "always: forwards", "starvation_free"), ()),
     "token_bucket": (("invariant: bucket", "ensures: system", "starvation_free"), ()),
+    "dead_letter_queue": (
+        ("invariant: not_both", "ensures: system", "messages", "terminates", "deterministic"),
+        (),
+    ),
+    "two_phase_commit": (
+        ("invariant: agreement", "ensures: participant", "always: no_way_back", "messages"),
+        (),
+    ),
     "circuit_breaker": (("invariant: rests", "invariant: counted", "always: opens"), ()),
 }
 

@@ -29,7 +29,7 @@ from .data import equal, leaves
 from .env import unasked
 from .expressions import as_sort, lower
 from .lasting_facts import Reading
-from .messages import named
+from .messages import heard
 from .times import DONE, NOTHING, ZERO, Lasts, Times, one_less, then, times
 
 SILENT = Times({DONE: NOTHING}, at_once=None)
@@ -100,11 +100,12 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             given_up = any(isinstance(n, ast.Abort | ast.Require) for n in walk(t.body))
             ways = {DONE: NOTHING, **({"Aborted": NOTHING} if given_up else {})}
             return Times({e: replace(x, exact=not given_up) for e, x in ways.items()})
-        case ast.Send() | ast.Receive():
-            r.endless(t.span, "nothing bounds how long it waits for a message, or for room for it")
-            return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
-        case ast.Abort() | ast.Require() | ast.Request():
+        case ast.Abort() | ast.Require():
             return unread(r, t.span)
+        case ast.Send(answers=str() as asked) if asked:
+            return STEP  # an answer waits for nobody
+        case ast.Send() | ast.Receive() | ast.Request():
+            return _waits(r, ctx, t)
         case _:
             assert_never(t)
 
@@ -112,9 +113,17 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
 def _parts(r: Reading, ctx: Ctx, parts: Sequence[ast.Term]) -> Iterator[Times]:
     """What is received has its name behind."""
     for part in parts:
-        if isinstance(part, ast.Receive):
-            ctx = named(ctx, part)
         yield read(r, ctx, part)
+        ctx = heard(ctx, part)
+
+
+def _waits(r: Reading, ctx: Ctx, t: ast.Send | ast.Receive | ast.Request) -> Times:
+    """For a message, for room, for an answer; with a limit no longer than that."""
+    if isinstance(t, ast.Request) and t.within is not None:
+        limited = ast.Within(replace(t, within=None), duration=t.within, span=t.span)
+        return read(r, ctx, limited)
+    r.endless(t.span, "nothing bounds how long it waits")
+    return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
 
 
 def unread(r: Reading, span: Span) -> Times:

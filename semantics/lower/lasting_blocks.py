@@ -26,7 +26,7 @@ from .lasting import (
 )
 from .lasting_facts import Cut, Reading
 from .measure import Unmeasured
-from .messages import named
+from .messages import heard
 from .times import DONE, NOTHING, ZERO, Lasts, Times, later, then, times
 
 ONE = const(Fraction(1))
@@ -333,8 +333,8 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
         other: Mapping[str, Lasts] = {raised: cut}
         after = body.after
     else:
-        seen = ctx if t.receive is None else named(ctx, t.receive)
-        orelse = read(r, seen, t.orelse)
+        inner = heard(ctx, t.receive) if t.receive is not None else ctx
+        orelse = read(r, inner, t.orelse)
         other = {e: then(cut, x) for e, x in orelse.ways.items()}
         after = r.longer(body.after, orelse.after)
     return Times(r.arithmetic.merged(ways, other), after, body.at_once)

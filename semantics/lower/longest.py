@@ -7,7 +7,7 @@ activities take no time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
@@ -40,7 +40,7 @@ def longest(ctx: Ctx, t: ast.Term) -> Expr | None:
         case ast.Call():
             return _call(ctx, t)
         case ast.Seq(parts=parts):
-            return _sum(longest(ctx, p) for p in parts)
+            return _sum(_in_sequence(ctx, parts))
         case ast.Par(parts=parts) | ast.Choice(parts=parts):
             return _most(longest(ctx, p) for p in parts)
         case ast.If(then=then, orelse=orelse):
@@ -69,6 +69,14 @@ def longest(ctx: Ctx, t: ast.Term) -> Expr | None:
             return _sum(longest(ctx, n.body) for n in nodes)
         case _:
             return None
+
+
+def _in_sequence(ctx: Ctx, parts: Iterable[ast.Term]) -> Iterator[Expr | None]:
+    from .messages import heard
+
+    for p in parts:
+        yield longest(ctx, p)
+        ctx = heard(ctx, p)
 
 
 def _call(ctx: Ctx, t: ast.Call) -> Expr | None:

@@ -1,4 +1,4 @@
-"""`send`, `receive`, `request`: a message is put into a channel, or taken out of it, in one step.
+"""`send` and `receive`: a message is put into a channel, or taken out of it, in one step.
 
 A send waits while its channel is full, a receive while there is nothing (that fits) in it.  What
 the network does is the environment's answer: whether a message is lost or comes twice, and which
@@ -8,7 +8,7 @@ one of an unordered channel comes next.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -25,39 +25,32 @@ from ..expr import (
     eq,
     implies,
     inp,
-    ite,
     le,
     lt,
     not_,
     or_,
     sub,
-    to_real,
+    var,
 )
 from ..system import (
     Delay,
     EventKind,
     EventTemplate,
     Input,
-    Obligation,
-    PointKind,
     RuleKind,
     VarKind,
 )
 from .assign import assign
-from .builder import Builder, RuleDraft
-from .channels import ASKER, MESSAGE, Channel, Queue, Reply, Site, item, picked
-from .context import Ctx, InstanceDraft, Out, step
+from .builder import RuleDraft
+from .channels import ASKER, MESSAGE, Channel, Queue, item, picked
+from .context import Ctx, Out, step
 from .data import Rec, Value, build, default, leaves, sort_of
 from .entry import forget
 from .env import Env, collecting
 from .expressions import lower, ranged, require, scalar, within
 from .place import At
-from .predicates import ended
 
 LOST = "a message may be lost on its way"
-OLD = "a message is too old, and nobody receives it any more"
-LEFT = "a message may be left that nobody will receive any more"
-ORPHAN = "an answer comes to nobody: its asker has gone, or has been answered"
 ASKED = " asker"  # after the name of a received request: who waits for its answer
 ALWAYS = Delay(const(Fraction(0)), None)  # at any time, or never
 
@@ -66,20 +59,17 @@ ALWAYS = Delay(const(Fraction(0)), None)  # at any time, or never
 
 
 def send(ctx: Ctx, t: ast.Send, at: At, k: int) -> Out:
-    """Into a channel; or the answer to what was received."""
-    if t.answers:
-        _answer(ctx, t, at, k)
-        return Out(None)
+    """Into a channel."""
     c = ctx.world.channels[t.channel]
     with collecting(ctx.env) as (env, found):
         value = lower(env, t.value)
         found += ranged(c.type, t.channel, value, t.value.span)
-    rule = _put(ctx, c, t.key, item(c, value, None), at, k, t)
+    rule = put(ctx, c, t.key, item(c, value, None), at, k, t)
     ctx.defined(found, rule)
     return Out(None)
 
 
-def _put(
+def put(
     ctx: Ctx,
     c: Channel,
     key: ast.Expression | None,
@@ -209,6 +199,16 @@ def scope(ctx: Ctx, t: ast.Receive) -> Scope:
     return Scope(len(ctx.thread.points), len(ctx.b.rules), names)
 
 
+def heard(ctx: Ctx, t: ast.Term) -> Ctx:
+    """For readings of terms beside their rules: behind a receive its name stands for something that
+    may be anything, and changes."""
+    if not isinstance(t, ast.Receive) or t.resolved is None:
+        return ctx
+    place = ctx.inst.root.location
+    some = build(t.resolved, t.var, lambda _, kind: var(place, sort_of(kind)))
+    return replace(ctx, env=ctx.env.bind(**{t.var: some}))
+
+
 def receive(ctx: Ctx, t: ast.Receive, at: At, k: int) -> Out:
     """The next message that fits, into the name or the variable that takes it."""
     took = taken(ctx, t, at)
@@ -328,189 +328,3 @@ def _from_environment(ctx: Ctx, c: Channel, t: ast.Receive, at: At) -> Taken:
         ranges.append(ctx.read(at, partial(_fits, t=t, message=message, there=TRUE)))
     updates = dict(_stored(ctx, t, message))
     return Taken(TRUE, updates, tuple(inputs), and_(*ranges), ALWAYS)
-
-
-# --- requests --------------------------------------------------------------------------------
-
-
-def request(ctx: Ctx, t: ast.Request, at: At, k: int) -> Out:
-    """Asks, and waits for the answer; with `within`, no longer than that."""
-    if t.within is not None:
-        from .parallel import within as limited
-
-        asked = ast.Within(replace(t, within=None), duration=t.within, span=t.span)
-        return limited(ctx, asked, at, k)
-    c = ctx.world.channels[t.channel]
-    number = len(c.sites) + 1
-    assert c.decl.resolved_answer is not None
-    zero = default(c.decl.resolved_answer, ctx.b.string)
-    kind = VarKind.CHANNEL
-    there = ctx.b.variable(f"{c.name}#{number} answered", Bool(), kind, FALSE, ctx.inst.id, t.span)
-    value = ctx.b.data(
-        f"{c.name}#{number} answer", c.decl.resolved_answer, kind, zero, ctx.inst.id, t.span
-    )
-    with collecting(ctx.env) as (env, found):
-        asked_value = lower(env, t.value)
-        found += ranged(c.type, t.channel, asked_value, t.value.span)
-    waiting = ctx.point(PointKind.READY, f"waiting for an answer from {c.name}", t.span)
-    rule = _put(ctx, c, None, item(c, asked_value, const(number)), at, waiting, t)
-    ctx.defined(found, rule)
-    nothing = {p.index: v for p, v in zip(leaves(value), leaves(zero), strict=True)}
-    forgotten = {there.index: FALSE, **nothing}
-    rule.updates.update(forgotten)
-    c.sites.append(Site(number, ctx.at(waiting).cond, there, value, rule))
-    updates = dict(forgotten)
-    found = []
-    if t.bind is not None:
-        with collecting(ctx.env) as (env, found):
-            updates.update(assign(env, t.bind, value, t.bind.type))
-    done = step(
-        ctx,
-        ctx.at(waiting),
-        RuleKind.RECEIVE,
-        f"answer from {c.name}",
-        t.span,
-        k,
-        guard=there,
-        updates=updates,
-        event=EventKind.MESSAGE_RECEIVED,
-        subject=c.name,
-        detail=ctx.inst.name,
-        channel=c.name,
-    )
-    ctx.defined(found, done)
-    ctx.in_range({i: e for i, e in updates.items() if i not in forgotten}, done)
-    return Out(None)
-
-
-def _answer(ctx: Ctx, t: ast.Send, at: At, k: int) -> None:
-    """To whoever asked; `settle` says who that may be."""
-    c = ctx.world.channels[t.answers]
-    with collecting(ctx.env) as (env, found):
-        value = lower(env, t.value)
-        found += ranged(c.decl.resolved_answer, f"the answer from {c.name}", value, t.value.span)
-    asker = ctx.env.names[t.channel + ASKED]
-    assert isinstance(asker, Expr)
-    rule = step(
-        ctx,
-        at,
-        RuleKind.STEP,
-        f"answer through {c.name}",
-        t.span,
-        k,
-        updates={asker.index: const(0)},
-        event=EventKind.MESSAGE_SENT,
-        subject=c.name,
-        detail=ctx.inst.name,
-        channel=c.name,
-    )
-    ctx.defined(found, rule)
-    c.replies.append(Reply(rule, asker, value))
-
-
-# --- when all is lowered ---------------------------------------------------------------------
-
-
-def settle(b: Builder, channels: Iterable[Channel], instances: Sequence[InstanceDraft]) -> None:
-    """Ties requests to answers, and says what must hold of messages."""
-    for c in channels:
-        for reply in c.replies:
-            _deliver(b, c, reply)
-        for site in c.sites:
-            _forget_old(c, site)
-        if not c.decl.optional and not c.decl.environment:
-            _left(b, c, instances)
-        if c.ttl is not None:
-            _expire(b, c, c.ttl)
-
-
-def _deliver(b: Builder, c: Channel, reply: Reply) -> None:
-    """The answer goes to the place whose number the request had, if that still waits."""
-    rule = reply.rule
-    heard = []
-    for site in c.sites:
-        here = and_(eq(reply.asker, const(site.number)), site.waits, not_(site.there))
-        heard.append(here)
-        new = [(site.there, TRUE), *zip(leaves(site.value), leaves(reply.value), strict=True)]
-        for place, value in new:
-            value = to_real(value) if place.sort is Sort.REAL else value
-            rule.updates[place.index] = rule.reading(ite(here, value, place))
-    reached = rule.reading(or_(*heard))
-    dropped = EventTemplate(
-        EventKind.MESSAGE_DROPPED, c.name, rule.thread.instance, (), not_(reached), "no asker"
-    )
-    rule.more_events = (*rule.more_events, dropped)
-    if not c.decl.optional:
-        b.obligations.append(Obligation("messages", c.name, reached, ORPHAN, rule.span, rule.index))
-
-
-def _forget_old(c: Channel, site: Site) -> None:
-    """Who asks anew from a place does not wait any more for the answer to what it asked before:
-    an answer to that must not be taken for the answer to this."""
-    rule = site.rule
-    mine = const(site.number)
-    for asker in c.in_hand:
-        old = rule.updates.get(asker.index, asker)
-        rule.updates[asker.index] = ite(eq(old, mine), const(0), old)
-    for q in c.queues.values():
-        for i, slot in enumerate(q.slots):
-            assert isinstance(slot, Rec)
-            asker_ = slot.get(ASKER)
-            assert isinstance(asker_, Expr)
-            new = rule.updates[asker_.index]
-            # (Slots that are filled now were empty: there is nothing old in them.)
-            put = rule.reading(or_(*(eq(q.length, const(j)) for j in (i - 1, i) if j >= 0)))
-            kept = rule.reading(ite(eq(asker_, mine), const(0), asker_))
-            rule.updates[asker_.index] = ite(put, new, kept)
-
-
-def _expire(b: Builder, c: Channel, ttl: Expr) -> None:
-    """Each message has a clock, from when it is sent until it is taken out.  The steps belong to a
-    thread of the channel, which is always at its end: nobody waits for it."""
-    thread = b.thread(f"channel {c.name}", 0, None, c.decl.span)
-    b.point(thread, PointKind.END, f"channel {c.name}", c.decl.span)
-    for q in c.queues.values():
-        for i in range(len(q.slots)):
-            taken = [TRUE if j == i else FALSE for j in range(len(q.slots))]
-            rule = RuleDraft(
-                index=len(b.rules),
-                name="a message is too old",
-                kind=RuleKind.TIMER,
-                thread=thread,
-                guard=and_(thread.at(0), q.holds(i)),
-                reading=lambda e: e,
-                updates=dict(q.without(taken, TRUE)),
-                held=(),
-                then=(),
-                span=c.decl.span,
-                event=EventKind.MESSAGE_DROPPED,
-                subject=c.name,
-                detail="too old",
-                delay=Delay(ttl, ttl),
-                channel=c.name,
-            )
-            b.rules.append(rule)
-            if not c.decl.optional:
-                b.obligations.append(
-                    Obligation("messages", c.name, FALSE, OLD, c.decl.span, rule.index)
-                )
-
-
-def _left(b: Builder, c: Channel, instances: Sequence[InstanceDraft]) -> None:
-    """No message is left where all have ended who could receive it."""
-    lengths = {q.length.index for q in c.queues.values()}
-    takers = {
-        r.thread.instance
-        for r in b.rules
-        if r.channel == c.name and r.kind in TAKING and lengths & r.updates.keys()
-    }
-    over = {d.id: or_(not_(d.active), ended(d)) for d in instances}
-    read = []
-    for (_, taker), q in c.queues.items():
-        whose = takers if taker is None else {taker}
-        gone = and_(*(over[i] for i in sorted(whose)))
-        read.append(or_(not_(gone), eq(q.length, const(0))))
-    b.obligations.append(Obligation("messages", c.name, and_(*read), LEFT, c.decl.span))
-
-
-TAKING = (RuleKind.RECEIVE, RuleKind.INTERRUPT)

@@ -22,7 +22,7 @@ from ..expr import (
     or_,
 )
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind, Waiting
-from . import activity, child, claims, frames, graphs, loops, messages, parallel, saga
+from . import activity, child, claims, frames, graphs, loops, messages, parallel, requests, saga
 from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
@@ -112,11 +112,11 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Abort() | ast.Require():
             raise AssertionError(f"{t.span}: refused by the front end")
         case ast.Send():
-            return messages.send(ctx, t, at, k)
+            return (requests.answer if t.answers else messages.send)(ctx, t, at, k)
         case ast.Receive():
             return messages.receive(messages.named(ctx, t), t, at, k)
         case ast.Request():
-            return messages.request(ctx, t, at, k)
+            return requests.request(ctx, t, at, k)
         case _:
             assert_never(t)
 

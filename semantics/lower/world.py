@@ -39,7 +39,7 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
-from . import channels, child, control, messages
+from . import channels, child, control, requests
 from .arriving import arrived, one_by_one, several
 from .builder import Builder
 from .context import UNDO_FAILED, Ctx, InstanceDraft, World, step
@@ -161,7 +161,7 @@ class _Lowering:
                 self._ranges(later)
         loop = control.Loop(self.spec, self.b, env, self._fixed, controls, self.count)
         self._refills()
-        messages.settle(self.b, self.world.channels.values(), drafts)
+        requests.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
             rules, threads = finish(self.b, self._crashes)
         refusals.tell()

@@ -128,9 +128,9 @@ def _obstacles(
                     if not fits and not _fits(structure, amount, r):
                         return f"a claim may exceed the capacity of {r.name}", contended, ()
     for loop in system.loops:
-        held = _held_throughout(system, loop.rules)
-        over = ends() if ends is not None else search and bool(loops.ends(session, loop))
-        if held & contended and not over:
+        if not _held_throughout(system, loop.rules) & contended:
+            continue
+        if not (ends() if ends is not None else search and loops.ends(session, loop)):
             return "a loop that may go on for ever holds a resource", contended, ()
     waits = waiting.waits(session, search)
     return ("", contended, waits) if not isinstance(waits, str) else (waits, contended, ())
