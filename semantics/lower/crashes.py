@@ -57,7 +57,10 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     if leased & held.keys():
         raise not_supported("a crash of a workflow that claims what has a lease", c.fault.span)
     updates: dict[int, Expr] = {}
-    guard: Expr = not_(or_(d.root.at(d.completed), d.root.at(d.failed)))
+    away = [d.root.at(d.completed), d.root.at(d.failed)]
+    if d.arrives is not None:
+        away.append(d.root.at(0))  # it has not come yet
+    guard: Expr = not_(or_(*away))
     if c.fault.at_most is not None:
         with collecting(ctx.env) as (env, found):
             most = as_sort(env, c.fault.at_most, Sort.INT)
