@@ -174,10 +174,11 @@ def _whole(text: str) -> int:
 def _only(out: argparse.ArgumentParser, what: str) -> None:
     out.add_argument(
         "--only",
-        action="append",
+        action="extend",
+        type=lambda names: [n for n in names.split(",") if n],
         default=[],
         metavar="CHECK",
-        help=f"{what}; may be given several times",
+        help=f"{what}; several with commas, or given several times",
     )
 
 

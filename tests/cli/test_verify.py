@@ -49,6 +49,8 @@ def test_options_reach_the_verifier(spec: str, verifier: SimpleNamespace) -> Non
     assert cli.main([spec, "-j", "3", "--memory", "900", "--engine", "chc"]) == 0
     options = verifier.options
     assert (options.jobs, options.memory, options.engines) == (3, 900, ("chc",))
+    assert cli.main([spec, "--only", "borrows,resources", "--only", "handled"]) == 0
+    assert verifier.options.only == ("borrows", "resources", "handled")
     assert cli.main(["verify", spec]) == 0
     assert verifier.options.only == verifier.options.engines == ()
 
