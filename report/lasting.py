@@ -45,7 +45,7 @@ def _key(x: Lasting) -> tuple[str, ...]:
 
 def _least(x: Lasting) -> str:
     text = x.least if x.least_value is None else _valued(x.least, x.least_value)
-    if x.exact or x.least_attained:
+    if x.least_attained and (x.exact or text == x.least):
         return f"{text}, exactly"
     seen = f"; a run of {show_duration(x.shortest.seconds)} was found" if x.shortest else ""
     return f"{text}, by structure{seen}"
@@ -57,7 +57,7 @@ def _most(x: Lasting) -> str:
         seen = f"; a run of {show_duration(found)} was found" if found else ""
         return f"not bounded: {x.why}{seen}"
     text = x.most if x.most_value is None else _valued(x.most, x.most_value)
-    if x.exact or x.most_attained:
+    if x.most_attained and (x.exact or text == x.most):
         return f"{text}, exactly"
     if x.believed is not None and x.longest is not None:
         best = show_duration(x.longest.seconds)
