@@ -47,7 +47,7 @@ def test_there_are_forty() -> None:
     assert len(LOOPS) == 40
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9))
 def test_few_arguments_against_all_states(seed: int) -> None:
     text = loopgen.spec(seed)

@@ -187,9 +187,9 @@ SPEAKING = """workflow w {
             "expect race_free: it is skipped, so it was not refuted: remove one of the two",
         ),
         (
-            "expect refuted bad\n  expect refuted stability",
+            "expect refuted bad\n  expect refuted upgrade",
             Exit.UNKNOWN,
-            "expect stability: this check is not built yet, so nothing of it was refuted",
+            "expect upgrade: this check is not built yet, so nothing of it was refuted",
         ),
         ("expect refuted bad\n  expect refuted no_dead_code", Exit.REFUTED, ""),
     ],

@@ -32,7 +32,8 @@ def _answers(text: str) -> dict[tuple[str, str], str]:
     found = verify(
         spec, lower(spec), Options(), replay=replay, schedule=schedule, simulate=simulator
     )
-    return {(r.check, r.name): type(r.verdict).__name__ for r in found}
+    # (A name that says its line says another one below one more line.)
+    return {(r.check, re.sub(r"\(line \d+\)", "", r.name)): type(r.verdict).__name__ for r in found}
 
 
 def _with_argument(text: str) -> str:

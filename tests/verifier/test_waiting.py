@@ -99,7 +99,7 @@ def _random(rng: random.Random, depth: int) -> str:
     return rng.choice(["up", "once", "f := true", "g := true", "k += 1", "k += 1", "a", "g := f"])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9))
 def test_nobody_is_stuck(seed: int) -> None:
     rng = random.Random(seed)

@@ -161,7 +161,7 @@ def _comes_back(test: str, body: Body, start: tuple[int, int, int]) -> bool:
     return False
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**9))
 def test_what_is_ranked_never_comes_back(seed: int) -> None:
     rng = random.Random(seed)
