@@ -144,6 +144,13 @@ class ItemChecker:
         init = self.x.beside(v.init, scope, kind)
         return replace(v, init=init, resolved=kind)
 
+    def period(self, e: ast.Expression | None, top: Scope) -> ast.Expression | None:
+        typed = self.terms.maybe_time(e, top)
+        if e is not None and typed is not None:
+            if evaluate(typed, self.symbols.constants) == 0:
+                self.report.error("E0408", e.span, "a period is longer than 0s")
+        return typed
+
     def resource(self, r: ast.Resource, top: Scope) -> ast.Resource:
         if r.busy_error is not None:
             self.terms.known_error(r.busy_error, r.span)
@@ -158,7 +165,7 @@ class ItemChecker:
         return replace(
             r,
             capacity=self.terms.count(r.capacity, top, 1 if r.kind == "rate" else 0),
-            per=self.terms.maybe_time(r.per, top),
+            per=self.period(r.per, top),
             burst=self.terms.count(r.burst, top, 0),
             lease=self.terms.maybe_time(r.lease, top),
             key_type=kind,

@@ -75,11 +75,28 @@ _TERMS = (
 
 
 def check_system(s: ast.System, terms: TermChecker, names: Collected, top: Scope) -> ast.System:
+    _faults(s, terms)
     return replace(
         s,
         instances=tuple(_instance(i, terms, names, top) for i in s.instances),
         faults=tuple(_fault(f, terms, top) for f in s.faults),
     )
+
+
+def _faults(s: ast.System, terms: TermChecker) -> None:
+    """One for each workflow, which has instances of its own."""
+    seen: dict[str, ast.Fault] = {}
+    there = {i.workflow for i in s.instances}
+    for f in s.faults:
+        if f.workflow in seen:
+            related = ((seen[f.workflow].span, "first here"),)
+            message = f"the crashes of `{f.workflow}` are declared twice"
+            terms.report.error("E0202", f.span, message, "leave one of them", related)
+        elif f.workflow in terms.symbols.workflows and f.workflow not in there:
+            message = f"`{f.workflow}` has no instance of its own that could crash"
+            fix = "let the workflow that calls it crash, or name an instance in `system`"
+            terms.report.error("E0208", f.span, message, fix)
+        seen.setdefault(f.workflow, f)
 
 
 def _fault(f: ast.Fault, terms: TermChecker, top: Scope) -> ast.Fault:

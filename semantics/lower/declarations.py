@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import TypeVar
 
@@ -181,7 +182,10 @@ class Declarations:
         for info, r in self.rates:
             assert r.per is not None and r.capacity is not None
             per = self._fixed(partial(measured, e=r.per))
-            refilled(self.b, info, per, self._fixed(partial(scalar, e=r.capacity)))
+            tokens = self._fixed(partial(scalar, e=r.capacity))
+            least = and_(lt(const(0), tokens), lt(const(Fraction(0)), per))
+            self._defined([Definedness(least, "nothing comes at this rate", r.span)], TRUE)
+            refilled(self.b, info, per, tokens)
 
     def _channels(self, broadcast: bool) -> None:
         """A broadcast has a queue for each instance, so these must be known."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...semantics.expr import Expr, Op, Scalar, postorder, variables
+from ...semantics.expr import Expr, Op, Scalar, variables
 from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import reader
 from ..engines.mailbox import bringing
@@ -111,7 +111,7 @@ class _Stuck:
 
 def _is_claim(rule: Rule, part: Expr, used: int) -> bool:
     """A conjunct that more use of the resource can only make false, never true."""
-    if rule.kind not in (RuleKind.START, RuleKind.GRANT):
+    if rule.kind not in (RuleKind.START, RuleKind.GRANT, RuleKind.RECOVER):
         return False
     if part.op is Op.EQ:
         return part.args[0].op is Op.VAR and part.args[1].value == 0
@@ -120,7 +120,7 @@ def _is_claim(rule: Rule, part: Expr, used: int) -> bool:
     left, right = part.args
     if used in variables([right]):
         return False
-    grows = left.op is Op.VAR or (
-        left.op is Op.ADD and sum(a.op is Op.VAR and a.index == used for a in left.args) == 1
-    )
-    return grows and not any(n.op in (Op.NEG, Op.MUL, Op.ITE) for n in postorder([left]))
+    if left.op is not Op.ADD:
+        return left.op is Op.VAR
+    rest = [a for a in left.args if not (a.op is Op.VAR and a.index == used)]
+    return len(left.args) - len(rest) == 1 and used not in variables(rest)
