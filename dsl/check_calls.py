@@ -110,7 +110,9 @@ class CallRules(ClaimRules):
                 "E0406",
                 e.span,
                 f"the store `{root.name}` changes only inside a `transaction`",
-                "wrap it: `transaction { … }`",
+                "wrap it: `transaction { … }`"
+                if not ctx.simple
+                else f"`{ctx.simple}` cannot hold one: write it in `run`, after the activity",
             )
         if root.ref not in (RefKind.VAR, RefKind.SHARED, RefKind.STORE):
             fixes = {
