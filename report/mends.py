@@ -34,6 +34,10 @@ _CLOSER = {
     "no other call has.",
     ("contracts", "may come back"): "use a key that grows with every round.",
 }
+_UNSURE = (
+    "an attempt that was cut off may not have had its effect, and is undone all the same: write "
+    "the undo so that it does no harm then (set the value, do not subtract)."
+)
 _TWO_RUNS = ("deterministic", "timing_independent")
 _LATE = (
     "leave more time than what is watched can take (`takes 1s..5s` within 6s: then the time-out "
@@ -56,6 +60,8 @@ def mend_of(report: Report, result: Result) -> str:
         return result.fix
     verdict = result.verdict
     if isinstance(verdict, Refuted) and not report.imported_from:
+        if result.check == "compensated" and _cut_off(report.system, verdict):
+            return _UNSURE
         for (check, words), mend in _CLOSER.items():
             if result.check == check and words in verdict.message:
                 return mend
@@ -78,6 +84,16 @@ def mend_of(report: Report, result: Result) -> str:
             if tasks is not None:
                 return _of_instant_rounds(tasks)
     return explain.mend(result.check, report.imported_from)
+
+
+def _cut_off(system: TransitionSystem | None, verdict: Refuted) -> bool:
+    """Is something undone of which nobody knows whether it was done?"""
+    if system is None or "is not restored" not in verdict.message:
+        return False
+    rules = [system.rules[s.rule] for s in verdict.trace.steps]
+    undone = {r.activity for r in rules if r.kind is RuleKind.UNDO}
+    completed = {r.activity for r in rules if r.kind is RuleKind.COMPLETE}
+    return bool(undone - completed - {""})
 
 
 def shown_before(report: Report, result: Result) -> str:

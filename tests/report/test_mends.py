@@ -246,3 +246,10 @@ def test_the_last_step_is_shown_where_it_is_taken(
     cli.main([str(path), "--only", "ensures"])
     out = capsys.readouterr().out
     assert "the last step before the end is taken here:\n    6 |     a\n" in out
+
+
+def test_an_undo_of_what_may_not_have_been_done(capsys: pytest.CaptureFixture[str]) -> None:
+    found = refuted(CASES / "at_least_once_saga.wf", capsys)
+    assert "cut off" in found["compensated"]["mend"]
+    found = refuted(CASES / "undo_none_too_early.wf", capsys)
+    assert "cut off" not in found["compensated"]["mend"]
