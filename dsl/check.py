@@ -23,6 +23,7 @@ from .damage import Damage
 from .errors import Diagnostic
 from .names import Reporter, Scope, Symbol
 from .prune import prune
+from .static_bounds import unbounded
 from .support import unsupported
 from .unused import unused
 from .walk import items_of, with_items
@@ -65,8 +66,8 @@ class _Checker:
             self.report.found.append(message)
         rebuilt = _rebuilt(spec, done)
         # Where something is lost, a bound may be what is.
-        known = None if self.damaged else symbols.constants
-        for later in unsupported(rebuilt, known):
+        bounds = () if self.damaged else unbounded(rebuilt, symbols.constants)
+        for later in (*bounds, *unsupported(rebuilt)):
             self.report.error(later.code, later.span, later.message, later.fix)
         return rebuilt, tuple(self.report.found)
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...dsl import ast
-from ...dsl.support import UNBOUNDED
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, Place, PointKind, RuleKind
 from . import parallel
-from .context import Ctx, Frame, Log, Out, not_supported, raise_error, real_error, step
+from .context import Ctx, Frame, Log, Out, raise_error, real_error, step
 from .data import Value
 from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
 from .expressions import counted, domain, interval, scalar
 from .interval import Interval
 from .place import At, union
+from .refusals import without_bounds
 from .tolerance import Tolerance, tolerance
 from .undolog import all_of, rounds, unsure
 
@@ -101,7 +101,7 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             items = domain(env, t.domain) if span is None else []
     except NotConstant:
         if not t.sequential:
-            raise not_supported(f"parallel each {UNBOUNDED}", t.span) from None
+            raise without_bounds("a parallel `each`", t.span) from None
         return _each_counted(ctx, t, at, k)
     ctx.defined_at(found, at)
     # The domain is what it is when the loop is entered.
