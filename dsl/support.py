@@ -95,9 +95,6 @@ def _too_early(node: ast.Node) -> Iterator[tuple[str, Span]]:
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Resource():
-            if node.on_busy not in ("wait", "fail"):
-                yield f"on_busy {node.on_busy}", span
         case ast.Name(ref=ast.RefKind.METRIC):
             yield "metric in an expression", span
         case ast.Now():

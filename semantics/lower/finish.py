@@ -46,6 +46,7 @@ from .builder import (
     Update,
     tie,
 )
+from .busy import tie_claims
 from .cut import Cut
 from .env import after_step
 from .keeping import Keeping
@@ -74,6 +75,7 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
         ]
         tie(before, at)
         tie(after, [after_step(e) for e in at])
+    tie_claims(b)
     for k, forks in b.ended_knots:
         tie(k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)])
     writers: dict[int, list[RuleDraft]] = {i: [] for snapshot, _ in b.watched for i in snapshot}

@@ -36,7 +36,7 @@ def member(text: str) -> str:
         ("resource r : rate(3 per 1s)", []),
         ("resource r : lock lease 3s", []),
         ("resource r : lock on_busy fail E", []),
-        ("resource r : lock on_busy cancel_holder", ["on_busy cancel_holder"]),
+        ("resource r : lock on_busy cancel_holder", []),
         ("resource r : lock on_busy wait", []),
         ("resource r[E] : lock", []),
         ("channel c : int capacity 2", []),
