@@ -18,6 +18,7 @@ from .check_items import ItemChecker
 from .check_props import PropertyChecker
 from .check_system import check_system, count_instances
 from .check_terms import TermChecker
+from .clock import misread
 from .collect import Collected, collect
 from .damage import Damage
 from .errors import Diagnostic
@@ -67,7 +68,7 @@ class _Checker:
         rebuilt = _rebuilt(spec, done)
         # Where something is lost, a bound may be what is.
         bounds = () if self.damaged else unbounded(rebuilt, symbols.constants)
-        for later in (*bounds, *unsupported(rebuilt)):
+        for later in (*bounds, *misread(rebuilt), *unsupported(rebuilt)):
             self.report.error(later.code, later.span, later.message, later.fix)
         return rebuilt, tuple(self.report.found)
 

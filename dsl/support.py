@@ -97,8 +97,6 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
     match node:
         case ast.Name(ref=ast.RefKind.METRIC):
             yield "metric in an expression", span
-        case ast.Now():
-            yield "now", span
         case _:
             yield from _term_or_property(node)
 

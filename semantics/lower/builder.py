@@ -195,6 +195,7 @@ class Builder:
         self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
         self.ended_knots: list[tuple[Expr, list[ForkDraft]]] = []
         self.groups = 0
+        self.clock: Expr | None = None  # the last time at which it was read, if it is
         self.excluded: list[Expr] = []
         # sagas: (variable -> (value at entry, written from outside)), their own rules
         self.watched: list[tuple[dict[int, tuple[Expr, Expr]], set[int]]] = []

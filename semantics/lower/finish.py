@@ -47,6 +47,7 @@ from .builder import (
     tie,
 )
 from .busy import tie_claims
+from .clock import timed
 from .cut import Cut
 from .env import after_step
 from .keeping import Keeping
@@ -98,6 +99,9 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
             else:
                 cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping, None)
                 cancels[id(r.kills)] = cancel
+        bundle = timed(b, r, cancel.bundle if cancel is not None else None)
+        if cancel is not None and bundle is not None:
+            cancel = Cancel(bundle, cancel.released)
         rules.append(_rule(b, r, cancel))
     return tuple(rules), tuple(_thread(t) for t in b.threads)
 
