@@ -91,7 +91,7 @@ class _Lowering(Declarations):
         for d in drafts:
             with refusals.collecting():
                 self._lower_instance(d)
-        env = replace(self.env, bound=self.single)
+        env = self.top
         for d in drafts:
             with refusals.collecting():
                 workflow_properties(self._ctx(d), d.workflow)
