@@ -184,6 +184,8 @@ class Builder:
         self.obligations: list[Obligation] = []
         self.resources: dict[str, ResourceInfo] = {}
         self.leases: dict[str, Expr] = {}  # seconds, by name
+        self.left: list[tuple[int, Expr]] = []  # of what, and how much, a crash leaves leased
+        self.lost: dict[int, list[Expr]] = {}  # of silent leases, by instance: that it is over
         self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
         self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
         self.asking: list[Asking] = []

@@ -180,6 +180,7 @@ def _leases(
         if ctx.world.resources[name].silent:
             lost = b.hidden(f"{label}: {name} is lost", ctx.inst.id, False)
             granted[lost.index] = FALSE
+            b.lost.setdefault(ctx.inst.id, []).append(lost)
             mine = {v for r in b.of_name(name) for v in (r.used, r.exclusive)}
             holds = tuple((u, ite(lost, const(0), a) if u in mine else a) for u, a in holds)
         out.append(Lease(ctx.world.resources[name], b.leases[name], lost))
