@@ -48,6 +48,10 @@ _FIRST = (
     'is first, or accept it with `skip_check {} "reason"`.'
 )
 _ACCEPTED = '; or accept it with `skip_check timing_independent "reason"`'
+_BEHIND = (
+    "who would fit waits behind who does not: `scheduler priority` lets it pass; or give it the "
+    "higher priority, or claim at once what it holds and asks for."
+)
 _WAITS = (
     "let what it waits for become true on every path, also where another branch has failed, or "
     "give the wait an interrupt (`within 30s { .. } else { .. }`)."
@@ -251,6 +255,8 @@ def _is_stuck(system: TransitionSystem, trace: Trace) -> bool:
 def _of_deadlock(system: TransitionSystem, trace: Trace) -> str:
     state = _last(_ById(system), trace)
     asking = _asking(system, state)
+    if _waits_for_turn(system, state):
+        return _BEHIND
     if not asking:
         return _of_too_much(system, state) or _WAITS
     rule = next((r for r in asking if r.holds), asking[0])
@@ -284,6 +290,20 @@ def _asking(system: TransitionSystem, state: Sequence[Scalar]) -> list[Rule]:
     ]
     granted = reader(free)
     return [r for r in system.rules if r.gains and r.thread not in able and granted(r.guard)]
+
+
+def _waits_for_turn(system: TransitionSystem, state: Sequence[Scalar]) -> bool:
+    """Is a claim kept back by who is ahead in the queue (`scheduler head_of_line`)?"""
+    read = reader(state)
+    used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    for rule in system.rules:
+        if read(rule.turn):
+            continue
+        turn = {id(p) for p in (rule.turn, *rule.turn.args)}
+        others = [p for p in rule.guard.args if id(p) not in turn and not variables([p]) & used]
+        if all(read(p) for p in others):
+            return True
+    return False
 
 
 def _of_too_much(system: TransitionSystem, state: Sequence[Scalar]) -> str:

@@ -100,6 +100,7 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     )
     for r in rules:
         r.guard = and_(c.up, r.guard)
+        r.waits = and_(c.up, r.waits) if r.waits is not None else None
     if c.fault.never:
         return
     _recovery(mine, c, threads, held)

@@ -46,6 +46,7 @@ from .patterns import watched
 from .place import At
 from .predicates import bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
+from .queue import line_up
 from .repeats import apart as keys_apart
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ class _Lowering(Declarations):
         self._refills()
         requests.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
-            rules, threads = finish(self.b, self._crashes)
+            rules, threads = finish(self.b, self._last)
         refusals.tell()
         alone: tuple[Instance, ...] = ()
         if self.running and (controls or self.spec.metrics):
@@ -316,9 +317,11 @@ class _Lowering(Declarations):
         if w.name in self.faults:
             self.crashing.append(crashing(b, draft, self.faults[w.name]))
 
-    def _crashes(self) -> None:
+    def _last(self) -> None:
         for c in self.crashing:
             crashes(self._ctx(c.draft), c)
+        if self.spec.system is not None and self.spec.system.scheduler == "head_of_line":
+            line_up(self.b)
 
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self.single), None)

@@ -313,7 +313,7 @@ def deadlock_free(session: Session, by_clocks: bool) -> Verdict | None:
         rules = [r for r in system.rules if r.thread == t.id]
         if t.location not in graph.tracked.slots:
             continue  # it has no steps
-        able = or_(*(without_claims(r.guard, kinds) for r in rules))
+        able = or_(*(without_claims(r, kinds) for r in rules))
         over = ended(system, system.instances[t.instance])
         above = None if t.parent is None else system.threads[t.parent].location
         released: set[int] = set()

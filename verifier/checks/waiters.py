@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...dsl.errors import Span
-from ...semantics.expr import Op, Scalar, variables
+from ...semantics.expr import Scalar, variables
 from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.mailbox import bringing, place_alone
+from ..engines.search_threads import without_claims
 from ..engines.structure import Structure
 from .stuck import blocked_for_ever
 
@@ -91,6 +92,9 @@ def wait_for(
             says += f", holds {', '.join(held)}"
         if wants:
             says += f", waits for {', '.join(wants)}"
+        ahead = _ahead(system, t, state)
+        if ahead:
+            says += f", behind {', '.join(system.threads[a].name for a in ahead)} in the queue"
         for text in _messages(system, structure, t, state):
             says += f", waits for {text}"
         out.append(says)
@@ -154,10 +158,22 @@ def waits_for_message(
 
 
 def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
-    """Everything in the guard holds but the claims."""
-    parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
-    used = {v.index for v in system.variables if v.kind.name == "USED"}
-    return all(evaluate(p, state) is True for p in parts if not variables([p]) & used)
+    """Everything in the guard holds but the claims, and that it is their turn."""
+    return evaluate(without_claims(rule, [v.kind for v in system.variables]), state) is True
+
+
+def _ahead(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> list[int]:
+    """Threads for whose turn a claim of this one waits (`scheduler head_of_line`)."""
+    rules = [r for r in system.rules if r.gains and _located(system, r, state)]
+    behind = [r for r in rules if r.thread == thread and evaluate(r.turn, state) is False]
+    if not behind:
+        return []
+    mine = min(_rank(r, state) for r in behind)
+    return sorted({r.thread for r in rules if r.thread != thread and _rank(r, state) > mine})
+
+
+def _rank(rule: Rule, state: Sequence[Scalar]) -> Scalar:
+    return 0 if rule.priority is None else evaluate(rule.priority, state)
 
 
 def place_of(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:
