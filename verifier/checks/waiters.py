@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...dsl.errors import Span
 from ...semantics.expr import Scalar, variables
-from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.system import Point, PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.mailbox import bringing, place_alone
 from ..engines.search_threads import without_claims
@@ -85,9 +85,7 @@ def wait_for(
                 if u in names and _located(system, r, state) and evaluate(amount, state)
             }
         )
-        says = f"{thread.name} is at {point.label}"
-        if point.label == f"before {thread.name}":
-            says = f"{thread.name} is before its first step"
+        says = f"{thread.name} is {stands(point)}"
         if held:
             says += f", holds {', '.join(held)}"
         if wants:
@@ -155,6 +153,11 @@ def waits_for_message(
             place = place_alone(system, rule)
             if place is not None and evaluate(place, state) is True:
                 yield rule
+
+
+def stands(point: Point) -> str:
+    """Where a thread is, in words."""
+    return "before its first step" if point.kind is PointKind.ENTRY else f"at {point.label}"
 
 
 def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
