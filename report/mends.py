@@ -22,7 +22,12 @@ _SURVIVES = (
     "assign after the saga."
 )
 # What a message speaks of -> its mend, where that is not the usual one of the check.
+_INVERTED = (
+    "claim at once what the least urgent one claims step by step, so that it never waits while it "
+    "holds something; or give its claims the priority of whoever may wait for it."
+)
 _CLOSER = {
+    ("starvation_free", "priority inversion"): _INVERTED,
     ("compensated", "survives the undo"): _SURVIVES,
     (
         "compensated",
@@ -124,7 +129,7 @@ def _unending(report: Report, result: Result) -> Trace | None:
     match result.check:
         case "deadlock_free" | "can_finish":
             return verdict.trace
-        case "terminates" | "starvation_free":
+        case "terminates" | "starvation_free" if not result.name:
             return verdict.trace if verdict.trace.loop_at is None else None
         case "deterministic" | "timing_independent":
             both = [t for t in (verdict.trace, verdict.second) if t is not None]

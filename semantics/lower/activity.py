@@ -154,7 +154,7 @@ def _attempt(
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     start.asked = want.spent
-    start.waits = want.waits(at)
+    want.stand(start, at)
     not_negative(ctx, want, start)
     rejected = busy(
         ctx,

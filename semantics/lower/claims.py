@@ -51,9 +51,10 @@ class Demand:
     leases: tuple[Lease, ...] = ()
     spent: Holds = ()  # taken for good
 
-    def waits(self, at: At) -> Expr | None:
-        """Where it is waited for; None: it never is."""
-        return None if self.free is TRUE or self.busy else at.cond
+    def stand(self, rule: RuleDraft, at: At) -> None:
+        """The rule that grants it: where it is waited for, if it is, and for what."""
+        if self.free is not TRUE and not self.busy:
+            rule.waits, rule.asks = at.cond, rule.reading(self.free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     updates = want.granted
     grant = step(ctx, at, RuleKind.GRANT, label, t.span, entered, guard=want.free, updates=updates)
     grant.asked = want.spent
-    grant.waits = want.waits(at)
+    want.stand(grant, at)
     not_negative(ctx, want, grant)
     busy(ctx, want, at, label, t.span)
     if want.leases:
