@@ -41,6 +41,8 @@ def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
     for fault in spec.system.faults:
         if fault.workflow in many:
             yield "a crash among any number of instances", fault.span
+    if many and spec.system.scheduler == "head_of_line":
+        yield "scheduler head_of_line for any number of instances", spec.system.span
     for r in spec.resources:
         if many and r.kind == "rate":
             yield "a rate for any number of instances", r.span

@@ -150,6 +150,9 @@ class RuleDraft:
     reads: tuple[int, ...] = ()
     over_children: bool = False  # may be taken while child threads of its thread run
     asked: Holds = ()  # claimed by this step, for other threads
+    waits: Expr | None = None  # of a claim that waits: where control stands before it
+    asks: Expr = TRUE  # of such a claim: what it waits for
+    turn: Expr = TRUE  # of such a claim: nobody in the queue is ahead
     channel: str = ""
 
 

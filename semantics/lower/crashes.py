@@ -145,6 +145,7 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     )
     for r in rules:
         r.guard = and_(c.up, r.guard)
+        r.waits = and_(c.up, r.waits) if r.waits is not None else None
     b.asking[:] = [
         replace(a, wants=and_(c.up, a.wants)) if a.instance == d.id else a for a in b.asking
     ]
