@@ -10,9 +10,11 @@ import time
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from ...semantics.expr import FALSE, Expr, Scalar, variables
-from ...semantics.system import RuleKind, TransitionSystem, VarKind
+from ...dsl.types import Int
+from ...semantics.expr import FALSE, Expr, Scalar, Sort, variables
+from ...semantics.system import Input, RuleKind, TransitionSystem, Variable, VarKind
 from ...semantics.values import show
 from ..engines.common import after, touched
 from ..engines.search_space import Space, State, Unsupported
@@ -33,8 +35,7 @@ class Size:
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """`starts`: the values of arguments and parameters (as text) with the state they lead to.
-    `acts[k]` is what edge k is.  `restricted`: answers and arguments out of a window of values
-    only, all of which are seen."""
+    `acts[k]` is what edge k is.  `window`: only such answers and arguments (`narrowed`)."""
 
     states: int
     starts: tuple[tuple[tuple[tuple[str, str], ...], int], ...]
@@ -42,7 +43,7 @@ class Behaviour:
     target: Sequence[int]
     act: Sequence[int]
     acts: tuple[Act, ...]
-    restricted: bool = False
+    window: tuple[int, int] | None = None
 
     def lts(self) -> Lts:
         """One first state; where there are arguments, a step `begin with n = 3` from it."""
@@ -176,9 +177,7 @@ class Exploring:
                 target.append(at(move.target))
                 found = reading.act(move.rule.index, move.inputs, state, move.target)
                 act.append(acts.setdefault(found, len(acts)))
-        return Behaviour(
-            len(order), tuple(starts), source, target, act, tuple(acts), self.window is not None
-        )
+        return Behaviour(len(order), tuple(starts), source, target, act, tuple(acts), self.window)
 
     def _finite(self, space: Space) -> None:
         """Raises OutOfReach where some data have too many values."""
@@ -244,32 +243,27 @@ class _Reading:
 
 
 def narrowed(system: TransitionSystem, window: tuple[int, int]) -> TransitionSystem:
-    """Answers, messages from the environment and arguments within a window of values where they
-    have no bounds.  All of them are seen, so that runs are left out, and none is added."""
+    """Of whole numbers that the environment answers, sends or gives as arguments only those within
+    a window.  All of them are seen, so that two systems which differ then differ."""
+    rules = tuple(
+        replace(r, inputs=tuple(_within(i, window) for i in r.inputs))
+        if r.kind in _ANSWERED and r.inputs
+        else r
+        for r in system.rules
+    )
+    free = tuple(
+        _within(v, window) if v.init is None and v.kind in START else v for v in system.variables
+    )
+    return replace(system, rules=rules, variables=free)
+
+
+D = TypeVar("D", Input, Variable)
+
+
+def _within(declared: D, window: tuple[int, int]) -> D:
+    if declared.sort is not Sort.INT or not isinstance(declared.type, Int):
+        return declared
     lo, hi = window
-
-    def bounds(low: int | None, high: int | None) -> tuple[int, int]:
-        if low is not None and high is not None:
-            return low, min(high, low + hi - lo)
-        if low is not None:
-            return low, max(low, hi)
-        return (min(lo, high), high) if high is not None else (lo, hi)
-
-    rules = []
-    for rule in system.rules:
-        if rule.kind in _ANSWERED and rule.inputs:
-            inputs = []
-            for i in rule.inputs:
-                low, high = bounds(i.lo, i.hi)
-                whole = i.sort.name == "INT" and not getattr(i.type, "values", ())
-                inputs.append(replace(i, lo=low, hi=high) if whole else i)
-            rule = replace(rule, inputs=tuple(inputs))
-        rules.append(rule)
-    free = []
-    for v in system.variables:
-        if v.init is None and v.kind in START and v.sort.name == "INT":
-            if not getattr(v.type, "values", ()):
-                low, high = bounds(v.lo, v.hi)
-                v = replace(v, lo=low, hi=high)
-        free.append(v)
-    return replace(system, rules=tuple(rules), variables=tuple(free))
+    low = lo if declared.lo is None else max(lo, declared.lo)
+    high = hi if declared.hi is None else min(hi, declared.hi)
+    return replace(declared, lo=low, hi=high)

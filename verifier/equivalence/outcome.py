@@ -27,8 +27,8 @@ Found = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Two environments that agree on `answers` do the same in the runs that are shown.  `again`:
-    it goes on for ever so, from the answer of this number on; None: no more is asked."""
+    """What can be answered in several ways is answered so, in the runs that are shown.  `again`: it
+    goes on for ever so, from the answer of this number on; None: no more is asked."""
 
     arguments: tuple[tuple[str, str], ...]
     answers: tuple[tuple[Key, str], ...]
@@ -272,12 +272,23 @@ class _Comparing:
         outcome = min(mine or right - left)
         answers = list(self._answers(node))
         known = dict(answers)
+        open_ = self._open()
+        told = tuple(a for a in answers if a[0][0] in open_)
         runs = [self._run(side, values, known) for side in self.sides]
         run = runs[0 if first else 1][outcome]
         others = runs[1 if first else 0]
         other = min(others.values(), key=len) if others else ()
-        again = None if cycle is None else len(answers)
-        return Different(Environment(values, tuple(answers), again), first, outcome, run, other)
+        again = None if cycle is None else len(told)
+        return Different(Environment(values, told, again), first, outcome, run, other)
+
+    def _open(self) -> set[str]:
+        """What can be answered in several ways."""
+        ways: dict[str, set[str]] = {}
+        for side in self.sides:
+            for act in side.behaviour.acts:
+                if act.answered is not None:
+                    ways.setdefault(act.answered[0], set()).add(act.answered[1])
+        return {name for name, answers in ways.items() if len(answers) > 1}
 
     def _answers(self, node: _Node) -> Iterator[tuple[Key, str]]:
         """All that was answered, numbered from the start."""
