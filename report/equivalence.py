@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..verifier.equivalence.words import apart, different
+from ..verifier.equivalence.words import why
 from ..verifier.equivalence.workflows import LEVELS, Comparison, Fails, Finding, Holds, Open
 from .outcome import Exit
 from .refutation import Styled, hanging
@@ -99,23 +99,14 @@ def _indent(line: str) -> str:
 
 
 def _compared(found: Comparison) -> str:
-    what = f"observed at the end: {', '.join(found.observed) or 'nothing'}"
+    parts = []
+    if found.observed is not None:
+        parts.append(f"observed at the end: {', '.join(found.observed) or 'nothing'}")
     if found.sizes is not None:
-        sizes = " and ".join(f"{s} states, {t} steps" for s, t in found.sizes)
-        what += f"; {sizes}"
-    return f"{what}; time is not compared"
-
-
-def why(finding: Finding, left: str, right: str) -> list[str]:
-    """Lines that say why it does not hold, or is not known."""
-    if isinstance(finding, Open):
-        return [finding.why]
-    if isinstance(finding, Fails):
-        if finding.different is not None:
-            return different(finding.different, left, right)
-        if finding.apart is not None:
-            return apart(finding.apart, left, right)
-    return []
+        parts.append(" and ".join(f"{s} states, {t} steps" for s, t in found.sizes))
+    if found.observed is not None:
+        parts.append("time is not compared")
+    return "; ".join(parts)
 
 
 def as_json(found: Comparison, names: tuple[str, str], under: str) -> dict[str, Any]:
@@ -126,7 +117,7 @@ def as_json(found: Comparison, names: tuple[str, str], under: str) -> dict[str, 
         "systems": list(names),
         "under": under,
         "finest": found.finest(),
-        "observed": list(found.observed),
+        "observed": None if found.observed is None else list(found.observed),
         "levels": {
             level: {
                 "verdict": words[type(finding)],

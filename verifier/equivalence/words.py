@@ -8,10 +8,23 @@ from .formula import TRUE, All, Can, Forever, Formula, Not, Until
 from .lts import INTERNAL
 from .outcome import Different
 from .spectrum import Apart
+from .workflows import Fails, Finding, Open
 
 MOST_LINES = 24  # of a formula
 MOST_STEPS = 60  # of a run
 STEP = "  "
+
+
+def why(finding: Finding, left: str, right: str) -> list[str]:
+    """Lines that say why it does not hold, or is not known."""
+    if isinstance(finding, Open):
+        return [finding.why]
+    if isinstance(finding, Fails):
+        if finding.different is not None:
+            return different(finding.different, left, right)
+        if finding.apart is not None:
+            return apart(finding.apart, left, right)
+    return []
 
 
 def apart(found: Apart, left: str, right: str) -> list[str]:
@@ -22,13 +35,15 @@ def apart(found: Apart, left: str, right: str) -> list[str]:
     if found.refused is None:
         *before, last = found.run or ("nothing",)
         lines = [f"a run of {one} that {other} does not have:", *_numbered(found.run)]
-        where = f"after {len(before)} of these steps " if before else "at its start "
+        where = f"after step {len(before)} " if before else "at its start "
         return [*lines, f"{where}{other} cannot do `{last}`"]
     lines = []
+    after = ""
     if found.run:
-        lines = [f"a run of both, {one} and {other}:", *_numbered(found.run), "after it,"]
+        lines = [f"a run of both, {one} and {other}:", *_numbered(found.run)]
+        after = "after it "
     offers = f"only {_listed(found.offers)}" if found.offers else "nothing at all"
-    lines.append(f"{one} may come to where it offers {offers};")
+    lines.append(f"{after}{one} may come to where it offers {offers};")
     if found.refused:
         lines.append(f"{other} always offers {_listed(found.refused, 'or')} there")
     else:

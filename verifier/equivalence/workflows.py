@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...semantics.expr import Op, postorder
@@ -57,10 +57,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A finding for each of LEVELS that was asked for."""
+    """A finding for each of LEVELS that was asked for.  `observed`: of specs."""
 
     levels: Mapping[str, Finding]
-    observed: tuple[str, ...]
+    observed: tuple[str, ...] | None
     sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # states and edges of each
 
     def finest(self) -> str | None:
@@ -72,17 +72,17 @@ def compare(
     left: TransitionSystem,
     right: TransitionSystem,
     asked: Asked,
-    least: str = LEVELS[0],
+    levels: Sequence[str] = LEVELS,
     inclusion: bool = False,
 ) -> Comparison:
-    """All levels from `least` on.  With `inclusion`: is all that the left one does something that
-    the right one does?  That is known under failures, trace and outcome."""
+    """Under these levels, finest first.  With `inclusion`: is all that the left one does something
+    that the right one does?  That is known under failures, trace and outcome."""
     names = asked.observed
     if names is None:
         mine, yours = data_names(left), data_names(right)
         names = tuple(n for n in mine if n in yours)
     views = [View(names, asked.watched, renamed, asked.hide) for renamed in asked.rename]
-    levels = tuple(n for n in LEVELS[LEVELS.index(least) :] if not inclusion or n in INCLUDED)
+    levels = tuple(n for n in levels if not inclusion or n in INCLUDED)
     sides = [Exploring(s, v, size=asked.size) for s, v in zip((left, right), views, strict=True)]
     free = sides[0].free() | sides[1].free()
     for side in sides:
@@ -100,7 +100,7 @@ def compare_lts(left: Lts, right: Lts, size: Size, inclusion: bool = False) -> C
     levels = tuple(n for n in LEVELS if n != OUTCOME and (not inclusion or n in INCLUDED))
     found = _finest_first(levels, lambda name: _level_of_lts(left, right, name, size, inclusion))
     sizes = (left.states, left.transitions), (right.states, right.transitions)
-    return Comparison(found, (), sizes)
+    return Comparison(found, None, sizes)
 
 
 def _decided(
