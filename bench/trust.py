@@ -188,7 +188,10 @@ def examine(job: tuple[str, int], settings: Settings) -> Row:
         if kind in comparisons.KINDS:
             compared = comparisons.KINDS[kind](seed, settings.timeout)
             row.text, row.problems = compared.text, compared.problems
-            row.counts, row.unknown = compared.counts, compared.unknown
+            row.unknown = compared.unknown
+            for what, number in compared.counts.items():
+                verdict = what.endswith(("PROVED", "REFUTED", "UNKNOWN"))
+                (row.counts if verdict else row.timed)[what] += number
             return row
         row.text = spec_of(kind, seed, settings.size)
         if settings.spin:

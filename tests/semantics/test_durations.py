@@ -8,6 +8,7 @@ from fractions import Fraction
 import comparisons
 import pytest
 from comparisons import value
+from durationgen import Maker, ends
 from golden import CASES
 from ticking import TooMuch
 from wfverify.dsl import load_text
