@@ -24,6 +24,7 @@ MOST_WINDOWS = 6
 @dataclass(frozen=True, slots=True)
 class Holds:
     how: str
+    engine: str = "search"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def _by_induction(
             f"between their data at {found.places} pairs of places, under which steps match"
         )
         first = LEVELS.index(name)
-        return {n: Holds(how) for n in levels if LEVELS.index(n) >= first}
+        return {n: Holds(how, "induction") for n in levels if LEVELS.index(n) >= first}
     return {}
 
 
