@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from . import ast
 from .errors import Diagnostic, Span
-from .names import LATER_CHECKS
 from .walk import items_of, walk
 
 
@@ -54,11 +53,5 @@ def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Equivalent(kind="upgrade" as kind):
-            yield kind, span
         case ast.Law():
             yield "law", span
-        case ast.CheckOn(names=names):
-            for name in names:
-                if name in LATER_CHECKS:
-                    yield f"check {name}", span
