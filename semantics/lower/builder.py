@@ -34,6 +34,7 @@ from ..system import (
     PointKind,
     ResourceInfo,
     RuleKind,
+    Seen,
     Variable,
     VarKind,
 )
@@ -154,6 +155,7 @@ class RuleDraft:
     asks: Expr = TRUE  # of such a claim: what it waits for
     turn: Expr = TRUE  # of such a claim: nobody in the queue is ahead
     channel: str = ""
+    seen: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
