@@ -30,6 +30,8 @@ FLAWS: dict[str, set[str]] = {
     "08_pid": {"invariant: remembers", "ensures: control"},
     "09_conflict_window": {"invariant: window"},
     "10_atomicity": {"invariant: state_consistency", "ensures: system"},
+    "11_left_distributivity": {"deadlock_free", "terminates", "can_finish", "messages"},
+    "11_laws": {"equivalent: same_refusals"},
     "12_error_handler": {"ensures: task"},
     "13_compensated_failure": {"invariant: no_gift", "ensures: system"},
     "14_started_twice": {"invariant: started_once"},
