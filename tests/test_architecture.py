@@ -29,6 +29,7 @@ FLAWS: dict[str, set[str]] = {
     "07_subscribers": {"messages", "deadlock_free", "terminates", "can_finish"},
     "08_pid": {"invariant: remembers", "ensures: control"},
     "09_conflict_window": {"invariant: window"},
+    "09_ten_actions": {"stability: scale"},
     "10_atomicity": {"invariant: state_consistency", "ensures: system"},
     "11_left_distributivity": {"deadlock_free", "terminates", "can_finish", "messages"},
     "11_laws": {"equivalent: same_refusals"},
