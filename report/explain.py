@@ -167,8 +167,8 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
         "upgrade": _e(
             "Every unfinished run of the old version can be continued by the new one.",
             "upgrade u : v2 from v1     // v2 dropped an activity that v1 may be running",
-            "keep the old step until its runs have ended; `wfverify migrate` lists where runs can go "
-            "on.",
+            "keep the old step until its runs have ended; `wfverify migrate` lists where they can "
+            "go on.",
         ),
     }
 )
