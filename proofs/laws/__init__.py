@@ -1,0 +1,1 @@
+"""The algebra's laws: what is claimed (`catalogue`), and its proof from the rules (`prove`)."""
