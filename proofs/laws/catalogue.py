@@ -1,7 +1,7 @@
 """The catalogue: every law as text in the language, with its name.
 
 Metavariables `p q r s h k` stand for any workflow term, `b c` for any test; `E F` are errors,
-`lock m`, `lock n` resources, `stuck` is a wait for what never comes.  Concrete activities are
+`m n` pools of one unit, `stuck` is a wait for what never comes.  Concrete activities are
 `a1 a2` (they last, and may fail with E) and `u1 u2` (with undo `v1 v2`).  Nothing here says whether
 a law holds: that is what `prove` finds.
 """
@@ -274,16 +274,23 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         _law("using-skip", "using (m) { skip }", "skip"),
         _law("using-fail", "using (m) { fail F }", "fail F"),
         _law("using-seq", "using (m) { p ; q }", "using (m) { p } ; using (m) { q }"),
-        _law("using-if", "using (m) { if (b) { p } else { q } }",
-             "if (b) { using (m) { p } } else { using (m) { q } }", _FIXED),
+        _law(
+            "using-if",
+            "using (m) { if (b) { p } else { q } }",
+            "if (b) { using (m) { p } } else { using (m) { q } }",
+            _FIXED,
+        ),
         _law("using-choice", "using (m) { p + q }", "using (m) { p } + using (m) { q }"),
         _law("using-swap", "using (m) { using (n) { p } }", "using (n) { using (m) { p } }"),
         _law("using-both", "using (m, n) { p }", "using (m) { using (n) { p } }"),
         _law("using-both-comm", "using (m, n) { p }", "using (n, m) { p }"),
         _law("using-twice", "using (m) { using (m) { p } }", "using (m) { stuck }"),
         _law("using-plain", "using (m) { p }", "p"),
-        _law("using-par", "using (m) { p } || using (m) { q }",
-             "using (m) { p } ; using (m) { q } + using (m) { q } ; using (m) { p }"),
+        _law(
+            "using-par",
+            "using (m) { p } || using (m) { q }",
+            "using (m) { p } ; using (m) { q } + using (m) { q } ; using (m) { p }",
+        ),
     ),
     "each": (
         _law("each-one", "each i in 0..0 { p }", "p"),
@@ -292,19 +299,22 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         _law("each-seq-three", "each i in 0..2 seq { p }", "p ; {p ; p}"),
         _law("each-par", "each i in 0..1 { a(i) }", "a(0) || a(1)"),
         _law("each-order", "each i in 0..1 { a(i) }", "a(1) || a(0)"),
-        _law("each-at-once", "each i in 0..1 at_most 2 at once { a(i) }",
-             "each i in 0..1 { a(i) }"),
-        _law("each-one-at-once", "each i in 0..1 at_most 1 at once { a(i) }",
-             "each i in 0..1 seq { a(i) }"),
-        _law("each-split", "each i in 0..2 seq { a(i) }",
-             "each i in 0..1 seq { a(i) } ; a(2)"),
+        _law(
+            "each-at-once", "each i in 0..1 at_most 2 at once { a(i) }", "each i in 0..1 { a(i) }"
+        ),
+        _law(
+            "each-one-at-once",
+            "each i in 0..1 at_most 1 at once { a(i) }",
+            "each i in 0..1 seq { a(i) }",
+        ),
+        _law("each-split", "each i in 0..2 seq { a(i) }", "each i in 0..1 seq { a(i) } ; a(2)"),
     ),
     "protection": (
         _law("nocancel-plain", "nocancel { p }", "p"),
         _law("nocancel-twice", "nocancel { nocancel { p } }", "nocancel { p }"),
         _law("nocancel-seq", "nocancel { p ; q }", "nocancel { p } ; nocancel { q }"),
     ),
-}  # fmt: skip
+}
 
 LAWS = tuple(
     Law(name, family, left, right, tuple(tuple(n.split("; ")) for n in needs))
