@@ -62,6 +62,8 @@ CODES: Final[dict[str, str]] = {
     "E0900": "not supported yet",
     # exports
     "E0910": "not finite",
+    # labelled transition systems
+    "E0920": "no file of the Aldebaran format",
     # warnings
     "W0001": "unused",
     "W0002": "unreachable",

@@ -1,0 +1,89 @@
+"""Internal steps: the cycles that they make, and what is reached by them alone."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+from .lts import TAU, Adjacency, Lts, adjacency
+
+DIVERGENCE = "(internal steps for ever)"
+
+
+@dataclass(frozen=True, slots=True)
+class Contracted:
+    """`part[s]` is the number of the cycle of internal steps that s lies on (its own, mostly).
+
+    In `lts` the parts are states, in an order in which internal steps lead to smaller numbers.
+    `divergence` is the label of a loop at each part that can go round for ever internally.
+    """
+
+    lts: Lts
+    part: list[int]
+    divergence: int
+
+
+def contract(lts: Lts) -> Contracted:
+    """Each strongly connected part of the internal steps as one state."""
+    out = adjacency(lts.states, lts.source)
+    part, count = _parts(lts, out)
+    divergence = len(lts.labels)
+    edges: dict[tuple[int, int, int], None] = {}
+    for s, a, t in zip(lts.source, lts.label, lts.target, strict=True):
+        p, q = part[s], part[t]
+        if a == TAU and p == q:
+            a = divergence
+        edges[p, a, q] = None
+    columns = list(zip(*edges, strict=True)) or [(), (), ()]
+    source, label, target = (array("i", c) for c in columns)
+    labels = (*lts.labels, DIVERGENCE)
+    made = Lts(count, part[lts.initial], labels, source, label, target)
+    return Contracted(made, part, divergence)
+
+
+def _parts(lts: Lts, out: Adjacency) -> tuple[list[int], int]:
+    """Tarjan's algorithm over internal steps, without recursion."""
+    label, target = lts.label, lts.target
+    n = lts.states
+    part = [-1] * n
+    index, low = [0] * n, [0] * n
+    seen = count = 0
+    stack: list[int] = []
+    for root in range(n):
+        if index[root]:
+            continue
+        seen += 1
+        index[root] = low[root] = seen
+        stack.append(root)
+        work = [(root, out.start[root])]
+        while work:
+            s, at = work.pop()
+            end = out.start[s + 1]
+            while at < end:
+                k = out.edges[at]
+                at += 1
+                if label[k] != TAU:
+                    continue
+                t = target[k]
+                if not index[t]:
+                    seen += 1
+                    index[t] = low[t] = seen
+                    stack.append(t)
+                    work.append((s, at))
+                    work.append((t, out.start[t]))
+                    break
+                if part[t] < 0 and low[t] < low[s]:
+                    low[s] = low[t]
+            else:
+                if low[s] == index[s]:
+                    while True:
+                        t = stack.pop()
+                        part[t] = count
+                        if t == s:
+                            break
+                    count += 1
+                if work:
+                    above = work[-1][0]
+                    if low[s] < low[above]:
+                        low[above] = low[s]
+    return part, count

@@ -1,0 +1,133 @@
+"""The equivalences from finest to coarsest, and the question whether one holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .formula import Formula, Not, telling, telling_first, telling_internally
+from .internal import Contracted, contract
+from .lts import TAU, Lts, union
+from .partition import Partition, refine
+from .runs import Limits, Related, compare
+
+
+class Under(StrEnum):
+    """Names as in a spec; each is finer than those after it."""
+
+    STRONG = "bisimulation"
+    BRANCHING = "branching"
+    FAILURES = "failures"
+    TRACE = "trace"
+
+
+ALSO = {"strong": "bisimulation", "traces": "trace", "weak": "trace"}
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """`classes` of the states of both side by side, the right ones after the left ones (of a
+    bisimulation); or the pairs of sets that were compared."""
+
+    classes: tuple[int, ...] = ()
+    pairs: tuple[tuple[frozenset[int], frozenset[int]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Why not.  `formula` holds of the left one only.  Otherwise the run is one of the left one
+    only (or, if not `left`, of the right one only); or, with `refused`, a run of both, after which
+    that one may stop, offering no more than `offers`, where the other one cannot refuse all of
+    `refused`."""
+
+    formula: Formula | None = None
+    run: tuple[str, ...] = ()
+    left: bool = True
+    refused: tuple[str, ...] | None = None
+    offers: tuple[str, ...] = ()
+
+
+def equivalent(left: Lts, right: Lts, under: Under, limits: Limits | None = None) -> Alike | Apart:
+    """Raises OutOfReach (failures and traces)."""
+    both, second = union(left, right)
+    if under is Under.STRONG:
+        partition = refine(both, False)
+        if partition.block[both.initial] == partition.block[second]:
+            return Alike(tuple(partition.block))
+        return Apart(telling(both, partition, both.initial, second))
+    contracted = contract(both)
+    partition = refine(contracted.lts, True)
+    if under is Under.BRANCHING:
+        return _branching(both, second, contracted, partition)
+    return _runs(both, second, contracted, partition, under, False, limits)
+
+
+def included(left: Lts, right: Lts, under: Under, limits: Limits | None = None) -> Alike | Apart:
+    """Is each run (and failure) of the left one one of the right one?  `under`: trace or failures.
+
+    Raises OutOfReach.
+    """
+    both, second = union(left, right)
+    contracted = contract(both)
+    partition = refine(contracted.lts, True)
+    return _runs(both, second, contracted, partition, under, True, limits)
+
+
+def _branching(
+    both: Lts, second: int, contracted: Contracted, partition: Partition
+) -> Alike | Apart:
+    part, block = contracted.part, partition.block
+    p, q = part[both.initial], part[second]
+    if block[p] != block[q]:
+        return Apart(telling_internally(contracted, partition, p, q))
+    first: list[dict[tuple[int, int], int]] = [{}, {}]
+    for s, a, t in zip(both.source, both.label, both.target, strict=True):
+        for root, steps in zip((both.initial, second), first, strict=True):
+            if s == root:
+                steps.setdefault((a, block[part[t]]), part[t])
+    for one, other, negated in ((first[0], first[1], False), (first[1], first[0], True)):
+        for a, b in sorted(one.keys() - other.keys()):
+            rivals = [t for (label, _), t in other.items() if label == a]
+            name = both.labels[a]
+            formula = telling_first(contracted, partition, name, one[a, b], rivals)
+            return Apart(Not(formula) if negated else formula)
+    return Alike(tuple(block[p] for p in part))
+
+
+def _runs(
+    both: Lts,
+    second: int,
+    contracted: Contracted,
+    partition: Partition,
+    under: Under,
+    inclusion: bool,
+    limits: Limits | None,
+) -> Alike | Apart:
+    small, block = quotient(contracted, partition)
+    left, right = (block[contracted.part[s]] for s in (both.initial, second))
+    found = compare(small, left, right, under is Under.FAILURES, inclusion, limits)
+    if isinstance(found, Related):
+        return Alike(pairs=found.pairs)
+    names = both.labels
+    refused = None if found.refused is None else tuple(sorted(names[a] for a in found.refused))
+    return Apart(
+        None,
+        tuple(names[a] for a in found.run),
+        found.left,
+        refused,
+        tuple(sorted(names[a] for a in found.offers)),
+    )
+
+
+def quotient(contracted: Contracted, partition: Partition) -> tuple[Contracted, list[int]]:
+    """One state for each block, and the state of each part.  Internal steps inside a block are left
+    out, those that go on for ever are kept as a loop."""
+    lts, block = contracted.lts, partition.block
+    edges = {
+        (block[s], a, block[t])
+        for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
+        if a != TAU or block[s] != block[t]
+    }
+    columns = list(zip(*sorted(edges), strict=True)) or [(), (), ()]
+    small = Lts(partition.blocks, block[lts.initial], lts.labels, *columns)
+    return Contracted(small, list(range(partition.blocks)), contracted.divergence), block
