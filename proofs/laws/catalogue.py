@@ -2,7 +2,7 @@
 
 Metavariables `p q r s h k` stand for any workflow term, `b c` for any test; `E F` are errors,
 `m n` pools of one unit, `stuck` is a wait for what never comes.  Concrete activities are
-`a1 a2` (they last, and may fail with E) and `u1 u2` (with undo `v1 v2`).  Nothing here says whether
+`u1 u2`, which last and do not fail, with the undo activities `v1 v2`.  Nothing here says whether
 a law holds: that is what `prove` finds.
 """
 
@@ -13,11 +13,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """`left == right`.  `needs` are side conditions under which it is tried as well:
+    """`left == right`.  `needs` are side conditions under which it is tried as well, of these:
 
-    "fixed" (no test changes while the term runs), "no throw p" (p raises no error), "moves p" (p
-    is not passed without a step), "independent" (no two metavariables touch the same data, none
-    throws)."""
+    fixed            no test changes while the term runs
+    nothing beside   tests change with steps of the metavariables only
+    alone            nobody else uses the pools, nor do the metavariables
+    no throw p       p raises no error and does not return
+    moves p          p takes a step whenever it is run, and ends with one
+    nothing to undo  no metavariable has an undo
+    independent      the metavariables touch no data in common, and none of them throws
+    """
 
     name: str
     family: str
@@ -31,6 +36,8 @@ def _law(name: str, left: str, right: str, *needs: tuple[str, ...]) -> tuple[str
 
 
 _FIXED = ("fixed",)
+_UNDO = ("nothing to undo",)
+_EACH = "if (i == 0) { p } else { q }"
 
 _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "sequence": (
@@ -64,7 +71,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         _law("par-exchange", "{p || q} ; {r || s}", "{p ; r} || {q ; s}"),
         _law("par-seq", "p || q", "p ; q", ("independent",)),
         _law("par-expand", "p || q", "p ; q + q ; p", ("independent",)),
-        _law("par-expand-atomic", "{x := 1} || {y := 1}", "{x := 1 ; y := 1} + {y := 1 ; x := 1}"),
+        _law("par-expand-atomic", "{x := 2} || {w := 2}", "{x := 2 ; w := 2} + {w := 2 ; x := 2}"),
         _law("par-fail", "fail F || p", "fail F"),
         _law("par-fail-fail", "fail F || fail F", "fail F"),
         _law("par-if", "if (b) { p } else { q } || r", "if (b) { p || r } else { q || r }", _FIXED),
@@ -104,8 +111,6 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "if-seq-right",
             "if (b) { p } else { q } ; r",
             "if (b) { p ; r } else { q ; r }",
-            _FIXED,
-            ("moves p", "moves q"),
         ),
         _law(
             "if-seq-left", "p ; if (b) { q } else { r }", "if (b) { p ; q } else { p ; r }", _FIXED
@@ -126,33 +131,30 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "while-unfold",
             "while (b) { p }",
             "if (b) { p ; while (b) { p } }",
-            _FIXED,
             ("moves p",),
         ),
         _law("while-false", "while (false) { p }", "skip"),
         _law("while-true-seq", "while (true) { p } ; q", "while (true) { p }"),
         _law("while-true-skip", "while (true) { skip }", "stuck"),
-        _law("while-twice", "while (b) { p } ; while (b) { p }", "while (b) { p }", _FIXED),
-        _law("while-if", "while (b) { if (b) { p } else { q } }", "while (b) { p }", _FIXED),
+        _law("while-twice", "while (b) { p } ; while (b) { p }", "while (b) { p }"),
+        _law("while-if", "while (b) { if (b) { p } else { q } }", "while (b) { p }"),
         _law(
             "while-then-if",
             "while (b) { p } ; if (b) { q } else { r }",
             "while (b) { p } ; r",
-            _FIXED,
         ),
         _law(
             "while-unroll",
             "while (b) { p }",
             "while (b) { p ; if (b) { p } }",
-            _FIXED,
             ("moves p",),
         ),
-        _law("while-nested", "while (b) { while (b) { p } }", "while (b) { p }", ("moves p",)),
+        _law("while-nested", "while (b) { while (b) { p } }", "while (b) { p }"),
         _law(
             "while-or",
             "while (b or c) { p }",
             "while (b) { p } ; while (c) { p ; while (b) { p } }",
-            ("moves p",),
+            ("nothing beside", "moves p"),
         ),
         _law("while-stuck", "while (b) { stuck }", "if (b) { stuck }"),
         _law("while-fail", "while (b) { fail F }", "if (b) { fail F }"),
@@ -216,12 +218,6 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
         _law("finally-skip", "try { p } finally { skip }", "p"),
         _law("finally-seq", "try { p } finally { q }", "p ; q", ("no throw p",)),
-        _law(
-            "finally-as-catch",
-            "try { p } finally { q }",
-            "try { p } catch E { q ; fail E } catch F { q ; fail F } ; q",
-            ("no throw q",),
-        ),
     ),
     "retry": (
         _law("retry-zero", "retry(0) { p }", "p"),
@@ -254,10 +250,10 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "saga": (
-        _law("saga-plain", "saga { p }", "p"),
+        _law("saga-plain", "saga { p }", "p", _UNDO),
         _law("saga-skip", "saga { skip }", "skip"),
         _law("saga-fail", "saga { fail F }", "fail F"),
-        _law("saga-once", "saga { saga { p } }", "saga { p }"),
+        _law("saga-once", "saga { saga { p } }", "saga { p }", _UNDO),
         _law("saga-no-throw", "saga { u1 ; u2 }", "u1 ; u2"),
         _law("saga-undo", "saga { u1 ; fail F }", "u1 ; v1 ; fail F"),
         _law("saga-undo-order", "saga { u1 ; u2 ; fail F }", "u1 ; u2 ; v2 ; v1 ; fail F"),
@@ -266,14 +262,25 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "saga { {u1 || u2} ; fail F }",
             "{u1 || u2} ; {v1 || v2} ; fail F",
         ),
-        _law("saga-seq", "saga { p ; q }", "saga { p } ; saga { q }"),
-        _law("saga-seq-undo", "saga { u1 ; p }", "saga { u1 } ; saga { p }", ("no throw p",)),
-        _law("saga-nested-seq", "saga { saga { u1 } ; p }", "saga { u1 ; p }"),
+        _law("saga-seq", "saga { p ; q }", "saga { p } ; saga { q }", _UNDO),
+        _law(
+            "saga-seq-undo",
+            "saga { u1 ; p }",
+            "saga { u1 } ; saga { p }",
+            ("nothing to undo",),
+            ("nothing to undo", "no throw p"),
+        ),
+        _law("saga-nested-seq", "saga { saga { u1 } ; p }", "saga { u1 ; p }", _UNDO),
     ),
     "using": (
-        _law("using-skip", "using (m) { skip }", "skip"),
-        _law("using-fail", "using (m) { fail F }", "fail F"),
-        _law("using-seq", "using (m) { p ; q }", "using (m) { p } ; using (m) { q }"),
+        _law("using-skip", "using (m) { skip }", "skip", ("alone",)),
+        _law("using-fail", "using (m) { fail F }", "fail F", ("alone",)),
+        _law(
+            "using-seq",
+            "using (m) { p ; q }",
+            "using (m) { p } ; using (m) { q }",
+            ("alone", "moves p"),
+        ),
         _law(
             "using-if",
             "using (m) { if (b) { p } else { q } }",
@@ -281,11 +288,16 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             _FIXED,
         ),
         _law("using-choice", "using (m) { p + q }", "using (m) { p } + using (m) { q }"),
-        _law("using-swap", "using (m) { using (n) { p } }", "using (n) { using (m) { p } }"),
-        _law("using-both", "using (m, n) { p }", "using (m) { using (n) { p } }"),
+        _law(
+            "using-swap",
+            "using (m) { using (n) { p } }",
+            "using (n) { using (m) { p } }",
+            ("alone",),
+        ),
+        _law("using-both", "using (m, n) { p }", "using (m) { using (n) { p } }", ("alone",)),
         _law("using-both-comm", "using (m, n) { p }", "using (n, m) { p }"),
         _law("using-twice", "using (m) { using (m) { p } }", "using (m) { stuck }"),
-        _law("using-plain", "using (m) { p }", "p"),
+        _law("using-plain", "using (m) { p }", "p", ("alone",)),
         _law(
             "using-par",
             "using (m) { p } || using (m) { q }",
@@ -295,19 +307,23 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
     "each": (
         _law("each-one", "each i in 0..0 { p }", "p"),
         _law("each-one-seq", "each i in 0..0 seq { p }", "p"),
+        _law("each-none", "each i in 1..0 { p }", "skip"),
         _law("each-seq", "each i in 0..1 seq { p }", "p ; p"),
         _law("each-seq-three", "each i in 0..2 seq { p }", "p ; {p ; p}"),
-        _law("each-par", "each i in 0..1 { a(i) }", "a(0) || a(1)"),
-        _law("each-order", "each i in 0..1 { a(i) }", "a(1) || a(0)"),
+        _law("each-par", f"each i in 0..1 {{ {_EACH} }}", "p || q"),
+        _law("each-order", f"each i in 0..1 {{ {_EACH} }}", "q || p"),
         _law(
-            "each-at-once", "each i in 0..1 at_most 2 at once { a(i) }", "each i in 0..1 { a(i) }"
+            "each-at-once",
+            f"each i in 0..1 at_most 2 at once {{ {_EACH} }}",
+            f"each i in 0..1 {{ {_EACH} }}",
+            ("moves p", "moves q"),
         ),
         _law(
             "each-one-at-once",
-            "each i in 0..1 at_most 1 at once { a(i) }",
-            "each i in 0..1 seq { a(i) }",
+            f"each i in 0..1 at_most 1 at once {{ {_EACH} }}",
+            f"each i in 0..1 seq {{ {_EACH} }}",
         ),
-        _law("each-split", "each i in 0..2 seq { a(i) }", "each i in 0..1 seq { a(i) } ; a(2)"),
+        _law("each-split", "each i in 0..2 seq { p }", "each i in 0..1 seq { p } ; p"),
     ),
     "protection": (
         _law("nocancel-plain", "nocancel { p }", "p"),
@@ -321,3 +337,13 @@ LAWS = tuple(
     for family, rows in _TABLE.items()
     for name, left, right, *needs in rows
 )
+
+# What the terms name, as declarations in a workflow.
+DECLARED = """\
+  var x: int = 1
+  var w: int = 1
+  activity v1 { }
+  activity v2 { }
+  activity u1 { undo v1() }
+  activity u2 { undo v2() }
+"""

@@ -59,6 +59,7 @@ from .refusals import not_supported as not_supported
 
 if TYPE_CHECKING:
     from .channels import Channel
+    from .open import Open
 
 T = TypeVar("T")
 ANY_ERROR = "*"
@@ -206,6 +207,7 @@ class World:
     waits: list[Waiting] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
+    open: Mapping[str, Open] = field(default_factory=dict)  # activities that stand for any term
 
 
 @dataclass(frozen=True, slots=True)
