@@ -18,11 +18,13 @@ from .check_items import ItemChecker
 from .check_props import PropertyChecker
 from .check_system import check_system, count_instances
 from .check_terms import TermChecker
+from .clock import misread
 from .collect import Collected, collect
 from .damage import Damage
 from .errors import Diagnostic
 from .names import Reporter, Scope, Symbol
 from .prune import prune
+from .static_bounds import unbounded
 from .support import unsupported
 from .unused import unused
 from .walk import items_of, with_items
@@ -65,8 +67,8 @@ class _Checker:
             self.report.found.append(message)
         rebuilt = _rebuilt(spec, done)
         # Where something is lost, a bound may be what is.
-        known = None if self.damaged else symbols.constants
-        for later in unsupported(rebuilt, known):
+        bounds = () if self.damaged else unbounded(rebuilt, symbols.constants)
+        for later in (*bounds, *misread(rebuilt), *unsupported(rebuilt)):
             self.report.error(later.code, later.span, later.message, later.fix)
         return rebuilt, tuple(self.report.found)
 

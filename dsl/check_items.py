@@ -162,6 +162,17 @@ class ItemChecker:
             self.report.error(
                 "E0403", r.span, "an advisory resource is never busy", "drop `on_busy`"
             )
+        elif r.on_busy == "cancel_holder" and r.kind != "lock":
+            self.report.error(
+                "E0403",
+                r.span,
+                f"of a {r.kind} it is not known whose claim is in the way",
+                "use a `lock`, or another `on_busy`",
+            )
+        elif r.on_busy == "replace_waiting" and r.kind == "rate":
+            self.report.error(
+                "E0403", r.span, "nobody waits for who has taken tokens", "drop `on_busy`"
+            )
         return replace(
             r,
             capacity=self.terms.count(r.capacity, top, 1 if r.kind == "rate" else 0),

@@ -133,6 +133,13 @@ def _instance(
         if top.find(i.binder) is not None:
             report.error("E0202", report.word(i.span, i.binder), f"`{i.binder}` is already in use")
         scope = top.child({i.binder: Symbol(RefKind.BINDER, kind, i.span)})
+    if i.binder is not None and (i.any_number or i.count is not None):
+        report.error(
+            "E0406",
+            i.span,
+            f"`{i.workflow}[..] for` says twice how many instances there are",
+            "write one of the two; `for p in P` gives one instance for each `p`",
+        )
     count = terms.count(i.count, top, 0)
     for part in (count, domain):
         _fixed(part, terms)

@@ -58,6 +58,7 @@ CODES: Final[dict[str, str]] = {
     "E0408": "retry, count or bound is negative",
     "E0409": "duplicate case",
     "E0410": "channel is not of this kind",
+    "E0411": "no bounds that are known before a run",
     # not built yet
     "E0900": "not supported yet",
     # exports

@@ -9,8 +9,6 @@ from .extent import Known, extent
 from .types import Array, Enum, SetOf
 from .walk import parts_of
 
-WITHOUT_CAPACITY = "a channel without `capacity` that is sent to again and again"
-
 
 def most_sent(spec: ast.Spec, channel: ast.Channel, known: Known) -> int | None:
     """The number of messages, repeated ones included; None: a loop may send for ever.

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
 
 from . import ast
-from .constants import whole
 from .errors import Diagnostic, Span
-from .extent import Known, boundless
 from .names import LATER_CHECKS
-from .sends import WITHOUT_CAPACITY, most_sent
-from .types import Int
 from .walk import items_of, walk
 
-UNBOUNDED = "over a range without static bounds"
-INSTANCES = "a number of instances without a static bound"
 _OF_RUNS = ("started", "running", "done", "failed", "times", "held")
 
 
-def unsupported(
-    spec: ast.Spec, constants: Mapping[str, object] | None = None
-) -> tuple[Diagnostic, ...]:
+def unsupported(spec: ast.Spec) -> tuple[Diagnostic, ...]:
     """Every use of such a form: `not supported yet: FORM`, code E0900, in source order.
 
-    `constants` are their values; without them nothing is said about bounds.  What depends on
-    types is not seen in an unchecked tree.
+    What depends on types is not seen in an unchecked tree.
     """
-    known = None if constants is None else whole(constants)
     found: dict[tuple[str, Span], Diagnostic] = {}
     set_ = {c.resource for c in spec.controllers}
     # A smaller capacity must do no more than keep somebody waiting.
@@ -36,24 +26,18 @@ def unsupported(
         if r.name in set_ and (r.on_busy != "wait" or not plain):
             form = "a controller of anything but a plain pool with `on_busy wait`"
             found[form, r.span] = not_supported(form, r.span)
-    for form, span in chain(_of_calls(spec), _unbounded(spec, known), _of_many(spec)):
+    for form, span in chain(_of_calls(spec), _of_many(spec)):
         found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
-            bounds = () if known is None else _bounds(node, known)
             free = () if isinstance(item, ast.Metric) else _free(node, set_)
-            for form, span in chain(_forms(node), bounds, _too_early(node), free):
+            for form, span in chain(_forms(node), _too_early(node), free):
                 found.setdefault((form, span), not_supported(form, span))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
 
 
 def not_supported(form: str, span: Span) -> Diagnostic:
-    return Diagnostic("E0900", span, f"not supported yet: {form}", _INSTEAD.get(form, ""))
-
-
-_INSTEAD = {
-    WITHOUT_CAPACITY: "say how many messages it holds, `capacity 8`: a send waits while it is full",
-}
+    return Diagnostic("E0900", span, f"not supported yet: {form}")
 
 
 def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
@@ -85,49 +69,11 @@ def _of_calls(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
                 yield "property of a called workflow", p.span
 
 
-def _unbounded(spec: ast.Spec, known: Known | None) -> Iterator[tuple[str, Span]]:
-    """Channels that hold any number of messages, into which any number may come."""
-    if known is None:
-        return
-    for c in spec.channels:
-        if c.capacity is None and not c.environment and most_sent(spec, c, known) is None:
-            yield WITHOUT_CAPACITY, c.span
-
-
-def _bounds(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:
-    """What is written out before a run, over a range that has no bounds then."""
-    match node:
-        case ast.Each(sequential=False) if boundless(node.domain, known):
-            yield f"parallel each {UNBOUNDED}", node.span
-        case ast.Quantifier() if boundless(node.domain, known):
-            yield f"{node.kind} {UNBOUNDED}", node.span
-        case (
-            ast.Atomic(body=body)
-            | ast.Transaction(body=body)
-            | ast.Undo(kind="block", body=body)
-            | ast.Activity(do=body)
-        ):
-            yield from _in_one_step(body, known)
-        case ast.Channel(capacity=ast.Node() as most) if boundless(most, known):
-            yield "a capacity without a static bound", most.span
-        case ast.InstanceDecl(domain=domain, count=count):
-            if domain is not None and boundless(domain, known):
-                yield INSTANCES, domain.span
-            if count is not None and boundless(count, known):
-                yield INSTANCES, count.span
-
-
 def _free(node: ast.Node, pools: set[str]) -> Iterator[tuple[str, Span]]:
     """How much is free changes by itself where a controller sets how much there is."""
     match node:
         case ast.StatePredicate(kind="free", target=name) if name in pools:
             yield "free of a pool whose capacity a controller sets", node.span
-
-
-def _in_one_step(body: ast.Term | None, known: Known) -> Iterator[tuple[str, Span]]:
-    for node in walk(body):
-        if isinstance(node, ast.Each) and boundless(node.domain, known):
-            yield f"each in one step {UNBOUNDED}", node.span
 
 
 def _too_early(node: ast.Node) -> Iterator[tuple[str, Span]]:
@@ -149,18 +95,8 @@ def _too_early(node: ast.Node) -> Iterator[tuple[str, Span]]:
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Resource():
-            if node.on_busy not in ("wait", "fail"):
-                yield f"on_busy {node.on_busy}", span
-            if isinstance(node.key_type, Int) and node.key_type.lo is None and node.key is not None:
-                yield "keys without bounds", node.key.span
         case ast.Name(ref=ast.RefKind.METRIC):
             yield "metric in an expression", span
-        case ast.Now():
-            yield "now", span
-        case ast.InstanceDecl():
-            if node.binder is not None and (node.any_number or node.count is not None):
-                yield f"{node.workflow}[..] for", span
         case _:
             yield from _term_or_property(node)
 

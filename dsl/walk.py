@@ -12,7 +12,8 @@ from .ast import Node
 
 
 @cache
-def _children(kind: Hashable) -> tuple[str, ...]:
+def children(kind: Hashable) -> tuple[str, ...]:
+    """Names of the fields of a class of nodes in which other nodes may stand."""
     names = getattr(kind, "__match_args__")  # noqa: B009
     return tuple(f for f in names if f not in ("source", "file", "doc"))
 
@@ -27,7 +28,7 @@ def walk(root: object) -> Iterator[Node]:
         elif isinstance(node, Node):
             yield node
             kind: Hashable = node.__class__  # type: ignore[assignment]
-            for name in reversed(_children(kind)):
+            for name in reversed(children(kind)):
                 value = getattr(node, name)
                 if isinstance(value, tuple | Node):
                     stack.append(value)
@@ -36,7 +37,7 @@ def walk(root: object) -> Iterator[Node]:
 def parts_of(node: Node) -> Iterator[tuple[object, ...] | Node]:
     """What stands directly below a node."""
     kind: Hashable = node.__class__  # type: ignore[assignment]
-    for name in _children(kind):
+    for name in children(kind):
         value = getattr(node, name)
         if isinstance(value, tuple | Node):
             yield value

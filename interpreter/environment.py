@@ -192,7 +192,7 @@ class Environment:
 
     # --- inputs ------------------------------------------------------------------------------
 
-    def inputs(self, rule: int, state: State) -> tuple[Scalar, ...] | None:
+    def inputs(self, rule: int, state: State, now: Tick) -> tuple[Scalar, ...] | None:
         """Answers that the rule's relation allows now; None: there are none."""
         known = self._samplers.get(rule)
         if known is None:
@@ -204,9 +204,12 @@ class Environment:
         if answer is not None and answer.values and made.inputs:
             named = paths(made, self._plan.system)
             fixed = {k: answer.values[p] for k, p in enumerate(named) if p in answer.values}
+        if self._plan.system.reads_clock:
+            clocks = [k for k, i in enumerate(made.inputs) if i.clock]
+            fixed = {**fixed, **dict.fromkeys(clocks, self._clock.seconds(now))}
         view = state if places is None else [state[v] for v in places]
         drawn = sampler.draw(view, self._random, fixed)
-        if drawn is None and fixed:
+        if drawn is None and answer is not None and answer.values:
             what = ", ".join(dict.fromkeys(made.inputs[k].name for k in fixed))
             raise AnswerRefused(
                 f"{asks_as(made, self._plan.system)}: its contract (`ensures`, `where`, or a range)"

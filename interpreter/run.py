@@ -163,7 +163,7 @@ class _Runner:
                     self.now = limit
                 status = Status.UNTIL if late else Status.DEADLOCK
                 break
-            inputs = self.environment.inputs(rule, state) if self._asks[rule] else ()
+            inputs = self.environment.inputs(rule, state, self.now) if self._asks[rule] else ()
             if inputs is None:
                 self._refuse(rule)
             else:

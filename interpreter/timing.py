@@ -32,6 +32,7 @@ from .scheduler import Counting
 Bound = tuple[int, int, Tick]
 
 _ROUNDS = 3
+_FITS = 5  # where a time that is waited for depends on what was read, it is read anew
 
 
 class Scheduling:
@@ -51,14 +52,18 @@ class Scheduling:
         with paused():
             if not trace.steps:
                 return trace
-            collector = Collector(self.plan, self._clock, trace.initial)
-            steps = trace.steps
-            if trace.loop_at is not None:
-                steps += trace.steps[trace.loop_at :] * (_ROUNDS - 1)
-            for step in steps:
-                collector.step(step.rule, step.inputs)
-            collector.finish()
-            times = solve(len(steps), collector.lower, collector.upper)
+            times = None
+            if self.plan.system.reads_clock and trace.loop_at is None:
+                for _ in range(_FITS):
+                    fitting = self._fitted(trace)
+                    if fitting is None:
+                        return None
+                    trace = fitting
+                    times = self._times(trace)
+                    if times is not None:
+                        break
+            else:
+                times = self._times(trace)
             if times is None:
                 return None
             exact: dict[Tick, Fraction] = {}
@@ -68,6 +73,29 @@ class Scheduling:
                     exact[tick] = self._clock.seconds(tick)
                 timed.append(Step(step.rule, step.inputs, exact[tick]))
             return replace(trace, steps=tuple(timed))
+
+    def _times(self, trace: Trace) -> list[Tick] | None:
+        collector = Collector(self.plan, self._clock, trace.initial)
+        steps = trace.steps
+        if trace.loop_at is not None:
+            steps += trace.steps[trace.loop_at :] * (_ROUNDS - 1)
+        for step in steps:
+            collector.step(step.rule, step.inputs)
+        collector.finish()
+        return solve(len(steps), collector.lower, collector.upper)
+
+    def _fitted(self, trace: Trace) -> Trace | None:
+        """With times that its steps can read: see `clocked`."""
+        from .clocked import fitted
+
+        collector = Collector(self.plan, self._clock, trace.initial, reading=False)
+        for step in trace.steps:
+            collector.step(step.rule, step.inputs)
+        collector.finish()
+        seconds = self._clock.seconds
+        lower = [(i, j, seconds(apart)) for i, j, apart in collector.lower]
+        upper = [(i, j, seconds(apart)) for i, j, apart in collector.upper]
+        return fitted(self.plan.system, trace, lower, upper)
 
     def misplaced(self, trace: Trace) -> int | None:
         """The first step whose given time the timed system does not allow; None: all are right.
@@ -116,8 +144,15 @@ class Collector:
     """Follows the steps and notes constraints.  Instant 0 is the start, i + 1 that of step i."""
 
     def __init__(
-        self, plan: Plan, clock: Clock, initial: Sequence[Scalar], urgent: Counting | None = None
+        self,
+        plan: Plan,
+        clock: Clock,
+        initial: Sequence[Scalar],
+        urgent: Counting | None = None,
+        reading: bool = True,
     ) -> None:
+        # With `reading`, a step that reads the clock is taken at the time that it has read.
+        self._reading = reading and plan.system.reads_clock
         self.lower: list[Bound] = []
         self.upper: list[Bound] = []
         self._plan = plan
@@ -144,6 +179,12 @@ class Collector:
             self.lower.append((since, now, self._limits[rule][0]))
             # Its own bound, also where another end of the attempt could come later.
             self._within(since, now, self._limits[rule][1])
+        if self._reading:
+            for given, value in zip(self._rules[rule].inputs, inputs, strict=True):
+                if given.clock:
+                    time = self._clock.ticks(value)
+                    self.lower.append((0, now, time))
+                    self.upper.append((0, now, time))
         self._instant = now
         self.dynamics.fire(rule, inputs)
         self._clocks(rule)

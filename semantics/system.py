@@ -137,6 +137,7 @@ class Input:
     type: Type
     lo: int | None = None
     hi: int | None = None
+    clock: bool = False  # the time of the step, which runs know
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +483,7 @@ class TransitionSystem:
     scheduler: str = "any"
     # `assume eventually`: in a run that goes on for ever, each holds again and again.
     eventually: tuple[tuple[Expr, Span], ...] = ()
-    reads_clock: bool = False
+    clock: int | None = None  # the variable that keeps the last time at which it was read
     has_timeouts: bool = False
     controls: tuple[Control, ...] = ()
     any_number: tuple[AnyNumber, ...] = ()  # what is proved of these instances is not of all
@@ -492,3 +493,8 @@ class TransitionSystem:
     def in_order(self) -> bool:
         """Whether its scheduler says which of the steps that are ready is next."""
         return self.scheduler in ("fifo", "priority")
+
+    @property
+    def reads_clock(self) -> bool:
+        """Whether some step depends on its time."""
+        return self.clock is not None

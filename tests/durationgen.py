@@ -30,7 +30,7 @@ class Maker:
     def spec(self) -> str:
         parts = "\n ".join(self.activity(n) for n in "abc")
         data = [" var x: int = 0", " var y: bool = false"]
-        head = ["error E transient", "error F transient", "resource r : pool(1)"]
+        head = ["error E transient", "error F permanent", "resource r : pool(1)"]
         body = self.term(3)
         head += ["workflow w fails E, F, Timeout {", *data, f" {parts}", f" run {{ {body} }}", "}"]
         return "\n".join(head) + "\n"

@@ -87,10 +87,16 @@ def spec(seed: int) -> str:
         long, units = r.choice([2, 3]), r.choice([1, 2])
         activities.append("  " + form.format(more=more, long=long, units=units))
     fault = "  faults crash w at_most 1" + r.choice([" back within 3s", " never", ""])
-    errors = "E, Busy, Aborted, LeaseExpired, Timeout"
+    errors = "E, Busy, Aborted, LeaseExpired, Timeout, Interrupted"
     second = r.choice(["w(one)  w(two)", "w(one)  w(one)", "w(one)"])
+    head = HEAD.format(silent=" silent" if r.random() < 0.4 else "")
+    for name in ("lock", "keyed[K]"):
+        how = r.choice(["", "", " on_busy cancel_holder", " on_busy replace_waiting"])
+        head = head.replace(f"resource {name} : lock\n", f"resource {name} : lock{how}\n")
+    if r.random() < 0.3:
+        head = head.replace("on_busy fail Busy", "on_busy replace_waiting")
     return (
-        HEAD.format(silent=" silent" if r.random() < 0.4 else "")
+        head
         + f"workflow w(k: K) fails {errors} {{\n  var n: int 0..1 = 0\n  var own: int = 0\n"
         + "\n".join(activities)
         + f"\n  run {{ {body} }}\n}}\n"

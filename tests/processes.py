@@ -121,7 +121,8 @@ def text(t: Term) -> str:
         case "finally":
             return f"try {{ {text(rest[0])} }} finally {{ {text(rest[1])} }}"
         case "retry":
-            return f"retry({rest[0]} on {rest[1]}) {{ {text(rest[2])} }}"
+            on = f" on {rest[1]}" if rest[1] else ""
+            return f"retry({rest[0]}{on}) {{ {text(rest[2])} }}"
         case "saga" | "nocancel":
             return f"{kind} {{ {text(rest[0])} }}"
         case "using":
@@ -169,7 +170,7 @@ def spec(t: Term, crash: bool = False) -> str:
         acts.append(f"  activity {name} {{ {' '.join(clauses)} }}")
     return "\n".join(
         [
-            "error E permanent",
+            "error E transient",
             "error F permanent",
             "resource r : pool(1)",
             "resource q : pool(1) on_busy fail F",
@@ -677,7 +678,7 @@ def _retry(p: Process, d: Data) -> Iterator[Result]:
                 r[1],
                 ("nil", log + r[2][1]) if done_ else ("retry", log, r[2], t, left, False),
             )
-        elif r[1] == t[2] and left:
+        elif left and (r[1] == t[2] if t[2] else real(r[1]) and r[1] not in ("F", "TooMany")):
             yield ("ok", r[2], ("retry", log, r[3], t, left - 1, True))
         else:
             yield ("raise", r[1], r[2], ("seq", log, r[3], ()))
@@ -1048,7 +1049,7 @@ def random_term(r: Random, size: int, letters: str = OLD) -> Term:
         case 9:
             return ("finally", part(a), part(b))
         case 10:
-            return ("retry", 1, r.choice("EF"), part(size - 1))
+            return ("retry", 1, r.choice(["E", "F", ""]), part(size - 1))
         case 11 | 12:
             return ("saga", part(size - 1))
         case 13:

@@ -34,7 +34,8 @@ from ..system import (
 )
 from . import frames
 from .builder import RuleDraft
-from .claims import Demand, Lease, busy, demand, not_negative
+from .busy import preempted
+from .claims import Demand, Lease, contested, demand, not_negative
 from .completion import completion, saved
 from .context import Ctx, Log, Out, raise_error, step
 from .data import Value, leaves
@@ -87,11 +88,18 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             want = replace(want, free=and_(want.free, allowed))
 
     def attempts(inner: Ctx, entry: At, end: int) -> Out:
-        return _attempt(inner, a, t, place, entry, end, act_env, want, given)
+        def attempt(c: Ctx, at: At, k: int) -> Out:
+            return _attempt(c, a, t, place, at, k, act_env, want, given)
+
+        if not want.preempted:
+            return attempt(inner, entry, end)
+        from .parallel import Branch
+
+        return preempted(inner, want.contests, Branch(attempt, a.name, t.span), entry, t.span)
 
     if a.retry is None:
         given = [replace(d, cond=at.reading(d.cond)) for d in found]
-        entered = at.then(*taken.items())
+        entered = at.once(*taken.items()) if want.contests else at.then(*taken.items())
         ctx.defined_at(asked, entered)
         return attempts(ctx, entered, k)
     # A later attempt has the arguments of the first.
@@ -124,13 +132,25 @@ def _attempt(
     env = env.bind(**want.tokens)
     own = replace(ctx, env=env)
     priority = own.read(at, partial(scalar, e=a.priority)) if a.priority is not None else None
-    scheduled(own, a, t, place, at, want)
     known = inst.counters
 
     def noted(predicate: str, how: Callable[[Expr], Expr]) -> dict[int, Expr]:
         counter = known.get((a.name, predicate))
         return {counter.index: how(counter)} if counter is not None else {}
 
+    came = at
+    rejected, at = contested(
+        ctx,
+        want,
+        at,
+        place,
+        t.span,
+        updates=noted("failed", lambda _: TRUE),
+        event=EventKind.TASK_FAILED,
+        subject=place,
+        activity=place,
+    )
+    scheduled(own, a, t, place, at, want)
     start = step(
         ctx,
         at,
@@ -145,8 +165,8 @@ def _attempt(
         activity=place,
         priority=priority,
     )
-    if at.points:
-        for point in at.points:
+    if came.points:
+        for point in came.points:
             if place not in point.scheduled:
                 point.scheduled.append(place)
     else:
@@ -155,17 +175,6 @@ def _attempt(
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     start.asked = want.spent
     not_negative(ctx, want, start)
-    rejected = busy(
-        ctx,
-        want,
-        at,
-        place,
-        t.span,
-        updates=noted("failed", lambda _: TRUE),
-        event=EventKind.TASK_FAILED,
-        subject=place,
-        activity=place,
-    )
     with collecting(env) as (inner, need_defined):
         needs = [(scalar(inner, e), e.span) for e in a.needs]
     ctx.defined(need_defined, start)

@@ -153,6 +153,19 @@ class RuleDraft:
     channel: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Somebody stands before a claim of a lock (`resource`, with its key) that is not free."""
+
+    resource: str
+    instance: int
+    wants: Expr
+
+
+# A condition to be tied, which of the claims do not count for it, and when it holds each lock.
+Preempting = tuple[Expr, range, Callable[[], dict[str, Expr]]]
+
+
 def knot(op: Op) -> Expr:
     return Expr(op, (), Sort.INT if op is Op.ADD else Sort.BOOL)
 
@@ -173,11 +186,16 @@ class Builder:
         self.leases: dict[str, Expr] = {}  # seconds, by name
         self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
         self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
+        self.asking: list[Asking] = []
+        self.preempting: list[Preempting] = []
+        self.waiters = 0  # places at which one waits in place of who waited before
+        self.waiting: dict[str, Expr] = {}  # the last of them, by resource
         self.errors: list[str] = []
         self.strings: dict[str, int] = {}
         self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
         self.ended_knots: list[tuple[Expr, list[ForkDraft]]] = []
         self.groups = 0
+        self.clock: Expr | None = None  # the last time at which it was read, if it is
         self.excluded: list[Expr] = []
         # sagas: (variable -> (value at entry, written from outside)), their own rules
         self.watched: list[tuple[dict[int, tuple[Expr, Expr]], set[int]]] = []
@@ -237,6 +255,13 @@ class Builder:
         if name in self.families:
             return tuple(r for _, r in self.families[name])
         return (self.resources[name],)
+
+    def last_waiting(self, r: ResourceInfo) -> Expr:
+        """The number of the place at which somebody began to wait for it last; 0: none has."""
+        if r.name not in self.waiting:
+            name = f"who waits for {r.name}"
+            self.waiting[r.name] = self.variable(name, Int(), VarKind.HIDDEN, const(0))
+        return self.waiting[r.name]
 
     def hidden(self, name: str, instance: int, init: int | bool = 0) -> Expr:
         type_: Type = Bool() if isinstance(init, bool) else Int()

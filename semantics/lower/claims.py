@@ -24,7 +24,6 @@ from ..expr import (
     ite,
     le,
     lt,
-    not_,
     or_,
     substitute,
     var,
@@ -32,7 +31,8 @@ from ..expr import (
 )
 from ..system import PointKind, ResourceInfo, RuleKind, VarKind
 from .builder import Holds, RuleDraft
-from .context import Ctx, Out, not_supported, raise_error, step
+from .busy import Contest, asks, of_policy, preempted, rejected, waiting
+from .context import Ctx, Out, not_supported, step
 from .env import collecting
 from .expressions import as_sort, require
 from .place import At
@@ -45,11 +45,16 @@ class Demand:
     holds: Holds
     free: Expr
     amounts: tuple[tuple[Expr, Span], ...]  # must not be negative
-    busy: tuple[tuple[Expr, str], ...] = ()  # what does not wait: when not free, and the error
+    contests: tuple[Contest, ...] = ()  # what does not simply wait
     tokens: Mapping[str, Expr] = field(default_factory=dict)  # of `as t`, by name
     granted: Mapping[int, Expr] = field(default_factory=dict)  # what else is set by the grant
     leases: tuple[Lease, ...] = ()
     spent: Holds = ()  # taken for good
+
+    @property
+    def preempted(self) -> bool:
+        """Whoever else asks interrupts who holds it."""
+        return bool(of_policy(self.contests, "cancel_holder"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,8 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
     """
     given: list[tuple[Expr, Span]] = []
     held: dict[int, Expr] = {}
-    guards: dict[str, list[Expr]] = {c.resource: [] for c in claims}
-    totals: dict[str, tuple[str, Expr]] = {}
+    guards: dict[str, list[tuple[ResourceInfo, Expr, Expr]]] = {c.resource: [] for c in claims}
+    totals: dict[str, tuple[str, Expr, Expr]] = {}
     tokens: dict[str, Expr] = {}
     granted: dict[int, Expr] = {}
     spent: dict[int, Expr] = {}  # tokens, which are not given back
@@ -85,8 +90,8 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
             part = ite(mine, amount, const(0))
             index = r.used
             if claim.mode == "units":
-                total = totals[r.name][1] if r.name in totals else const(0)
-                totals[r.name] = claim.resource, add(total, part)
+                _, total, when = totals.get(r.name, ("", const(0), FALSE))
+                totals[r.name] = claim.resource, add(total, part), or_(when, mine)
             else:
                 exclusive = claim.mode == "exclusive"
                 index = r.exclusive if exclusive and r.exclusive is not None else r.used
@@ -95,30 +100,32 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
                     free = [eq(var(r.exclusive, Sort.INT), const(0))]
                     if exclusive:
                         free.append(eq(var(r.used, Sort.INT), const(0)))
-                    guards[claim.resource] += [implies(mine, f) for f in free]
+                    guards[claim.resource] += [(r, mine, f) for f in free]
             if r.kind == "rate":
                 spent[index] = add(spent[index], part) if index in spent else part
             else:
                 held[index] = add(held[index], part) if index in held else part
         if claim.token is not None:
             tokens[claim.token] = _token(ctx, claim, label, granted)
-    for name, (claimed, amount) in totals.items():
+    everything = and_(*(implies(mine, f) for parts in guards.values() for _, mine, f in parts))
+    for name, (claimed, amount, when) in totals.items():
         r = ctx.b.resources[name]
         if r.enforced:
-            guards[claimed].append(le(add(var(r.used, Sort.INT), amount), r.capacity))
+            free_ = le(add(var(r.used, Sort.INT), amount), r.capacity)
+            everything = and_(everything, free_)
+            guards[claimed].append((r, when, free_))
     holds = tuple(held.items())
     declared = ctx.world.resources
-    busy = [
-        (not_(and_(*free)), declared[name].busy_error or "")
-        for name, free in guards.items()
-        if declared[name].on_busy == "fail"
+    contests = [
+        Contest(name, declared[name].on_busy, declared[name].busy_error or "", tuple(parts))
+        for name, parts in guards.items()
+        if declared[name].on_busy != "wait"
     ]
-    everything = and_(*(g for free in guards.values() for g in free))
     leases, holds = _leases(ctx, claims, holds, label, granted)
     for index, amount in spent.items():
         granted[index] = add(var(index, Sort.INT), amount)
     asked = tuple(spent.items())
-    return Demand(holds, everything, tuple(given), tuple(busy), tokens, granted, leases, asked)
+    return Demand(holds, everything, tuple(given), tuple(contests), tokens, granted, leases, asked)
 
 
 def _of_key(
@@ -202,16 +209,14 @@ def _lingers(ctx: Ctx, t: ast.Term) -> bool:
     return False
 
 
-def busy(ctx: Ctx, want: Demand, at: At, label: str, span: Span, **more: object) -> list[RuleDraft]:
-    """What a claim does that does not wait: it fails at once."""
-    out: list[RuleDraft] = []
-    rest = TRUE
-    for taken, error in want.busy:
-        name = f"{label}: busy"
-        guard = and_(rest, taken)
-        out += raise_error(ctx, at, error, RuleKind.BUSY, name, span, guard=guard, **more)  # type: ignore[arg-type]
-        rest = and_(rest, not_(taken))
-    return out
+def contested(
+    ctx: Ctx, want: Demand, at: At, label: str, span: Span, **more: object
+) -> tuple[list[RuleDraft], At]:
+    """What happens where the claims are not free, and from where they are granted."""
+    rules = rejected(ctx, want.contests, at, label, span, **more)
+    out, at = waiting(ctx, want.contests, at, label, span, **more)
+    asks(ctx, want.contests, at)
+    return [*rules, *out], at
 
 
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
@@ -219,30 +224,37 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     from . import parallel
     from .terms import describe, term
 
-    names = ", ".join(c.resource for c in t.claims)
     taken: dict[int, Expr] = {}
     with collecting(ctx.env) as (env, found):
         label = f"{ctx.inst.name} using{ctx.tag}"
         want = demand(replace(ctx, env=env), t.claims, label, taken)
     ctx.defined_at(found, at)
-    at = at.then(*taken.items())
+    names = ", ".join(c.resource for c in t.claims)
+    label = f"using {names}"
+    at = at.once(*taken.items()) if want.contests else at.then(*taken.items())
+    _, at = contested(ctx, want, at, label, t.span)
     inner = replace(ctx, claims=(*ctx.claims, *want.holds), env=ctx.env.bind(**want.tokens))
     entered = inner.point(PointKind.READY, describe(t.body), t.body.span)
-    label = f"using {names}"
     updates = want.granted
     grant = step(ctx, at, RuleKind.GRANT, label, t.span, entered, guard=want.free, updates=updates)
     grant.asked = want.spent
     not_negative(ctx, want, grant)
-    busy(ctx, want, at, label, t.span)
-    if want.leases:
+
+    def body(c: Ctx, a: At, end: int) -> Out:
+        if not want.leases:
+            return term(c, t.body, a, end)
         if any(lease.lost is not None for lease in want.leases):
             raise not_supported("silent lease of a block", t.span)
         if _lingers(ctx, t.body):
             raise not_supported("lease of a block with `nocancel`, `finally` or `saga`", t.span)
         limit = reduce(lambda a, b: ite(lt(a, b), a, b), [x.limit for x in want.leases])
-        out = parallel.limited(inner, t.body, inner.at(entered), k, limit, "LeaseExpired")
+        return parallel.limited(c, t.body, a, end, limit, "LeaseExpired")
+
+    if want.preempted:
+        inside = parallel.Branch(body, describe(t.body), t.body.span)
+        out = preempted(inner, want.contests, inside, inner.at(entered), t.span)
     else:
-        out = term(inner, t.body, inner.at(entered), k)
+        out = body(inner, inner.at(entered), k)
     if out.exit is not None:
         # The block may end without a step: then giving back is one.
         step(inner, out.exit, RuleKind.RELEASE, f"release {names}", t.span, k)

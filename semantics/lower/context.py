@@ -209,6 +209,11 @@ class World:
     refusals: Refusals = field(default_factory=Refusals)
     open: Mapping[str, Open] = field(default_factory=dict)  # activities that stand for any term
 
+    @property
+    def permanent(self) -> frozenset[str]:
+        """Errors that trying again does not help against."""
+        return frozenset(("TooMany", *(e.name for e in self.spec.errors if e.kind == "permanent")))
+
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
@@ -235,6 +240,12 @@ class Ctx:
 
     def at(self, point: int) -> At:
         return At(self.thread.at(point), (), (self.thread.points[point],))
+
+    def retries(self, spec: ast.RetrySpec, error: str) -> bool:
+        """Whether a retry takes this error: one that it names, or any that is not permanent."""
+        if spec.errors:
+            return error in spec.errors
+        return real_error(error) and error not in self.world.permanent
 
     def fixed(self, e: Expr) -> bool:
         """An expression that never changes during a run."""

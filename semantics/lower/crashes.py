@@ -100,6 +100,9 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     )
     for r in rules:
         r.guard = and_(c.up, r.guard)
+    b.asking[:] = [
+        replace(a, wants=and_(c.up, a.wants)) if a.instance == d.id else a for a in b.asking
+    ]
     if c.fault.never:
         return
     _recovery(mine, c, threads, held)

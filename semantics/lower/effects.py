@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ...dsl import ast
-from ...dsl.support import UNBOUNDED
 from ...dsl.types import Bool, Enum, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, ite, neg, not_, or_, to_real, var
 from .assign import assign
 from .data import Members, Value, equal
 from .env import Definedness, Env, NotConstant, collecting, unasked
 from .expressions import domain, lower, require, scalar
-from .refusals import not_supported
+from .refusals import without_bounds
 
 ASSERTED = "the assertion may fail"
 NOT_COVERED = "no case of this switch covers the value"
@@ -84,7 +83,7 @@ def _run(env: Env, term: ast.Term) -> dict[int, Expr]:
             try:
                 items = domain(env, d)
             except NotConstant:
-                raise not_supported(f"each in one step {UNBOUNDED}", term.span) from None
+                raise without_bounds("an `each` in one step", term.span) from None
             for inside, item in items:
                 going = and_(env.guard, not_(store[_ABORTED]))
                 at = replace(env, store=store, guard=going).bind(**{v: item})

@@ -15,7 +15,6 @@ from ...dsl import ast
 from ...dsl.ast import RefKind
 from ...dsl.errors import Span
 from ...dsl.extent import Extent, extent
-from ...dsl.support import UNBOUNDED
 from ...dsl.types import Enum, Int, Option, Record, SetOf, Type
 from ..expr import (
     FALSE,
@@ -54,7 +53,7 @@ from .data import (
 )
 from .env import Definedness, Env, NotConstant, read, unasked
 from .interval import Interval
-from .refusals import not_supported
+from .refusals import without_bounds
 
 
 def scalar(env: Env, e: ast.Expression) -> Expr:
@@ -332,7 +331,7 @@ def _quantifier(env: Env, e: ast.Quantifier) -> Value:
         try:
             elements = domain(env, e.domain)
         except NotConstant:
-            raise not_supported(f"{e.kind} {UNBOUNDED}", e.span) from None
+            raise without_bounds(f"`{e.kind}`", e.span) from None
         parts = []
         for inside, element in elements:
             if inside is FALSE:

@@ -46,6 +46,8 @@ from .builder import (
     Update,
     tie,
 )
+from .busy import tie_claims
+from .clock import timed
 from .cut import Cut
 from .env import after_step
 from .keeping import Keeping
@@ -74,6 +76,7 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
         ]
         tie(before, at)
         tie(after, [after_step(e) for e in at])
+    tie_claims(b)
     for k, forks in b.ended_knots:
         tie(k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)])
     writers: dict[int, list[RuleDraft]] = {i: [] for snapshot, _ in b.watched for i in snapshot}
@@ -96,6 +99,9 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
             else:
                 cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping, None)
                 cancels[id(r.kills)] = cancel
+        bundle = timed(b, r, cancel.bundle if cancel is not None else None)
+        if cancel is not None and bundle is not None:
+            cancel = Cancel(bundle, cancel.released)
         rules.append(_rule(b, r, cancel))
     return tuple(rules), tuple(_thread(t) for t in b.threads)
 

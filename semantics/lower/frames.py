@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 from ...dsl import ast
 from ...dsl.errors import Span
@@ -125,7 +126,8 @@ def retry(
     attempt: bool = False,
     env: Env | None = None,
 ) -> Out:
-    """`n` more attempts after the first, on the named errors; then the error goes on.
+    """`n` more attempts after the first, on the named errors (or on those that are not permanent);
+    then the error goes on.
 
     `attempt`: the body is one attempt of an activity, whose arguments `env` knows.
     """
@@ -143,13 +145,10 @@ def retry(
     # A block starts anew with a step: what began with it (a fork, a time limit) has to end first.
     steps = waits or not attempt
 
-    def takes(error: str) -> bool:
-        return real_error(error) and (not spec.errors or error in spec.errors)
-
     def land(_: str) -> Sequence[Landing]:
         return [Landing(lt(attempts, limit), pause, ((attempts.index, add(attempts, const(1))),))]
 
-    frame = Frame(ctx.thread, ctx.frame, takes, land)
+    frame = Frame(ctx.thread, ctx.frame, partial(ctx.retries, spec), land)
     entered = at.once(*moves.items()).plus((attempts.index, ite(at.cond, const(0), attempts)))
     paused = ctx.at(pause)
     paused = replace(paused, cond=and_(paused.cond, ctx.b.ended(frame.forks)))

@@ -84,11 +84,7 @@ def retried(
 ) -> Times:
     """`n` more attempts after the first, each after its wait; then the error goes on."""
     n = fixed(ctx, spec.attempts, Sort.INT)
-    taken = {
-        e: x
-        for e, x in body.ways.items()
-        if e != DONE and real_error(e) and (not spec.errors or e in spec.errors or e == "*")
-    }
+    taken = {e: x for e, x in body.ways.items() if e != DONE and (e == "*" or ctx.retries(spec, e))}
     lost = r.arithmetic.any_of(taken.values())
     if lost is None:
         return body
@@ -107,6 +103,10 @@ def retried(
         if end in taken:
             # The last attempt fails with this one.
             ways[end] = then(failing, lasts)
+            if end == "*":  # which it may be, or not
+                either = r.arithmetic.either(ways[end], lasts)
+                assert either is not None
+                ways[end] = either
         else:
             hi = then(again, lasts).hi
             ways[end] = Lasts(lasts.lo, hi, lasts.may, lasts.exact and failing.exact, False)

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...dsl import ast
-from ...dsl.support import UNBOUNDED
+from ...dsl.clock import reads
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, Place, PointKind, RuleKind
 from . import parallel
-from .context import Ctx, Frame, Log, Out, not_supported, raise_error, real_error, step
+from .builder import RuleDraft
+from .clock import looking
+from .context import Ctx, Frame, Log, Out, raise_error, real_error, step
 from .data import Value
 from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
 from .expressions import counted, domain, interval, scalar
 from .interval import Interval
 from .place import At, union
+from .refusals import without_bounds
 from .tolerance import Tolerance, tolerance
 from .undolog import all_of, rounds, unsure
 
@@ -36,15 +39,21 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         bound = kept(ctx, "most rounds", bound, t.span, moves)
         # Counting starts anew where the loop is entered from outside.
         entered = at.once(*moves.items()).plus((count.index, ite(at.cond, const(0), count)))
+    reading = ctx
+    looks: list[RuleDraft] = []
     around = union(entered, ctx.at(head))
+    if reads(t.cond):
+        reading, around, looks = looking(ctx, t.cond, entered, ctx.at(head))
+        entered = replace(entered, cond=FALSE)
     assert around is not None
-    cond = ctx.test(t.cond, around)
+    cond = reading.test(t.cond, around)
     inside = around.under(cond, t.cond.span)
     decreases = None
     if t.decreases is not None:
         measure = t.decreases
         decreases = ctx.read(inside, lambda env: scalar(env, measure))
-    first, since = len(ctx.b.rules), len(ctx.b.variables)
+    # The step that looks at the clock again is one of the round.
+    first, since = len(ctx.b.rules) - bool(looks), len(ctx.b.variables)
     if count is not None:
         current = ite(entered.cond, const(0), count)
         raise_error(
@@ -67,6 +76,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
         again = step(ctx, ended, RuleKind.STEP, "next round", t.span, head)
         log = rounds(ctx, body.log, body.log.sure, again, since)
     last = len(ctx.b.rules)
+    after = looks[0].updates[ctx.thread.location].value if looks else head
     ctx.world.loops.append(
         Loop(
             t.span,
@@ -78,7 +88,7 @@ def while_(ctx: Ctx, t: ast.While, at: At, k: int) -> Out:
                 r.index
                 for r in ctx.b.rules[first:last]
                 if (u := r.updates.get(ctx.thread.location)) is not None
-                and u.value == head
+                and u.value == after
                 and u.args == ()
             ),
             bounded=count is not None,
@@ -101,7 +111,7 @@ def each(ctx: Ctx, t: ast.Each, at: At, k: int) -> Out:
             items = domain(env, t.domain) if span is None else []
     except NotConstant:
         if not t.sequential:
-            raise not_supported(f"parallel each {UNBOUNDED}", t.span) from None
+            raise without_bounds("a parallel `each`", t.span) from None
         return _each_counted(ctx, t, at, k)
     ctx.defined_at(found, at)
     # The domain is what it is when the loop is entered.

@@ -23,6 +23,7 @@ from ..system import (
     VarKind,
 )
 from .builder import ForkDraft, ThreadDraft
+from .clock import looked
 from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
 from .data import Value
 from .entry import kept
@@ -334,7 +335,8 @@ def within(
 
     if t.duration is not None:
         duration = t.duration
-        limit = ctx.read(at, lambda env: measured(env, duration))
+        reading, at = looked(ctx, duration, at)
+        limit = reading.read(at, lambda env: measured(env, duration))
         moves: dict[int, Expr] = {}
         limit = kept(ctx, "limit of within", limit, t.span, moves)
         at = at.once(*moves.items())

@@ -9,13 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ...dsl import support
+from ...dsl import static_bounds, support
 from ...dsl.errors import Diagnostic, Rejected, Span
 
 
 def not_supported(form: str, span: Span) -> Rejected:
     """To be raised: the term around it is left out, and lowering goes on (see `Refusals`)."""
     return Rejected((support.not_supported(form, span),))
+
+
+def without_bounds(what: str, span: Span) -> Rejected:
+    """The same, of what is written out and has no bounds where it is run."""
+    return Rejected((static_bounds.without_bounds(what, span),))
 
 
 @dataclass(eq=False, slots=True)

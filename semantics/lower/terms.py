@@ -23,6 +23,7 @@ from ..expr import (
 )
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind, Waiting
 from . import activity, child, claims, frames, graphs, loops, messages, parallel, requests, saga
+from .clock import looked
 from .context import Ctx, Log, Out, raise_error, step
 from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
@@ -93,6 +94,7 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Using():
             return claims.using(ctx, t, at, k)
         case ast.Wait():
+            ctx, at = looked(ctx, t.duration, at)
             delay = ctx.read(at, lambda env: measured(env, t.duration))
             step(
                 ctx,
@@ -290,7 +292,8 @@ def branch(ctx: Ctx, t: ast.Term, at: At, k: int, what: str) -> Out:
 
 
 def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
-    cond = ctx.test(t.cond, at)
+    reading, at = looked(ctx, t.cond, at)
+    cond = reading.test(t.cond, at)
     then = branch(ctx.knowing(cond), t.then, at.under(cond, t.cond.span), k, "the branch of `if`")
     away = at.under(not_(cond), t.cond.span)
     if t.orelse is None:
@@ -301,7 +304,8 @@ def _if(ctx: Ctx, t: ast.If, at: At, k: int) -> Out:
 
 
 def _switch(ctx: Ctx, t: ast.Switch, at: At, k: int) -> Out:
-    subject = ctx.read(at, lambda env: lower(env, t.subject))
+    reading, at = looked(ctx, t.subject, at)
+    subject = reading.read(at, lambda env: lower(env, t.subject))
     values = [[ctx.read(at, partial(lower, e=v)) for v in c.values] for c in t.cases]
     tests = [or_(*(equal(subject, v) for v in case)) for case in values]
     outs = []

@@ -177,6 +177,7 @@ class _Lowering(Declarations):
             ),
             scheduler=self.spec.system.scheduler if self.spec.system else "any",
             eventually=tuple(self.world.eventually),
+            clock=self.b.clock.index if self.b.clock is not None else None,
             has_timeouts=self.world.has_timeouts,
             controls=controls,
             any_number=tuple(self.any_number),

@@ -272,7 +272,7 @@ def test_all_errors_at_once_in_source_order() -> None:
         "switch (s) { case draft, booked { a } }",
         "x := count z in 0..N: z > seats",
         "ok := exists v in perms: v == booked",
-        "each i in 0..seats - 1 { x <- q(i) }",
+        "each i in 0..9 - 1 { x <- q(i) }",
         "using (deploy[s] exclusive) { a }",
         "each st in Status { using (deploy[st] shared) { a } }",
         "par 2 of { a || a || a }",

@@ -88,7 +88,14 @@ def _apart(structure: Structure, variable: int, a: Rule, b: Rule) -> bool:
         return True  # a crash is nobody's step: what it loses is a matter of the properties
     if structure.system.variables[variable].durable and a.transaction and b.transaction:
         return True
+    if _sets_the_time(a, variable) and _sets_the_time(b, variable):
+        return True  # at one instant both set the same
     return _common_lock(structure, a, b)
+
+
+def _sets_the_time(rule: Rule, variable: int) -> bool:
+    value = dict(rule.updates).get(variable)
+    return value is not None and value.op is Op.INPUT and rule.inputs[value.index].clock
 
 
 def _common_lock(structure: Structure, a: Rule, b: Rule) -> bool:

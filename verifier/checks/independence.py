@@ -19,8 +19,9 @@ if all complete runs of it, in any order of steps and with any durations, end al
    again (an attempt cut off before or after it began would shift the count of later ones).
 4. *Choices.*  Which sides of `+` can move depends neither on a clock nor on a contended claim; by
    1 it does not depend on data that others write.
-5. No time-out and no interrupt.  For `deterministic` (`timeouts`), the time-out of an attempt is
-   an answer of the environment like any other end, because durations are answers too.  If the
+5. No time-out, no interrupt, and no step whose time shows.  For `deterministic` (`timeouts`), the
+   time-out of an attempt is an answer of the environment like any other end, because durations are
+   answers too; so is the time of a step, where nobody waits for a claim.  If the
    environment decides all ties but those of urgent steps (`system.ties`), and nobody waits for a
    claim, it says which step comes next whenever none is urgent.  Then 1 and 3 are asked of urgent
    steps alone: whatever their order, they lead to the same state before time goes on.
@@ -74,6 +75,9 @@ def obstacle(
         if r.kind is RuleKind.TIMEOUT and not timeouts:
             return f"a timeout may decide ({r.span})"
     matters = cone(system)
+    why = read_clock(system)
+    if why and not (timeouts and not session.structure.contended()):
+        return why
     for group in cancellations(system):
         causes = [r for r in group if r.delay is None] if urgent else group
         why = cancellation_matters(session, causes, matters, urgent) if causes else ""
@@ -94,6 +98,23 @@ def obstacle(
         over = all(ends(session, x) for x in system.loops) if all_end is None else all_end()
         if not over:
             return "a loop may keep others waiting for a resource"
+    return ""
+
+
+def read_clock(system: TransitionSystem) -> str:
+    """Where the time of a step may show; "" if none does.
+
+    Durations decide it where nobody waits for a claim: then every step that can be taken at one
+    instant reads the same.
+    """
+    if not system.reads_clock:
+        return ""
+    matters = cone(system) - {system.clock}
+    for r in system.rules:
+        clocks = {k for k, given in enumerate(r.inputs) if given.clock}
+        for v, e in r.updates if clocks else ():
+            if v in matters and variables([e], Op.INPUT) & clocks:
+                return f"what the clock says may decide ({r.span})"
     return ""
 
 

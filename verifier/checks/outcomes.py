@@ -39,7 +39,7 @@ from ..engines.tracked import Tracked, Unsupported, observed
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
-from .independence import obstacle
+from .independence import obstacle, read_clock
 from .intime import in_time
 from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
@@ -70,6 +70,8 @@ def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
             "structure",
             STRUCTURE,
         )
+    if read_clock(session.system):
+        return Unknown("structure", why)
     found = _alike(session, deadlock, False) or _Small(session, why, durations=True).verdict()
     if isinstance(found, Unknown):
         # Two runs with the same durations refute it as well.
@@ -99,6 +101,8 @@ def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
             else "without the time-outs of activities, which the durations decide, no step depends "
             "on another branch: steps commute, so every schedule ends with the same result",
         )
+    if read_clock(system):
+        return Unknown("structure", why)
     found = decided(session) or _alike(session, deadlock, True)
     return found or _Small(session, why, durations=False).verdict()
 

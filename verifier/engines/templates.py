@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, permutations
 
 from ...dsl.types import Enum
 from ...semantics.expr import (
@@ -34,6 +34,7 @@ from .slice import slice_for
 
 LIMIT = 1500
 MOST_PAIRS = 30
+MOST_TIMES = 6
 MOST_FAR = 60  # pairs of a thread and a variable, if it need not write it
 CONTROL = (VarKind.LOCATION, VarKind.USED)
 
@@ -68,6 +69,9 @@ def templates(
     atoms = _atoms(system, goals, rules, {v.index for v in data})
     for variable in data:
         _bounds(out, variable)
+    times = _times(system, rules, cone.variables)
+    for a, b in permutations(times, 2):
+        out.add(le(a, b))
     for atom in atoms:
         out.add(atom)
         out.add(not_(atom))
@@ -95,6 +99,8 @@ def templates(
             near = [v for v in near if (v.index in wrote) is mine]
             for point in points[thread.id]:
                 here = eq(location, const(point))
+                for a, b in permutations(times, 2) if mine and few else ():
+                    out.add(implies(here, le(a, b)))
                 for atom in said:
                     out.add(implies(here, atom))
                     out.add(implies(here, not_(atom)))
@@ -104,6 +110,17 @@ def templates(
                         out.add(implies(here, eq(term, Expr(Op.CONST, (), v.sort, value))))
     _where_taken(out, rules, own, {t.location for t in system.threads}, atoms)
     return out.found
+
+
+def _times(system: TransitionSystem, rules: Sequence[Rule], cone: Collection[int]) -> list[Expr]:
+    """What has been read from the clock, and when it was read last."""
+    found = {system.clock} if system.clock in cone else set()
+    for rule in rules:
+        for v, e in rule.updates:
+            if v in cone and e.op is Op.INPUT and rule.inputs[e.index].clock:
+                found.add(v)
+    read = sorted(v for v in found if v is not None)
+    return [variable_term(v, Sort.REAL) for v in read[:MOST_TIMES]]
 
 
 def _under_way(out: _Collector, system: TransitionSystem, threads: Sequence[Thread]) -> None:
