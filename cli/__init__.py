@@ -77,6 +77,10 @@ def _run(argv: list[str]) -> int:
         from . import exporting
 
         return exporting.run(args)
+    if command in ("equiv", "lts", "minimise"):
+        from . import comparing
+
+        return comparing.run(command, args)
     if command == "verify":
         from . import verifying
 

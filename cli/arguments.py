@@ -23,6 +23,9 @@ COMMANDS = (
     "coverage",
     "time",
     "export",
+    "equiv",
+    "lts",
+    "minimise",
     "fmt",
     "explain",
 )
@@ -40,6 +43,9 @@ commands:
   wfverify coverage SPEC    which steps its proofs rest on
   wfverify time SPEC        how long each workflow takes, at least and at most
   wfverify export SPEC      its rules as a model for another checker (Spin)
+  wfverify equiv A B        do two specs (or labelled transition systems) do the same?
+  wfverify lts SPEC         its states and observable steps as a labelled transition system
+  wfverify minimise FILE    the smallest labelled transition system that is equivalent
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
 
@@ -124,6 +130,10 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _time()
         case "export":
             return _export()
+        case "equiv" | "lts" | "minimise":
+            from .arguments_equivalence import TEXTS, fill
+
+            return fill(_new(command, *TEXTS[command]), command, _seconds, _count)
         case "fmt":
             return _fmt()
         case "explain":

@@ -57,11 +57,21 @@ class PropertyChecker:
                         self.report.unknown(
                             "E0201", p.span, "workflow", name, self.symbols.workflows
                         )
-                left = self.x.shapes.get(p.left, {})
+                known = [
+                    *self.x.shapes.get(p.left, {}),
+                    *self.x.shapes.get(p.right, {}),
+                    *self.symbols.values,
+                ]
                 for name in p.observing:
-                    if name not in left and name not in self.symbols.values:
-                        known = [*left, *self.symbols.values]
+                    if name not in known:
                         self.report.unknown("E0201", p.span, "variable", name, known)
+                if p.kind == "refines" and p.under in ("bisimulation", "branching"):
+                    self.report.error(
+                        "E0406",
+                        p.span,
+                        f"`refines` is not known under {p.under}",
+                        "it is under trace, failures and outcome",
+                    )
             case ast.Law():
                 ctx = Context(metavariables=frozenset(p.metavariables))
                 return replace(

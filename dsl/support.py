@@ -104,7 +104,7 @@ def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
 def _term_or_property(node: ast.Node) -> Iterator[tuple[str, Span]]:
     span = node.span
     match node:
-        case ast.Equivalent(kind=kind):
+        case ast.Equivalent(kind="upgrade" as kind):
             yield kind, span
         case ast.Law():
             yield "law", span

@@ -68,7 +68,9 @@ def refutation(
         yield from _last_step(report, first, span)
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
-        yield from hanging("  note: ", note, width, "")
+        # What is set in belongs to the note before it.
+        label = "  note: " if not note.startswith("  ") else "        "
+        yield from hanging(label, note.strip(), width, "")
     yield from _last_words(report, result, verdict, width)
 
 

@@ -212,6 +212,16 @@ class Bundle:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What an observer sees of a step beside its name: an argument of an activity that starts, a
+    message that is sent or received.  `term` is read before the step, with its inputs."""
+
+    name: str
+    type: Type
+    term: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One step.  Enabled when `guard` holds (state only); `relation` constrains the inputs.
 
@@ -245,6 +255,7 @@ class Rule:
     reads: tuple[int, ...] = ()  # what it is said to look at, beside its terms
     over_children: bool = False  # may be taken while child threads of its thread run
     channel: str = ""  # where it sends to or receives from, with the place: `votes`, `jobs[a]`
+    seen: tuple[Seen, ...] = ()
 
     @property
     def updates(self) -> Iterator[tuple[int, Expr]]:

@@ -7,6 +7,7 @@ pairs of states, runs come from sets of states, one after the other.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import chain, combinations
 from random import Random
 
@@ -34,18 +35,27 @@ def disjoint(left: System, right: System) -> tuple[System, int]:
     return (left[0] + right[0], left[1], frozenset(edges)), right[1] + shift
 
 
+@lru_cache(maxsize=8)
+def _table(system: System) -> list[list[tuple[str, int]]]:
+    table: list[list[tuple[str, int]]] = [[] for _ in range(system[0])]
+    for s, a, t in system[2]:
+        table[s].append((a, t))
+    return table
+
+
 def steps(system: System, state: int) -> list[tuple[str, int]]:
-    return [(a, t) for s, a, t in system[2] if s == state]
+    return _table(system)[state]
 
 
 def silently(system: System, state: int) -> set[int]:
     """What is reached by any number of internal steps."""
-    seen = {state}
-    while True:
-        more = {t for s, a, t in system[2] if s in seen and a == TAU} | seen
-        if more == seen:
-            return seen
-        seen = more
+    seen, todo = {state}, [state]
+    while todo:
+        for a, t in steps(system, todo.pop()):
+            if a == TAU and t not in seen:
+                seen.add(t)
+                todo.append(t)
+    return seen
 
 
 def strong(system: System) -> set[tuple[int, int]]:

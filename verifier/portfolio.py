@@ -14,7 +14,7 @@ from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .cache import Cache, Memory
-from .checks import beginnings, blocking, obligations, stability
+from .checks import beginnings, blocking, equivalences, obligations, stability
 from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
@@ -168,6 +168,7 @@ class _Run:
             yield from self._of_any_number()
         if self.session.system.controls and self.wanted("stability"):
             yield from stability.stability(self.session)
+        yield from equivalences.equivalences(self.session, self.spec, self._selected)
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
                 yield from self._soon(check)

@@ -38,7 +38,7 @@ from .busy import preempted
 from .claims import Demand, Lease, contested, demand, not_negative
 from .completion import completion, saved
 from .context import Ctx, Log, Out, raise_error, step
-from .data import Value, leaves
+from .data import Value, leaves, seen
 from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
 from .heartbeat import heartbeat, missed, scheduled, silent, sooner
@@ -277,8 +277,15 @@ def _attempt(
     if unsure(ctx, a, limits):
         twice(ctx, made, complete, a.name, t.span)
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
+    shown = tuple(
+        s
+        for p in a.params
+        if p.resolved is not None
+        for s in seen(p.resolved, p.name, env.names[p.name])
+    )
     for rule in rules:
         rule.reads = looks_at
+        rule.seen = tuple(replace(s, term=rule.reading(s.term)) for s in shown)
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
     return Out(None, Log((done,), sure=frozenset((done.flag.index,))) if done else Log())
 

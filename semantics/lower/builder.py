@@ -34,6 +34,7 @@ from ..system import (
     PointKind,
     ResourceInfo,
     RuleKind,
+    Seen,
     Variable,
     VarKind,
 )
@@ -151,6 +152,7 @@ class RuleDraft:
     over_children: bool = False  # may be taken while child threads of its thread run
     asked: Holds = ()  # claimed by this step, for other threads
     channel: str = ""
+    seen: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

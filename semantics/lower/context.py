@@ -34,6 +34,7 @@ from ..system import (
     Retrying,
     RuleKind,
     SagaInfo,
+    Seen,
     TimeLimit,
     VarKind,
     Waiting,
@@ -352,6 +353,7 @@ def step(
     probability: Expr | None = None,
     priority: Expr | None = None,
     channel: str = "",
+    seen: tuple[Seen, ...] = (),
 ) -> RuleDraft:
     """One rule: from `at`, the thread (or `host`) goes to `target`."""
     mover = host or ctx.thread
@@ -387,6 +389,7 @@ def step(
         priority=through(priority) if priority is not None else None,
         test_span=at.test,
         channel=channel,
+        seen=tuple(replace(s, term=through(s.term)) for s in seen),
     )
     ctx.b.rules.append(rule)
     return rule

@@ -23,6 +23,7 @@ from ...dsl.types import (
     Type,
 )
 from ..expr import FALSE, Expr, Sort, and_, const, eq, ite, not_, or_
+from ..system import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,20 @@ def build(type_: Type, name: str, leaf: Callable[[str, Type], Expr]) -> Value:
             raise AssertionError("an instance is not a value")
         case _:
             assert_never(type_)
+
+
+def seen(type_: Type, name: str, value: Value) -> tuple[Seen, ...]:
+    """The scalar parts of a value, each with its path and type."""
+    kinds: list[tuple[str, Type]] = []
+
+    def leaf(path: str, kind: Type) -> Expr:
+        kinds.append((path, kind))
+        return FALSE
+
+    build(type_, name, leaf)
+    return tuple(
+        Seen(path, kind, part) for (path, kind), part in zip(kinds, leaves(value), strict=True)
+    )
 
 
 def default(type_: Type, string: Callable[[str], int]) -> Value:

@@ -334,6 +334,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         gains=tuple(gains.items()),
         reads=r.reads,
         channel=r.channel,
+        seen=r.seen,
         over_children=r.over_children or (r.kills is not None and r.kills.host is r.thread),
     )
 

@@ -38,20 +38,22 @@ from ..system import (
     EventTemplate,
     Input,
     RuleKind,
+    Seen,
     VarKind,
 )
 from .assign import assign
 from .builder import RuleDraft
 from .channels import ASKER, MESSAGE, Channel, Queue, item, picked
 from .context import Ctx, Out, step
-from .data import Rec, Value, build, default, leaves, sort_of
+from .data import Rec, Value, build, default, leaves, seen, sort_of
 from .entry import forget
-from .env import Env, collecting
+from .env import Env, collecting, unasked
 from .expressions import lower, ranged, require, scalar, within
 from .place import At
 
 LOST = "a message may be lost on its way"
 ASKED = " asker"  # after the name of a received request: who waits for its answer
+KEY = "key"  # of a channel, among what is seen of a message
 ALWAYS = Delay(const(Fraction(0)), None)  # at any time, or never
 
 
@@ -64,7 +66,8 @@ def send(ctx: Ctx, t: ast.Send, at: At, k: int) -> Out:
     with collecting(ctx.env) as (env, found):
         value = lower(env, t.value)
         found += ranged(c.type, t.channel, value, t.value.span)
-    rule = put(ctx, c, t.key, item(c, value, None), at, k, t)
+    shown = (*key_of(ctx, c, t.key), *seen(c.type, MESSAGE, value))
+    rule = put(ctx, c, t.key, item(c, value, None), at, k, t, shown)
     ctx.defined(found, rule)
     return Out(None)
 
@@ -77,6 +80,7 @@ def put(
     at: At,
     k: int,
     t: ast.Send | ast.Request,
+    shown: tuple[Seen, ...],
 ) -> RuleDraft:
     """The step that puts an item into the queues of a channel, when each has room."""
     keys = _keys(ctx, c, key, at)
@@ -114,6 +118,7 @@ def put(
         subject=c.name,
         detail=ctx.inst.name,
         channel=c.name,
+        seen=shown,
     )
     if lost is not FALSE:
         name = ctx.inst.id
@@ -122,6 +127,13 @@ def put(
         if not c.decl.optional:
             ctx.must("messages", not_(lost), LOST, t.span, rule, name=c.name)
     return rule
+
+
+def key_of(ctx: Ctx, c: Channel, key: ast.Expression | None) -> tuple[Seen, ...]:
+    """What is seen of a key."""
+    if key is None or c.decl.resolved_key is None:
+        return ()
+    return seen(c.decl.resolved_key, KEY, scalar(unasked(ctx.env), key))
 
 
 def _keys(ctx: Ctx, c: Channel, key: ast.Expression | None, at: At) -> list[tuple[Expr, int]]:
@@ -151,6 +163,7 @@ class Taken:
     inputs: tuple[Input, ...] = ()
     relation: Expr = TRUE
     delay: Delay | None = None
+    seen: tuple[Seen, ...] = ()
 
 
 def named(ctx: Ctx, t: ast.Receive) -> Ctx:
@@ -228,6 +241,7 @@ def receive(ctx: Ctx, t: ast.Receive, at: At, k: int) -> Out:
         subject=t.channel,
         detail=ctx.inst.name,
         channel=t.channel,
+        seen=took.seen,
     )
     kept_in_range(ctx, t, took, rule)
     return Out(None)
@@ -279,7 +293,8 @@ def taken(ctx: Ctx, t: ast.Receive, at: At) -> Taken:
         hand, asker = ctx.env.names[t.var + ASKED], message.get(ASKER)
         assert isinstance(hand, Expr) and isinstance(asker, Expr)
         updates[hand.index] = asker
-    return Taken(or_(*ways), updates, inputs, relation)
+    shown = (*key_of(ctx, c, t.key), *seen(c.type, MESSAGE, message.get(MESSAGE)))
+    return Taken(or_(*ways), updates, inputs, relation, seen=shown)
 
 
 def _wanted(ctx: Ctx, t: ast.Receive, q: Queue, i: int, there: Expr, at: At) -> Expr:
@@ -327,4 +342,5 @@ def _from_environment(ctx: Ctx, c: Channel, t: ast.Receive, at: At) -> Taken:
     if t.where is not None:
         ranges.append(ctx.read(at, partial(_fits, t=t, message=message, there=TRUE)))
     updates = dict(_stored(ctx, t, message))
-    return Taken(TRUE, updates, tuple(inputs), and_(*ranges), ALWAYS)
+    shown = seen(c.type, MESSAGE, message)
+    return Taken(TRUE, updates, tuple(inputs), and_(*ranges), ALWAYS, shown)

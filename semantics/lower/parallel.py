@@ -362,6 +362,7 @@ def within(
             "subject": t.receive.channel,
             "detail": ctx.inst.name,
             "channel": t.receive.channel,
+            "seen": took.seen,
         }
     elif limit is not None:
         ctx.world.has_timeouts = True

@@ -12,9 +12,9 @@ from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, ite, not_, or_, to_
 from ..system import Delay, EventKind, EventTemplate, Obligation, PointKind, RuleKind, VarKind
 from .assign import assign
 from .builder import Builder, RuleDraft
-from .channels import ASKER, Channel, Reply, Site, item
+from .channels import ASKER, MESSAGE, Channel, Reply, Site, item
 from .context import Ctx, InstanceDraft, Out, step
-from .data import Rec, default, leaves
+from .data import Rec, default, leaves, seen
 from .env import collecting
 from .expressions import lower, ranged
 from .messages import ASKED, put
@@ -46,8 +46,9 @@ def request(ctx: Ctx, t: ast.Request, at: At, k: int) -> Out:
     with collecting(ctx.env) as (env, found):
         asked_value = lower(env, t.value)
         found += ranged(c.type, t.channel, asked_value, t.value.span)
+    shown = seen(c.type, MESSAGE, asked_value)
     waiting = ctx.point(PointKind.READY, f"waiting for an answer from {c.name}", t.span)
-    rule = put(ctx, c, None, item(c, asked_value, const(number)), at, waiting, t)
+    rule = put(ctx, c, None, item(c, asked_value, const(number)), at, waiting, t, shown)
     ctx.defined(found, rule)
     nothing = {p.index: v for p, v in zip(leaves(value), leaves(zero), strict=True)}
     forgotten = {there.index: FALSE, **nothing}
@@ -71,6 +72,7 @@ def request(ctx: Ctx, t: ast.Request, at: At, k: int) -> Out:
         subject=c.name,
         detail=ctx.inst.name,
         channel=c.name,
+        seen=seen(c.decl.resolved_answer, MESSAGE, value),
     )
     ctx.defined(found, done)
     ctx.in_range({i: e for i, e in updates.items() if i not in forgotten}, done)
@@ -84,6 +86,7 @@ def answer(ctx: Ctx, t: ast.Send, at: At, k: int) -> Out:
         value = lower(env, t.value)
         found += ranged(c.decl.resolved_answer, f"the answer from {c.name}", value, t.value.span)
     asker = ctx.env.names[t.channel + ASKED]
+    assert c.decl.resolved_answer is not None
     assert isinstance(asker, Expr)
     rule = step(
         ctx,
@@ -97,6 +100,7 @@ def answer(ctx: Ctx, t: ast.Send, at: At, k: int) -> Out:
         subject=c.name,
         detail=ctx.inst.name,
         channel=c.name,
+        seen=seen(c.decl.resolved_answer, MESSAGE, value),
     )
     ctx.defined(found, rule)
     c.replies.append(Reply(rule, asker, value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from wfverify.dsl.errors import Rejected
 from wfverify.verifier.equivalence.aut import read, write
 from wfverify.verifier.equivalence.lts import Lts

@@ -1,0 +1,217 @@
+"""`wfverify equiv`, `lts` and `minimise`: systems as what an observer sees of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from ..dsl.errors import Rejected
+from ..dsl.source import read
+from ..report.outcome import Exit
+from ..semantics.system import TransitionSystem
+from ..verifier.equivalence.behaviour import Exploring, Size
+from ..verifier.equivalence.lts import Lts
+from ..verifier.equivalence.runs import Limits, OutOfReach
+from ..verifier.equivalence.spectrum import Under
+from ..verifier.equivalence.view import View, activity_name, data_names
+from ..verifier.equivalence.workflows import LEVELS, Asked, Comparison
+from .interrupts import stopping_solver
+from .loading import load_spec, opened, say_rejected
+from .terminal import Progress, complain, style, write
+
+AUT = ".aut"
+STATES = 200_000
+SECONDS = 30.0
+
+
+def run(command: str, args: argparse.Namespace) -> int:
+    """Prints what was asked; the status is that of docs/equivalence.md."""
+    progress = Progress()
+    try:
+        with stopping_solver():
+            if command == "equiv":
+                return _equiv(args, progress)
+            return _written(command, args, progress)
+    except Rejected as error:
+        progress.clear()
+        say_rejected(error.diagnostics)
+        return Exit.USAGE
+    except _Misused as error:
+        complain(str(error))
+        return Exit.USAGE
+    except OutOfReach as error:
+        progress.clear()
+        complain(f"not known: {error}")
+        return Exit.UNKNOWN
+    finally:
+        progress.clear()
+
+
+class _Misused(Exception):
+    """What is wrong with the options."""
+
+
+# --- one system ----------------------------------------------------------------------------------
+
+
+def _written(command: str, args: argparse.Namespace, progress: Progress) -> int:
+    from ..verifier.equivalence.aut import write as as_aut
+    from ..verifier.equivalence.minimise import minimise
+
+    progress("looking at all states")
+    lts = _lts(args)
+    if command == "minimise":
+        progress(f"minimising {lts.states} states")
+        lts = minimise(lts, Under(args.under or Under.BRANCHING), Limits(seconds=_seconds(args)))
+    text = as_aut(lts)
+    if args.output is None:
+        write(text)
+    else:
+        Path(args.output).write_text(text, encoding="utf-8")
+    return Exit.PROVED
+
+
+def _lts(args: argparse.Namespace) -> Lts:
+    from ..verifier.equivalence.aut import read as from_aut
+
+    if args.spec.endswith(AUT):
+        _no_options_of_specs(args)
+        return from_aut(read(args.spec), args.spec)
+    (system,) = _systems([args.spec], args.workflow)[1]
+    asked = _asked(args, [system])
+    observed = asked.observed if asked.observed is not None else tuple(data_names(system))
+    view = View(observed, asked.watched, asked.rename[0], asked.hide)
+    return Exploring(system, view, size=asked.size).explore().lts()
+
+
+# --- two systems ---------------------------------------------------------------------------------
+
+
+def _equiv(args: argparse.Namespace, progress: Progress) -> int:
+    from ..report.equivalence import as_json, as_text, exit_status
+    from ..verifier.equivalence.workflows import INCLUDED
+
+    paths = args.left, args.right
+    aut = [p.endswith(AUT) for p in paths]
+    if any(aut):
+        if not all(aut):
+            raise _Misused("a .aut file is compared with another one")
+        under = args.under or Under.BRANCHING.value
+        if under not in LEVELS[:-1]:
+            raise _Misused("a .aut file has no outcomes; --under trace is the coarsest")
+    else:
+        under = args.under or LEVELS[-1]
+    if args.refines and under not in INCLUDED:
+        raise _Misused(f"--refines is known under {', '.join(INCLUDED)}; not under {under}")
+    progress("looking at all states")
+    decide = _of_files if all(aut) else _of_specs
+    names, found = decide(args, paths)
+    progress.clear()
+    if args.format == "json":
+        write(json.dumps(as_json(found, names, under), indent=2, ensure_ascii=False) + "\n")
+    else:
+        write(as_text(found, names, under, style(args.verbose), args.refines))
+    return exit_status(found.levels, under)
+
+
+Compared = tuple[tuple[str, str], Comparison]
+
+
+def _of_files(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
+    from ..verifier.equivalence.aut import read as from_aut
+    from ..verifier.equivalence.workflows import compare_lts
+
+    _no_options_of_specs(args)
+    left, right = (from_aut(read(p), p) for p in paths)
+    if args.refines:
+        return (paths[1], paths[0]), compare_lts(right, left, _size(args), inclusion=True)
+    return paths, compare_lts(left, right, _size(args))
+
+
+def _of_specs(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
+    from ..verifier.equivalence.workflows import compare
+
+    names, (left, right) = _systems(paths, args.workflow)
+    asked = _asked(args, [left, right])
+    if args.refines:
+        asked = replace(asked, rename=(asked.rename[1], asked.rename[0]))
+        return (names[1], names[0]), compare(right, left, asked, inclusion=True)
+    return (names[0], names[1]), compare(left, right, asked)
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def _systems(
+    paths: Sequence[str], workflow: str | None
+) -> tuple[list[str], list[TransitionSystem]]:
+    """What each is called, and its rules.  Raises `Rejected`."""
+    from ..semantics.lower import lower
+    from ..verifier.equivalence.alone import alone, silent
+
+    wanted = [None] * len(paths) if workflow is None else workflow.split(",")
+    if len(wanted) == 1:
+        wanted *= len(paths)
+    if len(wanted) != len(paths):
+        raise _Misused("--workflow takes one name, or OLD,NEW")
+    specs = [load_spec(*opened(p)) for p in paths]
+    same = len(set(paths)) < len(paths)
+    if same and workflow is None and len(specs[0].workflows) > 1:
+        raise _Misused("this is one file; say which of its workflows with --workflow OLD,NEW")
+    chosen = [silent(s) if w is None else alone(s, w) for s, w in zip(specs, wanted, strict=True)]
+    names = [w if w and same else p for p, w in zip(paths, wanted, strict=True)]
+    return names, [lower(s) for s in chosen]
+
+
+def _asked(args: argparse.Namespace, systems: Sequence[TransitionSystem]) -> Asked:
+    """The options, with their names looked up."""
+    data = [data_names(s) for s in systems]
+    for name in args.observing or ():
+        if not any(name in d for d in data):
+            raise _Misused(_unknown("variable", name, {n for d in data for n in d}))
+    seen = [_seen(s) for s in systems]
+    for name in args.hide:
+        if not any(name in s for s in seen):
+            raise _Misused(_unknown("activity or channel", name, {n for s in seen for n in s}))
+    for name, _ in args.rename:
+        if name not in seen[0]:
+            raise _Misused(_unknown("activity or channel", name, seen[0]))
+    observing = None if args.observing is None else tuple(args.observing)
+    return Asked(
+        observing,
+        observing or (),
+        (dict(args.rename), {}),
+        frozenset(args.hide),
+        _size(args),
+    )
+
+
+def _seen(system: TransitionSystem) -> set[str]:
+    activities = {activity_name(system, r.activity) for r in system.rules if r.activity}
+    return activities | {r.channel for r in system.rules if r.channel}
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = get_close_matches(name, names, 1, 0.5)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names) or 'none'}"
+    return f"there is no {what} `{name}`; {hint}"
+
+
+def _no_options_of_specs(args: argparse.Namespace) -> None:
+    given = ("workflow", "observing", "rename", "hide")
+    for name in given:
+        if getattr(args, name):
+            raise _Misused(f"--{name} is for specs; a .aut file has labels only")
+
+
+def _seconds(args: argparse.Namespace) -> float:
+    return float(args.timeout or SECONDS)
+
+
+def _size(args: argparse.Namespace) -> Size:
+    return Size(args.max_states or STATES, _seconds(args))

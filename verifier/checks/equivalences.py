@@ -1,0 +1,79 @@
+"""`equivalent` and `refines`: do two workflows of a spec do the same, or one what the other does?
+
+Each by itself, one instance with any arguments; see docs/equivalence.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from ...dsl import ast
+from ...dsl.errors import Rejected
+from ...semantics.lower import lower
+from ...semantics.trace import Trace
+from ..equivalence.alone import alone
+from ..equivalence.behaviour import Size
+from ..equivalence.words import why
+from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare
+from ..session import Session
+from ..verdict import Proved, Refuted, Result, Unknown, Verdict
+
+STATES = 100_000  # of each of the two
+SHARE = 0.3  # of what is left, for all of them
+PARTS = 4  # explorations and comparisons of one, each with a part of its time
+NOT_TIME = "time is not compared"
+OVER = "the time budget was used up (--timeout)"
+
+
+def equivalences(
+    session: Session, spec: ast.Spec, selected: Callable[[str, str], bool]
+) -> Iterator[Result]:
+    """A line for each that is selected (by its kind and name)."""
+    all_ = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
+    wanted = [
+        p
+        for p in all_
+        if isinstance(p, ast.Equivalent) and p.kind != "upgrade" and selected(p.kind, p.name)
+    ]
+    for n, p in enumerate(wanted):
+        since = time.monotonic()
+        verdict: Verdict = Unknown("search", OVER)
+        seconds = session.share(SHARE / (len(wanted) - n))
+        with session.limit():
+            verdict = _verdict(session, spec, p, seconds)
+        yield Result(p.kind, p.name, verdict, p.span, seconds=time.monotonic() - since)
+
+
+def _verdict(session: Session, spec: ast.Spec, p: ast.Equivalent, seconds: float) -> Verdict:
+    if not session.may("search"):
+        return Unknown("search", "it is decided by search, which is not to be used (--engine)")
+    under = p.under or OUTCOME
+    asked = Asked(p.observing or None, p.observing, size=Size(STATES, max(0.2, seconds / PARTS)))
+    try:
+        left, right = (lower(alone(spec, w)) for w in (p.left, p.right))
+    except Rejected as error:
+        return Unknown("search", f"one of them by itself is no spec: {error}")
+    inclusion = p.kind == "refines"
+    found = compare(left, right, asked, (under,), inclusion)
+    return _said(p, under, found.levels[under], found.sizes)
+
+
+def _said(
+    p: ast.Equivalent,
+    under: str,
+    finding: Finding,
+    sizes: tuple[tuple[int, int], tuple[int, int]] | None,
+) -> Verdict:
+    refines = p.kind == "refines"
+    if isinstance(finding, Holds):
+        both = f"{p.left} {'refines' if refines else 'and'} {p.right}"
+        said = both if refines else f"{both} are equivalent"
+        figure = f"{sum(s for s, _ in sizes)} states" if sizes else ""
+        return Proved("search", f"{said} under {under}: {finding.how}; {NOT_TIME}", figure)
+    lines = why(finding, p.left, p.right)
+    if isinstance(finding, Fails):
+        verb = "does not refine" if refines else "is not equivalent to"
+        message = f"{p.left} {verb} {p.right} under {under}"
+        return Refuted("search", message, Trace(()), p.span, notes=tuple(lines))
+    return Unknown("search", "; ".join(lines))

@@ -1,0 +1,198 @@
+"""Two systems compared under each equivalence, with evidence for what does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...semantics.expr import Op, postorder
+from ...semantics.system import RuleKind, TransitionSystem
+from . import outcome
+from .behaviour import Behaviour, Exploring, Size, paired
+from .lts import Lts
+from .outcome import Different
+from .runs import Limits, OutOfReach
+from .spectrum import Alike, Apart, Under, equivalent, included
+from .view import View, data_names
+
+OUTCOME = "outcome"
+LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
+INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
+MOST_WINDOWS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fails:
+    """`apart` of an equivalence of runs and steps, `different` of outcomes."""
+
+    apart: Apart | None = None
+    different: Different | None = None
+    window: tuple[int, int] | None = None  # it was found among these values only
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    why: str
+
+
+Finding = Holds | Fails | Open
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`observed` None: the data that both have.  `rename` is of the activities and channels of
+    each of the two, `hide` of both."""
+
+    observed: tuple[str, ...] | None = None
+    watched: tuple[str, ...] = ()
+    rename: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    hide: frozenset[str] = frozenset()
+    size: Size = field(default_factory=Size)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A finding for each of LEVELS that was asked for.  `observed`: of specs."""
+
+    levels: Mapping[str, Finding]
+    observed: tuple[str, ...] | None
+    sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # states and edges of each
+
+    def finest(self) -> str | None:
+        """The finest that is known to hold."""
+        return next((n for n in LEVELS if isinstance(self.levels.get(n), Holds)), None)
+
+
+def compare(
+    left: TransitionSystem,
+    right: TransitionSystem,
+    asked: Asked,
+    levels: Sequence[str] = LEVELS,
+    inclusion: bool = False,
+) -> Comparison:
+    """Under these levels, finest first.  With `inclusion`: is all that the left one does something
+    that the right one does?  That is known under failures, trace and outcome."""
+    names = asked.observed
+    if names is None:
+        mine, yours = data_names(left), data_names(right)
+        names = tuple(n for n in mine if n in yours)
+    views = [View(names, asked.watched, renamed, asked.hide) for renamed in asked.rename]
+    levels = tuple(n for n in levels if not inclusion or n in INCLUDED)
+    sides = [Exploring(s, v, size=asked.size) for s, v in zip((left, right), views, strict=True)]
+    free = sides[0].free() | sides[1].free()
+    for side in sides:
+        side.also = free
+    try:
+        first, second = paired(sides[0].explore(), sides[1].explore())
+    except OutOfReach as error:
+        return Comparison(_narrowly(sides, levels, str(error), asked, inclusion), names)
+    sizes = (first.states, len(first.source)), (second.states, len(second.source))
+    return Comparison(_decided(first, second, levels, asked.size, inclusion), names, sizes)
+
+
+def compare_lts(left: Lts, right: Lts, size: Size, inclusion: bool = False) -> Comparison:
+    """All levels but outcome: a labelled transition system by itself has none."""
+    levels = tuple(n for n in LEVELS if n != OUTCOME and (not inclusion or n in INCLUDED))
+    found = _finest_first(levels, lambda name: _level_of_lts(left, right, name, size, inclusion))
+    sizes = (left.states, left.transitions), (right.states, right.transitions)
+    return Comparison(found, None, sizes)
+
+
+def _decided(
+    first: Behaviour, second: Behaviour, levels: tuple[str, ...], size: Size, inclusion: bool
+) -> dict[str, Finding]:
+    return _finest_first(levels, lambda name: level(first, second, name, size, inclusion))
+
+
+def _finest_first(levels: tuple[str, ...], decide: Callable[[str], Finding]) -> dict[str, Finding]:
+    found: dict[str, Finding] = {}
+    finer = ""
+    for name in levels:
+        found[name] = Holds(f"it follows from {finer}") if finer else decide(name)
+        if isinstance(found[name], Holds) and not finer:
+            finer = name
+    return found
+
+
+def level(
+    first: Behaviour, second: Behaviour, name: str, size: Size, inclusion: bool = False
+) -> Finding:
+    """Both explored to the end, or within one window of values."""
+    if name != OUTCOME:
+        finding = _level_of_lts(first.lts(), second.lts(), name, size, inclusion)
+        return replace(finding, window=first.window) if isinstance(finding, Fails) else finding
+    try:
+        found = outcome.compare(first, second, outcome.Bounds(seconds=size.seconds), inclusion)
+    except OutOfReach as error:
+        return Open(str(error))
+    if isinstance(found, Different):
+        return Fails(different=found, window=first.window)
+    return Holds(f"the outcomes agree in all {found.situations} situations")
+
+
+def _level_of_lts(left: Lts, right: Lts, name: str, size: Size, inclusion: bool) -> Finding:
+    relation = included if inclusion else equivalent
+    try:
+        answer = relation(left, right, Under(name), Limits(seconds=size.seconds))
+    except OutOfReach as error:
+        return Open(str(error))
+    return Fails(answer) if isinstance(answer, Apart) else Holds(_how(answer))
+
+
+def _how(answer: Alike) -> str:
+    if answer.classes:
+        return f"a bisimulation with {len(set(answer.classes))} classes of states"
+    return f"{len(answer.pairs)} pairs of sets of states were compared"
+
+
+def _narrowly(
+    sides: list[Exploring],
+    levels: tuple[str, ...],
+    why: str,
+    asked: Asked,
+    inclusion: bool,
+) -> dict[str, Finding]:
+    """Differences among few values; where there is none, nothing is known."""
+    found: dict[str, Finding] = {name: Open(why) for name in levels}
+    if asked.hide:
+        return found  # of a hidden answer one that is left out may be needed
+    for window in list(windows(sides[0].system, sides[1].system))[:MOST_WINDOWS]:
+        for side in sides:
+            side.window = window
+        try:
+            first, second = paired(sides[0].explore(), sides[1].explore())
+        except OutOfReach:
+            continue
+        for name in reversed(levels):
+            if isinstance(found[name], Fails):
+                continue
+            finding = level(first, second, name, asked.size, inclusion)
+            if isinstance(finding, Fails):
+                found[name] = finding
+            elif isinstance(finding, Holds) and name == levels[0]:
+                break
+        if isinstance(found[levels[-1]], Fails):
+            break
+    return found
+
+
+def windows(*systems: TransitionSystem) -> Iterator[tuple[int, int]]:
+    """A few whole numbers each: around 0, and around what the rules compare with."""
+    seen: dict[int, None] = {0: None}
+    for system in systems:
+        for rule in system.rules:
+            if rule.kind is RuleKind.CONTROL:
+                continue
+            for node in postorder([rule.guard, rule.relation, *(e for _, e in rule.own)]):
+                if node.op in (Op.LE, Op.LT, Op.EQ):
+                    for a in node.args:
+                        if type(a.value) is int and a.op is Op.CONST:
+                            seen[a.value] = None
+    yield 0, 2
+    for value in seen:
+        yield value - 1, value + 1
