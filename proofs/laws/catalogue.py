@@ -1,9 +1,9 @@
 """The catalogue: every law as text in the language, with its name.
 
-Metavariables `p q r s h k` stand for any workflow term, `b c` for any test; `E F` are errors,
-`m n` pools of one unit, `stuck` is a wait for what never comes.  Concrete activities are
-`u1 u2`, which last and do not fail, with the undo activities `v1 v2`.  Nothing here says whether
-a law holds: that is what `prove` finds.
+Metavariables `p q r s h k` stand for any workflow term, `b c` for any test; `E` is a permanent
+error, `F` a transient one, `m n` are pools of one unit, and `stuck` is a wait for what never comes.
+Concrete activities are `u1 u2`, which last and do not fail, with the undo activities `v1 v2`.
+Nothing here says whether a law holds: that is found out (verifier/equivalence/laws).
 """
 
 from __future__ import annotations
@@ -224,12 +224,23 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         _law("retry-skip", "retry(2) { skip }", "skip"),
         _law("retry-no-throw", "retry(2) { p }", "p", ("no throw p",)),
         _law("retry-fail", "retry(2) { fail F }", "fail F"),
+        _law("retry-permanent", "retry(2) { fail E }", "fail E"),
         _law("retry-other", "retry(2 on E) { fail F }", "fail F"),
-        _law("retry-once", "retry(1) { p }", "try { p } catch * { p }"),
-        _law("retry-unfold", "retry(2) { p }", "try { p } catch * { retry(1) { p } }"),
-        _law("retry-retry", "retry(1) { retry(1) { p } }", "retry(3) { p }"),
-        _law("retry-seq", "retry(1) { p ; q }", "retry(1) { p } ; retry(1) { q }"),
-        _law("retry-choice", "retry(1) { p + q }", "retry(1) { p } + retry(1) { q }"),
+        _law("retry-once", "retry(1 on E) { p }", "try { p } catch E { p }"),
+        _law("retry-once-any", "retry(1) { p }", "try { p } catch * { p }"),
+        _law("retry-unfold", "retry(2 on E) { p }", "try { p } catch E { retry(1 on E) { p } }"),
+        _law("retry-retry", "retry(1 on E) { retry(1 on E) { p } }", "retry(3 on E) { p }"),
+        _law("retry-retry-any", "retry(1) { retry(1) { p } }", "retry(3) { p }"),
+        _law(
+            "retry-try",
+            "retry(1 on E) { try { p } catch E { h } }",
+            "try { p } catch E { h }",
+            ("no throw h",),
+        ),
+        _law("retry-seq", "retry(1 on E) { p ; q }", "retry(1 on E) { p } ; retry(1 on E) { q }"),
+        _law(
+            "retry-choice", "retry(1 on E) { p + q }", "retry(1 on E) { p } + retry(1 on E) { q }"
+        ),
     ),
     "within": (
         _law("within-skip", "within 9s { skip }", "skip"),

@@ -85,6 +85,10 @@ class _Token:
             inner = self.shield.ctx if self.exposed else outer
             around = self.clean.ctx if self.exposed else outer
             self._go(inner, at.guarded(), f"{where} to shield", self.safe)
+            # With one step into the shield and to its end.
+            end = self.shield.end if self.exposed else self.run
+            self._go(inner, at.guarded(), f"{where} through a shield to run", end)
+            self._raise(inner, at.guarded(), f"{where} through a shield")
             self._go(around, at.guarded(), f"{where} to cleanup", self.kept)
         if where != "cleanup":  # an error inside would make it clean up first
             self._raise(outer, at, where)

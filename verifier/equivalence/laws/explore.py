@@ -95,6 +95,7 @@ class _Explorer:
             self.space.slots[r.used]: r.name for r in system.resources if r.name in setting.pools
         }
         self.inside = self._inside()
+        self.tokens = [self._token(r) for r in system.rules]
         self.timers = {r.index for r in system.rules if _timed(r)}
         self.running: dict[Values, frozenset[int]] = {}  # timers, by state
 
@@ -153,7 +154,7 @@ class _Explorer:
             if move.target.condition:
                 raise Unsuitable("values without bounds")
             after = tuple(move.target.values)
-            name = self._token(move.rule)
+            name = self.tokens[move.rule.index]
             label = self._label(move.rule, values, name)
             if self.timers:
                 label += self._started(move.rule, values, after)

@@ -34,6 +34,7 @@ class Claim:
     pools: tuple[str, ...] = ()
     inside: str = ""  # declarations in the workflow
     around: tuple[str, ...] = ()  # metavariables of the context that it stands in
+    errors: tuple[tuple[str, str], ...] = ()  # that it names, with their kinds
 
     @property
     def words(self) -> frozenset[str]:
@@ -63,7 +64,7 @@ def claim(left: str, right: str, inside: str = "") -> Claim:
 # Where a law stands, besides alone: X is one of its sides.  What the rules may ask of a term is
 # seen in one of these: whether it may be passed, what its first step is (+), how it ends (;), what
 # becomes of it when it is cancelled (||: y may raise G), and whether it can be begun anew.
-CONTEXTS = ("{ { X } || y } ; z", "{ X } + y", "while (t) { X }")
+CONTEXTS = ("{ { X } || y } ; z", "{ X } + y", "while (t) { X }", "saga { { X } ; y }")
 
 
 def within(law: Claim, context: str) -> Claim:
@@ -79,7 +80,8 @@ def settings(law: Claim, needs: Sequence[str], apart: bool = False) -> Iterator[
     what is inside of a term: whether it may be passed without a step, and shields.
 
     `apart`: whether it may be passed at the start is another question than after a step."""
-    errors = (*ERRORS, "Timeout") if "within" in law.words else ERRORS
+    kinds_of = ERRORS | dict(law.errors)
+    errors = (*kinds_of, "Timeout") if "within" in law.words else tuple(kinds_of)
     calm = "independent" in needs
     kinds: list[list[Open]] = []
     looked_at = bool(law.words & {"while", "using"})
@@ -95,7 +97,7 @@ def settings(law: Claim, needs: Sequence[str], apart: bool = False) -> Iterator[
     for opens in product(*kinds) if looked_at else _alike(kinds):
         open_ = dict(zip(law.metavariables, opens, strict=True))
         open_ |= {y: Open(("G",)) for y in law.around}
-        yield Setting(open_, law.tests, errors, law.pools, law.inside)
+        yield Setting(open_, law.tests, errors, law.pools, law.inside, kinds_of)
 
 
 def _alike(kinds: list[list[Open]]) -> Iterator[tuple[Open, ...]]:
@@ -120,7 +122,8 @@ def finest(law: Claim, needs: Sequence[str] = (), limit: int = 60_000) -> str:
 
 
 def _finest(law: Claim, needs: Sequence[str], limit: int, apart: bool) -> str:
-    if "saga" in law.words and law.metavariables and "nothing to undo" not in needs:
+    saga = "saga" in law.words and not law.around
+    if saga and law.metavariables and "nothing to undo" not in needs:
         return ""  # open processes have nothing to undo
     if "independent" in needs:
         return "outcome" if _commuting(law, needs, limit, apart) else ""
@@ -128,15 +131,28 @@ def _finest(law: Claim, needs: Sequence[str], limit: int, apart: bool) -> str:
     for setting in settings(law, needs, apart):
         rule = changes(law, needs)
         sides = [explored(system(setting, t), setting, rule, limit) for t in (law.left, law.right)]
-        for left, right in zip(*sides, strict=True):
-            while level < len(LEVELS) and not alike(left, right, LEVELS[level]):
-                level += 1
-            if level == 0:
-                if not rule.beside:
-                    continue
-                break  # the values of tests change: the other initial states are among the states
+        while level < len(LEVELS) and not _alike_from_all(sides[0], sides[1], LEVELS[level]):
+            level += 1
     # Only what is matched step by step keeps times.
     return LEVELS[level] if level < (2 if law.timed else len(LEVELS)) else ""
+
+
+def _alike_from_all(left: tuple[Lts, ...], right: tuple[Lts, ...], level: str) -> bool:
+    """From each initial state.  What is told apart by a first step (branching bisimulation is
+    rooted) must be compared one by one; else a step before them all will do."""
+    if level == "branching":
+        return all(alike(x, y, level) for x, y in zip(left, right, strict=True))
+    return alike(from_one(left), from_one(right), level)
+
+
+def from_one(starts: tuple[Lts, ...]) -> Lts:
+    """One graph from several of its states: a new one, with a step of its own to each."""
+    lts = starts[0]
+    edges = [
+        (s, lts.labels[a], t) for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
+    ]
+    edges += [(lts.states, f"start {i}", x.initial) for i, x in enumerate(starts)]
+    return made(lts.states + 1, lts.states, edges)
 
 
 def alike(left: Lts, right: Lts, level: str) -> bool:

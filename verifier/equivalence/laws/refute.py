@@ -19,7 +19,7 @@ from ..spectrum import Alike, Under, equivalent
 from .clocked import endings
 from .explore import COMPLETED, FAILS, Changes, TooLarge, Unsuitable, explored
 from .prove import Claim
-from .setting import STUCK, WORKFLOW, Setting, system
+from .setting import ERRORS, STUCK, WORKFLOW, Setting, system
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,10 @@ class Instance:
 def small(p: str, law: Claim) -> list[tuple[int, str]]:
     """Terms to put in for a metavariable, with their sizes.
 
-    Its activities are p1, p2, which do not fail, px, which may fail with E, and pu, which pv
+    Its activities are p1, p2, which do not fail, px, which may fail, and pu, which pv
     undoes; `x` is data."""
     out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, "fail E"), (1, f"{p}x"), (1, "fail F")]
+    out += [(1, f"fail {e}") for e, _ in law.errors]
     out += [(1, "{ x := x + 1 }"), (1, "{ x := 2 * x }"), (1, "return")]
     out += [(1, f"{{ {b} := not {b} }}") for b in law.tests]
     out += [(1, f"{p}u")] if "saga" in law.words else []
@@ -50,7 +51,7 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     out += [(2, f"{{ {{ x := x + 1 }} ; {b} := not {b} }}") for b in law.tests]
     out += [(2, f"if ({b}) {{ {p}1 }}") for b in law.tests]
     out += [(2, "nocancel { fail E }"), (2, "{ { x := x + 1 } ; x := 2 * x }")]
-    out += [(2, "{ { x := x + 1 } ; fail E }")]
+    out += [(2, f"{{ {{ x := x + 1 }} ; fail {e} }}") for e in "EF"]
     out += [(2, f"using ({m}) {{ {p}1 }}") for m in law.pools]
     return out
 
@@ -88,11 +89,12 @@ def setting(law: Claim) -> Setting:
     names = sorted({*law.metavariables, "z"})
     lines = [law.inside] if "var x" in law.inside else [law.inside, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
-    lines += [f"  activity {p}x {{ {takes} fails E }}" for p in names]
+    lines += [f"  activity {p}x {{ {takes} fails E, F }}" for p in names]
     lines += [f"  activity {p}v {{ {takes} }}" for p in names if "saga" in law.words]
     lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names if "saga" in law.words]
-    errors = ("E", "F", "Timeout") if law.timed else ("E", "F")
-    return Setting({}, law.tests, errors, law.pools, "\n".join(lines))
+    kinds = {"E": ERRORS["E"], "F": ERRORS["F"], **dict(law.errors)}
+    errors = (*kinds, "Timeout") if law.timed else tuple(kinds)
+    return Setting({}, law.tests, errors, law.pools, "\n".join(lines), kinds)
 
 
 def sides(law: Claim, instance: Instance, limit: int = 3_000) -> tuple[Lts, Lts]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ....dsl import load_text
 from ....semantics.lower import lower
 from ....semantics.lower.open import Open
 from ....semantics.system import TransitionSystem
 
-ERRORS = ("E", "F", "G")
+# One of each class that a law may name, and one of each that it does not.
+ERRORS = {"E": "permanent", "F": "transient", "G": "permanent", "H": "transient"}
 BUILT_IN = ("Timeout", "TooMany", "Interrupted")
 STUCK = "wait until (false)"
 WORKFLOW = "w"
@@ -26,9 +27,10 @@ class Setting:
 
     open: Mapping[str, Open]
     tests: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ERRORS
+    errors: tuple[str, ...] = tuple(ERRORS)
     pools: tuple[str, ...] = ()
     inside: str = ""
+    kinds: Mapping[str, str] = field(default_factory=lambda: ERRORS)  # of errors
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -40,7 +42,7 @@ class Setting:
 def text(setting: Setting, term: str) -> str:
     """The spec whose one workflow does `term`."""
     own = [e for e in setting.errors if e not in BUILT_IN]
-    lines = [f"error {e} permanent" for e in own]
+    lines = [f"error {e} {setting.kinds[e]}" for e in own]
     lines += [f"shared {b}: bool = false" for b in setting.variables]
     lines += [f"resource {m} : pool(1)" for m in setting.pools]
     lines.append(f"workflow {WORKFLOW} fails {', '.join(setting.errors)} {{")
