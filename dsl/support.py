@@ -78,6 +78,8 @@ _IN_LAWS = (
 
 def _beyond(part: ast.Node) -> bool:
     match part:
+        case ast.Now():
+            return True
         case ast.WaitUntil(cond=cond):
             return cond != ast.BoolLit(False)
         case ast.Par(policy=policy):

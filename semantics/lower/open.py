@@ -2,9 +2,10 @@
 
 An open process is a token.  It may be passed without a step where its test holds, at the start or
 after any step, as a term whose tests let control through; it begins with a step, goes on, and ends
-with one; it may end with its first step; with any step it may raise an error or return.  Where it
-can be cancelled, it may be in a shield (`nocancel`), or have a cleanup to run.  Its rules are
-named `p: ..`, and say after the colon what the token was before and is after the step.
+with one; it may end with its first step; with any step it may raise an error, return, or stop the
+workflow as an undo that fails does.  Where it can be cancelled, it may be in a shield (`nocancel`),
+or have a cleanup to run.  Its rules are named `p: ..`, and say after the colon what the token was
+before and is after the step.
 
 Whether it can take a step when it might is for the term that it stands for: a proof answers each
 of its steps by the same step of the same token (docs/decisions/0017-laws.md).
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from ...dsl import ast
 from ..expr import Expr
 from ..system import PointKind, RuleKind
-from .context import RETURN, Ctx, Out, raise_error, step
+from .context import RETURN, UNDO_FAILED, Ctx, Out, raise_error, step
 from .frames import cleanup, leave, protected, unwound
 from .place import At, union
 
@@ -99,6 +100,12 @@ class _Token:
             raise_error(ctx, at, error, RuleKind.RAISE, f"{t.name}: {where} to {error}", t.span)
         if self.o.returns:
             raise_error(ctx, at, RETURN, RuleKind.STEP, f"{t.name}: {where} to return", t.span)
+            self._stop(ctx, at, where)
+
+    def _stop(self, ctx: Ctx, at: At, where: str) -> None:
+        if self.o.returns:
+            what = f"{self.t.name}: {where} to {UNDO_FAILED}"
+            raise_error(ctx, at, UNDO_FAILED, RuleKind.RAISE, what, self.t.span)
 
     def running(self) -> At:
         """The steps after the first; where it may be passed without one."""
@@ -135,6 +142,8 @@ class _Token:
         self._go(inner, at, "cancelled to clean", c.guarded.end)
         self._go(inner, inner.at(busy), "cleaning to cleaning", busy)
         self._go(inner, inner.at(busy), "cleaning to clean", c.guarded.end)
+        self._stop(inner, at, "cancelled")
+        self._stop(inner, inner.at(busy), "cleaning")
         name = f"the cleanup of {t.name}"
         exit_, _ = leave(self.ctx, c.guarded, None, t.span, [], name)
         c.guarded.region.passed(exit_.cond)

@@ -68,6 +68,7 @@ def member(text: str) -> str:
         ("law l forall a : a == a", []),
         ("law l forall a : saga { a } == a", ["a law with `saga`"]),
         ("law l forall a : { x := 1 } == a", ["a law with `:=`"]),
+        ("law l forall a : if (now > 3s) { a } == a", ["a law with `now`"]),
         (activity("at_least_once"), []),
         (activity("idempotent by x"), []),
         (activity("undo none"), []),

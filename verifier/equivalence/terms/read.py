@@ -8,30 +8,37 @@ from dataclasses import replace
 from ....dsl import ast
 from ....dsl.format_expr import expr
 from ....dsl.format_inline import inline
+from ....dsl.walk import walk
 from .store import Op, Store
 
 Build = Callable[[Sequence[int]], int]
 Part = ast.Term | ast.Expression
 _SKIP = ast.Skip()
+_NOTED = (Op.ACT, Op.TEST, Op.OTHER)
 
 
-def read(store: Store, term: ast.Term) -> int:
+def read(
+    store: Store, term: ast.Term, sources: dict[int, ast.Term | ast.Expression] | None = None
+) -> int:
     """The term; forms without laws of their own are OTHER, with all but their parts as label.
 
     Names mean what they mean where the term stands: terms are compared within one scope only.
+    `sources` notes where leaves and other forms come from, for `write`.
     """
     values: list[int] = []
-    todo: list[Part | tuple[int, Build]] = [term]
+    todo: list[Part | tuple[int, Build, Part]] = [term]
     while todo:
         item = todo.pop()
         if isinstance(item, tuple):
-            number, build = item
+            number, build, source = item
             kids = values[len(values) - number :]
             del values[len(values) - number :]
             values.append(build(kids))
+            if sources is not None and store.op[values[-1]] in _NOTED:
+                sources.setdefault(values[-1], source)
             continue
         parts, build = _parts(store, item)
-        todo.append((len(parts), build))
+        todo.append((len(parts), build, item))
         todo.extend(reversed(parts))
     return values[0]
 
@@ -50,9 +57,9 @@ def _parts(s: Store, t: Part) -> tuple[list[Part], Build]:
             return list(parts), lambda k: s.make(Op.CHOICE, k)
         case ast.Par(parts=parts, policy="all"):
             return list(parts), lambda k: s.make(Op.PAR, k)
-        case ast.If():
+        case ast.If() if not _clocked(t.cond):
             return [t.cond, t.then, t.orelse or _SKIP], lambda k: s.make(Op.IF, k)
-        case ast.While(at_most=None):
+        case ast.While(at_most=None) if not _clocked(t.cond):
             return [t.cond, t.body], lambda k: s.make(Op.WHILE, k)
         case ast.BoolLit(value=value):
             return [], lambda _: s.true if value else s.false
@@ -62,6 +69,11 @@ def _parts(s: Store, t: Part) -> tuple[list[Part], Build]:
             return [left, right], lambda k: s.make(Op.AND if op == "and" else Op.OR, k)
         case _:
             return _other(s, t)
+
+
+def _clocked(e: ast.Expression) -> bool:
+    """Such a test is a step of its own, for which the laws of tests do not hold."""
+    return any(isinstance(n, ast.Now) for n in walk(e))
 
 
 def _other(s: Store, t: Part) -> tuple[list[Part], Build]:
@@ -82,7 +94,7 @@ def _other(s: Store, t: Part) -> tuple[list[Part], Build]:
         case ast.Par():
             parts = list(t.parts)
             bare = replace(t, parts=tuple(_SKIP for _ in parts))
-        case ast.Retry() | ast.Saga() | ast.Using() | ast.NoCancel() | ast.Each() | ast.While():
+        case ast.Retry() | ast.Using() | ast.NoCancel() | ast.Each() | ast.While():
             parts = [t.body]
             bare = replace(t, body=_SKIP)
         case ast.Call() | ast.Assign():
@@ -90,6 +102,7 @@ def _other(s: Store, t: Part) -> tuple[list[Part], Build]:
         case ast.Expr():
             return [], lambda _: s.test(expr(t))
         case _:
-            # Whatever is in it stays as it is written.
+            # Whatever is in it stays as it is written; so does a saga, in which laws hold of parts
+            # only that have nothing to undo.
             return [], lambda _: s.make(Op.OTHER, (), inline(t))
     return parts, lambda k: s.make(Op.OTHER, k, inline(bare))
