@@ -3,8 +3,12 @@
     python bench/trust.py [--seed N] [--count N] [--jobs N] [--size N] [--timeout SECONDS]
                           [--kinds KIND,..] [--keep DIR] [--spin]
 
-Kinds: `wide` (nearly every form of the language), `claims` (pools and locks in several
-instances), `timed` (few activities in which time decides).  A verdict is compared
+Kinds: `wide` (nearly every form of a workflow), `claims` (pools and locks in several instances),
+`timed` (few activities in which time decides); and those of `tests/comparisons.py`, each compared
+with what does not know how the tool comes to its answer: `faults` (stores, keys, leases, claims
+that do not wait, crashes), `messages`, `messages_in_time`, `crowds` (any number of instances),
+`durations` (how long terms last), `terms` (what they mean) and `clock`.  Of the first three a
+verdict is compared
 
 - with the graph of all states (`tests/oracle.py`), and a refutation with the run it shows;
 - a proof about results or ends with all timed runs of every environment
@@ -37,6 +41,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "verifier")]
 
+import comparisons  # noqa: E402
 import judge  # noqa: E402
 import judge_spin  # noqa: E402
 import oracle  # noqa: E402
@@ -52,7 +57,7 @@ from wfverify.semantics.lower import lower  # noqa: E402
 from wfverify.verifier.portfolio import Options, verify  # noqa: E402
 from wfverify.verifier.verdict import Proved, Refuted, Result  # noqa: E402
 
-KINDS = ("timed", "wide", "claims")
+KINDS = ("timed", "wide", "claims", *comparisons.KINDS)
 SHAPES = ("mirrored", "beside skip", "or stuck", "after skip")
 # What a new side or branch is itself an answer to.
 NOT_KEPT = {"or stuck": ("no_dead_code",)}
@@ -180,10 +185,18 @@ def examine(job: tuple[str, int], settings: Settings) -> Row:
     row = Row(kind, seed)
     since = time.perf_counter()
     try:
+        if kind in comparisons.KINDS:
+            compared = comparisons.KINDS[kind](seed, settings.timeout)
+            row.text, row.problems = compared.text, compared.problems
+            row.unknown = compared.unknown
+            for what, number in compared.counts.items():
+                verdict = what.endswith(("PROVED", "REFUTED", "UNKNOWN"))
+                (row.counts if verdict else row.timed)[what] += number
+            return row
         row.text = spec_of(kind, seed, settings.size)
         if settings.spin:
-            compared = judge_spin.compare(row.text, timeout=settings.timeout)
-            row.timed, row.problems = compared.counts, compared.problems
+            asked = judge_spin.compare(row.text, timeout=settings.timeout)
+            row.timed, row.problems = asked.counts, asked.problems
             return row
         judged, row.large = _judged(row.text, settings)
         row.counts, row.unknown, row.timed = judged.counts, judged.unknown, judged.timed
@@ -194,6 +207,8 @@ def examine(job: tuple[str, int], settings: Settings) -> Row:
             others = verdicts(shaped(row.text, shape), settings.timeout)
             row.problems += contradictions(judged.results, others, shape)
             row.timed["the same spec in another shape"] += 1
+    except comparisons.LeftOut as why:
+        row.left_out = str(why)
     except Rejected as error:
         codes = {d.code for d in error.diagnostics}
         row.left_out = "rejected: " + ", ".join(sorted(codes))

@@ -22,12 +22,13 @@ from .clock import misread
 from .collect import Collected, collect
 from .damage import Damage
 from .errors import Diagnostic
+from .misplaced import misplaced
 from .names import Reporter, Scope, Symbol
 from .prune import prune
 from .static_bounds import unbounded
 from .support import unsupported
 from .unused import unused
-from .walk import items_of, with_items
+from .walk import items_of, walk, with_items
 
 
 def check(spec: ast.Spec, damage: Damage | None = None) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
@@ -68,7 +69,7 @@ class _Checker:
         rebuilt = _rebuilt(spec, done)
         # Where something is lost, a bound may be what is.
         bounds = () if self.damaged else unbounded(rebuilt, symbols.constants)
-        for later in (*bounds, *misread(rebuilt), *unsupported(rebuilt)):
+        for later in (*bounds, *misread(rebuilt), *misplaced(rebuilt), *unsupported(rebuilt)):
             self.report.error(later.code, later.span, later.message, later.fix)
         return rebuilt, tuple(self.report.found)
 
@@ -191,7 +192,7 @@ class _Checker:
         for _ in range(10):
             cycle = find_cycle(edges)
             if not cycle:
-                return
+                break
             span = next(s for c, s in self.terms.calls[cycle[0]] if c == cycle[1])
             self.report.error(
                 "E0401",
@@ -200,6 +201,22 @@ class _Checker:
                 "use a loop, or a fixed number of levels",
             )
             edges[cycle[0]] = [c for c in edges[cycle[0]] if c != cycle[1]]
+        self.metrics()
+
+    def metrics(self) -> None:
+        metrics = {m.name: m for m in self.spec.metrics}
+        edges = {
+            name: [n.name for n in walk(m.value) if isinstance(n, ast.Name) and n.name in metrics]
+            for name, m in metrics.items()
+        }
+        cycle = find_cycle(edges)
+        if cycle:
+            self.report.error(
+                "E0401",
+                metrics[cycle[0]].span,
+                "metrics measure themselves: " + " -> ".join(cycle),
+                "let one of them measure something else",
+            )
 
 
 def _rebuilt(spec: ast.Spec, done: dict[int, ast.Item]) -> ast.Spec:

@@ -130,7 +130,7 @@ class ItemRules(PropertyRules):
     # --- system ----------------------------------------------------------------------------------
 
     def on_scheduler(self, kids: list[Any], span: Span) -> Any:
-        known = ("any", "fifo", "priority", "fair")
+        known = ("any", "fifo", "priority", "fair", "head_of_line")
         if kids[0] not in known:
             self.error(
                 "E0122", span, f"unknown scheduler `{kids[0]}`", f"one of {', '.join(known)}"

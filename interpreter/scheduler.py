@@ -14,7 +14,7 @@ from ..semantics.expr import Scalar
 from ..semantics.values import evaluate
 from .plan import Plan
 
-NAMES = ("any", "fifo", "priority", "fair")
+NAMES = ("any", "fifo", "priority", "fair", "head_of_line")
 
 
 class Scheduler(Protocol):
@@ -32,8 +32,10 @@ class Scheduler(Protocol):
 
 
 def make_scheduler(name: str, plan: Plan, random: Random) -> Scheduler:
-    """`any`: seeded random; `fifo` (also `fair`): longest enabled first; `priority`."""
-    if name == "any":
+    """`any`: seeded random; `fifo` (also `fair`): longest enabled first; `priority`.
+
+    With `head_of_line` a rule is enabled only in its turn (`semantics.lower.queue`)."""
+    if name in ("any", "head_of_line"):
         return AnyOrder(plan, random)
     if name in ("fifo", "fair"):
         return InOrder(plan, random, False)

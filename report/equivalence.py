@@ -77,7 +77,7 @@ def _lines(
         finding = found.levels.get(level)
         if finding is None or isinstance(finding, Holds) or (shown and not style.verbose):
             continue
-        shown = True
+        shown = isinstance(finding, Fails)  # what is not known leaves the finer ones open
         yield Styled("")
         yield Styled(f"{'not' if isinstance(finding, Fails) else 'unknown'} under {level}:", "bold")
         for line in why(finding, left, right):

@@ -129,7 +129,8 @@ CHECKS: Mapping[str, Explanation] = MappingProxyType(
             "Whoever waits for a resource gets it, under the declared scheduler.",
             "scheduler priority     // two urgent loops keep a third one waiting for ever",
             "use `scheduler fair`, bound how often the others can overtake, or let the holder "
-            "give it back.",
+            "give it back; behind the head of a queue (`head_of_line`), let who fits pass with "
+            "`scheduler priority`.",
             warning=True,
         ),
         "messages": _e(

@@ -22,7 +22,12 @@ _SURVIVES = (
     "assign after the saga."
 )
 # What a message speaks of -> its mend, where that is not the usual one of the check.
+_INVERTED = (
+    "claim at once what the least urgent one claims step by step, so that it never waits while it "
+    "holds something; or give its claims the priority of whoever may wait for it."
+)
 _CLOSER = {
+    ("starvation_free", "priority inversion"): _INVERTED,
     ("compensated", "survives the undo"): _SURVIVES,
     (
         "compensated",
@@ -48,6 +53,10 @@ _FIRST = (
     'is first, or accept it with `skip_check {} "reason"`.'
 )
 _ACCEPTED = '; or accept it with `skip_check timing_independent "reason"`'
+_BEHIND = (
+    "who would fit waits behind who does not: `scheduler priority` lets it pass; or give it the "
+    "higher priority, or claim at once what it holds and asks for."
+)
 _WAITS = (
     "let what it waits for become true on every path, also where another branch has failed, or "
     "give the wait an interrupt (`within 30s { .. } else { .. }`)."
@@ -120,7 +129,7 @@ def _unending(report: Report, result: Result) -> Trace | None:
     match result.check:
         case "deadlock_free" | "can_finish":
             return verdict.trace
-        case "terminates" | "starvation_free":
+        case "terminates" | "starvation_free" if not result.name:
             return verdict.trace if verdict.trace.loop_at is None else None
         case "deterministic" | "timing_independent":
             both = [t for t in (verdict.trace, verdict.second) if t is not None]
@@ -251,6 +260,8 @@ def _is_stuck(system: TransitionSystem, trace: Trace) -> bool:
 def _of_deadlock(system: TransitionSystem, trace: Trace) -> str:
     state = _last(_ById(system), trace)
     asking = _asking(system, state)
+    if _waits_for_turn(system, state):
+        return _BEHIND
     if not asking:
         return _of_too_much(system, state) or _WAITS
     rule = next((r for r in asking if r.holds), asking[0])
@@ -284,6 +295,20 @@ def _asking(system: TransitionSystem, state: Sequence[Scalar]) -> list[Rule]:
     ]
     granted = reader(free)
     return [r for r in system.rules if r.gains and r.thread not in able and granted(r.guard)]
+
+
+def _waits_for_turn(system: TransitionSystem, state: Sequence[Scalar]) -> bool:
+    """Is a claim kept back by who is ahead in the queue (`scheduler head_of_line`)?"""
+    read = reader(state)
+    used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    for rule in system.rules:
+        if read(rule.turn):
+            continue
+        turn = {id(p) for p in (rule.turn, *rule.turn.args)}
+        others = [p for p in rule.guard.args if id(p) not in turn and not variables([p]) & used]
+        if all(read(p) for p in others):
+            return True
+    return False
 
 
 def _of_too_much(system: TransitionSystem, state: Sequence[Scalar]) -> str:

@@ -252,6 +252,7 @@ class Rule:
     test_span: Span | None = None  # of the test that is taken with this step
     holds: tuple[tuple[int, Expr], ...] = ()  # held before, also by the blocks around the fork
     gains: tuple[tuple[int, Expr], ...] = ()  # granted by this step
+    turn: Expr = TRUE  # the part of the guard which says that nobody is ahead in the queue
     reads: tuple[int, ...] = ()  # what it is said to look at, beside its terms
     over_children: bool = False  # may be taken while child threads of its thread run
     channel: str = ""  # where it sends to or receives from, with the place: `votes`, `jobs[a]`

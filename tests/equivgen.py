@@ -13,25 +13,29 @@ error F permanent
 error G transient
 resource desk : pool(1)
 workflow w{param} fails F, G {{
-  var x: int 0..2 = {x}
+  var x: {int} = {x}
   var y: bool = false
   activity a {{ {a} }}
   activity b() -> bool {{ {b} }}
-  activity c(k: int 0..2) {{ {c} }}
+  activity c(k: {int}) {{ {c} }}
   activity d {{ {d} }}
+  activity e -> {int} {{ {e} }}
   run {{ {body} }}
 }}
 """
 
 
 class Pair:
-    """`old` and `new` are texts; `changed`: more than laws were applied."""
+    """`old` and `new` are texts; `changed`: more than laws were applied.  With `numbers`, `wide`
+    are the same two with whole numbers of any size."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, numbers: bool = False) -> None:
         self.random = Random(seed)
+        self.numbers = numbers
         self.argument = self.random.random() < 0.2
         term = self.term(self.random.randint(1, 3))
         clauses = {name: self.clauses(name) for name in "abcd"}
+        clauses["e"] = ""
         clauses["x"] = str(self.random.randrange(2))
         self.changed = bool(seed % 2)
         other, others = term, dict(clauses)
@@ -44,10 +48,13 @@ class Pair:
             else:
                 other = self.somewhere(other, lambda _: self.term(1))
         self.old, self.new = self.text(term, clauses), self.text(other, others)
+        self.wide = self.text(term, clauses, True), self.text(other, others, True)
 
-    def text(self, term: Term, clauses: dict[str, str]) -> str:
-        param = "(n: int 0..1)" if self.argument else ""
-        return HEAD.format(param=param, body=text(term), **clauses)
+    def text(self, term: Term, clauses: dict[str, str], wide: bool = False) -> str:
+        least = "int" if wide else "int 0..1"
+        param = f"(n: {least})" if self.argument else ""
+        type_ = "int" if wide else "int 0..2"
+        return HEAD.format(param=param, body=text(term), int=type_, **clauses)
 
     def clauses(self, name: str) -> str:
         if name == "x":
@@ -68,6 +75,8 @@ class Pair:
 
     def leaf(self) -> Term:
         some = ["a", "b", "c", "d", "set", "flip", "skip", "fail"]
+        if self.numbers:
+            some[:0] = ["e", "e", "add"]
         kind = self.random.choice(some if self.random.random() < 0.6 else some[:4])
         if kind == "c":
             k = self.random.choice(["0", "1", "x", *(["n"] if self.argument else [])])
@@ -128,6 +137,10 @@ def text(t: Term) -> str:
     match t:
         case (("a" | "d" | "skip") as name,):
             return name
+        case ("e",):
+            return "x <- e()"
+        case ("add",):
+            return "{ x := x + 1 }"
         case ("b",):
             return "y <- b()"
         case ("c", k):

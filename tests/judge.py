@@ -269,6 +269,8 @@ def _problems(
     goals = _next(groups, result)
     if goals:
         broken = [g for g in goals if world.broken(g)]
+        if isinstance(verdict, Proved) and "that no clock reaches" in verdict.how:
+            broken = [g for g in broken if _broken_in_time(world.system, g)]
         if proved:
             wrong = [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]
             return wrong + _not_trivial(world, verdict.warning, goals)
@@ -453,6 +455,27 @@ def _in_time(system: TransitionSystem, verdict: Refuted) -> bool:
         runs = (simulator(system)(seed, (0.0, 0.3, 0.9)[seed % 3], {}, ()) for seed in range(100))
         return any(s.rule in rules for t in runs if t is not None for s in t.steps)
     return any(rule in rules for out in moves for rule, _ in out)
+
+
+def _broken_in_time(system: TransitionSystem, goal: Obligation) -> bool:
+    """Where too much can happen, or an answer decides: False."""
+    try:
+        moves = Ticking(system, 20_000).moves
+    except ticking.TooMuch:
+        return False
+    if variables([goal.cond], Op.INPUT):
+        return False
+    cond = reading(goal.cond, {})
+    for (state, _), steps in moves.items():
+        if goal.rule is None and not goal.every_step:
+            if not cond(state, (), ()):
+                return True
+        elif any(
+            (goal.every_step or rule == goal.rule) and not cond(state, (), to[0])
+            for rule, to in steps
+        ):
+            return True
+    return False
 
 
 def _race(world: World, verdict: object) -> list[str]:

@@ -20,7 +20,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "architecture").glob("*.md")),
+]
 _BLOCK = re.compile(r"^```(console|wf file=(\S+))\n(.*?)^```$", re.M | re.S)
 
 

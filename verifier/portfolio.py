@@ -340,7 +340,10 @@ class _Run:
     def _claims(self) -> list[obligations.Claim]:
         return [
             g
-            for g in obligations.claims(self.session.system, self._unskipped())
+            for g in obligations.claims(
+                self.session.system,
+                [*self._unskipped(), *filter(self.wanted, ["starvation_free"])],
+            )
             if self._selected(g.check, g.name)
         ]
 

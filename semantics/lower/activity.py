@@ -174,6 +174,7 @@ def _attempt(
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     start.asked = want.spent
+    want.stand(start, at)
     not_negative(ctx, want, start)
     with collecting(env) as (inner, need_defined):
         needs = [(scalar(inner, e), e.span) for e in a.needs]

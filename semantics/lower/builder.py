@@ -151,6 +151,9 @@ class RuleDraft:
     reads: tuple[int, ...] = ()
     over_children: bool = False  # may be taken while child threads of its thread run
     asked: Holds = ()  # claimed by this step, for other threads
+    waits: Expr | None = None  # of a claim that waits: where control stands before it
+    asks: Expr = TRUE  # of such a claim: what it waits for
+    turn: Expr = TRUE  # of such a claim: nobody in the queue is ahead
     channel: str = ""
     seen: tuple[Seen, ...] = ()
 
@@ -186,6 +189,8 @@ class Builder:
         self.obligations: list[Obligation] = []
         self.resources: dict[str, ResourceInfo] = {}
         self.leases: dict[str, Expr] = {}  # seconds, by name
+        self.left: list[tuple[int, Expr]] = []  # of what, and how much, a crash leaves leased
+        self.lost: dict[int, list[Expr]] = {}  # of silent leases, by instance: that it is over
         self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
         self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
         self.asking: list[Asking] = []

@@ -56,6 +56,11 @@ class Demand:
         """Whoever else asks interrupts who holds it."""
         return bool(of_policy(self.contests, "cancel_holder"))
 
+    def stand(self, rule: RuleDraft, at: At) -> None:
+        """The rule that grants it: where it is waited for, if it is, and for what."""
+        if self.free is not TRUE and not of_policy(self.contests, "fail"):
+            rule.waits, rule.asks = at.cond, rule.reading(self.free)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -180,6 +185,7 @@ def _leases(
         if ctx.world.resources[name].silent:
             lost = b.hidden(f"{label}: {name} is lost", ctx.inst.id, False)
             granted[lost.index] = FALSE
+            b.lost.setdefault(ctx.inst.id, []).append(lost)
             mine = {v for r in b.of_name(name) for v in (r.used, r.exclusive)}
             holds = tuple((u, ite(lost, const(0), a) if u in mine else a) for u, a in holds)
         out.append(Lease(ctx.world.resources[name], b.leases[name], lost))
@@ -238,6 +244,7 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     updates = want.granted
     grant = step(ctx, at, RuleKind.GRANT, label, t.span, entered, guard=want.free, updates=updates)
     grant.asked = want.spent
+    want.stand(grant, at)
     not_negative(ctx, want, grant)
 
     def body(c: Ctx, a: At, end: int) -> Out:

@@ -36,6 +36,8 @@ def longest(spec: ast.Spec, free: Collection[str]) -> dict[int, Fraction]:
     system = spec.system
     if system is not None and (system.faults or any(d.arrive for d in system.instances)):
         return {}
+    if system is not None and system.scheduler == "head_of_line":
+        return {}  # units may be free for which somebody waits
     out: dict[int, Fraction] = {}
     for ctx, body in bodies:
         bounds = _Bounds(frozenset(free))

@@ -3,6 +3,9 @@
 A thread of its own says whether an instance is up.  While it is down none of its steps can be
 taken, and what its threads hold counts as nothing; where they stand is in the log.  An activity
 that was running may have had its effect (`repeats`), and runs anew.  Clocks begin anew as well.
+
+What has a lease is not given back by a crash: nobody else gets it before the lease is over, at
+some time within it (for how long it has run is not kept).  Who comes back waits for that, too.
 """
 
 from __future__ import annotations
@@ -12,10 +15,29 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...dsl import ast
-from ..expr import TRUE, Expr, Sort, add, and_, const, eq, inp, ite, le, lt, neg, not_, or_, var
+from ..expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    eq,
+    inp,
+    ite,
+    le,
+    lt,
+    neg,
+    not_,
+    or_,
+    substitute,
+    var,
+)
 from ..system import Delay, EventKind, Input, Loop, PointKind, RuleKind, VarKind
 from .builder import Builder, Holds, ThreadDraft
-from .context import Ctx, InstanceDraft, not_supported, step
+from .context import Ctx, InstanceDraft, step
 from .cut import Cut
 from .env import collecting
 from .expressions import as_sort, measured
@@ -26,12 +48,23 @@ UP, DOWN = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
+class _Left:
+    """What a crash leaves taken until a lease ends: by USED variable."""
+
+    used: int
+    amount: Expr
+    lease: Expr
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
 class Crashing:
     """An instance that may crash: the thread that says whether it is up."""
 
     draft: InstanceDraft
     fault: ast.Fault
     thread: ThreadDraft
+    leased: tuple[_Left, ...]
 
     @property
     def up(self) -> Expr:
@@ -43,7 +76,16 @@ def crashing(b: Builder, d: InstanceDraft, fault: ast.Fault) -> Crashing:
     b.point(thread, PointKind.END, f"{d.name} is up", fault.span)
     kind = PointKind.FAILED if fault.never else PointKind.READY
     b.point(thread, kind, f"{d.name} is down", fault.span)
-    return Crashing(d, fault, thread)
+    left = []
+    for name, lease in b.leases.items():
+        for r in b.of_name(name):
+            for used in (r.used, r.exclusive):
+                if used is not None:
+                    what = b.variables[used].name
+                    amount = b.hidden(f"{d.name} has left {what}", d.id)
+                    b.left.append((used, amount))
+                    left.append(_Left(used, amount, lease, r.name))
+    return Crashing(d, fault, thread, tuple(left))
 
 
 def crashes(ctx: Ctx, c: Crashing) -> None:
@@ -53,10 +95,10 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     threads = [t for t in b.threads if _top(t) is d.root]
     rules = [r for r in b.rules if _top(r.thread) is d.root]
     held = _held(threads)
-    leased = {v for name in b.leases for r in b.of_name(name) for v in (r.used, r.exclusive)}
-    if leased & held.keys():
-        raise not_supported("a crash of a workflow that claims what has a lease", c.fault.span)
     updates: dict[int, Expr] = {}
+    left = [x for x in c.leased if x.used in held]
+    c.thread.points[DOWN].holds = tuple((x.used, x.amount) for x in left)
+    updates |= {x.amount.index: held[x.used] for x in left}
     away = [d.root.at(d.completed), d.root.at(d.failed)]
     if d.arrives is not None:
         away.append(d.root.at(0))  # it has not come yet
@@ -78,8 +120,10 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
             updates[i] = initially(b, v.init)
             cut.values.pop(i, None)
     updates |= cut.values
+    still = {x.used for x in left}
     for used, amount in held.items():
-        updates[used] = add(var(used, Sort.INT), neg(amount))
+        if used not in still:
+            updates[used] = add(var(used, Sort.INT), neg(amount))
     if c.fault.never:
         updates |= {t.location: const(0) for t in threads}
         updates[d.root.location] = const(d.failed)
@@ -94,18 +138,26 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
         DOWN,
         guard=guard,
         updates=updates,
+        held=tuple((x.used, held[x.used]) for x in left),
         event=EventKind.CRASH_OCCURRED,
         subject=d.name,
         delay=Delay(const(Fraction(0)), None),
     )
     for r in rules:
         r.guard = and_(c.up, r.guard)
+        r.waits = and_(c.up, r.waits) if r.waits is not None else None
     b.asking[:] = [
         replace(a, wants=and_(c.up, a.wants)) if a.instance == d.id else a for a in b.asking
     ]
+    _expiries(mine, c, left)
     if c.fault.never:
         return
-    _recovery(mine, c, threads, held)
+    known = {x.index for x in b.lost.get(d.id, ())}
+    again = {
+        used: substitute(e, lambda x: FALSE if x.op is Op.VAR and x.index in known else x)
+        for used, e in held.items()
+    }
+    _recovery(mine, c, threads, again, left)
     if c.fault.at_most is None:
         back = len(b.rules) - 1
         loop = Loop(c.fault.span, c.thread.id, c.up, TRUE, (first, back), (back,))
@@ -115,13 +167,39 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
             p.holds = _while_up(c, p.holds)
 
 
+def _expiries(ctx: Ctx, c: Crashing, left: list[_Left]) -> None:
+    holds = c.thread.points[DOWN].holds
+    for x in left:
+        step(
+            ctx,
+            At(c.thread.at(DOWN)),
+            RuleKind.TIMER,
+            f"the lease of {x.resource} is over that {c.draft.name} had",
+            c.fault.span,
+            None,
+            guard=lt(const(0), x.amount),
+            updates={x.amount.index: const(0)},
+            held=holds,
+            then=tuple(h for h in holds if h[0] != x.used),
+            event=EventKind.LEASE_EXPIRED,
+            subject=c.draft.name,
+            delay=Delay(const(Fraction(0)), x.lease),
+        )
+
+
 def _top(t: ThreadDraft) -> ThreadDraft:
     while t.fork is not None:
         t = t.fork.host
     return t
 
 
-def _recovery(ctx: Ctx, c: Crashing, threads: Iterable[ThreadDraft], held: dict[int, Expr]) -> None:
+def _recovery(
+    ctx: Ctx,
+    c: Crashing,
+    threads: Iterable[ThreadDraft],
+    held: dict[int, Expr],
+    left: list[_Left],
+) -> None:
     """All that was claimed is claimed again, in one step; attempts begin anew."""
     b, d = ctx.b, c.draft
     back = None
@@ -130,7 +208,7 @@ def _recovery(ctx: Ctx, c: Crashing, threads: Iterable[ThreadDraft], held: dict[
             back = measured(env, c.fault.back_within)
         ctx.defined_at(found, At(TRUE))
     inputs: list[Input] = []
-    updates: dict[int, Expr] = {}
+    updates: dict[int, Expr] = {x.index: FALSE for x in b.lost.get(d.id, ())}
     for t in threads:
         for p in t.points:
             if p.redo is not None:
@@ -147,7 +225,7 @@ def _recovery(ctx: Ctx, c: Crashing, threads: Iterable[ThreadDraft], held: dict[
         f"{d.name} recovers",
         c.fault.span,
         UP,
-        guard=_free(b, held),
+        guard=and_(_free(b, held), *(eq(x.amount, const(0)) for x in left)),
         updates=updates,
         inputs=tuple(inputs),
         event=EventKind.RECOVERED,

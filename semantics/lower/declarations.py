@@ -88,7 +88,13 @@ class Declarations:
             predicate=self.predicates.predicate,
             instances=lambda w: tuple(bound(i) for i in self.instances[w]),
             now=self._now,
+            metrics={m.name: (m.value, lambda: self.top) for m in spec.metrics},
         )
+
+    @property
+    def top(self) -> Env:
+        """What names mean outside of workflows."""
+        return replace(self.env, bound=self.single)
 
     def _constants(self) -> None:
         names: dict[str, Value] = {}

@@ -56,6 +56,8 @@ class Env:
     predicate: Callable[[ast.StatePredicate, Bound | None, bool], Expr]
     instances: Callable[[str], tuple[Bound, ...]]
     now: Callable[[Span], Expr]
+    # What metrics measure, and what names mean there.
+    metrics: Mapping[str, tuple[ast.Expression, Callable[[], Env]]] = field(default_factory=dict)
     bound: Mapping[str, Bound] = field(default_factory=dict)
     store: Mapping[int, Expr] = field(default_factory=dict)
     entry: Mapping[int, Expr] = field(default_factory=dict)  # what `old` reads instead

@@ -172,6 +172,13 @@ def _name(env: Env, e: ast.Name) -> Value:
         return const(e.type.values.index(e.name))
     if e.ref in (RefKind.VAR, RefKind.SHARED, RefKind.STORE):
         return read(env, env.variables[e.name])
+    if e.ref is RefKind.METRIC:
+        # What it measures, now.
+        measure, top = env.metrics[e.name]
+        here = replace(
+            top(), store=env.store, defined=env.defined, guard=env.guard, after=env.after
+        )
+        return as_sort(here, measure, Sort.REAL)
     return read(env, env.names[e.name])
 
 

@@ -332,6 +332,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         test_span=r.test_span,
         holds=tuple(around.items()),
         gains=tuple(gains.items()),
+        turn=r.turn,
         reads=r.reads,
         channel=r.channel,
         seen=r.seen,

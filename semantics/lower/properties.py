@@ -82,6 +82,9 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
 
     used = var(r.used, Sort.INT)
     nothing = const(0)
+    # What a crash has left leased is given back when the lease is over.
+    left = [amount for v, amount in ctx.b.left if v in (r.used, r.exclusive)]
+    over = and_(over, *(eq(amount, nothing) for amount in left))
     if r.exclusive is None:
         most = r.capacity if r.within is None else const(r.within[1])
         must("resources", le(used, most), f"more than the capacity of {r.name} is in use")

@@ -43,11 +43,13 @@ from .env import Env, collecting, layered, unasked
 from .expressions import bounds, domain, measured, scalar
 from .finish import finish
 from .first import conjuncts, label_of
+from .inversion import BY_PRIORITY, inversions
 from .open import Open
 from .patterns import watched
 from .place import At
 from .predicates import bound, counters, ended, wants
 from .properties import system_properties, workflow_properties
+from .queue import line_up
 from .repeats import apart as keys_apart
 
 T = TypeVar("T")
@@ -98,7 +100,7 @@ class _Lowering(Declarations):
         for d in drafts:
             with refusals.collecting():
                 self._lower_instance(d)
-        env = replace(self.env, bound=self.single)
+        env = self.top
         for d in drafts:
             with refusals.collecting():
                 workflow_properties(self._ctx(d), d.workflow)
@@ -118,7 +120,9 @@ class _Lowering(Declarations):
         self._refills()
         requests.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
-            rules, threads = finish(self.b, self._crashes)
+            rules, threads = finish(self.b, self._last)
+            if self._scheduler() in BY_PRIORITY:
+                self.b.obligations += inversions(self.b, rules, threads)
         refusals.tell()
         alone: tuple[Instance, ...] = ()
         if self.running and (controls or self.spec.metrics):
@@ -175,7 +179,7 @@ class _Lowering(Declarations):
             assumptions=tuple(
                 (f"{a.what}: {a.instead}", a.span) for a in self.spec.abstractions if a.bounds
             ),
-            scheduler=self.spec.system.scheduler if self.spec.system else "any",
+            scheduler=self._scheduler(),
             eventually=tuple(self.world.eventually),
             clock=self.b.clock.index if self.b.clock is not None else None,
             has_timeouts=self.world.has_timeouts,
@@ -324,9 +328,14 @@ class _Lowering(Declarations):
         if w.name in self.faults:
             self.crashing.append(crashing(b, draft, self.faults[w.name]))
 
-    def _crashes(self) -> None:
+    def _last(self) -> None:
         for c in self.crashing:
             crashes(self._ctx(c.draft), c)
+        if self._scheduler() == "head_of_line":
+            line_up(self.b)
+
+    def _scheduler(self) -> str:
+        return self.spec.system.scheduler if self.spec.system else "any"
 
     def _ctx(self, d: InstanceDraft) -> Ctx:
         return Ctx(self.b, self.world, d, d.root, replace(d.env, bound=self.single), None)

@@ -55,10 +55,6 @@ def member(text: str) -> str:
         ("metric m = 1 every 5s", []),
         ("detector d on m above 1", []),
         ("controller k on m target 1 pid(1) acts r within 1..2", []),
-        (
-            "resource r : pool(2) on_busy fail E\ncontroller k on m target 1 acts r within 1..2",
-            ["a controller of anything but a plain pool with `on_busy wait`"],
-        ),
         (member("property p : x leads_to y within 5s"), []),
         (member("assume eventually x"), []),
         (member("deadline 2h"), []),

@@ -9,112 +9,33 @@ import os
 from collections import Counter
 from dataclasses import replace
 
-import crowdgen
-import naive
+import comparisons
 import pytest
+from comparisons import verified
 from wfverify.dsl import load_text
-from wfverify.dsl.errors import Rejected
-from wfverify.interpreter import replay, schedule, simulator
 from wfverify.proofs.check import Answer, Checker, claim_of
 from wfverify.semantics.evidence import Facts, Inductive, Part
 from wfverify.semantics.expr import const
 from wfverify.semantics.lower import lower
 from wfverify.verifier.engines.crowd import Unsupported, crowd
-from wfverify.verifier.portfolio import SAFETY, WARNINGS, Options, verify
-from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
+from wfverify.verifier.verdict import Proved, Unknown
 
 SEEDS = range(*map(int, os.environ.get("WFVERIFY_CROWDS", "0..14").split("..")))
-MOST = 4  # instances
-STATES = 400
-
-
-def verified(text: str, timeout: float = 3) -> list[Result]:
-    spec = load_text(text, "w.wf")
-    options = Options(timeout=timeout, jobs=1)
-    return verify(spec, lower(spec), options, replay=replay, schedule=schedule, simulate=simulator)
-
-
-def cyclic(graph: naive.Naive) -> bool:
-    """Whether some state comes twice in a run."""
-    left = {s: len(moves) for s, moves in graph.successors.items()}
-    into: dict[naive.State, list[naive.State]] = {}
-    for s, moves in graph.successors.items():
-        for _, _, after in moves:
-            into.setdefault(after, []).append(s)
-    todo = [s for s, n in left.items() if n == 0]
-    gone = 0
-    while todo:
-        gone += 1
-        for before in into.get(todo.pop(), ()):
-            left[before] -= 1
-            if not left[before]:
-                todo.append(before)
-    return gone < len(graph.successors)
-
-
-def stuck(graph: naive.Naive, state: naive.State) -> bool:
-    """Some instance has not ended, and none of its threads ever moves again."""
-    system = graph.system
-    still = graph.never_moves(state)
-    return any(
-        not graph.ended(state, i.id)
-        and {t.id for t in system.threads if t.instance == i.id} <= still
-        for i in system.instances
-    )
-
-
-def problems(text: str, results: list[Result], counts: Counter[str]) -> list[str]:
-    spec = load_text(text, "w.wf")
-    out: list[str] = []
-    broken: dict[tuple[str, str, bool], list[int]] = {}
-    whole: dict[str, list[int]] = {}
-    complete = True
-    for n in range(1, MOST + 1):
-        system = lower(spec, (n, n))
-        try:
-            graph = naive.explore(system, STATES)
-        except naive.TooBig:
-            complete &= n > 3
-            break
-        for goal in system.obligations:
-            if goal.check in SAFETY and graph.broken(goal) is not None:
-                key = goal.check, goal.name, goal.warning
-                broken.setdefault(key, []).append(n)
-        if any(stuck(graph, s) for s in graph.states):
-            whole.setdefault("deadlock_free", []).append(n)
-        if cyclic(graph) or "deadlock_free" in whole:
-            whole.setdefault("terminates", []).append(n)
-        if not all(graph.can_finish(s) for s in graph.states):
-            whole.setdefault("can_finish", []).append(n)
-    for r in results:
-        verdict = r.verdict
-        counts[f"{r.check} {type(verdict).__name__}"] += 1
-        level = r.warning and r.check not in WARNINGS
-        wrong = whole.get(r.check)
-        if r.check in SAFETY:
-            wrong = broken.get((r.check, r.name, level))
-        if isinstance(verdict, Proved) and wrong:
-            out.append(f"{r.check} {r.name}: PROVED, but wrong for {wrong} instances")
-        if isinstance(verdict, Refuted) and r.check in SAFETY and complete and not wrong:
-            out.append(f"{r.check} {r.name}: REFUTED, but it holds for 1 to 3 instances")
-    return out
 
 
 def test_what_is_proved_for_seeds_is_true() -> None:
     counts: Counter[str] = Counter()
     wrong: list[str] = []
     for seed in SEEDS:
-        text = crowdgen.from_seed(seed)
         try:
-            results = verified(text)
-        except Rejected as error:
-            assert all(d.code.startswith("E09") for d in error.diagnostics), (str(error), text)
+            found = comparisons.crowds(seed)
+        except comparisons.LeftOut:
             continue
-        wrong += [f"seed {seed}: {p}" for p in problems(text, results, counts)]
-    print(counts)
+        counts += found.counts
+        wrong += [f"seed {seed}: {p}\n{found.text}" for p in found.problems]
     assert wrong == []
-    assert counts["invariant Proved"] and counts["invariant Refuted"]
-    assert counts["deadlock_free Proved"]
+    assert counts["invariant PROVED"] and counts["invariant REFUTED"]
+    assert counts["deadlock_free PROVED"]
 
 
 WORKER = """

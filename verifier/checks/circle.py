@@ -107,7 +107,7 @@ def _alone(session: Session, state: Sequence[Scalar], rule: Rule) -> list[Step] 
 
     here = at_state(session.system, state)
     kinds = [v.kind for v in here.variables]
-    goal = Obligation("", "", not_(without_claims(rule.guard, kinds)), "", rule.span)
+    goal = Obligation("", "", not_(without_claims(rule, kinds)), "", rule.span)
     few = restrict(here, with_parents(session.structure, [rule.thread]), [goal])
     seconds = session.share(0.1)
     found = explore(few.system, few.system.obligations, max_states=STATES, seconds=seconds)

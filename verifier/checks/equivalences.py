@@ -12,6 +12,7 @@ from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...semantics.lower import lower
 from ...semantics.trace import Trace
+from ..chosen import allowed
 from ..equivalence.alone import alone
 from ..equivalence.behaviour import Size
 from ..equivalence.words import why
@@ -42,12 +43,11 @@ def equivalences(
         seconds = session.share(SHARE / (len(wanted) - n))
         with session.limit():
             verdict = _verdict(session, spec, p, seconds)
+        verdict = allowed(session.options.engines, verdict)
         yield Result(p.kind, p.name, verdict, p.span, seconds=time.monotonic() - since)
 
 
 def _verdict(session: Session, spec: ast.Spec, p: ast.Equivalent, seconds: float) -> Verdict:
-    if not session.may("search"):
-        return Unknown("search", "it is decided by search, which is not to be used (--engine)")
     under = p.under or OUTCOME
     asked = Asked(p.observing or None, p.observing, size=Size(STATES, max(0.2, seconds / PARTS)))
     try:
@@ -70,7 +70,7 @@ def _said(
         both = f"{p.left} {'refines' if refines else 'and'} {p.right}"
         said = both if refines else f"{both} are equivalent"
         figure = f"{sum(s for s, _ in sizes)} states" if sizes else ""
-        return Proved("search", f"{said} under {under}: {finding.how}; {NOT_TIME}", figure)
+        return Proved(finding.engine, f"{said} under {under}: {finding.how}; {NOT_TIME}", figure)
     lines = why(finding, p.left, p.right)
     if isinstance(finding, Fails):
         verb = "does not refine" if refines else "is not equivalent to"

@@ -27,6 +27,7 @@ from ..engines.zones import covers
 from ..session import Session
 from ..verdict import Proved, Refuted, Verdict
 from .order import order
+from .waiters import stands
 
 MOST_RULES = 1500
 MOST_NODES = 20_000
@@ -313,7 +314,7 @@ def deadlock_free(session: Session, by_clocks: bool) -> Verdict | None:
         rules = [r for r in system.rules if r.thread == t.id]
         if t.location not in graph.tracked.slots:
             continue  # it has no steps
-        able = or_(*(without_claims(r.guard, kinds) for r in rules))
+        able = or_(*(without_claims(r, kinds) for r in rules))
         over = ended(system, system.instances[t.instance])
         above = None if t.parent is None else system.threads[t.parent].location
         released: set[int] = set()
@@ -330,9 +331,9 @@ def deadlock_free(session: Session, by_clocks: bool) -> Verdict | None:
         goal = released.union(*(moving.get(b, set()) for b in below[t.id]))
         stuck = _beyond(graph, goal)
         if stuck is not None:
-            at = t.points[int(views[stuck][t.location])].label
+            where = stands(t.points[int(views[stuck][t.location])])
             message = (
-                f"{t.name} is at {at} and can never go on, whenever the others take their steps"
+                f"{t.name} is {where} and can never go on, whenever the others take their steps"
             )
             if stuck in sure:
                 found = _shown(session, graph, stuck, message, t.id, by_clocks)

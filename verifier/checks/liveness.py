@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, Expr, or_, variables
+from ...semantics.expr import FALSE, TRUE, Expr, or_, variables
 from ...semantics.system import Liveness, Thread, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
@@ -136,9 +136,9 @@ def _waiting(system: TransitionSystem) -> Iterator[tuple[Thread, Expr, str]]:
     names: dict[int, dict[str, None]] = {}
     resource = {v: r.name for r in system.resources for v in (r.used, r.exclusive) if v is not None}
     for r in system.rules:
-        if not any(kinds[v] is VarKind.USED for v in variables([r.guard])):
+        if r.turn is TRUE and not any(kinds[v] is VarKind.USED for v in variables([r.guard])):
             continue
-        free = without_claims(r.guard, kinds)
+        free = without_claims(r, kinds)
         of_thread.setdefault(r.thread, []).append(free)
         claimed = names.setdefault(r.thread, {})
         for v, _ in r.gains:

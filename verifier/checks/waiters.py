@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...dsl.errors import Span
-from ...semantics.expr import Op, Scalar, variables
-from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.expr import Scalar, variables
+from ...semantics.system import Point, PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import enabled, evaluate, reader
 from ..engines.mailbox import bringing, place_alone
+from ..engines.search_threads import without_claims
 from ..engines.structure import Structure
 from .stuck import blocked_for_ever
 
@@ -84,13 +85,14 @@ def wait_for(
                 if u in names and _located(system, r, state) and evaluate(amount, state)
             }
         )
-        says = f"{thread.name} is at {point.label}"
-        if point.label == f"before {thread.name}":
-            says = f"{thread.name} is before its first step"
+        says = f"{thread.name} is {stands(point)}"
         if held:
             says += f", holds {', '.join(held)}"
         if wants:
             says += f", waits for {', '.join(wants)}"
+        ahead = _ahead(system, t, state)
+        if ahead:
+            says += f", behind {', '.join(system.threads[a].name for a in ahead)} in the queue"
         for text in _messages(system, structure, t, state):
             says += f", waits for {text}"
         out.append(says)
@@ -153,11 +155,28 @@ def waits_for_message(
                 yield rule
 
 
+def stands(point: Point) -> str:
+    """Where a thread is, in words."""
+    return "before its first step" if point.kind is PointKind.ENTRY else f"at {point.label}"
+
+
 def _located(system: TransitionSystem, rule: Rule, state: Sequence[Scalar]) -> bool:
-    """Everything in the guard holds but the claims."""
-    parts = rule.guard.args if rule.guard.op is Op.AND else (rule.guard,)
-    used = {v.index for v in system.variables if v.kind.name == "USED"}
-    return all(evaluate(p, state) is True for p in parts if not variables([p]) & used)
+    """Everything in the guard holds but the claims, and that it is their turn."""
+    return evaluate(without_claims(rule, [v.kind for v in system.variables]), state) is True
+
+
+def _ahead(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> list[int]:
+    """Threads for whose turn a claim of this one waits (`scheduler head_of_line`)."""
+    rules = [r for r in system.rules if r.gains and _located(system, r, state)]
+    behind = [r for r in rules if r.thread == thread and evaluate(r.turn, state) is False]
+    if not behind:
+        return []
+    mine = min(_rank(r, state) for r in behind)
+    return sorted({r.thread for r in rules if r.thread != thread and _rank(r, state) > mine})
+
+
+def _rank(rule: Rule, state: Sequence[Scalar]) -> Scalar:
+    return 0 if rule.priority is None else evaluate(rule.priority, state)
 
 
 def place_of(system: TransitionSystem, thread: int, state: Sequence[Scalar]) -> Span:

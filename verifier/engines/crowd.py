@@ -154,15 +154,16 @@ class _Crowd:
         first, second = ([r for r in self.system.rules if r.instance == i] for i in (one, other))
         if len(first) != len(second):
             raise Unsupported("instances have different rules")
+        shape = _Shapes(
+            {
+                v.index: k
+                for i in (one, other)
+                for k, v in enumerate(v for v in self.system.variables if v.instance == i)
+            }
+        )
         for a, b in zip(first, second, strict=True):
-            if a.kind is not b.kind or self._common(a) != self._common(b):
+            if a.kind is not b.kind or shape.of(a) != shape.of(b):
                 raise Unsupported(f"`{a.name}` and `{b.name}` differ")
-
-    def _common(self, r: Rule) -> list[set[int]]:
-        """What belongs to no instance, of what it reads and of what it writes."""
-        read = [variables([e]) for e in (r.guard, r.relation)]
-        found = [*read, {v for v, _ in r.updates}]
-        return [{v for v in part if self.variables[v].instance is None} for part in found]
 
     def _variable(self, name: str, kind: VarKind, init: Expr | None) -> Expr:
         index = len(self.variables)
@@ -322,6 +323,33 @@ class _Crowd:
                     else:
                         return None
         return add(const(0), *parts)
+
+
+@dataclass(slots=True)
+class _Shapes:
+    """Rules up to the names of what belongs to an instance: equal rules have equal shapes.
+
+    `places`: the number of a variable within its instance.
+    """
+
+    places: Mapping[int, int]
+    numbers: dict[object, int] = field(default_factory=dict)
+    memo: dict[int, int] = field(default_factory=dict)
+
+    def of(self, r: Rule) -> list[tuple[object, int]]:
+        updates = sorted(((self._name(v), e) for v, e in r.updates), key=lambda x: x[0])
+        named = [("guard", r.guard), ("relation", r.relation), *updates]
+        return [(name, fold(e, self._number, self.memo)) for name, e in named]
+
+    def _name(self, v: int) -> tuple[bool, int]:
+        return (True, self.places[v]) if v in self.places else (False, v)
+
+    def _number(self, node: Expr, args: Sequence[int]) -> int:
+        of: object = node.value
+        if node.op in (Op.VAR, Op.POST):
+            of = self._name(node.index)
+        key = (node.op, node.sort, type(of), of, *args)
+        return self.numbers.setdefault(key, len(self.numbers))
 
 
 @dataclass(slots=True)

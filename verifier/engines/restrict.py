@@ -68,7 +68,7 @@ def restrict(
             kept.append((r, guard))
     mentioned = variables([system.initial])
     for r, guard in kept:
-        mentioned |= variables([guard, settle(r.relation)])
+        mentioned |= variables([guard, settle(r.relation), settle(r.turn)])
         mentioned |= {v for v, _ in r.updates} | variables([settle(e) for _, e in r.updates])
         if r.delay is not None:
             mentioned |= variables([r.delay.lo, *([r.delay.hi] if r.delay.hi else [])])
@@ -104,6 +104,7 @@ def restrict(
             thread=thread_number[r.thread],
             instance=instance_number[r.instance],
             guard=rename(guard),
+            turn=rename(r.turn),
             relation=rename(r.relation),
             own=tuple((number[v], rename(e)) for v, e in r.updates),
             bundle=None,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, postorder, var
 from ...semantics.system import Instance, PointKind, Rule, Thread, TransitionSystem, VarKind
+from .admission import Numbers
 from .common import conjuncts
 from .mailbox import place_alone
 from .search_compile import compile_state
@@ -109,15 +110,20 @@ def ended(system: TransitionSystem, instance: Instance) -> Expr:
 def without_waits(system: TransitionSystem, rule: Rule, kinds: Sequence[VarKind]) -> Expr:
     """A guard without what asks for resources or waits for messages."""
     place = place_alone(system, rule)
-    return without_claims(rule.guard if place is None else place, kinds)
+    return without_claims(rule, kinds) if place is None else place
 
 
-def without_claims(guard: Expr, kinds: Sequence[VarKind]) -> Expr:
-    """A guard without the conjuncts that ask for resources."""
+def without_claims(rule: Rule, kinds: Sequence[VarKind]) -> Expr:
+    """A guard without the conjuncts that ask for resources, or for the rule's turn to ask."""
+    numbers = Numbers()
+    turn = {numbers(part) for part in conjuncts(rule.turn)}
     return and_(
         *(
             part
-            for part in conjuncts(guard)
-            if not any(n.op is Op.VAR and kinds[n.index] is VarKind.USED for n in postorder([part]))
+            for part in conjuncts(rule.guard)
+            if not (turn and numbers(part) in turn)
+            and not any(
+                n.op is Op.VAR and kinds[n.index] is VarKind.USED for n in postorder([part])
+            )
         )
     )

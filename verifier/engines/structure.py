@@ -254,10 +254,14 @@ class Structure:
         return out
 
     def requests(self, contended: set[int]) -> list[Request]:
+        """Who waits for its turn in a queue waits for what is asked for by whoever is ahead."""
         out = []
+        anything = frozenset(u for r in self.system.rules for u, _ in r.gains if u in contended)
         for rule in self.system.rules:
             if rule.gains:
                 wanted = frozenset(u for u, _ in rule.gains if u in contended)
+                if rule.turn is not TRUE:
+                    wanted = anything
                 if wanted:
                     held = frozenset(u for u, _ in rule.holds if u in contended)
                     out.append(Request(rule.index, held, wanted))

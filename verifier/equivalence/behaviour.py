@@ -20,6 +20,8 @@ from ..engines.common import after, touched
 from ..engines.search_space import Space, State, Unsupported
 from .lts import INTERNAL, TAU, Lts
 from .runs import OutOfReach
+from .settled import Settled
+from .symbolic import Moves
 from .view import Act, Observer, View, needed, plain
 
 START = VarKind.ARG, VarKind.PARAM
@@ -106,6 +108,16 @@ class Exploring:
         kept = self._kept(Observer(self.system, self.view))
         free = (v for v in self.system.variables if v.kind in START and v.init is None)
         return frozenset(plain(self.system, v.name) for v in free if v.index in kept)
+
+    def moves(self, settled: bool) -> Moves:
+        """For data of any values; with `settled`, up to branching bisimulation.  Raises
+        OutOfReach."""
+        kind = Settled if settled else Moves
+        observer = Observer(self.system, self.view)
+        try:
+            return kind(self.system, observer, self._kept(observer))
+        except Unsupported as error:
+            raise OutOfReach(str(error)) from None
 
     def explore(self) -> Behaviour:
         """Raises OutOfReach: too many states, or data without bounds."""

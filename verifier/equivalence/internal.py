@@ -28,14 +28,15 @@ def contract(lts: Lts) -> Contracted:
     out = adjacency(lts.states, lts.source)
     part, count = _parts(lts, out)
     divergence = len(lts.labels)
-    edges: dict[tuple[int, int, int], None] = {}
-    for s, a, t in zip(lts.source, lts.label, lts.target, strict=True):
-        p, q = part[s], part[t]
-        if a == TAU and p == q:
-            a = divergence
-        edges[p, a, q] = None
-    columns = list(zip(*edges, strict=True)) or [(), (), ()]
-    source, label, target = (array("i", c) for c in columns)
+    # Each edge once; as one number, (source, label, target) by digits.
+    width = divergence + 1
+    keys = dict.fromkeys(
+        (part[s] * width + (a or (divergence if part[s] == part[t] else TAU))) * count + part[t]
+        for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
+    )
+    target = array("i", (k % count for k in keys))
+    label = array("i", (k // count % width for k in keys))
+    source = array("i", (k // count // width for k in keys))
     labels = (*lts.labels, DIVERGENCE)
     made = Lts(count, part[lts.initial], labels, source, label, target)
     return Contracted(made, part, divergence)

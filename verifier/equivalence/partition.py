@@ -13,14 +13,17 @@ edge of its own (Blom and van de Pol 2009, section 4); it wants internal steps w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 from .lts import TAU, Lts, adjacency
 
 Signature = frozenset[int]
+# By block and signature (as a key and itself), the states that were looked at.
+Found = dict[int, dict[Signature, tuple[Signature, list[int]]]]
 _NONE: Signature = frozenset()
+FEW = 64  # of so many states fewer than one
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,14 @@ def refine(lts: Lts, branching: bool) -> Partition:
 class _Refinement:
     def __init__(self, lts: Lts, branching: bool) -> None:
         n = lts.states
-        self.lts, self.branching = lts, branching
-        self.out = adjacency(n, lts.source)
-        self.into = adjacency(n, lts.target)
+        self.states, self.branching = n, branching
+        # The edges of state s are those from start[s] to start[s + 1].
+        out, into = adjacency(n, lts.source), adjacency(n, lts.target)
+        self.start, self.before = out.start, into.start
+        self.label = [lts.label[k] for k in out.edges]
+        self.target = [lts.target[k] for k in out.edges]
+        self.source = [lts.source[k] for k in into.edges]
+        self.silent = [lts.label[k] == TAU for k in into.edges] if branching else []
         self.block = [0] * n
         self.parent, self.born = [-1], [0]
         # The states of a block stand in a row: elements[first[b]:first[b] + size[b]].
@@ -80,92 +88,89 @@ class _Refinement:
         self.own: list[Signature] = [_NONE] * n if branching else []
 
     def run(self) -> Partition:
-        dirty: list[int] = list(range(self.lts.states))
+        look = self._inert if self.branching else self._strong
+        dirty: _Marks = _Many(self.states)
+        dirty.update(range(self.states))
         rounds = 0
-        while dirty:
+        while True:
             rounds += 1
-            found = self._inert(dirty, rounds == 1) if self.branching else self._strong(dirty)
+            found = look(dirty, rounds == 1)
+            if not found:
+                break
             moved = [s for b, new in found.items() for s in self._split(b, new, rounds)]
-            dirty = self._touched(moved)
+            few = len(moved) * FEW < self.states
+            dirty = _Few() if few else _Many(self.states)
+            self._touched(moved, dirty)
         return Partition(self.block, self.parent, self.born, self.branching)
 
     # --- signatures --------------------------------------------------------------------------
 
-    def _strong(self, dirty: list[int]) -> dict[int, dict[Signature, list[int]]]:
-        """By block and signature, the states that were looked at."""
-        lts, block = self.lts, self.block
-        label, target, n = lts.label, lts.target, lts.states
-        start, edges = self.out.start, self.out.edges
-        found: dict[int, dict[Signature, list[int]]] = {}
-        for s in dirty:
+    def _strong(self, dirty: _Marks, _: bool) -> Found:
+        block, label, target, n = self.block, self.label, self.target, self.states
+        start = self.start
+        found: Found = {}
+        for s in dirty.ascending():
+            i, j = start[s], start[s + 1]
             signature = frozenset(
-                [label[k] * n + block[target[k]] for k in edges[start[s] : start[s + 1]]]
+                [a * n + block[t] for a, t in zip(label[i:j], target[i:j], strict=True)]
             )
-            found.setdefault(block[s], {}).setdefault(signature, []).append(s)
+            found.setdefault(block[s], {}).setdefault(signature, (signature, []))[1].append(s)
         return found
 
-    def _inert(self, dirty: list[int], all_: bool) -> dict[int, dict[Signature, list[int]]]:
+    def _inert(self, dirty: _Marks, first: bool) -> Found:
         """The same; where what a state shows has changed, so may what leads to it internally."""
-        lts, block, own = self.lts, self.block, self.own
-        label, target, source, n = lts.label, lts.target, lts.source, lts.states
-        start, edges = self.out.start, self.out.edges
-        found: dict[int, dict[Signature, list[int]]] = {}
-        waiting = set(dirty)
-        heap = dirty if all_ else list(waiting)
-        if not all_:
-            heapify(heap)
-        order = iter(heap) if all_ else _ascending(heap)
-        same: dict[Signature, Signature] = {}
-        for s in order:
+        block, own, label, target = self.block, self.own, self.label, self.target
+        start, before, source, silent = self.start, self.before, self.source, self.silent
+        n = self.states
+        found: Found = {}
+        for s in dirty.ascending():
             here = block[s]
             seen: set[int] = set()
-            for k in edges[start[s] : start[s + 1]]:
-                t = target[k]
-                if label[k] == TAU:
-                    if block[t] == here:
-                        seen |= own[t]
-                    else:
-                        seen.add(block[t])
+            i, j = start[s], start[s + 1]
+            for a, t in zip(label[i:j], target[i:j], strict=True):
+                b = block[t]
+                if a:
+                    seen.add(a * n + b)
+                elif b == here:
+                    seen |= own[t]
                 else:
-                    seen.add(label[k] * n + block[t])
+                    seen.add(b)
             signature = frozenset(seen)
-            signature = same.setdefault(signature, signature)
-            if not all_ and signature != own[s]:
-                for k in self.into.of(s):
-                    before = source[k]
-                    if label[k] == TAU and block[before] == here and before not in waiting:
-                        waiting.add(before)
-                        heappush(heap, before)
-            own[s] = signature
-            found.setdefault(here, {}).setdefault(signature, []).append(s)
+            entry = found.setdefault(here, {}).setdefault(signature, (signature, []))
+            entry[1].append(s)
+            if not first and signature != own[s]:
+                for k in range(before[s], before[s + 1]):
+                    if silent[k] and block[source[k]] == here:
+                        dirty.add(source[k])
+            own[s] = entry[0]
         return found
 
     # --- splitting ---------------------------------------------------------------------------
 
-    def _split(self, b: int, found: dict[Signature, list[int]], rounds: int) -> Iterator[int]:
+    def _split(
+        self, b: int, found: dict[Signature, tuple[Signature, list[int]]], rounds: int
+    ) -> Iterator[int]:
         """Splits a block by what was found of some of its states; yields those that moved."""
         first, size = self.first[b], self.size[b]
-        rest = size - sum(map(len, found.values()))
+        rest = size - sum(len(group) for _, group in found.values())
         if rest and self.shared[b] in found:
-            rest += len(found.pop(self.shared[b]))
+            rest += len(found.pop(self.shared[b])[1])
         if not rest and len(found) == 1:
             (self.shared[b],) = found
             return
         if not found:
             return
-        stays = max(found, key=lambda signature: len(found[signature]))
-        if len(found[stays]) > rest:
-            parts = [group for signature, group in found.items() if signature is not stays]
-            old, self.shared[b] = self.shared[b], stays
-            signatures = [signature for signature in found if signature is not stays]
-            if rest:
-                listed = {s for group in found.values() for s in group}
-                row = self.elements[first : first + size]
-                parts.append([s for s in row if s not in listed])
-                signatures.append(old)
+        stays, largest = max(found.values(), key=lambda entry: len(entry[1]))
+        parts = [entry for entry in found.values() if entry[0] is not stays]
+        if len(largest) <= rest:
+            parts.append((stays, largest))
         else:
-            parts, signatures = list(found.values()), list(found)
-        for part, signature in zip(parts, signatures, strict=True):
+            if rest:
+                listed = {s for _, group in found.values() for s in group}
+                row = self.elements[first : first + size]
+                parts.append((self.shared[b], [s for s in row if s not in listed]))
+            self.shared[b] = stays
+        for signature, part in parts:
             self._move(b, part, signature, rounds)
             yield from part
 
@@ -187,17 +192,61 @@ class _Refinement:
         self.parent.append(b)
         self.born.append(rounds)
 
-    def _touched(self, moved: list[int]) -> list[int]:
-        """Whose signature may be another one now."""
-        source, label, out = self.lts.source, self.lts.label, self.out
-        start, edges = self.into.start, self.into.edges
-        touched = {source[k] for s in moved for k in edges[start[s] : start[s + 1]]}
+    def _touched(self, moved: list[int], dirty: _Marks) -> None:
+        """Marks those whose signature may be another one now; who is alone needs none."""
+        source, before, block, size = self.source, self.before, self.block, self.size
+        for s in moved:
+            dirty.update([t for t in source[before[s] : before[s + 1]] if size[block[t]] > 1])
         if self.branching:
-            touched.update(s for s in moved if any(label[k] == TAU for k in out.of(s)))
-        return list(touched)
+            start, label = self.start, self.label
+            for s in moved:
+                if size[block[s]] > 1 and TAU in label[start[s] : start[s + 1]]:
+                    dirty.add(s)
 
 
-def _ascending(heap: list[int]) -> Iterator[int]:
-    """What is added meanwhile is larger than what comes next."""
-    while heap:
-        yield heappop(heap)
+class _Few:
+    """Marked states, in ascending order; while one goes through them, only larger ones are
+    added."""
+
+    def __init__(self) -> None:
+        self.marked: set[int] = set()
+        self.heap: list[int] | None = None
+
+    def add(self, state: int) -> None:
+        if state not in self.marked:
+            self.marked.add(state)
+            if self.heap is not None:
+                heappush(self.heap, state)
+
+    def update(self, states: Iterable[int]) -> None:
+        self.marked.update(states)
+
+    def ascending(self) -> Iterator[int]:
+        self.heap = list(self.marked)
+        heapify(self.heap)
+        while self.heap:
+            yield heappop(self.heap)
+
+
+class _Many:
+    """The same, where nearly each state is marked."""
+
+    def __init__(self, states: int) -> None:
+        self.marks = bytearray(states)
+
+    def add(self, state: int) -> None:
+        self.marks[state] = 1
+
+    def update(self, states: Iterable[int]) -> None:
+        marks = self.marks
+        for s in states:
+            marks[s] = 1
+
+    def ascending(self) -> Iterator[int]:
+        at = self.marks.find(1)
+        while at >= 0:
+            yield at
+            at = self.marks.find(1, at + 1)
+
+
+_Marks = _Few | _Many

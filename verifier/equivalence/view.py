@@ -7,7 +7,7 @@ scheduling, grants, tests and other assignments.  The last end shows the observe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...semantics.expr import Scalar
@@ -15,8 +15,10 @@ from ...semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarK
 from ...semantics.values import evaluate, show
 from .lts import INTERNAL
 
+Readable = Sequence[Scalar] | Mapping[int, Scalar]  # by number of variable
+
 ENDS = {RuleKind.COMPLETE, RuleKind.FAIL, RuleKind.TIMEOUT}
-_VERBS = {
+VERBS = {
     RuleKind.SEND: "send {} to {}",
     RuleKind.RECEIVE: "receive {} from {}",
     RuleKind.INTERRUPT: "receive {} from {}",
@@ -90,7 +92,7 @@ class Observer:
         data = data_names(system)
         self.observed = [v for name in view.observed for v in data.get(name, ())]
         self.watched = {v for name in view.watched for v in data.get(name, ())}
-        self._roots = {system.threads[i.root].location: i for i in system.instances}
+        self.roots = {system.threads[i.root].location: i for i in system.instances}
         self._names = {
             r.activity: activity_name(system, r.activity) for r in system.rules if r.activity
         }
@@ -105,9 +107,7 @@ class Observer:
         """`before` and `after` hold a value for each variable that matters."""
         parts: list[str] = []
         answered = None
-        name = self._names.get(rule.activity, "") or (
-            plain(self.system, rule.channel) if rule.seen or rule.kind in _VERBS else ""
-        )
+        name = self.name(rule)
         shown = self.view.rename.get(name, name)
         text = ""
         if rule.activity and rule.kind is RuleKind.START:
@@ -117,9 +117,9 @@ class Observer:
             text = " ".join(answered)
         elif rule.activity and rule.kind is RuleKind.BUSY:
             text = f"{shown}{self._values(rule, before)} fails with {rule.error}"
-        elif rule.channel and rule.kind in _VERBS:
+        elif rule.channel and rule.kind in VERBS:
             key, message = self._message(rule, before, inputs)
-            text = _VERBS[rule.kind].format(message, f"{shown}{key}")
+            text = VERBS[rule.kind].format(message, f"{shown}{key}")
             if self._from_environment(rule):
                 answered = f"message from {shown}{key}", message
         if name in self.view.hide:
@@ -142,6 +142,12 @@ class Observer:
 
     # --- parts -------------------------------------------------------------------------------
 
+    def name(self, rule: Rule) -> str:
+        """Of the activity or the channel; "" if it is about none."""
+        return self._names.get(rule.activity, "") or (
+            rule.channel if rule.channel and rule.kind in VERBS else ""
+        )
+
     def _variable(self, index: int) -> Variable:
         return self.system.variables[index]
 
@@ -153,11 +159,14 @@ class Observer:
         return f"({', '.join(values)})" if values else ""
 
     def _answer(self, rule: Rule, inputs: Sequence[Scalar]) -> str:
+        marks = (" with ", "") if rule.kind is RuleKind.COMPLETE else (" (", ")")
+        return self.ending(rule) + self._extra(rule, inputs, *marks)
+
+    def ending(self, rule: Rule) -> str:
+        """How an attempt ends, without what is answered."""
         if rule.kind is RuleKind.TIMEOUT and rule.error == "Timeout":
             return "times out"
-        if rule.kind is not RuleKind.COMPLETE:
-            return f"fails with {rule.error}" + self._extra(rule, inputs, " (", ")")
-        return "ends" + self._extra(rule, inputs, " with ", "")
+        return "ends" if rule.kind is RuleKind.COMPLETE else f"fails with {rule.error}"
 
     def _extra(self, rule: Rule, inputs: Sequence[Scalar], left: str, right: str) -> str:
         values = []
@@ -185,19 +194,25 @@ class Observer:
         )
 
     def _ended(self, rule: Rule, before: Sequence[Scalar], after: Sequence[Scalar]) -> list[str]:
-        out = []
-        for v, _ in rule.updates:
-            i = self._roots.get(v)
-            if i is None or before[v] == after[v] or after[v] not in (i.completed, i.failed):
-                continue
-            name = "" if len(self.system.instances) == 1 else f"{i.name} "
-            if after[v] == i.completed:
-                out.append(f"{name}completes")
-            else:
-                out.append(f"{name}fails with {self._error(i.error, after)}")
-        return out
+        return [
+            text
+            for v, _ in rule.updates
+            if v in self.roots
+            for text in self.end_of(v, before[v], after)
+        ]
 
-    def _error(self, index: int, state: Sequence[Scalar]) -> str:
+    def end_of(self, root: int, before: Scalar, after: Readable) -> Iterator[str]:
+        """What is seen of an instance whose control goes on from there; its error is looked at."""
+        i = self.roots[root]
+        if before == after[root] or after[root] not in (i.completed, i.failed):
+            return
+        name = "" if len(self.system.instances) == 1 else f"{i.name} "
+        if after[root] == i.completed:
+            yield f"{name}completes"
+        else:
+            yield f"{name}fails with {self._error(i.error, after)}"
+
+    def _error(self, index: int, state: Readable) -> str:
         number = state[index]
         if isinstance(number, int) and 0 < number <= len(self.system.errors):
             return self.system.errors[number - 1]
