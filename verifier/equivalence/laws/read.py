@@ -35,6 +35,14 @@ def plain(text: str) -> str:
     return text.replace(OWN, "")
 
 
+def stands_for(law: ast.Law) -> dict[str, str]:
+    """The names of its tests, with the texts that they replace."""
+    tests: dict[str, str] = {}
+    for side in (law.left, law.right):
+        _renamed(side, law, tests)
+    return {plain(name): text for text, name in tests.items()}
+
+
 def _errors(node: ast.Node) -> tuple[str, ...]:
     match node:
         case ast.Fail(error=e):

@@ -36,13 +36,19 @@ class Instance:
         return ", ".join(parts) if parts else "as it stands"
 
 
+def _errors(law: Claim) -> list[str]:
+    """Those that instances raise: that the law names, or one of each class."""
+    return [e for e, _ in law.errors] or ["E", "F"]
+
+
 def small(p: str, law: Claim) -> list[tuple[int, str]]:
     """Terms to put in for a metavariable, with their sizes.
 
     Its activities are p1, p2, which do not fail, px, which may fail, and pu, which pv
     undoes; `x` is data."""
-    out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, "fail E"), (1, f"{p}x"), (1, "fail F")]
-    out += [(1, f"fail {e}") for e, _ in law.errors]
+    first, *rest = _errors(law)
+    out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, f"fail {first}"), (1, f"{p}x")]
+    out += [(1, f"fail {e}") for e in rest]
     out += [(1, "{ x := x + 1 }"), (1, "{ x := 2 * x }"), (1, "return")]
     out += [(1, f"{{ {b} := not {b} }}") for b in law.tests]
     out += [(1, f"{p}u")] if "saga" in law.words else []
@@ -50,15 +56,17 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     out += [(2, f"{{ {p}1 ; {p}2 }}"), (2, f"{{ {p}1 + {p}2 }}"), (2, f"nocancel {{ {p}1 }}")]
     out += [(2, f"{{ {{ x := x + 1 }} ; {b} := not {b} }}") for b in law.tests]
     out += [(2, f"if ({b}) {{ {p}1 }}") for b in law.tests]
-    out += [(2, "nocancel { fail E }"), (2, "{ { x := x + 1 } ; x := 2 * x }")]
-    out += [(2, f"{{ {{ x := x + 1 }} ; fail {e} }}") for e in "EF"]
+    out += [(2, f"nocancel {{ fail {first} }}"), (2, "{ { x := x + 1 } ; x := 2 * x }")]
+    out += [(2, f"{{ {{ x := x + 1 }} ; fail {e} }}") for e in (first, *rest)]
     out += [(2, f"using ({m}) {{ {p}1 }}") for m in law.pools]
     return out
 
 
 def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
-    """Smaller ones first."""
-    choices = [small(p, law) for p in law.metavariables]
+    """Smaller ones first, and of one size those with simpler terms."""
+    choices = [
+        [(size, n, term) for n, (size, term) in enumerate(small(p, law))] for p in law.metavariables
+    ]
     flips = [f"{{ {b} := not {b} }}" for b in law.tests]
     beside = [(0, ""), *((1, f) for f in flips)]
     beside += [(1, f"using ({m}) {{ z1 }}") for m in law.pools]
@@ -66,14 +74,16 @@ def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
     beside += [(2, f"{{ {f} ; {f} }}") for f in flips]
     for m, n in permutations(law.pools, 2):
         beside.append((2, f"using ({m}) {{ using ({n}) {{ z1 }} }}"))
-    sized: list[tuple[int, Instance]] = []
-    for (size, other), *chosen in product(beside, *choices):
-        total = size + sum(n for n, _ in chosen)
-        if total - len(chosen) < most - 2:
-            terms = tuple(zip(law.metavariables, (t for _, t in chosen), strict=True))
-            sized.append((total, Instance(terms, other)))
-    sized.sort(key=lambda x: x[0])
-    return (i for _, i in sized)
+    sized: list[tuple[int, int, Instance]] = []
+    for chosen in product(*choices):
+        terms = tuple(zip(law.metavariables, (x[2] for x in chosen), strict=True))
+        for size, other in beside:
+            total = size + sum(x[0] for x in chosen)
+            if total - len(chosen) < most - 2:
+                place = sum(x[1] for x in chosen)
+                sized.append((total, place, Instance(terms, other)))
+    sized.sort(key=lambda x: x[:2])
+    return (x[2] for x in sized)
 
 
 def filled(term: str, instance: Instance) -> str:
@@ -85,11 +95,12 @@ def filled(term: str, instance: Instance) -> str:
 
 def setting(law: Claim) -> Setting:
     """What the terms of instances may name.  Where time matters, each activity takes 6 seconds."""
+    raised = ", ".join(_errors(law))
     takes = "takes 6s..6s" if law.timed else ""
     names = sorted({*law.metavariables, "z"})
     lines = [law.inside] if "var x" in law.inside else [law.inside, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
-    lines += [f"  activity {p}x {{ {takes} fails E, F }}" for p in names]
+    lines += [f"  activity {p}x {{ {takes} fails {raised} }}" for p in names]
     lines += [f"  activity {p}v {{ {takes} }}" for p in names if "saga" in law.words]
     lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names if "saga" in law.words]
     kinds = {"E": ERRORS["E"], "F": ERRORS["F"], **dict(law.errors)}
