@@ -81,6 +81,10 @@ def _run(argv: list[str]) -> int:
         from . import comparing
 
         return comparing.run(command, args)
+    if command == "rewrite":
+        from . import rewriting
+
+        return rewriting.run(args)
     if command == "verify":
         from . import verifying
 

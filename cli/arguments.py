@@ -27,6 +27,7 @@ COMMANDS = (
     "lts",
     "migrate",
     "minimise",
+    "rewrite",
     "fmt",
     "explain",
 )
@@ -48,6 +49,7 @@ commands:
   wfverify migrate OLD NEW  where can runs of OLD go on under NEW?
   wfverify lts SPEC         its states and observable steps as a labelled transition system
   wfverify minimise FILE    the smallest labelled transition system that is equivalent
+  wfverify rewrite SPEC     a shorter workflow, or one with more at once, that does the same
   wfverify fmt FILE...      bring files to the standard layout
   wfverify explain [CHECK]  what a check means and how to mend what it refutes
 
@@ -136,6 +138,11 @@ def parser(command: str) -> argparse.ArgumentParser:
             from .arguments_equivalence import TEXTS, fill
 
             return fill(_new(command, *TEXTS[command]), command, _seconds, _count)
+        case "rewrite":
+            from .arguments_rewrite import TEXT
+            from .arguments_rewrite import fill as fill_rewrite
+
+            return fill_rewrite(_new(command, *TEXT), _seconds)
         case "fmt":
             return _fmt()
         case "explain":

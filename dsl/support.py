@@ -50,8 +50,51 @@ def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
         yield "messages of any number of instances", first.span
 
 
+# What a law is made of; anything else is no term that stands for any term.
+_IN_LAWS = (
+    ast.Skip | ast.Call | ast.Fail | ast.WaitUntil | ast.Seq | ast.Choice | ast.Par | ast.If
+    | ast.While | ast.Try | ast.Handler | ast.Retry | ast.RetrySpec | ast.NoCancel | ast.Expr
+)  # fmt: skip
+
+
+def _beyond(part: ast.Node) -> bool:
+    match part:
+        case ast.Now():
+            return True
+        case ast.WaitUntil(cond=cond):
+            return cond != ast.BoolLit(False)
+        case ast.Par(policy=policy):
+            return policy != "all"
+        case ast.While(at_most=most, decreases=measure):
+            return most is not None or measure is not None
+        case ast.RetrySpec(attempts=attempts, backoff=wait):
+            return not isinstance(attempts, ast.IntLit) or wait is not None
+        case _:
+            return False
+
+
+def _word(part: ast.Node) -> str:
+    """The word that a form begins with."""
+    match part:
+        case ast.RetrySpec(attempts=attempts) if not isinstance(attempts, ast.IntLit):
+            return "retry (variable)"
+        case ast.RetrySpec():
+            return "backoff"
+        case ast.WaitUntil():
+            return "wait until"
+        case ast.Par(policy=policy):
+            return f"par {policy}"
+        case ast.While():
+            return "at_most"
+        case ast.Assign():
+            return ":="
+        case _:
+            return type(part).__name__.lower()
+
+
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
-    span = node.span
     match node:
-        case ast.Law():
-            yield "law", span
+        case ast.Law(left=left, right=right):
+            for part in walk((left, right)):
+                if not isinstance(part, _IN_LAWS) or _beyond(part):
+                    yield f"a law with `{_word(part)}`", part.span

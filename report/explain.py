@@ -232,8 +232,8 @@ PROPERTIES: Mapping[str, Explanation] = MappingProxyType(
         ),
         "law": _e(
             "The two terms are equivalent for all workflows put in for the names.",
-            "law l forall a, b : a ; b == b ; a under trace",
-            "look at the workflows of the counterexample: they tell the two sides apart.",
+            "law l forall a, b : a ; b == b ; a under trace     // a = a1, b = b1",
+            "look at the terms of the example: put in, they tell the two sides apart.",
         ),
         "expect": _e(
             "`expect refuted NAME` says that NAME is known to fail: the exit status is 0 only if "
@@ -270,10 +270,6 @@ _FOREIGN: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
-# Checked and refused with E0900 in a spec: their meaning is not built yet.
-LATER = frozenset({"law"})
-
-
 def find(name: str) -> Explanation | None:
     """Of a check or of a kind of property."""
     return CHECKS.get(name) or PROPERTIES.get(name)
@@ -302,8 +298,6 @@ def describe(name: str, explanation: Explanation) -> str:
     """The text of `wfverify explain NAME`."""
     level = "warning" if explanation.warning else "error"
     kind = f"built-in check, level {level}" if name in CHECKS else "property of a spec"
-    if name in LATER:
-        kind += ", not built yet"
     example = "\n".join(f"      {line}" for line in explanation.refuted.splitlines())
     return (
         f"{name} ({kind})\n"
@@ -316,14 +310,13 @@ def describe(name: str, explanation: Explanation) -> str:
 def overview() -> str:
     """The text of `wfverify explain`: one line each."""
     width = max(map(len, known())) + 2
-    lines = ["Built-in checks (all run by default; * is a warning by default, - not built yet):"]
+    lines = ["Built-in checks (all run by default; * is a warning by default):"]
     for name, item in CHECKS.items():
-        mark = "-" if name in LATER else "*" if item.warning else " "
+        mark = "*" if item.warning else " "
         lines.append(f" {mark}{name.ljust(width)}{_first(item.meaning, 96 - width)}")
     lines.append("Properties of a spec:")
     for name, item in PROPERTIES.items():
-        mark = "-" if name in LATER else " "
-        lines.append(f" {mark}{name.ljust(width)}{_first(item.meaning, 96 - width)}")
+        lines.append(f"  {name.ljust(width)}{_first(item.meaning, 96 - width)}")
     lines.append("`wfverify explain NAME` tells more.")
     return "\n".join(lines) + "\n"
 

@@ -14,7 +14,7 @@ from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .cache import Cache, Memory
-from .checks import beginnings, blocking, equivalences, obligations, stability
+from .checks import beginnings, blocking, equivalences, laws, obligations, stability
 from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
@@ -169,6 +169,7 @@ class _Run:
         if self.session.system.controls and self.wanted("stability"):
             yield from stability.stability(self.session)
         yield from equivalences.equivalences(self.session, self.spec, self._selected)
+        yield from laws.laws(self.session, self.spec, self._selected)
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
                 yield from self._soon(check)

@@ -206,6 +206,9 @@ def _lingers(ctx: Ctx, t: ast.Term) -> bool:
     for node in walk(t):
         if isinstance(node, ast.NoCancel | ast.Saga) or (isinstance(node, ast.Try) and node.final):
             return True
+        if isinstance(node, ast.Call) and node.name in ctx.world.open:
+            if ctx.world.open[node.name].shields:
+                return True
         if isinstance(node, ast.Call) and node.name in ctx.world.workflows:
             if _lingers(ctx, ctx.world.workflows[node.name].body):
                 return True

@@ -60,6 +60,7 @@ from .refusals import not_supported as not_supported
 
 if TYPE_CHECKING:
     from .channels import Channel
+    from .open import Open
 
 T = TypeVar("T")
 ANY_ERROR = "*"
@@ -207,6 +208,7 @@ class World:
     waits: list[Waiting] = field(default_factory=list)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
+    open: Mapping[str, Open] = field(default_factory=dict)  # activities that stand for any term
 
     @property
     def permanent(self) -> frozenset[str]:

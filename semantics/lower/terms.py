@@ -29,6 +29,7 @@ from .data import equal
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
 from .env import collecting
 from .expressions import lower, measured
+from .open import open_
 from .place import At, union
 from .undolog import all_of
 
@@ -46,6 +47,8 @@ def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
         case ast.Seq():
             return sequence(ctx, list(t.parts), at, k)
         case ast.Call():
+            if t.name in ctx.world.open:
+                return open_(ctx, t, at, k)
             if t.name in ctx.world.workflows:
                 return child.call(ctx, t, at, k)
             return activity.call(ctx, t, at, k)

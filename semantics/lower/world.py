@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -43,6 +44,7 @@ from .expressions import bounds, domain, measured, scalar
 from .finish import finish
 from .first import conjuncts, label_of
 from .inversion import BY_PRIORITY, inversions
+from .open import Open
 from .patterns import watched
 from .place import At
 from .predicates import bound, counters, ended, wants
@@ -54,14 +56,19 @@ T = TypeVar("T")
 
 
 def lower(
-    spec: ast.Spec, few: tuple[int, int] | None = None, run: bool = False
+    spec: ast.Spec,
+    few: tuple[int, int] | None = None,
+    run: bool = False,
+    open: Mapping[str, Open] | None = None,
 ) -> TransitionSystem:
     """The transition system of a checked spec; with `run`, of its runs, control loops included.
 
     `few`: the least and the largest number of instances that stand for any number of them
-    (`w[*]`).  Which it is, a parameter says.
+    (`w[*]`).  Which it is, a parameter says.  `open`: activities that stand for any term.
     """
-    return _Lowering(spec, few, run).run()
+    lowering = _Lowering(spec, few, run)
+    lowering.world.open = open or {}
+    return lowering.run()
 
 
 def contexts(spec: ast.Spec) -> list[Ctx]:

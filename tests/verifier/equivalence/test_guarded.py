@@ -1,0 +1,187 @@
+"""Guarded terms against a reading that follows the term step by step, for all values of tests."""
+
+from __future__ import annotations
+
+import random
+import runpy
+from collections import deque
+from itertools import product
+from pathlib import Path
+
+import pytest
+from wfverify.verifier.equivalence.terms.decide import TooMany
+from wfverify.verifier.equivalence.terms.guarded import Differ, Same, compare, guarded
+from wfverify.verifier.equivalence.terms.store import Op, Store
+
+BENCH = runpy.run_path(str(Path(__file__).parents[3] / "bench" / "terms.py"))
+NAMES = ("x", "y", "z")
+Stack = tuple[int, ...]
+
+
+def random_term(s: Store, rng: random.Random, n: int) -> int:
+    """Loops that go round without a step included."""
+    if n <= 0:
+        leaves = [s.skip, s.stuck, s.fail("E"), s.act("a"), s.act("a"), s.act("b"), s.act("c")]
+        return rng.choice(leaves)
+    left = rng.randint(0, n - 1)
+    p, q = random_term(s, rng, left), random_term(s, rng, n - 1 - left)
+    test = random_test(s, rng)
+    return rng.choice([s.seq(p, q), s.seq(p, q), s.if_(test, p, q), s.while_(test, p)])
+
+
+def random_test(s: Store, rng: random.Random) -> int:
+    one, other = (s.test(rng.choice(NAMES)) for _ in range(2))
+    many = [s.make(op, (one, other)) for op in (Op.AND, Op.OR)]
+    return rng.choice([one, one, s.make(Op.NOT, (one,)), *many, s.true, s.false])
+
+
+def true(s: Store, t: int, values: dict[str, bool]) -> bool:
+    match s.op[t]:
+        case Op.TEST:
+            return values[s.label[t]]
+        case Op.NOT:
+            return not true(s, s.kids[t][0], values)
+        case Op.AND:
+            return all(true(s, k, values) for k in s.kids[t])
+        case Op.OR:
+            return any(true(s, k, values) for k in s.kids[t])
+        case op:
+            return op is Op.TRUE
+
+
+def move(s: Store, stack: Stack, values: dict[str, bool]) -> tuple[str, Stack]:
+    """What is done next by a stack of terms, first on top, and what is then left."""
+    entered: set[Stack] = set()
+    while stack:
+        t, rest = stack[0], stack[1:]
+        match s.op[t]:
+            case Op.ACT:
+                return s.label[t], rest
+            case Op.FAIL:
+                return "fail", ()
+            case Op.STUCK:
+                return "waits", ()
+            case Op.SKIP:
+                stack = rest
+            case Op.SEQ:
+                stack = s.kids[t] + rest
+            case Op.IF:
+                b, p, q = s.kids[t]
+                stack = (p if true(s, b, values) else q, *rest)
+            case Op.WHILE:
+                b, p = s.kids[t]
+                if not true(s, b, values):
+                    stack = rest
+                elif stack in entered:
+                    return "waits", ()
+                else:
+                    entered.add(stack)
+                    stack = (p, *stack)
+    return "ends", ()
+
+
+def naive(s: Store, left: int, right: int) -> int | None:
+    """The length of the shortest run that tells them apart, by walking through all pairs."""
+    seen = {((left,), (right,))}
+    todo = deque((pair, 0) for pair in seen)
+    while todo:
+        (x, y), length = todo.popleft()
+        for chosen in product((False, True), repeat=len(NAMES)):
+            values = dict(zip(NAMES, chosen, strict=True))
+            (done, x1), (other, y1) = move(s, x, values), move(s, y, values)
+            if done != other:
+                return length
+            if done in "abc" and (x1, y1) not in seen:
+                seen.add((x1, y1))
+                todo.append(((x1, y1), length + 1))
+    return None
+
+
+def follow(s: Store, found: Differ, left: int, right: int) -> bool:
+    """Whether its run is one of both terms, and they differ after it."""
+    x: Stack = (left,)
+    y: Stack = (right,)
+    for taken in found.run:
+        values = dict.fromkeys(NAMES, False) | dict(taken.tests)
+        (done, x), (other, y) = move(s, x, values), move(s, y, values)
+        if not done == other == taken.action:
+            return False
+    values = dict.fromkeys(NAMES, False) | dict(found.tests)
+    return move(s, x, values)[0] != move(s, y, values)[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_agrees_with_the_reading_step_by_step(seed: int) -> None:
+    rng = random.Random(seed)
+    answers = {Same: 0, Differ: 0}
+    for _ in range(150):
+        s = Store()
+        left = random_term(s, rng, rng.randint(1, 9))
+        right = random_term(s, rng, rng.randint(1, 3))
+        if rng.random() < 0.7:
+            right = BENCH["shuffled"](s, rng, left)
+        found, length = compare(s, left, right), naive(s, left, right)
+        answers[type(found)] += 1
+        told = f"{s.show(left)}  and  {s.show(right)}"
+        if isinstance(found, Same):
+            assert length is None, told
+        else:
+            assert len(found.run) == length, told
+            assert follow(s, found, left, right), told
+    assert min(answers.values()) > 10
+
+
+def test_a_round_without_a_step_is_no_way_out() -> None:
+    s = Store()
+    x, y, a = s.test("x"), s.test("y"), s.act("a")
+    loop = s.while_(x, s.if_(y, a))
+    found = compare(s, loop, s.while_(s.make(Op.AND, (x, y)), a))
+    assert isinstance(found, Differ)
+    assert (found.left, found.right) == ("goes round", "ends")
+    nested = compare(s, s.while_(x, s.while_(y, a)), s.seq(s.while_(x, s.while_(y, a)), s.skip))
+    assert isinstance(nested, Same)
+    assert nested.silent
+
+
+def test_values_that_cannot_be_are_left_out() -> None:
+    s = Store()
+    low, high = s.test("n < 1"), s.test("n > 5")
+    left = s.if_(low, s.if_(high, s.act("a"), s.act("b")), s.act("c"))
+    right = s.if_(low, s.act("b"), s.act("c"))
+    assert isinstance(compare(s, left, right), Differ)
+
+    def feasible(cube: tuple[tuple[str, bool], ...]) -> bool:
+        return dict.fromkeys(("n < 1", "n > 5"), True) != dict(cube)
+
+    assert isinstance(compare(s, left, right, feasible), Same)
+    # A shared part of a diagram is looked at again under values that can be.
+    third = s.test("m")
+    left = s.if_(third, s.if_(high, s.act("a"), s.act("b")), s.if_(high, s.act("a"), s.act("b")))
+    right = s.if_(third, s.act("b"), s.act("b"))
+    found = compare(s, left, right, lambda cube: dict(cube).get("m") is not True)
+    assert isinstance(found, Differ)
+
+
+def test_more_than_it_can_hold_is_no_answer() -> None:
+    s = Store()
+    parts = [s.if_(s.test(f"x{i}"), s.act(f"a{i}")) for i in range(40)]
+    with pytest.raises(TooMany):
+        compare(s, s.make(Op.SEQ, parts), s.make(Op.SEQ, parts[::-1]), limit=200)
+
+
+def test_what_is_guarded() -> None:
+    s = Store()
+    assert guarded(s, s.seq(s.act("a"), s.while_(s.test("x"), s.fail("E"))))
+    assert not guarded(s, s.choice(s.act("a"), s.act("b")))
+    assert not guarded(s, s.seq(s.par(s.act("a"), s.act("b")), s.skip))
+
+
+def test_terms_deeper_than_a_stack() -> None:
+    s = Store()
+    left = right = s.act("z")
+    for i in range(20_000):
+        left = s.seq(s.act(f"a{i % 9}"), left)
+        left = s.if_(s.test(f"x{i}"), left) if i % 5 == 0 else left
+        right = s.seq(s.skip, s.act(f"a{i % 9}"), right)
+        right = s.if_(s.make(Op.NOT, (s.test(f"x{i}"),)), s.skip, right) if i % 5 == 0 else right
+    assert isinstance(compare(s, left, right), Same)

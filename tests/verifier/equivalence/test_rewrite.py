@@ -1,0 +1,117 @@
+"""Proposals to write a workflow otherwise: checked before they are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from wfverify.cli import main
+from wfverify.dsl import load_text, parse_text
+from wfverify.dsl.errors import Rejected
+from wfverify.dsl.format_inline import inline
+from wfverify.verifier.equivalence.behaviour import Size
+from wfverify.verifier.equivalence.rewrite import Proposal, proposal
+from wfverify.verifier.equivalence.terms.read import read
+from wfverify.verifier.equivalence.terms.store import Store
+from wfverify.verifier.equivalence.terms.write import write
+from wfverify.verifier.equivalence.workflows import Fails, Holds
+
+ROOT = Path(__file__).parents[3]
+SPEC = """\
+error Late transient
+workflow order {{
+  var paid: int = 0
+  var sent: bool = false
+  var vip: bool = false
+  activity charge {{ takes 1s..5s  do {{ paid := paid + 10 }} }}
+  activity refund {{ takes 1s..5s  do {{ paid := paid * 2 }} }}
+  activity pack {{ takes 2s..3s }}
+  activity ship {{ takes 1s..9s  do {{ sent := true }} }}
+  activity look {{ do {{ vip := done(charge) }} }}
+  run {{ {body} }}
+}}
+"""
+
+
+def made(body: str, goal: str, under: str = "outcome") -> Proposal:
+    spec = load_text(SPEC.format(body=body), "order.wf")
+    return proposal(spec, "order", goal, under, Size(10_000, 20.0))
+
+
+def body(found: Proposal) -> str:
+    return inline(found.spec.workflows[0].body)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "laws"),
+    [
+        ("{ charge ; skip } ; pack", "charge ; pack", {"seq-skip-right"}),
+        ("if (not vip) { pack } else { pack }", "pack", {"if-not", "if-same"}),
+        ("pack + { pack + wait until (false) }", "pack", {"choice-idem", "choice-stuck"}),
+        ("while (vip) { if (vip) { ship } }", "while (vip) { ship }", {"while-if"}),
+        ("charge ; pack + charge ; ship", "charge ; (pack + ship)", {"choice-seq-left"}),
+        ("(pack || skip) || ship", "pack || ship", {"par-skip"}),
+    ],
+)
+def test_shorter(before: str, after: str, laws: set[str]) -> None:
+    found = made(before, "short")
+    assert isinstance(found.found, Holds)
+    assert body(found) == after
+    assert {s.law for s in found.steps} >= laws
+    assert found.operators[1] < found.operators[0]
+
+
+def test_left_distribution_is_used_where_it_is_a_law() -> None:
+    assert made("charge ; pack + charge ; ship", "short", "bisimulation").found is None
+    assert made("charge ; pack + charge ; ship", "short", "trace").found is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("charge ; pack ; ship", "charge || pack || ship"),
+        ("charge ; refund ; pack", "charge ; (refund || pack)"),
+        ("if (vip) { ship ; pack }", "if (vip) { ship || pack }"),
+    ],
+)
+def test_more_at_once(before: str, after: str) -> None:
+    found = made(before, "parallel")
+    assert isinstance(found.found, Holds)
+    assert body(found) == after
+
+
+def test_a_proposal_that_is_not_equivalent_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Who looks whether it is done depends on it, though no variable says so.
+    assert isinstance(made("charge ; look", "parallel").found, Fails)
+    path = tmp_path / "order.wf"
+    path.write_text(SPEC.format(body="charge ; look"))
+    assert main(["rewrite", str(path), "--goal", "parallel"]) == 1
+    out = capsys.readouterr().out
+    assert "no proposal" in out
+    assert "||" not in out
+
+
+def test_nothing_to_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "order.wf"
+    path.write_text(SPEC.format(body="charge ; pack"))
+    assert main(["rewrite", str(path)]) == 0
+    assert capsys.readouterr().out == "order: nothing to change\n"
+    assert main(["rewrite", str(path), "--workflow", "other"]) == 2
+    assert "there are: order" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "cases").glob("*.wf"))[::9])
+def test_what_is_read_is_written_again(path: Path) -> None:
+    try:
+        spec = parse_text(path.read_text(encoding="utf-8"), path.name)
+    except Rejected:
+        pytest.skip("no spec")
+    for w in spec.workflows:
+        s = Store()
+        sources: dict[int, object] = {}
+        t = read(s, w.body, sources)  # type: ignore[arg-type]
+        assert read(s, write(s, t, sources)) == t  # type: ignore[arg-type]
+        texts = [inline(x).replace(" else { skip }", "") for x in (write(s, t, sources), w.body)]  # type: ignore[arg-type]
+        assert texts[0] == texts[1]

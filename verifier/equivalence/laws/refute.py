@@ -1,0 +1,193 @@
+"""The smallest instance of a law that shows that it fails, under each equivalence.
+
+An instance puts small terms in for the metavariables.  Both sides are lowered and explored as they
+are, with an unlimited environment; nothing is left open but the tests, which are variables, and
+what the instance has beside the term.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import permutations, product
+
+from ....dsl.errors import Rejected
+from ..lts import Lts, adjacency
+from ..runs import OutOfReach
+from ..spectrum import Alike, Under, equivalent
+from .clocked import endings
+from .explore import COMPLETED, FAILS, Changes, TooLarge, Unsuitable, explored
+from .prove import Claim
+from .setting import ERRORS, STUCK, WORKFLOW, Setting, system
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Terms for the metavariables; `beside` runs beside both sides ("": nothing does)."""
+
+    terms: tuple[tuple[str, str], ...]
+    beside: str = ""
+
+    def __str__(self) -> str:
+        parts = [f"{p} = {t}" for p, t in self.terms]
+        if self.beside:
+            parts.append(f"beside it {self.beside}")
+        return ", ".join(parts) if parts else "as it stands"
+
+
+def _errors(law: Claim) -> list[str]:
+    """Those that instances raise: that the law names, or one of each class."""
+    return [e for e, _ in law.errors] or ["E", "F"]
+
+
+def small(p: str, law: Claim) -> list[tuple[int, str]]:
+    """Terms to put in for a metavariable, with their sizes.
+
+    Its activities are p1, p2, which do not fail, px, which may fail, and pu, which pv
+    undoes; `x` is data."""
+    first, *rest = _errors(law)
+    out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, f"fail {first}"), (1, f"{p}x")]
+    out += [(1, f"fail {e}") for e in rest]
+    out += [(1, "{ x := x + 1 }"), (1, "{ x := 2 * x }"), (1, "return")]
+    out += [(1, f"{{ {b} := not {b} }}") for b in law.tests]
+    out += [(1, f"{p}u")] if "saga" in law.words else []
+    out += [(1, "fail Timeout")] if law.timed else []
+    out += [(2, f"{{ {p}1 ; {p}2 }}"), (2, f"{{ {p}1 + {p}2 }}"), (2, f"nocancel {{ {p}1 }}")]
+    out += [(2, f"{{ {{ x := x + 1 }} ; {b} := not {b} }}") for b in law.tests]
+    out += [(2, f"if ({b}) {{ {p}1 }}") for b in law.tests]
+    out += [(2, f"nocancel {{ fail {first} }}"), (2, "{ { x := x + 1 } ; x := 2 * x }")]
+    out += [(2, f"{{ {{ x := x + 1 }} ; fail {e} }}") for e in (first, *rest)]
+    out += [(2, f"using ({m}) {{ {p}1 }}") for m in law.pools]
+    return out
+
+
+def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
+    """Smaller ones first, and of one size those with simpler terms."""
+    choices = [
+        [(size, n, term) for n, (size, term) in enumerate(small(p, law))] for p in law.metavariables
+    ]
+    flips = [f"{{ {b} := not {b} }}" for b in law.tests]
+    beside = [(0, ""), *((1, f) for f in flips)]
+    beside += [(1, f"using ({m}) {{ z1 }}") for m in law.pools]
+    beside += [(1, f"using ({m}) {{ {STUCK} }}") for m in law.pools]
+    beside += [(2, f"{{ {f} ; {f} }}") for f in flips]
+    for m, n in permutations(law.pools, 2):
+        beside.append((2, f"using ({m}) {{ using ({n}) {{ z1 }} }}"))
+    sized: list[tuple[int, int, Instance]] = []
+    for chosen in product(*choices):
+        terms = tuple(zip(law.metavariables, (x[2] for x in chosen), strict=True))
+        for size, other in beside:
+            total = size + sum(x[0] for x in chosen)
+            if total - len(chosen) < most - 2:
+                place = sum(x[1] for x in chosen)
+                sized.append((total, place, Instance(terms, other)))
+    sized.sort(key=lambda x: x[:2])
+    return (x[2] for x in sized)
+
+
+def filled(term: str, instance: Instance) -> str:
+    """A side of the law with the terms of an instance."""
+    terms: Mapping[str, str] = dict(instance.terms)
+    made = re.sub(r"\b\w+\b", lambda w: terms.get(w[0], w[0]), term)
+    return f"{{ {made} }} || {instance.beside}" if instance.beside else made
+
+
+def setting(law: Claim) -> Setting:
+    """What the terms of instances may name.  Where time matters, each activity takes 6 seconds."""
+    raised = ", ".join(_errors(law))
+    takes = "takes 6s..6s" if law.timed else ""
+    names = sorted({*law.metavariables, "z"})
+    lines = [law.inside] if "var x" in law.inside else [law.inside, "  var x: int = 1"]
+    lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
+    lines += [f"  activity {p}x {{ {takes} fails {raised} }}" for p in names]
+    lines += [f"  activity {p}v {{ {takes} }}" for p in names if "saga" in law.words]
+    lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names if "saga" in law.words]
+    kinds = {"E": ERRORS["E"], "F": ERRORS["F"], **dict(law.errors)}
+    errors = (*kinds, "Timeout") if law.timed else tuple(kinds)
+    return Setting({}, law.tests, errors, law.pools, "\n".join(lines), kinds)
+
+
+def sides(law: Claim, instance: Instance, limit: int = 3_000) -> tuple[Lts, Lts]:
+    """Both sides of an instance.  Raises Rejected, Unsuitable, TooLarge."""
+    calm = Changes(beside=False, contended=False)
+    of = setting(law)
+    left, right = (
+        explored(system(of, filled(t, instance)), of, calm, limit, observed="x")[0]
+        for t in (law.left, law.right)
+    )
+    return left, right
+
+
+def refuted(law: Claim, levels: tuple[str, ...], tries: int = 2_500) -> dict[str, Instance]:
+    """For each level under which some small instance fails, the first such instance."""
+    found: dict[str, Instance] = {}
+    if law.timed:
+        return _late(law, levels, tries)
+    for n, instance in enumerate(instances(law)):
+        left = [u for u in levels if u not in found]
+        if not left or n >= tries:
+            break
+        try:
+            one, other = sides(law, instance)
+        except (TooLarge, Unsuitable, Rejected):
+            continue
+        for level in left:
+            if differ(one, other, level):
+                found[level] = instance
+            else:
+                break  # what is alike under a finer one is alike under the coarser ones
+    return found
+
+
+def _late(law: Claim, levels: tuple[str, ...], tries: int) -> dict[str, Instance]:
+    """Whether a limit strikes is a question of times: what may come out differs in timed runs, and
+    so does everything finer."""
+    of = setting(law)
+    for n, instance in enumerate(instances(law)):
+        if n >= tries:
+            break
+        try:
+            one, other = (
+                endings(system(of, filled(t, instance)), f"{WORKFLOW}.x")
+                for t in (law.left, law.right)
+            )
+        except (TooLarge, Unsuitable, Rejected):
+            continue
+        if one != other:
+            return dict.fromkeys(levels, instance)
+    return {}
+
+
+def differ(left: Lts, right: Lts, level: str) -> bool:
+    try:
+        if level == "outcome":
+            return outcomes(left) != outcomes(right)
+        return not isinstance(equivalent(left, right, Under(level)), Alike)
+    except OutOfReach:
+        return False
+
+
+def outcomes(lts: Lts) -> frozenset[tuple[bool, frozenset[str]]]:
+    """For two environments, in which activities that may fail always do or never do: how it may
+    end, data included."""
+    out = adjacency(lts.states, lts.source)
+    found = []
+    for failing in (False, True):
+        seen = {lts.initial}
+        todo = [lts.initial]
+        ends: set[str] = set()
+        while todo:
+            for k in out.of(todo.pop()):
+                label = lts.labels[lts.label[k]]
+                if " fails with " in label and not failing:
+                    continue
+                if failing and label.endswith("x ends"):
+                    continue
+                if label.startswith((COMPLETED, FAILS)):
+                    ends.add(label)
+                if lts.target[k] not in seen:
+                    seen.add(lts.target[k])
+                    todo.append(lts.target[k])
+        found.append((failing, frozenset(ends)))
+    return frozenset(found)

@@ -1,0 +1,347 @@
+"""Guarded terms: `;`, `if` and `while` over actions, skip, stuck and fail, which are deterministic.
+
+Such a term is a coalgebra of guarded Kleene algebra with tests (Smolka, Foster, Hsu, Kappé, Kozen
+and Silva 2020, "Guarded Kleene algebra with tests"): in each state, the values of the tests at that
+instant decide what comes next.  Here the tests are decided by a diagram, as in Pous 2015
+("Symbolic algorithms for language equivalence and Kleene algebra with tests"), and two states are
+compared by merging them and whatever must then be merged (Hopcroft and Karp 1971), nearly linear.
+
+What an answer means.  Actions and atomic tests are uninterpreted: between two actions every test
+may change, by the action or by anything beside the term.  So YES holds whatever the activities do
+and whatever runs beside the term, and whether or not they fail; the two have the same runs, and
+since they are deterministic and take no internal steps they are strongly bisimilar: unless
+`silent` says that a loop may go round without a step, which here is the same as waiting for ever
+(the same traces and outcomes, not the same divergence).  NO is about uninterpreted activities and
+tests: the run that it gives is a run of one term only if the tests may have these values, which is
+for the caller to check (`feasible`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .decide import Diagrams, TooMany
+from .store import TESTS, Op, Store
+
+Cube = tuple[tuple[str, bool], ...]  # values of atomic tests, as far as they matter
+
+_OPS = TESTS | {Op.SKIP, Op.STUCK, Op.FAIL, Op.ACT, Op.SEQ, Op.IF, Op.WHILE}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Under `tests` an action is taken."""
+
+    tests: Cube
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Equivalent; `related` are the pairs of states that were merged, `silent` as above."""
+
+    related: int
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Differ:
+    """A shortest run after which, under `tests`, one does `left` and the other `right`.
+
+    What is done is the label of an action, `fail E`, "ends", "waits" or "goes round"."""
+
+    run: tuple[Taken, ...]
+    tests: Cube
+    left: str
+    right: str
+
+
+def guarded(store: Store, *roots: int) -> bool:
+    """Whether terms are in the fragment."""
+    return all(store.op[t] in _OPS for t in store.below(*roots))
+
+
+def compare(
+    store: Store,
+    left: int,
+    right: int,
+    feasible: Callable[[Cube], bool] | None = None,
+    limit: int = 1_500_000,
+) -> Same | Differ:
+    """Whether two guarded terms are equivalent.  Raises decide.TooMany.
+
+    `feasible` says whether tests can have these values all at once; without it, all can.
+    """
+    machine = Machine(store, (left, right), limit)
+    return _Merging(machine, feasible).run(machine.state(left), machine.state(right))
+
+
+# Leaves other than (action, state).
+ENDS, WAITS, ROUND = "ends", "waits", "goes round"
+
+
+class Machine:
+    """States are stacks of what remains: 0 is the end, another a frame (term, fresh, rest).
+
+    A `fresh` frame is a loop whose round has begun in this instant: to come back to it is to go
+    round without a step.  After an action no frame is fresh.
+    """
+
+    def __init__(self, store: Store, roots: Iterable[int], limit: int = 1_500_000) -> None:
+        self.store = store
+        self.bdd = Diagrams(limit)
+        self.silent = False
+        self.names: list[str] = []  # of the variables
+        self._frames: list[tuple[int, bool, int]] = [(0, False, 0)]
+        self._known: dict[tuple[int, bool, int], int] = {}
+        self._conditions: dict[int, int] = {}
+        self._heads: dict[tuple[int, int], int] = {}
+        self._starts: dict[int, int] = {0: self.bdd.leaf(ENDS)}
+        self._aged: dict[int, int] = {0: 0}
+        self._read(self._tests(roots))
+
+    def state(self, term: int, fresh: bool = False, rest: int = 0) -> int:
+        key = (term, fresh, rest)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = len(self._frames)
+            self._frames.append(key)
+        return found
+
+    def _later(self, state: int) -> int:
+        """The state after an action before `state`."""
+        aged = self._aged
+        chain: list[int] = []
+        while state not in aged:
+            chain.append(state)
+            state = self._frames[state][2]
+        made = aged[state]
+        for one in reversed(chain):
+            term, fresh, rest = self._frames[one]
+            made = one if not fresh and rest == made else self.state(term, False, made)
+            aged[one] = made
+        return made
+
+    def _tests(self, roots: Iterable[int]) -> list[int]:
+        """Tests in the order in which the terms come to them: outer before inner ones."""
+        s = self.store
+        seen: set[int] = set()
+        out: list[int] = []
+        todo = list(roots)[::-1]
+        while todo:
+            t = todo.pop()
+            if t in seen:
+                continue
+            seen.add(t)
+            if s.op[t] in TESTS:
+                out.append(t)
+            todo.extend(reversed(s.kids[t]))
+        return out
+
+    def _read(self, tests: list[int]) -> None:
+        s, b, done = self.store, self.bdd, self._conditions
+        numbers: dict[int, int] = {}
+        for t in tests:
+            if s.op[t] is Op.TEST:
+                numbers[t] = len(self.names)
+                self.names.append(s.label[t])
+        for t in sorted(tests):
+            kids = s.kids[t]
+            match s.op[t]:
+                case Op.TRUE:
+                    done[t] = b.true
+                case Op.FALSE:
+                    done[t] = b.false
+                case Op.TEST:
+                    done[t] = b.variable(numbers[t])
+                case Op.NOT:
+                    done[t] = b.not_(done[kids[0]])
+                case Op.AND | Op.OR as op:
+                    all_ = op is Op.AND
+                    made = b.true if all_ else b.false
+                    for kid in reversed(kids):
+                        made = (
+                            b.ite(done[kid], made, b.false)
+                            if all_
+                            else b.ite(done[kid], b.true, made)
+                        )
+                    done[t] = made
+                case _:
+                    raise AssertionError(s.op[t])
+
+    def start(self, state: int) -> int:
+        """The diagram of what is done next in a state."""
+        found = self._starts.get(state)
+        if found is None:
+            term, _, rest = self._frames[state]
+            found = self._starts[state] = self._head(term, rest)
+        return found
+
+    def _pass(self, state: int) -> int | None:
+        """What comes of passing on to a state in the same instant, if it is known."""
+        if self._frames[state][1]:
+            self.silent = True
+            return self.bdd.leaf(ROUND)
+        return self._starts.get(state)
+
+    def _head(self, term: int, rest: int) -> int:
+        """The diagram of a term before `rest`."""
+        s, heads = self.store, self._heads
+        todo = [(term, rest)]
+        while todo:
+            key = todo[-1]
+            if key in heads:
+                todo.pop()
+                continue
+            t, k = key
+            kids = s.kids[t]
+            needed: list[tuple[int, int]] = []
+            made: int | None = None
+            match s.op[t]:
+                case Op.ACT:
+                    made = self.bdd.leaf((s.label[t], self._later(k)))
+                case Op.FAIL:
+                    made = self.bdd.leaf(f"fail {s.label[t]}")
+                case Op.STUCK:
+                    made = self.bdd.leaf(WAITS)
+                case Op.SKIP:
+                    made = self._passing(k, needed)
+                case Op.SEQ:
+                    after = k
+                    for part in reversed(kids[1:]):
+                        after = self.state(part, False, after)
+                    made = self._of(kids[0] if kids else s.skip, after, needed)
+                case Op.IF:
+                    yes = self._of(kids[1], k, needed)
+                    no = self._of(kids[2], k, needed)
+                    if yes is not None and no is not None:
+                        made = self.bdd.ite(self._conditions[kids[0]], yes, no)
+                case Op.WHILE:
+                    cond = self._conditions[kids[0]]
+                    again = self.state(t, True, k)
+                    yes = self._of(kids[1], again, needed)
+                    no = self._passing(k, needed)
+                    if yes is not None and no is not None:
+                        made = self.bdd.ite(cond, yes, no)
+                case _:
+                    raise ValueError(f"not guarded: {s.op[t]}")
+            if made is None:
+                todo.extend(needed)
+            else:
+                heads[key] = made
+                if (again_ := self._known.get((t, False, k))) is not None:
+                    self._starts[again_] = made
+                todo.pop()
+        return heads[term, rest]
+
+    def _of(self, term: int, rest: int, needed: list[tuple[int, int]]) -> int | None:
+        found = self._heads.get((term, rest))
+        if found is None:
+            needed.append((term, rest))
+        return found
+
+    def _passing(self, state: int, needed: list[tuple[int, int]]) -> int | None:
+        found = self._pass(state)
+        if found is None:
+            term, _, rest = self._frames[state]
+            found = self._of(term, rest, needed)
+        return found
+
+
+class _Merging:
+    """States that must be equivalent, merged as they are found, breadth first.
+
+    The run found is a shortest one: a pair that is left out since its states were merged already
+    is a chain of pairs met before it, and a run that tells it apart tells one of those apart.
+    """
+
+    def __init__(self, machine: Machine, feasible: Callable[[Cube], bool] | None) -> None:
+        self.m, self.feasible = machine, feasible
+        self.parent: dict[int, int] = {}
+        # How a pair was come to: the pair before, the values of the tests, the action.
+        self.came: dict[tuple[int, int], tuple[tuple[int, int], object, str]] = {}
+        self.todo: deque[tuple[int, int]] = deque()
+        self.merged = 0
+
+    def find(self, x: int) -> int:
+        parent = self.parent
+        while (up := parent.get(x, x)) != x:
+            parent[x] = x = parent.get(up, up)
+        return x
+
+    def merge(self, x: int, y: int) -> bool:
+        a, b = self.find(x), self.find(y)
+        if a == b:
+            return False
+        self.parent[max(a, b)] = min(a, b)
+        self.merged += 1
+        return True
+
+    def run(self, left: int, right: int) -> Same | Differ:
+        if left != right and self.merge(left, right):
+            self.todo.append((left, right))
+        seen: set[tuple[int, int]] = set()
+        while self.todo:
+            pair = self.todo.popleft()
+            found = self._differ(pair, seen)
+            if found is not None:
+                return found
+        return Same(self.merged, self.m.silent)
+
+    def _differ(self, pair: tuple[int, int], seen: set[tuple[int, int]]) -> Differ | None:
+        """Compare what two states do next; what must then be equivalent is merged."""
+        bdd, possible = self.m.bdd, self.feasible
+        level, high, low = bdd.level, bdd.high, bdd.low
+        todo: list[tuple[int, int, object]] = [(self.m.start(pair[0]), self.m.start(pair[1]), ())]
+        paths = 0
+        while todo:
+            a, b, path = todo.pop()
+            if a == b or (a, b) in seen:
+                continue
+            v = min(level[a], level[b])
+            if v != bdd.LEAF:
+                if possible is None:
+                    seen.add((a, b))  # else another path may be possible where this one is not
+                a1, a0 = (high[a], low[a]) if level[a] == v else (a, a)
+                b1, b0 = (high[b], low[b]) if level[b] == v else (b, b)
+                todo.append((a0, b0, (path, v, False)))
+                todo.append((a1, b1, (path, v, True)))
+                continue
+            x, y = bdd.value[a], bdd.value[b]
+            if {x, y} == {WAITS, ROUND}:
+                continue
+            if possible is not None:
+                paths += 1
+                if paths > 100_000:
+                    raise TooMany("more than 100000 ways through the tests of one instant")
+                if not possible(self._cube(path)):
+                    continue
+            if isinstance(x, tuple) and isinstance(y, tuple) and x[0] == y[0]:
+                if self.merge(x[1], y[1]):
+                    after = (x[1], y[1])
+                    self.came[after] = (pair, path, x[0])
+                    self.todo.append(after)
+                continue
+            return self._because(pair, self._cube(path), x, y)
+        return None
+
+    def _cube(self, path: object) -> Cube:
+        out: list[tuple[str, bool]] = []
+        while path:
+            assert isinstance(path, tuple)
+            path, v, value = path
+            out.append((self.m.names[v], value))
+        return tuple(reversed(out))
+
+    def _because(self, pair: tuple[int, int], tests: Cube, x: object, y: object) -> Differ:
+        run: list[Taken] = []
+        while pair in self.came:
+            pair, path, action = self.came[pair]
+            run.append(Taken(self._cube(path), action))
+        return Differ(tuple(reversed(run)), tests, _said(x), _said(y))
+
+
+def _said(done: object) -> str:
+    return str(done[0]) if isinstance(done, tuple) else str(done)

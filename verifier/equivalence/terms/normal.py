@@ -1,0 +1,283 @@
+"""Normal forms by named laws, with the derivation: AC of `||` and `+`, units, idempotence, ..
+
+YES only: two terms with one normal form are equivalent, by the laws that the derivation names, in
+the order in which they were used.  Terms with different normal forms may be equivalent all the
+same.  Each law is one of the catalogue in proofs/laws, used where it is proved: `LAWS` says
+which are used under which equivalence, and a test compares that with the proofs.  A derivation is
+plain data and is replayed by proofs/laws/derivation.py, which shares nothing with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .store import Op, Store
+
+# The finest equivalence under which each law is used.
+LAWS: Mapping[str, str] = {
+    "seq-assoc": "strong",
+    "seq-skip-left": "strong",
+    "seq-skip-right": "strong",
+    "seq-stuck-left": "strong",
+    "seq-fail-left": "strong",
+    "par-assoc": "strong",
+    "par-comm": "strong",
+    "par-skip": "strong",
+    "choice-assoc": "strong",
+    "choice-comm": "strong",
+    "choice-idem": "strong",
+    "choice-stuck": "strong",
+    "choice-seq-right": "strong",
+    "choice-seq-left": "trace",
+    "if-true": "strong",
+    "if-false": "strong",
+    "if-not": "strong",
+    "if-same": "strong",
+    "if-nested-then": "strong",
+    "if-nested-else": "strong",
+    "while-false": "strong",
+    "while-if": "strong",
+    "while-twice": "strong",
+}
+
+ORDER = ("outcome", "trace", "failures", "branching", "strong")  # from coarse to fine
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """By `law`, term `before` equals term `after`, wherever it stands."""
+
+    law: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Both terms have the normal form `normal`.
+
+    Replay: in each term, put the normal forms of its parts in, then take the step from there, if
+    there is one, and go on with what it leads to.
+    """
+
+    left: int
+    right: int
+    normal: int
+    steps: tuple[Step, ...]
+
+
+def allowed(under: str) -> frozenset[str]:
+    """The laws that may be used for an answer under an equivalence."""
+    return frozenset(n for n, finest in LAWS.items() if ORDER.index(finest) >= ORDER.index(under))
+
+
+def equal(store: Store, left: int, right: int, under: str = "strong") -> Derivation | None:
+    """A derivation of left = right under that equivalence, or None: their normal forms differ."""
+    n = Normaliser(store, allowed(under))
+    a, b = n.of(left), n.of(right)
+    if a != b:
+        return None
+    return Derivation(left, right, a, tuple(n.steps))
+
+
+def normal_form(store: Store, root: int, under: str = "strong") -> tuple[int, tuple[Step, ...]]:
+    n = Normaliser(store, allowed(under))
+    return n.of(root), tuple(n.steps)
+
+
+class Normaliser:
+    """Normal forms in one store; `steps` are those taken so far, for all terms."""
+
+    def __init__(self, store: Store, laws: Iterable[str]) -> None:
+        self.s = store
+        self.laws = frozenset(laws)
+        self.done: dict[int, int] = {}
+        self._via: dict[int, int] = {}
+        self.steps: list[Step] = []
+
+    def of(self, root: int) -> int:
+        done, via, kids = self.done, self._via, self.s.kids
+        todo = [root]
+        while todo:
+            t = todo[-1]
+            if t in done:
+                todo.pop()
+                continue
+            after = via.get(t)
+            if after is None:
+                missing = [k for k in kids[t] if k not in done]
+                if missing:
+                    todo.extend(missing)
+                    continue
+                after = via[t] = self._after(t)
+            if after == t:
+                done[t] = t
+            elif after in done:
+                done[t] = done[after]
+            else:
+                todo.append(after)
+        return done[root]
+
+    def _after(self, t: int) -> int:
+        """The term with its parts in normal form, or where they are, after one law at its top."""
+        s = self.s
+        parts = s.kids[t]
+        new = tuple(self.done[k] for k in parts)
+        if new != parts:
+            return s.make(s.op[t], new, s.label[t])
+        for law, rule in _RULES.get(s.op[t], ()):
+            if law in self.laws:
+                after = rule(s, t)
+                if after is not None:
+                    self.steps.append(Step(law, t, after))
+                    return after
+        return t
+
+
+def joined(s: Store, op: Op, parts: Sequence[int]) -> int:
+    """A sequence, choice or parallel term of any number of parts."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        return s.stuck if op is Op.CHOICE else s.skip
+    return s.make(op, parts)
+
+
+def _flat(s: Store, t: int) -> int | None:
+    op = s.op[t]
+    if not any(s.op[k] is op for k in s.kids[t]):
+        return None
+    parts: list[int] = []
+    for k in s.kids[t]:
+        parts.extend(s.kids[k] if s.op[k] is op else (k,))
+    return joined(s, op, parts)
+
+
+def _without(s: Store, t: int, unit: int) -> int | None:
+    parts = [k for k in s.kids[t] if k != unit]
+    return joined(s, s.op[t], parts) if len(parts) < len(s.kids[t]) else None
+
+
+def _skip_left(s: Store, t: int) -> int | None:
+    *front, last = s.kids[t]
+    parts = [k for k in front if k != s.skip]
+    return joined(s, Op.SEQ, [*parts, last]) if len(parts) < len(front) else None
+
+
+def _skip_right(s: Store, t: int) -> int | None:
+    *front, last = s.kids[t]
+    return joined(s, Op.SEQ, front) if last == s.skip else None
+
+
+def _cut(s: Store, t: int, op: Op) -> int | None:
+    for i, k in enumerate(s.kids[t][:-1]):
+        if s.op[k] is op:
+            return joined(s, Op.SEQ, s.kids[t][: i + 1])
+    return None
+
+
+def _sorted(s: Store, t: int) -> int | None:
+    parts = sorted(s.kids[t])
+    return joined(s, s.op[t], parts) if tuple(parts) != s.kids[t] else None
+
+
+def _once(s: Store, t: int) -> int | None:
+    parts = list(dict.fromkeys(s.kids[t]))
+    return joined(s, Op.CHOICE, parts) if len(parts) < len(s.kids[t]) else None
+
+
+def _common(s: Store, t: int, last: bool) -> int | None:
+    """Sides with the same last (first) part share it: the smallest such part first."""
+    at = -1 if last else 0
+    sides = s.kids[t]
+    groups: dict[int, list[int]] = {}
+    for k in sides:
+        if s.op[k] is Op.SEQ:
+            groups.setdefault(s.kids[k][at], []).append(k)
+    shared = min((p for p, members in groups.items() if len(members) > 1), default=None)
+    if shared is None:
+        return None
+    members = groups[shared]
+    rest = [joined(s, Op.SEQ, s.kids[k][:-1] if last else s.kids[k][1:]) for k in members]
+    chosen = s.make(Op.CHOICE, rest)
+    made = s.make(Op.SEQ, (chosen, shared) if last else (shared, chosen))
+    return joined(s, Op.CHOICE, [*(k for k in sides if k not in members), made])
+
+
+def _not(s: Store, t: int) -> int | None:
+    b, p, q = s.kids[t]
+    return s.make(Op.IF, (s.kids[b][0], q, p)) if s.op[b] is Op.NOT else None
+
+
+def _branch(s: Store, t: int, value: Op, which: int) -> int | None:
+    return s.kids[t][which] if s.op[s.kids[t][0]] is value else None
+
+
+def _same(s: Store, t: int) -> int | None:
+    _, p, q = s.kids[t]
+    return p if p == q else None
+
+
+def _nested(s: Store, t: int, which: int) -> int | None:
+    b, p, q = s.kids[t]
+    inner = (p, q)[which - 1]
+    if s.op[inner] is not Op.IF or s.kids[inner][0] != b:
+        return None
+    kept = s.kids[inner][which]
+    return s.make(Op.IF, (b, kept, q) if which == 1 else (b, p, kept))
+
+
+def _never(s: Store, t: int) -> int | None:
+    return s.skip if s.op[s.kids[t][0]] is Op.FALSE else None
+
+
+def _tested(s: Store, t: int) -> int | None:
+    b, body = s.kids[t]
+    if s.op[body] is not Op.IF or s.kids[body][0] != b:
+        return None
+    return s.make(Op.WHILE, (b, s.kids[body][1]))
+
+
+def _twice(s: Store, t: int) -> int | None:
+    parts: list[int] = []
+    for k in s.kids[t]:
+        if not (parts and parts[-1] == k and s.op[k] is Op.WHILE):
+            parts.append(k)
+    return joined(s, Op.SEQ, parts) if len(parts) < len(s.kids[t]) else None
+
+
+Rule = Callable[[Store, int], int | None]
+
+_RULES: Mapping[Op, tuple[tuple[str, Rule], ...]] = {
+    Op.SEQ: (
+        ("seq-assoc", _flat),
+        ("seq-skip-left", _skip_left),
+        ("seq-skip-right", _skip_right),
+        ("seq-stuck-left", lambda s, t: _cut(s, t, Op.STUCK)),
+        ("seq-fail-left", lambda s, t: _cut(s, t, Op.FAIL)),
+        ("while-twice", _twice),
+    ),
+    Op.PAR: (
+        ("par-assoc", _flat),
+        ("par-skip", lambda s, t: _without(s, t, s.skip)),
+        ("par-comm", _sorted),
+    ),
+    Op.CHOICE: (
+        ("choice-assoc", _flat),
+        ("choice-stuck", lambda s, t: _without(s, t, s.stuck)),
+        ("choice-idem", _once),
+        ("choice-comm", _sorted),
+        ("choice-seq-left", lambda s, t: _common(s, t, last=False)),
+        ("choice-seq-right", lambda s, t: _common(s, t, last=True)),
+    ),
+    Op.IF: (
+        ("if-true", lambda s, t: _branch(s, t, Op.TRUE, 1)),
+        ("if-false", lambda s, t: _branch(s, t, Op.FALSE, 2)),
+        ("if-not", _not),
+        ("if-same", _same),
+        ("if-nested-then", lambda s, t: _nested(s, t, 1)),
+        ("if-nested-else", lambda s, t: _nested(s, t, 2)),
+    ),
+    Op.WHILE: (("while-false", _never), ("while-if", _tested)),
+}

@@ -1,0 +1,108 @@
+"""A term of the language as a term of a `Store`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ....dsl import ast
+from ....dsl.format_expr import expr
+from ....dsl.format_inline import inline
+from ....dsl.walk import walk
+from .store import Op, Store
+
+Build = Callable[[Sequence[int]], int]
+Part = ast.Term | ast.Expression
+_SKIP = ast.Skip()
+_NOTED = (Op.ACT, Op.TEST, Op.OTHER)
+
+
+def read(
+    store: Store, term: ast.Term, sources: dict[int, ast.Term | ast.Expression] | None = None
+) -> int:
+    """The term; forms without laws of their own are OTHER, with all but their parts as label.
+
+    Names mean what they mean where the term stands: terms are compared within one scope only.
+    `sources` notes where leaves and other forms come from, for `write`.
+    """
+    values: list[int] = []
+    todo: list[Part | tuple[int, Build, Part]] = [term]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, tuple):
+            number, build, source = item
+            kids = values[len(values) - number :]
+            del values[len(values) - number :]
+            values.append(build(kids))
+            if sources is not None and store.op[values[-1]] in _NOTED:
+                sources.setdefault(values[-1], source)
+            continue
+        parts, build = _parts(store, item)
+        todo.append((len(parts), build, item))
+        todo.extend(reversed(parts))
+    return values[0]
+
+
+def _parts(s: Store, t: Part) -> tuple[list[Part], Build]:
+    match t:
+        case ast.Skip():
+            return [], lambda _: s.skip
+        case ast.Fail(error=e):
+            return [], lambda _: s.fail(e)
+        case ast.WaitUntil(cond=ast.BoolLit(value=False)):
+            return [], lambda _: s.stuck
+        case ast.Seq(parts=parts):
+            return list(parts), lambda k: s.make(Op.SEQ, k)
+        case ast.Choice(parts=parts):
+            return list(parts), lambda k: s.make(Op.CHOICE, k)
+        case ast.Par(parts=parts, policy="all"):
+            return list(parts), lambda k: s.make(Op.PAR, k)
+        case ast.If() if not _clocked(t.cond):
+            return [t.cond, t.then, t.orelse or _SKIP], lambda k: s.make(Op.IF, k)
+        case ast.While(at_most=None) if not _clocked(t.cond):
+            return [t.cond, t.body], lambda k: s.make(Op.WHILE, k)
+        case ast.BoolLit(value=value):
+            return [], lambda _: s.true if value else s.false
+        case ast.Unary(op="not", arg=arg):
+            return [arg], lambda k: s.make(Op.NOT, k)
+        case ast.Binary(op="and" | "or" as op, left=left, right=right):
+            return [left, right], lambda k: s.make(Op.AND if op == "and" else Op.OR, k)
+        case _:
+            return _other(s, t)
+
+
+def _clocked(e: ast.Expression) -> bool:
+    """Such a test is a step of its own, for which the laws of tests do not hold."""
+    return any(isinstance(n, ast.Now) for n in walk(e))
+
+
+def _other(s: Store, t: Part) -> tuple[list[Part], Build]:
+    """An atomic test or step, or a form of which only the parts are read."""
+    parts: list[Part]
+    bare: ast.Term
+    match t:
+        case ast.Try():
+            parts = [t.body, *(h.body for h in t.handlers)]
+            handlers = tuple(replace(h, body=_SKIP) for h in t.handlers)
+            if t.final is not None:
+                parts.append(t.final)
+            final = None if t.final is None else _SKIP
+            bare = replace(t, body=_SKIP, handlers=handlers, final=final)
+        case ast.Within():
+            parts = [t.body] if t.orelse is None else [t.body, t.orelse]
+            bare = replace(t, body=_SKIP, orelse=None if t.orelse is None else _SKIP)
+        case ast.Par():
+            parts = list(t.parts)
+            bare = replace(t, parts=tuple(_SKIP for _ in parts))
+        case ast.Retry() | ast.Using() | ast.NoCancel() | ast.Each() | ast.While():
+            parts = [t.body]
+            bare = replace(t, body=_SKIP)
+        case ast.Call() | ast.Assign():
+            return [], lambda _: s.act(inline(t))
+        case ast.Expr():
+            return [], lambda _: s.test(expr(t))
+        case _:
+            # Whatever is in it stays as it is written; so does a saga, in which laws hold of parts
+            # only that have nothing to undo.
+            return [], lambda _: s.make(Op.OTHER, (), inline(t))
+    return parts, lambda k: s.make(Op.OTHER, k, inline(bare))
