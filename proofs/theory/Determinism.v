@@ -12,8 +12,6 @@ From Theory Require Export Footprints.
 
 (** ** The conditions, read off the text *)
 
-Definition independent (p q : proc) : Prop := apart (reads p) (writes p) (reads q) (writes q).
-
 (** No two branches touch what one of them writes.  (The tool's check is finer: it looks at steps
     that may run at once, at locks, and at updates that commute.) *)
 Fixpoint race_free (p : proc) : Prop :=
@@ -41,10 +39,6 @@ Proof.
   - intros Hx. destruct (H1 (Hw1 _ Hx)). split; auto.
   - intros Hx Hr. apply (H2 (Hw2 _ Hx)). auto.
 Qed.
-
-Lemma apart_sym r1 w1 r2 w2 : apart r1 w1 r2 w2 -> apart r2 w2 r1 w1.
-Proof. intros H x. destruct (H x) as [H1 H2]. split; [|intros Hx; apply H1, Hx].
-  intros Hx. split; [auto|]. intros Hw. exact (proj2 (H1 Hw) Hx). Qed.
 
 Lemma race_free_step s p l s' o :
   step s p l s' o -> race_free p -> match o with Go q => race_free q | Raise _ => True end.

@@ -88,6 +88,8 @@ Qed.
 Definition apart (reads1 writes1 reads2 writes2 : list var) : Prop :=
   forall x, (In x writes1 -> ~ In x reads2 /\ ~ In x writes2) /\ (In x writes2 -> ~ In x reads1).
 
+Definition independent (p q : proc) : Prop := apart (reads p) (writes p) (reads q) (writes q).
+
 Lemma write_apply_commutes v l s x w :
   ~ In x (effect_reads l) -> ~ In x (effect_writes l) ->
   apply v l (write s x w) = write (apply v l s) x w.

@@ -31,41 +31,46 @@ Proof. intros H s t; split; apply branching_run; [|symmetry]; exact H. Qed.
 
 (** ** A law that internal steps are needed for *)
 
-Inductive caught (e : error) (h : proc) : relation :=
-| caught_here : caught e h (Try (Fail e) Any h) h
-| caught_later p : caught e h p p.
+(** A process that does nothing but go on silently as another one is that one, up to that step. *)
+Inductive before_long (x y : proc) : relation :=
+| before_long_here : before_long x y x y
+| before_long_later p : before_long x y p p.
+
+Lemma one_silent_step x y :
+  (forall s, ends s x = false) ->
+  (forall s, step s x Tau s (Go y)) ->
+  (forall s l s' o, step s x l s' o -> l = Tau /\ s' = s /\ o = Go y) -> x ~b~ y.
+Proof.
+  intros He Hs Only. exists (before_long x y). split; [|split; [|constructor]].
+  - intros p q [|z]; (split; [|split]).
+    + intros s E. rewrite He in E. discriminate.
+    + intros s l s' o H. destruct (Only _ _ _ _ H) as (-> & -> & ->).
+      left. exists y, y. repeat split; constructor.
+    + intros s [z Hz Hd]. destruct (Only _ _ _ _ Hz) as (_ & _ & E). injection E as ->. exact Hd.
+    + intros s E. exists z. repeat split; [constructor | constructor | exact E].
+    + intros s l s' o H. right. exists z, o. repeat split; [constructor | constructor | exact H|].
+      destruct o; cbn; [constructor | reflexivity].
+    + auto.
+  - intros q p [|z]; unfold inverse; (split; [|split]).
+    + intros s E. exists y. repeat split; [|constructor | exact E].
+      eapply silently_on; [apply Hs | constructor].
+    + intros s l s' o H. right. exists y, o. repeat split; [|constructor | exact H|].
+      * eapply silently_on; [apply Hs | constructor].
+      * destruct o; cbn; [constructor | reflexivity].
+    + intros s Hd. econstructor; [apply Hs | exact Hd].
+    + intros s E. exists z. repeat split; [constructor | constructor | exact E].
+    + intros s l s' o H. right. exists z, o. repeat split; [constructor | constructor | exact H|].
+      destruct o; cbn; [constructor | reflexivity].
+    + auto.
+Qed.
 
 Lemma try_fail_step e h s : step s (Try (Fail e) Any h) Tau s (Go h).
 Proof. apply (try_caught _ _ _ _ e); [apply step_fail | reflexivity]. Qed.
 
-Lemma try_fail_only_step e h s l s' o :
-  step s (Try (Fail e) Any h) l s' o -> l = Tau /\ s' = s /\ o = Go h.
-Proof. intros H. repeat invert_step. auto. Qed.
-
 Theorem try_fail e h : Try (Fail e) Any h ~b~ h.
 Proof.
-  exists (caught e h). split; [|split; [|constructor]].
-  - intros p q [|x]; (split; [|split]).
-    + discriminate.
-    + intros s l s' o Hs. destruct (try_fail_only_step _ _ _ _ _ _ Hs) as (-> & -> & ->).
-      left. exists h, h. repeat split; constructor.
-    + intros s [x Hx Hd]. destruct (try_fail_only_step _ _ _ _ _ _ Hx) as (_ & _ & E).
-      injection E as ->. exact Hd.
-    + intros s Hs. exists x. repeat split; [constructor | constructor | exact Hs].
-    + intros s l s' o Hs. right. exists x, o. repeat split; [constructor | constructor | exact Hs|].
-      destruct o; cbn; [constructor | reflexivity].
-    + auto.
-  - intros q p [|x]; unfold inverse; (split; [|split]).
-    + intros s Hs. exists h. repeat split; [|constructor | exact Hs].
-      eapply silently_on; [apply try_fail_step | constructor].
-    + intros s l s' o Hs. right. exists h, o. repeat split; [|constructor | exact Hs|].
-      * eapply silently_on; [apply try_fail_step | constructor].
-      * destruct o; cbn; [constructor | reflexivity].
-    + intros s Hd. econstructor; [apply try_fail_step | exact Hd].
-    + intros s Hs. exists x. repeat split; [constructor | constructor | exact Hs].
-    + intros s l s' o Hs. right. exists x, o. repeat split; [constructor | constructor | exact Hs|].
-      destruct o; cbn; [constructor | reflexivity].
-    + auto.
+  apply one_silent_step; [reflexivity | apply try_fail_step|].
+  intros s l s' o H. repeat invert_step. auto.
 Qed.
 
 (** Not where it stands first: the internal step would decide a [+]. *)
@@ -73,6 +78,57 @@ Theorem try_fail_not_rooted e : ~ (Try (Fail e) Any (act 0) ~rb~ act 0).
 Proof.
   intros (_ & A & _). destruct (A [] _ _ _ (try_fail_step e (act 0) [])) as (o & H & _).
   inversion H.
+Qed.
+
+(** ** A handler is entered by a step: there it is enough that handlers are branching bisimilar *)
+
+Inductive handled_alike (c : catch) (h h' : proc) : relation :=
+| handled_here p : handled_alike c h h' (Try p c h) (Try p c h')
+| handled_later x y : x ~b~ y -> handled_alike c h h' x y.
+
+Lemma handled_simulation c h h' : h ~b~ h' -> branching_simulation (handled_alike c h h').
+Proof.
+  intros Hh x y [p | x' y' H].
+  - split; [|split].
+    + intros s E. exists (Try p c h'). repeat split; [constructor | constructor | exact E].
+    + intros s l s' o Hs. invert_step. right.
+      exists (Try p c h'), (guarded o0 c h'). repeat split; [constructor | constructor | eauto with step|].
+      destruct o0; cbn; [constructor|].
+      destruct (catches c e); cbn; [apply handled_later; exact Hh | reflexivity].
+    + intros s. revert p. cofix self. intros p [z Hz Hd].
+      inversion Hz; subst. destruct o as [p' | e]; cbn in *.
+      * match goal with E : Go _ = Go _ |- _ => injection E as <- end.
+        exact (diverges_on s _ _ (try_go _ _ _ _ _ c h' ltac:(eassumption)) (self p' Hd)).
+      * destruct (catches c e) eqn:E; [|discriminate].
+        match goal with E : Go _ = Go _ |- _ => injection E as <- end.
+        destruct (branching_is_simulation _ _ Hh) as (_ & _ & D).
+        exact (diverges_on s _ _ (try_caught _ _ _ _ e c h' ltac:(eassumption) E) (D s Hd)).
+  - destruct (branching_is_simulation _ _ H) as (E & A & D). split; [|split; [|exact D]].
+    + intros s He. destruct (E s He) as (q' & ? & ? & ?). exists q'.
+      repeat split; auto using handled_later.
+    + intros s l s' o Hs. eapply branching_answer_mono; [|apply A, Hs]. apply handled_later.
+Qed.
+
+Lemma try_handlers p c h h' : h ~b~ h' -> Try p c h ~b~ Try p c h'.
+Proof.
+  intros H. exists (handled_alike c h h'). split; [|split; [|constructor]].
+  - apply handled_simulation, H.
+  - eapply branching_simulation_same; [|apply (handled_simulation c h' h); symmetry; exact H].
+    intros x y; split; intros [z | u v K]; unfold inverse;
+      first [apply handled_here | apply handled_later; symmetry; exact K].
+Qed.
+
+Lemma try_handlers_rooted p c h h' : h ~b~ h' -> Try p c h ~rb~ Try p c h'.
+Proof.
+  intros H. assert (K : forall h h' : proc, h ~b~ h' -> answered branching (Try p c h) (Try p c h')).
+  { clear h h' H. intros h h' H s l s' o Hs. invert_step.
+    exists (guarded o0 c h'). split; [apply step_try; assumption|].
+    destruct o0; cbn; [apply try_handlers; exact H|].
+    destruct (catches c e); cbn; [exact H | reflexivity]. }
+  split; [reflexivity|]. split; [apply K; exact H|].
+  intros s l s' o Hs. destruct (K h' h (symmetry H) s l s' o Hs) as (o' & Ho & R).
+  exists o'. split; [exact Ho|]. eapply related_mono; [|exact R].
+  intros x y; unfold inverse; intros B; symmetry; exact B.
 Qed.
 
 (** ** When a choice is made shows
