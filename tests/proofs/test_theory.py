@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 theory = SimpleNamespace(**runpy.run_path(str(ROOT / "bench" / "theory.py")))
 
-LEVELS = ["bisimulation", "branching", "trace", "outcome"]  # from fine to coarse
+LEVELS = ["bisimulation", "branching", "failures", "trace", "outcome"]  # from fine to coarse
 VERDICTS = {"holds", "alone", "fails"}
 KNOWN = theory.table()
 THEOREMS = KNOWN["theorem"]
