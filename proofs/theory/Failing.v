@@ -164,8 +164,8 @@ Proof. left_only ([] : store) [Completed []]. Qed.
 Theorem try_same_fails e : no_law (Try (risky 0 e) Any (risky 0 e)) (risky 0 e).
 Proof. left_only ([] : store) [Saw (Started 0); Saw (Failed 0 e); Saw (Started 0)]. Qed.
 
-(** [catch] of one error is not associative: what the inner handler throws. *)
-Theorem try_assoc_needs_any :
+(** With different errors, [try] is not associative: what the inner [catch] lets pass. *)
+Theorem try_assoc_needs_one_catch :
   no_law (Try (Try (Fail 1) (Only 0) Skip) (Only 1) (act 0))
          (Try (Fail 1) (Only 0) (Try Skip (Only 1) (act 0))).
 Proof. left_only ([] : store) [Saw (Started 0)]. Qed.

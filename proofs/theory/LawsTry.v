@@ -32,12 +32,13 @@ Proof.
     left; constructor; eapply never_throws_step; eauto.
 Qed.
 
-Inductive try_moved h k : relation :=
-| try_moved_here p : try_moved h k (Try (Try p Any h) Any k) (Try p Any (Try h Any k)).
+Inductive try_moved c h k : relation :=
+| try_moved_here p : try_moved c h k (Try (Try p c h) c k) (Try p c (Try h c k)).
 
-(** Only of [catch *]: an error that the inner [catch] lets pass, the outer one may take. *)
-Theorem try_assoc p h k : Try (Try p Any h) Any k ~~ Try p Any (Try h Any k).
-Proof. by_relation (try_moved h k); [same_ends | answer_all | answer_all]. Qed.
+(** Of the same errors on both sides: an error that the inner [catch] lets pass, an outer one that
+    takes others may take ([try_assoc_needs_one_catch]). *)
+Theorem try_assoc c p h k : Try (Try p c h) c k ~~ Try p c (Try h c k).
+Proof. by_relation (try_moved c h k); [same_ends | answer_all | answer_all]. Qed.
 
 Theorem try_choice p q c h : Try (Choice p q) c h ~~ Choice (Try p c h) (Try q c h).
 Proof. by_same_steps. Qed.

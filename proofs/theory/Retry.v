@@ -1,7 +1,7 @@
 (** * [retry], made of [try]
 
     As the language defines it: [retry(n) { p }] starts [p] again, by a step, when an error has
-    left it, at most [n] times ([again] is that step; docs/decisions/0004, 3). *)
+    left it that [c] takes, at most [n] times ([again] is that step; docs/decisions/0004, 3). *)
 
 From Theory Require Export LawsSequence LawsTry LawsBranching.
 
@@ -42,15 +42,15 @@ Proof. destruct n; [reflexivity | apply try_other]. Qed.
 
 (** ** m attempts of n attempts are m times n attempts *)
 
-Lemma retry_then n k p :
-  Try (retry Any n p) Any (Seq again (retry Any k p)) ~~ retry Any (S n + k) p.
+Lemma retry_then c n k p :
+  Try (retry c n p) c (Seq again (retry c k p)) ~~ retry c (S n + k) p.
 Proof.
   induction n as [|n IH]; cbn [retry Nat.add]; [reflexivity|].
   rewrite try_assoc, (try_seq again) by apply again_never_throws.
   rewrite IH. reflexivity.
 Qed.
 
-Theorem retry_retry m n p : retry Any m (retry Any n p) ~~ retry Any (n + m * S n) p.
+Theorem retry_retry c m n p : retry c m (retry c n p) ~~ retry c (n + m * S n) p.
 Proof.
   induction m as [|m IH]; cbn [retry]; [rewrite Nat.add_0_r; reflexivity|].
   rewrite IH, retry_then.

@@ -66,7 +66,10 @@ Ltac all_steps := repeat (invert_step; open_ends).
 Ltac lead_on :=
   repeat match goal with o : outcome |- _ => destruct o end;
   cbn in *; unfold inverse, or_bisimilar;
-  repeat match goal with |- context [catches ?c ?e] => destruct (catches c e); cbn end;
+  repeat match goal with
+  | H : catches ?c ?e = _ |- context [catches ?c ?e] => rewrite H; cbn
+  | |- context [catches ?c ?e] => destruct (catches c e) eqn:?; cbn
+  end;
   first [ reflexivity | left; constructor; fail | left; constructor; assumption
         | right; reflexivity | solve [eauto] ].
 
