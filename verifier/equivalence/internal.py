@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
-from .lts import TAU, Adjacency, Lts, adjacency
+from .lts import TAU, Adjacency, Lts, adjacency, distinct
 
 DIVERGENCE = "(internal steps for ever)"
 
@@ -28,17 +27,13 @@ def contract(lts: Lts) -> Contracted:
     out = adjacency(lts.states, lts.source)
     part, count = _parts(lts, out)
     divergence = len(lts.labels)
-    # Each edge once; as one number, (source, label, target) by digits.
     width = divergence + 1
-    keys = dict.fromkeys(
+    keys = (
         (part[s] * width + (a or (divergence if part[s] == part[t] else TAU))) * count + part[t]
         for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
     )
-    target = array("i", (k % count for k in keys))
-    label = array("i", (k // count % width for k in keys))
-    source = array("i", (k // count // width for k in keys))
     labels = (*lts.labels, DIVERGENCE)
-    made = Lts(count, part[lts.initial], labels, source, label, target)
+    made = Lts(count, part[lts.initial], labels, *distinct(keys, width, count))
     return Contracted(made, part, divergence)
 
 
