@@ -112,7 +112,26 @@ def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upg
     free = sides[0].free() | sides[1].free()
     for side in sides:
         side.also = free
-    return upgrade(sides[0].explore(), sides[1].explore(), Limits(seconds=asked.size.seconds))
+    limits = Limits(seconds=asked.size.seconds)
+    try:
+        return upgrade(sides[0].explore(), sides[1].explore(), limits)
+    except OutOfReach:
+        # A log that cannot go on, among few values; or both do the same whatever the values are.
+        for window in list(windows(old, new))[: 0 if asked.hide else MOST_WINDOWS]:
+            for side in sides:
+                side.window = window
+            try:
+                found = upgrade(sides[0].explore(), sides[1].explore(), limits)
+            except OutOfReach:
+                continue
+            if found.broken is not None:
+                return replace(found, window=window)
+        open_: dict[str, Finding] = {name: Open("") for name in LEVELS[:-1]}
+        alike = _by_induction(sides, open_, asked.size.seconds)
+        how = next((f.how for f in alike.values() if isinstance(f, Holds)), "")
+        if how:
+            return Upgrade((), how=how)
+        raise
 
 
 def compare_lts(left: Lts, right: Lts, size: Size, inclusion: bool = False) -> Comparison:
