@@ -58,6 +58,13 @@ Proof.
   reflexivity.
 Qed.
 
+(** Nothing is left to try again of what is caught within. *)
+Theorem retry_try c n p h : never_throws h -> retry c n (Try p c h) ~~ Try p c h.
+Proof.
+  intros H. destruct n as [|n]; cbn [retry]; [reflexivity|].
+  rewrite try_assoc, (try_no_throw h) by exact H. reflexivity.
+Qed.
+
 (** ** The step of starting again does not count *)
 
 Lemma again_first p : Seq again p ~b~ p.

@@ -70,6 +70,21 @@ def test_the_laws_are_those_of_the_catalogue() -> None:
         assert (law in proved or law in without) != (family in outside), law
 
 
+def test_what_is_found_of_the_rules_contradicts_no_theorem() -> None:
+    """Under bisimulation internal steps count, of which the rules have some more (docs/theory.md):
+    there a law may fail in the rules alone."""
+    table = pytest.importorskip("wfverify.proofs.laws.table")
+    found = table.proved()
+    for t in THEOREMS:
+        entry, level = found[t["law"]], LEVELS.index(t["equivalence"])
+        if t["verdict"] == "fails":
+            known = entry["holds"][0]["alone"]
+            assert known not in LEVELS[: level + 1], t
+        elif "needs" not in t:
+            refuted = {LEVELS.index(name) for name in entry["fails"]}
+            assert not refuted & set(range(max(level, 1), len(LEVELS))), t
+
+
 def test_the_page_has_the_tables() -> None:
     text = theory.PAGE.read_text(encoding="utf-8")
     assert theory.with_page(text) == text, "run `python bench/theory.py --page`"
