@@ -134,7 +134,8 @@ Proof.
     + intros s Hs. cbn in Hs. apply andb_prop in Hs as [H1 H2].
       destruct (Ep s H1) as (x & S & R & E), (Eq s H2) as (y & S' & R' & E').
       exists (Par x y). split; [|split; [auto | cbn; rewrite E, E'; reflexivity]].
-      eapply silently_trans; [apply silently_par_left; exact S | apply silently_par_right; exact S'].
+      eapply silently_trans;
+        [apply silently_par_left; exact S | apply silently_par_right; exact S'].
     + intros s l s' o Hs. inversion Hs; subst.
       * destruct (Ap _ _ _ _ ltac:(eassumption))
           as [(p1 & x & -> & -> & -> & S & R1 & R2) | (x & o1 & S & R1 & Hx & R2)].

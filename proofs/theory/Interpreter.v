@@ -77,7 +77,7 @@ Proof. intros H. split; [apply steps_sound | intros Hs; apply steps_complete; as
 
 (** ** All that a process may do, unfolded *)
 
-(** A state: whether it may end here, its data, its steps.  [Cut]: there is more than was asked for. *)
+(** A state: whether it may end here, its data, its steps.  [Cut]: there is more. *)
 Inductive tree :=
 | Tree (over : bool) (s : store) (next : list (label * following))
 | Cut

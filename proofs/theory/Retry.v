@@ -83,8 +83,8 @@ Proof. apply try_handlers_rooted, again_first. Qed.
 Theorem retry_once c p : retry c 1 p ~rb~ Try p c p.
 Proof. apply retry_unfold. Qed.
 
-(** The last attempt fails as the first did, after internal steps.  Only under runs: the surroundings
-    of the error may go on for these steps. *)
+(** The last attempt fails as the first did, after internal steps.  Only under runs: what runs
+    beside goes on during these steps. *)
 Theorem retry_fail_runs n e : retry Any n (Fail e) =r= Fail e.
 Proof.
   induction n as [|n IH]; [reflexivity|]. cbn [retry].
