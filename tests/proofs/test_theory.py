@@ -134,3 +134,11 @@ def test_what_does_not_compile_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "Wrong.v").write_text("Theorem t : 0 = 1.\nProof. reflexivity. Qed.\n")
     assert theory.check(tmp_path, tmp_path / "build") == 1
     assert "Wrong.v does not compile" in capsys.readouterr().err
+
+
+def test_without_coq_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert theory.main([]) == 2
+    assert "please install Coq 8.16" in capsys.readouterr().err
