@@ -45,7 +45,7 @@ class CallRules(ClaimRules):
             self.calls.setdefault(self.caller, []).append((t.name, t.span))
         bind = self.target(t.bind, scope, ctx) if t.bind is not None else None
         if callee is None:
-            self.unknown_callee(t, scope)
+            self.unknown_callee(t, scope, ctx)
             args = tuple(self.x.beside(a, scope, None) for a in t.args)
             return replace(t, args=args, bind=bind)
         params = callee.params
@@ -74,7 +74,7 @@ class CallRules(ClaimRules):
                 self.x.require(replace(bind, type=result), bind.type)
         return replace(t, args=args, bind=bind)
 
-    def unknown_callee(self, t: ast.Call, scope: Scope) -> None:
+    def unknown_callee(self, t: ast.Call, scope: Scope, ctx: Context) -> None:
         where = self.report.word(t.span, t.name)
         kind = self.symbols.kind_of(t.name)
         symbol = scope.find(t.name)
@@ -90,9 +90,10 @@ class CallRules(ClaimRules):
             )
             return
         known = [*self.x.local, *self.symbols.activities, *self.symbols.workflows]
-        self.report.unknown(
-            "E0201", t.span, "activity", t.name, known, f"declare it: `activity {t.name} {{ … }}`"
-        )
+        mend = f"declare it: `activity {t.name} {{ … }}`"
+        if ctx.metavariables:
+            known, mend = [], f"name it for all terms: `forall …, {t.name} :`"
+        self.report.unknown("E0201", t.span, "activity", t.name, known, mend)
 
     # --- targets ---------------------------------------------------------------------------------
 
