@@ -77,7 +77,7 @@ def _run(argv: list[str]) -> int:
         from . import exporting
 
         return exporting.run(args)
-    if command in ("equiv", "lts", "minimise"):
+    if command in ("equiv", "lts", "migrate", "minimise"):
         from . import comparing
 
         return comparing.run(command, args)

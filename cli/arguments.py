@@ -25,6 +25,7 @@ COMMANDS = (
     "export",
     "equiv",
     "lts",
+    "migrate",
     "minimise",
     "rewrite",
     "fmt",
@@ -45,6 +46,7 @@ commands:
   wfverify time SPEC        how long each workflow takes, at least and at most
   wfverify export SPEC      its rules as a model for another checker (Spin)
   wfverify equiv A B        do two specs (or labelled transition systems) do the same?
+  wfverify migrate OLD NEW  where can runs of OLD go on under NEW?
   wfverify lts SPEC         its states and observable steps as a labelled transition system
   wfverify minimise FILE    the smallest labelled transition system that is equivalent
   wfverify rewrite SPEC     a shorter workflow, or one with more at once, that does the same
@@ -132,7 +134,7 @@ def parser(command: str) -> argparse.ArgumentParser:
             return _time()
         case "export":
             return _export()
-        case "equiv" | "lts" | "minimise":
+        case "equiv" | "lts" | "migrate" | "minimise":
             from .arguments_equivalence import TEXTS, fill
 
             return fill(_new(command, *TEXTS[command]), command, _seconds, _count)

@@ -1,4 +1,4 @@
-"""The options of `equiv`, `lts` and `minimise`."""
+"""The options of `equiv`, `lts`, `migrate` and `minimise`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "format. Time is left out.",
         "examples:\n  wfverify lts trip.wf -o trip.aut\n  wfverify lts trip.wf --hide audit\n",
     ),
+    "migrate": (
+        "Say where runs of an old version that are in flight can go on under a new one: their log\n"
+        "so far must be the log of a run of the new one. Lists the places where they can, and for\n"
+        "each other place the shortest log with which they cannot.\n"
+        "Status: 0 everywhere, 1 not everywhere, 3 not known.",
+        "examples:\n"
+        "  wfverify migrate v1.wf v2.wf\n"
+        "  wfverify migrate v1.wf v2.wf --rename pay=charge --hide audit\n",
+    ),
     "minimise": (
         "Write the smallest labelled transition system that is equivalent.",
         "examples:\n"
@@ -39,15 +48,16 @@ def fill(
     seconds: Callable[[str], float],
     count: Callable[[str], int],
 ) -> argparse.ArgumentParser:
-    """Adds the options of one of the three."""
-    if command == "equiv":
+    """Adds the options of one of the four."""
+    two = command in ("equiv", "migrate")
+    if two:
         out.add_argument("left", metavar="OLD", help="a .wf file, a foreign file, or a .aut file")
         out.add_argument("right", metavar="NEW", help="of the same kind")
     else:
         kinds = "a .wf or a foreign file" if command == "lts" else "a .wf or a .aut file"
         out.add_argument("spec", metavar="FILE", help=f"{kinds}, or - for stdin (a spec)")
         out.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
-    if command != "lts":
+    if command in ("equiv", "minimise"):
         default = "outcome; of .aut files branching" if command == "equiv" else "branching"
         choices = UNDER if command == "equiv" else UNDER[:-1]
         out.add_argument("--under", choices=choices, metavar="E", help=f"default: {default}")
@@ -57,13 +67,14 @@ def fill(
         help="one instance of this workflow by itself (OLD,NEW where the names differ);\n"
         "default: the system that the spec declares",
     )
-    out.add_argument(
-        "--observing",
-        type=_names,
-        metavar="X,Y",
-        help="each change of these variables is seen, and their last values are the outcome;\n"
-        "default: the last values of all variables that both have",
-    )
+    if command == "migrate":
+        watched = "each change of these variables is seen too, and must be the same"
+    else:
+        watched = (
+            "each change of these variables is seen, and their last values are the outcome;\n"
+            "default: the last values of all variables that both have"
+        )
+    out.add_argument("--observing", type=_names, metavar="X,Y", help=watched)
     out.add_argument(
         "--rename",
         action="append",
@@ -75,9 +86,10 @@ def fill(
     out.add_argument(
         "--hide", type=_names, default=(), metavar="A,B", help="activities, channels not seen"
     )
+    if two:
+        out.add_argument("--format", choices=("text", "json"), default="text")
     if command == "equiv":
         out.add_argument("--refines", action="store_true", help="NEW does only what OLD does")
-        out.add_argument("--format", choices=("text", "json"), default="text")
         out.add_argument("-v", "--verbose", action="store_true", help="all that does not hold")
     out.add_argument("--timeout", type=seconds, metavar="S", help="for each of its parts")
     out.add_argument("--max-states", type=count, metavar="N", help="of each; default 200000")

@@ -1,4 +1,4 @@
-"""`wfverify equiv`, `lts` and `minimise`: systems as what an observer sees of them."""
+"""`wfverify equiv`, `lts`, `migrate` and `minimise`: systems as what an observer sees of them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def run(command: str, args: argparse.Namespace) -> int:
         with stopping_solver():
             if command == "equiv":
                 return _equiv(args, progress)
+            if command == "migrate":
+                return _migrate(args, progress)
             return _written(command, args, progress)
     except Rejected as error:
         progress.clear()
@@ -141,6 +143,21 @@ def _of_specs(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
         asked = replace(asked, rename=(asked.rename[1], asked.rename[0]))
         return (names[1], names[0]), compare(right, left, asked, inclusion=True)
     return (names[0], names[1]), compare(left, right, asked)
+
+
+def _migrate(args: argparse.Namespace, progress: Progress) -> int:
+    from ..report.migration import as_json, as_text, exit_status
+    from ..verifier.equivalence.workflows import upgrading
+
+    progress("looking at all states")
+    names, (old, new) = _systems((args.left, args.right), args.workflow)
+    found = upgrading(old, new, _asked(args, [old, new]))
+    progress.clear()
+    if args.format == "json":
+        write(json.dumps(as_json(found), indent=2, ensure_ascii=False) + "\n")
+    else:
+        write(as_text(found, names[1], style(False)))
+    return exit_status(found)
 
 
 # --- options -------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
         except Rejected as error:
             say_rejected(error.diagnostics)
             status = Exit.USAGE
+        except BrokenPipeError:
+            raise  # it is not the file that nobody reads
         except OSError as error:
             complain(f"cannot write {path}: {error.strerror}")
             status = Exit.USAGE

@@ -8,7 +8,7 @@ from typing import Any
 from . import ast
 from .check_calls import Context
 from .check_terms import TermChecker
-from .names import BUILT_CHECKS, LATER_CHECKS, Scope
+from .names import BUILT_CHECKS, Scope
 from .types import Bool
 
 
@@ -84,8 +84,8 @@ class PropertyChecker:
         return p
 
     def check_name(self, name: str, p: ast.Node) -> None:
-        if name not in BUILT_CHECKS and name not in LATER_CHECKS:
-            known = sorted(BUILT_CHECKS | LATER_CHECKS)
+        if name not in BUILT_CHECKS:
+            known = sorted(BUILT_CHECKS)
             self.report.unknown("E0206", p.span, "check", name, known)
 
     def expected(self, p: ast.ExpectRefuted, beside: tuple[ast.Property, ...]) -> None:
@@ -99,14 +99,14 @@ class PropertyChecker:
             if not isinstance(q, ast.SkipCheck | ast.ExpectRefuted)
         }
         resources = set(self.symbols.resources)
-        known = (own | of_workflows | resources | BUILT_CHECKS | LATER_CHECKS) - {""}
+        known = (own | of_workflows | resources | BUILT_CHECKS) - {""}
         # A name that only other `expect refuted` lines speak of is no property.
         real = {
             getattr(q, "name", "")
             for q in beside
             if isinstance(q, ast.Invariant | ast.Always | ast.Pattern | ast.Equivalent | ast.Law)
         }
-        if p.name not in real | of_workflows | resources | BUILT_CHECKS | LATER_CHECKS:
+        if p.name not in real | of_workflows | resources | BUILT_CHECKS:
             self.report.unknown(
                 "E0201", p.span, "property, check or resource", p.name, sorted(known - {p.name})
             )

@@ -35,6 +35,7 @@ BUILT_CHECKS: Final = frozenset(
         "dependencies",
         "atomicity",
         "deadlock_free",
+        "upgrade",
         "can_finish",
         "no_dead_code",
         "race_free",
@@ -52,7 +53,6 @@ BUILT_CHECKS: Final = frozenset(
         "timeouts",
     ]
 )
-LATER_CHECKS: Final = frozenset(["upgrade"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from . import ast
 from .errors import Diagnostic, Span
-from .names import LATER_CHECKS
 from .walk import items_of, walk
 
 
@@ -94,15 +93,8 @@ def _word(part: ast.Node) -> str:
 
 
 def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
-    span = node.span
     match node:
-        case ast.Equivalent(kind="upgrade" as kind):
-            yield kind, span
         case ast.Law(left=left, right=right):
             for part in walk((left, right)):
                 if not isinstance(part, _IN_LAWS) or _beyond(part):
                     yield f"a law with `{_word(part)}`", part.span
-        case ast.CheckOn(names=names):
-            for name in names:
-                if name in LATER_CHECKS:
-                    yield f"check {name}", span

@@ -188,11 +188,12 @@ def _groups(system: TransitionSystem) -> dict[tuple[str, str], list[list[Obligat
 
 
 def _next(groups: dict[tuple[str, str], list[list[Obligation]]], r: Result) -> list[Obligation]:
-    """The goals of the next line with this check and name; none if it has no goals."""
+    """The goals of the line with this check, name and level; none if it has no goals."""
     lines = groups.get((r.check, r.name))
     if not lines:
         return []
-    goals = lines.pop(0)
+    same = (k for k, goals in enumerate(lines) if goals[0].warning is r.warning)
+    goals = lines.pop(next(same, 0))
     if not lines:
         del groups[r.check, r.name]
     return goals

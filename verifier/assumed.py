@@ -15,7 +15,7 @@ from ..dsl import ast
 from ..dsl.format_expr import AND, QUANTIFIER, expr
 from ..dsl.walk import walk
 from ..semantics.expr import FALSE, Op, variables
-from ..semantics.system import TransitionSystem, VarKind
+from ..semantics.system import RuleKind, TransitionSystem, VarKind
 from .session import Session
 from .verdict import Proved, Result, Verdict
 
@@ -44,11 +44,26 @@ class Assumption:
     reads: frozenset[int]
     cuts: bool = False
     live: bool = False  # it leaves out runs that go on for ever
+    outside: bool = False  # no term says it: structure counts on it, too
 
 
 def assumptions(spec: ast.Spec, system: TransitionSystem) -> tuple[Assumption, ...]:
     """In the order of the file: of workflows, then of the whole file, then `assume`."""
-    return (*_requires(spec, system), *_assumes(spec, system), *_awaited(spec, system))
+    return (
+        *_requires(spec, system),
+        *_assumes(spec, system),
+        *_awaited(spec, system),
+        *_from_outside(spec, system),
+    )
+
+
+def _from_outside(spec: ast.Spec, system: TransitionSystem) -> Iterator[Assumption]:
+    """A receive from the environment ends at some time, as an activity without an upper bound."""
+    asked = {r.channel for r in system.rules if r.kind is RuleKind.RECEIVE and r.delay is not None}
+    for c in spec.channels:
+        if c.environment and any(name.split("[")[0] == c.name for name in asked):
+            text = f"who waits for a message from `{c.name}` gets one at last ({c.span})"
+            yield Assumption(text, frozenset(), live=True, outside=True)
 
 
 def _awaited(spec: ast.Spec, system: TransitionSystem) -> Iterator[Assumption]:
@@ -135,7 +150,7 @@ class Used:
             cone = self._cone(check, name)
             given = [a for a in self.all if not a.live or check in LIVE]
             return {a.text for a in given if cone is None or a.live or a.reads & cone}
-        found: set[str] = set()
+        found = {a.text for a in self.all if a.outside and check in LIVE}
         if check in OF_CLAIMS:
             claimed = self._claimed()
             given = [a for a in self.all if not a.cuts and not a.live]

@@ -122,7 +122,9 @@ def _waits(r: Reading, ctx: Ctx, t: ast.Send | ast.Receive | ast.Request) -> Tim
     if isinstance(t, ast.Request) and t.within is not None:
         limited = ast.Within(replace(t, within=None), duration=t.within, span=t.span)
         return read(r, ctx, limited)
-    r.endless(t.span, "nothing bounds how long it waits")
+    # (Between workflows of the spec, who waits for ever is shown by `messages`.)
+    outside = isinstance(t, ast.Receive) and ctx.world.channels[t.channel].decl.environment
+    r.endless(t.span, "nothing bounds how long it waits", "receive" if outside else "")
     return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
 
 

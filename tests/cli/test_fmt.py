@@ -40,6 +40,18 @@ def test_check_changes_nothing(ugly: Path, capsys: pytest.CaptureFixture[str]) -
     assert cli.main(["fmt", "--check", str(ugly)]) == 0
 
 
+def test_who_reads_the_answer_may_go(
+    ugly: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(text: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(formatting, "write", gone)
+    monkeypatch.setattr(cli, "_closed", lambda: 141)
+    assert cli.main(["fmt", "--check", str(ugly)]) == 141
+    assert not capsys.readouterr().err
+
+
 def test_a_file_with_errors_stays_and_the_others_are_done(ugly: Path) -> None:
     broken = ugly.parent / "broken.wf"
     broken.write_text(BROKEN)

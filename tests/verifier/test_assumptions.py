@@ -45,6 +45,18 @@ def proved(result: Result) -> Proved:
     return result.verdict
 
 
+def test_that_a_message_comes_from_outside_is_assumed_of_what_comes_at_last() -> None:
+    text = """channel c : bool from environment
+channel d : bool from environment
+workflow w { run { receive x from c } }
+"""
+    found = results(text)
+    (said,) = proved(found["terminates"]).assumptions
+    assert "`c`" in said  # and not `d`, for which nobody waits
+    for check in ("deadlock_free", "messages", "resources"):
+        assert proved(found[check]).assumptions == ()
+
+
 def test_the_assumptions_of_a_verdict_are_those_in_its_cone() -> None:
     found = results(USED)
     some = proved(found["some"]).assumptions

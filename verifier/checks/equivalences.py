@@ -1,4 +1,5 @@
-"""`equivalent` and `refines`: do two workflows of a spec do the same, or one what the other does?
+"""`equivalent`, `refines` and `upgrade`: do two workflows of a spec do the same, one what the other
+does, or can one go on with what runs under the other?
 
 Each by itself, one instance with any arguments; see docs/equivalence.md.
 """
@@ -11,12 +12,14 @@ from collections.abc import Callable, Iterator
 from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...semantics.lower import lower
+from ...semantics.system import TransitionSystem
 from ...semantics.trace import Trace
 from ..chosen import allowed
 from ..equivalence.alone import alone
 from ..equivalence.behaviour import Size
-from ..equivalence.words import why
-from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare
+from ..equivalence.runs import OutOfReach
+from ..equivalence.words import of_log, of_places, why
+from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare, upgrading
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -32,11 +35,7 @@ def equivalences(
 ) -> Iterator[Result]:
     """A line for each that is selected (by its kind and name)."""
     all_ = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
-    wanted = [
-        p
-        for p in all_
-        if isinstance(p, ast.Equivalent) and p.kind != "upgrade" and selected(p.kind, p.name)
-    ]
+    wanted = [p for p in all_ if isinstance(p, ast.Equivalent) and selected(p.kind, p.name)]
     for n, p in enumerate(wanted):
         since = time.monotonic()
         verdict: Verdict = Unknown("search", OVER)
@@ -54,9 +53,31 @@ def _verdict(session: Session, spec: ast.Spec, p: ast.Equivalent, seconds: float
         left, right = (lower(alone(spec, w)) for w in (p.left, p.right))
     except Rejected as error:
         return Unknown("search", f"one of them by itself is no spec: {error}")
+    if p.kind == "upgrade":
+        return _upgrade(p, left, right, asked.size)
     inclusion = p.kind == "refines"
     found = compare(left, right, asked, (under,), inclusion)
     return _said(p, under, found.levels[under], found.sizes)
+
+
+def _upgrade(
+    p: ast.Equivalent, new: TransitionSystem, old: TransitionSystem, size: Size
+) -> Verdict:
+    try:
+        found = upgrading(old, new, Asked(size=size))
+    except OutOfReach as error:
+        return Unknown("search", str(error))
+    broken = found.broken
+    if broken is None:
+        how = f"wherever a run of {p.right} stands, {p.left} has one that looks the same so far"
+        return Proved("search", how, f"{len(found.places)} places")
+    return Refuted(
+        "search",
+        f"a run of {p.right} cannot go on under {p.left}",
+        Trace(()),
+        p.span,
+        notes=(*of_log(broken, p.left), *of_places(found)),
+    )
 
 
 def _said(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 
 from ...dsl import ast
 from ...dsl.errors import Span
@@ -144,6 +145,11 @@ def _cut_off(system: TransitionSystem, cut: Cut) -> Seen:
 def _waiting(system: TransitionSystem, span: Span) -> Seen:
     """A step begins what may last for ever, or control comes to a wait that cannot end yet."""
     begins = {r.index for r in system.rules if r.kind is RuleKind.START and r.span == span}
+    outside = [
+        r
+        for r in system.rules
+        if r.kind is RuleKind.RECEIVE and r.delay is not None and r.span == span
+    ]
     waits = [w for w in system.waits if w.span == span]
     urgent = [r for r in system.rules if r.delay is None and r.group is None]
 
@@ -152,12 +158,24 @@ def _waiting(system: TransitionSystem, span: Span) -> Seen:
             if number and trace.steps[number - 1].rule in begins:
                 return number
             here = [w for w in waits if evaluate(w.here, state) is True]
-            if any(evaluate(w.over, state) is not True for w in here):
+            if any(evaluate(w.over, state) is not True for w in here) or any(
+                enabled(r, state) for r in outside
+            ):
                 if not any(enabled(r, state) for r in urgent):  # time passes
                     return number
         return None
 
     return seen
+
+
+def _random(session: Session, enough: Callable[[], bool]) -> Iterator[tuple[int, Trace]]:
+    """Where those at one pace do not come: a message from outside has no pace."""
+    simulate = None if enough() else session.simulator()
+    if simulate is not None:
+        for number in range(FEW):
+            trace = simulate(session.options.seed * 1000 + number, 0.0, {}, ())
+            if trace is not None:
+                yield FEW, trace
 
 
 def _runs(session: Session, asked: Sequence[tuple[Seen, str, Span]]) -> dict[int, Verdict]:
@@ -172,7 +190,7 @@ def _runs(session: Session, asked: Sequence[tuple[Seen, str, Span]]) -> dict[int
         for slow in (True, False)
         for number, trace in enumerate(runs(session.system, initial, slow, FAR, share, most=MOST))
     )
-    for number, trace in tried:
+    for number, trace in chain(tried, _random(session, lambda: len(best) == len(asked))):
         if number >= FEW and len(best) == len(asked):
             continue
         states = session.replay(session.system, trace).states

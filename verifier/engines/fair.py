@@ -11,13 +11,16 @@ can take such a step all the time takes it: the scheduler is fair among what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
-from ...semantics.expr import Expr, Op, Scalar, Sort, const, le, variables
-from ...semantics.system import Rule, TransitionSystem, VarKind
+from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, le, variables
+from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from .admission import Numbers
+from .common import conjuncts
 from .search_graph import EXCLUDED, SPLIT, Graph, strong
 
 Clock = tuple[str, int]  # ("attempt", group) or ("rule", index)
@@ -48,6 +51,13 @@ class View:
     arcs: Sequence[Sequence[Arc]]
     clocks: Sequence[frozenset[Clock]]
     instant: Callable[[int, int], bool]
+
+    @cached_property
+    def served(self) -> frozenset[int]:
+        """Claims that are granted at last, if they could be again and again."""
+        if self.system.scheduler == "fair":
+            return frozenset(r.index for r in self.system.rules if r.gains)
+        return in_line(self.system) if self.system.scheduler == "fifo" else frozenset()
 
 
 def clock(rule: Rule) -> Clock:
@@ -136,23 +146,66 @@ def ready(view: View, node: int) -> set[int]:
     }
 
 
+def in_line(system: TransitionSystem) -> frozenset[int]:
+    """Claims that `scheduler fifo` grants at last, if they could be granted again and again.
+
+    Whoever may take units of a resource asks for the same in the same words, so that all stand in
+    one line: from when there is enough for one until the oldest has it, nobody else can take it.
+    A claim counts if nothing but its place and its units decide whether it is there.
+    """
+    if system.controls or any(r.kind is RuleKind.RECOVER for r in system.rules):
+        return frozenset()  # who is first may find that there is less than there was
+    kinds = [v.kind for v in system.variables]
+    numbers = Numbers()
+    asks: dict[int, tuple[bool, frozenset[int]]] = {}  # by rule: whether it counts, and its words
+    takers: dict[int, set[int]] = {}  # by USED variable: rules that may leave less of it
+    for r in system.rules:
+        claims = [p for p in conjuncts(r.guard) if _reads(kinds, p, VarKind.USED)]
+        fixed = {system.threads[t].location for t in _line(system, r.thread)}
+        fixed |= {v for c in claims for v in variables([c]) if kinds[v] is VarKind.USED}
+        plain = all(
+            v in fixed or kinds[v] in (VarKind.ARG, VarKind.PARAM) for v in variables([r.guard])
+        )
+        counts = plain and r.delay is None and bool(r.gains) and r.turn is TRUE
+        asks[r.index] = counts, frozenset(map(numbers, claims))
+        for v, _ in r.gains:
+            takers.setdefault(v, set()).add(r.index)
+    out = set()
+    for r in system.rules:
+        if asks[r.index][0]:
+            used = {v for v in variables([r.guard]) if kinds[v] is VarKind.USED}
+            line = set[int]().union(*(takers.get(v, set()) for v in used))
+            if all(asks[i] == asks[r.index] for i in line):
+                out.add(r.index)
+    return frozenset(out)
+
+
+def _reads(kinds: Sequence[VarKind], e: Expr, kind: VarKind) -> bool:
+    return any(kinds[v] is kind for v in variables([e]))
+
+
+def _line(system: TransitionSystem, thread: int | None) -> Iterator[int]:
+    """The thread and those above it."""
+    while thread is not None:
+        yield thread
+        thread = system.threads[thread].parent
+
+
 def asking(view: View, node: int) -> set[int]:
-    """Threads whose claims can be granted now."""
+    """Threads whose claims can be granted now, and are granted at last."""
     rules = view.system.rules
-    return {
-        rules[a.rule].thread for a in view.arcs[node] if a.rule != SPLIT and rules[a.rule].gains
-    }
+    return {rules[a.rule].thread for a in view.arcs[node] if a.rule in view.served}
 
 
 def demands(view: View, part: Iterable[int], timeless: bool, strong: bool = False) -> Demands:
-    """`strong`: what the scheduler `fair` promises besides, to whoever could be granted a claim
-    again and again.  Then a part of this part may be fair where the whole is not (Emerson and Lei
-    1987, strong fairness)."""
+    """`strong`: what the schedulers `fair` and `fifo` promise besides, to whoever could be granted
+    a claim again and again.  Then a part of this part may be fair where the whole is not (Emerson
+    and Lei 1987, strong fairness)."""
     nodes = list(part)
     threads: set[int] = set()
     if not timeless or not view.system.in_order:
         threads = set.intersection(*(ready(view, n) for n in nodes))
-    if strong and view.system.scheduler == "fair":
+    if strong and (not timeless or not view.system.in_order):
         threads |= set().union(*(asking(view, n) for n in nodes))
     clocks: frozenset[Clock] = frozenset()
     if not timeless:

@@ -80,6 +80,8 @@ class Runs:
         if rule.kind is RuleKind.START:
             place = ("start", rule.activity)
             counts[place] = counts.get(place, 0) + 1
+            if rule.inputs:
+                question, answer = ("begin", rule.activity, counts[place]), move.inputs
         elif rule.group is not None:
             question = ("end", rule.activity, counts.get(("start", rule.activity), 0))
             answer = (rule.kind.value, rule.error, move.inputs)

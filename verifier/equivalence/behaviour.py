@@ -21,6 +21,7 @@ from ..engines.search_space import Space, State, Unsupported
 from .lts import INTERNAL, TAU, Lts
 from .runs import OutOfReach
 from .settled import Settled
+from .standing import standing
 from .symbolic import Moves
 from .view import Act, Observer, View, needed, plain
 
@@ -46,6 +47,7 @@ class Behaviour:
     act: Sequence[int]
     acts: tuple[Act, ...]
     window: tuple[int, int] | None = None
+    places: tuple[str, ...] = ()  # where a run stands, by state, where that was asked for
 
     def lts(self) -> Lts:
         """One first state; where there are arguments, a step `begin with n = 3` from it."""
@@ -102,6 +104,7 @@ class Exploring:
     also: frozenset[str] = frozenset()
     window: tuple[int, int] | None = None
     size: Size = field(default_factory=Size)
+    standing: bool = False  # whether it is told where runs stand
 
     def free(self) -> frozenset[str]:
         """The arguments and parameters that matter."""
@@ -113,6 +116,7 @@ class Exploring:
         """For data of any values; with `settled`, up to branching bisimulation.  Raises
         OutOfReach."""
         kind = Settled if settled else Moves
+        self._timeless()
         observer = Observer(self.system, self.view)
         try:
             return kind(self.system, observer, self._kept(observer))
@@ -121,6 +125,7 @@ class Exploring:
 
     def explore(self) -> Behaviour:
         """Raises OutOfReach: too many states, or data without bounds."""
+        self._timeless()
         observer = Observer(self.system, self.view)
         kept = self._kept(observer)
         system = self.system if self.window is None else narrowed(self.system, self.window)
@@ -128,6 +133,11 @@ class Exploring:
             return self._search(system, observer, kept)
         except Unsupported as error:
             raise OutOfReach(str(error)) from None
+
+    def _timeless(self) -> None:
+        """What the clock says is no answer that two systems could be given alike."""
+        if self.system.reads_clock:
+            raise OutOfReach("a step reads the clock, and time is not compared")
 
     def _kept(self, observer: Observer) -> set[int]:
         system = self.system
@@ -189,7 +199,10 @@ class Exploring:
                 target.append(at(move.target))
                 found = reading.act(move.rule.index, move.inputs, state, move.target)
                 act.append(acts.setdefault(found, len(acts)))
-        return Behaviour(len(order), tuple(starts), source, target, act, tuple(acts), self.window)
+        where = (standing(self.system, reading.full(s)) for s in order if self.standing)
+        return Behaviour(
+            len(order), tuple(starts), source, target, act, tuple(acts), self.window, tuple(where)
+        )
 
     def _finite(self, space: Space) -> None:
         """Raises OutOfReach where some data have too many values."""
@@ -242,11 +255,9 @@ class _Reading:
 
     def _read(self, rule: int, inputs: Sequence[Scalar | None], before: State, then: State) -> Act:
         given = [x for x in inputs if x is not None]
-        return self.observer.act(
-            self.system.rules[rule], given, self._full(before), self._full(then)
-        )
+        return self.observer.act(self.system.rules[rule], given, self.full(before), self.full(then))
 
-    def _full(self, state: State) -> list[Scalar]:
+    def full(self, state: State) -> list[Scalar]:
         """By variable; what is left out has a value that nobody looks at."""
         full: list[Scalar] = [0] * len(self.system.variables)
         for v, slot in self.space.slots.items():

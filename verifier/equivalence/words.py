@@ -8,6 +8,7 @@ from .formula import TRUE, All, Can, Forever, Formula, Not, Until
 from .lts import INTERNAL
 from .outcome import Different
 from .spectrum import Apart
+from .upgrading import Broken, Upgrade
 from .workflows import Fails, Finding, Open
 
 MOST_LINES = 24  # of a formula
@@ -49,6 +50,25 @@ def apart(found: Apart, left: str, right: str) -> list[str]:
     else:
         lines.append(f"{other} never comes to rest there")
     return lines
+
+
+def of_log(broken: Broken, new: str) -> list[str]:
+    """Lines that say why a run in flight cannot go on under the new version of this name."""
+    last = broken.log[broken.followed] if broken.followed < len(broken.log) else "begin"
+    where = f"after step {broken.followed} " if broken.followed else "at its start "
+    return [
+        "a run in flight, by its log:",
+        *_numbered(broken.log),
+        f"{where}{new} cannot do `{last}`",
+    ]
+
+
+def of_places(found: Upgrade) -> list[str]:
+    """Where runs can go on, and where they cannot."""
+    safe = [p.where for p in found.places if p.broken is None]
+    lost = [p.where for p in found.places if p.broken is not None]
+    lines = [f"it can go on where: {'; '.join(safe)}"] if safe else []
+    return [*lines, f"not always where: {'; '.join(lost)}"] if lost else lines
 
 
 def _listed(labels: Sequence[str], word: str = "and") -> str:

@@ -13,6 +13,7 @@ from .lts import Lts
 from .outcome import Different
 from .runs import Limits, OutOfReach
 from .spectrum import Alike, Apart, Under, equivalent, included
+from .upgrading import Upgrade, upgrade
 from .view import View, data_names
 
 OUTCOME = "outcome"
@@ -97,6 +98,20 @@ def compare(
         return Comparison(found, names)
     sizes = (first.states, len(first.source)), (second.states, len(second.source))
     return Comparison(_decided(first, second, levels, asked.size, inclusion), names, sizes)
+
+
+def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upgrade:
+    """Can the runs of `old` go on under `new`?  `asked.rename` is of each of the two.  Raises
+    OutOfReach."""
+    views = [View((), asked.watched, renamed, asked.hide) for renamed in asked.rename]
+    sides = [
+        Exploring(s, v, size=asked.size, standing=k == 0)
+        for k, (s, v) in enumerate(zip((old, new), views, strict=True))
+    ]
+    free = sides[0].free() | sides[1].free()
+    for side in sides:
+        side.also = free
+    return upgrade(sides[0].explore(), sides[1].explore(), Limits(seconds=asked.size.seconds))
 
 
 def compare_lts(left: Lts, right: Lts, size: Size, inclusion: bool = False) -> Comparison:

@@ -143,6 +143,16 @@ def test_a_round_without_a_step_is_no_way_out() -> None:
     assert nested.silent
 
 
+def test_rounds_that_end_without_a_step_are_told() -> None:
+    s = Store()
+    x, y, a, b = s.test("x"), s.test("y"), s.act("a"), s.act("b")
+    plain = compare(s, s.while_(x, a), s.if_(x, s.seq(a, s.while_(x, a))))
+    assert plain == Same(plain.related, rounds=False, silent=False)  # type: ignore[union-attr]
+    body = s.seq(a, s.if_(y, b))
+    found = compare(s, s.while_(x, body), s.if_(x, s.seq(body, s.while_(x, body))))
+    assert found == Same(found.related, rounds=True, silent=False)  # type: ignore[union-attr]
+
+
 def test_values_that_cannot_be_are_left_out() -> None:
     s = Store()
     low, high = s.test("n < 1"), s.test("n > 5")
