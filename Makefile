@@ -1,5 +1,6 @@
 # make demo    the tool, installed in .venv, on one example
 # make test    the tests;  make check: the tests and every other check that CI runs
+# make theory  compiles the proofs about the core of the language (proofs/theory); installs Coq for it
 # Everything is set up by .ci/setup when it is not yet there: Python 3.11 and a network suffice.
 .POSIX:
 VENV = .venv
@@ -7,10 +8,10 @@ BIN = $(VENV)/bin
 TESTS = tests
 export VENV
 
-.PHONY: help demo demo-env dev-env test check format lint types layers fix clean
+.PHONY: help demo demo-env dev-env test check theory format lint types layers fix clean
 
 help:
-	@echo "make demo | test | check | fix | clean"
+	@echo "make demo | test | check | theory | fix | clean"
 
 demo: demo-env
 	@$(BIN)/wfverify examples/trip.wf
@@ -39,6 +40,9 @@ types: dev-env
 
 layers: dev-env
 	$(BIN)/lint-imports --no-cache
+
+theory: demo-env
+	@$(BIN)/python bench/theory.py
 
 fix: dev-env
 	$(BIN)/ruff check --fix .

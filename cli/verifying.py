@@ -206,14 +206,12 @@ def _abstractions(spec: Spec | None) -> tuple[Note, ...]:
 
 
 def _unmatched(only: list[str], found: _Found) -> tuple[str, ...]:
-    """Names given with --only that are misspelt, or of checks that are not built yet.
-
-    A check that is built and finds nothing of its kind in the spec is neither.
-    """
+    """Names given with --only that are misspelt: a check that finds nothing of its kind in the spec
+    is not."""
     from ..report import explain
 
     names = {r.check for r in found.results} | {r.name for r in found.results}
-    built = set(explain.known()) - explain.LATER
+    built = set(explain.known())
     return tuple(n for n in only if n not in names and n not in built)
 
 

@@ -270,10 +270,6 @@ _FOREIGN: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 
 
-# Checked and refused with E0900 in a spec, for their meaning is not built yet: none at present.
-LATER: frozenset[str] = frozenset()
-
-
 def find(name: str) -> Explanation | None:
     """Of a check or of a kind of property."""
     return CHECKS.get(name) or PROPERTIES.get(name)
@@ -302,8 +298,6 @@ def describe(name: str, explanation: Explanation) -> str:
     """The text of `wfverify explain NAME`."""
     level = "warning" if explanation.warning else "error"
     kind = f"built-in check, level {level}" if name in CHECKS else "property of a spec"
-    if name in LATER:
-        kind += ", not built yet"
     example = "\n".join(f"      {line}" for line in explanation.refuted.splitlines())
     return (
         f"{name} ({kind})\n"
@@ -316,14 +310,13 @@ def describe(name: str, explanation: Explanation) -> str:
 def overview() -> str:
     """The text of `wfverify explain`: one line each."""
     width = max(map(len, known())) + 2
-    lines = ["Built-in checks (all run by default; * is a warning by default, - not built yet):"]
+    lines = ["Built-in checks (all run by default; * is a warning by default):"]
     for name, item in CHECKS.items():
-        mark = "-" if name in LATER else "*" if item.warning else " "
+        mark = "*" if item.warning else " "
         lines.append(f" {mark}{name.ljust(width)}{_first(item.meaning, 96 - width)}")
     lines.append("Properties of a spec:")
     for name, item in PROPERTIES.items():
-        mark = "-" if name in LATER else " "
-        lines.append(f" {mark}{name.ljust(width)}{_first(item.meaning, 96 - width)}")
+        lines.append(f"  {name.ljust(width)}{_first(item.meaning, 96 - width)}")
     lines.append("`wfverify explain NAME` tells more.")
     return "\n".join(lines) + "\n"
 

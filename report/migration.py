@@ -28,13 +28,23 @@ def _lines(found: Upgrade, new: str, style: Style) -> Iterator[Styled]:
     lost = [p for p in found.places if p.broken is not None]
     if not lost:
         yield Styled(f"every run in flight can go on under {new}", "bold green")
+        if found.how:
+            yield from hanging(STEP, f"both do the same: {found.how}", style.width, "")
     else:
         yield Styled(f"not every run in flight can go on under {new}", "bold red")
-    yield Styled("")
+    if found.places:
+        yield Styled("")
     for place in found.places:
-        word = "safe  " if place.broken is None else "unsafe"
+        safe = "safe  " if found.window is None else "open  "
+        word = safe if place.broken is None else "unsafe"
         color = "green" if place.broken is None else "red"
         yield Styled(f"{STEP}{word}  {place.where}", color)
+    if found.window is not None:
+        low, high = found.window
+        yield Styled("")
+        yield from hanging(
+            STEP, f"only numbers in {low}..{high} were tried: others may show more", style.width, ""
+        )
     told: set[tuple[str, ...]] = set()
     for place in lost:
         broken = place.broken
@@ -56,6 +66,7 @@ def as_json(found: Upgrade) -> dict[str, Any]:
     return {
         "format": 1,
         "safe": found.broken is None,
+        "window": None if found.window is None else list(found.window),
         "places": [
             {
                 "where": p.where,

@@ -115,8 +115,6 @@ def exit_status(report: Report) -> Exit:
 
 def why_unmatched(report: Report, name: str) -> str:
     """What is wrong with a name given with --only."""
-    if name in explain.LATER:
-        return f"--only {name}: this check is not built yet"
     own = sorted({o.name for o in report.system.obligations if o.name} if report.system else ())
     near = explain.suggest(name) or next(iter(get_close_matches(name, own, 1)), "")
     hint = f"; did you mean `{near}`?" if near else ""

@@ -69,7 +69,8 @@ def refutation(
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
         # What is set in belongs to the note before it.
-        label = "  note: " if not note.startswith("  ") else "        "
+        inside = len(note) - len(note.lstrip())
+        label = " " * (6 + inside) if inside else "  note: "
         yield from hanging(label, note.strip(), width, "")
     yield from _last_words(report, result, verdict, width)
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
-from ...dsl.errors import Span
 from ...dsl.types import Bool
 from ..expr import (
     FALSE,
@@ -21,7 +20,6 @@ from ..expr import (
     le,
     lt,
     not_,
-    substitute,
 )
 from ..system import (
     Delay,
@@ -33,9 +31,8 @@ from ..system import (
     VarKind,
 )
 from . import frames
-from .builder import RuleDraft
 from .busy import preempted
-from .claims import Demand, Lease, contested, demand, not_negative
+from .claims import Demand, contested, demand, loses, not_negative
 from .completion import completion, saved
 from .context import Ctx, Log, Out, raise_error, step
 from .data import Value, leaves, seen
@@ -274,7 +271,7 @@ def _attempt(
     for lease in want.leases:
         outlived = reachable(lease.limit, f"{place} may outlive its lease")
         if lease.lost is not None and outlived is not FALSE:
-            rules.append(_lost(holding, lease, place, running, outlived, t.span))
+            rules.append(loses(holding, lease, place, running, outlived, t.span))
     if unsure(ctx, a, limits):
         twice(ctx, made, complete, a.name, t.span)
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
@@ -289,34 +286,6 @@ def _attempt(
         rule.seen = tuple(replace(s, term=rule.reading(s.term)) for s in shown)
     ctx.world.places.append(Place(f"activity {a.name}", (start.index,), t.span, ctx.path))
     return Out(None, Log((done,), sure=frozenset((done.flag.index,))) if done else Log())
-
-
-def _lost(ctx: Ctx, lease: Lease, place: str, at: At, outlived: Expr, span: Span) -> RuleDraft:
-    """A silent lease is over: others may claim, and the activity goes on."""
-    assert lease.lost is not None
-    ctx.world.has_timeouts = True
-    left = tuple(
-        (used, substitute(amount, lambda x: TRUE if x is lease.lost else x))
-        for used, amount in ctx.claims
-    )
-    rule = step(
-        ctx,
-        at,
-        RuleKind.TIMER,
-        f"{place} has lost {lease.resource.name}",
-        span,
-        None,
-        guard=and_(outlived, not_(lease.lost)),
-        updates={lease.lost.index: TRUE},
-        held=ctx.claims,
-        then=left,
-        event=EventKind.LEASE_EXPIRED,
-        subject=place,
-        delay=Delay(lease.limit, lease.limit),
-    )
-    message = f"{place} may outlive its lease of {lease.resource.name}"
-    ctx.must("resources", FALSE, message, span, rule, name=lease.resource.name)
-    return rule
 
 
 def _chance(env: Env, clause: ast.FailClause) -> Expr | None:

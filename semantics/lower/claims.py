@@ -24,12 +24,13 @@ from ..expr import (
     ite,
     le,
     lt,
+    not_,
     or_,
     substitute,
     var,
     variables,
 )
-from ..system import PointKind, ResourceInfo, RuleKind, VarKind
+from ..system import Delay, EventKind, PointKind, ResourceInfo, RuleKind, VarKind
 from .builder import Holds, RuleDraft
 from .busy import Contest, asks, of_policy, preempted, rejected, waiting
 from .context import Ctx, Out, not_supported, step
@@ -225,6 +226,54 @@ def contested(
     return [*rules, *out], at
 
 
+def loses(ctx: Ctx, lease: Lease, place: str, at: At, outlived: Expr, span: Span) -> RuleDraft:
+    """A silent lease is over: others may claim, and its holder goes on."""
+    assert lease.lost is not None
+    ctx.world.has_timeouts = True
+    left = tuple(
+        (used, substitute(amount, lambda x: TRUE if x is lease.lost else x))
+        for used, amount in ctx.claims
+    )
+    rule = step(
+        ctx,
+        at,
+        RuleKind.TIMER,
+        f"{place} has lost {lease.resource.name}",
+        span,
+        None,
+        guard=and_(outlived, not_(lease.lost)),
+        updates={lease.lost.index: TRUE},
+        held=ctx.claims,
+        then=left,
+        event=EventKind.LEASE_EXPIRED,
+        subject=place,
+        delay=Delay(lease.limit, lease.limit),
+    )
+    message = f"{place} may outlive its lease of {lease.resource.name}"
+    ctx.must("resources", FALSE, message, span, rule, name=lease.resource.name)
+    return rule
+
+
+def _unaware(ctx: Ctx, t: ast.Using, leases: list[Lease], at: At, names: str) -> Out:
+    """A block that may outlive its leases and does not know: it runs as the one child of a fork,
+    beside which each of them ends."""
+    from . import parallel
+    from .longest import longest
+    from .terms import describe, term
+
+    inside = parallel.Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
+    o = parallel.opened(ctx, [inside], at, t.span, "with a lease")
+    (child,) = o.children
+    here = At(and_(o.active, not_(child.succeeded)), o.aborting)
+    most = longest(ctx, t.body)
+    for lease in leases:
+        outlived = TRUE if most is None else not_(lt(most, lease.limit))
+        if outlived is not FALSE:
+            place = f"{ctx.inst.name}: using {names}"
+            loses(ctx, lease, place, here, outlived, t.span).over_children = True
+    return Out(At(and_(o.active, child.succeeded), o.leaving), o.log)
+
+
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     """A scoped claim: one step to grant it; released with the last step of the block."""
     from . import parallel
@@ -250,8 +299,11 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     def body(c: Ctx, a: At, end: int) -> Out:
         if not want.leases:
             return term(c, t.body, a, end)
-        if any(lease.lost is not None for lease in want.leases):
-            raise not_supported("silent lease of a block", t.span)
+        silent = [lease for lease in want.leases if lease.lost is not None]
+        if silent:
+            if len(silent) < len(want.leases) or want.preempted:
+                raise not_supported("a silent lease beside another one", t.span)
+            return _unaware(inner, t, silent, a, names)
         if _lingers(ctx, t.body):
             raise not_supported("lease of a block with `nocancel`, `finally` or `saga`", t.span)
         limit = reduce(lambda a, b: ite(lt(a, b), a, b), [x.limit for x in want.leases])

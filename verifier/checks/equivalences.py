@@ -70,6 +70,8 @@ def _upgrade(
     broken = found.broken
     if broken is None:
         how = f"wherever a run of {p.right} stands, {p.left} has one that looks the same so far"
+        if found.how:
+            return Proved("induction", f"{how}: {found.how}")
         return Proved("search", how, f"{len(found.places)} places")
     return Refuted(
         "search",

@@ -18,7 +18,6 @@ from ...semantics.expr import (
     TRUE,
     Expr,
     Op,
-    Scalar,
     and_,
     const,
     eq,
@@ -30,15 +29,14 @@ from ...semantics.expr import (
 )
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
 from ...semantics.system import Input
+from .beginnings import beginnings, numbered
 from .runs import OutOfReach
 from .symbolic import Move, Moves, Place
-from .view import plain
 
 Pair = tuple[Place, Place]
 Values = Mapping[int, Expr]  # by number of variable, the right ones behind the left ones
 MILLISECONDS = 2000
 INTERNALLY = 2  # internal steps before one that matches
-MOST_START = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,62 +91,16 @@ class Coupling:
         equations = sum(map(len, self.known.values()))
         return Coupled(len(self.known), equations, self.steps)
 
-    # --- the beginning -----------------------------------------------------------------------
-
     def _start(self) -> Iterator[Pair]:
         """For each choice of the arguments that are enumerated; the others are terms."""
-        sides = (self.left, self.right)
-        names: dict[str, tuple[Scalar, ...]] = {}
-        for side in sides:
-            for v, values in side.space.enumerated.items():
-                name = plain(side.system, side.system.variables[v].name)
-                names[name] = tuple(dict.fromkeys((*names.get(name, ()), *values)))
-        choices = list(product(*names.values()))
-        if len(choices) > MOST_START:
-            raise OutOfReach("too many arguments")
-        for choice in choices:
-            yield from self._from(dict(zip(names, choice, strict=True)))
-
-    def _from(self, chosen: Mapping[str, Scalar]) -> Iterator[Pair]:
-        values: dict[int, Expr] = {}
-        conds, places = [], []
-        free: dict[str, Expr] = {}
-        for side in (self.left, self.right):
-            system = side.system
-            mine = {
-                v.index: chosen[plain(system, v.name)]
-                for v in system.variables
-                if v.init is None and plain(system, v.name) in chosen
-            }
-            cond, start = side.start(mine)
-            for v in system.variables:
-                if v.init is None and v.index not in mine:
-                    name = plain(system, v.name)
-                    known = free.setdefault(name, self._own(side, v.index))
-                    if known.sort is not v.sort:
-                        raise OutOfReach(f"`{name}` is of different types")
-            put = {
-                v.index: free[plain(system, v.name)]
-                for v in system.variables
-                if v.init is None and v.index not in mine
-            }
-            conds.append(_put(cond, put))
-            terms = [_put(e, put) for e in start]
-            places.append(side.place(terms))
-            values.update((self._number(side, v), terms[v]) for v in side.data)
-        both = eq(conds[0], conds[1])
-        if not is_valid(both, MILLISECONDS):
-            raise OutOfReach("the two allow other arguments")
-        if conds[0] is FALSE:
-            return
-        pair = places[0], places[1]
-        if not chosen and not free:
-            self.roots.add(pair)  # otherwise the arguments are a first step by themselves
-        if self._met(pair, conds[0], values):
-            yield pair
+        for begin in beginnings(self.left, self.right):
+            if not begin.arguments:
+                self.roots.add(begin.places)  # else these are a first step by themselves
+            if self._met(begin.places, begin.cond, begin.values):
+                yield begin.places
 
     def _number(self, side: Moves, v: int) -> int:
-        return v if side is self.left else v + len(self.left.system.variables)
+        return numbered(side, self.left, v)
 
     def _own(self, side: Moves, v: int) -> Expr:
         return var(self._number(side, v), side.system.variables[v].sort)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
-from .lts import TAU, Adjacency, Lts, adjacency
+from .lts import TAU, Adjacency, Lts, adjacency, distinct
 
 DIVERGENCE = "(internal steps for ever)"
 
@@ -28,30 +27,48 @@ def contract(lts: Lts) -> Contracted:
     out = adjacency(lts.states, lts.source)
     part, count = _parts(lts, out)
     divergence = len(lts.labels)
-    # Each edge once; as one number, (source, label, target) by digits.
     width = divergence + 1
-    keys = dict.fromkeys(
+    keys = (
         (part[s] * width + (a or (divergence if part[s] == part[t] else TAU))) * count + part[t]
         for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
     )
-    target = array("i", (k % count for k in keys))
-    label = array("i", (k // count % width for k in keys))
-    source = array("i", (k // count // width for k in keys))
     labels = (*lts.labels, DIVERGENCE)
-    made = Lts(count, part[lts.initial], labels, source, label, target)
+    made = Lts(count, part[lts.initial], labels, *distinct(keys, width, count))
     return Contracted(made, part, divergence)
 
 
 def _parts(lts: Lts, out: Adjacency) -> tuple[list[int], int]:
-    """Tarjan's algorithm over internal steps, without recursion."""
+    """By state its part, and how many there are."""
+    n = lts.states
+    # First those from which no cycle is reached (Kahn), which are most of them.
+    ahead = [0] * n
+    into: list[list[int]] = [[] for _ in range(n)]
+    for s, a, t in zip(lts.source, lts.label, lts.target, strict=True):
+        if a == TAU:
+            ahead[s] += 1
+            into[t].append(s)
+    part = [-1] * n
+    order = [s for s in range(n) if not ahead[s]]
+    for count, t in enumerate(order):
+        part[t] = count
+        for s in into[t]:
+            ahead[s] -= 1
+            if not ahead[s]:
+                order.append(s)
+    if len(order) == n:
+        return part, n
+    return _cycles(lts, out, part, len(order))
+
+
+def _cycles(lts: Lts, out: Adjacency, part: list[int], count: int) -> tuple[list[int], int]:
+    """Tarjan's algorithm over internal steps, without recursion, where there is no part yet."""
     label, target = lts.label, lts.target
     n = lts.states
-    part = [-1] * n
     index, low = [0] * n, [0] * n
-    seen = count = 0
+    seen = 0
     stack: list[int] = []
     for root in range(n):
-        if index[root]:
+        if index[root] or part[root] >= 0:
             continue
         seen += 1
         index[root] = low[root] = seen
@@ -66,6 +83,8 @@ def _parts(lts: Lts, out: Adjacency) -> tuple[list[int], int]:
                 if label[k] != TAU:
                     continue
                 t = target[k]
+                if part[t] >= 0:
+                    continue
                 if not index[t]:
                     seen += 1
                     index[t] = low[t] = seen
@@ -73,7 +92,7 @@ def _parts(lts: Lts, out: Adjacency) -> tuple[list[int], int]:
                     work.append((s, at))
                     work.append((t, out.start[t]))
                     break
-                if part[t] < 0 and low[t] < low[s]:
+                if low[t] < low[s]:
                     low[s] = low[t]
             else:
                 if low[s] == index[s]:

@@ -91,19 +91,33 @@ def union(left: Lts, right: Lts) -> tuple[Lts, int]:
 def reachable(lts: Lts) -> Lts:
     """Without what cannot be reached; states numbered breadth first, the initial one 0."""
     out = adjacency(lts.states, lts.source)
-    number = {lts.initial: 0}
+    start, edges, to, names = out.start, out.edges, lts.target, lts.label
+    number = [-1] * lts.states
+    number[lts.initial] = 0
     order = [lts.initial]
     source, label, target = array("i"), array("i"), array("i")
-    for s in order:
-        for k in out.of(s):
-            t = lts.target[k]
-            if t not in number:
+    for n, s in enumerate(order):
+        for k in edges[start[s] : start[s + 1]]:
+            t = to[k]
+            if number[t] < 0:
                 number[t] = len(order)
                 order.append(t)
-            source.append(number[s])
-            label.append(lts.label[k])
+            source.append(n)
+            label.append(names[k])
             target.append(number[t])
     return Lts(len(order), 0, lts.labels, source, label, target)
+
+
+def distinct(keys: Iterable[int], labels: int, states: int) -> tuple[array[int], ...]:
+    """Source, label and target of edges that are given as numbers, (source, label, target) by their
+    digits in bases `labels` and `states`: each once, in ascending order."""
+    once = sorted(set(keys))
+    width = labels * states
+    return (
+        array("i", [k // width for k in once]),
+        array("i", [k // states % labels for k in once]),
+        array("i", [k % states for k in once]),
+    )
 
 
 def relabelled(lts: Lts, names: Sequence[str]) -> Lts:

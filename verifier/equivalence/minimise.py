@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .internal import contract
-from .lts import INTERNAL, Lts, made, reachable
+from .lts import INTERNAL, Lts, distinct, made, reachable
 from .partition import refine
 from .runs import Limits, OutOfReach
 from .sets import Sets, States
@@ -33,12 +33,13 @@ def minimise(lts: Lts, under: Under, limits: Limits | None = None) -> Lts:
 
 
 def _merged(lts: Lts, block: list[int]) -> Lts:
-    edges = {
-        (block[s], a, block[t]) for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
-    }
-    columns = list(zip(*sorted(edges), strict=True)) or [(), (), ()]
-    count = max(block, default=0) + 1
-    return reachable(Lts(count, block[lts.initial], lts.labels, *columns))
+    count, width = max(block, default=0) + 1, len(lts.labels)
+    keys = (
+        (block[s] * width + a) * count + block[t]
+        for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
+    )
+    edges = distinct(keys, width, count)
+    return reachable(Lts(count, block[lts.initial], lts.labels, *edges))
 
 
 def _branching(lts: Lts) -> Lts:

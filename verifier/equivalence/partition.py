@@ -13,6 +13,7 @@ edge of its own (Blom and van de Pol 2009, section 4); it wants internal steps w
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -65,7 +66,14 @@ class Partition:
 def refine(lts: Lts, branching: bool) -> Partition:
     """Strong bisimulation, or branching bisimulation of an `lts` in which internal steps lead to
     smaller numbers."""
-    return _Refinement(lts, branching).run()
+    # Millions of sets are made, and none in a cycle: the collector would go through all of them.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _Refinement(lts, branching).run()
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Refinement:

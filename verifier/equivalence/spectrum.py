@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from .formula import Formula, Not, telling, telling_first, telling_internally
 from .internal import Contracted, contract
-from .lts import TAU, Lts, union
+from .lts import Lts, distinct, union
 from .partition import Partition, refine
 from .runs import Limits, Related, compare
 
@@ -122,12 +122,12 @@ def _runs(
 def quotient(contracted: Contracted, partition: Partition) -> tuple[Contracted, list[int]]:
     """One state for each block, and the state of each part.  Internal steps inside a block are left
     out, those that go on for ever are kept as a loop."""
-    lts, block = contracted.lts, partition.block
-    edges = {
-        (block[s], a, block[t])
+    lts, block, n = contracted.lts, partition.block, partition.blocks
+    width = len(lts.labels)
+    keys = (
+        (block[s] * width + a) * n + block[t]
         for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
-        if a != TAU or block[s] != block[t]
-    }
-    columns = list(zip(*sorted(edges), strict=True)) or [(), (), ()]
-    small = Lts(partition.blocks, block[lts.initial], lts.labels, *columns)
-    return Contracted(small, list(range(partition.blocks)), contracted.divergence), block
+        if a or block[s] != block[t]
+    )
+    small = Lts(n, block[lts.initial], lts.labels, *distinct(keys, width, n))
+    return Contracted(small, list(range(n)), contracted.divergence), block

@@ -51,6 +51,7 @@ class Move:
     seen: tuple[str, ...]
     values: tuple[Expr, ...]
     inputs: tuple[Input, ...]
+    arguments: tuple[Expr, ...] = ()  # of the activity, the key and the message of a channel
 
 
 class Moves:
@@ -203,7 +204,9 @@ class Moves:
         for part in what_is_shown(self.observer, rule, before, after, shown):
             met = and_(cond, part.cond)
             if met is not FALSE:
-                yield Move(rule, met, target, data, part.seen, part.values, rule.inputs)
+                yield Move(
+                    rule, met, target, data, part.seen, part.values, rule.inputs, tuple(shown)
+                )
 
     def terms(self, place: Place) -> dict[int, Expr]:
         """By variable that is kept, its value at a place or itself."""

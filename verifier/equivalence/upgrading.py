@@ -39,9 +39,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """The places of unfinished runs, as they are first come to."""
+    """The places of unfinished runs, as they are first come to.  `window`: only such answers and
+    arguments were looked at.  `how`: all runs can go on, and why, where places are not known."""
 
     places: tuple[Place, ...]
+    window: tuple[int, int] | None = None
+    how: str = ""
 
     @property
     def broken(self) -> Broken | None:

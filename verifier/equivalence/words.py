@@ -131,12 +131,23 @@ def _formula(formula: Formula, left: str, right: str) -> list[str]:
     one, other = left, right
     while isinstance(formula, Not):
         one, other, formula = other, one, formula.of
-    lines = [f"of {one} it is true, and of {other} it is not, that"]
+    aside = " (internal steps aside)" if _speaks_of_internal_steps(formula) else ""
+    lines = [f"of {one} it is true, and of {other} it is not, that{aside}"]
     told = list(_told(formula, 1))
     lines += told[:MOST_LINES]
     if len(told) > MOST_LINES:
         lines.append(f"{STEP}.. (what follows is left out)")
     return lines
+
+
+def _speaks_of_internal_steps(formula: Formula) -> bool:
+    """Of branching bisimulation: it has one kind of formula only, behind the first step."""
+    match formula:
+        case Not(of) | Can(_, of):
+            return _speaks_of_internal_steps(of)
+        case All(parts):
+            return any(map(_speaks_of_internal_steps, parts))
+    return True
 
 
 def _told(formula: Formula, depth: int) -> Iterator[str]:
@@ -145,9 +156,9 @@ def _told(formula: Formula, depth: int) -> Iterator[str]:
     match formula:
         case All(parts):
             shown = 0
-            for part in parts:
-                for line in _told(part, depth):
-                    yield line
+            for number, part in enumerate(parts):
+                for n, line in enumerate(_told(part, depth)):
+                    yield f"{pad}and {line[len(pad) :]}" if number and not n else line
                     shown += 1
                     if shown > MOST_LINES:
                         return
@@ -180,7 +191,7 @@ def _until(
     if label == INTERNAL:
         yield f"{pad}internal steps {can} lead{_where(then) or ' on'}"
     else:
-        yield f"{pad}{_step(label)} {can} come next, after internal steps or none{_where(then)}"
+        yield f"{pad}{_step(label)} {can} come next{_where(then)}"
     yield from _told(then, depth + 1)
     if through is not TRUE and through != TRUE:
         yield f"{pad}{STEP}{_through(through).strip()}"

@@ -93,8 +93,9 @@ def compare(
         first, second = paired(sides[0].explore(), sides[1].explore())
     except OutOfReach as error:
         found = _narrowly(sides, levels, str(error), asked, inclusion)
-        if not any(isinstance(f, Fails) for f in found.values()):
-            found |= _by_induction(sides, levels, asked.size.seconds)
+        found |= _by_induction(sides, found, asked.size.seconds)
+        if isinstance(found.get(OUTCOME), Open):
+            found |= _by_answers(sides, inclusion, asked.size.seconds)
         return Comparison(found, names)
     sizes = (first.states, len(first.source)), (second.states, len(second.source))
     return Comparison(_decided(first, second, levels, asked.size, inclusion), names, sizes)
@@ -111,7 +112,26 @@ def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upg
     free = sides[0].free() | sides[1].free()
     for side in sides:
         side.also = free
-    return upgrade(sides[0].explore(), sides[1].explore(), Limits(seconds=asked.size.seconds))
+    limits = Limits(seconds=asked.size.seconds)
+    try:
+        return upgrade(sides[0].explore(), sides[1].explore(), limits)
+    except OutOfReach:
+        # A log that cannot go on, among few values; or both do the same whatever the values are.
+        for window in list(windows(old, new))[: 0 if asked.hide else MOST_WINDOWS]:
+            for side in sides:
+                side.window = window
+            try:
+                found = upgrade(sides[0].explore(), sides[1].explore(), limits)
+            except OutOfReach:
+                continue
+            if found.broken is not None:
+                return replace(found, window=window)
+        open_: dict[str, Finding] = {name: Open("") for name in LEVELS[:-1]}
+        alike = _by_induction(sides, open_, asked.size.seconds)
+        how = next((f.how for f in alike.values() if isinstance(f, Holds)), "")
+        if how:
+            return Upgrade((), how=how)
+        raise
 
 
 def compare_lts(left: Lts, right: Lts, size: Size, inclusion: bool = False) -> Comparison:
@@ -170,12 +190,16 @@ def _how(answer: Alike) -> str:
 
 
 def _by_induction(
-    sides: list[Exploring], levels: tuple[str, ...], seconds: float
+    sides: list[Exploring], known: Mapping[str, Finding], seconds: float
 ) -> dict[str, Finding]:
     """What a bisimulation over terms shows; nothing, where none was found."""
+    failing = [LEVELS.index(n) for n, f in known.items() if isinstance(f, Fails)]
     from .coupling import Coupling
 
     for name, steps in ((Under.STRONG.value, True), (Under.BRANCHING.value, False)):
+        first = LEVELS.index(name)
+        if any(n >= first for n in failing):
+            continue
         try:
             moves = [side.moves(not steps) for side in sides]
             found = Coupling(moves[0], moves[1], steps, seconds / 2).run()
@@ -185,9 +209,22 @@ def _by_induction(
             f"by induction over both side by side: {found.equations} equations "
             f"between their data at {found.places} pairs of places, under which steps match"
         )
-        first = LEVELS.index(name)
-        return {n: Holds(how, "induction") for n in levels if LEVELS.index(n) >= first}
+        return {n: Holds(how, "induction") for n in known if LEVELS.index(n) >= first}
     return {}
+
+
+def _by_answers(sides: list[Exploring], inclusion: bool, seconds: float) -> dict[str, Finding]:
+    """The same outcome whatever is answered; nothing, where that is not known."""
+    from .outcome_terms import Answering
+
+    try:
+        left, right = (side.moves(False) for side in sides)
+        found = Answering(left, right, seconds, inclusion).run()
+    except OutOfReach:
+        return {}
+    ends = " and ".join(str(n) for n in found.ends)
+    how = f"each of {ends} ends of runs has its like, whatever is answered"
+    return {OUTCOME: Holds(how, "smt")}
 
 
 def _narrowly(
@@ -225,14 +262,19 @@ def windows(*systems: TransitionSystem) -> Iterator[tuple[int, int]]:
     """A few whole numbers each: around 0, and around what the rules compare with."""
     seen: dict[int, None] = {0: None}
     for system in systems:
-        for rule in system.rules:
-            if rule.kind is RuleKind.CONTROL:
+        control = {t.location for t in system.threads}
+        rules = (r for r in system.rules if r.kind is not RuleKind.CONTROL)
+        terms = (e for r in rules for e in (r.guard, r.relation, *(e for _, e in r.own)))
+        for node in postorder(terms):
+            if node.op not in (Op.LE, Op.LT, Op.EQ):
                 continue
-            for node in postorder([rule.guard, rule.relation, *(e for _, e in rule.own)]):
-                if node.op in (Op.LE, Op.LT, Op.EQ):
-                    for a in node.args:
-                        if type(a.value) is int and a.op is Op.CONST:
-                            seen[a.value] = None
+            if any(a.op is Op.VAR and a.index in control for a in node.args):
+                continue
+            seen.update(
+                (a.value, None)
+                for a in node.args
+                if type(a.value) is int and not a.args and a.op is Op.CONST
+            )
     yield 0, 2
     for value in seen:
         yield value - 1, value + 1
