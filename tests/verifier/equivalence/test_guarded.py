@@ -165,11 +165,16 @@ def test_values_that_cannot_be_are_left_out() -> None:
 
     assert isinstance(compare(s, left, right, feasible), Same)
     # A shared part of a diagram is looked at again under values that can be.
-    third = s.test("m")
-    left = s.if_(third, s.if_(high, s.act("a"), s.act("b")), s.if_(high, s.act("a"), s.act("b")))
-    right = s.if_(third, s.act("b"), s.act("b"))
-    found = compare(s, left, right, lambda cube: dict(cube).get("m") is not True)
+    third, fourth = s.test("m"), s.test("k")
+
+    def within(inner: int) -> int:
+        branches = (s.if_(fourth, inner, s.act(x)) for x in "cd")
+        return s.if_(third, *branches)
+
+    left, right = within(s.if_(high, s.act("a"), s.act("b"))), within(s.act("b"))
+    found = compare(s, left, right, lambda cube: not {("m", True), ("n > 5", True)} <= set(cube))
     assert isinstance(found, Differ)
+    assert ("m", False) in found.tests
 
 
 def test_more_than_it_can_hold_is_no_answer() -> None:

@@ -99,6 +99,7 @@ def test_what_is_false_is_not_proved() -> None:
         ("retry(1) { p }", "retry(2) { p }"),
         ("using (m) { p }", "using (n) { p }"),
         ("try { p } finally { q }", "p ; q"),
+        ("p ; if (b) { q } else { r }", "if (b) { p ; q } else { p ; r }"),
     ]:
         assert finest(claim(left, right)) == "", f"{left} == {right}"
     assert finest(within(claim("nocancel { p }", "p"), "{ { X } || y } ; z")) == ""
