@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 import tomllib
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -111,23 +113,47 @@ def coqc(name: str, build: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def needs(sources: Path, name: str) -> set[str]:
+    """The modules that a module names."""
+    text = (sources / f"{name}.v").read_text(encoding="utf-8")
+    found = re.findall(r"^From Theory Require (?:Export|Import) ([\w ]+)\.$", text, re.M)
+    return {other for line in found for other in line.split()}
+
+
+def made(sources: Path, build: Path, name: str, anew: bool) -> tuple[str, bool]:
+    """Compiles a module, if it has changed or has to be made anew: what Coq complains of, and
+    whether it was compiled."""
+    text = (sources / f"{name}.v").read_text(encoding="utf-8")
+    target, binary = build / f"{name}.v", build / f"{name}.vo"
+    old = target.read_text(encoding="utf-8") if target.exists() else None
+    if not anew and old == text and binary.exists():
+        return "", False
+    target.write_text(text, encoding="utf-8")
+    binary.unlink(missing_ok=True)
+    done = coqc(name, build)
+    return (done.stdout if done.returncode else ""), True
+
+
 def compiled(sources: Path, build: Path) -> bool:
-    """Compiles what has changed, and all that comes after it."""
+    """Compiles what has changed, and what needs it; two modules at a time."""
     build.mkdir(parents=True, exist_ok=True)
-    changed = False
-    for name in files(sources):
-        text = (sources / f"{name}.v").read_text(encoding="utf-8")
-        target, made = build / f"{name}.v", build / f"{name}.vo"
-        old = target.read_text(encoding="utf-8") if target.exists() else None
-        changed = changed or old != text or not made.exists()
-        if not changed:
-            continue
-        target.write_text(text, encoding="utf-8")
-        made.unlink(missing_ok=True)
-        done = coqc(name, build)
-        if done.returncode:
-            say(f"{name}.v does not compile:\n{done.stdout}")
-            return False
+    graph = {name: needs(sources, name) for name in files(sources)}
+    order = TopologicalSorter(graph)
+    order.prepare()
+    anew: dict[str, bool] = {}
+    running: dict[Future[tuple[str, bool]], str] = {}
+    with ThreadPoolExecutor(2) as pool:
+        while order.is_active():
+            for name in order.get_ready():
+                changed = any(anew[other] for other in graph[name])
+                running[pool.submit(made, sources, build, name, changed)] = name
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(ended)
+                complaint, anew[name] = ended.result()
+                if complaint:
+                    say(f"{name}.v does not compile:\n{complaint}")
+                    return False
+                order.done(name)
     return True
 
 

@@ -76,7 +76,8 @@ Proof.
     + destruct (HR' _ _ Rc) as (_ & A2 & _). destruct (A2 _ _ _ _ S2)
         as [(q2 & r2 & -> & -> & -> & S4 & Rd & Re) | (r2 & o2 & S4 & Rd & S5 & Re)].
       * destruct o as [p1 | e]; cbn in Rb; [|tauto].
-        left. exists p1, r2. repeat split; [eauto using silently_trans | exists q1 | exists q2]; auto.
+        left. exists p1, r2.
+        repeat split; [eauto using silently_trans | exists q1 | exists q2]; auto.
       * right. exists r2, o2. repeat split; eauto using silently_trans.
         destruct o, o1, o2; cbn in *; try tauto; [eauto | congruence].
 Qed.
@@ -166,7 +167,8 @@ Proof.
     by (intros o o'; apply related_mono; auto).
   intros p q [H | H].
   - destruct H as (E & A & B). split; [|split].
-    + intros s Hs. exists q. rewrite <- E. repeat split; [constructor | left; repeat split | ]; auto.
+    + intros s Hs. exists q. rewrite <- E.
+      repeat split; [constructor | left; repeat split | ]; auto.
     + intros s l s' o Hs. right. destruct (A _ _ _ _ Hs) as (o' & ? & ?).
       exists q, o'. repeat split; [constructor | left; repeat split | |]; auto.
     + intros s [x Hx Hd]. destruct (A _ _ _ _ Hx) as ([y | e] & Hy & R); cbn in R; [|tauto].

@@ -309,7 +309,8 @@ Theorem deterministic env k s p n r m r' :
   finishes env n k s p r -> finishes env m k s p r' -> n = m /\ r = r'.
 Proof.
   intros R C F. revert k s p r m r' R C F. induction n as [n IH] using lt_wf_ind.
-  intros k s p r m r' R C F G. destruct G as [k s p k' L | k s p k' s' e H | m k s p k' s' q r' H G].
+  intros k s p r m r' R C F G.
+  destruct G as [k s p k' L | k s p k' s' e H | m k s p k' s' q r' H G].
   - destruct F as [k s p k1 L1 | k s p k1 s1 e H1 | n k s p k1 s1 q r H1 F]; auto;
       pose proof (estep_moves _ _ _ _ _ _ _ H1); congruence.
   - exact (any_step_leads_there _ _ _ _ _ _ _ _ _ R C F H).
@@ -320,7 +321,8 @@ Proof.
 Qed.
 
 (** Some steps of a run. *)
-Inductive goes (env : environment) : nat -> counts -> store -> proc -> counts -> store -> proc -> Prop :=
+Inductive goes (env : environment) :
+  nat -> counts -> store -> proc -> counts -> store -> proc -> Prop :=
 | goes_nowhere k s p : goes env 0 k s p k s p
 | goes_on n k s p k1 s1 q k2 s2 r :
     estep env k s p k1 s1 (Go q) -> goes env n k1 s1 q k2 s2 r -> goes env (S n) k s p k2 s2 r.

@@ -121,7 +121,8 @@ Proof.
   - destruct (look env k s p1) eqn:E; try discriminate. rewrite (IHp1 _ _ _ E). eauto.
   - destruct (picked _ _ _); apply orb_true_iff; eauto.
   - destruct (look (on_left env) (left k) s p1) eqn:E1,
-      (look (on_right env) (right k) s p2) eqn:E2; try discriminate. rewrite (IHp1 _ _ _ E1), (IHp2 _ _ _ E2). reflexivity.
+      (look (on_right env) (right k) s p2) eqn:E2; try discriminate.
+    rewrite (IHp1 _ _ _ E1), (IHp2 _ _ _ E2). reflexivity.
   - destruct (holds s b); eauto.
   - destruct (holds s b); [destruct (look env k s p); discriminate | reflexivity].
   - eauto.

@@ -56,7 +56,8 @@ Ltac find_go :=
   | |- step _ (Choice _ _) _ _ _ =>
       first [ eapply step_choice_left; find_go | eapply step_choice_right; find_go ]
   | |- step _ (If _ _ _) _ _ _ =>
-      first [ eapply step_then; [reflexivity | find_go] | eapply step_else; [reflexivity | find_go] ]
+      first [ eapply step_then; [reflexivity | find_go]
+            | eapply step_else; [reflexivity | find_go] ]
   | |- step _ (While _ _) _ _ _ =>
       first [ eapply round_go; [reflexivity | find_go] | eapply step_again; reflexivity ]
   | |- step _ (Try _ _ _) _ _ _ =>

@@ -12,7 +12,8 @@ Fixpoint variables (e : expr) : list var :=
   | Op _ e1 e2 => variables e1 ++ variables e2
   end.
 
-Definition effect_reads (l : list (var * expr)) : list var := flat_map (fun u => variables (snd u)) l.
+Definition effect_reads (l : list (var * expr)) : list var :=
+  flat_map (fun u => variables (snd u)) l.
 Definition effect_writes (l : list (var * expr)) : list var := map fst l.
 
 Fixpoint reads (p : proc) : list var :=
@@ -148,7 +149,8 @@ Lemma throws_shrink s p l s' o : step s p l s' o ->
   match o with Go q => incl (throws q) (throws p) | Raise e => In e (throws p) end.
 Proof.
   induction 1; cbn in *; auto using incl_refl, incl_nil_l, in_or_app;
-    try (destruct o; cbn in *; [intros x Hx; cbn in *; try specialize (IHstep x); in_lists | in_lists]).
+    try (destruct o; cbn in *;
+         [intros x Hx; cbn in *; try specialize (IHstep x); in_lists | in_lists]).
   destruct o as [q | e]; cbn in *.
   - intros x Hx. cbn in *. rewrite in_app_iff in *. destruct Hx as [Hx | Hx]; [left | tauto].
     apply filter_In in Hx as [Hx Hc]. apply filter_In. auto.

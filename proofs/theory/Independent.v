@@ -318,7 +318,8 @@ Lemma never_throws_choice p q : never_throws p -> never_throws q -> never_throws
 Proof.
   intros Hp Hq r Hr. destruct (reaches_choice _ _ _ Hr) as [-> | [H | H]];
     [| exact (Hp r H) | exact (Hq r H)].
-  intros s l s' e Hs. invert_step; [eapply (never_throws_now p) | eapply (never_throws_now q)]; eauto.
+  intros s l s' e Hs. invert_step;
+    [eapply (never_throws_now p) | eapply (never_throws_now q)]; eauto.
 Qed.
 
 Lemma completes_choice s p q s' :

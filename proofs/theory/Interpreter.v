@@ -1,8 +1,8 @@
 (** * The core, executed
 
-    The steps of a process as a list; and how all its runs end.  tests/proofs/test_core_agrees.py
-    runs this on random terms and compares with what the tool's own reading of them says: so the
-    model is the language's, and not only called so. *)
+    The steps of a process as a list; and all that it may do.  tests/proofs/test_core_agrees.py runs
+    this on random terms and compares with the steps of the rules that the tool makes of the same
+    text: so the model is the language's, and not only called so. *)
 
 From Theory Require Export Semantics.
 
@@ -75,45 +75,25 @@ Theorem interpreter_agrees answers s p l s' o :
   possible answers l -> (In (l, s', o) (steps answers s p) <-> step s p l s' o).
 Proof. intros H. split; [apply steps_sound | intros Hs; apply steps_complete; assumption]. Qed.
 
-(** ** How all runs end *)
+(** ** All that a process may do, unfolded *)
 
-Inductive ending := Completed (s : store) | Aborted (e : error) (s : store) | Waits (s : store).
+(** A state: whether it may end here, its data, its steps.  [Cut]: there is more. *)
+Inductive tree :=
+| Tree (over : bool) (s : store) (next : list (label * following))
+| Cut
+with following :=
+| Goes (t : tree)
+| Raises (e : error) (s : store).
 
-Fixpoint same_store (s t : store) : bool :=
-  match s, t with
-  | [], [] => true
-  | v :: s, w :: t => (v =? w) && same_store s t
-  | _, _ => false
-  end.
-
-Definition same_ending (x y : ending) : bool :=
-  match x, y with
-  | Completed s, Completed t | Waits s, Waits t => same_store s t
-  | Aborted e s, Aborted f t => (e =? f) && same_store s t
-  | _, _ => false
-  end.
-
-Definition add (x : ending) (l : list ending) : list ending :=
-  if existsb (same_ending x) l then l else x :: l.
-
-(** [None]: some run takes more steps than [n]. *)
-Fixpoint endings (n : nat) (answers : list value) (s : store) (p : proc) : option (list ending) :=
-  let here :=
-    if ends s p then [Completed s]
-    else match steps answers s p with [] => [Waits s] | _ => [] end in
+Fixpoint unfold (n : nat) (answers : list value) (s : store) (p : proc) : tree :=
   match n, steps answers s p with
-  | _, [] => Some here
-  | 0, _ => None
-  | S m, some =>
-      fold_left
-        (fun found '(_, s', o) =>
-           match found, o with
-           | None, _ => None
-           | Some l, Raise e => Some (add (Aborted e s') l)
-           | Some l, Go q =>
-               match endings m answers s' q with
-               | None => None
-               | Some more => Some (fold_right add l more)
-               end
-           end) some (Some here)
+  | _, [] => Tree (ends s p) s []
+  | 0, _ => Cut
+  | S m, next =>
+      Tree (ends s p) s
+        (map (fun '(l, s', o) =>
+           (l, match o with
+               | Go q => Goes (unfold m answers s' q)
+               | Raise e => Raises e s'
+               end)) next)
   end.

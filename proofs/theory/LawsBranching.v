@@ -92,7 +92,8 @@ Proof.
   - split; [|split].
     + intros s E. exists (Try p c h'). repeat split; [constructor | constructor | exact E].
     + intros s l s' o Hs. invert_step. right.
-      exists (Try p c h'), (guarded o0 c h'). repeat split; [constructor | constructor | eauto with step|].
+      exists (Try p c h'), (guarded o0 c h').
+      repeat split; [constructor | constructor | eauto with step|].
       destruct o0; cbn; [constructor|].
       destruct (catches c e); cbn; [apply handled_later; exact Hh | reflexivity].
     + intros s. revert p. cofix self. intros p [z Hz Hd].
@@ -120,7 +121,8 @@ Qed.
 
 Lemma try_handlers_rooted p c h h' : h ~b~ h' -> Try p c h ~rb~ Try p c h'.
 Proof.
-  intros H. assert (K : forall h h' : proc, h ~b~ h' -> answered branching (Try p c h) (Try p c h')).
+  intros H.
+  assert (K : forall h h' : proc, h ~b~ h' -> answered branching (Try p c h) (Try p c h')).
   { clear h h' H. intros h h' H s l s' o Hs. invert_step.
     exists (guarded o0 c h'). split; [apply step_try; assumption|].
     destruct o0; cbn; [apply try_handlers; exact H|].

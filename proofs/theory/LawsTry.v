@@ -95,7 +95,10 @@ Proof.
   induction H as [x | x s l s' y r Hs Hr IH]; intros p q ->.
   - exists p, q. repeat split; constructor.
   - invert_step; destruct o; cbn in *; try discriminate;
-      match goal with E : Go _ = Go _ |- _ => injection E as <- | E : Raise _ = Raise _ |- _ => injection E as <- end.
+      match goal with
+      | E : Go _ = Go _ |- _ => injection E as <-
+      | E : Raise _ = Raise _ |- _ => injection E as <-
+      end.
     + destruct (IH _ _ eq_refl) as (p' & q' & -> & ? & ?).
       exists p', q'. split; [reflexivity | split; [eapply reaches_on; eauto | assumption]].
     + destruct (IH _ _ eq_refl) as (p' & q' & -> & ? & ?).
@@ -106,7 +109,10 @@ Lemma never_throws_par p q : never_throws p -> never_throws q -> never_throws (P
 Proof.
   intros Hp Hq r Hr s l s' e Hs. destruct (reaches_par _ _ _ Hr) as (p' & q' & -> & Rp & Rq).
   invert_step; destruct o; cbn in *; try discriminate;
-      match goal with E : Go _ = Go _ |- _ => injection E as <- | E : Raise _ = Raise _ |- _ => injection E as <- end.
+      match goal with
+      | E : Go _ = Go _ |- _ => injection E as <-
+      | E : Raise _ = Raise _ |- _ => injection E as <-
+      end.
   - eapply Hp; eauto.
   - eapply Hq; eauto.
 Qed.

@@ -29,9 +29,6 @@ Inductive never_after (p q : proc) : relation :=
 | never_after_here : never_after p q (Seq (While yes p) q) (While yes p)
 | never_after_later r : never_after p q (Seq (Seq r (While yes p)) q) (Seq r (While yes p)).
 
-Lemma yes_holds s : holds s yes = true.
-Proof. reflexivity. Qed.
-
 Theorem while_true_seq p q : Seq (While yes p) q ~~ While yes p.
 Proof.
   by_relation (never_after p q); try (intros s; cbn; rewrite ?andb_false_r; reflexivity);
@@ -111,6 +108,7 @@ Proof.
     repeat match goal with H : ends _ p = true |- _ => rewrite Hm in H; discriminate end;
     destruct (holds s b) eqn:?, (holds s c) eqn:?; try discriminate;
     try assert (holds s (Or b c) = true) by
-      (rewrite holds_or; repeat match goal with H : holds _ _ = _ |- _ => rewrite H end; reflexivity);
+      (rewrite holds_or;
+       repeat match goal with H : holds _ _ = _ |- _ => rewrite H end; reflexivity);
     (eexists; split; [find_step | lead_on]).
 Qed.

@@ -112,7 +112,8 @@ Proof.
           cbn in K. rewrite Nat.eqb_refl in K. exact K. }
         refine (run_go _ _ _ _ _ _ Ht _). exact (run_raise _ _ Tau _ _ (step_fail s' e)).
       * apply run_raise with (e := e').
-        pose proof (step_try _ _ (Only e) (Fail e) _ _ _ Hs) as K. cbn in K. rewrite D in K. exact K.
+        pose proof (step_try _ _ (Only e) (Fail e) _ _ _ Hs) as K.
+        cbn in K. rewrite D in K. exact K.
     + destruct (e' =? e) eqn:D.
       * apply Nat.eqb_eq in D as ->.
         assert (Ht : step s (Try p (Only e) (Fail e)) l s' (Go (Fail e))).
@@ -120,7 +121,8 @@ Proof.
           cbn in K. rewrite Nat.eqb_refl in K. exact K. }
         exact (run_go _ _ _ _ _ _ Ht (run_stop _ _)).
       * apply run_raised with (s' := s') (e := e').
-        pose proof (step_try _ _ (Only e) (Fail e) _ _ _ Hs) as K. cbn in K. rewrite D in K. exact K.
+        pose proof (step_try _ _ (Only e) (Fail e) _ _ _ Hs) as K.
+        cbn in K. rewrite D in K. exact K.
 Qed.
 
 (** Going round for ever is not seen either. *)

@@ -90,6 +90,3 @@ Lemma holds_and s a b : holds s (And a b) = holds s a && holds s b.
 Proof.
   unfold holds; cbn. destruct (eval 0 s a =? 0), (eval 0 s b =? 0); reflexivity.
 Qed.
-
-Lemma catches_itself e : catches (Only e) e = true.
-Proof. apply Nat.eqb_refl. Qed.

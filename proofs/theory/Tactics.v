@@ -35,7 +35,8 @@ Ltac show_ends :=
   repeat match goal with
   | H : holds ?s ?b = _ |- context [holds ?s ?b] => rewrite H
   end;
-  cbn; rewrite ?andb_true_r, ?orb_true_r, ?andb_false_r, ?orb_false_r; try reflexivity; try assumption.
+  cbn; rewrite ?andb_true_r, ?orb_true_r, ?andb_false_r, ?orb_false_r;
+  try reflexivity; try assumption.
 
 (** A step of a process whose shape is known, from the steps of its parts that are given. *)
 Ltac find_step :=

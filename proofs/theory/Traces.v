@@ -3,8 +3,8 @@
     A trace of a process tells each step with the store before and after it; between two steps
     anything may happen to the data, since the surroundings run as well.  A trace is over where the
     process may end, or with a step that raises an error.  Internal steps are told.  So
-    inclusion of traces ([refines]) is kept by all operators (Refinement.v), and is finer than what a user sees
-    (Runs.v). *)
+    inclusion of traces ([refines]) is kept by all operators (Refinement.v), and is finer than what
+    a user sees (Runs.v). *)
 
 From Theory Require Export Bisimulation.
 

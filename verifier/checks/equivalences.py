@@ -54,7 +54,7 @@ def _verdict(session: Session, spec: ast.Spec, p: ast.Equivalent, seconds: float
     except Rejected as error:
         return Unknown("search", f"one of them by itself is no spec: {error}")
     if p.kind == "upgrade":
-        return _upgrade(p, left, right, asked.size)
+        return _upgrade(p, left, right, Size(STATES, max(0.5, seconds)))
     inclusion = p.kind == "refines"
     found = compare(left, right, asked, (under,), inclusion)
     return _said(p, under, found.levels[under], found.sizes)
