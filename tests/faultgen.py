@@ -95,12 +95,17 @@ def spec(seed: int) -> str:
         head = head.replace(f"resource {name} : lock\n", f"resource {name} : lock{how}\n")
     if r.random() < 0.3:
         head = head.replace("on_busy fail Busy", "on_busy replace_waiting")
+    scheduler = ""
+    if r.random() < 0.15:
+        scheduler = "scheduler head_of_line  "
+        at = NAMES.index("c")
+        activities[at] = activities[at].replace("uses keyed", "priority 2  uses keyed")
     return (
         head
         + f"workflow w(k: K) fails {errors} {{\n  var n: int 0..1 = 0\n  var own: int = 0\n"
         + "\n".join(activities)
         + f"\n  run {{ {body} }}\n}}\n"
-        + f"system {{ {second}{fault if crash else ''} }}\n"
+        + f"system {{ {scheduler}{second}{fault if crash else ''} }}\n"
         + "invariant few : seen <= 2\ninvariant most : total <= 4\n"
         + "ensures version <= 2 and seen >= 0\n"
     )
