@@ -166,6 +166,7 @@ def test_a_plain_install_gives_the_command_and_nothing_else(checkout: Path, tmp_
         "wfverify/py.typed",
         "wfverify/dsl/grammar.lark",
         "wfverify/proofs/certificate.schema.json",
+        "wfverify/proofs/laws/proved.json",
         "wfverify/report/schema.json",
     }
 

@@ -143,6 +143,16 @@ def test_a_round_without_a_step_is_no_way_out() -> None:
     assert nested.silent
 
 
+def test_rounds_that_end_without_a_step_are_told() -> None:
+    s = Store()
+    x, y, a, b = s.test("x"), s.test("y"), s.act("a"), s.act("b")
+    plain = compare(s, s.while_(x, a), s.if_(x, s.seq(a, s.while_(x, a))))
+    assert plain == Same(plain.related, rounds=False, silent=False)  # type: ignore[union-attr]
+    body = s.seq(a, s.if_(y, b))
+    found = compare(s, s.while_(x, body), s.if_(x, s.seq(body, s.while_(x, body))))
+    assert found == Same(found.related, rounds=True, silent=False)  # type: ignore[union-attr]
+
+
 def test_values_that_cannot_be_are_left_out() -> None:
     s = Store()
     low, high = s.test("n < 1"), s.test("n > 5")
@@ -155,11 +165,16 @@ def test_values_that_cannot_be_are_left_out() -> None:
 
     assert isinstance(compare(s, left, right, feasible), Same)
     # A shared part of a diagram is looked at again under values that can be.
-    third = s.test("m")
-    left = s.if_(third, s.if_(high, s.act("a"), s.act("b")), s.if_(high, s.act("a"), s.act("b")))
-    right = s.if_(third, s.act("b"), s.act("b"))
-    found = compare(s, left, right, lambda cube: dict(cube).get("m") is not True)
+    third, fourth = s.test("m"), s.test("k")
+
+    def within(inner: int) -> int:
+        branches = (s.if_(fourth, inner, s.act(x)) for x in "cd")
+        return s.if_(third, *branches)
+
+    left, right = within(s.if_(high, s.act("a"), s.act("b"))), within(s.act("b"))
+    found = compare(s, left, right, lambda cube: not {("m", True), ("n > 5", True)} <= set(cube))
     assert isinstance(found, Differ)
+    assert ("m", False) in found.tests
 
 
 def test_more_than_it_can_hold_is_no_answer() -> None:

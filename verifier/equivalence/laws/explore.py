@@ -6,6 +6,7 @@ any other step is internal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
@@ -214,7 +215,8 @@ class _Explorer:
             failed = values[self.error]
             ended = FAILS + self.system.errors[failed - 1] if failed else COMPLETED
             return ended if self.observed is None else f"{ended} with {values[self.observed]}"
-        name = rule.activity.removeprefix(f"{WORKFLOW}.").split("#")[0]
+        # Without the number of the place that calls it, or of the copy of an `each`.
+        name = re.sub(r"\[[^\]]*\]|#\d+", "", rule.activity).removeprefix(f"{WORKFLOW}.")
         match rule.kind:
             case RuleKind.START:
                 return f"{name} starts"

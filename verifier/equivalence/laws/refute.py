@@ -45,7 +45,7 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     """Terms to put in for a metavariable, with their sizes.
 
     Its activities are p1, p2, which do not fail, px, which may fail, and pu, which pv
-    undoes; `x` is data."""
+    undoes with a trace in the data `x`."""
     first, *rest = _errors(law)
     out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, f"fail {first}"), (1, f"{p}x")]
     out += [(1, f"fail {e}") for e in rest]
@@ -58,6 +58,7 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     out += [(2, f"if ({b}) {{ {p}1 }}") for b in law.tests]
     out += [(2, f"nocancel {{ fail {first} }}"), (2, "{ { x := x + 1 } ; x := 2 * x }")]
     out += [(2, f"{{ {{ x := x + 1 }} ; fail {e} }}") for e in (first, *rest)]
+    out += [(2, f"{{ {p}u ; fail {first} }}")] if "saga" in law.words else []
     out += [(2, f"using ({m}) {{ {p}1 }}") for m in law.pools]
     return out
 
@@ -101,7 +102,9 @@ def setting(law: Claim) -> Setting:
     lines = [law.inside] if "var x" in law.inside else [law.inside, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
     lines += [f"  activity {p}x {{ {takes} fails {raised} }}" for p in names]
-    lines += [f"  activity {p}v {{ {takes} }}" for p in names if "saga" in law.words]
+    lines += [
+        f"  activity {p}v {{ {takes} do {{ x := x + 1 }} }}" for p in names if "saga" in law.words
+    ]
     lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names if "saga" in law.words]
     kinds = {"E": ERRORS["E"], "F": ERRORS["F"], **dict(law.errors)}
     errors = (*kinds, "Timeout") if law.timed else tuple(kinds)

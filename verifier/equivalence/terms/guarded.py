@@ -7,13 +7,16 @@ instant decide what comes next.  Here the tests are decided by a diagram, as in 
 compared by merging them and whatever must then be merged (Hopcroft and Karp 1971), nearly linear.
 
 What an answer means.  Actions and atomic tests are uninterpreted: between two actions every test
-may change, by the action or by anything beside the term.  So YES holds whatever the activities do
-and whatever runs beside the term, and whether or not they fail; the two have the same runs, and
-since they are deterministic and take no internal steps they are strongly bisimilar: unless
-`silent` says that a loop may go round without a step, which here is the same as waiting for ever
-(the same traces and outcomes, not the same divergence).  NO is about uninterpreted activities and
-tests: the run that it gives is a run of one term only if the tests may have these values, which is
-for the caller to check (`feasible`).
+may change.  So YES holds whatever the activities do, and whether or not they fail.  What it says:
+- neither `rounds` nor `silent`: the two are bisimilar, also where something beside them writes what
+  the tests read, for deterministic terms with the same runs that take no internal steps are;
+- `rounds`: a round of some loop may end without a step, and then a step of its own ends it.  The
+  two are branching bisimilar where nothing beside them changes the tests: here what is tested after
+  such a step is tested in the instant before it;
+- `silent`: a loop may even go round without any other step, which here is the same as waiting for
+  ever: the same traces and outcomes, not the same divergence.
+NO is about uninterpreted activities and tests: the run that it gives is a run of one term only if
+the tests may have these values, which is for the caller to check (`feasible`).
 """
 
 from __future__ import annotations
@@ -40,9 +43,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Equivalent; `related` are the pairs of states that were merged, `silent` as above."""
+    """Equivalent; `related` are the pairs of states that were merged, the others as above."""
 
     related: int
+    rounds: bool
     silent: bool
 
 
@@ -74,8 +78,28 @@ def compare(
 
     `feasible` says whether tests can have these values all at once; without it, all can.
     """
+    rounds = left != right and _rounds(store, left, right)
     machine = Machine(store, (left, right), limit)
-    return _Merging(machine, feasible).run(machine.state(left), machine.state(right))
+    return _Merging(machine, feasible, rounds).run(machine.state(left), machine.state(right))
+
+
+def _rounds(s: Store, *roots: int) -> bool:
+    """Whether the body of some loop may end without a step of its own."""
+    ends: dict[int, bool] = {}
+    found = False
+    for t in s.below(*roots):
+        kids = s.kids[t]
+        match s.op[t]:
+            case Op.SEQ:
+                ends[t] = not kids or ends[kids[-1]]
+            case Op.IF:
+                ends[t] = ends[kids[1]] or ends[kids[2]]
+            case Op.WHILE:
+                ends[t] = True
+                found = found or ends[kids[1]]
+            case op:
+                ends[t] = op is Op.SKIP
+    return found
 
 
 # Leaves other than (action, state).
@@ -257,8 +281,10 @@ class _Merging:
     is a chain of pairs met before it, and a run that tells it apart tells one of those apart.
     """
 
-    def __init__(self, machine: Machine, feasible: Callable[[Cube], bool] | None) -> None:
-        self.m, self.feasible = machine, feasible
+    def __init__(
+        self, machine: Machine, feasible: Callable[[Cube], bool] | None, rounds: bool
+    ) -> None:
+        self.m, self.feasible, self.rounds = machine, feasible, rounds
         self.parent: dict[int, int] = {}
         # How a pair was come to: the pair before, the values of the tests, the action.
         self.came: dict[tuple[int, int], tuple[tuple[int, int], object, str]] = {}
@@ -288,7 +314,7 @@ class _Merging:
             found = self._differ(pair, seen)
             if found is not None:
                 return found
-        return Same(self.merged, self.m.silent)
+        return Same(self.merged, self.rounds, self.m.silent)
 
     def _differ(self, pair: tuple[int, int], seen: set[tuple[int, int]]) -> Differ | None:
         """Compare what two states do next; what must then be equivalent is merged."""

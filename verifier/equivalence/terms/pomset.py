@@ -2,8 +2,10 @@
 
 Two such terms are the same pomset exactly when associativity of both, commutativity of `||` and
 the unit laws make them equal (Gischer 1988, Theorem 4.3), so the normal form decides.  YES holds
-under every equivalence, whatever the activities do, as those laws do.  NO is about what is ordered
-before what: the runs of two different pomsets may still end alike, when activities commute.
+under branching bisimulation and all that is coarser, whatever the activities do, and under
+bisimulation where the derivation uses no unit at an end or beside `||` (`seq-skip-right`,
+`par-skip`).  NO is about what is ordered before what: the runs of two different pomsets may still
+end alike, when activities commute.
 """
 
 from __future__ import annotations

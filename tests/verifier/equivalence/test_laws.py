@@ -1,0 +1,266 @@
+"""Laws: instances of what is proved hold by naive checkers, and what is kept is found anew."""
+
+from __future__ import annotations
+
+import random
+import re
+import runpy
+from pathlib import Path
+
+import naive
+import naive_lts
+import pytest
+from wfverify.dsl import load_text
+from wfverify.dsl.errors import Rejected
+from wfverify.proofs.laws import table
+from wfverify.proofs.laws.catalogue import DECLARED, LAWS
+from wfverify.semantics.lower import lower
+from wfverify.semantics.system import RuleKind, TransitionSystem
+from wfverify.verifier.equivalence.laws.prove import LEVELS, claim, finest, within
+from wfverify.verifier.equivalence.laws.refute import Instance, differ, sides
+from wfverify.verifier.equivalence.terms import guarded, normal
+from wfverify.verifier.equivalence.terms.store import Store
+
+ROOT = Path(__file__).parents[3]
+BENCH = runpy.run_path(str(ROOT / "bench" / "laws.py"))
+TERMS = runpy.run_path(str(ROOT / "bench" / "terms.py"))
+KNOWN = table.proved()
+BY_NAME = {law.name: law for law in LAWS}
+
+
+def test_there_are_enough_laws_and_all_are_known() -> None:
+    assert len(LAWS) >= 60
+    assert {law.name for law in LAWS} == KNOWN.keys()
+    families = {law.family for law in LAWS}
+    assert families >= {"sequence", "choice", "parallel", "if", "while", "try", "retry", "within"}
+    assert families >= {"saga", "using", "each"}
+
+
+def test_the_page_shows_what_is_known() -> None:
+    page = (ROOT / "docs" / "laws.md").read_text(encoding="utf-8")
+    shown = page.split(table.BEGIN)[1].split(table.END)[0]
+    assert shown.strip() == table.table().strip(), "python bench/laws.py --page"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "seq-assoc",
+        "seq-fail-right",
+        "choice-comm",
+        "choice-stuck",
+        "par-skip",
+        "if-not",
+        "if-same",
+        "while-unfold",
+        "try-fail",
+        "try-rethrow",
+        "try-no-throw",
+        "retry-fail",
+        "saga-plain",
+        "saga-undo-order",
+        "nocancel-plain",
+        "using-skip",
+        "each-one",
+        "within-seq",
+        "seq-commute",
+    ],
+)
+def test_laws_are_proved_and_refuted_anew(name: str) -> None:
+    assert BENCH["found"](BY_NAME[name]) == _lists(KNOWN[name])
+
+
+def _lists(entry: dict[str, object]) -> dict[str, object]:
+    holds = [{**h, "needs": tuple(h["needs"])} for h in entry["holds"]]  # type: ignore[attr-defined]
+    return {**entry, "holds": holds}
+
+
+def test_normal_forms_use_laws_where_they_are_proved() -> None:
+    for name, finest_level in normal.LAWS.items():
+        level = "bisimulation" if finest_level == "strong" else finest_level
+        assert table.holds(KNOWN[name], level), f"{name} under {level}"
+
+
+def test_left_distribution_has_two_answers() -> None:
+    law = claim("p ; { q + r }", "p ; q + p ; r")
+    assert finest(law) == "trace"
+    instance = Instance((("p", "p1"), ("q", "q1"), ("r", "r1")))
+    assert [differ(*sides(law, instance), level) for level in LEVELS[:4]] == [True] * 3 + [False]
+
+
+def test_what_is_false_is_not_proved() -> None:
+    for left, right in [
+        ("p ; q", "q ; p"),
+        ("p || q", "p ; q"),
+        ("try { p } catch E { h }", "p"),
+        ("while (b) { p }", "if (b) { p }"),
+        ("p + q", "p"),
+        ("if (b) { p } else { q }", "if (c) { p } else { q }"),
+        ("retry(1) { p }", "retry(2) { p }"),
+        ("using (m) { p }", "using (n) { p }"),
+        ("try { p } finally { q }", "p ; q"),
+        ("p ; if (b) { q } else { r }", "if (b) { p ; q } else { p ; r }"),
+    ]:
+        assert finest(claim(left, right)) == "", f"{left} == {right}"
+    assert finest(within(claim("nocancel { p }", "p"), "{ { X } || y } ; z")) == ""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_guarded_terms_mean_what_the_rules_mean(seed: int) -> None:
+    """What the engine of guarded terms says YES to is proved from the rules, as it says."""
+    rng = random.Random(seed)
+    seen = set()
+    for _ in range(12):
+        s = Store()
+        left = guarded_term(s, rng, rng.randint(1, 4))
+        right = TERMS["shuffled"](s, rng, left)
+        found = guarded.compare(s, left, right)
+        if not isinstance(found, guarded.Same) or found.silent or left == right:
+            continue
+        law = claim(*(s.show(t, 9_999).replace("never", "s") for t in (left, right)))
+        moves = tuple(f"moves {p}" for p in law.metavariables)
+        if found.rounds:
+            assert finest(law, ("nothing beside", *moves)) in LEVELS[:2], f"{law}"
+        else:
+            assert finest(law, moves) == "bisimulation", f"{law}"
+        seen.add(found.rounds)
+    assert seen
+
+
+def guarded_term(s: Store, rng: random.Random, n: int) -> int:
+    if n <= 0:
+        return rng.choice([s.skip, s.stuck, s.fail("E"), *map(s.act, "pqpq")])
+    left = rng.randint(0, n - 1)
+    p, q = guarded_term(s, rng, left), guarded_term(s, rng, n - 1 - left)
+    b = s.test(rng.choice("bc"))
+    return rng.choice([s.seq(p, q), s.seq(p, q), s.if_(b, p, q), s.while_(b, s.seq(p, s.act("q")))])
+
+
+# --- instances, by checkers that share nothing with the proofs ---------------------------------
+
+
+def random_term(
+    rng: random.Random, name: str, depth: int, calm: bool = False, fixed: bool = False
+) -> str:
+    """A term without loops; its activities are `name`1, `name`2 and, failing, `name`x.
+
+    `calm`: it raises nothing; `fixed`: it writes no test."""
+    leaves = ["skip", f"{name}1", f"{name}2", "wait until (false)"]
+    leaves += [] if fixed else ["{ b := not b }"]
+    leaves += [] if calm else ["fail E", "fail F", f"{name}x", "return"]
+    if depth == 0:
+        return rng.choice(leaves)
+    p, q = (random_term(rng, name, depth - 1, calm, fixed) for _ in range(2))
+    forms = [f"{{ {p} ; {q} }}", f"({p} + {q})", f"({p} || {q})", f"nocancel {{ {p} }}"]
+    forms += [f"if (b) {{ {p} }} else {{ {q} }}", f"try {{ {p} }} catch E {{ {q} }}"]
+    forms += [f"try {{ {p} }} finally {{ {q} }}", f"if (c) {{ {p} }}", *leaves]
+    return rng.choice(forms)
+
+
+def spec(term: str, names: list[str]) -> TransitionSystem:
+    lines = [
+        "error E permanent",
+        "error F transient",
+        "shared b: bool = false",
+        "shared c: bool = true",
+        "resource m : pool(1)",
+        "resource n : pool(1)",
+        f"workflow w fails E, F {{\n{DECLARED}",
+        *(f"  activity {p}{i} {{ }}" for p in names for i in (1, 2)),
+        *(f"  activity {p}x {{ fails E }}" for p in names),
+        f"  run {{ {term} }}\n}}",
+    ]
+    return lower(load_text("\n".join(lines), "law.wf"))
+
+
+def graph(system: TransitionSystem) -> naive_lts.System:
+    """All that the system does, as the naive explorer finds it."""
+    found = naive.explore(system, 120)
+    number = {state: i for i, state in enumerate(found.states)}
+    edges = set()
+    for state, moves in found.successors.items():
+        for index, _, after in moves:
+            rule = system.rules[index]
+            name = re.sub(r"\[\d+\]|#\d+", "", rule.activity)
+            label = {
+                RuleKind.START: f"{name} starts",
+                RuleKind.COMPLETE: f"{name} ends",
+                RuleKind.FAIL: f"{name} fails {rule.error}",
+                RuleKind.END: f"over {state[system.instances[0].error]}",
+            }.get(rule.kind, naive_lts.TAU)
+            edges.add((number[state], label, number[after]))
+    return len(number), 0, frozenset(edges)
+
+
+def agree(left: naive_lts.System, right: naive_lts.System, level: str) -> bool:
+    both, other = naive_lts.disjoint(left, right)
+    if level == "bisimulation":
+        return (left[1], other) in naive_lts.strong(both)
+    if level == "branching":
+        return naive_lts.rooted(both, left[1], other)
+    return naive_lts.by_runs(both, left[1], other, level == "failures") is None
+
+
+# Laws with side conditions that random terms can be made to keep, without limits of time.
+KEPT = ("fixed", "no throw p", "no throw q", "no throw r", "no throw h", "nothing to undo")
+PLAIN = [
+    (law, entry)
+    for law in LAWS
+    for entry in KNOWN[law.name]["holds"]
+    if entry["alone"] in LEVELS[:4] and set(entry["needs"]) <= set(KEPT)
+    if "9s" not in law.left + law.right
+]
+WHERE = ["X", "{ X } ; z1", "{ { X } || zx } ; z1", "{ X } + z1", "try { X } catch * { z1 }"]
+
+
+def instance(
+    rng: random.Random, left: str, right: str, where: str, needs: list[str] | None = None
+) -> list[str]:
+    """Both sides with random terms, in a context."""
+    of = claim(left, right)
+    given = needs or []
+    terms = {
+        p: random_term(rng, p, rng.randint(0, 2), f"no throw {p}" in given, "fixed" in given)
+        for p in of.metavariables
+    }
+    put_in = (re.sub(r"\b[pqrshk]\b", lambda m: terms[m[0]], x) for x in (of.left, of.right))
+    return [where.replace("X", side) for side in put_in]
+
+
+def graphs(texts: list[str]) -> tuple[naive_lts.System, naive_lts.System] | None:
+    """None: too large for the naive checkers."""
+    try:
+        left, right = (graph(spec(t, list("hkpqrsz"))) for t in texts)
+    except (naive.TooBig, Rejected):
+        return None
+    return (left, right) if left[0] + right[0] <= 60 else None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_instances_of_laws_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    tried = 0
+    while tried < 45:
+        law, entry = rng.choice(PLAIN)
+        where = rng.choice(WHERE) if entry["anywhere"] in LEVELS else "X"
+        level = entry["anywhere"] if where != "X" else entry["alone"]
+        texts = instance(rng, law.left, law.right, where, entry["needs"])
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            assert agree(*found, level), f"{law.name} under {level}: {texts[0]} and {texts[1]}"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "level"),
+    [
+        ("p ; { q + r }", "p ; q + p ; r", "failures"),
+        ("try { p ; q } catch * { h }", "p ; try { q } catch * { h }", "trace"),
+        ("nocancel { p }", "p", "trace"),
+        ("p ; if (b) { q } else { r }", "if (b) { p ; q } else { p ; r }", "trace"),
+    ],
+)
+def test_instances_of_what_is_no_law_fail(left: str, right: str, level: str) -> None:
+    rng = random.Random(1)
+    texts = (instance(rng, left, right, WHERE[2]) for _ in range(400))
+    found = (g for t in texts if (g := graphs(t)) is not None)
+    assert any(not agree(*g, level) for g in found)
