@@ -26,7 +26,7 @@ from .symbolic import Moves
 from .view import Act, Observer, View, needed, plain
 
 START = VarKind.ARG, VarKind.PARAM
-_ANSWERED = RuleKind.COMPLETE, RuleKind.RECEIVE, RuleKind.INTERRUPT
+RECEIVING = RuleKind.RECEIVE, RuleKind.INTERRUPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +268,11 @@ class _Reading:
 def narrowed(system: TransitionSystem, window: tuple[int, int]) -> TransitionSystem:
     """Of whole numbers that the environment answers, sends or gives as arguments only those within
     a window.  All of them are seen, so that two systems which differ then differ."""
+    # (Which message of an unordered channel comes next is not seen.)
+    outside = {c.name for c in system.channels if not c.lengths}
     rules = tuple(
         replace(r, inputs=tuple(_within(i, window) for i in r.inputs))
-        if r.kind in _ANSWERED and r.inputs
+        if r.kind is RuleKind.COMPLETE or (r.kind in RECEIVING and r.channel in outside)
         else r
         for r in system.rules
     )
