@@ -73,13 +73,13 @@ def _lines(
     if finest is not None and verdict is Exit.REFUTED:
         yield Styled(f"{STEP}but not under {under}, which was asked for", "bold red")
     shown = False
-    for level in reversed(LEVELS):
-        finding = found.levels.get(level)
-        if finding is None or isinstance(finding, Holds) or (shown and not style.verbose):
-            continue
+    for levels, finding in _open(found):
+        if shown and not style.verbose:
+            break
         shown = isinstance(finding, Fails)  # what is not known leaves the finer ones open
+        word = "not" if isinstance(finding, Fails) else "unknown"
         yield Styled("")
-        yield Styled(f"{'not' if isinstance(finding, Fails) else 'unknown'} under {level}:", "bold")
+        yield Styled(f"{word} under {', '.join(levels)}:", "bold")
         for line in why(finding, left, right):
             yield from hanging(STEP + _indent(line), line.strip(), style.width, "")
     if style.verbose:
@@ -92,6 +92,23 @@ def _lines(
 
 
 STEP = "  "
+
+
+def _open(found: Comparison) -> Iterator[tuple[list[str], Finding]]:
+    """What does not hold or is not known, coarsest first; alike ones together."""
+    levels: list[str] = []
+    last: Finding | None = None
+    for level in reversed(LEVELS):
+        finding = found.levels.get(level)
+        if finding is None or isinstance(finding, Holds):
+            continue
+        if last is not None and finding != last:
+            yield levels, last
+            levels = []
+        levels.append(level)
+        last = finding
+    if last is not None:
+        yield levels, last
 
 
 def _indent(line: str) -> str:

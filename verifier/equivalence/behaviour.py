@@ -10,10 +10,10 @@ import time
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from ...dsl.types import Int
-from ...semantics.expr import FALSE, Expr, Scalar, Sort, variables
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, variables
 from ...semantics.system import Input, RuleKind, TransitionSystem, Variable, VarKind
 from ...semantics.values import show
 from ..engines.common import after, touched
@@ -26,7 +26,7 @@ from .symbolic import Moves
 from .view import Act, Observer, View, needed, plain
 
 START = VarKind.ARG, VarKind.PARAM
-_ANSWERED = RuleKind.COMPLETE, RuleKind.RECEIVE, RuleKind.INTERRUPT
+RECEIVING = RuleKind.RECEIVE, RuleKind.INTERRUPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +233,15 @@ class _Reading:
 
     def __init__(self, system: TransitionSystem, observer: Observer, space: Space) -> None:
         self.system, self.observer, self.space = system, observer, space
-        roots = {system.threads[i.root].location for i in system.instances}
+        ends = {system.threads[i.root].location: {i.completed, i.failed} for i in system.instances}
         self._slots: dict[int, list[int] | None] = {}
         for rule in system.rules:
-            ends = any(v in roots for v, _ in rule.updates)
+            last = any(
+                v in ends and (e.op is not Op.CONST or e.value in ends[v]) for v, e in rule.updates
+            )
             watches = any(v in observer.watched for v, _ in rule.updates)
             reads = variables([s.term for s in rule.seen])
-            slots = None if ends or watches else sorted(space.slots[v] for v in reads)
+            slots = None if last or watches else sorted(space.slots[v] for v in reads)
             self._slots[rule.index] = slots
         self._known: dict[tuple[int, tuple[Scalar, ...], tuple[Scalar | None, ...]], Act] = {}
 
@@ -255,7 +257,8 @@ class _Reading:
 
     def _read(self, rule: int, inputs: Sequence[Scalar | None], before: State, then: State) -> Act:
         given = [x for x in inputs if x is not None]
-        return self.observer.act(self.system.rules[rule], given, self.full(before), self.full(then))
+        states = (_Whole(self.space.slots, s.values) for s in (before, then))
+        return self.observer.act(self.system.rules[rule], given, *states)
 
     def full(self, state: State) -> list[Scalar]:
         """By variable; what is left out has a value that nobody looks at."""
@@ -265,12 +268,34 @@ class _Reading:
         return full
 
 
+class _Whole(Sequence[Scalar]):
+    """A state by variable; what is left out is never looked at."""
+
+    def __init__(self, slots: Mapping[int, int], values: Sequence[Scalar]) -> None:
+        self._slots, self._values = slots, values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> Scalar: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Scalar]: ...
+
+    def __getitem__(self, index: int | slice) -> Scalar | Sequence[Scalar]:
+        assert isinstance(index, int)
+        return self._values[self._slots[index]]
+
+
 def narrowed(system: TransitionSystem, window: tuple[int, int]) -> TransitionSystem:
     """Of whole numbers that the environment answers, sends or gives as arguments only those within
     a window.  All of them are seen, so that two systems which differ then differ."""
+    # (Which message of an unordered channel comes next is not seen.)
+    outside = {c.name for c in system.channels if not c.lengths}
     rules = tuple(
         replace(r, inputs=tuple(_within(i, window) for i in r.inputs))
-        if r.kind in _ANSWERED and r.inputs
+        if r.kind is RuleKind.COMPLETE or (r.kind in RECEIVING and r.channel in outside)
         else r
         for r in system.rules
     )

@@ -198,6 +198,7 @@ class Coupling:
             weakly = not self.steps and pair not in self.roots
             others = list(self._ways(yours, there, INTERNALLY if weakly else 0))
             for m in mine.moves(here):
+                self._tick()
                 move = self._one(mine, m)
                 ways = []
                 for way, inputs in others:
@@ -222,6 +223,7 @@ class Coupling:
         for m in side.moves(place):
             if m.seen or m.inputs:
                 continue
+            self._tick()
             step = self._one(side, m)
             for rest, inputs in self._ways(side, m.target, internally - 1):
                 if not rest.seen:

@@ -135,6 +135,7 @@ class Answering:
             config = todo.pop()
             self._tick()
             for move in side.moves(config.place):
+                self._tick()
                 for then in self._taken(side, move, config):
                     how = self._over(side, then.place)
                     if how is not None and self._over(side, config.place) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -93,9 +94,9 @@ def compare(
         first, second = paired(sides[0].explore(), sides[1].explore())
     except OutOfReach as error:
         found = _narrowly(sides, levels, str(error), asked, inclusion)
-        found |= _by_induction(sides, found, asked.size.seconds)
+        found |= _by_induction(sides, found, asked.size.seconds / 2)
         if isinstance(found.get(OUTCOME), Open):
-            found |= _by_answers(sides, inclusion, asked.size.seconds)
+            found |= _by_answers(sides, inclusion, asked.size.seconds / 2)
         return Comparison(found, names)
     sizes = (first.states, len(first.source)), (second.states, len(second.source))
     return Comparison(_decided(first, second, levels, asked.size, inclusion), names, sizes)
@@ -238,9 +239,14 @@ def _narrowly(
     found: dict[str, Finding] = {name: Open(why) for name in levels}
     if asked.hide:
         return found  # of a hidden answer one that is left out may be needed
+    until = time.monotonic() + asked.size.seconds / 2
     for window in list(windows(sides[0].system, sides[1].system))[:MOST_WINDOWS]:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        size = replace(asked.size, seconds=left / 2)
         for side in sides:
-            side.window = window
+            side.window, side.size = window, size
         try:
             first, second = paired(sides[0].explore(), sides[1].explore())
         except OutOfReach:
@@ -248,7 +254,7 @@ def _narrowly(
         for name in reversed(levels):
             if isinstance(found[name], Fails):
                 continue
-            finding = level(first, second, name, asked.size, inclusion)
+            finding = level(first, second, name, size, inclusion)
             if isinstance(finding, Fails):
                 found[name] = finding
             elif isinstance(finding, Holds) and name == levels[0]:

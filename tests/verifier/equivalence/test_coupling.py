@@ -9,7 +9,7 @@ import pytest
 from equivgen import Pair
 from wfverify.dsl import load_text
 from wfverify.semantics.lower import lower
-from wfverify.verifier.equivalence.behaviour import Exploring
+from wfverify.verifier.equivalence.behaviour import Exploring, narrowed
 from wfverify.verifier.equivalence.coupling import Coupled, Coupling
 from wfverify.verifier.equivalence.outcome_terms import AlwaysSame, Answering
 from wfverify.verifier.equivalence.runs import OutOfReach
@@ -154,6 +154,21 @@ def test_windows_are_the_same_on_both_sides() -> None:
     systems = [lower(load_text(t, "s.wf")) for t in texts]
     for finding in compare(systems[0], systems[1], Asked()).levels.values():
         assert not isinstance(finding, Fails)
+
+
+def test_a_window_leaves_what_is_not_seen_as_it_is() -> None:
+    text = """\
+channel inside : int 0..5 capacity 4 unordered
+channel outside : int from environment
+workflow w {
+  var x: int = 0
+  activity a -> int { }
+  run { send 1 to inside ; x <- a() ; receive x from inside ; receive x from outside }
+}
+"""
+    system = narrowed(lower(load_text(text, "s.wf")), (7, 9))
+    bounds = {i.name: (i.lo, i.hi) for r in system.rules for i in r.inputs}
+    assert bounds == {"result": (7, 9), "message": (7, 9), "pick": (0, 3)}
 
 
 OUTCOMES = """\
