@@ -27,11 +27,11 @@ def stopping_solver() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    done = threading.Event()
+    done, heard, told = threading.Event(), threading.Event(), threading.Event()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     hook = sys.unraisablehook
     sys.unraisablehook = _quiet
-    thread = threading.Thread(target=_watch, args=(done,), daemon=True)
+    thread = threading.Thread(target=_watch, args=(done, heard, told), daemon=True)
     thread.start()
     try:
         yield
@@ -49,13 +49,17 @@ def stopping_solver() -> Iterator[None]:
         # Else what was half made is still to be taken down.
         if not _stopped.is_set() and sys.unraisablehook is _quiet:
             sys.unraisablehook = hook
+    if heard.is_set() and not told.is_set():
+        raise KeyboardInterrupt  # it came when all was done
 
 
-def _watch(done: threading.Event) -> None:
+def _watch(done: threading.Event, heard: threading.Event, told: threading.Event) -> None:
     if signal.sigwait(_WATCHED) != signal.SIGINT:
         return
     _stopped.set()
+    heard.set()
     while not done.is_set():
+        told.set()
         solver = sys.modules.get("z3")
         if solver is not None:
             solver.main_ctx().interrupt()

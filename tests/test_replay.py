@@ -22,8 +22,10 @@ from wfverify.verifier.verdict import Refuted, Result
 State = tuple[Scalar, ...]
 WHOLE = ("deadlock_free", "can_finish", "terminates", "race_free", "no_dead_code")
 
-# What cannot happen has no run; an unstable loop is shown by its numbers.
-WITHOUT_A_RUN = ("no_dead_code", "contracts", "stability")
+# What cannot happen has no run; an unstable loop is shown by its numbers; runs of other workflows
+# than the system's are shown as an observer sees them.
+COMPARED = ("equivalent", "refines", "upgrade", "law")
+WITHOUT_A_RUN = ("no_dead_code", "contracts", "stability", *COMPARED)
 
 
 def _cases() -> list[str]:

@@ -17,6 +17,23 @@ from wfverify.interpreter.run import RunResult
 from wfverify.verifier import portfolio
 from wfverify.verifier.dispatch import Dispatch
 
+LATE = """
+import os, signal, sys, time
+from wfverify.cli.interrupts import stopping_solver
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.setswitchinterval(1e-5)
+lost = 0
+for _ in range(200):
+    try:
+        with stopping_solver():
+            os.kill(os.getpid(), signal.SIGINT)
+        lost += 1
+    except KeyboardInterrupt:
+        pass
+print(lost)
+"""
+
 SCRIPT = """
 import os, signal, threading, time
 import z3
@@ -41,6 +58,11 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
+
+
+def test_an_interrupt_at_the_very_end_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True)
+    assert done.stdout.strip() == "0", done.stdout + done.stderr
 
 
 def test_a_long_question_is_stopped_and_the_interrupt_is_not_lost() -> None:

@@ -189,7 +189,7 @@ SPEAKING = """workflow w {
         (
             "expect refuted bad\n  expect refuted upgrade",
             Exit.UNKNOWN,
-            "expect upgrade: this check is not built yet, so nothing of it was refuted",
+            "expect upgrade: nothing of that name was checked, so nothing of it was refuted",
         ),
         ("expect refuted bad\n  expect refuted no_dead_code", Exit.REFUTED, ""),
     ],

@@ -96,7 +96,7 @@ def lies(graph: Lowered) -> list[str]:
     contended = structure.contended()
     kinds = [v.kind for v in system.variables]
     free = [r for r in system.rules if r.gains and not {u for u, _ in r.gains} & contended]
-    waits = compiled([and_(without_claims(r.guard, kinds), not_(r.guard)) for r in free])
+    waits = compiled([and_(without_claims(r, kinds), not_(r.guard)) for r in free])
     for state, moves in graph.steps.items():
         for r, waiting in zip(free, waits(state), strict=True):
             if waiting:
