@@ -51,21 +51,28 @@ def restrict(
     `goals` are claims about states; they become the obligations of the small system.
     """
     rules = [r for r in system.rules if r.thread in moving]
-    written = {v for r in rules for v, _ in r.updates}
+    constant = {
+        v.index: v.init for v in system.variables if v.init is not None and v.init.op is Op.CONST
+    }
     fixed: dict[int, Expr] = {}
-    for v in system.variables:
-        if v.index not in written and v.init is not None and v.init.op is Op.CONST:
-            fixed[v.index] = v.init
     memo: dict[int, Expr] = {}
 
     def settle(e: Expr) -> Expr:
         return substitute(e, lambda x: fixed.get(x.index, x) if x.op is Op.VAR else x, memo)
 
+    # A rule that would have to be taken itself before it can be is never taken (as a join is, that
+    # resets threads which never come to their end), so what it writes stays as it is.
     kept: list[tuple[Rule, Expr]] = []
-    for r in rules:
-        guard = _folded(settle(r.guard))
-        if guard is not FALSE:
-            kept.append((r, guard))
+    while True:
+        written = {v for r, _ in kept for v, _ in r.updates}
+        fixed = {v: init for v, init in constant.items() if v not in written}
+        memo = {}
+        guards = [(r, _folded(settle(r.guard))) for r in rules]
+        more = [(r, guard) for r, guard in guards if guard is not FALSE]
+        if len(more) == len(kept):
+            break
+        kept = more
+    kept = more
     mentioned = variables([system.initial])
     for r, guard in kept:
         mentioned |= variables([guard, settle(r.relation), settle(r.turn)])

@@ -13,6 +13,7 @@ from ....semantics.expr import Scalar, Sort
 from ....semantics.system import TransitionSystem, Variable, VarKind
 from ..search_space import Unsupported
 
+MOST_BITS = 12_000  # of a state: masks are written out in decimal, which Python limits
 WIDTHS = (8, 16, 32, 56)  # of a number without bounds, one after the other
 
 
@@ -68,6 +69,8 @@ class Layout:
                 at += -at % WORD
             self.fields[v] = Field(v, at, bits, low)
             at += bits
+        if at > MOST_BITS:
+            raise Unsupported("too many variables for one number")
         self.bits = at
 
     def pack(self, values: Mapping[int, Scalar]) -> int:
