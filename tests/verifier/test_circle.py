@@ -17,6 +17,7 @@ from wfverify.verifier.checks.graph import full_graph
 from wfverify.verifier.checks.stuck import blocked_for_ever
 from wfverify.verifier.checks.waiters import waiting_in
 from wfverify.verifier.engines.cycles import shortest_cycle
+from wfverify.verifier.engines.restrict import restrict
 from wfverify.verifier.engines.structure import Structure
 from wfverify.verifier.session import Options, Session
 from wfverify.verifier.verdict import Proved, Refuted
@@ -146,3 +147,19 @@ def test_no_cycle_is_shorter(seed: int) -> None:
         reach = {k: {t for m in reach[k] for t in edges[m]} for k in ring}
         length += 1
     assert len(found) == length
+
+
+def test_a_thread_by_itself_is_small_beside_a_join_that_resets_all() -> None:
+    """(At 10,000 branches its states did not fit in a number that can be written out.)"""
+    text = "resource a : pool(1)\nresource b : pool(1)\nworkflow w { activity x { }\n run {"
+    text += " each i in 1..200 { using (a 1) { using (b 1) { x } } }"
+    text += " || each i in 1..200 { using (b 1) { using (a 1) { x } } } } }"
+    system = lower(load_text(text, "w.wf"))
+    thread = next(r.thread for r in system.rules if r.name.startswith("using"))
+    moving, at = set(), thread
+    while at is not None:
+        moving.add(at)
+        at = system.threads[at].parent
+    few = restrict(system, moving).system
+    assert len(few.variables) < 12
+    assert not any(r.name == "join" for r in few.rules)
