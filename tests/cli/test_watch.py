@@ -31,6 +31,8 @@ def test_watch_verifies_again_after_a_change(tmp_path: Path) -> None:
             [sys.executable, "-m", "wfverify", "watch", str(spec), "-q"],
             stdout=out,
             stderr=subprocess.STDOUT,
+            # A shell starts what runs in the background with interrupts ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             wait_for(said, "proved in")
