@@ -51,7 +51,8 @@ def fill(
     """Adds the options of one of the four."""
     two = command in ("equiv", "migrate")
     if two:
-        out.add_argument("left", metavar="OLD", help="a .wf file, a foreign file, or a .aut file")
+        kinds = "a .wf file, a foreign file" + (", or a .aut file" if command == "equiv" else "")
+        out.add_argument("left", metavar="OLD", help=kinds)
         out.add_argument("right", metavar="NEW", help="of the same kind")
     else:
         kinds = "a .wf or a foreign file" if command == "lts" else "a .wf or a .aut file"
