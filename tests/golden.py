@@ -114,9 +114,9 @@ def outcome(name: str) -> Outcome:
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
     # Refutations under a declared scheduler are mostly found by running it, as are waits for what
-    # comes from outside.
-    outside = any(c.environment for c in spec.channels)
-    simulate = simulator if system.in_order or outside else None
+    # comes from outside, and what comes of a lease that is outlived.
+    run = any(c.environment for c in spec.channels) or any(r.silent for r in spec.resources)
+    simulate = simulator if system.in_order or run else None
     found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulate)
     results = tuple(found)
     code = int(exit_status(Report(file, results=results, system=system)))

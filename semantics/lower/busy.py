@@ -106,14 +106,13 @@ def preempted(
     span: Span,
 ) -> Out:
     """A part that holds such locks, as the one child of a fork: whoever else asks interrupts it."""
-    from .parallel import opened
+    from .parallel import watched
 
     mine = [r for c in of_policy(contests, "cancel_holder") for r, _, _ in c.parts]
     own = len(ctx.b.asking)
-    o = opened(ctx, [inside], at, span, "until it is claimed")
-    child = o.children[0]
+    o, from_here, ended = watched(ctx, inside, at, span, "until it is claimed")
+    (child,) = o.children
     others = range(own, len(ctx.b.asking))
-    from_here = At(and_(o.active, not_(child.succeeded)), o.aborting)
     rules = raise_error(
         ctx,
         from_here,
@@ -133,7 +132,7 @@ def preempted(
         return {r.name: or_(*(and_(at, _holds(h, r)) for at, h in here)) for r in mine}
 
     ctx.b.preempting.append((asked, others, holders))
-    return Out(At(and_(o.active, child.succeeded), o.leaving), o.log)
+    return Out(ended, o.log)
 
 
 def _holds(holds: Holds, r: ResourceInfo) -> Expr:

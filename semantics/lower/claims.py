@@ -262,16 +262,14 @@ def _unaware(ctx: Ctx, t: ast.Using, leases: list[Lease], at: At, names: str) ->
     from .terms import describe, term
 
     inside = parallel.Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
-    o = parallel.opened(ctx, [inside], at, t.span, "with a lease")
-    (child,) = o.children
-    here = At(and_(o.active, not_(child.succeeded)), o.aborting)
+    o, here, ended = parallel.watched(ctx, inside, at, t.span, "with a lease")
     most = longest(ctx, t.body)
     for lease in leases:
         outlived = TRUE if most is None else not_(lt(most, lease.limit))
         if outlived is not FALSE:
             place = f"{ctx.inst.name}: using {names}"
             loses(ctx, lease, place, here, outlived, t.span).over_children = True
-    return Out(At(and_(o.active, child.succeeded), o.leaving), o.log)
+    return Out(ended, o.log)
 
 
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:

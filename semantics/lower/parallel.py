@@ -213,6 +213,14 @@ def opened(
     return Opened(made, active, tuple(children), aborting, (*aborting, *resets.items()), log)
 
 
+def watched(ctx: Ctx, inside: Branch, at: At, span: Span, label: str) -> tuple[Opened, At, At]:
+    """A part as the one child of a fork; while it is under way, and where it has ended."""
+    o = opened(ctx, [inside], at, span, label)
+    (child,) = o.children
+    under_way = At(and_(o.active, not_(child.succeeded)), o.aborting)
+    return o, under_way, At(and_(o.active, child.succeeded), o.leaving)
+
+
 def fork(ctx: Ctx, branches: Sequence[Branch], at: At, k: int, span: Span, label: str) -> Out:
     """All branches at once; done when all are; the first error goes outwards."""
     o = opened(ctx, branches, at, span, label)
@@ -341,10 +349,8 @@ def within(
         limit = kept(ctx, "limit of within", limit, t.span, moves)
         at = at.once(*moves.items())
     inside = Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
-    o = opened(ctx, [inside], at, t.span, "within")
-    child = o.children[0]
-    from_here = At(and_(o.active, not_(child.succeeded)), o.aborting)
-    outs: list[Out] = [Out(At(and_(o.active, child.succeeded), o.leaving))]
+    o, from_here, ended = watched(ctx, inside, at, t.span, "within")
+    outs: list[Out] = [Out(ended)]
     delay: Delay | None = None
     cond = TRUE
     event, more, took = EventKind.TIMER_FIRED, {}, None
