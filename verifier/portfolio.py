@@ -14,7 +14,7 @@ from ..semantics.system import TransitionSystem
 from .abstraction import rests_on
 from .assumed import Used
 from .cache import Cache, Memory
-from .checks import beginnings, blocking, equivalences, laws, obligations, stability
+from .checks import beginnings, blocking, obligations
 from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
@@ -166,10 +166,7 @@ class _Run:
         yield from self._nothing()
         if self.many:
             yield from self._of_any_number()
-        if self.session.system.controls and self.wanted("stability"):
-            yield from stability.stability(self.session)
-        yield from equivalences.equivalences(self.session, self.spec, self._selected)
-        yield from laws.laws(self.session, self.spec, self._selected)
+        yield from self._rare()
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
                 yield from self._soon(check)
@@ -184,6 +181,23 @@ class _Run:
             sure = {i: v for i, v in dispatch.settled.items() if i not in shown}
             yield from self._lines(Task(Kind.CLAIMS, "claims"), Found(sure))
             raise
+
+    def _rare(self) -> Iterator[Result]:
+        """What few specs have, so that only they import it."""
+        if self.session.system.controls and self.wanted("stability"):
+            from .checks.stability import stability
+
+            yield from stability(self.session)
+        spec = self.spec
+        stated = {type(p) for owner in (spec, *spec.workflows) for p in owner.properties}
+        if ast.Equivalent in stated:
+            from .checks.equivalences import equivalences
+
+            yield from equivalences(self.session, spec, self._selected)
+        if ast.Law in stated:
+            from .checks.laws import laws
+
+            yield from laws(self.session, spec, self._selected)
 
     def _of_any_number(self) -> Iterator[Result]:
         """What is proved whatever the number of instances; the rest may be refuted by a few."""

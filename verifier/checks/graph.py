@@ -37,6 +37,7 @@ def small_graph(session: Session, groups: Sequence[Claim]) -> dict[int, Verdict]
         max_states=min(SMALL_STATES, session.options.max_states),
         seconds=min(SMALL_SECONDS, session.share(0.2)),
         want_graph=True,
+        resigns=True,
     )
     if result.complete:
         session.graph = (result.graph, "")

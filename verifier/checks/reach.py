@@ -16,7 +16,8 @@ from .simulated import broken_at
 
 LARGE = 4_000  # rules
 STATES = 20_000
-RUNS = 4
+RUNS = 16
+SIMULATED = 0.2  # seconds
 PATIENCE = 3  # searches in a row without an answer
 
 
@@ -86,8 +87,9 @@ class Reach:
         simulate = session.simulator() if questions else None
         if simulate is None:
             return seen
+        until = time.monotonic() + min(SIMULATED, self.left())
         for number in range(RUNS):
-            if len(seen) == len(questions) or self.left() <= 0:
+            if len(seen) == len(questions) or time.monotonic() > until:
                 break
             trace = simulate(session.options.seed * 1000 + number, (0.0, 0.5)[number % 2], {}, ())
             if trace is None:

@@ -11,7 +11,7 @@ from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
 from .packed.run import Outcome, PackedSearch, Reductions
 from .search_graph import Graph
-from .search_run import Search
+from .search_run import Pace, Search
 from .search_space import Space, Unsupported
 from .slice import Slice, steps_stutter, whole
 
@@ -71,6 +71,7 @@ def explore(
     cone: Slice | None = None,
     reduce: bool = False,
     together: Sequence[int] | None = None,
+    resigns: bool = False,
 ) -> Exploration:
     """Searches for violations of the goals, shortest first.
 
@@ -81,6 +82,7 @@ def explore(
     `reduce` leaves out interleavings (Peled's ample sets of one thread) and states that differ by
     the exchange of alike branches or instances only; a counterexample is then the shortest only
     if it was found without that in time, too.
+    With `resigns` a graph is given up as soon as it cannot be whole in time.
     """
     begin = time.monotonic()
     used = whole(system) if cone is None or want_graph else cone
@@ -101,7 +103,7 @@ def explore(
                 return known
         except Unsupported:
             pass
-        return call.symbolic(begin, seconds, want_graph)
+        return call.symbolic(begin, seconds, want_graph, resigns)
     except Unsupported as reason:
         opens: list[Finding] = [Open(str(reason), 0) for _ in goals]
         return Exploration(opens, False, 0, 0, 0, time.monotonic() - begin, None, str(reason))
@@ -200,7 +202,9 @@ class _Call:
     def outcome(self, reductions: Reductions, most: int) -> Outcome:
         return self.search(reductions, most).run()
 
-    def symbolic(self, begin: float, seconds: float, want_graph: bool) -> Exploration:
+    def symbolic(
+        self, begin: float, seconds: float, want_graph: bool, resigns: bool
+    ) -> Exploration:
         """Raises Unsupported."""
         search = Search(
             self.system,
@@ -214,6 +218,7 @@ class _Call:
         )
         # A short search of a large system would be over before it has looked at a state.
         search.deadline = time.monotonic() + seconds
+        search.pace = Pace(time.monotonic(), search.deadline) if resigns else None
         search.run()
         out = Outcome(
             search.found,

@@ -18,6 +18,9 @@ from .search_terms import Condition
 from .search_trace import Path, realize
 from .slice import Slice
 
+EARLY = 0.15  # of its time: before, there is no telling
+ENOUGH = 2.0
+
 
 @dataclass(slots=True)
 class _Goals:
@@ -70,6 +73,23 @@ class _Goals:
         self._steps.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Tells early that there is no end in sight: those that wait, without what follows from
+    them, would take more than ENOUGH times what is left.  (Code is made at the first visit of a
+    place, so the beginning is slower.)"""
+
+    begin: float
+    deadline: float
+
+    def hopeless(self, expanded: int, waiting: int) -> bool:
+        now = time.monotonic()
+        used = now - self.begin
+        if expanded == 0 or used < EARLY * (self.deadline - self.begin):
+            return False
+        return waiting * used / expanded > ENOUGH * (self.deadline - now)
+
+
 class Search:
     def __init__(
         self,
@@ -104,6 +124,8 @@ class Search:
         self.expanded: set[int] = set()
         self.rules_seen: dict[int, tuple[int, Move]] = {}
         self.reducer = Reducer(cone.system, goals) if reduce and not want_graph else None
+        self.pace: Pace | None = None
+        self.visited = 0
 
     # --- nodes ------------------------------------------------------------------------------
 
@@ -276,9 +298,14 @@ class Search:
                     self.stop = f"more than {self.max_states} states"
                 elif time.monotonic() > self.deadline:
                     self.stop = "out of time"
+                elif self.pace is not None:
+                    waiting = len(self.nodes) - self.visited
+                    if self.pace.hopeless(self.visited, waiting):
+                        self.stop = "too many states for the time"
                 if self.stop:
                     return
                 self.expand(node, following)
+                self.visited += 1
                 if self.edges is not None:
                     self.expanded.add(node)
             frontier = following
