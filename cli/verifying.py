@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected
+from ..interpreter.collection import paused
 from ..report import render
 from ..report.outcome import Exit, Note, Report, exit_status, status, title
 from ..semantics.system import TransitionSystem
@@ -114,10 +115,11 @@ def _certify(
 def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
     found = _Found()
     try:
-        found.spec = load_spec(file, text)
-        from ..semantics.lower import lower
+        with paused():
+            found.spec = load_spec(file, text)
+            from ..semantics.lower import lower
 
-        found.system = lower(found.spec)
+            found.system = lower(found.spec)
         found.diagnostics = found.spec.warnings
         _verify(args, found.spec, found.system, found)
     except Rejected as error:

@@ -40,7 +40,10 @@ class Dynamics:
         self.started: list[int] = []
         self.stopped: list[int] = []
         self.level = bytearray(len(plan.private))
+        # By variable: rules that watch it, and gates that have rules (~g is gate g).
         self._watchers: list[dict[int, None] | None] = [None] * len(self.state)
+        self._gate = bytearray(len(plan.gates))  # which are open, of those that have rules
+        self._behind: list[dict[int, None]] = [{} for _ in plan.gates]  # rules at their points
         self._delayed = plan.delayed
         self._open = bytearray(len(plan.conditions))
         for number in range(len(plan.conditions)):
@@ -86,6 +89,8 @@ class Dynamics:
             if plan.opens[v]:
                 buckets += plan.opens[v]
         # Everything is evaluated in the new state, so nothing is enabled just in passing.
+        if touched and min(touched) < 0:
+            touched = self._through_gates(touched)
         for r in arrived:
             self._check(r)
         for r in touched:
@@ -101,12 +106,16 @@ class Dynamics:
         private = plan.private[rule]
         before = self.level[rule]
         if not before:
-            for v in plan.watch[rule]:
-                watchers = self._watchers[v]
-                if watchers is None:
-                    watchers = self._watchers[v] = {}
-                watchers[rule] = None
-        if private is None or private(self.state, ()):
+            self._watch(rule, plan.watch[rule])
+            for g in plan.gated[rule]:
+                behind = self._behind[g]
+                if not behind:
+                    self._watch(~g, plan.reads[g])
+                    self._gate[g] = bool(plan.gates[g](self.state, ()))
+                behind[rule] = None
+        if all(self._gate[g] for g in plan.gated[rule]) and (
+            private is None or private(self.state, ())
+        ):
             if before != _READY:
                 self.level[rule] = _READY
                 if self._delayed[rule]:
@@ -118,11 +127,40 @@ class Dynamics:
             if before == _READY:
                 self._leave(rule)
 
-    def _drop(self, rule: int) -> None:
-        for v in self.plan.watch[rule]:
+    def _through_gates(self, touched: list[int]) -> list[int]:
+        """The rules that are touched, those behind gates that now open or shut among them."""
+        out: list[int] = []
+        for t in touched:
+            if t >= 0:
+                out.append(t)
+                continue
+            g = ~t
+            now = bool(self.plan.gates[g](self.state, ()))
+            if now != self._gate[g]:
+                self._gate[g] = now
+                out += self._behind[g]
+        return out
+
+    def _watch(self, who: int, variables: Sequence[int]) -> None:
+        for v in variables:
+            watchers = self._watchers[v]
+            if watchers is None:
+                watchers = self._watchers[v] = {}
+            watchers[who] = None
+
+    def _ignore(self, who: int, variables: Sequence[int]) -> None:
+        for v in variables:
             watchers = self._watchers[v]
             if watchers is not None:
-                watchers.pop(rule, None)
+                watchers.pop(who, None)
+
+    def _drop(self, rule: int) -> None:
+        self._ignore(rule, self.plan.watch[rule])
+        for g in self.plan.gated[rule]:
+            behind = self._behind[g]
+            behind.pop(rule, None)
+            if not behind:
+                self._ignore(~g, self.plan.reads[g])
         if self.level[rule] == _READY:
             self._leave(rule)
         self.level[rule] = _AWAY

@@ -8,11 +8,14 @@ different rates:
 - *shared*: parts over variables of no instance (`used + 1 <= capacity`).  Rules with equal shared
   parts form one bucket that is opened and closed as a whole: when a unit of a pool is released,
   one condition is evaluated, not the guards of the thousand instances that wait for it;
-- *private*: the rest, watched only while the rule's thread is at its point.
+- *private*: the rest, watched only while the rule's thread is at its point.  A private part that
+  several rules have (`the branch that we all belong to is entered`) is a *gate*: it is evaluated
+  once for all of them, and they hear of it only when it opens or shuts.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,6 +53,9 @@ class Plan:
     anywhere: list[int]  # rules of no location
     private: list[Term | None]
     watch: list[tuple[int, ...]]  # by rule: the variables that its private part reads
+    gated: list[tuple[int, ...]]  # by rule: its gates
+    gates: list[Term]
+    reads: list[tuple[int, ...]]  # by gate: the variables that it reads
     bucket: list[int]  # by rule
     conditions: list[Term | None]  # by bucket
     opens: list[tuple[int, ...]]  # by variable: the buckets whose condition reads it
@@ -103,6 +109,9 @@ def _build_plan(system: TransitionSystem) -> Plan:
         anywhere=[],
         private=[],
         watch=[],
+        gated=[],
+        gates=[],
+        reads=[],
         bucket=[],
         conditions=[None],
         opens=[],
@@ -117,7 +126,9 @@ def _build_plan(system: TransitionSystem) -> Plan:
     )
     numbers: dict[tuple[object, ...], int] = {}
     opens: list[list[int]] = [[] for _ in range(size)]
-    for rule in system.rules:
+    sharers = Counter(id(p) for rule in rules for p in conjuncts(rule.guard) if p.args)
+    gates: dict[int, int] = {}  # by the part's id
+    for rule in rules:
         parts = conjuncts(rule.guard)
         where = _choose(fold(rule.guard, lambda n, a: _places(n, a, locations), memo))
         if where is None:
@@ -134,6 +145,14 @@ def _build_plan(system: TransitionSystem) -> Plan:
             # A clock belongs to one rule, so rules with a delay are not opened in bulk.
             shared = [p for p in parts if p.args and variables([p]) <= common]
         private = [p for p in parts if not any(p is q for q in shared)]
+        common_parts = [p for p in private if _is_gate(p, sharers[id(p)])]
+        for part in common_parts:
+            if id(part) not in gates:
+                gates[id(part)] = len(plan.gates)
+                plan.gates.append(compiler.term(part))
+                plan.reads.append(tuple(sorted(variables([part]) & written)))
+        plan.gated.append(tuple(gates[id(p)] for p in common_parts))
+        private = [p for p in private if id(p) not in gates]
         plan.private.append(compiler.term(and_(*private)) if private else None)
         reads = variables(private) & written
         if where is not None and len(where[1]) == 1:  # else its value tells more
@@ -152,6 +171,11 @@ def _build_plan(system: TransitionSystem) -> Plan:
     lone = {g for g, group in plan.groups.items() if len(group.members) == 1}
     plan.choice = [None if g in lone else g for g in plan.attempt]
     return plan
+
+
+def _is_gate(part: Expr, rules: int) -> bool:
+    """Whether it is worth it: a plain comparison is evaluated as soon as its gate is looked up."""
+    return rules > 1 and part.op in (Op.AND, Op.OR, Op.NOT, Op.ITE)
 
 
 def _bucket(

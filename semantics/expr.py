@@ -449,4 +449,15 @@ def substitute(
 
 def variables(roots: Iterable[Expr], op: Op = Op.VAR) -> set[int]:
     """Indices of the variables (or, with `op`, post-variables or inputs) below `roots`."""
-    return {n.index for n in postorder(roots) if n.op is op}
+    seen: set[int] = set()
+    out: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if not node.args:
+            if node.op is op:
+                out.add(node.index)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack += node.args
+    return out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...semantics.expr import Expr, Op, Sort, const, eq, or_, var
 from ...semantics.system import Loop, Rule
-from .common import may_stand
 from .structure import Structure
 
 
@@ -19,9 +18,9 @@ class Rounds:
         system = structure.system
         self.system = system
         self.loop = loop
+        self.structure = structure
         self.location = system.threads[loop.thread].location
         self._all = frozenset(p.id for p in system.threads[loop.thread].points)
-        self._memo: dict[int, frozenset[int]] = {}
         self.edges: list[tuple[int, int, int]] = []  # from, to, rule
         self.still: list[tuple[int | None, int]] = []  # fork point, rule that stays there
         for i in loop.rules:
@@ -56,7 +55,7 @@ class Rounds:
 
     def at(self, cond: Expr) -> frozenset[int]:
         """The points at which a condition can hold: all, where it does not say."""
-        return may_stand(cond, self.location, self._all, self._memo)
+        return self.structure.standing(cond, self.system.threads[self.loop.thread])
 
     def _fork(self, thread: int) -> int | None:
         t = self.system.threads[thread]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, postorder, var, variables
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .antichain import heaviest_antichain
-from .common import conjuncts, initial_condition
+from .common import conjuncts, initial_condition, may_stand
 from .cycles import find_cycle, shortest_cycle
 
 
@@ -78,6 +78,13 @@ class Request:
 
 
 @dataclass(slots=True)
+class _Standing:
+    points: frozenset[int]
+    memo: dict[int, frozenset[int]] = field(default_factory=dict)
+    terms: list[Expr] = field(default_factory=list)  # kept alive for the memo
+
+
+@dataclass(slots=True)
 class Structure:
     """What can be read off threads and rules; every figure is computed once."""
 
@@ -90,6 +97,7 @@ class Structure:
     _writing: dict[int, list[Rule]] | None = None
     _constants: list[Expr] | None = None
     _preceding: dict[int, int] = field(default_factory=dict)  # thread -> a bit for each sibling
+    _standing: dict[int, _Standing] = field(default_factory=dict)  # by location
 
     def __post_init__(self) -> None:
         self.forks = [{} for _ in self.system.threads]
@@ -110,6 +118,17 @@ class Structure:
             self._index()
         assert self._writers is not None
         return self._writers
+
+    def standing(self, cond: Expr, thread: Thread) -> frozenset[int]:
+        """The points at which the thread may be when a condition holds: all, where it does not
+        say."""
+        known = self._standing.get(thread.location)
+        if known is None:
+            known = _Standing(frozenset(p.id for p in thread.points))
+            self._standing[thread.location] = known
+        if id(cond) not in known.memo:
+            known.terms.append(cond)
+        return may_stand(cond, thread.location, known.points, known.memo)
 
     def never_entered(self) -> list[Expr]:
         """For each point that no step leads to, that its thread is not there."""
