@@ -189,7 +189,8 @@ class _Run:
 
             yield from stability(self.session)
         spec = self.spec
-        stated = {type(p) for owner in (spec, *spec.workflows) for p in owner.properties}
+        stated = {type(p) for p in spec.properties}
+        stated |= {type(p) for w in spec.workflows for p in w.properties}
         if ast.Equivalent in stated:
             from .checks.equivalences import equivalences
 
