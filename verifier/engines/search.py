@@ -218,7 +218,7 @@ class _Call:
         )
         # A short search of a large system would be over before it has looked at a state.
         search.deadline = time.monotonic() + seconds
-        search.pace = Pace(time.monotonic(), search.deadline) if resigns else None
+        search.pace = Pace(time.process_time(), seconds) if resigns else None
         search.run()
         out = Outcome(
             search.found,

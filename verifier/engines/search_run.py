@@ -77,17 +77,17 @@ class _Goals:
 class Pace:
     """Tells early that there is no end in sight: those that wait, without what follows from
     them, would take more than ENOUGH times what is left.  (Code is made at the first visit of a
-    place, so the beginning is slower.)"""
+    place, so the beginning is slower.)  In seconds of this process, so that others beside it do
+    not matter."""
 
     begin: float
-    deadline: float
+    seconds: float
 
     def hopeless(self, expanded: int, waiting: int) -> bool:
-        now = time.monotonic()
-        used = now - self.begin
-        if expanded == 0 or used < EARLY * (self.deadline - self.begin):
+        used = time.process_time() - self.begin
+        if expanded == 0 or used < EARLY * self.seconds:
             return False
-        return waiting * used / expanded > ENOUGH * (self.deadline - now)
+        return waiting * used / expanded > ENOUGH * (self.seconds - used)
 
 
 class Search:
