@@ -1,7 +1,8 @@
 """Random specs, each verdict against all that is true of the spec.
 
     python bench/trust.py [--seed N] [--count N] [--jobs N] [--size N] [--timeout SECONDS]
-                          [--kinds KIND,..] [--keep DIR] [--spin]
+                          [--kinds KIND,..] [--keep DIR] [--record FILE] [--spin]
+    python bench/trust.py --sum FILE
 
 Kinds: `wide` (nearly every form of a workflow), `claims` (pools and locks in several instances),
 `timed` (few activities in which time decides); and those of `tests/comparisons.py`, each compared
@@ -21,18 +22,20 @@ With `--spin` each safety claim, and whether the whole can get stuck, is compare
 says of the export to Promela instead (`tests/judge_spin.py`); needs spin and gcc.
 
 Each disagreement is written as a .wf file, with what disagreed, into DIR.  Exit status 1 if there
-is one.
+is one.  `--record` adds a line per kind to a file: the commit, the seeds, how many were compared;
+`--sum` adds up such a file.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import subprocess
 import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -274,6 +277,40 @@ def keep(folder: Path, row: Row) -> None:
     (folder / f"{name}.txt").write_text("\n".join(row.problems) + "\n")
 
 
+RECORD = ("commit", "date", "kind", "first", "last", "specs", "compared", "disagreements")
+
+
+def record(file: Path, by_kind: Mapping[str, list[Row]]) -> None:
+    """Adds what was done, a line per kind, tabs between; a new file gets a heading."""
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    lines = [] if file.exists() else ["\t".join(RECORD)]
+    for kind, rows in by_kind.items():
+        seeds = [r.seed for r in rows]
+        counts = (len(rows), sum(not r.left_out for r in rows), sum(bool(r.problems) for r in rows))
+        today = time.strftime("%Y-%m-%d")
+        lines.append("\t".join(map(str, (commit, today, kind, min(seeds), max(seeds), *counts))))
+    with file.open("a") as out:
+        out.write("\n".join(lines) + "\n")
+
+
+def add_up(file: Path) -> Iterator[str]:
+    """The sums of a record, by kind."""
+    sums: dict[str, Counter[str]] = {}
+    commits: dict[str, None] = {}
+    for line in file.read_text().splitlines()[1:]:
+        cells = dict(zip(RECORD, line.split("\t"), strict=True))
+        commits[cells["commit"]] = None
+        for kind in (cells["kind"], "all"):
+            total = sums.setdefault(kind, Counter())
+            total.update({k: int(cells[k]) for k in RECORD[5:]})
+    yield f"{'kind':20} {'specs':>8} {'compared':>8} {'disagreements':>14}"
+    for kind in sorted(sums, key=lambda k: (k == "all", k)):
+        specs, compared, wrong = (sums[kind][k] for k in RECORD[5:])
+        yield f"{kind:20} {specs:8} {compared:8} {wrong:14}"
+    yield f"commits: {' '.join(commits)}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -288,7 +325,12 @@ def main() -> int:
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--spin", action="store_true", help="compare with Spin instead")
     parser.add_argument("--keep", type=Path, metavar="DIR")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="add what was done to it")
+    parser.add_argument("--sum", type=Path, metavar="FILE", help="add up such a file, do no more")
     args = parser.parse_args()
+    if args.sum is not None:
+        print("\n".join(add_up(args.sum)))
+        return 0
     if args.spin and spin.MISSING:
         print(f"skipped: {spin.MISSING}")
         return 0
@@ -297,8 +339,10 @@ def main() -> int:
     settings = Settings(args.size, args.timeout, args.states, args.timed, args.spin)
     total = Total()
     since = time.perf_counter()
+    by_kind: dict[str, list[Row]] = {}
     for row in _rows(jobs, settings, args.jobs):
         total.add(row)
+        by_kind.setdefault(row.kind, []).append(row)
         if row.problems:
             if args.keep is not None:
                 keep(args.keep, row)
@@ -308,6 +352,8 @@ def main() -> int:
             passed = time.perf_counter() - since
             line = f"{total.specs} of {len(jobs)}, {total.disagreements} wrong, {passed:.0f} s"
             print(line, end=end, file=sys.stderr, flush=True)
+    if args.record is not None:
+        record(args.record, by_kind)
     passed = time.perf_counter() - since
     last = max(seeds.start, seeds.start + (total.specs - 1) // len(args.kinds.split(",")))
     print(f"\nseeds {seeds.start}..{last} of {args.kinds}, size {args.size}")
