@@ -252,6 +252,9 @@ class _Guesses:
     def run(self) -> Level | None:
         from ...semantics.symbolic import Answer
 
+        found = self.likely()
+        if found is not None:
+            return found
         limits = list(self.limits)
         for _ in range(MOST_EXAMPLES):
             while limits and self.smt.check(limits[:1]) is not Answer.SAT:
@@ -277,6 +280,16 @@ class _Guesses:
             if answer is False:
                 return None
         return None
+
+    def likely(self) -> Level | None:
+        """What most loops need: how far the test is from false, one less with each round.  Where
+        it is not, the steps that show it are examples for the others."""
+        if self.of.only_falling or self.data == 0:
+            return None
+        guess = [1] + [0] * (len(self.terms) - 1)
+        falls = frozenset(self.falls)
+        rank = self.terms[0]
+        return Level(rank, falls) if self.refute(rank, guess, falls) is True else None
 
     def refute(self, rank: Expr, guess: Sequence[int], falls: frozenset[int]) -> bool | None:
         """True: the guess is right; None: it is wrong, and why has been noted; False: the solver
