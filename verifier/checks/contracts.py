@@ -43,7 +43,8 @@ def satisfiable(session: Session) -> Iterator[Result]:
             yield Result("contracts", activity, Unknown("smt", why), rule.span)
     if met and first is not None:
         how = "each `ensures` has a state and a result that satisfy it"
-        name = "" if met == len(contracts) else "others"
+        # (What `needs` and claims ask for is a line of its own.)
+        name = "ensures" if met == len(contracts) else "other ensures"
         yield Result(
             "contracts", name, Proved("smt", how, f"{met} contract{'s' * (met > 1)}"), first
         )
