@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+import message_specs
 import pytest
 from lowered import Lowered, run
 from wfverify.verifier.checks.stuck import blocked_for_ever
+from wfverify.verifier.checks.waiters import waiting_in
 from wfverify.verifier.engines.structure import Structure
 
 STEPS = (
@@ -74,4 +76,43 @@ def test_who_is_blocked_for_ever_never_moves(first: int) -> None:
             for t in found:
                 name = graph.system.threads[t].name
                 assert state not in may.get(t, ()), f"{name} moves after all\n{spec(seed)}"
+    assert blocked > 10
+
+
+def from_which_all_may_end(graph: Lowered) -> set[object]:
+    ends = [
+        (graph.system.threads[i.root].location, (i.completed, i.failed))
+        for i in graph.system.instances
+    ]
+    before: dict[object, list[object]] = {}
+    for state, steps in graph.steps.items():
+        for _, after in steps:
+            before.setdefault(after, []).append(state)
+    found = {s for s in graph.steps if all(s[v] in at for v, at in ends)}
+    todo = list(found)
+    while todo:
+        for source in before.get(todo.pop(), ()):
+            if source not in found:
+                found.add(source)
+                todo.append(source)
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, 120, 40))
+def test_if_somebody_is_blocked_for_ever_some_instance_never_ends(first: int) -> None:
+    """Also where branches are over, or not begun, that would wait for a message."""
+    blocked = 0
+    for seed in range(first, first + 40):
+        text = message_specs.from_seed(seed, "protocol wait request unordered").text()
+        try:
+            graph = run(text, 1_500)
+        except AssertionError:
+            continue  # too many states
+        done = from_which_all_may_end(graph)
+        structure = Structure(graph.system)
+        for state in graph.steps:
+            found = blocked_for_ever(structure, state, waiting_in(graph.system, state))
+            blocked += bool(found)
+            names = [graph.system.threads[t].name for t in found]
+            assert not found or state not in done, f"{names} are not stuck\n{text}"
     assert blocked > 10

@@ -35,7 +35,7 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations, waiting
 from .circle import askers, shortest, with_parents
 from .graph import full_graph
-from .stuck import blocked_for_ever
+from .stuck import blocked_for_ever, under_way
 from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
 
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
@@ -260,7 +260,7 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
         return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
     final = replayed.states[-1]
     core = blocked_for_ever(session.structure, final, dead)
-    core = circle_of(session.structure, final, core)
+    core = under_way(session.structure, final, circle_of(session.structure, final, core))
     notes = wait_for(system, session.structure, final, core)
     message = "nobody of these can ever go on"
     first = system.threads[core[0]] if core else system.threads[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...semantics.expr import Expr, Op, Scalar, variables
+from ...semantics.expr import FALSE, Expr, Op, Scalar, const, substitute, variables
 from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import reader
 from ..engines.mailbox import bringing
@@ -21,7 +21,9 @@ def blocked_for_ever(
 
     A thread stays in the set while none of its rules, and no rule that would cancel it, can ever
     be taken unless a member moves first.  One that has ended waits for nobody, nor does one of an
-    instance that there is not.
+    instance that there is not, or that is over.  A branch that control has not come to, or has
+    left, may be a member (it would have to move first), but by itself it waits for nothing: the
+    set is empty if it has no other members.
     """
     threads = structure.system.threads
     over = (PointKind.END, PointKind.FAILED)
@@ -33,7 +35,15 @@ def blocked_for_ever(
         if threads[t].points[int(state[threads[t].location])].kind not in over
         and threads[t].instance not in absent
     }
-    return _Stuck(structure, state).core(waiting)
+    found = _Stuck(structure, state)
+    core = found.core({t for t in waiting if not found.has_ended(t)})
+    return core if any(found.under_way(t) for t in core) else []
+
+
+def under_way(structure: Structure, state: Sequence[Scalar], threads: Collection[int]) -> list[int]:
+    """Those of the threads that control has come to, of instances that are not over."""
+    found = _Stuck(structure, state)
+    return [t for t in threads if found.under_way(t)]
 
 
 class _Stuck:
@@ -79,6 +89,20 @@ class _Stuck:
         if part.op is Op.OR:
             return all(self.lasting(rule, a, members) for a in part.args)
         return all(self.frozen(rule, part, v, members) for v in variables([part]))
+
+    def under_way(self, thread: int) -> bool:
+        """Control has come to it: it has begun, or where the others stand lets it begin."""
+        if self.has_ended(thread):
+            return False
+        t = self.system.threads[thread]
+        if t.points[int(self.state[t.location])].kind is not PointKind.ENTRY:
+            return True
+        mine = (r for r in self.moving.get(thread, ()) if r.thread == thread)
+        return any(substitute(r.guard, self.standing) is not FALSE for r in mine)
+
+    def standing(self, leaf: Expr) -> Expr:
+        known = leaf.op is Op.VAR and leaf.index in self.thread_at
+        return const(self.state[leaf.index]) if known else leaf
 
     def has_ended(self, thread: int) -> bool:
         """Its instance is over, so it takes no step any more.  (That of a channel has none.)"""
