@@ -44,22 +44,28 @@ system {{ w }}
 """
 
 
+def backwards(graph: Lowered, found: set[object]) -> set[object]:
+    """States from which one of these can be reached."""
+    before: dict[object, list[object]] = {}
+    for state, steps in graph.steps.items():
+        for _, after in steps:
+            before.setdefault(after, []).append(state)
+    todo = list(found)
+    while todo:
+        for source in before.get(todo.pop(), ()):
+            if source not in found:
+                found.add(source)
+                todo.append(source)
+    return found
+
+
 def moving(graph: Lowered) -> dict[int, set[object]]:
     """By thread: the states from which it may take a step, now or later."""
-    before: dict[object, list[object]] = {}
     now: dict[int, set[object]] = {}
     for state, steps in graph.steps.items():
-        for rule, after in steps:
-            before.setdefault(after, []).append(state)
+        for rule, _ in steps:
             now.setdefault(rule.thread, set()).add(state)
-    for found in now.values():
-        todo = list(found)
-        while todo:
-            for source in before.get(todo.pop(), ()):
-                if source not in found:
-                    found.add(source)
-                    todo.append(source)
-    return now
+    return {t: backwards(graph, found) for t, found in now.items()}
 
 
 @pytest.mark.parametrize("first", range(0, 120, 30))
@@ -84,18 +90,7 @@ def from_which_all_may_end(graph: Lowered) -> set[object]:
         (graph.system.threads[i.root].location, (i.completed, i.failed))
         for i in graph.system.instances
     ]
-    before: dict[object, list[object]] = {}
-    for state, steps in graph.steps.items():
-        for _, after in steps:
-            before.setdefault(after, []).append(state)
-    found = {s for s in graph.steps if all(s[v] in at for v, at in ends)}
-    todo = list(found)
-    while todo:
-        for source in before.get(todo.pop(), ()):
-            if source not in found:
-                found.add(source)
-                todo.append(source)
-    return found
+    return backwards(graph, {s for s in graph.steps if all(s[v] in at for v, at in ends)})
 
 
 @pytest.mark.parametrize("first", range(0, 120, 40))
