@@ -12,12 +12,12 @@ from pathlib import Path
 from ..dsl.errors import Rejected
 from ..dsl.source import read
 from ..report.outcome import Exit
+from ..semantics.observing import View, activity_name, data_names
 from ..semantics.system import TransitionSystem
 from ..verifier.equivalence.behaviour import Exploring, Size
 from ..verifier.equivalence.lts import Lts
 from ..verifier.equivalence.runs import Limits, OutOfReach
 from ..verifier.equivalence.spectrum import Under
-from ..verifier.equivalence.view import View, activity_name, data_names
 from ..verifier.equivalence.workflows import LEVELS, Asked, Comparison
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, say_rejected
@@ -168,7 +168,7 @@ def _systems(
 ) -> tuple[list[str], list[TransitionSystem]]:
     """What each is called, and its rules.  Raises `Rejected`."""
     from ..semantics.lower import lower
-    from ..verifier.equivalence.alone import alone, silent
+    from ..semantics.lower.alone import alone, silent
 
     wanted = [None] * len(paths) if workflow is None else workflow.split(",")
     if len(wanted) == 1:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...semantics.lower import lower
+from ...semantics.lower.alone import alone
 from ...semantics.system import TransitionSystem
 from ...semantics.trace import Trace
 from ..chosen import allowed
-from ..equivalence.alone import alone
 from ..equivalence.behaviour import Size
 from ..equivalence.runs import OutOfReach
 from ..equivalence.words import of_log, of_places, why

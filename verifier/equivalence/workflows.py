@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...semantics.expr import Op, postorder
+from ...semantics.observing import View, in_both
 from ...semantics.system import RuleKind, TransitionSystem
 from . import outcome
 from .behaviour import Behaviour, Exploring, Size, paired
@@ -15,7 +16,6 @@ from .outcome import Different
 from .runs import Limits, OutOfReach
 from .spectrum import Alike, Apart, Under, equivalent, included
 from .upgrading import Upgrade, upgrade
-from .view import View, data_names
 
 OUTCOME = "outcome"
 LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
@@ -82,8 +82,7 @@ def compare(
     that the right one does?  That is known under failures, trace and outcome."""
     names = asked.observed
     if names is None:
-        mine, yours = data_names(left), data_names(right)
-        names = tuple(n for n in mine if n in yours)
+        names = in_both(left, right)
     views = [View(names, asked.watched, renamed, asked.hide) for renamed in asked.rename]
     levels = tuple(n for n in levels if not inclusion or n in INCLUDED)
     sides = [Exploring(s, v, size=asked.size) for s, v in zip((left, right), views, strict=True)]
