@@ -7,14 +7,14 @@ so it is known only where runs ask so often, and not for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from .behaviour import Behaviour
 from .facts import Wrong
 
 Key = tuple[str, int]  # what is asked, and for which time
-MOST = 5_000  # environments, as far as they are known
-MOST_STATES = 20_000  # of one side under one environment
+MOST_ANSWERS = 16  # that could be others, in one run
+MOST = 500_000  # states of both, under all environments together
 
 
 def same_outcomes(
@@ -30,15 +30,17 @@ def same_outcomes(
             for act, _ in edges:
                 if act.answered is not None:
                     answers.setdefault(act.answered[0], set()).add(act.answered[1])
-    count = 0
+    open_ = {name for name, several in answers.items() if len(several) > 1}
+    looked = 0
     for mine, yours in starts.values():
         todo: list[dict[Key, str]] = [{}]
         while todo:
             known = todo.pop()
-            if (count := count + 1) > MOST:
+            one, asked, n = _outcomes(left, mine, known, open_)
+            other, more, m = _outcomes(right, yours, known, open_)
+            looked += n + m
+            if looked > MOST or len(known) > MOST_ANSWERS:
                 raise Wrong("the environment can answer in too many ways")
-            one, asked = _outcomes(left, mine, known)
-            other, more = _outcomes(right, yours, known)
             if asked | more:
                 key = min(asked | more)
                 todo += ({**known, key: answer} for answer in sorted(answers[key[0]]))
@@ -47,9 +49,9 @@ def same_outcomes(
 
 
 def _outcomes(
-    side: Behaviour, starts: Sequence[int], known: Mapping[Key, str]
-) -> tuple[set[str], set[Key]]:
-    """Those that are come to, and what is asked and not known."""
+    side: Behaviour, starts: Sequence[int], known: Mapping[Key, str], open_: Set[str]
+) -> tuple[set[str], set[Key], int]:
+    """Those that are come to, what is asked and not known, and how many states were looked at."""
     todo: list[tuple[int, frozenset[Key]]] = [(s, frozenset()) for s in starts]
     seen = set(todo)
     outcomes: set[str] = set()
@@ -58,7 +60,7 @@ def _outcomes(
         state, had = todo.pop()
         for act, target in side.edges[state]:
             now = had
-            if act.answered is not None:
+            if act.answered is not None and act.answered[0] in open_:
                 number = sum(name == act.answered[0] for name, _ in had) + 1
                 key = act.answered[0], number
                 if key not in known:
@@ -71,6 +73,4 @@ def _outcomes(
             if (target, now) not in seen:
                 seen.add((target, now))
                 todo.append((target, now))
-        if len(seen) > MOST_STATES:
-            raise Wrong("under some environment there are too many runs")
-    return outcomes, asked
+    return outcomes, asked, len(seen)
