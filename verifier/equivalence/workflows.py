@@ -97,7 +97,7 @@ def compare(
         first, second = paired(sides[0].explore(), sides[1].explore())
     except OutOfReach as error:
         found = _narrowly(sides, levels, str(error), asked, inclusion)
-        found |= _by_induction(sides, found, asked.size.seconds / 2)
+        found |= _by_induction(sides, found, asked.size.seconds)
         if isinstance(found.get(OUTCOME), Open):
             found |= _by_answers(sides, inclusion, asked.size.seconds / 2)
         return Comparison(found, names)
