@@ -31,6 +31,7 @@ from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.equivalence.evidence import candidates
+from ..verifier.equivalence.terms.specs import derivation
 from ..verifier.verdict import Proved, Refuted, Result
 from .loading import load_spec
 from .terminal import Progress, complain
@@ -154,6 +155,11 @@ class Certifier:
         """That two workflows do the same."""
         comparing = self.checker.claimed[claim["check"], claim["name"]]
         kind, under = comparing.claimed.kind, comparing.claimed.under
+        terms = comparing.claimed.terms()
+        if terms is not None:
+            laws = derivation(*terms, under)
+            if laws is not None and self._valid(claim, laws):
+                return laws
         try:
             left, right = comparing.sides()
         except Wrong:
@@ -165,9 +171,12 @@ class Certifier:
             for edges in (unfinished(left) if running else left.edges, right.edges)
         )
         for evidence in candidates(kind, under, one, other, starts):
-            if self.checker.judged(claim, [Part(evidence)]).answer is Answer.VALID:
+            if self._valid(claim, evidence):
                 return evidence
         return None
+
+    def _valid(self, claim: Mapping[str, str], evidence: Evidence) -> bool:
+        return self.checker.judged(claim, [Part(evidence)]).answer is Answer.VALID
 
     def _made(self, evidence: Evidence) -> Evidence | None:
         if not isinstance(evidence, States) or evidence.states:

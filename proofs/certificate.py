@@ -16,6 +16,7 @@ from typing import Any
 from ..semantics.evidence import (
     Answered,
     Classes,
+    Derivation,
     Evidence,
     Facts,
     Followed,
@@ -166,7 +167,7 @@ class Codec:
                 out |= {**self._facts(facts), "components": ranks}
             case Runs(runs):
                 out["runs"] = [run(r, self._term) for r in runs]
-            case Syntactic() | Trusted() | Classes() | Followed() | Answered():
+            case Syntactic() | Trusted() | Classes() | Followed() | Answered() | Derivation():
                 out |= {f.name: getattr(e, f.name) for f in fields(e)}
         return out
 
@@ -223,6 +224,7 @@ KINDS: dict[type[Evidence], str] = {
     Classes: "classes",
     Followed: "followed",
     Answered: "answered",
+    Derivation: "derivation",
 }
 _READ: dict[str, Callable[..., Evidence]] = {
     "inductive": lambda c, **g: Inductive(c.facts(**g)),
@@ -241,4 +243,5 @@ def _as_it_is(kind: type[Evidence]) -> Callable[..., Evidence]:
     return lambda codec, **given: kind(**{n: data(v) for n, v in given.items()})
 
 
-_READ |= {KINDS[k]: _as_it_is(k) for k in (Syntactic, Trusted, Classes, Followed, Answered)}
+_PLAIN = (Syntactic, Trusted, Classes, Followed, Answered, Derivation)
+_READ |= {KINDS[k]: _as_it_is(k) for k in _PLAIN}

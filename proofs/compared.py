@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
 from ..semantics.claimed import OUTCOME, UNDER, Claimed
-from ..semantics.evidence import Answered, Classes, Evidence, Followed
+from ..semantics.evidence import Answered, Classes, Derivation, Evidence, Followed
 from ..semantics.observing import INTERNAL, Act
 from .behaviour import Behaviour, begun, both
+from .derived import derived
 from .facts import Wrong
 from .outcomes import same_outcomes
 
@@ -33,14 +34,11 @@ class Comparing:
     _sides: tuple[Behaviour, Behaviour] | None = None
 
     def sides(self) -> tuple[Behaviour, Behaviour]:
-        """`Wrong` where not all that they do can be found out."""
+        """`Wrong` where not all that they do can be found out, `Rejected` where one is no spec."""
         if self._sides is None:
             if self.claimed.sides is None:
                 raise Wrong("this evidence does not belong to this claim")
-            try:
-                self._sides = both(*self.claimed.sides())
-            except Rejected as error:
-                raise Wrong(f"one of them by itself is no spec: {error}") from None
+            self._sides = both(*self.claimed.sides())
         return self._sides
 
     def check(self, parts: Sequence[Evidence]) -> None:
@@ -48,9 +46,17 @@ class Comparing:
         if len(parts) != 1:
             raise Wrong("one piece of evidence is needed")
         try:
+            if isinstance(parts[0], Derivation):
+                terms = self.claimed.terms()
+                if terms is None:
+                    raise Wrong("the two differ in more than terms")
+                derived(terms, self.claimed.under, parts[0])
+                return
             shown(self.claimed.kind, self.claimed.under, *self.sides(), parts[0])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, IndexError, KeyError):
             raise Wrong("the evidence has another form") from None
+        except Rejected as error:
+            raise Wrong(f"one of them by itself is no spec: {error}") from None
 
 
 def shown(kind: str, under: str, left: Behaviour, right: Behaviour, evidence: Evidence) -> None:

@@ -129,7 +129,18 @@ class Answered:
     """The outcomes agree whatever the environment answers: it is asked only so often."""
 
 
-Compared = Classes | Followed | Answered
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Two terms are one by laws.  `terms`: (form, label, parts), parts first and by number;
+    `steps`: by a law, one term becomes another (proofs/laws/derivation)."""
+
+    terms: tuple[tuple[str, str, tuple[int, ...]], ...]
+    left: int
+    right: int
+    steps: tuple[tuple[str, int, int], ...]
+
+
+Compared = Classes | Followed | Answered | Derivation
 Evidence = (
     Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Compared | Trusted
 )

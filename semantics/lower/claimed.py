@@ -7,6 +7,7 @@ from ...dsl.format_props import property_text
 from ..claimed import OUTCOME, Claimed, Side
 from ..observing import View, in_both
 from .alone import alone
+from .differing import differing, plain_terms
 from .world import lower
 
 
@@ -25,7 +26,8 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
     place = f"{p.span.line}:{p.span.col}"
     under = p.under or OUTCOME
     if isinstance(p, ast.Law):
-        return Claimed(kind, under, property_text(p), place)
+        both = p.left, p.right
+        return Claimed(kind, under, property_text(p), place, None, lambda: plain_terms(both))
 
     def sides() -> tuple[Side, Side]:
         left, right = (lower(alone(spec, w)) for w in (p.left, p.right))
@@ -34,4 +36,10 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
         view = View(p.observing or in_both(left, right), p.observing)
         return Side(left, view), Side(right, view)
 
-    return Claimed(kind, under, property_text(p), place, sides)
+    def terms() -> tuple[ast.Term, ast.Term] | None:
+        found = differing(*(alone(spec, w) for w in (p.left, p.right)))
+        if found is None or kind == "upgrade":
+            return None
+        return found[0] if found else (ast.Skip(), ast.Skip())
+
+    return Claimed(kind, under, property_text(p), place, sides, terms)

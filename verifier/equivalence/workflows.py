@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from ...dsl import ast
 from ...semantics.expr import Op, postorder
 from ...semantics.lower import lower
+from ...semantics.lower.differing import without_bodies
 from ...semantics.observing import View, in_both
 from ...semantics.system import RuleKind, TransitionSystem
 from . import outcome
@@ -133,7 +134,7 @@ def compare_specs(
         return replace(rest, levels={**rest.levels, **known})
     names = asked.observed
     if names is None:
-        names = in_both(*(lower(terms.without_bodies(s)) for s in specs))
+        names = in_both(*(lower(without_bodies(s)) for s in specs))
     return Comparison({n: known[n] for n in levels}, names)
 
 

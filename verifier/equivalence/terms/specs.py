@@ -1,18 +1,16 @@
 """Two specs that differ in terms only: what the laws of terms say of them, before any rule is made.
 
-Used only where one term may stand for another (docs/decisions/0017-laws.md): the two declare the
-same, the terms are of the forms below, and nothing looks into them from outside (a time limit that
-asks how long its body lasts, a crash that goes on from the log, a clock).
+Used only where one term may stand for another (`lower.differing`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import TypeGuard, get_args
+from dataclasses import dataclass
 
 from ....dsl import ast
-from ....dsl.walk import walk
+from ....semantics.evidence import Derivation
+from ....semantics.lower.differing import alone_runs, differing
 from . import guarded, normal
 from .decide import TooMany
 from .read import read
@@ -20,22 +18,6 @@ from .store import Op, Store
 
 LEVELS = ("bisimulation", "branching", "failures", "trace")  # from fine to coarse
 WIDEST = 16  # a join over more branches is a step of its own
-FORMS = (
-    ast.Skip,
-    ast.Fail,
-    ast.WaitUntil,
-    ast.Call,
-    ast.Assign,
-    ast.Seq,
-    ast.Choice,
-    ast.Par,
-    ast.If,
-    ast.While,
-    ast.Try,
-    ast.NoCancel,
-    ast.Using,
-)
-_LOOKING = (ast.Now, ast.StatePredicate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,98 +41,17 @@ class Said:
 
 def said(old: ast.Spec, new: ast.Spec) -> Said | None:
     """Of specs without properties (`lower.alone`); None: nothing, they may be equivalent or not."""
-    pairs = bodies(old, new)
+    pairs = differing(old, new)
     if pairs is None:
         return None
     worst = Said(LEVELS[0])
     for left, right in pairs:
-        found = compared(left, right, _main(old) is not None)
+        found = compared(left, right, alone_runs(old) is not None)
         if found is None:
             return None
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
     return worst
-
-
-def _main(s: ast.Spec) -> ast.Workflow | None:
-    """The only workflow that runs, if nothing is beside it."""
-    if s.system is None:
-        return s.workflows[0] if len(s.workflows) == 1 else None
-    name = s.system.instances[0].workflow
-    plain = s.system.instances == (ast.InstanceDecl(name),)
-    return next((w for w in s.workflows if w.name == name and plain), None)
-
-
-# --- what may be compared ------------------------------------------------------------------------
-
-
-def bodies(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Term, ast.Term]] | None:
-    """The terms in which they differ; None where they differ in more, or in other terms."""
-    old, new = both = _by_itself(old), _by_itself(new)
-    if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
-        return None
-    if without_bodies(old) != without_bodies(new):
-        return None
-    called = {n.name for s in both for w in s.workflows for n in walk(w.body) if _calls(n)}
-    pairs = []
-    for mine, yours in zip(old.workflows, new.workflows, strict=True):
-        if _same(mine.body, yours.body):
-            continue
-        # (How long a call lasts may be looked at where it stands.)
-        if mine.name in called or not all(
-            _plain(s, w, n) for s, w in ((old, mine), (new, yours)) for n in walk(w.body)
-        ):
-            return None
-        pairs.append((mine.body, yours.body))
-    return pairs
-
-
-def _by_itself(s: ast.Spec) -> ast.Spec:
-    """Without what is not called, and whatever the workflow that runs is called."""
-    main = _main(s)
-    if main is None or any(_calls(n) and not _activity(s, main, n.name) for n in walk(main.body)):
-        return s
-    only = replace(main, name="w")
-    return replace(s, workflows=(only,), system=ast.System((ast.InstanceDecl("w"),)))
-
-
-def _same(left: ast.Term, right: ast.Term) -> bool:
-    try:
-        return left == right
-    except RecursionError:
-        return False
-
-
-def without_bodies(s: ast.Spec) -> ast.Spec:
-    bare = tuple(replace(w, body=ast.Skip()) for w in s.workflows)
-    return replace(s, workflows=bare, items=())
-
-
-def _calls(node: ast.Node) -> TypeGuard[ast.Call]:
-    return isinstance(node, ast.Call)
-
-
-def _activity(s: ast.Spec, w: ast.Workflow, name: str) -> bool:
-    return any(a.name == name for a in (*w.activities, *s.activities))
-
-
-def _plain(s: ast.Spec, w: ast.Workflow, node: ast.Node) -> bool:
-    """Nothing in which the place of a term matters, and nothing that names something."""
-    match node:
-        case ast.Call(name=name):
-            return _activity(s, w, name)
-        case ast.Par(policy=policy):
-            return policy == "all"
-        case ast.While(at_most=most):
-            return most is None
-        case ast.Using():
-            return all(r.lease is None for r in s.resources)
-    if isinstance(node, get_args(ast.Term)):
-        return isinstance(node, FORMS)
-    return not isinstance(node, _LOOKING)
-
-
-# --- comparing -----------------------------------------------------------------------------------
 
 
 def compared(left: ast.Term, right: ast.Term, single: bool) -> Said | None:
@@ -174,6 +75,17 @@ def compared(left: ast.Term, right: ast.Term, single: bool) -> Said | None:
             if same is not None and not (same.rounds or same.silent):
                 return Said(LEVELS[0], (), same.related, size)
     return None
+
+
+def derivation(left: ast.Term, right: ast.Term, under: str) -> Derivation | None:
+    """That laws make one of the two of the other, for a certificate."""
+    s = Store()
+    found = normal.equal(s, read(s, left), read(s, right), under.replace("bisimulation", "strong"))
+    if found is None:
+        return None
+    terms = tuple((str(o), n, k) for o, n, k in zip(s.op, s.label, s.kids, strict=True))
+    steps = tuple((t.law, t.before, t.after) for t in found.steps)
+    return Derivation(terms, found.left, found.right, steps)
 
 
 def _guarded(s: Store, a: int, b: int) -> guarded.Same | None:
