@@ -73,7 +73,17 @@ workflow v5(n: int 0..1) {
   activity c { }
   run { b ; a }
 }
+workflow v6(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := 1 + n } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { a ; { b + c } }
+}
+law idle forall p, q : p ; { q || skip } == p ; q under branching
+law early forall p, q, r : p ; (q + r) == p ; r + p ; q under trace
 equivalent turned : v1, v3 under bisimulation
+equivalent sums : v1, v6 under bisimulation
 equivalent runs : v1, v2 under trace
 equivalent late : v1, v2 under branching
 equivalent ends : v4, v5
@@ -86,7 +96,7 @@ BYTES = 700
 SAID = 300
 KINDS = {
     SOURCE: {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"},
-    COMPARED: {"classes", "followed", "answered"},
+    COMPARED: {"classes", "followed", "answered", "derivation"},
 }
 
 
@@ -102,7 +112,7 @@ def made(both: tuple[str, Certified]) -> Certified:
     """Of comparisons only these: the checks are those of the other spec."""
     source, all_ = both
     if source is COMPARED:
-        words = ("equivalent", "refines", "upgrade")
+        words = ("equivalent", "refines", "upgrade", "law")
         kept = {n: raw for n, raw in all_.files.items() if any(w in n for w in words)}
         return replace(all_, files=kept)
     return all_
