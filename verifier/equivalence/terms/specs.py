@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ....dsl import ast
 from ....semantics.evidence import Derivation
-from ....semantics.lower.differing import alone_runs, differing
+from ....semantics.lower.differing import alone_runs, differing, plain_terms
 from . import guarded, normal
 from .decide import TooMany
 from .read import read
@@ -67,14 +67,31 @@ def compared(left: ast.Term, right: ast.Term, single: bool) -> Said | None:
             return Said("trace" if same.mixed else "failures", (), same.related, size)
         found = normal.equal(s, a, b, under)
         if found is not None:
-            level = LEVELS[0] if under == "strong" else under
-            used = tuple(sorted(Counter(t.law for t in found.steps).items()))
-            return Said(_coarser(level, wide), used, operators=size)
+            return _by_laws(found, under, wide, size)
         if under == "strong" and guarded.guarded(s, a, b):
             same = _guarded(s, a, b)
             if same is not None and not (same.rounds or same.silent):
                 return Said(LEVELS[0], (), same.related, size)
     return None
+
+
+def by_laws(left: ast.Term, right: ast.Term) -> Said | None:
+    """Of the sides of a law, for all terms in place of its names, wherever it stands."""
+    if plain_terms((left, right)) is None:
+        return None
+    s = Store()
+    a, b = read(s, left), read(s, right)
+    for under in ("strong", "branching", "trace"):
+        found = normal.equal(s, a, b, under)
+        if found is not None:
+            return _by_laws(found, under, _wide(s, a, b), s.operators(a))
+    return None
+
+
+def _by_laws(found: normal.Derivation, under: str, wide: str, size: int) -> Said:
+    level = LEVELS[0] if under == "strong" else under
+    used = tuple(sorted(Counter(t.law for t in found.steps).items()))
+    return Said(_coarser(level, wide), used, operators=size)
 
 
 def derivation(left: ast.Term, right: ast.Term, under: str) -> Derivation | None:
