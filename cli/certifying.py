@@ -12,8 +12,10 @@ from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
+from ..proofs.behaviour import begun
 from ..proofs.certificate import Certificate, Damaged, parse, spec_hash, write
-from ..proofs.check import WHOLE, Answer, Checked, Checker, claim_of, goals_of
+from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
+from ..proofs.compared import Comparing, in_flight, unfinished
 from ..proofs.facts import Open, Wrong
 from ..proofs.plain import some_only
 from ..proofs.solvers import Solvers
@@ -22,11 +24,14 @@ from ..report import certificates as shown
 from ..report.outcome import Exit
 from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.lower import lower
+from ..semantics.lower.claimed import claimed
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
+from ..verifier.equivalence.evidence import candidates
+from ..verifier.equivalence.terms.specs import derivation
 from ..verifier.verdict import Proved, Refuted, Result
 from .loading import load_spec
 from .terminal import Progress, complain
@@ -57,7 +62,7 @@ class Certifier:
         self.structure = Structure(self.system)
         self.patience = PATIENCE * (1 + len(self.system.rules) / 1000)
         # The second solver is for whoever checks again.
-        self.checker = Checker(self.system, Solvers(second=False))
+        self.checker = Checker(self.system, Solvers(second=False), comparisons(self.spec))
 
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
@@ -90,7 +95,7 @@ class Certifier:
         return checked
 
     def _claim(self, result: Result, level: str, verdict: str) -> dict[str, str]:
-        return claim_of(self.system, result.check, result.name, level, verdict)
+        return self.checker.claim(result.check, result.name, level, verdict)
 
     def level(self, result: Result) -> str:
         """A line may be raised to an error; its obligations keep their level."""
@@ -118,6 +123,9 @@ class Certifier:
         if some_only(self.system, check, goals, check in WHOLE):
             yield Part(trusted, tuple(range(len(goals))))
             return
+        if check in LINES:
+            yield Part(self._compared(claim) or trusted)
+            return
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
             for several in for_whole(self.structure, check, whole):
@@ -142,6 +150,33 @@ class Certifier:
             done.setdefault(found, []).append(k)
         for evidence, mine in done.items():
             yield Part(evidence, mine)
+
+    def _compared(self, claim: Mapping[str, str]) -> Evidence | None:
+        """That two workflows do the same."""
+        comparing = self.checker.claimed[claim["check"], claim["name"]]
+        kind, under = comparing.claimed.kind, comparing.claimed.under
+        terms = comparing.claimed.terms()
+        if terms is not None:
+            laws = derivation(*terms, under)
+            if laws is not None and self._valid(claim, laws):
+                return laws
+        try:
+            left, right = comparing.sides()
+        except Wrong:
+            return None
+        running = kind == "upgrade"
+        starts = in_flight(left, right) if running else begun(left, right)
+        one, other = (
+            [[(a.text, t) for a, t in out] for out in edges]
+            for edges in (unfinished(left) if running else left.edges, right.edges)
+        )
+        for evidence in candidates(kind, under, one, other, starts):
+            if self._valid(claim, evidence):
+                return evidence
+        return None
+
+    def _valid(self, claim: Mapping[str, str], evidence: Evidence) -> bool:
+        return self.checker.judged(claim, [Part(evidence)]).answer is Answer.VALID
 
     def _made(self, evidence: Evidence) -> Evidence | None:
         if not isinstance(evidence, States) or evidence.states:
@@ -168,6 +203,11 @@ class Certifier:
         except (Wrong, Open):
             return False
         return True
+
+
+def comparisons(spec: Spec) -> dict[tuple[str, str], Comparing]:
+    """What a spec claims of two workflows, for the checker."""
+    return {line: Comparing(c) for line, c in claimed(spec).items()}
 
 
 def certify(
@@ -301,7 +341,7 @@ class Reader:
         if file not in self._checkers:
             try:
                 spec = load_spec(file)
-                made = Checker(lower(spec), self.solvers)
+                made = Checker(lower(spec), self.solvers, comparisons(spec))
                 self._checkers[file] = spec_hash(spec.source), made
             except (Rejected, OSError):
                 self._checkers[file] = "", None

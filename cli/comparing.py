@@ -7,17 +7,19 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
+from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
 from ..dsl.source import read
 from ..report.outcome import Exit
+from ..semantics.observing import View, activity_name, data_names
 from ..semantics.system import TransitionSystem
 from ..verifier.equivalence.behaviour import Exploring, Size
 from ..verifier.equivalence.lts import Lts
 from ..verifier.equivalence.runs import Limits, OutOfReach
 from ..verifier.equivalence.spectrum import Under
-from ..verifier.equivalence.view import View, activity_name, data_names
 from ..verifier.equivalence.workflows import LEVELS, Asked, Comparison
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, say_rejected
@@ -26,6 +28,7 @@ from .terminal import Progress, complain, style, write
 AUT = ".aut"
 STATES = 200_000
 SECONDS = 30.0
+OPTIONS = ("workflow", "observing", "rename", "hide")  # of specs
 
 
 def run(command: str, args: argparse.Namespace) -> int:
@@ -135,14 +138,22 @@ def _of_files(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
 
 
 def _of_specs(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
-    from ..verifier.equivalence.workflows import compare
+    from ..semantics.lower import lower
+    from ..verifier.equivalence.workflows import compare_specs
 
-    names, (left, right) = _systems(paths, args.workflow)
-    asked = _asked(args, [left, right])
+    (one, other), (left, right) = _chosen(paths, args.workflow)
+
+    @cache
+    def lowered() -> list[TransitionSystem]:
+        return [lower(left), lower(right)]
+
+    # Where no names are to be looked up, terms may decide before there are rules.
+    asked = _asked(args, lowered() if any(map(args.__dict__.get, OPTIONS[1:])) else [])
     if args.refines:
         asked = replace(asked, rename=(asked.rename[1], asked.rename[0]))
-        return (names[1], names[0]), compare(right, left, asked, inclusion=True)
-    return (names[0], names[1]), compare(left, right, asked)
+        found = compare_specs((right, left), lambda: lowered()[::-1], asked, inclusion=True)
+        return (other, one), found
+    return (one, other), compare_specs((left, right), lowered, asked)
 
 
 def _migrate(args: argparse.Namespace, progress: Progress) -> int:
@@ -168,7 +179,14 @@ def _systems(
 ) -> tuple[list[str], list[TransitionSystem]]:
     """What each is called, and its rules.  Raises `Rejected`."""
     from ..semantics.lower import lower
-    from ..verifier.equivalence.alone import alone, silent
+
+    names, chosen = _chosen(paths, workflow)
+    return names, [lower(s) for s in chosen]
+
+
+def _chosen(paths: Sequence[str], workflow: str | None) -> tuple[list[str], list[Spec]]:
+    """What each is called, and what is looked at of it.  Raises `Rejected`."""
+    from ..semantics.lower.alone import alone, silent
 
     wanted = [None] * len(paths) if workflow is None else workflow.split(",")
     if len(wanted) == 1:
@@ -181,7 +199,7 @@ def _systems(
         raise _Misused("this is one file; say which of its workflows with --workflow OLD,NEW")
     chosen = [silent(s) if w is None else alone(s, w) for s, w in zip(specs, wanted, strict=True)]
     names = [w if w and same else p for p, w in zip(paths, wanted, strict=True)]
-    return names, [lower(s) for s in chosen]
+    return names, chosen
 
 
 def _asked(args: argparse.Namespace, systems: Sequence[TransitionSystem]) -> Asked:
@@ -220,8 +238,7 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def _no_options_of_specs(args: argparse.Namespace) -> None:
-    given = ("workflow", "observing", "rename", "hide")
-    for name in given:
+    for name in OPTIONS:
         if getattr(args, name):
             raise _Misused(f"--{name} is for specs; a .aut file has labels only")
 

@@ -8,7 +8,7 @@ from ..dsl import ast
 from ..dsl.errors import Rejected
 from ..report.outcome import Exit
 from ..report.rewriting import as_text
-from ..verifier.equivalence.alone import alone
+from ..semantics.lower.alone import alone
 from ..verifier.equivalence.behaviour import Size
 from ..verifier.equivalence.rewrite import Proposal, proposal
 from ..verifier.equivalence.workflows import Fails, Holds

@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..semantics.evidence import (
+    Answered,
+    Classes,
+    Derivation,
     Evidence,
     Facts,
+    Followed,
     Inductive,
     Measure,
     Pairs,
@@ -29,10 +32,10 @@ from ..semantics.evidence import (
     Syntactic,
     Trusted,
 )
-from ..semantics.expr import Expr, Scalar, var
+from ..semantics.expr import Expr, var
 from ..semantics.smtlib import read, text
 from ..semantics.system import TransitionSystem
-from ..semantics.trace import Step, Trace
+from .values import data, run, scalar, trace, value, whole
 
 VERSION = 1
 FORMAT = "wfverify certificate"
@@ -71,12 +74,12 @@ def _compact(value: object) -> str:
 def _written(fields: Mapping[str, object]) -> str:
     """A field a line, a part of the evidence a line."""
     lines = []
-    for name, value in sorted(fields.items()):
-        if isinstance(value, list):
-            inner = ",\n".join(f"  {_compact(v)}" for v in value)
+    for name, given in sorted(fields.items()):
+        if isinstance(given, list):
+            inner = ",\n".join(f"  {_compact(v)}" for v in given)
             lines.append(f" {_compact(name)}: [\n{inner}\n ]")
         else:
-            lines.append(f" {_compact(name)}: {_compact(value)}")
+            lines.append(f" {_compact(name)}: {_compact(given)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -153,7 +156,7 @@ class Codec:
                 out |= {**self._facts(facts), "order": list(order)}
             case States(kept, states):
                 out["variables"] = [self.names[v] for v in kept]
-                out["states"] = [[_scalar(x) for x in s] for s in states]
+                out["states"] = [[scalar(x) for x in s] for s in states]
             case Peaks(used, peaks, shape):
                 out |= {"used": self.names[used], "peaks": [list(p) for p in peaks], "shape": shape}
             case Measure(facts, components):
@@ -163,16 +166,16 @@ class Codec:
                 ]
                 out |= {**self._facts(facts), "components": ranks}
             case Runs(runs):
-                out["runs"] = [self._run(r) for r in runs]
-            case Trusted(engine, argument):
-                out |= {"engine": engine, "argument": argument}
+                out["runs"] = [run(r, self._term) for r in runs]
+            case Syntactic() | Trusted() | Classes() | Followed() | Answered() | Derivation():
+                out |= {f.name: getattr(e, f.name) for f in fields(e)}
         return out
 
     def decode(self, fields: Mapping[str, Any]) -> Part:
         """`Damaged` where something is missing or of another kind."""
         try:
             given = dict(fields)
-            kind, goals = given.pop("kind"), [_whole(g) for g in given.pop("goals")]
+            kind, goals = given.pop("kind"), [whole(g) for g in given.pop("goals")]
             return Part(_READ[kind](self, **given), goals)
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as wrong:
             raise Damaged(f"evidence of no known kind: {wrong}") from None
@@ -186,34 +189,26 @@ class Codec:
             "shapes": list(facts.shapes),
         }
 
-    def _run(self, trace: Trace) -> dict[str, Any]:
-        steps = [[s.rule, [_scalar(x) for x in s.inputs], str(s.time)] for s in trace.steps]
-        out = {"initial": [*map(_scalar, trace.initial)], "steps": steps, "loop": trace.loop_at}
-        return out if trace.recurs is None else {**out, "recurs": self._term(trace.recurs)}
-
-    def trace(self, given: Mapping[str, Any]) -> Trace:
-        steps = tuple(_step(*s) for s in given["steps"])
-        at = None if given["loop"] is None else _whole(given["loop"])
-        recurs = read(given["recurs"], self.symbols) if "recurs" in given else None
-        return Trace(tuple(map(_value, given["initial"])), steps, at, recurs)
+    def term(self, text: str) -> Expr:
+        return read(text, self.symbols)
 
     def facts(self, invariants: list[str], shapes: list[str]) -> Facts:
-        return Facts(tuple(read(i, self.symbols) for i in invariants), tuple(shapes))
+        return Facts(tuple(map(self.term, invariants)), tuple(shapes))
 
     def states(self, variables: list[str], states: list[list[object]]) -> States:
         kept = tuple(self.number[v] for v in variables)
         if any(len(s) != len(kept) for s in states) or len(set(kept)) != len(kept):
             raise ValueError("states of another size")
-        return States(kept, tuple(tuple(_value(x) for x in s) for s in states))
+        return States(kept, tuple(tuple(value(x) for x in s) for s in states))
 
     def measure(self, components: list[list[Any]], **facts: Any) -> Measure:
         return Measure(self.facts(**facts), tuple(map(self._component, components)))
 
     def _component(self, given: list[Any]) -> Rank:
         if len(given) == 1:
-            return Rank(term=read(given[0], self.symbols))
+            return Rank(term=self.term(given[0]))
         thread, ranks = given
-        return Rank(_whole(thread), tuple(_whole(r) for r in ranks))
+        return Rank(whole(thread), tuple(whole(r) for r in ranks))
 
 
 KINDS: dict[type[Evidence], str] = {
@@ -226,43 +221,27 @@ KINDS: dict[type[Evidence], str] = {
     Runs: "runs",
     Syntactic: "syntactic",
     Trusted: "trusted",
+    Classes: "classes",
+    Followed: "followed",
+    Answered: "answered",
+    Derivation: "derivation",
 }
 _READ: dict[str, Callable[..., Evidence]] = {
     "inductive": lambda c, **g: Inductive(c.facts(**g)),
     "reachable": Codec.states,
     "peaks": lambda c, used, peaks, shape: Peaks(
-        c.number[used], tuple((_whole(t), _whole(p)) for t, p in peaks), shape
+        c.number[used], tuple((whole(t), whole(p)) for t, p in peaks), shape
     ),
-    "progress": lambda c, order, **g: Progress(c.facts(**g), tuple(map(_whole, order))),
+    "progress": lambda c, order, **g: Progress(c.facts(**g), tuple(map(whole, order))),
     "measure": Codec.measure,
     "pairs": lambda c, **g: Pairs(c.facts(**g)),
-    "runs": lambda c, runs: Runs(tuple(map(c.trace, runs))),
-    "syntactic": lambda c: Syntactic(),
-    "trusted": lambda c, engine, argument: Trusted(str(engine), str(argument)),
+    "runs": lambda c, runs: Runs(tuple(trace(r, c.term) for r in runs)),
 }
 
 
-def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{value!r:.40} is no whole number")
-    return value
+def _as_it_is(kind: type[Evidence]) -> Callable[..., Evidence]:
+    return lambda codec, **given: kind(**{n: data(v) for n, v in given.items()})
 
 
-def _scalar(value: Scalar) -> object:
-    if isinstance(value, tuple):  # a stack
-        return [_scalar(x) for x in value]
-    return str(value) if isinstance(value, Fraction) else value
-
-
-def _step(rule: object, inputs: list[object], time: object) -> Step:
-    return Step(_whole(rule), tuple(map(_value, inputs)), Fraction(_value(time)))
-
-
-def _value(given: object) -> Scalar:
-    if isinstance(given, str) and len(given) < 100 and "e" not in given.lower():
-        return Fraction(given)
-    if isinstance(given, bool | int):
-        return given
-    if isinstance(given, list):
-        return tuple(map(_value, given))  # type: ignore[return-value]
-    raise ValueError(f"{given!r:.40} is no value")
+_PLAIN = (Syntactic, Trusted, Classes, Followed, Answered, Derivation)
+_READ |= {KINDS[k]: _as_it_is(k) for k in _PLAIN}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from ..semantics.claimed import COMPARED
 from ..semantics.evidence import (
     Evidence,
     Inductive,
@@ -27,6 +28,7 @@ from ..semantics.expr import Op, variables
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
+from .compared import Comparing
 from .facts import Open, Prover, Wrong
 from .pairs import commuting, races
 from .plain import PLAIN, is_line, some_only, taken
@@ -73,6 +75,8 @@ NOTHING = (
     "idempotency",
     "timeouts",
 )
+LINES = (*COMPARED, "law")  # of two workflows, or of two terms
+Claims = Mapping[tuple[str, str], Comparing]
 
 
 class Answer(Enum):
@@ -96,7 +100,12 @@ def goals_of(system: TransitionSystem, check: str, name: str, level: str) -> lis
 
 
 def claim_of(
-    system: TransitionSystem, check: str, name: str, level: str, verdict: str
+    system: TransitionSystem,
+    check: str,
+    name: str,
+    level: str,
+    verdict: str,
+    claimed: Claims | None = None,
 ) -> dict[str, str]:
     """The claim, made from the rules.  `level` tells apart two lines of one name."""
     goals = goals_of(system, check, name, level)
@@ -107,6 +116,8 @@ def claim_of(
     )
     never = f"never: {'; '.join(said)}"
     says = never if goals else WHOLE.get(check, other)
+    if claimed and (check, name) in claimed:
+        place, says = (line := claimed[check, name].claimed).place, line.says
     out = {"check": check, "name": name, "level": level, "place": place, "says": says}
     return {**out, "verdict": verdict}
 
@@ -117,6 +128,7 @@ class Checker:
 
     system: TransitionSystem
     solvers: Solvers = field(default_factory=Solvers)
+    claimed: Claims = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.prover = Prover(Model(self.system), self.solvers)
@@ -129,12 +141,15 @@ class Checker:
             self._watch = Watch(self.system)
         return self._watch
 
+    def claim(self, check: str, name: str, level: str, verdict: str) -> dict[str, str]:
+        return claim_of(self.system, check, name, level, verdict, self.claimed)
+
     def check(self, certificate: Certificate) -> Checked:
         """Of a certificate whose spec is this one."""
         claim = certificate.claim
         try:
             known = [claim[n] for n in ("check", "name", "level", "verdict")]
-            if known[3] not in ("PROVED", "REFUTED") or claim_of(self.system, *known) != claim:
+            if known[3] not in ("PROVED", "REFUTED") or self.claim(*known) != claim:
                 return Checked(Answer.INVALID, "the spec makes another claim of this name")
             parts = [self.codec.decode(e) for e in certificate.evidence]
         except (Damaged, Unreadable) as wrong:
@@ -146,7 +161,9 @@ class Checker:
     def judged(self, claim: Mapping[str, str], parts: Sequence[Part]) -> Checked:
         """Of a claim that the spec makes."""
         goals = goals_of(self.system, claim["check"], claim["name"], claim["level"])
-        if not goals and is_line(claim, parts) and claim["check"] in (*WHOLE, *NOTHING):
+        line = (claim["check"], claim["name"]) in self.claimed
+        known = line if claim["check"] in LINES else not is_line(claim, parts)
+        if not goals and not known and claim["check"] in (*WHOLE, *NOTHING, *LINES):
             return Checked(Answer.INVALID, "the spec has no such line")
         try:
             if claim["verdict"] == "REFUTED":
@@ -171,6 +188,9 @@ class Checker:
             and any(x.name == name for x in self.system.liveness)
         ):
             raise Wrong("no evidence shows what happens at last")
+        if check in LINES and not trusted:
+            self.claimed[check, name].check([p.evidence for p in parts])
+            return Checked(Answer.VALID)
         if not goals and not trusted:
             nothing = ((Syntactic,),) if check in NOTHING else ()
             if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
@@ -223,5 +243,5 @@ class Checker:
                     PLAIN[check](self.prover)
                 elif any(g.cond.op is not Op.CONST or g.cond.value is not True for g in goals):
                     raise Wrong("there is something to show")
-            case Trusted():
+            case _:
                 pass

@@ -107,7 +107,43 @@ class Trusted:
     argument: str
 
 
-Evidence = Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Trusted
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """A bisimulation between two workflows: the class of each state, first those of the one, then
+    those of the other, in the order in which they are found breadth first."""
+
+    classes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Each state of one workflow with states of the other where the same runs may end, `forth` from
+    the first to the second and `back` (by number, as in Classes)."""
+
+    forth: tuple[tuple[int, tuple[int, ...]], ...]
+    back: tuple[tuple[int, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The outcomes agree whatever the environment answers: it is asked only so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """Two terms are one by laws.  `terms`: (form, label, parts), parts first and by number;
+    `steps`: by a law, one term becomes another (proofs/laws/derivation)."""
+
+    terms: tuple[tuple[str, str, tuple[int, ...]], ...]
+    left: int
+    right: int
+    steps: tuple[tuple[str, int, int], ...]
+
+
+Compared = Classes | Followed | Answered | Derivation
+Evidence = (
+    Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Compared | Trusted
+)
 
 
 @dataclass(frozen=True, slots=True)

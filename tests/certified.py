@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from wfverify.cli.certifying import Certifier
+from wfverify.cli.certifying import Certifier, comparisons
 from wfverify.dsl import load_text
+from wfverify.dsl.ast import Spec
 from wfverify.interpreter import replay, schedule, simulator
 from wfverify.proofs.certificate import Certificate, parse
 from wfverify.proofs.check import Answer, Checked, Checker, claim_of, goals_of
@@ -25,6 +26,7 @@ class Certified:
     system: TransitionSystem
     results: list[Result]
     files: dict[str, bytes]
+    spec: Spec
 
     def of(self, check: str, name: str = "") -> Certificate:
         """The certificate of a line of the table."""
@@ -33,7 +35,7 @@ class Certified:
         return one
 
     def checker(self, second: bool = False) -> Checker:
-        return Checker(self.system, Solvers(second=second))
+        return Checker(self.system, Solvers(second=second), comparisons(self.spec))
 
 
 def certified(
@@ -47,7 +49,7 @@ def certified(
     certifier = Certifier(spec, system, file, folder)
     for result in results:
         certifier.one(result)
-    return Certified(system, results, {p.name: p.read_bytes() for p in certifier.written})
+    return Certified(system, results, {p.name: p.read_bytes() for p in certifier.written}, spec)
 
 
 def system_of(source: str) -> TransitionSystem:

@@ -21,6 +21,7 @@ ENGINES = (
     "recurrence",
     "simulation",
     "smt",
+    "terms",
 )
 
 

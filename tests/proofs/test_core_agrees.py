@@ -23,10 +23,10 @@ from random import Random
 import pytest
 from wfverify.dsl import load_text
 from wfverify.semantics.lower import lower
+from wfverify.semantics.observing import View
 from wfverify.verifier.equivalence.aut import read
 from wfverify.verifier.equivalence.behaviour import Exploring, Size
 from wfverify.verifier.equivalence.lts import Lts
-from wfverify.verifier.equivalence.view import View
 from wfverify.verifier.equivalence.workflows import LEVELS, compare_lts
 
 ROOT = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,16 +37,88 @@ workflow w(n: int 0..3) {
   always grows : next(x) >= x
 }
 """
+COMPARED = """\
+workflow v1(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := n + 1 } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { a ; { b + c } }
+}
+workflow v2(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := 1 + n } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { { a ; b } + { a ; c } }
+}
+workflow v3(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := n + 1 } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { a ; { c + b } }
+}
+workflow v4(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := n + 1 } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { b || a }
+}
+workflow v5(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := n + 1 } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { b ; a }
+}
+workflow v6(n: int 0..1) {
+  var x: int 0..3 = 0
+  activity a { do { x := 1 + n } }
+  activity b -> int 0..1 { }
+  activity c { }
+  run { a ; { b + c } }
+}
+law idle forall p, q : p ; { q || skip } == p ; q under branching
+law early forall p, q, r : p ; (q + r) == p ; r + p ; q under trace
+equivalent turned : v1, v3 under bisimulation
+equivalent sums : v1, v6 under bisimulation
+equivalent runs : v1, v2 under trace
+equivalent late : v1, v2 under branching
+equivalent ends : v4, v5
+refines less : v2, v1 under failures
+refines order : v5, v4 under trace
+upgrade moved : v2 from v1
+expect refuted late
+"""
 BYTES = 700
 SAID = 300
+KINDS = {
+    SOURCE: {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"},
+    COMPARED: {"classes", "followed", "answered", "derivation"},
+}
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=["checks", "compared"])
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Certified]:
+    return request.param, certified(request.param, tmp_path_factory.mktemp("proofs"))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Certified:
-    return certified(SOURCE, tmp_path_factory.mktemp("proofs"))
+def made(both: tuple[str, Certified]) -> Certified:
+    """Of comparisons only these: the checks are those of the other spec."""
+    source, all_ = both
+    if source is COMPARED:
+        words = ("equivalent", "refines", "upgrade", "law")
+        kept = {n: raw for n, raw in all_.files.items() if any(w in n for w in words)}
+        return replace(all_, files=kept)
+    return all_
 
 
-def test_what_is_there_to_change(made: Certified) -> None:
+def test_what_is_there_to_change(both: tuple[str, Certified], made: Certified) -> None:
     """Otherwise the rest says little."""
     checker = made.checker()
     kinds: Counter[str] = Counter()
@@ -53,7 +126,7 @@ def test_what_is_there_to_change(made: Certified) -> None:
         c = parse(raw)
         assert checker.check(c).answer is not Answer.INVALID
         kinds.update(p["kind"] for p in c.evidence)
-    assert {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"} <= kinds.keys()
+    assert KINDS[both[0]] <= kinds.keys()
 
 
 def test_every_changed_byte_is_found(made: Certified) -> None:
@@ -143,7 +216,8 @@ def test_what_a_changed_certificate_says_is_judged(made: Certified) -> None:
     assert answers[Answer.INVALID] > 0.7 * sum(answers.values()), answers
 
 
-def test_a_changed_spec_is_found(made: Certified, tmp_path: Path) -> None:
+def test_a_changed_spec_is_found(tmp_path: Path) -> None:
+    made = certified(SOURCE, tmp_path / "proofs")
     from wfverify.cli.certifying import Reader
     from wfverify.proofs.solvers import Solvers
 

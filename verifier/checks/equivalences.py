@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...semantics.lower import lower
+from ...semantics.lower.alone import alone
 from ...semantics.system import TransitionSystem
 from ...semantics.trace import Trace
 from ..chosen import allowed
-from ..equivalence.alone import alone
 from ..equivalence.behaviour import Size
 from ..equivalence.runs import OutOfReach
 from ..equivalence.words import of_log, of_places, why
-from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare, upgrading
+from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare_specs, upgrading
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -50,14 +50,21 @@ def _verdict(session: Session, spec: ast.Spec, p: ast.Equivalent, seconds: float
     under = p.under or OUTCOME
     asked = Asked(p.observing or None, p.observing, size=Size(STATES, max(0.2, seconds / PARTS)))
     try:
-        left, right = (lower(alone(spec, w)) for w in (p.left, p.right))
+        specs = alone(spec, p.left), alone(spec, p.right)
+        if p.kind == "upgrade":
+            new, old = (lower(s) for s in specs)
+            return _upgrade(p, new, old, Size(STATES, max(0.5, seconds)))
+        found = compare_specs(
+            specs,
+            lambda: [lower(s) for s in specs],
+            asked,
+            (under,),
+            p.kind == "refines",
+            session.may("terms"),
+        )
+        return _said(p, under, found.levels[under], found.sizes)
     except Rejected as error:
         return Unknown("search", f"one of them by itself is no spec: {error}")
-    if p.kind == "upgrade":
-        return _upgrade(p, left, right, Size(STATES, max(0.5, seconds)))
-    inclusion = p.kind == "refines"
-    found = compare(left, right, asked, (under,), inclusion)
-    return _said(p, under, found.levels[under], found.sizes)
 
 
 def _upgrade(

@@ -12,6 +12,7 @@ from ..equivalence.laws.explore import TooLarge, Unsuitable
 from ..equivalence.laws.prove import CONTEXTS, LEVELS, Claim, finest, within
 from ..equivalence.laws.read import plain, read, stands_for
 from ..equivalence.laws.refute import refuted
+from ..equivalence.terms.specs import by_laws
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -40,10 +41,15 @@ def laws(
 
 
 def _verdict(session: Session, p: ast.Law, kinds: dict[str, str]) -> Verdict:
-    if not session.may("search"):
-        return Unknown("search", "it is decided by search, which is not to be used (--engine)")
     under = p.under or LEVELS[-1]
     wanted = LEVELS.index(under)
+    names = ", ".join(p.metavariables)
+    said = by_laws(p.left, p.right) if session.may("terms") else None
+    if said is not None and LEVELS.index(said.level) <= wanted:
+        told = _told(said.level, names)
+        return Proved("terms", f"{told}, wherever they stand: {said}", said.level)
+    if not session.may("search"):
+        return Unknown("search", "it is decided by search, which is not to be used (--engine)")
     law = read(p, kinds)
     try:
         level = finest(law, limit=STATES)
@@ -51,10 +57,8 @@ def _verdict(session: Session, p: ast.Law, kinds: dict[str, str]) -> Verdict:
         level, why = "", str(error)
     else:
         why = NOT_KNOWN
-    names = ", ".join(p.metavariables)
     if level and LEVELS.index(level) <= wanted:
-        said = f"under {level} for all {names}" if names else f"under {level}"
-        return Proved("search", f"it holds {said}, {_where(law, level)}", level)
+        return Proved("search", f"{_told(level, names)}, {_where(law, level)}", level)
     found = refuted(law, (under,), TRIES).get(under)
     if found is None:
         return Unknown("search", why)
@@ -64,6 +68,10 @@ def _verdict(session: Session, p: ast.Law, kinds: dict[str, str]) -> Verdict:
     if level:
         notes.append(f"under {level} they are equivalent for all {names}")
     return Refuted("search", message, Trace(()), p.span, notes=tuple(notes))
+
+
+def _told(level: str, names: str) -> str:
+    return f"it holds under {level} for all {names}" if names else f"it holds under {level}"
 
 
 def _where(law: Claim, level: str) -> str:

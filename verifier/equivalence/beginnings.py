@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from ...semantics.expr import FALSE, Expr, Op, Scalar, eq, substitute, var
+from ...semantics.observing import plain
 from ...semantics.symbolic import is_valid
 from .runs import OutOfReach
 from .symbolic import Moves, Place
-from .view import plain
 
 MILLISECONDS = 2000
 MOST = 64

@@ -14,6 +14,7 @@ from typing import TypeVar, overload
 
 from ...dsl.types import Int
 from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, variables
+from ...semantics.observing import Act, Observer, View, needed, plain
 from ...semantics.system import Input, RuleKind, TransitionSystem, Variable, VarKind
 from ...semantics.values import show
 from ..engines.common import after, touched
@@ -23,7 +24,6 @@ from .runs import OutOfReach
 from .settled import Settled
 from .standing import standing
 from .symbolic import Moves
-from .view import Act, Observer, View, needed, plain
 
 START = VarKind.ARG, VarKind.PARAM
 RECEIVING = RuleKind.RECEIVE, RuleKind.INTERRUPT

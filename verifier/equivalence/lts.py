@@ -10,8 +10,9 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ...semantics.observing import INTERNAL as INTERNAL
+
 TAU = 0
-INTERNAL = "tau"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,12 @@ from ...semantics.expr import (
     substitute,
     var,
 )
+from ...semantics.observing import ENDS, VERBS
 from ...semantics.symbolic import is_valid
 from ...semantics.system import RuleKind
 from .beginnings import Beginning, beginnings, numbered
 from .runs import OutOfReach
 from .symbolic import Move, Moves, Place
-from .view import ENDS, VERBS
 
 MILLISECONDS = 2000
 Question = tuple[str, tuple[int, ...]]  # a name, and its arguments by number of term

@@ -13,7 +13,7 @@ from ...dsl import ast
 from ...dsl.format_inline import inline
 from ...dsl.walk import walk
 from ...semantics.lower import lower
-from .alone import alone
+from ...semantics.lower.alone import alone
 from .behaviour import Size
 from .terms.normal import normal_form
 from .terms.read import read

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ...dsl.types import Enum, Str, Type
 from ...semantics.expr import TRUE, Expr, Op, Scalar, and_, eq, inp, not_, substitute
+from ...semantics.observing import ENDS, VERBS, Observer, plain
 from ...semantics.system import Rule, RuleKind
 from ...semantics.values import show
 from .runs import OutOfReach
-from .view import ENDS, VERBS, Observer, plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...semantics.expr import Scalar
+from ...semantics.observing import activity_name
 from ...semantics.system import Point, PointKind, Thread, TransitionSystem
-from .view import activity_name
 
 
 def standing(system: TransitionSystem, state: Sequence[Scalar]) -> str:

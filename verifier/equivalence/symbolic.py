@@ -27,13 +27,13 @@ from ...semantics.expr import (
     substitute,
     var,
 )
+from ...semantics.observing import Observer
 from ...semantics.system import Input, Rule, TransitionSystem
 from ..engines.common import domain
 from ..engines.search_shape import split_on
 from ..engines.search_space import Space
 from .runs import OutOfReach
 from .shown import shown as what_is_shown
-from .view import Observer
 
 Place = tuple[Scalar, ...]  # of the plain variables, in their order
 MOST_PARTS = 64  # of one rule at one place

@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ...dsl import ast
 from ...semantics.expr import Op, postorder
+from ...semantics.lower import lower
+from ...semantics.lower.differing import without_bodies
+from ...semantics.observing import View, in_both
 from ...semantics.system import RuleKind, TransitionSystem
 from . import outcome
 from .behaviour import Behaviour, Exploring, Size, paired
@@ -14,13 +18,14 @@ from .lts import Lts
 from .outcome import Different
 from .runs import Limits, OutOfReach
 from .spectrum import Alike, Apart, Under, equivalent, included
+from .terms import specs as terms
 from .upgrading import Upgrade, upgrade
-from .view import View, data_names
 
 OUTCOME = "outcome"
 LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
 INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
+LARGE = 2_000  # operators of a term
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,7 @@ def compare(
     that the right one does?  That is known under failures, trace and outcome."""
     names = asked.observed
     if names is None:
-        mine, yours = data_names(left), data_names(right)
-        names = tuple(n for n in mine if n in yours)
+        names = in_both(left, right)
     views = [View(names, asked.watched, renamed, asked.hide) for renamed in asked.rename]
     levels = tuple(n for n in levels if not inclusion or n in INCLUDED)
     sides = [Exploring(s, v, size=asked.size) for s, v in zip((left, right), views, strict=True)]
@@ -94,12 +98,44 @@ def compare(
         first, second = paired(sides[0].explore(), sides[1].explore())
     except OutOfReach as error:
         found = _narrowly(sides, levels, str(error), asked, inclusion)
-        found |= _by_induction(sides, found, asked.size.seconds / 2)
+        found |= _by_induction(sides, found, asked.size.seconds)
         if isinstance(found.get(OUTCOME), Open):
             found |= _by_answers(sides, inclusion, asked.size.seconds / 2)
         return Comparison(found, names)
     sizes = (first.states, len(first.source)), (second.states, len(second.source))
     return Comparison(_decided(first, second, levels, asked.size, inclusion), names, sizes)
+
+
+def compare_specs(
+    specs: tuple[ast.Spec, ast.Spec],
+    lowered: Callable[[], Sequence[TransitionSystem]],
+    asked: Asked,
+    levels: Sequence[str] = LEVELS,
+    inclusion: bool = False,
+    by_terms: bool = True,
+) -> Comparison:
+    """The same of what is `lowered` from two specs without properties: first by their terms, which
+    decide before there are rules; what these leave open then by all states."""
+    if inclusion:
+        levels = tuple(n for n in levels if n in INCLUDED)
+    found = terms.said(*specs) if by_terms and not any(asked.rename) else None
+    finer = LEVELS[: LEVELS.index(found.level)] if found is not None else LEVELS
+    known: dict[str, Finding] = {n: Holds(str(found), "terms") for n in levels if n not in finer}
+    left = tuple(n for n in levels if n in finer)
+    if not known:
+        one, other = lowered()
+        return compare(one, other, asked, levels, inclusion)
+    if left and found is not None and found.operators > LARGE:
+        why = f"of terms with {found.operators} operators not all states are looked at"
+        known |= {n: Open(why) for n in left}
+    elif left:
+        one, other = lowered()
+        rest = compare(one, other, asked, left, inclusion)
+        return replace(rest, levels={**rest.levels, **known})
+    names = asked.observed
+    if names is None:
+        names = in_both(*(lower(without_bodies(s)) for s in specs))
+    return Comparison({n: known[n] for n in levels}, names)
 
 
 def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upgrade:

@@ -9,11 +9,11 @@ import pytest
 from equivgen import Pair
 from wfverify.dsl import load_text
 from wfverify.semantics.lower import lower
+from wfverify.semantics.observing import View
 from wfverify.verifier.equivalence.behaviour import Exploring, narrowed
 from wfverify.verifier.equivalence.coupling import Coupled, Coupling
 from wfverify.verifier.equivalence.outcome_terms import AlwaysSame, Answering
 from wfverify.verifier.equivalence.runs import OutOfReach
-from wfverify.verifier.equivalence.view import View
 from wfverify.verifier.equivalence.workflows import LEVELS, Asked, Fails, Holds, compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "14"))

@@ -13,8 +13,9 @@ may change.  So YES holds whatever the activities do, and whether or not they fa
 - `rounds`: a round of some loop may end without a step, and then a step of its own ends it.  The
   two are branching bisimilar where nothing beside them changes the tests: here what is tested after
   such a step is tested in the instant before it;
-- `silent`: a loop may even go round without any other step, which here is the same as waiting for
-  ever: the same traces and outcomes, not the same divergence.
+- `silent`: a loop may even go round without any other step;
+- `mixed`: one may do that where the other one waits for ever, which here is the same: the same
+  traces and outcomes, not the same divergence.
 NO is about uninterpreted activities and tests: the run that it gives is a run of one term only if
 the tests may have these values, which is for the caller to check (`feasible`).
 """
@@ -48,6 +49,7 @@ class Same:
     related: int
     rounds: bool
     silent: bool
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +292,7 @@ class _Merging:
         self.came: dict[tuple[int, int], tuple[tuple[int, int], object, str]] = {}
         self.todo: deque[tuple[int, int]] = deque()
         self.merged = 0
+        self.mixed = False
 
     def find(self, x: int) -> int:
         parent = self.parent
@@ -314,7 +317,7 @@ class _Merging:
             found = self._differ(pair, seen)
             if found is not None:
                 return found
-        return Same(self.merged, self.rounds, self.m.silent)
+        return Same(self.merged, self.rounds, self.m.silent, self.mixed)
 
     def _differ(self, pair: tuple[int, int], seen: set[tuple[int, int]]) -> Differ | None:
         """Compare what two states do next; what must then be equivalent is merged."""
@@ -337,6 +340,7 @@ class _Merging:
                 continue
             x, y = bdd.value[a], bdd.value[b]
             if {x, y} == {WAITS, ROUND}:
+                self.mixed = True
                 continue
             if possible is not None:
                 paths += 1

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Scalar
-from ...semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarKind
-from ...semantics.values import evaluate, show
-from .lts import INTERNAL
+from .expr import Scalar
+from .system import Rule, RuleKind, TransitionSystem, Variable, VarKind
+from .values import evaluate, show
 
+INTERNAL = "tau"  # what is not seen
 Readable = Sequence[Scalar] | Mapping[int, Scalar]  # by number of variable
 
 ENDS = {RuleKind.COMPLETE, RuleKind.FAIL, RuleKind.TIMEOUT}
@@ -75,6 +75,12 @@ def data_names(system: TransitionSystem) -> dict[str, list[int]]:
     for index in (*own, *shared):
         found.setdefault(_whole(system, system.variables[index]), []).append(index)
     return found
+
+
+def in_both(left: TransitionSystem, right: TransitionSystem) -> tuple[str, ...]:
+    """The data that both have: what is observed where nothing is said."""
+    yours = data_names(right)
+    return tuple(n for n in data_names(left) if n in yours)
 
 
 def _whole(system: TransitionSystem, variable: Variable) -> str:

@@ -1,0 +1,244 @@
+"""Two workflows that are claimed to do the same, or one what the other does.
+
+Of the evidence nothing is believed: a partition must be a bisimulation (each step of a state is one
+of all states of its class), a relation between states and sets of states must go on with each step.
+Definitions: docs/equivalence.md; van Glabbeek and Weijland 1996 (branching bisimulation), van
+Glabbeek, Luttik and Trcka 2009 (with explicit divergence).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..dsl.errors import Rejected
+from ..semantics.claimed import OUTCOME, UNDER, Claimed
+from ..semantics.evidence import Answered, Classes, Derivation, Evidence, Followed
+from ..semantics.observing import INTERNAL, Act
+from .behaviour import Behaviour, begun, both
+from .derived import derived
+from .facts import Wrong
+from .outcomes import same_outcomes
+
+Edges = Sequence[Sequence[tuple[Act, int]]]
+Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
+Related = Sequence[tuple[int, tuple[int, ...]]]
+RUNS = UNDER[2:]  # what is said of runs
+
+
+@dataclass(slots=True)
+class Comparing:
+    """Of one claim; what the two workflows do is found out once."""
+
+    claimed: Claimed
+    _sides: tuple[Behaviour, Behaviour] | None = None
+
+    def sides(self) -> tuple[Behaviour, Behaviour]:
+        """`Wrong` where not all that they do can be found out, `Rejected` where one is no spec."""
+        if self._sides is None:
+            if self.claimed.sides is None:
+                raise Wrong("this evidence does not belong to this claim")
+            self._sides = both(*self.claimed.sides())
+        return self._sides
+
+    def check(self, parts: Sequence[Evidence]) -> None:
+        """`Wrong` where the evidence does not show the claim."""
+        if len(parts) != 1:
+            raise Wrong("one piece of evidence is needed")
+        try:
+            if isinstance(parts[0], Derivation):
+                terms = self.claimed.terms()
+                if terms is None:
+                    raise Wrong("the two differ in more than terms")
+                derived(terms, self.claimed.under, parts[0])
+                return
+            shown(self.claimed.kind, self.claimed.under, *self.sides(), parts[0])
+        except (TypeError, ValueError, IndexError, KeyError):
+            raise Wrong("the evidence has another form") from None
+        except Rejected as error:
+            raise Wrong(f"one of them by itself is no spec: {error}") from None
+
+
+def shown(kind: str, under: str, left: Behaviour, right: Behaviour, evidence: Evidence) -> None:
+    """`Wrong` where the evidence does not show that the two are so related."""
+    starts = begun(left, right)
+    match evidence:
+        case Classes(classes) if kind != "upgrade":
+            if under == OUTCOME:
+                told_alike(left, right)
+            bisimilar(left.edges, right.edges, classes, starts, under)
+        case Followed(forth, back) if kind == "upgrade" and not back:
+            follows(unfinished(left), right.edges, forth, in_flight(left, right))
+        case Followed(forth, back) if under in RUNS and (kind == "equivalent" or not back):
+            if under == OUTCOME:
+                told_alike(left, right)
+            refusals = under == "failures"
+            follows(left.edges, right.edges, forth, starts, refusals)
+            if kind == "equivalent":
+                turned = {n: (b, a) for n, (a, b) in starts.items()}
+                follows(right.edges, left.edges, back, turned, refusals)
+        case Answered() if under == OUTCOME and kind != "upgrade":
+            same_outcomes(left, right, starts, kind == "refines")
+        case _:
+            raise Wrong("this evidence does not belong to this claim")
+
+
+def told_alike(*sides: Behaviour) -> None:
+    """Steps that look alike are answers and ends alike: so runs that look alike have one outcome,
+    under the same environment."""
+    known: dict[str, Act] = {}
+    for side in sides:
+        for edges in side.edges:
+            for act, _ in edges:
+                if known.setdefault(act.text, act) != act:
+                    raise Wrong(f"`{act.text}` is not the same on both sides")
+
+
+# --- bisimulation ----------------------------------------------------------------------------
+
+
+def bisimilar(
+    left: Edges, right: Edges, classes: Sequence[int], starts: Starts, under: str
+) -> None:
+    """The partition is a bisimulation in which both begin alike: strong under `bisimulation`,
+    else branching, rooted and with explicit divergence."""
+    shift = len(left)
+    steps = [[(a.text, t) for a, t in edges] for edges in left]
+    steps += [[(a.text, t + shift) for a, t in edges] for edges in right]
+    if len(classes) != len(steps):
+        raise Wrong("a state has no class")
+    for mine, yours in starts.values():
+        if {classes[s] for s in mine} != {classes[s + shift] for s in yours}:
+            raise Wrong("they do not begin alike")
+    signed = [{(a, classes[t]) for a, t in edges} for edges in steps]
+    if under == UNDER[0]:
+        _uniform(classes, signed)
+        return
+    inert = [
+        [t for a, t in edges if a == INTERNAL and classes[t] == c]
+        for c, edges in zip(classes, steps, strict=True)
+    ]
+    seen = [{x for x in s if x != (INTERNAL, c)} for c, s in zip(classes, signed, strict=True)]
+    _uniform(classes, _reached(inert, seen))
+    _uniform(classes, [{("for ever", 0)} if d else set() for d in _endless(inert)])
+    for mine, yours in (starts[n] for n in starts if not n):
+        # Else the arguments are a first step of their own.
+        if any(signed[s] != signed[t + shift] for s in mine for t in yours):
+            raise Wrong("their first steps are not alike")
+
+
+Signature = set[tuple[str, int]]
+
+
+def _uniform(classes: Sequence[int], signed: Sequence[Signature]) -> None:
+    known: dict[int, Signature] = {}
+    for c, s in zip(classes, signed, strict=True):
+        if known.setdefault(c, s) != s:
+            raise Wrong("two states of one class do not the same")
+
+
+def _reached(inert: Sequence[Sequence[int]], seen: Sequence[Signature]) -> list[Signature]:
+    """What is seen behind steps inside of a class."""
+    before: list[list[int]] = [[] for _ in inert]
+    for s, targets in enumerate(inert):
+        for t in targets:
+            before[t].append(s)
+    out = [set(s) for s in seen]
+    todo = list(range(len(inert)))
+    while todo:
+        t = todo.pop()
+        for s in before[t]:
+            if not out[t] <= out[s]:
+                out[s] |= out[t]
+                todo.append(s)
+    return out
+
+
+def _endless(inert: Sequence[Sequence[int]]) -> list[bool]:
+    """Who can go round inside of its class for ever: who is left when those that cannot go on are
+    taken away, one after the other."""
+    left = [len(targets) for targets in inert]
+    before: list[list[int]] = [[] for _ in inert]
+    for s, targets in enumerate(inert):
+        for t in targets:
+            before[t].append(s)
+    todo = [s for s, n in enumerate(left) if not n]
+    for t in todo:  # grows while it is gone through
+        for s in before[t]:
+            left[s] -= 1
+            if not left[s]:
+                todo.append(s)
+    return [n > 0 for n in left]
+
+
+# --- runs ------------------------------------------------------------------------------------
+
+
+def follows(
+    left: Edges, right: Edges, related: Related, starts: Starts, refusals: bool = False
+) -> None:
+    """Where the left one stands after a run, the right one may stand in each of a set of states
+    after the same run; with `refusals`, where it offers no more."""
+    sets: dict[int, list[frozenset[int]]] = {}
+    for s, there in related:
+        if not there or not all(0 <= t < len(right) for t in there) or not 0 <= s < len(left):
+            raise Wrong("no such states")
+        sets.setdefault(s, []).append(frozenset(there))
+
+    def goes_on(state: int, others: Iterable[int]) -> None:
+        here = _quiet(right, others)
+        if not any(known <= here for known in sets.get(state, ())):
+            raise Wrong("there is a run of one that the other does not have")
+
+    for mine, yours in starts.values():
+        for s in mine:
+            goes_on(s, yours)
+        if refusals and bool(mine) != bool(yours):
+            raise Wrong("they do not begin alike")
+    for s, known in sets.items():
+        for others in known:
+            here = _quiet(right, others)
+            after: dict[str, set[int]] = {INTERNAL: here}
+            for t in here:
+                for act, u in right[t]:
+                    if act.text != INTERNAL:
+                        after.setdefault(act.text, set()).add(u)
+            for act, t in left[s]:
+                goes_on(t, after.get(act.text, ()))
+            offers = _offers(left[s])
+            if refusals and INTERNAL not in offers:
+                stable = (o for t in here if INTERNAL not in (o := _offers(right[t])))
+                if not any(o <= offers for o in stable):
+                    raise Wrong("one may refuse what the other does not refuse")
+
+
+def _offers(edges: Sequence[tuple[Act, int]]) -> set[str]:
+    return {act.text for act, _ in edges}
+
+
+def _quiet(edges: Edges, states: Iterable[int]) -> set[int]:
+    """With what is reached by internal steps."""
+    found = set(states)
+    todo = list(found)
+    while todo:
+        for act, t in edges[todo.pop()]:
+            if act.text == INTERNAL and t not in found:
+                found.add(t)
+                todo.append(t)
+    return found
+
+
+def unfinished(b: Behaviour) -> Edges:
+    """Without the steps that are its end."""
+    return [[(a, t) for a, t in edges if a.outcome is None] for edges in b.edges]
+
+
+def in_flight(old: Behaviour, new: Behaviour) -> Starts:
+    """Where the two may begin with the same arguments, as far as both have them."""
+    out: dict[str, tuple[list[int], list[int]]] = {}
+    for n, (given, s) in enumerate(old.starts):
+        others = [
+            t for other, t in new.starts if all(given.get(k, x) == x for k, x in other.items())
+        ]
+        out[str(n)] = [s], others
+    return out

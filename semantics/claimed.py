@@ -1,0 +1,37 @@
+"""What a spec claims of two workflows, or of two terms, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..dsl import ast
+from .observing import View
+from .system import TransitionSystem
+
+OUTCOME = "outcome"
+UNDER = ("bisimulation", "branching", "failures", "trace", OUTCOME)  # from fine to coarse
+COMPARED = ("equivalent", "refines", "upgrade")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A workflow by itself, and what is seen of it."""
+
+    system: TransitionSystem
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A line of the spec, as text and by its place.  `sides` lowers the two workflows (it may
+    raise `Rejected`): of `refines` the first does only what the second does, of `upgrade` the runs
+    of the first go on under the second.  A law has none.  `terms` are two of which one may stand
+    for the other, if they are the same by laws of terms; None: they cannot be so compared."""
+
+    kind: str
+    under: str
+    says: str
+    place: str
+    sides: Callable[[], tuple[Side, Side]] | None = None
+    terms: Callable[[], tuple[ast.Term, ast.Term] | None] = lambda: None

@@ -1,0 +1,45 @@
+"""What a spec claims of two of its workflows, each taken by itself; and its laws."""
+
+from __future__ import annotations
+
+from ...dsl import ast
+from ...dsl.format_props import property_text
+from ..claimed import OUTCOME, Claimed, Side
+from ..observing import View, in_both
+from .alone import alone
+from .differing import differing, plain_terms
+from .world import lower
+
+
+def claimed(spec: ast.Spec) -> dict[tuple[str, str], Claimed]:
+    """By kind and name."""
+    all_ = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
+    return {
+        (kind, p.name): _claimed(spec, kind, p)
+        for p in all_
+        if isinstance(p, ast.Equivalent | ast.Law)
+        for kind in ("law" if isinstance(p, ast.Law) else p.kind,)
+    }
+
+
+def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
+    place = f"{p.span.line}:{p.span.col}"
+    under = p.under or OUTCOME
+    if isinstance(p, ast.Law):
+        both = p.left, p.right
+        return Claimed(kind, under, property_text(p), place, None, lambda: plain_terms(both))
+
+    def sides() -> tuple[Side, Side]:
+        left, right = (lower(alone(spec, w)) for w in (p.left, p.right))
+        if kind == "upgrade":
+            return Side(right, View()), Side(left, View())
+        view = View(p.observing or in_both(left, right), p.observing)
+        return Side(left, view), Side(right, view)
+
+    def terms() -> tuple[ast.Term, ast.Term] | None:
+        found = differing(*(alone(spec, w) for w in (p.left, p.right)))
+        if found is None or kind == "upgrade":
+            return None
+        return found[0] if found else (ast.Skip(), ast.Skip())
+
+    return Claimed(kind, under, property_text(p), place, sides, terms)

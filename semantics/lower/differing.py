@@ -1,0 +1,119 @@
+"""Where two specs differ in terms only, of which one may stand for the other by laws of terms.
+
+That is so if the two declare the same, the terms are of the forms below, and nothing looks into
+them from outside: a time limit that asks how long its body lasts, a crash that goes on from the
+log, a clock (docs/decisions/0017-laws.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeGuard, get_args
+
+from ...dsl import ast
+from ...dsl.walk import walk
+
+FORMS = (
+    ast.Skip,
+    ast.Fail,
+    ast.WaitUntil,
+    ast.Call,
+    ast.Assign,
+    ast.Seq,
+    ast.Choice,
+    ast.Par,
+    ast.If,
+    ast.While,
+    ast.Try,
+    ast.NoCancel,
+    ast.Using,
+)
+_LOOKING = (ast.Now, ast.StatePredicate)
+
+
+def alone_runs(s: ast.Spec) -> ast.Workflow | None:
+    """The only workflow that runs, if nothing is beside it."""
+    if s.system is None:
+        return s.workflows[0] if len(s.workflows) == 1 else None
+    name = s.system.instances[0].workflow
+    plain = s.system.instances == (ast.InstanceDecl(name),)
+    return next((w for w in s.workflows if w.name == name and plain), None)
+
+
+def differing(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Term, ast.Term]] | None:
+    """The terms in which they differ; None where they differ in more, or in other terms."""
+    old, new = both = _by_itself(old), _by_itself(new)
+    if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
+        return None
+    if without_bodies(old) != without_bodies(new):
+        return None
+    called = {n.name for s in both for w in s.workflows for n in walk(w.body) if _calls(n)}
+    pairs = []
+    for mine, yours in zip(old.workflows, new.workflows, strict=True):
+        if _same(mine.body, yours.body):
+            continue
+        # (How long a call lasts may be looked at where it stands.)
+        if mine.name in called or not all(
+            _plain(s, w, n) for s, w in ((old, mine), (new, yours)) for n in walk(w.body)
+        ):
+            return None
+        pairs.append((mine.body, yours.body))
+    return pairs
+
+
+def plain_terms(both: tuple[ast.Term, ast.Term]) -> tuple[ast.Term, ast.Term] | None:
+    """The sides of a law, if they are of the forms in which laws may be used; its names stand for
+    anything."""
+    nodes = [n for t in both for n in walk(t) if not _calls(n)]
+    plain = all(_form(n) and not isinstance(n, ast.Using) for n in nodes)
+    return both if plain else None
+
+
+def _by_itself(s: ast.Spec) -> ast.Spec:
+    """Without what is not called, and whatever the workflow that runs is called."""
+    main = alone_runs(s)
+    if main is None or any(_calls(n) and not _activity(s, main, n.name) for n in walk(main.body)):
+        return s
+    only = replace(main, name="w")
+    return replace(s, workflows=(only,), system=ast.System((ast.InstanceDecl("w"),)))
+
+
+def _same(left: ast.Term, right: ast.Term) -> bool:
+    try:
+        return left == right
+    except RecursionError:
+        return False
+
+
+def without_bodies(s: ast.Spec) -> ast.Spec:
+    bare = tuple(replace(w, body=ast.Skip()) for w in s.workflows)
+    return replace(s, workflows=bare, items=())
+
+
+def _calls(node: ast.Node) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call)
+
+
+def _activity(s: ast.Spec, w: ast.Workflow, name: str) -> bool:
+    return any(a.name == name for a in (*w.activities, *s.activities))
+
+
+def _plain(s: ast.Spec, w: ast.Workflow, node: ast.Node) -> bool:
+    """Nothing in which the place of a term matters, and nothing that names something."""
+    match node:
+        case ast.Call(name=name):
+            return _activity(s, w, name)
+        case ast.Using():
+            return all(r.lease is None for r in s.resources)
+    return _form(node)
+
+
+def _form(node: ast.Node) -> bool:
+    match node:
+        case ast.Par(policy=policy):
+            return policy == "all"
+        case ast.While(at_most=most):
+            return most is None
+    if isinstance(node, get_args(ast.Term)):
+        return isinstance(node, FORMS)
+    return not isinstance(node, _LOOKING)
