@@ -8,7 +8,7 @@ from functools import partial
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ...dsl.types import Bool
+from ...dsl.types import Bool, Str
 from ..expr import (
     FALSE,
     TRUE,
@@ -20,7 +20,6 @@ from ..expr import (
     implies,
     inp,
     ite,
-    le,
     lt,
     not_,
     or_,
@@ -30,8 +29,8 @@ from ..expr import (
 )
 from ..system import Input, VarKind
 from .builder import RuleDraft
-from .context import ANY_ERROR, Ctx, KeyUse, not_supported
-from .data import default, leaves
+from .context import ANY_ERROR, Ctx, KeyUse
+from .data import default, definite, leaves, scalars
 from .env import Env
 from .expressions import lower
 from .place import At
@@ -82,7 +81,7 @@ def repeats(
     hidden, number = VarKind.HIDDEN, ctx.inst.id
     zero = default(type_, b.string)
     value = replace(ctx, env=env).read(at, partial(lower, e=a.idempotent_by))
-    key = asked = tuple(leaves(value))
+    key = asked = tuple(leaves(definite(value)))
     if not all(ctx.fixed(e) for e in key):  # as it is when the attempt starts
         slots = tuple(leaves(b.data(f"{place} key", type_, hidden, zero, number, span)))
         start.updates.update(
@@ -91,21 +90,39 @@ def repeats(
         key = slots
     seen = b.hidden(f"{place} key used", number, False)
     last = tuple(leaves(b.data(f"{place} last key", type_, hidden, zero, number, span)))
-    had = and_(seen, *(eq(x, k) for x, k in zip(last, key, strict=True)))
+    had = and_(seen, _same(last, key))
     noted = {seen.index: TRUE, **{x.index: k for x, k in zip(last, key, strict=True)}}
     first = last
     if ctx.again:
-        if len(key) > 1 or key[0].sort is Sort.BOOL:
-            form = "`idempotent by` in a loop with a key that is not one number"
-            raise not_supported(form, span)
-        first = (b.copy(f"{place} first key", last[0], hidden, number),)
-        noted[first[0].index] = ite(seen, first[0], key[0])
+        first = tuple(b.copy(f"{place} first key", x, hidden, number) for x in last)
+        noted.update((f.index, ite(seen, f, k)) for f, k in zip(first, key, strict=True))
+        texts = [isinstance(t, Str) for t in scalars(type_)]
         message = f"a key of {a.name} may come back in a later round: keys in a loop must not fall"
-        cond = implies(seen, le(last[0], asked[0]))
+        if any(texts):
+            message += ", and a string must stay the same"
+        kept = or_(_same(last, asked), _rises(last, asked, texts))
+        cond = implies(seen, kept)
         ctx.must("contracts", cond, message, span, start, name=a.name)
     use = KeyUse(seen, first, last, ctx.again, span)
     ctx.world.keys.setdefault(a.name, []).append(use)
     return Repeats(cut, had, noted)
+
+
+def _same(a: Sequence[Expr], b: Sequence[Expr]) -> Expr:
+    return and_(*(eq(x, y) for x, y in zip(a, b, strict=True)))
+
+
+def _rises(a: Sequence[Expr], b: Sequence[Expr], unordered: Sequence[bool] = ()) -> Expr:
+    """The key `b` comes after `a`: the first part in which they differ is greater, and ordered.
+
+    Without `unordered` all parts are, strings in any one order.
+    """
+    out: list[Expr] = []
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        if not (unordered and unordered[i]):
+            less = and_(not_(x), y) if x.sort is Sort.BOOL else lt(x, y)
+            out.append(and_(_same(a[:i], b[:i]), less))
+    return or_(*out)
 
 
 def apart(ctx: Ctx) -> None:
@@ -114,12 +131,10 @@ def apart(ctx: Ctx) -> None:
         message = f"two calls of {name} may use the same key: the second has no effect"
         for k, one in enumerate(uses):
             for other in uses[:k]:
-                pairs = list(zip(one.first, one.last, other.first, other.last, strict=True))
                 if one.again or other.again:  # all keys in between count as used
-                    ((a, b, c, d),) = pairs
-                    differ = or_(lt(b, c), lt(d, a))
+                    differ = or_(_rises(one.last, other.first), _rises(other.last, one.first))
                 else:
-                    differ = not_(and_(*(eq(b, d) for _, b, _, d in pairs)))
+                    differ = not_(_same(one.last, other.last))
                 cond = implies(and_(one.seen, other.seen), differ)
                 ctx.must("contracts", cond, message, one.span, name=name)
 
