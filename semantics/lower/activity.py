@@ -13,6 +13,7 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
+    Op,
     Sort,
     and_,
     const,
@@ -182,14 +183,15 @@ def _attempt(
     group = b.groups
     b.groups += 1
     running = ctx.at(run)
+    before = len(start.inputs)
     often = repeats(ctx, a, place, env, at, start, t.span)
-    complete, done, made = completion(ctx, a, t, place, running, k, env, want, group, noted, often)
-    left = often.perhaps(made)
-    if done is not None and often.cut is not None:
-        left[done.flag.index] = TRUE  # nobody knows
+    end = completion(ctx, a, t, place, running, k, env, want, group, noted, often, start)
+    complete, done, left = end.rule, end.done, end.left
     ctx.thread.points[run].cut = left
-    if often.cut is not None and inst.workflow.name in ctx.world.crashing:
-        ctx.thread.points[run].redo = b.variables[often.cut.index]
+    if inst.workflow.name in ctx.world.crashing:
+        said = {e.index: v for v, e in start.updates.items() if e.op is Op.INPUT}
+        places = range(before, len(start.inputs))
+        ctx.thread.points[run].redo = tuple(b.variables[said[i]] for i in places)
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
@@ -273,7 +275,7 @@ def _attempt(
         if lease.lost is not None and outlived is not FALSE:
             rules.append(loses(holding, lease, place, running, outlived, t.span))
     if unsure(ctx, a, limits):
-        twice(ctx, made, complete, a.name, t.span)
+        twice(ctx, end.effect, end.allowed, complete, a.name, t.span)
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
     shown = tuple(
         s

@@ -83,7 +83,7 @@ class PointDraft:
     scheduled: list[str] = field(default_factory=list)  # activities that become pending here
     # What leaving it by being cancelled does, beside control: by variable.
     cut: dict[int, Expr] = field(default_factory=dict)
-    redo: Variable | None = None  # what the environment answers when it is begun anew there
+    redo: tuple[Variable, ...] = ()  # what the environment answers when it is begun anew there
     like: int | None = None  # a point of the same thread that it stands in for
 
     @property

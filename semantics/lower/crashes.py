@@ -43,6 +43,7 @@ from .env import collecting
 from .expressions import as_sort, measured
 from .first import initially
 from .place import At
+from .repeats import typed
 
 UP, DOWN = 0, 1
 
@@ -208,14 +209,15 @@ def _recovery(
             back = measured(env, c.fault.back_within)
         ctx.defined_at(found, At(TRUE))
     inputs: list[Input] = []
+    allowed: list[Expr] = []
     updates: dict[int, Expr] = {x.index: FALSE for x in b.lost.get(d.id, ())}
     for t in threads:
         for p in t.points:
-            if p.redo is not None:
-                inputs.append(Input(p.redo.name, Sort.BOOL, p.redo.type))
-                answer = inp(len(inputs) - 1, Sort.BOOL)
-                old = var(p.redo.index, Sort.BOOL)
-                updates[p.redo.index] = ite(t.at(p.id), answer, old)
+            for v in p.redo:
+                inputs.append(Input(v.name, v.sort, v.type, v.lo, v.hi))
+                answer = inp(len(inputs) - 1, v.sort)
+                allowed.append(typed(v, answer))
+                updates[v.index] = ite(t.at(p.id), answer, var(v.index, v.sort))
     for used, amount in held.items():
         updates[used] = add(var(used, Sort.INT), amount)
     rule = step(
@@ -228,6 +230,7 @@ def _recovery(
         guard=and_(_free(b, held), *(eq(x.amount, const(0)) for x in left)),
         updates=updates,
         inputs=tuple(inputs),
+        relation=and_(*allowed),
         event=EventKind.RECOVERED,
         subject=d.name,
         delay=Delay(const(Fraction(0)), back),
