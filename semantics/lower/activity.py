@@ -32,6 +32,7 @@ from ..system import (
     VarKind,
 )
 from . import frames
+from .builder import RuleDraft
 from .busy import preempted
 from .claims import Demand, contested, demand, loses, not_negative
 from .completion import completion, saved
@@ -187,11 +188,12 @@ def _attempt(
     often = repeats(ctx, a, place, env, at, start, t.span)
     end = completion(ctx, a, t, place, running, k, env, want, group, noted, often, start)
     complete, done, left = end.rule, end.done, end.left
-    ctx.thread.points[run].cut = left
-    if inst.workflow.name in ctx.world.crashing:
+    here = ctx.thread.points[run]
+    here.cut, here.begun, here.happens = left, start, often.cut
+    if inst.crashes:
         said = {e.index: v for v, e in start.updates.items() if e.op is Op.INPUT}
         places = range(before, len(start.inputs))
-        ctx.thread.points[run].redo = tuple(b.variables[said[i]] for i in places)
+        here.redo = tuple(b.variables[said[i]] for i in places)
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
@@ -225,10 +227,17 @@ def _attempt(
             probability=chance,
         )
         rules += failed
+
+    def cut_off(ends: list[RuleDraft]) -> list[RuleDraft]:
+        for rule in ends:
+            rule.leaves = here
+        return ends
+
     if beat is not None and beat.perhaps is not FALSE:
         perhaps, moment = missed(beat, takes)
         lost = {**noted("failed", lambda _: TRUE), **left}
-        rules += silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
+        out = silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
+        rules += cut_off(out)
 
     def reachable(limit: Expr, name: str) -> Expr:
         """A limit that `takes` cannot reach never strikes."""
@@ -254,7 +263,7 @@ def _attempt(
             continue
         ctx.world.has_timeouts = True
         limits.append(error)
-        rules += raise_error(
+        out = raise_error(
             ctx,
             running,
             error,
@@ -270,6 +279,7 @@ def _attempt(
             delay=Delay(after, after),
             group=group,
         )
+        rules += cut_off(out)
     for lease in want.leases:
         outlived = reachable(lease.limit, f"{place} may outlive its lease")
         if lease.lost is not None and outlived is not FALSE:

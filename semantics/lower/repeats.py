@@ -101,11 +101,12 @@ class Repeats:
         came: tuple[Expr, ...] = ()
         if self.cut is not None:
             asked = _slots(ctx, f"{place} {{}}_if_cut_off", inputs)
+            happens = start.updates[self.cut.index]
             for x, i in zip(asked, inputs, strict=True):
                 start.inputs = (*start.inputs, replace(i, name=f"{i.name}_if_cut_off"))
                 said = inp(len(start.inputs) - 1, x.sort)
                 start.updates[x.index] = said
-                start.relation = and_(start.relation, typed(i, said))
+                start.relation = and_(start.relation, typed(i, said), only_if(happens, i, said))
         if self.had is not FALSE:
             came = _slots(ctx, f"{place} {{}} of the last key", inputs)
         out = replace(self, asked=asked, came=came)
@@ -118,6 +119,12 @@ def _slots(ctx: Ctx, name: str, inputs: Sequence[Input]) -> tuple[Expr, ...]:
         ctx.b.variable(name.format(i.name), i.type, hidden, zero(i.sort), ctx.inst.id)
         for i in inputs
     )
+
+
+def only_if(happens: Expr, i: Input | Variable, x: Expr) -> Expr:
+    """What is said of an effect that is not had makes no difference, so it is said in one way."""
+    nothing = zero(i.sort) if i.lo is None or i.lo <= 0 else const(i.lo)
+    return or_(happens, eq(x, nothing))
 
 
 def typed(i: Input | Variable, x: Expr) -> Expr:
@@ -135,7 +142,7 @@ def repeats(
     """Of the call of an activity that begins with the rule `start`."""
     b = ctx.b
     cut: Expr | None = None
-    if a.at_least_once or ctx.inst.workflow.name in ctx.world.crashing:
+    if a.at_least_once or ctx.inst.crashes:
         cut = b.variable(f"{place} {CUT}", Bool(), VarKind.HIDDEN, FALSE, ctx.inst.id, span)
         start.inputs = (*start.inputs, Input(CUT, Sort.BOOL, Bool()))
         start.updates[cut.index] = inp(len(start.inputs) - 1, Sort.BOOL)
@@ -208,7 +215,7 @@ def unsure(ctx: Ctx, a: ast.Activity, limits: Sequence[str]) -> bool:
     """May an attempt of this call follow one that may have had its effect?"""
     if a.idempotent_by is not None:
         return False
-    if ctx.inst.workflow.name in ctx.world.crashing:
+    if ctx.inst.crashes:
         return True
     again = set(ctx.retried)
     if a.retry is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import permutations
 
 import pytest
 from lowered import Lowered
@@ -65,3 +66,59 @@ def test_of_an_attempt_that_a_crash_cuts_off(contract: str) -> None:
     ends = Lowered(lower(load_text(_text(contract, "", True), "s.wf"))).outcomes("x", "got")
     once = {(s, a, r) for s, a, r in _attempts(CONTRACTS[contract], 2, False) if s == "completed"}
     assert ends == {(s, str(a), str(r)) for s, a, r in once}
+
+
+EFFECTS: dict[str, Callable[[int], int]] = {
+    "x * 2": lambda x: x * 2,
+    "1": lambda x: 1,
+    "x + 3": lambda x: x + 3,
+}
+HEAD = "error E permanent\nshared x: int = 1\nworkflow w fails Timeout {\n"
+
+
+def _branches() -> tuple[str, str]:
+    """Activities that change x, and a term in which they run side by side."""
+    clause = "at_least_once  takes 2s..3s  do { x := "
+    made = [f"  activity a{k} {{ {clause}{e} }} }}" for k, e in enumerate(EFFECTS)]
+    return "\n".join(made), " || ".join(f"a{k}" for k in range(len(EFFECTS)))
+
+
+def _in_any_order(some: int) -> set[str]:
+    """What x may be after any of the effects that are had, at least `some`, in any order."""
+    out: set[str] = set()
+    for n in range(some, len(EFFECTS) + 1):
+        for order in permutations(EFFECTS.values(), n):
+            x = 1
+            for f in order:
+                x = f(x)
+            out.add(str(x))
+    return out
+
+
+def test_effects_that_are_cut_off_together_come_in_any_order() -> None:
+    activities, term = _branches()
+    body = f"try {{ {term} || bad }} catch E {{ skip }}"
+    text = f"{HEAD}{activities}\n  activity bad {{ takes 1s fails E }}\n  run {{ {body} }}\n}}\n"
+    system = lower(load_text(text, "s.wf"))
+    ends = Lowered(system, 60_000).outcomes("x")
+    # (In the untimed view each of them may also complete before.)
+    assert ends == {("completed", x) for x in _in_any_order(0)}
+
+
+def test_the_effect_of_the_attempt_that_ends_the_others_has_its_turn_too() -> None:
+    activities, term = _branches()
+    text = f"{HEAD}{activities}\n  run {{ within 1s {{ {term} }} else {{ skip }} }}\n}}\n"
+    text = text.replace("takes 2s..3s", "takes 2s..3s  timeout 2s", 1)
+    ends = Lowered(lower(load_text(text, "s.wf")), 60_000).outcomes("x")
+    assert {x for s, x in ends if s == "Timeout"} == _in_any_order(0)
+    assert {x for s, x in ends if s == "completed"} == _in_any_order(0)
+
+
+def test_a_crash_cuts_off_what_a_called_workflow_does() -> None:
+    text = (
+        "store x: int 0..2 = 0\n"
+        "workflow v { activity a { takes 1s  writes x  ensures x == old(x) + 1 } run { a } }\n"
+        "workflow w { run { v } }\nsystem { w  faults crash w at_most 1 }\n"
+    )
+    ends = Lowered(lower(load_text(text, "s.wf"))).outcomes("x")
+    assert ends == {("completed", "1"), ("completed", "2")}
