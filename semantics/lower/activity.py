@@ -149,7 +149,7 @@ def _attempt(
         subject=place,
         activity=place,
     )
-    scheduled(own, a, t, place, at, want)
+    late = scheduled(own, a, t, place, at, want)
     start = step(
         ctx,
         at,
@@ -169,7 +169,9 @@ def _attempt(
             if place not in point.scheduled:
                 point.scheduled.append(place)
     else:
-        start.more_events = (EventTemplate(EventKind.TASK_SCHEDULED, place, inst.id),)
+        # Pending where only a test or a choice decides whether it is: told with what comes of it.
+        for first in (start, *late):
+            first.more_events = (EventTemplate(EventKind.TASK_SCHEDULED, place, inst.id),)
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     start.asked = want.spent
@@ -198,7 +200,7 @@ def _attempt(
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
         own_limit = measured(inner, a.timeout) if a.timeout is not None else None
-        beat = heartbeat(ctx, inner, a)
+        beat = heartbeat(inner, a)
         limit, limited = sooner(own_limit, beat)
         chances = [_chance(inner, c) for c in a.fails]
     ctx.defined(found, start)
@@ -228,6 +230,14 @@ def _attempt(
         )
         rules += failed
 
+    def at_start(cond: Expr, name: str) -> Expr:
+        """What it is when the attempt starts."""
+        if ctx.fixed(cond):
+            return cond
+        flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
+        start.updates[flag.index] = start.reading(cond)
+        return flag
+
     def cut_off(ends: list[RuleDraft]) -> list[RuleDraft]:
         for rule in ends:
             rule.leaves = here
@@ -235,19 +245,14 @@ def _attempt(
 
     if beat is not None and beat.perhaps is not FALSE:
         perhaps, moment = missed(beat, takes)
+        perhaps = at_start(perhaps, f"{place} may miss a heartbeat")
         lost = {**noted("failed", lambda _: TRUE), **left}
         out = silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
         rules += cut_off(out)
 
     def reachable(limit: Expr, name: str) -> Expr:
         """A limit that `takes` cannot reach never strikes."""
-        exceeds = not_(lt(takes.hi, limit)) if takes.hi is not None else TRUE
-        if ctx.fixed(exceeds):
-            return exceeds
-        # Both are what they are when the attempt starts.
-        flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
-        start.updates[flag.index] = start.reading(exceeds)
-        return flag
+        return at_start(not_(lt(takes.hi, limit)) if takes.hi is not None else TRUE, name)
 
     ends = [(limit, "Timeout", "times out", EventKind.TASK_TIMED_OUT)] if limit is not None else []
     for lease in want.leases:
@@ -258,7 +263,7 @@ def _attempt(
     for after, error, what, event in ends:
         exceeds = reachable(after, f"{place} may be ended by {error}")
         if error == "Timeout":
-            exceeds = and_(limited, exceeds)
+            exceeds = and_(at_start(limited, f"{place} is never heard of in time"), exceeds)
         if exceeds is FALSE:
             continue
         ctx.world.has_timeouts = True
