@@ -193,7 +193,7 @@ def _outcome(entry: dict[str, object], rules: list[Rule], at: str) -> tuple[str,
     if len(chosen) > 1:
         raise ValueError(f"{at}: `{chosen[0]}` and `{chosen[1]}` exclude each other")
     outcome = chosen[0] if chosen else ""
-    late = any(r.kind is RuleKind.TIMEOUT or r.error == "Timeout" for r in rules)
+    late = any(r.kind is RuleKind.TIMEOUT or r.unheard for r in rules)
     if outcome == "times_out" and not late:
         raise ValueError(f"{at}: it has no timeout that can fire")
     if outcome != "fails":

@@ -84,8 +84,10 @@ class Environment:
             if answer.outcome != "fails"
             or (self._rules[r].kind is RuleKind.FAIL and self._rules[r].error == answer.error)
         ]
-        if answer.outcome == "times_out":  # it is not heard of
-            wanted = [r for r in enabled if self._rules[r].error == "Timeout"] or wanted
+        if answer.outcome == "fails":  # by itself, where it may do so
+            wanted = [r for r in wanted if not self._rules[r].unheard] or wanted
+        if answer.outcome == "times_out":
+            wanted = [r for r in enabled if self._rules[r].unheard] or wanted
         if answer.outcome == "completes":
             wanted = [r for r in enabled if self._rules[r].kind is not RuleKind.FAIL]
         if not wanted:

@@ -271,6 +271,18 @@ class Rule:
             yield from self.bundle.events
 
     @property
+    def unheard(self) -> bool:
+        """Of an attempt that the environment lets miss a heartbeat: no failure of its own."""
+        return self.kind is RuleKind.FAIL and any(
+            e.kind is EventKind.TASK_TIMED_OUT for e in self.own_events
+        )
+
+    @property
+    def way(self) -> tuple[str, str]:
+        """How an attempt ends here: rules of one way differ only in where that leads."""
+        return self.kind.value, "heartbeat" if self.unheard else self.error
+
+    @property
     def transaction(self) -> bool:
         """A store takes one of them after the other: on its data they are no race."""
         return self.kind in (RuleKind.COMMIT, RuleKind.ABORT)

@@ -43,6 +43,8 @@ class Maker:
         retry = pick(RETRIES)
         retry = retry if self.rng.random() < 0.4 else ""
         undo = pick(["", "undo skip", "undo { x -= 1 }", "undo c()" if name != "c" else ""])
+        if self.beats and self.rng.random() < 0.2:
+            fails = "fails Timeout"
         do = pick(["", "", "do { x += 1 }", "do { y := true }"])
         uses = "uses r 1" if self.claims and self.rng.random() < 0.6 else ""
         if self.beats:
@@ -55,6 +57,8 @@ class Maker:
                     "heartbeat 1s beats every 2s..3s",
                     "heartbeat 2s beats every 1s..2s",
                     "heartbeat 1s beats every 1s..3s",
+                    "heartbeat 1s * (x + 1)",
+                    "heartbeat 2s beats every 1s..1s * (x + 1)",
                 ]
             )
             timeout = f"{timeout} {beat}"

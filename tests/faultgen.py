@@ -27,7 +27,7 @@ ACTIVITIES = (
     "activity e {{ uses leased exclusive  takes 1s..{long}s{more} }}",
     "activity f {{ uses slots[n] {units}  takes 0s..2s{more} }}",
     "activity h {{ uses bucket {units}  takes 0s..1s  do {{ seen += 1 }}{more} }}",
-    "activity g {{ takes 1s..4s  timeout 2s  do {{ own := own + 1 }}{more} }}",
+    "activity g {{ takes 1s..4s  timeout 2s  {effect}{more} }}",
 )
 NAMES = "abcdefhg"
 
@@ -37,7 +37,7 @@ def _more(r: Random, name: str) -> str:
     if name in "ag" and r.random() < 0.5:
         out += "  at_least_once"
         if r.random() < 0.4:
-            out += "  idempotent by n"
+            out += r.choice(["  idempotent by n", "  idempotent by k"])
     if name in "bg" and r.random() < 0.4:
         out += f"  retry 1 on {'E' if name == 'b' else 'Timeout'}"
     if name == "a" and r.random() < 0.5:
@@ -85,7 +85,9 @@ def spec(seed: int) -> str:
     for name, form in zip(NAMES, ACTIVITIES, strict=True):
         more = _more(r, name)
         long, units = r.choice([2, 3]), r.choice([1, 2])
-        activities.append("  " + form.format(more=more, long=long, units=units))
+        effect = r.choice(["do { own := own + 1 }", "writes mark  ensures mark >= old(mark)"])
+        form = form.format(more=more, long=long, units=units, effect=effect)
+        activities.append("  " + form)
     fault = "  faults crash w at_most 1" + r.choice([" back within 3s", " never", ""])
     errors = "E, Busy, Aborted, LeaseExpired, Timeout, Interrupted"
     second = r.choice(["w(one)  w(two)", "w(one)  w(one)", "w(one)"])
@@ -102,7 +104,8 @@ def spec(seed: int) -> str:
         activities[at] = activities[at].replace("uses keyed", "priority 2  uses keyed")
     return (
         head
-        + f"workflow w(k: K) fails {errors} {{\n  var n: int 0..1 = 0\n  var own: int = 0\n"
+        + f"workflow w(k: K) fails {errors} {{\n  var n: int 0..1 = 0\n"
+        + "  var own: int = 0\n  var mark: int 0..1 = 0\n"
         + "\n".join(activities)
         + f"\n  run {{ {body} }}\n}}\n"
         + f"system {{ {scheduler}{second}{fault if crash else ''} }}\n"

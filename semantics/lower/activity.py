@@ -13,6 +13,7 @@ from ..expr import (
     FALSE,
     TRUE,
     Expr,
+    Op,
     Sort,
     and_,
     const,
@@ -31,6 +32,7 @@ from ..system import (
     VarKind,
 )
 from . import frames
+from .builder import RuleDraft
 from .busy import preempted
 from .claims import Demand, contested, demand, loses, not_negative
 from .completion import completion, saved
@@ -147,7 +149,7 @@ def _attempt(
         subject=place,
         activity=place,
     )
-    scheduled(own, a, t, place, at, want)
+    late = scheduled(own, a, t, place, at, want)
     start = step(
         ctx,
         at,
@@ -167,7 +169,9 @@ def _attempt(
             if place not in point.scheduled:
                 point.scheduled.append(place)
     else:
-        start.more_events = (EventTemplate(EventKind.TASK_SCHEDULED, place, inst.id),)
+        # Pending where only a test or a choice decides whether it is: told with what comes of it.
+        for first in (start, *late):
+            first.more_events = (EventTemplate(EventKind.TASK_SCHEDULED, place, inst.id),)
     for d in given:
         ctx.must("arithmetic", d.cond, d.message, d.span, start, before=True)
     start.asked = want.spent
@@ -182,19 +186,21 @@ def _attempt(
     group = b.groups
     b.groups += 1
     running = ctx.at(run)
+    before = len(start.inputs)
     often = repeats(ctx, a, place, env, at, start, t.span)
-    complete, done, made = completion(ctx, a, t, place, running, k, env, want, group, noted, often)
-    left = often.perhaps(made)
-    if done is not None and often.cut is not None:
-        left[done.flag.index] = TRUE  # nobody knows
-    ctx.thread.points[run].cut = left
-    if often.cut is not None and inst.workflow.name in ctx.world.crashing:
-        ctx.thread.points[run].redo = b.variables[often.cut.index]
+    end = completion(ctx, a, t, place, running, k, env, want, group, noted, often, start)
+    complete, done, left = end.rule, end.done, end.left
+    here = ctx.thread.points[run]
+    here.cut, here.begun, here.happens = left, start, often.cut
+    if inst.crashes:
+        said = {e.index: v for v, e in start.updates.items() if e.op is Op.INPUT}
+        places = range(before, len(start.inputs))
+        here.redo = tuple(b.variables[said[i]] for i in places)
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
         takes = _takes(inner, a)
         own_limit = measured(inner, a.timeout) if a.timeout is not None else None
-        beat = heartbeat(ctx, inner, a)
+        beat = heartbeat(inner, a)
         limit, limited = sooner(own_limit, beat)
         chances = [_chance(inner, c) for c in a.fails]
     ctx.defined(found, start)
@@ -223,20 +229,30 @@ def _attempt(
             probability=chance,
         )
         rules += failed
+
+    def at_start(cond: Expr, name: str) -> Expr:
+        """What it is when the attempt starts."""
+        if ctx.fixed(cond):
+            return cond
+        flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
+        start.updates[flag.index] = start.reading(cond)
+        return flag
+
+    def cut_off(ends: list[RuleDraft]) -> list[RuleDraft]:
+        for rule in ends:
+            rule.leaves = here
+        return ends
+
     if beat is not None and beat.perhaps is not FALSE:
         perhaps, moment = missed(beat, takes)
+        perhaps = at_start(perhaps, f"{place} may miss a heartbeat")
         lost = {**noted("failed", lambda _: TRUE), **left}
-        rules += silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
+        out = silent(ctx, t, place, running, holding, perhaps, moment, group, lost)
+        rules += cut_off(out)
 
     def reachable(limit: Expr, name: str) -> Expr:
         """A limit that `takes` cannot reach never strikes."""
-        exceeds = not_(lt(takes.hi, limit)) if takes.hi is not None else TRUE
-        if ctx.fixed(exceeds):
-            return exceeds
-        # Both are what they are when the attempt starts.
-        flag = b.variable(name, Bool(), VarKind.HIDDEN, FALSE, inst.id, t.span)
-        start.updates[flag.index] = start.reading(exceeds)
-        return flag
+        return at_start(not_(lt(takes.hi, limit)) if takes.hi is not None else TRUE, name)
 
     ends = [(limit, "Timeout", "times out", EventKind.TASK_TIMED_OUT)] if limit is not None else []
     for lease in want.leases:
@@ -247,12 +263,12 @@ def _attempt(
     for after, error, what, event in ends:
         exceeds = reachable(after, f"{place} may be ended by {error}")
         if error == "Timeout":
-            exceeds = and_(limited, exceeds)
+            exceeds = and_(at_start(limited, f"{place} is never heard of in time"), exceeds)
         if exceeds is FALSE:
             continue
         ctx.world.has_timeouts = True
         limits.append(error)
-        rules += raise_error(
+        out = raise_error(
             ctx,
             running,
             error,
@@ -268,12 +284,13 @@ def _attempt(
             delay=Delay(after, after),
             group=group,
         )
+        rules += cut_off(out)
     for lease in want.leases:
         outlived = reachable(lease.limit, f"{place} may outlive its lease")
         if lease.lost is not None and outlived is not FALSE:
             rules.append(loses(holding, lease, place, running, outlived, t.span))
     if unsure(ctx, a, limits):
-        twice(ctx, made, complete, a.name, t.span)
+        twice(ctx, end.effect, end.allowed, complete, a.name, t.span)
     looks_at = tuple(x.index for name in a.reads for x in leaves(env.variables[name]))
     shown = tuple(
         s

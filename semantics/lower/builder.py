@@ -71,6 +71,15 @@ class Region:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When the effect of an attempt is had among those of its group that are cut off with it."""
+
+    number: Expr  # below `most`, as the environment has said when the attempt started
+    group: int
+    most: int
+
+
 @dataclass(eq=False, slots=True)
 class PointDraft:
     id: int
@@ -83,7 +92,10 @@ class PointDraft:
     scheduled: list[str] = field(default_factory=list)  # activities that become pending here
     # What leaving it by being cancelled does, beside control: by variable.
     cut: dict[int, Expr] = field(default_factory=dict)
-    redo: Variable | None = None  # what the environment answers when it is begun anew there
+    turn: Turn | None = None  # where it matters in which order that is done
+    begun: RuleDraft | None = None  # of an attempt: its start
+    happens: Expr | None = None  # of an attempt: it has had its effect if it is cut off
+    redo: tuple[Variable, ...] = ()  # what the environment answers when it is begun anew there
     like: int | None = None  # a point of the same thread that it stands in for
 
     @property
@@ -149,6 +161,7 @@ class RuleDraft:
     priority: Expr | None = None
     test_span: Span | None = None
     reads: tuple[int, ...] = ()
+    leaves: PointDraft | None = None  # of an attempt that it ends: what that leaves behind is had
     over_children: bool = False  # may be taken while child threads of its thread run
     asked: Holds = ()  # claimed by this step, for other threads
     waits: Expr | None = None  # of a claim that waits: where control stands before it
@@ -165,6 +178,18 @@ class Asking:
     resource: str
     instance: int
     wants: Expr
+
+
+def below(fork: ForkDraft) -> list[ThreadDraft]:
+    """All threads below a fork, its children first."""
+    out: list[ThreadDraft] = []
+    stack = [fork]
+    while stack:
+        f = stack.pop()
+        out.extend(f.children)
+        for child in f.children:
+            stack.extend(child.forks)
+    return out
 
 
 # A condition to be tied, which of the claims do not count for it, and when it holds each lock.
@@ -202,6 +227,7 @@ class Builder:
         self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
         self.ended_knots: list[tuple[Expr, list[ForkDraft]]] = []
         self.groups = 0
+        self.turns = 0  # groups of attempts
         self.clock: Expr | None = None  # the last time at which it was read, if it is
         self.excluded: list[Expr] = []
         # sagas: (variable -> (value at entry, written from outside)), their own rules

@@ -21,7 +21,7 @@ from .context import Ctx, Out, raise_error, step
 from .place import At, union
 
 if TYPE_CHECKING:
-    from .parallel import Branch
+    from .parallel import Branch, Opened
 
 INTERRUPTED = "Interrupted"
 
@@ -108,9 +108,18 @@ def preempted(
     """A part that holds such locks, as the one child of a fork: whoever else asks interrupts it."""
     from .parallel import watched
 
-    mine = [r for c in of_policy(contests, "cancel_holder") for r, _, _ in c.parts]
     own = len(ctx.b.asking)
     o, from_here, ended = watched(ctx, inside, at, span, "until it is claimed")
+    taken_away(ctx, contests, o, from_here, own, span)
+    return Out(ended, o.log)
+
+
+def taken_away(
+    ctx: Ctx, contests: Iterable[Contest], o: Opened, from_here: At, own: int, span: Span
+) -> None:
+    """Whoever else asks interrupts the one child of a fork (`own`: the number of the first claim
+    inside)."""
+    mine = [r for c in of_policy(contests, "cancel_holder") for r, _, _ in c.parts]
     (child,) = o.children
     others = range(own, len(ctx.b.asking))
     rules = raise_error(
@@ -132,7 +141,6 @@ def preempted(
         return {r.name: or_(*(and_(at, _holds(h, r)) for at, h in here)) for r in mine}
 
     ctx.b.preempting.append((asked, others, holders))
-    return Out(ended, o.log)
 
 
 def _holds(holds: Holds, r: ResourceInfo) -> Expr:

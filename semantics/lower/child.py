@@ -123,6 +123,7 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
         zero = default(w.resolved, b.string)
         result = b.data(f"{name}.result", w.resolved, VarKind.HIDDEN, zero, ctx.inst.id, t.span)
     inst = InstanceDraft(ctx.inst.id, name, w, child_env, ctx.thread, error, result=result)
+    inst.crashes = ctx.inst.crashes
     # State predicates speak of this call: of no activity outside of it, and of none before it.
     spec, asked = ctx.world.spec, ctx.world.asked
     if w.name not in asked:

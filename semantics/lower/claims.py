@@ -32,8 +32,8 @@ from ..expr import (
 )
 from ..system import Delay, EventKind, PointKind, ResourceInfo, RuleKind, VarKind
 from .builder import Holds, RuleDraft
-from .busy import Contest, asks, of_policy, preempted, rejected, waiting
-from .context import Ctx, Out, not_supported, step
+from .busy import Contest, asks, of_policy, rejected, taken_away, waiting
+from .context import Ctx, Out, not_supported, raise_error, step
 from .env import collecting
 from .expressions import as_sort, require
 from .place import At
@@ -254,27 +254,57 @@ def loses(ctx: Ctx, lease: Lease, place: str, at: At, outlived: Expr, span: Span
     return rule
 
 
-def _unaware(ctx: Ctx, t: ast.Using, leases: list[Lease], at: At, names: str) -> Out:
-    """A block that may outlive its leases and does not know: it runs as the one child of a fork,
-    beside which each of them ends."""
+def _watched(ctx: Ctx, t: ast.Using, want: Demand, at: At, names: str) -> Out:
+    """A block that somebody or something may take the claims from: the one child of a fork, beside
+    which that happens."""
     from . import parallel
     from .longest import longest
     from .terms import describe, term
 
+    own = len(ctx.b.asking)
     inside = parallel.Branch(lambda c, a, e: term(c, t.body, a, e), describe(t.body), t.body.span)
     o, here, ended = parallel.watched(ctx, inside, at, t.span, "with a lease")
+    if want.preempted:
+        taken_away(ctx, want.contests, o, here, own, t.span)
+    place = f"{ctx.inst.name}: using {names}"
     most = longest(ctx, t.body)
-    for lease in leases:
-        outlived = TRUE if most is None else not_(lt(most, lease.limit))
-        if outlived is not FALSE:
-            place = f"{ctx.inst.name}: using {names}"
-            loses(ctx, lease, place, here, outlived, t.span).over_children = True
+
+    def outlived(limit: Expr) -> Expr:
+        """A lease that the body cannot reach is never over, also where time is not looked at."""
+        return TRUE if most is None else not_(lt(most, limit))
+
+    told = [x for x in want.leases if x.lost is None]
+    limit = reduce(_least, [x.limit for x in told]) if told else None
+    strikes = outlived(limit) if limit is not None else FALSE
+    if limit is not None:
+        most = limit if most is None else _least(most, limit)  # by then it is over
+    for lease in want.leases:
+        if lease.lost is not None and outlived(lease.limit) is not FALSE:
+            loses(ctx, lease, place, here, outlived(lease.limit), t.span).over_children = True
+    if limit is not None and strikes is not FALSE:
+        ctx.world.has_timeouts = True
+        raise_error(
+            ctx,
+            here,
+            "LeaseExpired",
+            RuleKind.INTERRUPT,
+            f"{place} loses its lease of {', '.join(x.resource.name for x in told)}",
+            t.span,
+            guard=strikes,
+            abort=o.fork,
+            event=EventKind.LEASE_EXPIRED,
+            subject=place,
+            delay=Delay(limit, limit),
+        )
     return Out(ended, o.log)
+
+
+def _least(a: Expr, b: Expr) -> Expr:
+    return ite(lt(a, b), a, b)
 
 
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     """A scoped claim: one step to grant it; released with the last step of the block."""
-    from . import parallel
     from .terms import describe, term
 
     taken: dict[int, Expr] = {}
@@ -294,24 +324,12 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     want.stand(grant, at)
     not_negative(ctx, want, grant)
 
-    def body(c: Ctx, a: At, end: int) -> Out:
-        if not want.leases:
-            return term(c, t.body, a, end)
-        silent = [lease for lease in want.leases if lease.lost is not None]
-        if silent:
-            if len(silent) < len(want.leases) or want.preempted:
-                raise not_supported("a silent lease beside another one", t.span)
-            return _unaware(inner, t, silent, a, names)
-        if _lingers(ctx, t.body):
-            raise not_supported("lease of a block with `nocancel`, `finally` or `saga`", t.span)
-        limit = reduce(lambda a, b: ite(lt(a, b), a, b), [x.limit for x in want.leases])
-        return parallel.limited(c, t.body, a, end, limit, "LeaseExpired")
-
-    if want.preempted:
-        inside = parallel.Branch(body, describe(t.body), t.body.span)
-        out = preempted(inner, want.contests, inside, inner.at(entered), t.span)
+    if want.leases and _lingers(ctx, t.body) and not all(x.lost for x in want.leases):
+        raise not_supported("lease of a block with `nocancel`, `finally` or `saga`", t.span)
+    if want.leases or want.preempted:
+        out = _watched(inner, t, want, inner.at(entered), names)
     else:
-        out = body(inner, inner.at(entered), k)
+        out = term(inner, t.body, inner.at(entered), k)
     if out.exit is not None:
         # The block may end without a step: then giving back is one.
         step(inner, out.exit, RuleKind.RELEASE, f"release {names}", t.span, k)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...dsl import ast
-from ...dsl.types import Bool, Enum, Type
+from ...dsl.types import Bool, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -18,8 +18,6 @@ from ..expr import (
     and_,
     const,
     inp,
-    le,
-    lt,
     to_real,
     variables,
 )
@@ -32,13 +30,13 @@ from ..system import (
 from .assign import assign
 from .builder import RuleDraft
 from .claims import Demand
-from .context import Ctx, Done, not_supported, step
-from .data import Value, build, leaves, sort_of
+from .context import Ctx, Done, step
+from .data import Value, build, default, leaves, sort_of
 from .effects import effect
 from .env import Env, collecting
 from .expressions import scalar
 from .place import At
-from .repeats import Repeats
+from .repeats import Repeats, typed
 
 
 def saved(ctx: Ctx, name: str, type_: Type | None, value: Value, taken: dict[int, Expr]) -> Value:
@@ -56,6 +54,21 @@ def _zero(type_: Type) -> Value:
     return build(type_, "", lambda _, t: zero[sort_of(t)])
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How an attempt completes: its rule, and what a saga remembers of it.
+
+    `effect` by itself, which a contract (`allowed`) relates to the answer and the state before;
+    `left`: what the attempt may leave behind when it is cut off.
+    """
+
+    rule: RuleDraft
+    done: Done | None
+    effect: Mapping[int, Expr]
+    allowed: Expr
+    left: dict[int, Expr]
+
+
 def completion(
     ctx: Ctx,
     a: ast.Activity,
@@ -68,11 +81,9 @@ def completion(
     group: int,
     noted: Callable[[str, Callable[[Expr], Expr]], dict[int, Expr]],
     often: Repeats,
-) -> tuple[RuleDraft, Done | None, Mapping[int, Expr]]:
-    """Completion: result and writes are inputs that `ensures` constrains; `do` is applied.
-
-    Also the effect by itself.
-    """
+    start: RuleDraft,
+) -> Completed:
+    """Completion: result and writes are inputs that `ensures` constrains; `do` is applied."""
     b = ctx.b
     inputs: list[Input] = []
 
@@ -82,7 +93,6 @@ def completion(
         inputs.append(Input(name, sort_of(type_), type_, lo, hi))
         return inp(len(inputs) - 1, sort_of(type_))
 
-    ranges: list[Expr] = []
     result: Value | None = None
     if a.resolved is not None:
         result = build(a.resolved, "result", fresh)
@@ -97,25 +107,24 @@ def completion(
                 store[slot.index] = fresh(name, b.variables[slot.index].type)
     updates.update(store)
     made = dict(updates)
-    if often.had is not FALSE or often.cut is not None:
-        if any(variables([e], Op.INPUT) for e in updates.values()):
-            form = "an effect that depends on the answer and may be had unseen"
-            raise not_supported(form, a.span)
-        updates = often.once(updates)
-    for i, inp_ in enumerate(inputs):
-        if inp_.lo is not None and inp_.hi is not None:
-            x = inp(i, Sort.INT)
-            ranges.append(and_(le(const(inp_.lo), x), le(x, const(inp_.hi))))
-        ranges.extend(_enum_range(inp_, i))
-
-    # `ensures` on results and `writes` is assumed; on what `do` computes it is proved.
+    ranges = [typed(i, inp(k, i.sort)) for k, i in enumerate(inputs)]
+    # `ensures` on results and `writes` is assumed where the effect is had; on what `do` computes it
+    # is proved.
+    computed = set(done.updates)
+    having = replace(post_env, store=made)
+    with collecting(having) as (inner, _):
+        assumed = [scalar(inner, e) for e in a.ensures if not _speaks_of(having, e, computed)]
+    relation = allowed = and_(*ranges, *assumed)
+    if often.unsure and any(variables([e], Op.INPUT) for e in updates.values()):
+        often = often.answered(ctx, place, start, inputs, relation)
+        relation = often.answer(relation)
+    updates = often.once(updates)
     after = replace(post_env, store=updates)
     with collecting(after) as (inner, ensures_defined):
         contracts = [(scalar(inner, e), e) for e in a.ensures]
-    computed = set(done.updates)
-    written = tuple(updates)
-    assumed = [c for c, e in contracts if not _speaks_of(after, e, computed)]
     proved = [(c, e) for c, e in contracts if _speaks_of(after, e, computed)]
+    written = tuple(updates)
+    typed_already = {i: updates[i] for i in store}
 
     if t.bind is not None and result is not None:
         bind_env = replace(ctx.env, store=updates)
@@ -127,14 +136,15 @@ def completion(
     updates.update(noted("times", lambda c: add(c, const(1))))
 
     remembered: Done | None = None
+    unheard: Value | None = None
     if ctx.in_saga:
         flag = b.hidden(f"{place} done", ctx.inst.id, False)
         updates[flag.index] = TRUE
         undo_env = env
         asks = a.undo is not None and a.undo.kind in ("block", "call")
         if result is not None and (asks or a.undone_when is not None):
-            kept = saved(ctx, f"{place}.result", a.resolved, result, updates)
-            undo_env = env.bind(result=kept)
+            unheard = saved(ctx, f"{place}.result", a.resolved, result, updates)
+            undo_env = env.bind(result=unheard)
         was: Expr | None = None
         if a.undone_when is not None:
             was = b.variable(f"{place} was done", Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
@@ -156,7 +166,7 @@ def completion(
         k,
         updates=updates,
         held=(*ctx.claims, *want.holds),
-        relation=and_(*ranges, *assumed),
+        relation=relation,
         inputs=tuple(inputs),
         event=EventKind.TASK_COMPLETED,
         subject=place,
@@ -166,19 +176,21 @@ def completion(
     ctx.defined(list(done.defined), rule)
     ctx.defined(bind_defined, rule)
     ctx.defined(list(ensures_defined), rule)
-    ctx.in_range({i: v for i, v in updates.items() if v.op is not Op.INPUT or i not in store}, rule)
+    ctx.in_range({i: v for i, v in updates.items() if v is not typed_already.get(i)}, rule)
     for cond, e in proved:
         ctx.must(
             "ensures", cond, f"`do` of {a.name} does not establish this", e.span, rule, name=a.name
         )
-    return rule, remembered, made
-
-
-def _enum_range(i: Input, index: int) -> list[Expr]:
-    if isinstance(i.type, Enum):
-        x = inp(index, Sort.INT)
-        return [and_(le(const(0), x), lt(x, const(len(i.type.values))))]
-    return []
+    left = often.perhaps(made)
+    if remembered is not None and often.cut is not None:
+        left[remembered.flag.index] = TRUE  # nobody knows
+        if remembered.was is not None:
+            left[remembered.was.index] = TRUE
+        if unheard is not None:
+            assert a.resolved is not None
+            nothing = default(a.resolved, b.string)
+            left.update((x.index, e) for x, e in zip(leaves(unheard), leaves(nothing), strict=True))
+    return Completed(rule, remembered, made, allowed, left)
 
 
 def _speaks_of(env: Env, e: ast.Expression, computed: set[int]) -> bool:

@@ -165,6 +165,7 @@ class InstanceDraft:
     observed: tuple[int, ...] = ()
     active: Expr = TRUE
     arrives: Expr | None = None  # when; None: it is there from the start
+    crashes: bool = False  # it may, or the instance that it is a part of
     completed: int = 0
     failed: int = 0
     result: Value | None = None

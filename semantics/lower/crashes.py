@@ -25,6 +25,7 @@ from ..expr import (
     and_,
     const,
     eq,
+    implies,
     inp,
     ite,
     le,
@@ -43,6 +44,7 @@ from .env import collecting
 from .expressions import as_sort, measured
 from .first import initially
 from .place import At
+from .repeats import only_if, typed
 
 UP, DOWN = 0, 1
 
@@ -113,13 +115,14 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     cut = Cut({})
     for t in threads:
         for p in t.points:
-            cut.off(t.at(p.id), t, p)
+            cut.off(t.at(p.id), p)
+    left_behind = cut.values()
     for i in sorted({i for r in rules for i in r.updates}):
         v = b.variables[i]
         if v.kind is VarKind.SHARED and not v.durable and v.init is not None:
             updates[i] = initially(b, v.init)
-            cut.values.pop(i, None)
-    updates |= cut.values
+            left_behind.pop(i, None)
+    updates |= left_behind
     still = {x.used for x in left}
     for used, amount in held.items():
         if used not in still:
@@ -208,14 +211,20 @@ def _recovery(
             back = measured(env, c.fault.back_within)
         ctx.defined_at(found, At(TRUE))
     inputs: list[Input] = []
+    allowed: list[Expr] = []
     updates: dict[int, Expr] = {x.index: FALSE for x in b.lost.get(d.id, ())}
     for t in threads:
         for p in t.points:
-            if p.redo is not None:
-                inputs.append(Input(p.redo.name, Sort.BOOL, p.redo.type))
-                answer = inp(len(inputs) - 1, Sort.BOOL)
-                old = var(p.redo.index, Sort.BOOL)
-                updates[p.redo.index] = ite(t.at(p.id), answer, old)
+            happens: Expr = FALSE
+            for v in p.redo:
+                answer = inp(len(inputs), v.sort)
+                inputs.append(Input(v.name, v.sort, v.type, v.lo, v.hi))
+                if p.happens is not None and v.index == p.happens.index:
+                    happens = and_(t.at(p.id), answer)
+                    allowed.append(implies(answer, t.at(p.id)))
+                else:
+                    allowed += [typed(v, answer), only_if(happens, v, answer)]
+                updates[v.index] = ite(t.at(p.id), answer, var(v.index, v.sort))
     for used, amount in held.items():
         updates[used] = add(var(used, Sort.INT), amount)
     rule = step(
@@ -228,6 +237,7 @@ def _recovery(
         guard=and_(_free(b, held), *(eq(x.amount, const(0)) for x in left)),
         updates=updates,
         inputs=tuple(inputs),
+        relation=and_(*allowed),
         event=EventKind.RECOVERED,
         subject=d.name,
         delay=Delay(const(Fraction(0)), back),

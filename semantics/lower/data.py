@@ -22,7 +22,7 @@ from ...dsl.types import (
     Str,
     Type,
 )
-from ..expr import FALSE, Expr, Sort, and_, const, eq, ite, not_, or_
+from ..expr import FALSE, Expr, Sort, and_, const, eq, ite, not_, or_, zero
 from ..system import Seen
 
 
@@ -90,8 +90,8 @@ def build(type_: Type, name: str, leaf: Callable[[str, Type], Expr]) -> Value:
             assert_never(type_)
 
 
-def seen(type_: Type, name: str, value: Value) -> tuple[Seen, ...]:
-    """The scalar parts of a value, each with its path and type."""
+def _paths(type_: Type, name: str) -> list[tuple[str, Type]]:
+    """The scalar parts of a type: path and type of each, in the order of `leaves`."""
     kinds: list[tuple[str, Type]] = []
 
     def leaf(path: str, kind: Type) -> Expr:
@@ -99,9 +99,17 @@ def seen(type_: Type, name: str, value: Value) -> tuple[Seen, ...]:
         return FALSE
 
     build(type_, name, leaf)
-    return tuple(
-        Seen(path, kind, part) for (path, kind), part in zip(kinds, leaves(value), strict=True)
-    )
+    return kinds
+
+
+def scalars(type_: Type) -> list[Type]:
+    return [kind for _, kind in _paths(type_, "")]
+
+
+def seen(type_: Type, name: str, value: Value) -> tuple[Seen, ...]:
+    """The scalar parts of a value, each with its path and type."""
+    parts = zip(_paths(type_, name), leaves(value), strict=True)
+    return tuple(Seen(path, kind, part) for (path, kind), part in parts)
 
 
 def default(type_: Type, string: Callable[[str], int]) -> Value:
@@ -155,6 +163,22 @@ def transform(value: Value, f: Callable[[Expr], Expr]) -> Value:
             return Opt(f(present), transform(inner, f))
         case Members(bits):
             return Members(tuple(f(b) for b in bits))
+        case _:
+            assert_never(value)
+
+
+def definite(value: Value) -> Value:
+    """The same with nothing behind an absent option: equal values have equal parts."""
+    match value:
+        case Expr() | Members():
+            return value
+        case Rec(fields):
+            return Rec(tuple((n, definite(v)) for n, v in fields))
+        case Arr(items):
+            return Arr(tuple(definite(v) for v in items))
+        case Opt(present, inner):
+            held = transform(definite(inner), lambda x: ite(present, x, zero(x.sort)))
+            return Opt(present, held)
         case _:
             assert_never(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -44,23 +44,28 @@ from .builder import (
     RuleDraft,
     ThreadDraft,
     Update,
+    below,
     tie,
 )
 from .busy import tie_claims
 from .clock import timed
-from .cut import Cut
+from .cut import Cut, take_turns
 from .env import after_step
 from .keeping import Keeping
 
 
-def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
-    """Tie the knots and freeze rules and threads; `last` adds rules that know all others."""
+def finish(
+    b: Builder, last: Callable[[], None], crashing: Collection[int] = ()
+) -> tuple[tuple[Rule, ...], tuple[Thread, ...]]:
+    """Tie the knots and freeze rules and threads; `last` adds rules that know all others, among
+    them the crashes of instances (`crashing`)."""
     for r in b.rules:
         # The children of a protected part that a `return` crosses are marked as well.
         for fork in r.through:
             fork.crossed = fork.crossed or fork.protected
     crossed = {t for r in b.rules for t in _crossing(r)}
     keeping = Keeping(b, crossed)
+    take_turns(b, crashing)
     last()
     for fork in b.forks:
         outer = fork.host.fork
@@ -78,7 +83,7 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
         tie(after, [after_step(e) for e in at])
     tie_claims(b)
     for k, forks in b.ended_knots:
-        tie(k, [t.at(0) for f in forks for t in _below(f) if any(p.protected for p in t.points)])
+        tie(k, [t.at(0) for f in forks for t in below(f) if any(p.protected for p in t.points)])
     writers: dict[int, list[RuleDraft]] = {i: [] for snapshot, _ in b.watched for i in snapshot}
     for rule in b.rules:
         for i in writers.keys() & rule.updates.keys():
@@ -94,7 +99,7 @@ def finish(b: Builder, last: Callable[[], None]) -> tuple[tuple[Rule, ...], tupl
         cancel = None
         if r.kills is not None:
             crossing = _crossing(r)
-            if crossing or any(p.cut for t in _below(r.kills) for p in t.points):
+            if crossing or any(p.cut for t in below(r.kills) for p in t.points):
                 cancel = _cancel(r.kills, crossing, keeping, r)
             else:
                 cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping, None)
@@ -151,9 +156,9 @@ def _cancel(
     updates: list[Update] = []
     events: list[EventTemplate] = []
     freed: dict[int, list[Expr]] = {}
-    own = by.updates if by is not None else {}
-    solid = {i: e for i, e in own.items() if keeping.b.variables[i].kind is not VarKind.GHOST}
-    cut = Cut(solid)
+    cut = Cut(_besides(keeping.b, by) if by is not None else {})
+    if by is not None and by.leaves is not None:
+        cut.off(TRUE, by.leaves)
     for thread in _killed(fork, crossing):
         places: dict[int, list[Expr]] = {}  # target -> when
         pending: dict[int, list[Expr]] = {}
@@ -169,7 +174,7 @@ def _cancel(
                 for f in thread.forks:
                     if f.point == p.id:
                         when = and_(thread.at(p.id), passed)
-                        for t in _below(f):
+                        for t in below(f):
                             old = var(t.location, Sort.INT)
                             updates.append((t.location, ite(when, const(0), old)))
             if p.kind in (PointKind.RUN, PointKind.BACKOFF):
@@ -177,7 +182,7 @@ def _cancel(
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
             for when, target, error in _targets(thread, p, crossing, passed, keeping):
                 if by is None or thread is not by.thread:
-                    cut.off(when, thread, p)
+                    cut.off(when, p)
                 if target:
                     places.setdefault(target, []).append(when)
                 if error:
@@ -192,7 +197,7 @@ def _cancel(
         for variable, conds in pending.items():
             old = var(variable, Sort.INT)
             updates.append((variable, ite(or_(*conds), const(CANCELLED), old)))
-    changes = (*updates, *cut.values.items())
+    changes = (*updates, *cut.values().items())
     events.append(
         EventTemplate(
             EventKind.STEP_TAKEN, fork.host.name, fork.host.instance, changes, None, "cancel"
@@ -200,6 +205,16 @@ def _cancel(
     )
     released = {used: add(const(0), *parts) for used, parts in freed.items()}
     return Cancel(Bundle(changes, tuple(events)), released)
+
+
+def _besides(b: Builder, by: RuleDraft) -> dict[int, Expr]:
+    """What a step does itself, but for what an attempt that it ends leaves behind."""
+    left = by.leaves.cut if by.leaves is not None else {}
+    return {
+        i: e
+        for i, e in by.updates.items()
+        if b.variables[i].kind is not VarKind.GHOST and e is not left.get(i)
+    }
 
 
 def _passed(thread: ThreadDraft, p: PointDraft) -> Expr:
@@ -238,18 +253,6 @@ def _targets(
     elif (thread.id, p.id) in keeping.on_return:
         return [(when, keeping.on_return[thread.id, p.id], 0)]
     out.append((when, 0, 0))
-    return out
-
-
-def _below(fork: ForkDraft) -> list[ThreadDraft]:
-    """All threads below a fork, its children first."""
-    out: list[ThreadDraft] = []
-    stack = [fork]
-    while stack:
-        f = stack.pop()
-        out.extend(f.children)
-        for child in f.children:
-            stack.extend(child.forks)
     return out
 
 

@@ -23,26 +23,23 @@ from .context import Ctx, raise_error
 from .env import Env
 from .expressions import measured, require
 from .place import At
-from .refusals import not_supported
-
-DEPENDS = "heartbeat that depends on data"
-TWICE = "heartbeat of an activity that `fails Timeout`"
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """`always`: no attempt is heard of in time; `perhaps`: some may not be."""
+    """`always`: no attempt is heard of in time; `perhaps`: some may not be.
+
+    Read when an attempt starts.
+    """
 
     limit: Expr
     always: Expr
     perhaps: Expr
 
 
-def heartbeat(ctx: Ctx, env: Env, a: ast.Activity) -> Heartbeat | None:
+def heartbeat(env: Env, a: ast.Activity) -> Heartbeat | None:
     if a.heartbeat is None:
         return None
-    if any(clause.error == "Timeout" for clause in a.fails):
-        raise not_supported(TWICE, a.heartbeat.span)
     limit = measured(env, a.heartbeat)
     least: Expr = const(Fraction(0))
     most: Expr | None = None
@@ -53,8 +50,6 @@ def heartbeat(ctx: Ctx, env: Env, a: ast.Activity) -> Heartbeat | None:
             most = measured(env, a.beats.hi)
             message = "the shortest time between beats may be longer than the longest"
             require(env, le(least, most), message, a.beats.span)
-    if not all(ctx.fixed(e) for e in (limit, least, most) if e is not None):
-        raise not_supported(DEPENDS, a.heartbeat.span)
     always = lt(limit, least)
     never = FALSE if most is None else le(most, limit)
     return Heartbeat(limit, always, and_(not_(always), not_(never)))
@@ -78,16 +73,19 @@ def missed(beat: Heartbeat, takes: Delay) -> tuple[Expr, Delay]:
     return and_(beat.perhaps, le(beat.limit, takes.hi)), Delay(beat.limit, takes.hi)
 
 
-def scheduled(ctx: Ctx, a: ast.Activity, t: ast.Call, place: str, at: At, want: Demand) -> None:
-    """`timeout schedule d`: an attempt that is pending for d, its claims not granted, fails."""
+def scheduled(
+    ctx: Ctx, a: ast.Activity, t: ast.Call, place: str, at: At, want: Demand
+) -> list[RuleDraft]:
+    """`timeout schedule d`: an attempt that is pending for d, its claims not granted, fails.
+
+    At the beginning of a side of `+` that is a step of the side, like any other time that is over.
+    """
     if a.timeout_schedule is None or want.free is TRUE:
-        return  # it has nothing to wait for
-    if at.open:
-        raise not_supported("timeout schedule at the beginning of a side of `+`", t.span)
+        return []  # it has nothing to wait for
     duration = a.timeout_schedule
     limit = ctx.read(at, lambda env: measured(env, duration))
     ctx.world.has_timeouts = True
-    raise_error(
+    return raise_error(
         ctx,
         at,
         "Timeout",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import FALSE, TRUE, Expr, and_, const, not_, or_
+from ..expr import FALSE, TRUE, Expr, Sort, and_, const, not_, or_
 from ..system import VarKind
 from .activity import activity_of
 from .context import RETURN, Ctx, InstanceDraft
@@ -64,12 +64,19 @@ def _attempt(r: Reading, ctx: Ctx, a: ast.Activity, span: Span) -> Times:
             hi = r.arithmetic.most(hi, lo)  # the shortest time, where it is the longer one
     assert lo is not None
     ends = [DONE, *dict.fromkeys(f.error for f in a.fails)]
-    beat = heartbeat(ctx, unasked(ctx.env), a)
+    open_beat = _depends(ctx, a)
+    beat = None if open_beat else heartbeat(unasked(ctx.env), a)
     own_limit = measured(r, ctx, a.timeout) if a.timeout is not None else None
     limit, limited = sooner(own_limit, beat)
-    if beat is not None and a.beats is not None:
-        r.beats.append(Beats(a.name, span, beat.limit, or_(beat.always, beat.perhaps)))
     silent: dict[str, Lasts] = {}
+    if open_beat:
+        assert a.heartbeat is not None
+        exact = False
+        silent = {"Timeout": Lasts(ZERO, hi, TRUE, False)}
+        if a.beats is not None:
+            r.beats.append(Beats(a.name, span, fixed(ctx, a.heartbeat, Sort.REAL), TRUE))
+    elif beat is not None and a.beats is not None:
+        r.beats.append(Beats(a.name, span, beat.limit, or_(beat.always, beat.perhaps)))
     if beat is not None and beat.perhaps is not FALSE:
         may = (
             beat.perhaps if hi is None else and_(beat.perhaps, r.arithmetic.within(beat.limit, hi))
@@ -101,6 +108,12 @@ def _attempt(r: Reading, ctx: Ctx, a: ast.Activity, span: Span) -> Times:
         ways = r.arithmetic.merged(ways, {end: Lasts(x.lo, cut, soon, exact)})
     out_of_time = {"Timeout": Lasts(limit, limit, late, exact)}
     return Times(r.arithmetic.merged(ways, out_of_time))
+
+
+def _depends(ctx: Ctx, a: ast.Activity) -> bool:
+    """What is heard of an attempt depends on data."""
+    times = [a.heartbeat, *((a.beats.lo, a.beats.hi) if a.beats is not None else ())]
+    return any(e is not None and fixed(ctx, e, Sort.REAL) is None for e in times)
 
 
 def claimed(

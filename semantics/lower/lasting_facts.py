@@ -30,11 +30,12 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Beats:
-    """An activity that says how often it beats: `late` where a beat may come too late."""
+    """An activity that says how often it beats: `late` where a beat may come too late (TRUE where
+    that depends on data, and perhaps the limit: None)."""
 
     name: str
     span: Span
-    limit: Expr
+    limit: Expr | None
     late: Expr
 
 

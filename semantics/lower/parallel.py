@@ -330,17 +330,11 @@ def _tolerant(ctx: Ctx, t: ast.Each, branches: list[Branch], at: At, k: int) -> 
     return Out(At(cond, (*o.leaving, (failures.index, const(0)))), unsure(o.log))
 
 
-def limited(ctx: Ctx, body: ast.Term, at: At, k: int, limit: Expr, error: str) -> Out:
-    """A block that is ended by an error after a time (seconds) that does not change."""
-    return within(ctx, ast.Within(body, span=body.span), at, k, limit, error)
-
-
-def within(
-    ctx: Ctx, t: ast.Within, at: At, k: int, limit: Expr | None = None, error: str = "Timeout"
-) -> Out:
+def within(ctx: Ctx, t: ast.Within, at: At, k: int) -> Out:
     """The body runs as the one child of a fork; the interrupt cancels it."""
     from .terms import describe, term
 
+    limit: Expr | None = None
     if t.duration is not None:
         duration = t.duration
         reading, at = looked(ctx, duration, at)
@@ -391,7 +385,7 @@ def within(
         rules = raise_error(
             ctx,
             from_here,
-            error if limit is not None else "Interrupted",
+            "Timeout" if limit is not None else "Interrupted",
             RuleKind.INTERRUPT,
             what,
             t.span,

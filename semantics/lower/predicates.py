@@ -12,7 +12,6 @@ from ..expr import TRUE, Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, s
 from .builder import Builder, knot, tie
 from .context import InstanceDraft
 from .env import Bound, after_step, layered
-from .refusals import not_supported
 
 if TYPE_CHECKING:
     from .channels import Channel
@@ -49,9 +48,10 @@ class Predicates:
     def _now(self, e: ast.StatePredicate, bound: Bound | None) -> Expr:
         kind = e.kind
         if kind == "len":
-            if e.target not in self.channels:
-                raise not_supported("len(c) of a broadcast before a run", e.span)
-            return self.channels[e.target].length
+            # (The queues of a broadcast are known when the instances are.  What is read before
+            # that is read at the start, when nothing has been sent.)
+            channel = self.channels.get(e.target)
+            return const(0) if channel is None else channel.length
         if kind in ("used", "free"):
             those = self.b.of_name(e.target)
             parts = [v for r in those for v in (r.used, r.exclusive) if v is not None]

@@ -120,7 +120,7 @@ class _Lowering(Declarations):
         self._refills()
         requests.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():
-            rules, threads = finish(self.b, self._last)
+            rules, threads = finish(self.b, self._last, {c.draft.id for c in self.crashing})
             if self._scheduler() in BY_PRIORITY:
                 self.b.obligations += inversions(self.b, rules, threads)
         refusals.tell()
@@ -297,6 +297,7 @@ class _Lowering(Declarations):
         completed = b.point(root, PointKind.END, "completed", w.span)
         failed = b.point(root, PointKind.FAILED, "failed", w.span)
         draft = InstanceDraft(number, name, w, own, root, error, result=result)
+        draft.crashes = w.name in self.world.crashing
         draft.completed, draft.failed, draft.active = completed, failed, active
         if result is not None:
             observed += [x.index for x in leaves(result)]

@@ -15,7 +15,7 @@ from ...semantics.system import RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate
 from ..engines.partings import Answers, answers_of, contradiction
-from ..engines.timed import Environment, Occurrence, Pace, Schedules
+from ..engines.timed import Ends, Environment, Occurrence, Pace, Schedules
 from ..session import Replayed, Session
 from ..verdict import Refuted, Verdict
 from .two_runs import one_environment, refuted, results_of
@@ -40,7 +40,7 @@ def at_random(session: Session, why: str, durations: bool) -> Verdict | None:
             return None
         failing = (0.0, 0.5, 0.3, 1.0)[number % 4]
         runs: dict[tuple[Scalar, ...], Trace] = {}
-        ends: dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]] = {}
+        ends: Ends = {}
         for pace in paces if durations else [paces[number % len(paces)]]:
             # Durations may differ from one to the next, answers may not.
             environment = Environment(number, failing, pace, walker.answer, ends)
@@ -98,7 +98,6 @@ def _over(system: TransitionSystem, run: Replayed) -> bool:
     )
 
 
-Ends = dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]]
 Durations = dict[Occurrence, Fraction]
 
 
@@ -154,10 +153,10 @@ def _told(session: Session, trace: Trace) -> tuple[Ends, Durations]:
         match question, answer:
             case (
                 ("end", (("attempt", str() as name), int() as number)),
-                (str() as kind, str() as error, tuple() as inputs),
+                ((str() as kind, str() as what), tuple() as inputs),
             ):
                 if kind != RuleKind.TIMEOUT.value:
-                    ends[name, number] = (RuleKind(kind), error, inputs)
+                    ends[name, number] = ((kind, what), inputs)
             case ("time", (("attempt", str() as name), int() as number)), (
                 "=",
                 Fraction() as length,

@@ -13,12 +13,13 @@ from ...semantics.expr import FALSE, TRUE, Expr, Scalar, not_
 from ...semantics.lower.durations import Duration
 from ...semantics.lower.lasting_facts import Beats, Cut, Open
 from ...semantics.symbolic import Answer
-from ...semantics.system import RuleKind, TransitionSystem
+from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 from .limits import counter, lasting, start_with
+from .obligations import Claim, decide
 from .pacing import runs
 
 NOTHING = "no limit cuts off a retry, and each wait is bounded: by itself or by a limit around it"
@@ -52,7 +53,8 @@ def timeouts(session: Session, spec: ast.Spec, top: Span) -> Iterator[Result]:
     beats = {b.span: (d, b) for d in found for b in d.beats}
     for d, beat in beats.values():
         lines.append((beat.name, beat.span, False, _beats(session.system, found, beat)))
-        message = f"`{beat.name}` may beat later than its heartbeat of {d.words(beat.limit)} allows"
+        limit = "" if beat.limit is None else f" of {d.words(beat.limit)}"
+        message = f"`{beat.name}` may beat later than its heartbeat{limit} allows"
         asked.append((_silent(session.system, beat), message, beat.span))
     for span, place in waits.items():
         lines.append((f"{place.what} (line {span.line})", span, True, None))
@@ -61,10 +63,13 @@ def timeouts(session: Session, spec: ast.Spec, top: Span) -> Iterator[Result]:
         )
     open_ = [k for k, (_, _, _, verdict) in enumerate(lines) if verdict is None]
     shown = _runs(session, [asked[k] for k in open_])
+    watched = dict(zip(range(len(cuts), len(lines)), beats.values(), strict=False))
     for k, (name, span, warning, known) in enumerate(lines):
-        verdict = known
+        verdict = known or shown.get(open_.index(k))
+        if verdict is None and k in watched:
+            verdict = _never(session, watched[k][1])
         if verdict is None:
-            verdict = shown.get(open_.index(k)) or _unknown(warning, cuts, k)
+            verdict = _unknown(warning, cuts, k)
         yield Result("timeouts", name, verdict, span, warning)
     if not lines:
         yield Result("timeouts", "", Proved("structure", NOTHING), top)
@@ -98,13 +103,31 @@ def _beats(system: TransitionSystem, found: Sequence[Duration], beat: Beats) -> 
     return Proved("structure", "the longest time between two beats is within the heartbeat")
 
 
-def _silent(system: TransitionSystem, beat: Beats) -> Seen:
-    """An attempt times out though it beats as it says."""
-    ends = {
+def _unheard(system: TransitionSystem, beat: Beats) -> set[int]:
+    """The rules by which an attempt times out though it beats as it says."""
+    return {
         r.index
         for r in system.rules
-        if r.span == beat.span and r.group is not None and r.error == "Timeout"
+        if r.span == beat.span
+        and r.group is not None
+        and (r.unheard or (r.kind is RuleKind.TIMEOUT and r.error == "Timeout"))
     }
+
+
+def _never(session: Session, beat: Beats) -> Verdict | None:
+    """No beat comes too late in any state that can be reached, where data say when they come."""
+    message = f"`{beat.name}` may beat later than its heartbeat allows"
+    goals = tuple(
+        Obligation("timeouts", beat.name, FALSE, message, beat.span, r)
+        for r in sorted(_unheard(session.system, beat))
+    )
+    verdict = decide(session, [Claim("timeouts", beat.name, goals)])[0]
+    return None if isinstance(verdict, Unknown) else verdict
+
+
+def _silent(system: TransitionSystem, beat: Beats) -> Seen:
+    """An attempt times out though it beats as it says."""
+    ends = _unheard(system, beat)
 
     def seen(states: States, trace: Trace) -> int | None:
         return next((k for k, s in enumerate(trace.steps, 1) if s.rule in ends), None)

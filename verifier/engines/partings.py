@@ -84,7 +84,7 @@ class Runs:
                 question, answer = ("begin", rule.activity, counts[place]), move.inputs
         elif rule.group is not None:
             question = ("end", rule.activity, counts.get(("start", rule.activity), 0))
-            answer = (rule.kind.value, rule.error, move.inputs)
+            answer = (rule.way, move.inputs)
             if rule.kind is RuleKind.TIMEOUT and not self.timeouts:
                 question = None
         elif rule.inputs:
@@ -206,7 +206,7 @@ def answers_of(
             if timeouts and rule.kind is not RuleKind.TIMEOUT:
                 out[("time", question)] = ("=", now - begun)  # type: ignore[operator]
             if rule.group is not None and (timeouts or rule.kind is not RuleKind.TIMEOUT):
-                out[("end", question)] = (rule.kind.value, rule.error, step.inputs)
+                out[("end", question)] = (rule.way, step.inputs)
         elif rule.inputs:
             place = ("answer", rule.index)
             counts[place] = counts.get(place, 0) + 1

@@ -21,6 +21,7 @@ from ...semantics.trace import Step, Trace
 from ...semantics.values import enabled, evaluate, fire, relation_holds
 
 Occurrence = tuple[str, int]  # activity (or rule) and which start of it
+Ends = dict[Occurrence, tuple[tuple[str, str], tuple[Scalar, ...]]]  # way, inputs
 Pace = Callable[[Fraction, Fraction | None, random.Random], Fraction]
 Move = tuple[Rule, tuple[Scalar, ...], Fraction]  # with its inputs, and how long from now
 Answer = Callable[[Rule, Sequence[Scalar], random.Random], tuple[Scalar, ...] | None]
@@ -37,36 +38,34 @@ class Environment:
     failing: float
     pace: Pace
     answer: Answer
-    ends: dict[Occurrence, tuple[RuleKind, str, tuple[Scalar, ...]]] = field(default_factory=dict)
+    ends: Ends = field(default_factory=dict)
     durations: dict[Occurrence, Fraction] = field(default_factory=dict)
     broken: bool = False  # an answer kept earlier is not allowed in another state
 
     def end(
         self, occurrence: Occurrence, group: Sequence[Rule], state: Sequence[Scalar]
     ) -> tuple[int, tuple[Scalar, ...]] | None:
-        """Which rule ends this attempt, and with what inputs.  By kind of end, not by rule:
-        a failure lands differently when retries are used up."""
+        """Which rule ends this attempt, and with what inputs.  By the way it ends, not by rule: a
+        failure lands differently when retries are used up."""
         if occurrence in self.ends:
-            kind, error, kept = self.ends[occurrence]
+            way, kept = self.ends[occurrence]
             for rule in group:
-                if rule.kind is kind and rule.error == error and enabled(rule, state):
+                if rule.way == way and enabled(rule, state):
                     if relation_holds(rule, state, kept):
                         return rule.index, kept
             self.broken = True
             return None
         rng = random.Random(f"{self.seed}/{occurrence}")
         choices = [r for r in group if r.kind is RuleKind.COMPLETE]
-        errors = sorted({r.error for r in group if r.kind is RuleKind.FAIL})
-        want = ""
-        if errors and rng.random() < self.failing:
-            want = rng.choice(errors)
-        if want:
-            choices = [r for r in group if r.kind is RuleKind.FAIL and r.error == want]
+        failures = sorted({r.way for r in group if r.kind is RuleKind.FAIL})
+        if failures and rng.random() < self.failing:
+            want = rng.choice(failures)
+            choices = [r for r in group if r.way == want]
         for rule in choices:
             if enabled(rule, state):
                 inputs = self.answer(rule, state, rng)
                 if inputs is not None:
-                    self.ends[occurrence] = (rule.kind, rule.error, inputs)
+                    self.ends[occurrence] = (rule.way, inputs)
                     return rule.index, inputs
         return None
 

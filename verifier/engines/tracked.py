@@ -371,7 +371,7 @@ class _View(Sequence[Scalar]):
 
 def key(rule: Rule, inputs: State) -> Key:
     if rule.group is not None:
-        return ("end", rule.group, rule.kind, rule.error, inputs)
+        return ("end", rule.group, rule.way, inputs)
     return ("step", rule.index, inputs)
 
 
