@@ -12,10 +12,11 @@ from .place import At
 FEW, SEVERAL = 3, 5
 
 
-def several(resources: Iterable[ResourceInfo]) -> int:
+def several(resources: Iterable[ResourceInfo], channels: Iterable[Expr]) -> int:
     """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
-    a pool."""
+    a pool, or to fill a channel (of this capacity) and wait."""
     sizes = [whole(r.capacity) for r in resources if r.kind == "pool"]
+    sizes += [n + 1 for n in map(whole, channels) if n is not None]
     return max(FEW, min(SEVERAL, max((n for n in sizes if n is not None), default=0)))
 
 

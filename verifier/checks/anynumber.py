@@ -19,16 +19,30 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.walk import walk
+from ...semantics.expr import var
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, VarKind
-from ..engines.common import Budget
+from ..engines.common import Budget, in_domain
 from ..engines.crowd import Crowd, Unsupported, crowd
 from ..engines.induction import Inductive, prove_invariants
+from ..engines.mailbox import MESSAGES
 from ..engines.search import Holds, explore
 from ..engines.slice import slice_for, steps_stutter
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
-from . import blocking, conflicts, ending, events, independence, liveness, loops, parts, peaks
+from . import (
+    blocking,
+    conflicts,
+    ending,
+    events,
+    independence,
+    liveness,
+    loops,
+    messages,
+    obligations,
+    parts,
+    peaks,
+)
 from .obligations import Claim, claims
 
 BY_CROWD = "of one instance among any number of others, which are counted"
@@ -48,9 +62,12 @@ class AnyNumber:
         self.apart = not _looks_at_instances(spec, self.many)  # no step depends on their number
         self.crowd: Crowd | None = None
         self.beside: Session | None = None
+        self.ranged: tuple[Crowd, Session] | None = None  # the same, with ranges of what is theirs
+        self.tried = False  # to find these
+        self.two = lower(spec, TWO)
         if self.apart:
             try:
-                self.crowd = crowd(lower(spec, TWO))
+                self.crowd = crowd(self.two)
             except Unsupported:
                 return
             self.beside = session.of(self.crowd.system)
@@ -112,48 +129,72 @@ class AnyNumber:
     def _goals(self, goals: Sequence[Obligation]) -> list[Proved | None]:
         """For each goal, why it holds in the system with the crowd."""
         out: list[Proved | None] = [None] * len(goals)
-        if self.crowd is None or self.beside is None:
-            return out
-        session, system = self.beside, self.crowd.system
-        if session.may("induction"):
-            control = session.structure.never_entered() if len(system.rules) <= 2_000 else []
-            for guess in (False, True):
-                left = [k for k, done in enumerate(out) if done is None]
-                if not left:
-                    return out
-                candidates = [*self.crowd.invariants, *control]
-                budget = Budget(session.share(0.15))
-                found = prove_invariants(
-                    system, candidates, [goals[k] for k in left], budget, guess
-                )
-                for k, answer in zip(left, found.answers, strict=True):
-                    if isinstance(answer, Inductive):
-                        how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
-                        out[k] = Proved("induction", how)
-        if session.may("search"):
-            for k, goal in enumerate(goals):
-                if out[k] is None and session.left() > 0:
-                    out[k] = self._searched(goal)
+        for made, session in self._views():
+            if None not in out:
+                break
+            if session.may("induction"):
+                self._inductive(made, session, goals, out)
+            if session.may("search"):
+                for k, goal in enumerate(goals):
+                    if out[k] is None and session.left() > 0:
+                        out[k] = _searched(made, session, goal)
         return out
 
-    def _searched(self, goal: Obligation) -> Proved | None:
-        """All states of its cone, what is in use of resources left open."""
-        assert self.crowd is not None and self.beside is not None
-        system = self.crowd.system
-        used = {v.index for v in system.variables if v.kind is VarKind.USED}
-        everywhere = goal.every_step and not steps_stutter(goal)
-        if everywhere and used:
-            return None
-        found = explore(
-            system,
-            [goal],
-            max_states=STATES,
-            seconds=self.beside.share(0.05),
-            cone=None if everywhere else slice_for(system, [goal], used),
-        ).findings[0]
-        if not isinstance(found, Holds):
-            return None
-        return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
+    def _views(self) -> Iterator[tuple[Crowd, Session]]:
+        """The system with the crowd; then with what is known of the ranges of what is theirs."""
+        if self.crowd is None or self.beside is None:
+            return
+        yield self.crowd, self.beside
+        if not self.tried:
+            self.tried = True
+            self.ranged = self._ranged(self.crowd)
+        if self.ranged is not None:
+            yield self.ranged
+
+    def _ranged(self, plain: Crowd) -> tuple[Crowd, Session] | None:
+        """Of each variable that stays in its range if all have done so before, that it does so:
+        induction over all instances at once, for the first step that leaves a range is a step of
+        somebody, and all are alike."""
+        within = plain.ranged
+        while within and self.session.may("induction"):
+            made = crowd(self.two, within)
+            session = self.session.of(made.system)
+            declared = [made.system.variables[v] for v in sorted(within)]
+            span = self.session.system.any_number[0].span
+            goals = [
+                Obligation("arithmetic", "", in_domain(v, var(v.index, v.sort)), "", span)
+                for v in declared
+            ]
+            budget = Budget(session.share(0.1))
+            found = prove_invariants(made.system, made.invariants, goals, budget, False)
+            answers = zip(declared, found.answers, strict=True)
+            kept = frozenset(v.index for v, answer in answers if isinstance(answer, Inductive))
+            if kept == within:
+                return made, session
+            within = kept
+        return None
+
+    def _inductive(
+        self,
+        made: Crowd,
+        session: Session,
+        goals: Sequence[Obligation],
+        out: list[Proved | None],
+    ) -> None:
+        control = session.structure.never_entered() if len(made.system.rules) <= 2_000 else []
+        for guess in (False, True):
+            left = [k for k, done in enumerate(out) if done is None]
+            if not left:
+                return
+            candidates = [*made.invariants, *control]
+            budget = Budget(session.share(0.15))
+            found = prove_invariants(
+                made.system, candidates, [goals[k] for k in left], budget, guess
+            )
+            for k, answer in zip(left, found.answers, strict=True):
+                if isinstance(answer, Inductive):
+                    how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
+                    out[k] = Proved("induction", how)
 
     # --- the whole system ------------------------------------------------------------------
 
@@ -167,10 +208,14 @@ class AnyNumber:
         if not self.apart or crashes or not s.may("structure"):
             return None
         match check:
+            case "messages":
+                return self._messages(known)
             case "deadlock_free":
                 return blocking.by_order(s, self._ends) or self._by_moves()
             case "terminates":
                 return self._terminates(known)
+            case "starvation_free" if not liveness.anybody_waits(s.system):
+                return Proved("structure", liveness.NOBODY)
             case "can_finish" | "starvation_free":
                 needed = known.get("deadlock_free"), known.get("terminates")
                 if not all(isinstance(v, Proved) for v in needed):
@@ -190,8 +235,9 @@ class AnyNumber:
         """All loops end, whatever the others do."""
         if not self.session.system.loops:
             return True
-        beside = self.beside
-        return beside is not None and all(loops.ends(beside, x) for x in beside.system.loops)
+        return any(
+            all(loops.ends(beside, x) for x in beside.system.loops) for _, beside in self._views()
+        )
 
     def _by_moves(self) -> Proved | None:
         """No run is infinite, and in no state before the end is nobody able to move: then whoever
@@ -208,6 +254,25 @@ class AnyNumber:
         how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
         return Proved(found.engine, how)
 
+    def _messages(self, known: Mapping[str, Verdict]) -> Proved | None:
+        """None is lost, shown of the crowd, and whoever waits for one gets it: nobody is stuck."""
+        system = self.session.system
+        if not system.channels:
+            return Proved("structure", messages.NOTHING)
+        wanted = claims(system, ["messages"])
+        found = self.claims(wanted)
+        if len(found) < len(wanted):
+            return None
+        verdicts: list[Verdict] = list(found.values())
+        if any(r.kind in MESSAGES for r in system.rules):
+            deadlock = known.get("deadlock_free")
+            if not isinstance(deadlock, Proved):
+                return None
+            how = "nobody is ever stuck (`deadlock_free`)"
+            verdicts.append(Proved(deadlock.engine, how, deadlock.figure))
+        together = obligations.together(verdicts) if verdicts else None
+        return together if isinstance(together, Proved) else None
+
     def _terminates(self, known: Mapping[str, Verdict]) -> Proved | None:
         if not isinstance(known.get("deadlock_free"), Proved) or not self._ends():
             return None
@@ -222,13 +287,33 @@ class AnyNumber:
             return Proved("structure", f"steps commute, so every schedule ends alike: {PAIRWISE}")
         if deadlock is None or not self.session.may("search") or self.session.system.controls:
             return None
-        two = self.session.of(lower(self.spec, TWO))
+        two = self.session.of(self.two)
         free = parts.granted(two.system)
         members = {i for g in two.system.any_number for i in g.members}
         if free is None or any(len(p) > 1 and members & set(p) for p in parts.parts(free)):
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
+
+
+def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
+    """All states of its cone, what is in use of resources left open; at first, where those of the
+    crowd are as well, so that each step of one of them is possible at any time."""
+    system = made.system
+    used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    if goal.every_step and not steps_stutter(goal):
+        return None  # (of the steps outside of a cone nothing is known)
+    for cut in (used | made.counters, used):
+        found = explore(
+            system,
+            [goal],
+            max_states=STATES,
+            seconds=session.share(0.05),
+            cone=slice_for(system, [goal], cut),
+        ).findings[0]
+        if isinstance(found, Holds):
+            return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
+    return None
 
 
 def _same_places(a: Claim, b: Claim) -> bool:

@@ -7,7 +7,10 @@ one place to another (German and Sistla 1992, "Reasoning about systems with many
 
 What is given up, so that there are more runs, never fewer:
 - the threads of one member are counted apart: which parent belongs to which branch is not known;
-- data of a member is any value whenever it is read, and is not kept;
+- data of a member is any value whenever it is read, and is not kept (but what is known to stay in
+  its range for each instance is any value of that range);
+- of what is sent to a member nothing is kept, nor that a sender may have to wait for it;
+- whom of the crowd an answer is for is not known;
 - clocks and schedulers: the untimed view under `scheduler any`;
 - runs that an `assume` of a member of the crowd ends go on.
 
@@ -16,11 +19,11 @@ Instances of one workflow are alike, so what holds of `a` in every such run hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ...dsl.types import Bool, Int, Real, Type
+from ...dsl.types import Int
 from ...semantics.expr import (
     FALSE,
     TRUE,
@@ -32,7 +35,6 @@ from ...semantics.expr import (
     const,
     eq,
     fold,
-    inp,
     ite,
     le,
     or_,
@@ -41,10 +43,10 @@ from ...semantics.expr import (
     var,
     variables,
 )
+from ...semantics.phrases import LEFT, ORPHAN
 from ...semantics.system import (
     AnyNumber,
     Delay,
-    Input,
     Obligation,
     Rule,
     Thread,
@@ -52,17 +54,14 @@ from ...semantics.system import (
     Variable,
     VarKind,
 )
-from .common import after, conjuncts, fixed_by
+from .common import after, conjuncts, fixed_by, in_domain
 from .crowd_moves import ends_of, moving, nobody_but, point_of
+from .crowd_places import facts, place_invariants
+from .crowd_terms import Opened, Shapes, Unsupported, names_of
 
 ANY_TIME = Delay(const(Fraction(0)), None)
-TYPES: Mapping[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
 # How the lowering ends the message of what must hold when all instances have ended.
-AFTER_THE_END = ("after the end", "when every instance has ended")
-
-
-class Unsupported(Exception):
-    """The abstraction does not cover something in the rules."""
+AFTER_THE_END = ("after the end", "when every instance has ended", LEFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +76,32 @@ class Crowd:
     invariants: tuple[Expr, ...]  # candidates: what should hold, to be shown
     lost: frozenset[tuple[str, str]]
     moves: Expr | None
+    counters: frozenset[int]  # variables that say where those of the crowd are
+    ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
 
 
-def crowd(system: TransitionSystem) -> Crowd:
+def crowd(system: TransitionSystem, within: Collection[int] = ()) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
 
-    Raises `Unsupported`.
+    `within`: variables of `a` that are known to stay in their ranges, in every run with any number
+    of instances, up to the step that is looked at.  Raises `Unsupported`.
     """
-    made = _Crowd(system)
+    made = _Crowd(system, frozenset(within))
     return made.run()
 
 
 @dataclass(slots=True)
 class _Crowd:
     system: TransitionSystem
+    within: frozenset[int] = frozenset()
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
     threads: dict[int, Thread] = field(default_factory=dict)  # of members, by location
     counters: dict[int, tuple[Expr, ...]] = field(default_factory=dict)  # by location, by point
     others: dict[int, Expr] = field(default_factory=dict)  # how many there are, by member
+    twins: dict[int, int] = field(default_factory=dict)  # of a variable of a member: that of `a`
+    names: dict[int, Expr] = field(default_factory=dict)  # what tells a member from another one
 
     def run(self) -> Crowd:
         system = self.system
@@ -106,7 +111,10 @@ class _Crowd:
                 raise Unsupported("two instances were meant")
             self._counted(group)
         obligations, lost = self._obligations()
-        moves = moving(system, self.mine, self.members, self.threads, self.counters, self.variables)
+        ranged = {b: system.variables[a] for b, a in self.twins.items() if a in self.within}
+        moves = moving(
+            system, self.mine, self.members, self.threads, self.counters, self.variables, ranged
+        )
         made = replace(
             system,
             variables=tuple(self.variables),
@@ -130,13 +138,20 @@ class _Crowd:
             scheduler="any",
             any_number=(),
         )
-        return Crowd(made, tuple(self._invariants()), frozenset(lost), moves)
+        could = {a for a in self.twins.values() if _has_range(system.variables[a])}
+        invariants = (*self._facts(), *place_invariants(made))
+        counters = frozenset(c.index for places in self.counters.values() for c in places)
+        return Crowd(made, invariants, frozenset(lost), moves, counters, frozenset(could))
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
         self._alike(group.members[0], member)
         self.members.add(member)
-        self.mine |= {v.index for v in self.system.variables if v.instance == member}
+        own = [v.index for v in self.system.variables if v.instance == member]
+        self.mine |= set(own)
+        first = (v.index for v in self.system.variables if v.instance == group.members[0])
+        self.twins |= dict(zip(own, first, strict=True))
+        self.names |= names_of(self.system, group.members[0], member)
         many = self._variable(f"others of {group.workflow}", VarKind.PARAM, None)
         self.others[member] = many
         for t in self.system.threads:
@@ -151,24 +166,32 @@ class _Crowd:
 
     def _alike(self, one: int, other: int) -> None:
         """The rules of both are the same up to the names of what is their own."""
-        first, second = ([r for r in self.system.rules if r.instance == i] for i in (one, other))
+        serving = {t.id for t in self.system.threads if _serves(self.system, t)}
+        first, second = (
+            [r for r in self.system.rules if r.instance == i and r.thread not in serving]
+            for i in (one, other)
+        )
         if len(first) != len(second):
             raise Unsupported("instances have different rules")
-        shape = _Shapes(
+        shapes = Shapes(
             {
-                v.index: k
+                v.index: (i, k)
                 for i in (one, other)
                 for k, v in enumerate(v for v in self.system.variables if v.instance == i)
             }
         )
         for a, b in zip(first, second, strict=True):
-            if a.kind is not b.kind or shape.of(a) != shape.of(b):
+            if a.kind is not b.kind or shapes.of(a) != shapes.of(b):
                 raise Unsupported(f"`{a.name}` and `{b.name}` differ")
 
     def _variable(self, name: str, kind: VarKind, init: Expr | None) -> Expr:
         index = len(self.variables)
         self.variables.append(Variable(index, name, Sort.INT, Int(), kind, init))
         return var(index, Sort.INT)
+
+    def _facts(self) -> Iterator[Expr]:
+        many = {v: self.others[self.threads[v].instance] for v in self.counters}
+        return facts(self.system, self.mine, self.counters, many)
 
     # --- rules -----------------------------------------------------------------------------
 
@@ -182,7 +205,8 @@ class _Crowd:
         moves = {v: e for v, e in updates.items() if v in self.threads}
         kept = {v: e for v, e in updates.items() if v not in self.mine}
         pins = {v: e for v, e in fixed_by(guards).items() if v in self.threads}
-        opened = _Opened(self.mine, pins, list(r.inputs))
+        ranged = {b: self.variables[a] for b, a in self.twins.items() if a in self.within}
+        opened = Opened(self.mine, pins, list(r.inputs), ranged, self.names)
         parts = [opened(p) for p in guards]
         relation = opened(asked_for)
         new = {v: opened(e) for v, e in kept.items()}
@@ -215,17 +239,41 @@ class _Crowd:
         )
 
     def _beside(self, r: Rule, updates: Mapping[int, Expr]) -> Rule:
-        """A step of an instance that is no member: only what watches looks at one."""
+        """A step of an instance that is no member.  Of a member it only fills its queue, for which
+        it may have to wait, or answers it; and what watches may look at one."""
+        inputs = list(r.inputs)
+        any_value = Opened(self.mine, {}, inputs)
         kept = {}
         for v, e in updates.items():
-            looks = bool(variables([e]) & self.mine)
-            if v in self.mine or (looks and self.variables[v].kind is not VarKind.GHOST):
-                raise Unsupported(f"`{r.name}` touches other instances")
-            if not looks:
+            if v in self.mine:
+                if self.variables[v].kind is not VarKind.CHANNEL:
+                    raise Unsupported(f"`{r.name}` touches other instances")
+            elif not variables([e]) & self.mine:
                 kept[v] = e
-        if variables([r.guard, r.relation]) & self.mine:
-            raise Unsupported(f"`{r.name}` looks at other instances")
-        return replace(r, own=tuple(kept.items()), bundle=None)
+            elif self.variables[v].kind is VarKind.GHOST:
+                kept[v] = any_value.fresh(e.sort)
+            else:
+                raise Unsupported(f"`{r.name}` looks at other instances")
+        guard, relation = (self._without_members(r, e) for e in (r.guard, r.relation))
+        return replace(
+            r,
+            guard=guard,
+            relation=relation,
+            inputs=tuple(inputs),
+            own=tuple(kept.items()),
+            bundle=None,
+        )
+
+    def _without_members(self, r: Rule, cond: Expr) -> Expr:
+        """Where it asks for room in the queue of a member, it is granted."""
+        parts = []
+        for part in conjuncts(cond):
+            seen = (variables([part]) | variables([part], Op.POST)) & self.mine
+            if not seen:
+                parts.append(part)
+            elif not any(self.variables[v].kind is VarKind.CHANNEL for v in seen):
+                raise Unsupported(f"`{r.name}` looks at other instances")
+        return and_(*parts)
 
     def _somebody(self, location: int, at: Expr) -> Expr:
         """Some member has this thread there."""
@@ -256,6 +304,8 @@ class _Crowd:
                 continue
             if goal.message.endswith(AFTER_THE_END):
                 goal = replace(goal, cond=self._after_the_end(goal.cond))
+            if goal.message == ORPHAN:
+                goal = replace(goal, cond=self._one_asks(goal.cond))
             parts = []
             for part in conjuncts(goal.cond) or [TRUE]:
                 seen = variables([part]) | variables([part], Op.POST)
@@ -287,118 +337,30 @@ class _Crowd:
 
         return fold(cond, build)
 
-    # --- what should hold ------------------------------------------------------------------
-
-    def _invariants(self) -> Iterator[Expr]:
-        for location, counters in self.counters.items():
-            yield from (le(const(0), c) for c in counters)
-            many = self.others[self.threads[location].instance]
-            yield eq(add(const(0), *counters), many)
-            yield from (eq(c, const(0)) for c in counters[1:])  # where nobody ever comes
-        for t in self.system.threads:
-            if t.location not in self.threads:
-                here = var(t.location, Sort.INT)
-                yield or_(*(eq(here, const(p.id)) for p in t.points))
-        for v in self.system.variables:
-            if v.kind is VarKind.USED and v.index not in self.mine:
-                used = var(v.index, Sort.INT)
-                yield le(const(0), used)
-                held = self._held(v.index)
-                if held is not None:
-                    yield eq(used, held)
-
-    def _held(self, used: int) -> Expr | None:
-        """What all threads hold where they are; None where that is data of a member."""
-        parts: list[Expr] = []
-        for t in self.system.threads:
-            here = var(t.location, Sort.INT)
-            for p in t.points:
-                for v, amount in p.holds:
-                    if v != used:
-                        continue
-                    if t.location not in self.threads:
-                        parts.append(ite(eq(here, const(p.id)), amount, const(0)))
-                    elif amount.op is Op.CONST and isinstance(amount.value, int):
-                        parts += [self.counters[t.location][p.id]] * amount.value
-                    else:
-                        return None
-        return add(const(0), *parts)
-
-
-@dataclass(slots=True)
-class _Shapes:
-    """Rules up to the names of what belongs to an instance: equal rules have equal shapes.
-
-    `places`: the number of a variable within its instance.
-    """
-
-    places: Mapping[int, int]
-    numbers: dict[object, int] = field(default_factory=dict)
-    memo: dict[int, int] = field(default_factory=dict)
-
-    def of(self, r: Rule) -> list[tuple[object, int]]:
-        updates = sorted(((self._name(v), e) for v, e in r.updates), key=lambda x: x[0])
-        named = [("guard", r.guard), ("relation", r.relation), *updates]
-        return [(name, fold(e, self._number, self.memo)) for name, e in named]
-
-    def _name(self, v: int) -> tuple[bool, int]:
-        return (True, self.places[v]) if v in self.places else (False, v)
-
-    def _number(self, node: Expr, args: Sequence[int]) -> int:
-        of: object = node.value
-        if node.op in (Op.VAR, Op.POST):
-            of = self._name(node.index)
-        key = (node.op, node.sort, type(of), of, *args)
-        return self.numbers.setdefault(key, len(self.numbers))
-
-
-@dataclass(slots=True)
-class _Opened:
-    """Reads what belongs to the member that takes the step: where a guard says where it is, that;
-    otherwise any value, the same throughout the step."""
-
-    mine: set[int]
-    pins: Mapping[int, Expr]
-    inputs: list[Input]
-    known: dict[int, Expr] = field(default_factory=dict)
-    tops: dict[tuple[int, Sort], Expr] = field(default_factory=dict)
-    kept: list[Expr] = field(default_factory=list)  # keeps identities
-
-    def __call__(self, e: Expr) -> Expr:
-        if not variables([e]) & self.mine:
-            return e
-        if e.sort is Sort.STACK:
-            raise Unsupported("a stack of a member is kept elsewhere")
+    def _one_asks(self, cond: Expr) -> Expr:
+        """That an answer reaches its asker: to be shown of `a`, so of each; not of the crowd."""
 
         def build(node: Expr, args: Sequence[Expr]) -> Expr:
-            if node.op is Op.VAR:
-                if node.index not in self.mine or node.sort is Sort.STACK:
-                    return node
-                return self.pins.get(node.index) or self.value(node.index, node.sort)
-            if node.op is Op.TOP and variables([node]) & self.mine:
-                return self._top(node)
+            for part in node.args if node.op is Op.AND else ():
+                name = next((self.names[x.index] for x in part.args if _in(x, self.names)), None)
+                if part.op is Op.EQ and name is not None:
+                    return eq(next(x for x in part.args if not _in(x, self.names)), name)
             return node if not node.args else rebuild(node, args)
 
-        out = fold(e, build)
-        if variables([out]) & self.mine:
-            raise Unsupported("a stack of a member is looked at")
-        return out
+        return fold(cond, build)
 
-    def value(self, v: int, sort: Sort) -> Expr:
-        if v not in self.known:
-            self.known[v] = self._fresh(sort)
-        return self.known[v]
 
-    def _top(self, node: Expr) -> Expr:
-        key = (id(node), node.sort)
-        if key not in self.tops:
-            self.kept.append(node)
-            self.tops[key] = self._fresh(node.sort)
-        return self.tops[key]
+def _serves(system: TransitionSystem, t: Thread) -> bool:
+    """It belongs to a channel or a bucket, and to no instance."""
+    return t.parent is None and len(t.points) == 1
 
-    def _fresh(self, sort: Sort) -> Expr:
-        self.inputs.append(Input("of one of the others", sort, TYPES[sort]))
-        return inp(len(self.inputs) - 1, sort)
+
+def _has_range(v: Variable) -> bool:
+    return v.sort is not Sort.BOOL and in_domain(v, var(v.index, v.sort)) is not TRUE
+
+
+def _in(x: Expr, names: Mapping[int, Expr]) -> bool:
+    return x.op is Op.VAR and x.index in names
 
 
 def _is(e: Expr, point: int) -> Expr:
