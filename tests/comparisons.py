@@ -188,12 +188,13 @@ def cyclic(graph: naive.Naive) -> bool:
 
 
 def stuck(graph: naive.Naive, state: naive.State) -> bool:
-    """Some instance has not ended, and none of its threads ever moves again."""
+    """Some instance has not ended, and none of its threads ever moves again.  (A thread that is
+    always at one place is a bucket's or a channel's.)"""
     system = graph.system
     still = graph.never_moves(state)
     return any(
         not graph.ended(state, i.id)
-        and {t.id for t in system.threads if t.instance == i.id} <= still
+        and {t.id for t in system.threads if t.instance == i.id and len(t.points) > 1} <= still
         for i in system.instances
     )
 

@@ -10,9 +10,11 @@ import random
 
 
 class Maker:
-    def __init__(self, seed: int, messages: bool = False) -> None:
+    def __init__(self, seed: int, messages: bool = False, rest: bool = False) -> None:
+        """`rest`: rates, crashes, priorities and who is held up by them."""
         self.random = random.Random(seed)
         self.messages = messages
+        self.rest = rest
         self.names = 0
 
     def pick(self, *of: str) -> str:
@@ -34,6 +36,7 @@ class Maker:
             f"shared s: int 0..9 = {self.random.randrange(2)}",
             "shared f: bool = false",
             *(self.channels() if self.messages else ()),
+            *([f"resource t : rate(1 per 1s burst {self.random.randint(1, 2)})"] * self.rest),
             self.workflow("w"),
         ]
         if two:
@@ -41,6 +44,10 @@ class Maker:
         groups = [self.pick("w[*]", "w[*]", "w[*] arrive every 1s")]
         if two:
             groups.append(self.pick("v", "v[*]", "v" if self.messages else "v[2]"))
+        if self.rest:
+            groups.append(self.pick("scheduler head_of_line", "scheduler any"))
+            after = self.pick("at_most 1 back within 5s", "at_most 1 never", "at_most 1 never")
+            groups += [f"faults crash {self.pick('w', *['v'] * two)} {after}"] * self.chance(40)
         out.append("system { " + "  ".join(groups) + " }")
         out += [
             f"invariant top{n} : {self.claim_of_all()}" for n in range(1 + self.random.randrange(2))
@@ -149,6 +156,9 @@ class Maker:
         return "fails A" + self.pick("", " retry 1 on A")
 
     def uses(self) -> str:
+        if self.rest and self.chance(60):
+            first = f" priority {self.random.randint(1, 2)}" if self.chance(60) else ""
+            return self.pick("uses t 1", "uses p 1", "uses p 1, t 1", "uses k exclusive") + first
         return self.pick("", "uses p 1", "uses q 1", f"uses p {self.capacity}", "uses k exclusive")
 
     def assign(self) -> str:
@@ -186,4 +196,4 @@ class Maker:
 
 
 def from_seed(seed: int) -> str:
-    return Maker(seed, messages=seed % 2 == 1).spec()
+    return Maker(seed, messages=seed % 2 == 1, rest=seed % 4 >= 2).spec()

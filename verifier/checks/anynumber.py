@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.walk import walk
-from ...semantics.expr import var
+from ...semantics.expr import TRUE, var
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, VarKind
 from ..engines.common import Budget, in_domain
@@ -65,9 +65,12 @@ class AnyNumber:
         self.ranged: tuple[Crowd, Session] | None = None  # the same, with ranges of what is theirs
         self.tried = False  # to find these
         self.two = lower(spec, TWO)
+        self.free = self.two  # the same, where nobody waits for a turn: it has more runs
+        if any(r.turn is not TRUE for r in self.two.rules):
+            self.free = lower(_unscheduled(spec), TWO)
         if self.apart:
             try:
-                self.crowd = crowd(self.two)
+                self.crowd = crowd(self.free)
             except Unsupported:
                 return
             self.beside = session.of(self.crowd.system)
@@ -157,7 +160,7 @@ class AnyNumber:
         somebody, and all are alike."""
         within = plain.ranged
         while within and self.session.may("induction"):
-            made = crowd(self.two, within)
+            made = crowd(self.free, within)
             session = self.session.of(made.system)
             declared = [made.system.variables[v] for v in sorted(within)]
             span = self.session.system.any_number[0].span
@@ -205,7 +208,7 @@ class AnyNumber:
             found = events.atomicity(s)
             return replace(found, figure="") if isinstance(found, Proved) else None
         crashes = any(r.kind is RuleKind.CRASH for r in s.system.rules)
-        if not self.apart or crashes or not s.may("structure"):
+        if not self.apart or not s.may("structure"):
             return None
         match check:
             case "messages":
@@ -227,7 +230,7 @@ class AnyNumber:
             case "race_free":
                 clash = next(conflicts.conflicts(s.structure), None)
                 return None if clash else Proved("structure", conflicts.APART)
-            case "timing_independent" | "deterministic":
+            case "timing_independent" | "deterministic" if not crashes:
                 return self._alike(check, known)
         return None
 
@@ -242,7 +245,9 @@ class AnyNumber:
     def _by_moves(self) -> Proved | None:
         """No run is infinite, and in no state before the end is nobody able to move: then whoever
         waits for others only would wait at the end of some run, where nobody moves."""
-        if self.crowd is None or self.crowd.moves is None or not self._ends():
+        if self.crowd is None or self.crowd.moves is None or self.free is not self.two:
+            return None  # (who may move is held up by the turns of others)
+        if not self._ends():
             return None
         if blocking.without_answer(self.session, False):
             return None
@@ -294,6 +299,12 @@ class AnyNumber:
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
+
+
+def _unscheduled(spec: ast.Spec) -> ast.Spec:
+    """The spec under `scheduler any`."""
+    system = spec.system
+    return spec if system is None else replace(spec, system=replace(system, scheduler="any"))
 
 
 def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:

@@ -57,7 +57,7 @@ from ...semantics.system import (
 from .common import after, conjuncts, fixed_by, in_domain
 from .crowd_moves import ends_of, moving, nobody_but, point_of
 from .crowd_places import facts, place_invariants
-from .crowd_terms import Opened, Shapes, Unsupported, names_of
+from .crowd_terms import Opened, Shapes, Unsupported, names_of, owned, serves
 
 ANY_TIME = Delay(const(Fraction(0)), None)
 # How the lowering ends the message of what must hold when all instances have ended.
@@ -147,10 +147,11 @@ class _Crowd:
         member = group.members[1]
         self._alike(group.members[0], member)
         self.members.add(member)
-        own = [v.index for v in self.system.variables if v.instance == member]
-        self.mine |= set(own)
-        first = (v.index for v in self.system.variables if v.instance == group.members[0])
-        self.twins |= dict(zip(own, first, strict=True))
+        first, own = (owned(self.system, i) for i in group.members)
+        if len(first) != len(own):
+            raise Unsupported("instances have different variables")
+        self.mine |= {v.index for v in own}
+        self.twins |= {b.index: a.index for a, b in zip(first, own, strict=True)}
         self.names |= names_of(self.system, group.members[0], member)
         many = self._variable(f"others of {group.workflow}", VarKind.PARAM, None)
         self.others[member] = many
@@ -166,7 +167,7 @@ class _Crowd:
 
     def _alike(self, one: int, other: int) -> None:
         """The rules of both are the same up to the names of what is their own."""
-        serving = {t.id for t in self.system.threads if _serves(self.system, t)}
+        serving = {t.id for t in self.system.threads if serves(t)}
         first, second = (
             [r for r in self.system.rules if r.instance == i and r.thread not in serving]
             for i in (one, other)
@@ -174,11 +175,7 @@ class _Crowd:
         if len(first) != len(second):
             raise Unsupported("instances have different rules")
         shapes = Shapes(
-            {
-                v.index: (i, k)
-                for i in (one, other)
-                for k, v in enumerate(v for v in self.system.variables if v.instance == i)
-            }
+            {v.index: (i, k) for i in (one, other) for k, v in enumerate(owned(self.system, i))}
         )
         for a, b in zip(first, second, strict=True):
             if a.kind is not b.kind or shapes.of(a) != shapes.of(b):
@@ -348,11 +345,6 @@ class _Crowd:
             return node if not node.args else rebuild(node, args)
 
         return fold(cond, build)
-
-
-def _serves(system: TransitionSystem, t: Thread) -> bool:
-    """It belongs to a channel or a bucket, and to no instance."""
-    return t.parent is None and len(t.points) == 1
 
 
 def _has_range(v: Variable) -> bool:

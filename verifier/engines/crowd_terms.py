@@ -16,7 +16,7 @@ from ...semantics.expr import (
     rebuild,
     variables,
 )
-from ...semantics.system import Input, Rule, TransitionSystem, Variable, VarKind
+from ...semantics.system import Input, Rule, Thread, TransitionSystem, Variable, VarKind
 
 TYPES: Mapping[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
 UNORDERED = (Op.AND, Op.OR, Op.ADD, Op.EQ)
@@ -131,15 +131,21 @@ class Opened:
         return inp(len(self.inputs) - 1, sort)
 
 
+def serves(t: Thread) -> bool:
+    """It belongs to a channel or a bucket, and to no instance, whatever it says."""
+    return t.parent is None and len(t.points) == 1
+
+
+def owned(system: TransitionSystem, instance: int) -> list[Variable]:
+    """The variables of an instance, in the same order as those of one that is alike."""
+    aside = {t.location for t in system.threads if serves(t)}
+    return [v for v in system.variables if v.instance == instance and v.index not in aside]
+
+
 def names_of(system: TransitionSystem, one: int, other: int) -> dict[int, Expr]:
     """Of a member: what tells it from another one, and never changes; with its value."""
-    pairs = zip(
-        (v for v in system.variables if v.instance == one),
-        (v for v in system.variables if v.instance == other),
-        strict=True,
-    )
     out: dict[int, Expr] = {}
-    for a, b in pairs:
+    for a, b in zip(owned(system, one), owned(system, other), strict=True):
         if b.kind is not VarKind.ARG or a.init is None or b.init is None:
             continue
         if a.init.op is Op.CONST and b.init.op is Op.CONST and a.init.value != b.init.value:
@@ -150,4 +156,4 @@ def names_of(system: TransitionSystem, one: int, other: int) -> dict[int, Expr]:
     return out
 
 
-__all__ = ["Opened", "Shapes", "Unsupported", "names_of"]
+__all__ = ["Opened", "Shapes", "Unsupported", "names_of", "owned", "serves"]
