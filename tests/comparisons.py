@@ -220,6 +220,10 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
                 broken.setdefault(key, []).append(n)
                 if goal.check == "messages":
                     whole.setdefault("messages", []).append(n)
+        for owed in system.liveness:
+            # Where a run ends; of others nothing is said here.
+            if graph.broken(owed.at_end) is not None:
+                broken.setdefault(("property", owed.name, False), []).append(n)
         if system.channels and any(graph.dead_threads(s) for s in graph.states):
             dead.append(n)
         if any(stuck(graph, s) for s in graph.states):
@@ -230,6 +234,7 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
             whole.setdefault("terminates", []).append(n)
         if not all(graph.can_finish(s) for s in graph.states):
             whole.setdefault("can_finish", []).append(n)
+    at_last = {g.name for g in system.liveness}
     for r in results:
         verdict = r.verdict
         counts[f"{r.check} {type(verdict).__name__.upper()}"] += 1
@@ -239,7 +244,10 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
             wrong = broken.get((r.check, r.name, level))
         if isinstance(verdict, Proved) and wrong:
             out.append(f"{r.check} {r.name}: PROVED, but wrong for {wrong} instances")
-        if isinstance(verdict, Refuted) and r.check in SAFETY and complete and not wrong:
+        # (A run that goes on for ever may refute what comes at last; these are not looked at.)
+        lasting = r.check == "property" and r.name in at_last
+        safety = r.check in SAFETY and not lasting
+        if isinstance(verdict, Refuted) and safety and complete and not wrong:
             out.append(f"{r.check} {r.name}: REFUTED, but it holds for 1 to 3 instances")
         if isinstance(verdict, Refuted) and r.check == "messages" and complete:
             if not wrong and not dead:

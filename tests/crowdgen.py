@@ -58,7 +58,15 @@ class Maker:
             out.append("invariant all : " + self.of_numbers())
         if self.chance(25):
             out.append(f"always step : s <= {self.random.randint(1, 5)} => next(s <= 8)")
+        if self.chance(25):
+            out.append(f"property comes : {self.pattern('f', 's >= 2', 's >= 1')}")
         return "\n".join(out) + "\n"
+
+    def pattern(self, *of: str) -> str:
+        q, p = self.random.sample(of, 2)
+        return self.pick(
+            f"{q} leads_to {p}", f"eventually {p}", f"{p} precedes {q}", f"never {p} after {q}"
+        )
 
     def of_numbers(self) -> str:
         return self.pick(
@@ -147,6 +155,8 @@ class Maker:
             out.append(f"  invariant {name}own : {self.claim_of_one('')}")
         if self.chance(30):
             out.append(f"  ensures {self.claim_of_one('')}")
+        if self.chance(40):
+            out.append(f"  property {name}comes : {self.pattern('b', 'n >= 1', 'f')}")
         return "\n".join(out) + "\n}"
 
     def failing(self) -> str:

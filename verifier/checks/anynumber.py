@@ -234,6 +234,23 @@ class AnyNumber:
                 return self._alike(check, known)
         return None
 
+    def comes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
+        """A property of what comes at last, where every run ends: then nothing is owed."""
+        if not isinstance(known.get("terminates"), Proved) or self.crowd is None:
+            return None
+        if name in self.unlike or ("property", name) in self.crowd.lost:
+            return None
+        goals = [g.at_end for g in self.crowd.system.liveness if g.name == name]
+        with self.session.slot(0.5):
+            found = self._goals(goals)
+        sure = [v for v in found if v is not None]
+        if not sure or len(sure) < len(found):
+            return None
+        engines = ", ".join(dict.fromkeys(v.engine for v in sure))
+        words = "\n".join(dict.fromkeys(v.how for v in sure))
+        how = f"every run ends (`terminates`), and then nothing is owed: {words}"
+        return Proved(engines, how)
+
     def _ends(self) -> bool:
         """All loops end, whatever the others do."""
         if not self.session.system.loops:

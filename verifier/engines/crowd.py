@@ -47,6 +47,7 @@ from ...semantics.phrases import LEFT, ORPHAN
 from ...semantics.system import (
     AnyNumber,
     Delay,
+    Liveness,
     Obligation,
     Rule,
     Thread,
@@ -127,7 +128,7 @@ class _Crowd:
             loops=tuple(
                 x for x in system.loops if system.threads[x.thread].instance not in self.members
             ),
-            liveness=(),
+            liveness=self._liveness(lost),
             places=(),
             sagas=(),
             choices=(),
@@ -319,6 +320,20 @@ class _Crowd:
                     unless = None
                 out.append(replace(goal, cond=and_(*parts), unless=unless))
         return tuple(out), lost
+
+    def _liveness(self, lost: set[tuple[str, str]]) -> tuple[Liveness, ...]:
+        """What is owed to `a`, to fixed instances, and to all."""
+        out = []
+        for goal in self.system.liveness:
+            if variables([goal.owed]) & self.mine:
+                if variables([goal.owed]) - self.mine:
+                    lost.add(("property", goal.name))
+                continue  # (otherwise like what is owed to `a`)
+            at_end = replace(goal.at_end, cond=self._after_the_end(goal.at_end.cond))
+            if variables([at_end.cond]) & self.mine:
+                lost.add(("property", goal.name))
+            out.append(replace(goal, at_end=at_end))
+        return tuple(out)
 
     def _after_the_end(self, cond: Expr) -> Expr:
         """That a member has ended becomes: all of the crowd have."""
