@@ -19,15 +19,11 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.walk import walk
-from ...semantics.expr import TRUE, var
+from ...semantics.expr import TRUE
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, RuleKind, VarKind
-from ..engines.common import Budget, in_domain
-from ..engines.crowd import Crowd, Unsupported, crowd
-from ..engines.induction import Inductive, prove_invariants
+from ...semantics.system import Obligation, RuleKind
+from ..engines.crowd import Crowd
 from ..engines.mailbox import MESSAGES
-from ..engines.search import Holds, explore
-from ..engines.slice import slice_for, steps_stutter
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 from . import (
@@ -37,18 +33,16 @@ from . import (
     events,
     independence,
     liveness,
-    loops,
     messages,
     obligations,
     parts,
     peaks,
 )
+from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
 
-BY_CROWD = "of one instance among any number of others, which are counted"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
-STATES = 20_000
 
 
 class AnyNumber:
@@ -60,20 +54,12 @@ class AnyNumber:
         self.many = frozenset(g.workflow for g in session.system.any_number)
         self.unlike = frozenset(_unlike(spec, self.many))  # properties that tell numbers apart
         self.apart = not _looks_at_instances(spec, self.many)  # no step depends on their number
-        self.crowd: Crowd | None = None
-        self.beside: Session | None = None
-        self.ranged: tuple[Crowd, Session] | None = None  # the same, with ranges of what is theirs
-        self.tried = False  # to find these
         self.two = lower(spec, TWO)
         self.free = self.two  # the same, where nobody waits for a turn: it has more runs
         if any(r.turn is not TRUE for r in self.two.rules):
             self.free = lower(_unscheduled(spec), TWO)
-        if self.apart:
-            try:
-                self.crowd = crowd(self.free)
-            except Unsupported:
-                return
-            self.beside = session.of(self.crowd.system)
+        self.span = session.system.any_number[0].span
+        self.crowd = InCrowd(session, self.free, self.span) if self.apart else None
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -83,29 +69,34 @@ class AnyNumber:
         if not self.apart:
             return out
         alike: dict[int, Claim] = {}  # the same claims of the system with the crowd
-        if self.crowd is not None:
-            named = {
-                (c.check, c.name, c.warning): c for c in claims(self.crowd.system, _checks(wanted))
-            }
+        first = self.crowd.first if self.crowd is not None else None
+        if first is not None:
+            named = _named(first, wanted)
             for i, c in enumerate(wanted):
                 # (What is read has to be defined: such claims have no name.)
                 told_apart = c.name in self.unlike or (self.unlike and not c.name)
                 key = (c.check, c.name, c.warning)
-                if key in named and key[:2] not in self.crowd.lost and not told_apart:
+                if key in named and key[:2] not in first.lost and not told_apart:
                     alike[i] = named[key]
         by_rules = self._by_rules(wanted)
-        goals: dict[int, list[Proved | Obligation]] = {}  # by claim: proved, or left to the crowd
+        # By claim: what is proved, or the number of a goal of the same claim beside the crowd.
+        goals: dict[int, list[Proved | int]] = {}
         for i, c in enumerate(wanted):
             mine = [by_rules.get((i, k)) for k in range(len(c.goals))]
             if all(mine):
                 goals[i] = [v for v in mine if v is not None]
             elif i in alike and _same_places(c, alike[i]):
-                goals[i] = [v or g for v, g in zip(mine, alike[i].goals, strict=True)]
+                goals[i] = [k if v is None else v for k, v in enumerate(mine)]
             elif i in alike:
-                goals[i] = list(alike[i].goals)
-        asked = [g for mixed in goals.values() for g in mixed if isinstance(g, Obligation)]
-        with self.session.slot(0.5) if self.beside is None else self.beside.slot(0.5):
-            answers = iter(self._goals(asked))
+                goals[i] = list(range(len(alike[i].goals)))
+        asked = [(wanted[i], k) for i, mixed in goals.items() for k in mixed if isinstance(k, int)]
+
+        def of(made: Crowd) -> list[Obligation]:
+            found = _named(made, wanted)
+            return [found[c.check, c.name, c.warning].goals[k] for c, k in asked]
+
+        with self.session.slot(0.5):
+            answers = iter(self.crowd.goals(of) if self.crowd is not None and asked else ())
         for i, mixed in goals.items():
             found = [g if isinstance(g, Proved) else next(answers) for g in mixed]
             sure = [v for v in found if v is not None]
@@ -128,76 +119,6 @@ class AnyNumber:
         ]
         found = peaks.by_structure(self.session, [goal for _, _, goal in mine])
         return {(i, k): found[n] for n, (i, k, _) in enumerate(mine) if n in found}
-
-    def _goals(self, goals: Sequence[Obligation]) -> list[Proved | None]:
-        """For each goal, why it holds in the system with the crowd."""
-        out: list[Proved | None] = [None] * len(goals)
-        for made, session in self._views():
-            if None not in out:
-                break
-            if session.may("induction"):
-                self._inductive(made, session, goals, out)
-            if session.may("search"):
-                for k, goal in enumerate(goals):
-                    if out[k] is None and session.left() > 0:
-                        out[k] = _searched(made, session, goal)
-        return out
-
-    def _views(self) -> Iterator[tuple[Crowd, Session]]:
-        """The system with the crowd; then with what is known of the ranges of what is theirs."""
-        if self.crowd is None or self.beside is None:
-            return
-        yield self.crowd, self.beside
-        if not self.tried:
-            self.tried = True
-            self.ranged = self._ranged(self.crowd)
-        if self.ranged is not None:
-            yield self.ranged
-
-    def _ranged(self, plain: Crowd) -> tuple[Crowd, Session] | None:
-        """Of each variable that stays in its range if all have done so before, that it does so:
-        induction over all instances at once, for the first step that leaves a range is a step of
-        somebody, and all are alike."""
-        within = plain.ranged
-        while within and self.session.may("induction"):
-            made = crowd(self.free, within)
-            session = self.session.of(made.system)
-            declared = [made.system.variables[v] for v in sorted(within)]
-            span = self.session.system.any_number[0].span
-            goals = [
-                Obligation("arithmetic", "", in_domain(v, var(v.index, v.sort)), "", span)
-                for v in declared
-            ]
-            budget = Budget(session.share(0.1))
-            found = prove_invariants(made.system, made.invariants, goals, budget, False)
-            answers = zip(declared, found.answers, strict=True)
-            kept = frozenset(v.index for v, answer in answers if isinstance(answer, Inductive))
-            if kept == within:
-                return made, session
-            within = kept
-        return None
-
-    def _inductive(
-        self,
-        made: Crowd,
-        session: Session,
-        goals: Sequence[Obligation],
-        out: list[Proved | None],
-    ) -> None:
-        control = session.structure.never_entered() if len(made.system.rules) <= 2_000 else []
-        for guess in (False, True):
-            left = [k for k, done in enumerate(out) if done is None]
-            if not left:
-                return
-            candidates = [*made.invariants, *control]
-            budget = Budget(session.share(0.15))
-            found = prove_invariants(
-                made.system, candidates, [goals[k] for k in left], budget, guess
-            )
-            for k, answer in zip(left, found.answers, strict=True):
-                if isinstance(answer, Inductive):
-                    how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
-                    out[k] = Proved("induction", how)
 
     # --- the whole system ------------------------------------------------------------------
 
@@ -236,13 +157,16 @@ class AnyNumber:
 
     def comes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
         """A property of what comes at last, where every run ends: then nothing is owed."""
-        if not isinstance(known.get("terminates"), Proved) or self.crowd is None:
+        first = self.crowd.first if self.crowd is not None else None
+        if not isinstance(known.get("terminates"), Proved) or first is None:
             return None
-        if name in self.unlike or ("property", name) in self.crowd.lost:
+        if name in self.unlike or ("property", name) in first.lost:
             return None
-        goals = [g.at_end for g in self.crowd.system.liveness if g.name == name]
+        assert self.crowd is not None
         with self.session.slot(0.5):
-            found = self._goals(goals)
+            found = self.crowd.goals(
+                lambda made: [g.at_end for g in made.system.liveness if g.name == name]
+            )
         sure = [v for v in found if v is not None]
         if not sure or len(sure) < len(found):
             return None
@@ -255,22 +179,23 @@ class AnyNumber:
         """All loops end, whatever the others do."""
         if not self.session.system.loops:
             return True
-        return any(
-            all(loops.ends(beside, x) for x in beside.system.loops) for _, beside in self._views()
-        )
+        return self.crowd is not None and self.crowd.ends()
 
     def _by_moves(self) -> Proved | None:
         """No run is infinite, and in no state before the end is nobody able to move: then whoever
         waits for others only would wait at the end of some run, where nobody moves."""
-        if self.crowd is None or self.crowd.moves is None or self.free is not self.two:
-            return None  # (who may move is held up by the turns of others)
-        if not self._ends():
-            return None
+        if self.crowd is None or self.free is not self.two or not self._ends():
+            return None  # (who may move may be held up by the turns of others)
         if blocking.without_answer(self.session, False):
             return None
-        span = self.session.system.any_number[0].span
-        goal = Obligation("deadlock_free", "", self.crowd.moves, "nobody can go on", span)
-        (found,) = self._goals([goal])
+
+        def of(made: Crowd) -> list[Obligation] | None:
+            if made.moves is None:
+                return None
+            goal = Obligation("deadlock_free", "", made.moves, "nobody can go on", self.span)
+            return [goal]
+
+        found = next(iter(self.crowd.goals(of)), None)
         if found is None:
             return None
         how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
@@ -324,24 +249,9 @@ def _unscheduled(spec: ast.Spec) -> ast.Spec:
     return spec if system is None else replace(spec, system=replace(system, scheduler="any"))
 
 
-def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
-    """All states of its cone, what is in use of resources left open; at first, where those of the
-    crowd are as well, so that each step of one of them is possible at any time."""
-    system = made.system
-    used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    if goal.every_step and not steps_stutter(goal):
-        return None  # (of the steps outside of a cone nothing is known)
-    for cut in (used | made.counters, used):
-        found = explore(
-            system,
-            [goal],
-            max_states=STATES,
-            seconds=session.share(0.05),
-            cone=slice_for(system, [goal], cut),
-        ).findings[0]
-        if isinstance(found, Holds):
-            return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
-    return None
+def _named(made: Crowd, wanted: Sequence[Claim]) -> dict[tuple[str, str, bool], Claim]:
+    """The claims of a system with a crowd."""
+    return {(c.check, c.name, c.warning): c for c in claims(made.system, _checks(wanted))}
 
 
 def _same_places(a: Claim, b: Claim) -> bool:

@@ -6,7 +6,8 @@ is a counter, how many of the crowd have this thread there; a step of `b` takes 
 one place to another (German and Sistla 1992, "Reasoning about systems with many processes").
 
 What is given up, so that there are more runs, never fewer:
-- the threads of one member are counted apart: which parent belongs to which branch is not known;
+- where the threads of one member are counted apart, which parent belongs to which branch is not
+  known (`crowd_control`);
 - data of a member is any value whenever it is read, and is not kept (but what is known to stay in
   its range for each instance is any value of that range);
 - of what is sent to a member nothing is kept, nor that a sender may have to wait for it;
@@ -39,7 +40,6 @@ from ...semantics.expr import (
     le,
     or_,
     rebuild,
-    sub,
     var,
     variables,
 )
@@ -50,13 +50,13 @@ from ...semantics.system import (
     Liveness,
     Obligation,
     Rule,
-    Thread,
     TransitionSystem,
     Variable,
     VarKind,
 )
-from .common import after, conjuncts, fixed_by, in_domain
-from .crowd_moves import ends_of, moving, nobody_but, point_of
+from .common import after, conjuncts, in_domain, put
+from .crowd_control import Group, groups, targets, value_at, which
+from .crowd_moves import moving, nobody_but
 from .crowd_places import facts, place_invariants
 from .crowd_terms import Opened, Shapes, Unsupported, names_of, owned, serves
 
@@ -81,13 +81,15 @@ class Crowd:
     ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
 
 
-def crowd(system: TransitionSystem, within: Collection[int] = ()) -> Crowd:
+def crowd(system: TransitionSystem, within: Collection[int] = (), data: bool = False) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
+
+    `data`: what finite data a member has is part of its place, if these are not too many.
 
     `within`: variables of `a` that are known to stay in their ranges, in every run with any number
     of instances, up to the step that is looked at.  Raises `Unsupported`.
     """
-    made = _Crowd(system, frozenset(within))
+    made = _Crowd(system, frozenset(within), data)
     return made.run()
 
 
@@ -95,11 +97,12 @@ def crowd(system: TransitionSystem, within: Collection[int] = ()) -> Crowd:
 class _Crowd:
     system: TransitionSystem
     within: frozenset[int] = frozenset()
+    data: bool = False
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
-    threads: dict[int, Thread] = field(default_factory=dict)  # of members, by location
-    counters: dict[int, tuple[Expr, ...]] = field(default_factory=dict)  # by location, by point
+    groups: list[Group] = field(default_factory=list)
+    counters: list[tuple[Expr, ...]] = field(default_factory=list)  # by group, by place
     others: dict[int, Expr] = field(default_factory=dict)  # how many there are, by member
     twins: dict[int, int] = field(default_factory=dict)  # of a variable of a member: that of `a`
     names: dict[int, Expr] = field(default_factory=dict)  # what tells a member from another one
@@ -114,7 +117,7 @@ class _Crowd:
         obligations, lost = self._obligations()
         ranged = {b: system.variables[a] for b, a in self.twins.items() if a in self.within}
         moves = moving(
-            system, self.mine, self.members, self.threads, self.counters, self.variables, ranged
+            system, self.mine, self.members, self.groups, self.counters, self.variables, ranged
         )
         made = replace(
             system,
@@ -139,9 +142,16 @@ class _Crowd:
             scheduler="any",
             any_number=(),
         )
+        # (Without data this way of looking at it is the quick one.)
+        standing = [
+            g
+            for i in system.instances
+            if i.id not in self.members
+            for g in groups(system, i.id, self.data)
+        ]
         could = {a for a in self.twins.values() if _has_range(system.variables[a])}
-        invariants = (*self._facts(), *place_invariants(made))
-        counters = frozenset(c.index for places in self.counters.values() for c in places)
+        invariants = (*self._facts(standing), *place_invariants(made, standing))
+        counters = frozenset(c.index for places in self.counters for c in places)
         return Crowd(made, invariants, frozenset(lost), moves, counters, frozenset(could))
 
     def _counted(self, group: AnyNumber) -> None:
@@ -156,15 +166,28 @@ class _Crowd:
         self.names |= names_of(self.system, group.members[0], member)
         many = self._variable(f"others of {group.workflow}", VarKind.PARAM, None)
         self.others[member] = many
-        for t in self.system.threads:
-            if t.instance == member:
-                self.threads[t.location] = t
-                self.counters[t.location] = tuple(
+        for made in groups(self.system, member, self.data):
+            self.groups.append(made)
+            self.counters.append(
+                tuple(
                     self._variable(
-                        f"others at {t.name}: {p.label}", VarKind.HIDDEN, const(0) if p.id else many
+                        f"others at {self._place(made, k)}",
+                        VarKind.HIDDEN,
+                        const(0) if k else many,
                     )
-                    for p in t.points
+                    for k in range(len(made.places))
                 )
+            )
+
+    def _place(self, group: Group, k: int) -> str:
+        """In words."""
+        threads = {t.location: t for t in self.system.threads}
+        return ", ".join(
+            f"{threads[v].name}: {threads[v].points[int(x)].label}"
+            if v in threads
+            else f"{self.system.variables[v].name} = {x}"
+            for v, x in zip(group.tracked, group.places[k], strict=True)
+        )
 
     def _alike(self, one: int, other: int) -> None:
         """The rules of both are the same up to the names of what is their own."""
@@ -187,9 +210,9 @@ class _Crowd:
         self.variables.append(Variable(index, name, Sort.INT, Int(), kind, init))
         return var(index, Sort.INT)
 
-    def _facts(self) -> Iterator[Expr]:
-        many = {v: self.others[self.threads[v].instance] for v in self.counters}
-        return facts(self.system, self.mine, self.counters, many)
+    def _facts(self, standing: Sequence[Group]) -> Iterator[Expr]:
+        many = [self.others[g.instance] for g in self.groups]
+        return facts(self.system, self.mine, self.groups, self.counters, many, standing)
 
     # --- rules -----------------------------------------------------------------------------
 
@@ -200,24 +223,35 @@ class _Crowd:
         updates = dict(r.updates)
         if r.instance not in self.members:
             return self._beside(r, updates)
-        moves = {v: e for v, e in updates.items() if v in self.threads}
+        tracked = {v for g in self.groups for v in g.tracked if g.instance == r.instance}
+        moves = {v: e for v, e in updates.items() if v in tracked}
         kept = {v: e for v, e in updates.items() if v not in self.mine}
-        pins = {v: e for v, e in fixed_by(guards).items() if v in self.threads}
+        looked_at = variables([*guards, asked_for, *kept.values(), *moves.values()])
+        for v in updates.keys() & self.mine:
+            if self.variables[v].instance != r.instance:
+                if self.variables[v].kind is not VarKind.CHANNEL:
+                    raise Unsupported(f"`{r.name}` touches other instances")
+        inputs = list(r.inputs)
+        pins: dict[int, Expr] = {}
+        there: list[Expr] = []
+        chosen: list[tuple[int, list[tuple[int, Expr]]]] = []  # by group: places, when it is which
+        for n, g in enumerate(self.groups):
+            if g.instance == r.instance and not (looked_at | moves.keys()).isdisjoint(g.tracked):
+                places = which(g.candidates(r), inputs)
+                if not places:
+                    return replace(r, guard=FALSE, relation=TRUE, own=(), bundle=None)
+                chosen.append((n, places))
+                pins |= {v: value_at(v, g, places) for v in g.tracked}
+                here = self.counters[n]
+                there.append(or_(*(and_(is_, le(const(1), here[k])) for k, is_ in places)))
         ranged = {b: self.variables[a] for b, a in self.twins.items() if a in self.within}
-        opened = Opened(self.mine, pins, list(r.inputs), ranged, self.names)
+        opened = Opened(self.mine, pins, inputs, ranged, self.names)
         parts = [opened(p) for p in guards]
         relation = opened(asked_for)
         new = {v: opened(e) for v, e in kept.items()}
-        to = {v: opened(e) for v, e in moves.items()}
-        places = {v: pins.get(v) or opened.value(v, Sort.INT) for v in moves.keys() | pins.keys()}
-        there: list[Expr] = []
-        for v, at in places.items():
-            there.append(self._somebody(v, at))
-        for v, place in opened.known.items():
-            if v in self.threads and v not in places:
-                there.append(self._somebody(v, place))
-        for v, e in to.items():
-            new |= self._moved(v, places[v], e)
+        for n, places in chosen:
+            if not moves.keys().isdisjoint(self.groups[n].tracked):
+                new |= self._moved(n, places, moves, opened)
         free = [p for p in (*parts, *there) if not variables([p], Op.INPUT)]
         asked = [p for p in (*parts, *there) if variables([p], Op.INPUT)]
         return replace(
@@ -273,22 +307,29 @@ class _Crowd:
                 raise Unsupported(f"`{r.name}` looks at other instances")
         return and_(*parts)
 
-    def _somebody(self, location: int, at: Expr) -> Expr:
-        """Some member has this thread there."""
-        counters = self.counters[location]
-        if at.op is Op.CONST:
-            return le(const(1), counters[point_of(at)])
-        return or_(*(and_(eq(at, const(p)), le(const(1), c)) for p, c in enumerate(counters)))
-
-    def _moved(self, location: int, at: Expr, to: Expr) -> dict[int, Expr]:
+    def _moved(
+        self,
+        n: int,
+        places: Sequence[tuple[int, Expr]],
+        moves: Mapping[int, Expr],
+        opened: Opened,
+    ) -> dict[int, Expr]:
         """One less here, one more there."""
-        counters = self.counters[location]
-        out = {}
-        for p, c in enumerate(counters):
-            change = sub(_is(to, p), _is(at, p))
-            if change.op is not Op.CONST or change.value != 0:
-                out[c.index] = add(c, change)
-        return out
+        group, counters = self.groups[n], self.counters[n]
+        more: dict[int, list[Expr]] = {}
+        for k, is_ in places:
+            known = group.values[k]
+            to = {v: opened(put(e, known)) for v, e in moves.items() if v in known}
+            found = list(targets(group, k, to))
+            if not found:
+                raise Unsupported("a step leads to a place that was not foreseen")
+            for j, values in found:
+                if j != k or values:
+                    goes = and_(is_, *(eq(to[v], value) for v, value in values.items()))
+                    more.setdefault(j, []).append(ite(goes, const(1), const(0)))
+            if found != [(k, {})]:
+                more.setdefault(k, []).append(ite(is_, const(-1), const(0)))
+        return {counters[k].index: add(counters[k], *parts) for k, parts in more.items()}
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -338,13 +379,19 @@ class _Crowd:
     def _after_the_end(self, cond: Expr) -> Expr:
         """That a member has ended becomes: all of the crowd have."""
 
+        roots = {
+            g.tracked[g.root]: (g, counters)
+            for g, counters in zip(self.groups, self.counters, strict=True)
+            if g.root is not None
+        }
+        first = {i.id: i.completed for i in self.system.instances}
+
         def build(node: Expr, args: Sequence[Expr]) -> Expr:
             if node.op is Op.EQ and node.args[0].op is Op.VAR and node.args[1].op is Op.CONST:
-                thread = self.threads.get(node.args[0].index)
-                if thread is not None and thread.parent is None:
-                    ends = ends_of(self.system, thread)
-                    over = nobody_but(self.counters[thread.location], ends)
-                    return over if node.args[1].value == ends[0] else FALSE
+                if node.args[0].index in roots:
+                    group, counters = roots[node.args[0].index]
+                    over = nobody_but(counters, group.over(self.system))
+                    return over if node.args[1].value == first[group.instance] else FALSE
             return node if not node.args else rebuild(node, args)
 
         return fold(cond, build)
@@ -368,12 +415,6 @@ def _has_range(v: Variable) -> bool:
 
 def _in(x: Expr, names: Mapping[int, Expr]) -> bool:
     return x.op is Op.VAR and x.index in names
-
-
-def _is(e: Expr, point: int) -> Expr:
-    if e.op is Op.CONST:
-        return const(1) if e.value == point else const(0)
-    return ite(eq(e, const(point)), const(1), const(0))
 
 
 def _disjuncts(e: Expr) -> tuple[Expr, ...]:

@@ -25,8 +25,9 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.system import Rule, RuleKind, Thread, TransitionSystem, Variable, VarKind
-from .common import conjuncts, domain, fixed_by, input_condition
+from ...semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarKind
+from .common import domain, input_condition, put
+from .crowd_control import Group
 from .crowd_terms import TYPES
 
 MOST_ANSWERS = 64
@@ -36,29 +37,30 @@ def moving(
     system: TransitionSystem,
     mine: Collection[int],
     members: Collection[int],
-    threads: Mapping[int, Thread],
-    counters: Mapping[int, Sequence[Expr]],
+    groups: Sequence[Group],
+    counters: Sequence[Sequence[Expr]],
     declared: list[Variable],
     ranged: Mapping[int, Variable],
 ) -> Expr | None:
-    """Somebody can take a step, or all have ended; None where that cannot be said.
+    """Somebody can take a step that is no crash, or all have ended; None where that cannot be said.
 
     At each place of the crowd where there is a member: one whose data is any value, a variable that
     is free and stays (added to `declared`), within the range in `ranged` where it has one.  Where
     the condition holds in every state that can be reached, whatever these values are, in none of
-    them are all stuck before the end.  Only where a member is one thread: of several it is not
-    known who belongs to whom.
+    them are all stuck before the end.  Only where the threads of a member are counted together: of
+    several it is not known who belongs to whom.
     """
-    alone = {t.instance for t in threads.values()}
-    if len(threads) > len(alone) or system.excluded is not FALSE:
+    if len(groups) > len(members) or system.excluded is not FALSE:
         return None
     can: list[Expr] = []
-    able: dict[tuple[int, int], list[Expr]] = {}  # by location and point of the crowd
+    able: dict[tuple[int, int], list[Expr]] = {}  # by group and place
     data: dict[tuple[int, int, int], Expr] = {}
     for r in system.rules:
+        if r.kind is RuleKind.CRASH:
+            continue
         # Where an answer is asked for, there has to be one: of completions that is known.
         answered = TRUE if r.kind is RuleKind.COMPLETE else _answered(r)
-        if r.kind is RuleKind.CRASH or answered is None or r.turn is not TRUE:
+        if answered is None or r.turn is not TRUE:
             return None
         guard = and_(r.guard, answered)
         if r.instance not in members:
@@ -66,31 +68,29 @@ def moving(
                 return None
             can.append(guard)
             continue
-        pins = {v: e for v, e in fixed_by(conjuncts(r.guard)).items() if v in threads}
-        if len(pins) != 1 or any(declared[v].sort is Sort.STACK for v in variables([guard])):
+        if any(declared[v].sort is Sort.STACK for v in variables([guard])):
             return None
-        ((location, at),) = pins.items()
-        place = location, point_of(at)
+        (n,) = (n for n, g in enumerate(groups) if g.instance == r.instance)
+        for k in groups[n].candidates(r):
 
-        def leaf(
-            node: Expr, place: tuple[int, int] = place, pins: Mapping[int, Expr] = pins
-        ) -> Expr:
-            if node.op is not Op.VAR or node.index not in mine:
-                return node
-            return pins.get(node.index) or _of_one(node, place, data, declared, ranged)
+            def leaf(node: Expr, place: tuple[int, int] = (n, k)) -> Expr:
+                if node.op is not Op.VAR or node.index not in mine:
+                    return node
+                return _of_one(node, place, data, declared, ranged)
 
-        able.setdefault(place, []).append(substitute(guard, leaf))
+            here = substitute(put(guard, groups[n].values[k]), leaf)
+            able.setdefault((n, k), []).append(here)
     over: list[Expr] = []
-    for location, places in counters.items():
-        ends = ends_of(system, threads[location])
-        over.append(nobody_but(places, ends))
-        for p, c in enumerate(places):
-            if p not in ends:
-                can.append(and_(le(const(1), c), or_(*able.get((location, p), ()))))
+    for n, group in enumerate(groups):
+        ends = group.over(system)
+        over.append(nobody_but(counters[n], ends))
+        for k, c in enumerate(counters[n]):
+            if k not in ends:
+                can.append(and_(le(const(1), c), or_(*able.get((n, k), ()))))
     for i in system.instances:
         if i.id not in members:
-            here = var(system.threads[i.root].location, Sort.INT)
-            ended = (eq(here, const(p)) for p in (i.completed, i.failed))
+            at = var(system.threads[i.root].location, Sort.INT)
+            ended = (eq(at, const(p)) for p in (i.completed, i.failed))
             over.append(or_(not_(i.active), *ended))
     return or_(*can, and_(*over))
 
@@ -129,18 +129,7 @@ def _answered(rule: Rule) -> Expr | None:
     return or_(*(given(answers) for answers in product(*(v or () for v in values))))
 
 
-def ends_of(system: TransitionSystem, thread: Thread) -> tuple[int, int]:
-    """The places of a root thread where its instance is over."""
-    (i,) = (i for i in system.instances if i.root == thread.id)
-    return i.completed, i.failed
-
-
 def nobody_but(counters: Sequence[Expr], ends: Collection[int]) -> Expr:
     """All of the crowd are at these places."""
     elsewhere = (c for p, c in enumerate(counters) if p not in ends)
     return eq(add(const(0), *elsewhere), const(0))
-
-
-def point_of(at: Expr) -> int:
-    assert type(at.value) is int
-    return at.value
