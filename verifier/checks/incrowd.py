@@ -62,7 +62,7 @@ class InCrowd:
         within = self.first.ranged
         while self.session.may("induction") and self.session.left() > 0:
             made = crowd(self.free, within, data)
-            if data and len(made.counters) <= len(self.first.counters):
+            if data and made.tracked == self.first.tracked:
                 return None
             session = self.session.of(made.system)
             declared = [made.system.variables[v] for v in sorted(within)]
@@ -79,23 +79,24 @@ class InCrowd:
             within = kept
         return None
 
-    def goals(self, of: Goals) -> list[Proved | None]:
+    def goals(self, of: Goals, guess: bool = True) -> list[Proved | None]:
         """For each goal, why it holds.  `of`: the same goals of each system with a crowd, None
-        where one of them cannot be said."""
+        where one of them cannot be said.  Without `guess` no invariants are made up."""
         out: list[Proved | None] = []
-        for made, session in self.views():
-            goals = of(made)
-            if goals is None:
-                continue
-            out = out or [None] * len(goals)
-            if None not in out:
-                break
-            if session.may("induction"):
-                _inductive(made, session, goals, out)
-            if session.may("search"):
-                for k, goal in enumerate(goals):
-                    if out[k] is None and session.left() > 0:
-                        out[k] = _searched(made, session, goal)
+        for more in (False, True) if guess else (False,):  # the quick ways first
+            for made, session in self.views():
+                goals = of(made)
+                if goals is None:
+                    continue
+                out = out or [None] * len(goals)
+                if None not in out:
+                    return out
+                if session.may("induction"):
+                    _inductive(made, session, goals, out, more)
+                if session.may("search") and not more:
+                    for k, goal in enumerate(goals):
+                        if out[k] is None and session.left() > 0:
+                            out[k] = _searched(made, session, goal)
         return out
 
     def ends(self) -> bool:
@@ -106,20 +107,21 @@ class InCrowd:
 
 
 def _inductive(
-    made: Crowd, session: Session, goals: Sequence[Obligation], out: list[Proved | None]
+    made: Crowd,
+    session: Session,
+    goals: Sequence[Obligation],
+    out: list[Proved | None],
+    guess: bool,
 ) -> None:
+    left = [k for k, done in enumerate(out) if done is None]
     control = session.structure.never_entered() if len(made.system.rules) <= 2_000 else []
-    for guess in (False, True):
-        left = [k for k, done in enumerate(out) if done is None]
-        if not left:
-            return
-        candidates = [*made.invariants, *control]
-        budget = Budget(session.share(0.15))
-        found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
-        for k, answer in zip(left, found.answers, strict=True):
-            if isinstance(answer, Inductive):
-                how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
-                out[k] = Proved("induction", how)
+    candidates = [*made.invariants, *control]
+    budget = Budget(session.share(0.15))
+    found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
+    for k, answer in zip(left, found.answers, strict=True):
+        if isinstance(answer, Inductive):
+            how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
+            out[k] = Proved("induction", how)
 
 
 def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:

@@ -35,34 +35,29 @@ from ...semantics.expr import (
     and_,
     const,
     eq,
-    fold,
     ite,
     le,
     or_,
-    rebuild,
     var,
     variables,
 )
-from ...semantics.phrases import LEFT, ORPHAN
 from ...semantics.system import (
     AnyNumber,
     Delay,
-    Liveness,
-    Obligation,
     Rule,
     TransitionSystem,
     Variable,
     VarKind,
 )
 from .common import after, conjuncts, in_domain, put
+from .crowd_claims import Claims
 from .crowd_control import Group, groups, targets, value_at, which
-from .crowd_moves import moving, nobody_but
-from .crowd_places import facts, place_invariants
+from .crowd_moves import moving
+from .crowd_places import facts, place_invariants, there
 from .crowd_terms import Opened, Shapes, Unsupported, names_of, owned, serves
 
 ANY_TIME = Delay(const(Fraction(0)), None)
-# How the lowering ends the message of what must hold when all instances have ended.
-AFTER_THE_END = ("after the end", "when every instance has ended", LEFT)
+FEW = 4  # places at which a step may be taken, to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +73,7 @@ class Crowd:
     lost: frozenset[tuple[str, str]]
     moves: Expr | None
     counters: frozenset[int]  # variables that say where those of the crowd are
+    tracked: int  # how many variables of a member its place tells
     ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
 
 
@@ -102,6 +98,7 @@ class _Crowd:
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
     groups: list[Group] = field(default_factory=list)
+    standing: list[Group] = field(default_factory=list)  # of instances that are no members
     counters: list[tuple[Expr, ...]] = field(default_factory=list)  # by group, by place
     others: dict[int, Expr] = field(default_factory=dict)  # how many there are, by member
     twins: dict[int, int] = field(default_factory=dict)  # of a variable of a member: that of `a`
@@ -114,7 +111,11 @@ class _Crowd:
             if len(group.members) != 2 or group.number is not None:
                 raise Unsupported("two instances were meant")
             self._counted(group)
-        obligations, lost = self._obligations()
+        self.standing = self._standing()
+        claims = Claims(
+            system, self.mine, self.members, self.groups, self.counters, self.names, self.variables
+        )
+        obligations, lost = claims.obligations()
         ranged = {b: system.variables[a] for b, a in self.twins.items() if a in self.within}
         moves = moving(
             system, self.mine, self.members, self.groups, self.counters, self.variables, ranged
@@ -131,7 +132,7 @@ class _Crowd:
             loops=tuple(
                 x for x in system.loops if system.threads[x.thread].instance not in self.members
             ),
-            liveness=self._liveness(lost),
+            liveness=claims.liveness(lost),
             places=(),
             sagas=(),
             choices=(),
@@ -142,17 +143,11 @@ class _Crowd:
             scheduler="any",
             any_number=(),
         )
-        # (Without data this way of looking at it is the quick one.)
-        standing = [
-            g
-            for i in system.instances
-            if i.id not in self.members
-            for g in groups(system, i.id, self.data)
-        ]
         could = {a for a in self.twins.values() if _has_range(system.variables[a])}
-        invariants = (*self._facts(standing), *place_invariants(made, standing))
+        invariants = (*self._facts(), *place_invariants(made, self.standing))
         counters = frozenset(c.index for places in self.counters for c in places)
-        return Crowd(made, invariants, frozenset(lost), moves, counters, frozenset(could))
+        tracked = sum(len(g.tracked) for g in self.groups)
+        return Crowd(made, invariants, frozenset(lost), moves, counters, tracked, frozenset(could))
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
@@ -210,9 +205,26 @@ class _Crowd:
         self.variables.append(Variable(index, name, Sort.INT, Int(), kind, init))
         return var(index, Sort.INT)
 
-    def _facts(self, standing: Sequence[Group]) -> Iterator[Expr]:
+    def _standing(self) -> list[Group]:
+        """Of instances that are not counted: where they may be, as nobody else puts them there."""
+        system = self.system
+        foreign = {
+            v
+            for r in system.rules
+            for v, _ in r.updates
+            if system.variables[v].instance not in (None, r.instance)
+        }
+        return [
+            g
+            for i in system.instances
+            if i.id not in self.members
+            for g in groups(system, i.id, self.data)
+            if foreign.isdisjoint(g.tracked)
+        ]
+
+    def _facts(self) -> Iterator[Expr]:
         many = [self.others[g.instance] for g in self.groups]
-        return facts(self.system, self.mine, self.groups, self.counters, many, standing)
+        return facts(self.system, self.mine, self.groups, self.counters, many, self.standing)
 
     # --- rules -----------------------------------------------------------------------------
 
@@ -287,6 +299,11 @@ class _Crowd:
             else:
                 raise Unsupported(f"`{r.name}` looks at other instances")
         guard, relation = (self._without_members(r, e) for e in (r.guard, r.relation))
+        for g in self.standing if self.data else ():
+            if g.instance == r.instance and not updates.keys().isdisjoint(g.tracked):
+                places = g.candidates(r)
+                if len(places) <= FEW:
+                    guard = and_(guard, or_(*(there(g.values[k]) for k in places)))
         return replace(
             r,
             guard=guard,
@@ -331,90 +348,9 @@ class _Crowd:
                 more.setdefault(k, []).append(ite(is_, const(-1), const(0)))
         return {counters[k].index: add(counters[k], *parts) for k, parts in more.items()}
 
-    # --- claims ----------------------------------------------------------------------------
-
-    def _obligations(self) -> tuple[tuple[Obligation, ...], set[tuple[str, str]]]:
-        """Those of `a`, of fixed instances, and of what is shared; the others mirror those of `a`
-        or speak of several at once."""
-        out: list[Obligation] = []
-        lost: set[tuple[str, str]] = set()
-        for goal in self.system.obligations:
-            if goal.rule is not None and self.system.rules[goal.rule].instance in self.members:
-                continue
-            if goal.message.endswith(AFTER_THE_END):
-                goal = replace(goal, cond=self._after_the_end(goal.cond))
-            if goal.message == ORPHAN:
-                goal = replace(goal, cond=self._one_asks(goal.cond))
-            parts = []
-            for part in conjuncts(goal.cond) or [TRUE]:
-                seen = variables([part]) | variables([part], Op.POST)
-                spoken = {self.variables[v].instance for v in seen & self.mine}
-                if not spoken:
-                    parts.append(part)
-                elif len(spoken) > 1 or any(
-                    self.variables[v].instance is not None for v in seen - self.mine
-                ):
-                    lost.add((goal.check, goal.name))
-            if parts:
-                unless = goal.unless
-                if unless is not None and variables([unless]) & self.mine:
-                    unless = None
-                out.append(replace(goal, cond=and_(*parts), unless=unless))
-        return tuple(out), lost
-
-    def _liveness(self, lost: set[tuple[str, str]]) -> tuple[Liveness, ...]:
-        """What is owed to `a`, to fixed instances, and to all."""
-        out = []
-        for goal in self.system.liveness:
-            if variables([goal.owed]) & self.mine:
-                if variables([goal.owed]) - self.mine:
-                    lost.add(("property", goal.name))
-                continue  # (otherwise like what is owed to `a`)
-            at_end = replace(goal.at_end, cond=self._after_the_end(goal.at_end.cond))
-            if variables([at_end.cond]) & self.mine:
-                lost.add(("property", goal.name))
-            out.append(replace(goal, at_end=at_end))
-        return tuple(out)
-
-    def _after_the_end(self, cond: Expr) -> Expr:
-        """That a member has ended becomes: all of the crowd have."""
-
-        roots = {
-            g.tracked[g.root]: (g, counters)
-            for g, counters in zip(self.groups, self.counters, strict=True)
-            if g.root is not None
-        }
-        first = {i.id: i.completed for i in self.system.instances}
-
-        def build(node: Expr, args: Sequence[Expr]) -> Expr:
-            if node.op is Op.EQ and node.args[0].op is Op.VAR and node.args[1].op is Op.CONST:
-                if node.args[0].index in roots:
-                    group, counters = roots[node.args[0].index]
-                    over = nobody_but(counters, group.over(self.system))
-                    return over if node.args[1].value == first[group.instance] else FALSE
-            return node if not node.args else rebuild(node, args)
-
-        return fold(cond, build)
-
-    def _one_asks(self, cond: Expr) -> Expr:
-        """That an answer reaches its asker: to be shown of `a`, so of each; not of the crowd."""
-
-        def build(node: Expr, args: Sequence[Expr]) -> Expr:
-            for part in node.args if node.op is Op.AND else ():
-                name = next((self.names[x.index] for x in part.args if _in(x, self.names)), None)
-                if part.op is Op.EQ and name is not None:
-                    return eq(next(x for x in part.args if not _in(x, self.names)), name)
-            return node if not node.args else rebuild(node, args)
-
-        return fold(cond, build)
-
 
 def _has_range(v: Variable) -> bool:
     return v.sort is not Sort.BOOL and in_domain(v, var(v.index, v.sort)) is not TRUE
-
-
-def _in(x: Expr, names: Mapping[int, Expr]) -> bool:
-    return x.op is Op.VAR and x.index in names
 
 
 def _disjuncts(e: Expr) -> tuple[Expr, ...]:
