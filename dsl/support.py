@@ -15,8 +15,6 @@ def unsupported(spec: ast.Spec) -> tuple[Diagnostic, ...]:
     What depends on types is not seen in an unchecked tree.
     """
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for form, span in _of_many(spec):
-        found.setdefault((form, span), not_supported(form, span))
     for item in items_of(spec):
         for node in walk(item):
             for form, span in _forms(node):
@@ -26,28 +24,6 @@ def unsupported(spec: ast.Spec) -> tuple[Diagnostic, ...]:
 
 def not_supported(form: str, span: Span) -> Diagnostic:
     return Diagnostic("E0900", span, f"not supported yet: {form}")
-
-
-def _of_many(spec: ast.Spec) -> Iterator[tuple[str, Span]]:
-    """What is not known of any number of instances."""
-    if spec.system is None:
-        return
-    many = {
-        d.workflow: d
-        for d in spec.system.instances
-        if d.any_number or (d.arrive is not None and d.count is None)
-    }
-    for fault in spec.system.faults:
-        if fault.workflow in many:
-            yield "a crash among any number of instances", fault.span
-    if many and spec.system.scheduler == "head_of_line":
-        yield "scheduler head_of_line for any number of instances", spec.system.span
-    for r in spec.resources:
-        if many and r.kind == "rate":
-            yield "a rate for any number of instances", r.span
-    if many and spec.channels:
-        first = next(iter(many.values()))
-        yield "messages of any number of instances", first.span
 
 
 # What a law is made of; anything else is no term that stands for any term.

@@ -314,6 +314,7 @@ class ChannelInfo:
     lengths: tuple[int, ...]
     span: Span
     tested: bool = False
+    capacity: Expr | None = None  # of each queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from wfverify.interpreter import replay, schedule, simulator
 from wfverify.semantics.expr import Expr
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.durations import durations as lasting
-from wfverify.semantics.system import TransitionSystem
+from wfverify.semantics.system import RuleKind, TransitionSystem
 from wfverify.semantics.values import evaluate
 from wfverify.verifier.portfolio import SAFETY, WARNINGS, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
@@ -188,12 +188,13 @@ def cyclic(graph: naive.Naive) -> bool:
 
 
 def stuck(graph: naive.Naive, state: naive.State) -> bool:
-    """Some instance has not ended, and none of its threads ever moves again."""
+    """Some instance has not ended, and none of its threads ever moves again.  (A thread that is
+    always at one place is a bucket's or a channel's.)"""
     system = graph.system
     still = graph.never_moves(state)
     return any(
         not graph.ended(state, i.id)
-        and {t.id for t in system.threads if t.instance == i.id} <= still
+        and {t.id for t in system.threads if t.instance == i.id and len(t.points) > 1} <= still
         for i in system.instances
     )
 
@@ -204,6 +205,7 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
     out: list[str] = []
     broken: dict[tuple[str, str, bool], list[int]] = {}
     whole: dict[str, list[int]] = {}
+    dead: list[int] = []  # for so many instances somebody may be stuck
     complete = True
     for n in range(1, MOST + 1):
         system = lower(spec, (n, n))
@@ -213,15 +215,26 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
             complete &= n > 3
             break
         for goal in system.obligations:
-            if goal.check in SAFETY and graph.broken(goal) is not None:
+            if goal.check in (*SAFETY, "messages") and graph.broken(goal) is not None:
                 key = goal.check, goal.name, goal.warning
                 broken.setdefault(key, []).append(n)
+                if goal.check == "messages":
+                    whole.setdefault("messages", []).append(n)
+        for owed in system.liveness:
+            # Where a run ends; of others nothing is said here.
+            if graph.broken(owed.at_end) is not None:
+                broken.setdefault(("property", owed.name, False), []).append(n)
+        if system.channels and any(graph.dead_threads(s) for s in graph.states):
+            dead.append(n)
         if any(stuck(graph, s) for s in graph.states):
             whole.setdefault("deadlock_free", []).append(n)
+            if any(r.kind in (RuleKind.SEND, RuleKind.RECEIVE) for r in system.rules):
+                whole.setdefault("messages", []).append(n)
         if cyclic(graph) or "deadlock_free" in whole:
             whole.setdefault("terminates", []).append(n)
         if not all(graph.can_finish(s) for s in graph.states):
             whole.setdefault("can_finish", []).append(n)
+    at_last = {g.name for g in system.liveness}
     for r in results:
         verdict = r.verdict
         counts[f"{r.check} {type(verdict).__name__.upper()}"] += 1
@@ -231,8 +244,14 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
             wrong = broken.get((r.check, r.name, level))
         if isinstance(verdict, Proved) and wrong:
             out.append(f"{r.check} {r.name}: PROVED, but wrong for {wrong} instances")
-        if isinstance(verdict, Refuted) and r.check in SAFETY and complete and not wrong:
+        # (A run that goes on for ever may refute what comes at last; these are not looked at.)
+        lasting = r.check == "property" and r.name in at_last
+        safety = r.check in SAFETY and not lasting
+        if isinstance(verdict, Refuted) and safety and complete and not wrong:
             out.append(f"{r.check} {r.name}: REFUTED, but it holds for 1 to 3 instances")
+        if isinstance(verdict, Refuted) and r.check == "messages" and complete:
+            if not wrong and not dead:
+                out.append("messages: REFUTED, but none is lost with 1 to 3 instances")
     return out
 
 

@@ -1,4 +1,5 @@
-"""Random small specs with any number of instances: claims, shared data, and what is said of both.
+"""Random small specs with any number of instances: claims, shared data, messages, and what is said
+of them.
 
 Bounds are drawn so that some claims hold for a few instances and not for one more.
 """
@@ -9,8 +10,12 @@ import random
 
 
 class Maker:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, messages: bool = False, rest: bool = False) -> None:
+        """`rest`: rates, crashes, priorities and who is held up by them."""
         self.random = random.Random(seed)
+        self.messages = messages
+        self.rest = rest
+        self.names = 0
 
     def pick(self, *of: str) -> str:
         return self.random.choice(of)
@@ -21,7 +26,7 @@ class Maker:
     def spec(self) -> str:
         self.capacity = self.random.randint(1, 3)
         self.other = self.random.randint(1, 2)
-        two = self.chance(25)
+        two = self.chance(60 if self.messages else 25)
         advisory = " advisory" if self.chance(20) else ""
         out = [
             "error A transient",
@@ -30,13 +35,19 @@ class Maker:
             "resource k : lock",
             f"shared s: int 0..9 = {self.random.randrange(2)}",
             "shared f: bool = false",
+            *(self.channels() if self.messages else ()),
+            *([f"resource t : rate(1 per 1s burst {self.random.randint(1, 2)})"] * self.rest),
             self.workflow("w"),
         ]
         if two:
             out.append(self.workflow("v"))
         groups = [self.pick("w[*]", "w[*]", "w[*] arrive every 1s")]
         if two:
-            groups.append(self.pick("v", "v[*]", "v[2]"))
+            groups.append(self.pick("v", "v[*]", "v" if self.messages else "v[2]"))
+        if self.rest:
+            groups.append(self.pick("scheduler head_of_line", "scheduler any"))
+            after = self.pick("at_most 1 back within 5s", "at_most 1 never", "at_most 1 never")
+            groups += [f"faults crash {self.pick('w', *['v'] * two)} {after}"] * self.chance(40)
         out.append("system { " + "  ".join(groups) + " }")
         out += [
             f"invariant top{n} : {self.claim_of_all()}" for n in range(1 + self.random.randrange(2))
@@ -47,7 +58,15 @@ class Maker:
             out.append("invariant all : " + self.of_numbers())
         if self.chance(25):
             out.append(f"always step : s <= {self.random.randint(1, 5)} => next(s <= 8)")
+        if self.chance(25):
+            out.append(f"property comes : {self.pattern('f', 's >= 2', 's >= 1')}")
         return "\n".join(out) + "\n"
+
+    def pattern(self, *of: str) -> str:
+        q, p = self.random.sample(of, 2)
+        return self.pick(
+            f"{q} leads_to {p}", f"eventually {p}", f"{p} precedes {q}", f"never {p} after {q}"
+        )
 
     def of_numbers(self) -> str:
         return self.pick(
@@ -57,7 +76,53 @@ class Maker:
             "(exists o in w: o.n == 0)",
         )
 
+    def channels(self) -> list[str]:
+        """`c`: a queue; `d`: one with some more to it; `e`: from the environment; `r`: requests."""
+        optional = self.pick("", " optional")
+        more = self.pick("", "", " unordered", " delivery at_most_once", " delivery at_least_once")
+        more += " broadcast" if self.chance(20) else ""
+        return [
+            f"channel c : int 0..1 capacity {self.random.randint(1, 2)}{optional}",
+            f"channel d : int 0..2 capacity {self.random.randint(1, 2)}{more} optional",
+            "channel e : int 0..1 from environment",
+            f"channel r : int 0..1 -> bool capacity 1{self.pick('', ' optional')}",
+        ]
+
+    def message(self, depth: int) -> str:
+        self.names += 1
+        x = f"x{self.names}"
+        then = self.pick(*[f"{{ {self.assign()} }}", f"{{ n := {x} }}"] * 2, self.term(depth))
+        match self.random.randrange(9):
+            case 0 | 1:
+                return f"send {self.pick('0', '1')} to c"
+            case 2:
+                return f"send {self.pick('0', '1', '2', 'n % 3')} to d"
+            case 3:
+                return f"{{ receive {x} from c ; {then} }}"
+            case 4:
+                where = self.pick("", "", f" where {x} > 0")
+                return f"{{ receive {x} from {self.pick('d', 'd', 'e')}{where} ; {then} }}"
+            case 5:
+                # What one takes out, it (or another one) puts in again.
+                inner = self.pick("using (p 1) { y }", "{ s := 1 } ; { s := 0 }", "y", self.term(0))
+                return f"{{ receive {x} from c ; {inner} ; send {x} to c }}"
+            case 6:
+                return f"{{ send 1 to c ; {self.term(0)} ; receive {x} from c ; {then} }}"
+            case 7:
+                return self.pick(
+                    "{ b <- request(1) to r }", f"{{ receive {x} from r ; send true to {x} }}"
+                )
+        return f"within receive {x} from c {{ {self.term(0)} }} else {{ {self.assign()} }}"
+
     def claim_of_all(self) -> str:
+        if self.messages and self.chance(40):
+            return self.pick(
+                f"len(c) <= {self.random.randint(0, 2)}",
+                f"len(d) <= {self.random.randint(0, 2)}",
+                "len(c) > 0 => not f",
+                f"len(c) + used(p) <= {self.random.randint(1, 4)}",
+                f"len(c) + s <= {self.random.randint(1, 3)}",
+            )
         return self.pick(
             f"s <= {self.random.randint(1, 6)}",
             f"used(p) <= {self.random.randint(1, 3)}",
@@ -90,6 +155,8 @@ class Maker:
             out.append(f"  invariant {name}own : {self.claim_of_one('')}")
         if self.chance(30):
             out.append(f"  ensures {self.claim_of_one('')}")
+        if self.chance(40):
+            out.append(f"  property {name}comes : {self.pattern('b', 'n >= 1', 'f')}")
         return "\n".join(out) + "\n}"
 
     def failing(self) -> str:
@@ -99,6 +166,9 @@ class Maker:
         return "fails A" + self.pick("", " retry 1 on A")
 
     def uses(self) -> str:
+        if self.rest and self.chance(60):
+            first = f" priority {self.random.randint(1, 2)}" if self.chance(60) else ""
+            return self.pick("uses t 1", "uses p 1", "uses p 1, t 1", "uses k exclusive") + first
         return self.pick("", "uses p 1", "uses q 1", f"uses p {self.capacity}", "uses k exclusive")
 
     def assign(self) -> str:
@@ -108,6 +178,8 @@ class Maker:
         if depth == 0:
             return self.pick("x", "y", f"{{ {self.assign()} }}", "skip")
         sub = lambda: self.term(depth - 1)  # noqa: E731
+        if self.messages and self.chance(45):
+            return self.message(depth - 1)
         match self.random.randrange(11):
             case 0 | 1:
                 return f"{sub()} ; {sub()}"
@@ -134,4 +206,4 @@ class Maker:
 
 
 def from_seed(seed: int) -> str:
-    return Maker(seed).spec()
+    return Maker(seed, messages=seed % 2 == 1, rest=seed % 4 >= 2).spec()

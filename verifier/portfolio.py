@@ -215,10 +215,15 @@ class _Run:
                 verdict = proofs.whole(check, self.verdicts)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[check] = self.verdicts[check] = verdict
+            for name in self._comes_at_last():
+                verdict = proofs.comes(name, self.verdicts)
+                if verdict is not None and allowed(chosen, verdict) is verdict:
+                    found[PROPERTY + name] = verdict
         self.shown |= found.keys()
         seconds = time.monotonic() - since
-        for kind, keys in ((Kind.CLAIMS, int), (Kind.WHOLE, str)):
-            mine = {k: v for k, v in found.items() if isinstance(k, keys)}
+        kinds = {k: _kind_of(k) for k in found}
+        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS):
+            mine = {k: v for k, v in found.items() if kinds[k] is kind}
             share = seconds * len(mine) / max(1, len(found))
             yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
 
@@ -264,9 +269,7 @@ class _Run:
     def _tasks(self, claims: Sequence[int]) -> list[Task]:
         """What is left.  Of those that are ready the first is begun first: what others wait for,
         then what is often soon over, then the claims, of which there may be many."""
-        names = {g.name: None for g in self.session.system.liveness}
-        wanted = "property" in self._unskipped()
-        named = [n for n in names if wanted and self._selected("property", n)]
+        named = [n for n in self._comes_at_last() if PROPERTY + n not in self.shown]
         asked = [*(c for c in WHOLE if self.wanted(c)), *["terminates"] * bool(named)]
         needed = {n for c in asked for n in (*NEEDS.get(c, ()), c)} - self.verdicts.keys()
 
@@ -289,6 +292,12 @@ class _Run:
         if claims:
             out.append(Task(Kind.CLAIMS, "claims", members=tuple(claims), weight=WEIGHT))
         return out + of("timing_independent", "deterministic")
+
+    def _comes_at_last(self) -> list[str]:
+        """The properties that say that something does."""
+        names = dict.fromkeys(g.name for g in self.session.system.liveness)
+        wanted = "property" in self._unskipped()
+        return [n for n in names if wanted and self._selected("property", n)]
 
     def _limits(self) -> Iterator[Task]:
         """Time limits, those of one line together."""
@@ -396,6 +405,13 @@ class _Run:
         if isinstance(verdict, Refuted):
             return verdict.span
         return other or self.top
+
+
+def _kind_of(key: int | str) -> Kind:
+    """Of what a verdict is about."""
+    if isinstance(key, int):
+        return Kind.CLAIMS
+    return Kind.LIVENESS if key.startswith(PROPERTY) else Kind.WHOLE
 
 
 def _nothing_of_the_kind(verdict: Verdict) -> bool:

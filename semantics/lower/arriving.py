@@ -12,11 +12,17 @@ from .place import At
 FEW, SEVERAL = 3, 5
 
 
-def several(resources: Iterable[ResourceInfo]) -> int:
+def several(resources: Iterable[ResourceInfo], channels: Iterable[Expr]) -> int:
     """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
-    a pool."""
-    sizes = [whole(r.capacity) for r in resources if r.kind == "pool"]
-    return max(FEW, min(SEVERAL, max((n for n in sizes if n is not None), default=0)))
+    a pool, or to ask for more than there is of what nobody waits for, or more than a bucket has at
+    once, or to fill a channel (of this capacity) and wait."""
+    sizes = []
+    for r in resources:
+        n = whole(r.capacity)
+        if n is not None and r.exclusive is None:
+            sizes.append(n if r.enforced and r.kind == "pool" else n + 1)
+    sizes += [n + 1 for n in map(whole, channels) if n is not None]
+    return max(FEW, min(SEVERAL, max(sizes, default=0)))
 
 
 def one_by_one(group: Sequence[InstanceDraft], between: Expr) -> None:

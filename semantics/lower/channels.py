@@ -122,7 +122,7 @@ class Cells(Queue):
 class Site:
     """A place that asks: its number in requests, where its thread waits, and its answer."""
 
-    number: int
+    number: Expr
     waits: Expr
     there: Expr
     value: Value
@@ -191,7 +191,7 @@ class Channel:
 
     def info(self, spec: ast.Spec) -> ChannelInfo:
         lengths = tuple(q.length.index for q in self.queues.values())
-        return ChannelInfo(self.name, lengths, self.decl.span, self._tested(spec))
+        return ChannelInfo(self.name, lengths, self.decl.span, self._tested(spec), self.capacity)
 
     def _tested(self, spec: ast.Spec) -> bool:
         parts = tuple((w.body, w.activities) for w in spec.workflows)
@@ -223,7 +223,8 @@ def declared(
             for d in whose:
                 name = f"{c.name}{label}" + (f" to {d.name}" if d is not None else "")
                 gone = or_(not_(d.active), ended(d)) if d is not None else FALSE
-                queues[k, d.id if d is not None else None] = _queue(b, c, name, size, gone)
+                whose_ = d.id if d is not None else None
+                queues[k, whose_] = _queue(b, c, name, size, gone, whose_)
     return Channel(c, c.resolved, capacity, len(labels), queues, ttl)
 
 
@@ -238,19 +239,22 @@ def _labels(key: Type | None) -> list[str]:
     return [""]
 
 
-def _queue(b: Builder, c: ast.Channel, name: str, size: int, gone: Expr) -> Queue:
+def _queue(
+    b: Builder, c: ast.Channel, name: str, size: int, gone: Expr, instance: int | None
+) -> Queue:
     assert c.resolved is not None
     kind, zero = VarKind.CHANNEL, default(c.resolved, b.string)
-    length = b.variable(f"len({name})", Int(), kind, const(0), None, c.span)
+    length = b.variable(f"len({name})", Int(), kind, const(0), instance, c.span)
     slots = []
     for i in range(size):
-        value = b.data(f"{name}[{i}]", c.resolved, kind, zero, None, c.span)
+        value = b.data(f"{name}[{i}]", c.resolved, kind, zero, instance, c.span)
         slots.append(_item(c, value, lambda i=i: _asker(b, c, f"{name}[{i}] {ASKER}")))
     nothing = _item(c, zero, lambda: const(0))
     if c.ttl is None:
         return Queue(length, tuple(slots), nothing, gone)
     turns = [
-        b.variable(f"{name}[{i}] turn", Int(), kind, const(0), None, c.span) for i in range(size)
+        b.variable(f"{name}[{i}] turn", Int(), kind, const(0), instance, c.span)
+        for i in range(size)
     ]
     return Cells(length, tuple(slots), nothing, gone, tuple(turns))
 

@@ -207,6 +207,7 @@ class World:
     limits: list[TimeLimit] = field(default_factory=list)
     retries: list[Retrying] = field(default_factory=list)
     waits: list[Waiting] = field(default_factory=list)
+    alike: set[int] = field(default_factory=set)  # instances of which there are any number
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
     open: Mapping[str, Open] = field(default_factory=dict)  # activities that stand for any term

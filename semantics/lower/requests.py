@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
-from ...dsl.types import Bool
+from ...dsl.types import Bool, Int
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, ite, not_, or_, to_real
+from ..phrases import LEFT, ORPHAN
 from ..system import Delay, EventKind, EventTemplate, Obligation, PointKind, RuleKind, VarKind
 from .assign import assign
 from .builder import Builder, RuleDraft
@@ -22,8 +23,6 @@ from .place import At
 from .predicates import ended
 
 OLD = "a message is too old, and nobody receives it any more"
-LEFT = "a message may be left that nobody will receive any more"
-ORPHAN = "an answer comes to nobody: its asker has gone, or has been answered"
 TAKING = (RuleKind.RECEIVE, RuleKind.INTERRUPT)
 
 
@@ -48,12 +47,13 @@ def request(ctx: Ctx, t: ast.Request, at: At, k: int) -> Out:
         found += ranged(c.type, t.channel, asked_value, t.value.span)
     shown = seen(c.type, MESSAGE, asked_value)
     waiting = ctx.point(PointKind.READY, f"waiting for an answer from {c.name}", t.span)
-    rule = put(ctx, c, None, item(c, asked_value, const(number)), at, waiting, t, shown)
+    me = _name(ctx, c, number, t)
+    rule = put(ctx, c, None, item(c, asked_value, me), at, waiting, t, shown)
     ctx.defined(found, rule)
     nothing = {p.index: v for p, v in zip(leaves(value), leaves(zero), strict=True)}
     forgotten = {there.index: FALSE, **nothing}
     rule.updates.update(forgotten)
-    c.sites.append(Site(number, ctx.at(waiting).cond, there, value, rule))
+    c.sites.append(Site(me, ctx.at(waiting).cond, there, value, rule))
     updates = dict(forgotten)
     found = []
     if t.bind is not None:
@@ -77,6 +77,15 @@ def request(ctx: Ctx, t: ast.Request, at: At, k: int) -> Out:
     ctx.defined(found, done)
     ctx.in_range({i: e for i, e in updates.items() if i not in forgotten}, done)
     return Out(None)
+
+
+def _name(ctx: Ctx, c: Channel, number: int, t: ast.Request) -> Expr:
+    """What the place has in its requests: a number of its own.  Of one of any number of instances
+    it is an argument, so that all of these have the same rules."""
+    if ctx.inst.id not in ctx.world.alike:
+        return const(number)
+    name = f"{c.name}#{number} number"
+    return ctx.b.variable(name, Int(), VarKind.ARG, const(number), ctx.inst.id, t.span)
 
 
 def answer(ctx: Ctx, t: ast.Send, at: At, k: int) -> Out:
@@ -128,7 +137,7 @@ def _deliver(b: Builder, c: Channel, reply: Reply) -> None:
     rule = reply.rule
     heard = []
     for site in c.sites:
-        here = and_(eq(reply.asker, const(site.number)), site.waits, not_(site.there))
+        here = and_(eq(reply.asker, site.number), site.waits, not_(site.there))
         heard.append(here)
         new = [(site.there, TRUE), *zip(leaves(site.value), leaves(reply.value), strict=True)]
         for place, value in new:
@@ -147,7 +156,7 @@ def _forget_old(c: Channel, site: Site) -> None:
     """Who asks anew from a place does not wait any more for the answer to what it asked before:
     an answer to that must not be taken for the answer to this."""
     rule = site.rule
-    mine = const(site.number)
+    mine = site.number
     for asker in c.in_hand:
         old = rule.updates.get(asker.index, asker)
         rule.updates[asker.index] = ite(eq(old, mine), const(0), old)

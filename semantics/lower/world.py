@@ -232,7 +232,8 @@ class _Lowering(Declarations):
 
     def _any_number(self, w: ast.Workflow, d: ast.InstanceDecl, taken: int) -> None:
         """A few instances; their number is a parameter."""
-        least, most = self.few or (1, several(self.b.resources.values()))
+        sizes = [c.capacity for c in self.world.channels.values() if c.decl.capacity is not None]
+        least, most = self.few or (1, several(self.b.resources.values(), sizes))
         count: Expr = const(most)
         if least < most:
             kind = Int(least, most)
@@ -244,6 +245,7 @@ class _Lowering(Declarations):
         members = tuple(draft.id for draft in self.instances[w.name][taken:])
         number = count.index if least < most else None
         self.any_number.append(AnyNumber(w.name, members, number, d.span))
+        self.world.alike.update(members)
 
     def _required(self, env: Env) -> None:
         """`requires` of the system: assumed, as far as it is defined."""

@@ -46,6 +46,8 @@ def member(text: str) -> str:
         (run("transaction { abort ; require ok }"), []),
         ("system { w arrive every 5s }", []),
         ("system { w[*] }", []),
+        ("resource r : rate(3 per 1s)  channel c : int capacity 2  system { w[*] }", []),
+        ("system { w[*]  scheduler head_of_line  faults crash w }", []),
         ("system { w faults crash w }", []),
         ("system { scheduler fair }", []),
         ("system { scheduler fifo w[3] w(1) for p in 0..3 }", []),
@@ -85,8 +87,8 @@ def test_form(text: str, expected: list[str]) -> None:
 
 
 def test_places() -> None:
-    (d,) = unsupported(parse_text("system { w[*] }\n\n  resource r : rate(3 per 1s)", "f.wf"))
-    assert str(d.span) == "f.wf:3:3"
+    (d,) = unsupported(parse_text("system { w[*] }\n\n  law l forall a : saga { a } == a", "f.wf"))
+    assert str(d.span) == "f.wf:3:20"
 
 
 def test_load_refuses_all_of_them_at_once() -> None:
@@ -129,7 +131,7 @@ def test_ranges_and_times(text: str, places: list[str]) -> None:
 
 def test_beside_a_syntax_error() -> None:
     text = "workflow v {\n  run {\n    wait 1s ;\n    x = 3\n  }\n}\n"
-    text += "resource r : rate(3 per 1s)\nsystem { v[*] }"
+    text += "law l forall a : saga { a } == a\nsystem { v[*] }"
     _, found = examine(text, "f")
     errors = [(d.code, d.span.line) for d in found if d.severity is Severity.ERROR]
     assert errors == [("E0112", 4), ("E0900", 7)]

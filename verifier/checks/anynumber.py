@@ -19,22 +19,30 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.walk import walk
+from ...semantics.expr import TRUE
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, RuleKind, VarKind
-from ..engines.common import Budget
-from ..engines.crowd import Crowd, Unsupported, crowd
-from ..engines.induction import Inductive, prove_invariants
-from ..engines.search import Holds, explore
-from ..engines.slice import slice_for, steps_stutter
+from ...semantics.system import Obligation, RuleKind
+from ..engines.crowd import Crowd
+from ..engines.mailbox import MESSAGES
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
-from . import blocking, conflicts, ending, events, independence, liveness, loops, parts, peaks
+from . import (
+    blocking,
+    conflicts,
+    ending,
+    events,
+    independence,
+    liveness,
+    messages,
+    obligations,
+    parts,
+    peaks,
+)
+from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
 
-BY_CROWD = "of one instance among any number of others, which are counted"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
-STATES = 20_000
 
 
 class AnyNumber:
@@ -46,14 +54,12 @@ class AnyNumber:
         self.many = frozenset(g.workflow for g in session.system.any_number)
         self.unlike = frozenset(_unlike(spec, self.many))  # properties that tell numbers apart
         self.apart = not _looks_at_instances(spec, self.many)  # no step depends on their number
-        self.crowd: Crowd | None = None
-        self.beside: Session | None = None
-        if self.apart:
-            try:
-                self.crowd = crowd(lower(spec, TWO))
-            except Unsupported:
-                return
-            self.beside = session.of(self.crowd.system)
+        self.two = lower(spec, TWO)
+        self.free = self.two  # the same, where nobody waits for a turn: it has more runs
+        if any(r.turn is not TRUE for r in self.two.rules):
+            self.free = lower(_unscheduled(spec), TWO)
+        self.span = session.system.any_number[0].span
+        self.crowd = InCrowd(session, self.free, self.span) if self.apart else None
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -63,29 +69,34 @@ class AnyNumber:
         if not self.apart:
             return out
         alike: dict[int, Claim] = {}  # the same claims of the system with the crowd
-        if self.crowd is not None:
-            named = {
-                (c.check, c.name, c.warning): c for c in claims(self.crowd.system, _checks(wanted))
-            }
+        first = self.crowd.first if self.crowd is not None else None
+        if first is not None:
+            named = _named(first, wanted)
             for i, c in enumerate(wanted):
                 # (What is read has to be defined: such claims have no name.)
                 told_apart = c.name in self.unlike or (self.unlike and not c.name)
                 key = (c.check, c.name, c.warning)
-                if key in named and key[:2] not in self.crowd.lost and not told_apart:
+                if key in named and key[:2] not in first.lost and not told_apart:
                     alike[i] = named[key]
         by_rules = self._by_rules(wanted)
-        goals: dict[int, list[Proved | Obligation]] = {}  # by claim: proved, or left to the crowd
+        # By claim: what is proved, or the number of a goal of the same claim beside the crowd.
+        goals: dict[int, list[Proved | int]] = {}
         for i, c in enumerate(wanted):
             mine = [by_rules.get((i, k)) for k in range(len(c.goals))]
             if all(mine):
                 goals[i] = [v for v in mine if v is not None]
             elif i in alike and _same_places(c, alike[i]):
-                goals[i] = [v or g for v, g in zip(mine, alike[i].goals, strict=True)]
+                goals[i] = [k if v is None else v for k, v in enumerate(mine)]
             elif i in alike:
-                goals[i] = list(alike[i].goals)
-        asked = [g for mixed in goals.values() for g in mixed if isinstance(g, Obligation)]
-        with self.session.slot(0.5) if self.beside is None else self.beside.slot(0.5):
-            answers = iter(self._goals(asked))
+                goals[i] = list(range(len(alike[i].goals)))
+        asked = [(wanted[i], k) for i, mixed in goals.items() for k in mixed if isinstance(k, int)]
+
+        def of(made: Crowd) -> list[Obligation]:
+            found = _named(made, wanted)
+            return [found[c.check, c.name, c.warning].goals[k] for c, k in asked]
+
+        with self.session.slot(0.5):
+            answers = iter(self.crowd.goals(of) if self.crowd is not None and asked else ())
         for i, mixed in goals.items():
             found = [g if isinstance(g, Proved) else next(answers) for g in mixed]
             sure = [v for v in found if v is not None]
@@ -109,52 +120,6 @@ class AnyNumber:
         found = peaks.by_structure(self.session, [goal for _, _, goal in mine])
         return {(i, k): found[n] for n, (i, k, _) in enumerate(mine) if n in found}
 
-    def _goals(self, goals: Sequence[Obligation]) -> list[Proved | None]:
-        """For each goal, why it holds in the system with the crowd."""
-        out: list[Proved | None] = [None] * len(goals)
-        if self.crowd is None or self.beside is None:
-            return out
-        session, system = self.beside, self.crowd.system
-        if session.may("induction"):
-            control = session.structure.never_entered() if len(system.rules) <= 2_000 else []
-            for guess in (False, True):
-                left = [k for k, done in enumerate(out) if done is None]
-                if not left:
-                    return out
-                candidates = [*self.crowd.invariants, *control]
-                budget = Budget(session.share(0.15))
-                found = prove_invariants(
-                    system, candidates, [goals[k] for k in left], budget, guess
-                )
-                for k, answer in zip(left, found.answers, strict=True):
-                    if isinstance(answer, Inductive):
-                        how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
-                        out[k] = Proved("induction", how)
-        if session.may("search"):
-            for k, goal in enumerate(goals):
-                if out[k] is None and session.left() > 0:
-                    out[k] = self._searched(goal)
-        return out
-
-    def _searched(self, goal: Obligation) -> Proved | None:
-        """All states of its cone, what is in use of resources left open."""
-        assert self.crowd is not None and self.beside is not None
-        system = self.crowd.system
-        used = {v.index for v in system.variables if v.kind is VarKind.USED}
-        everywhere = goal.every_step and not steps_stutter(goal)
-        if everywhere and used:
-            return None
-        found = explore(
-            system,
-            [goal],
-            max_states=STATES,
-            seconds=self.beside.share(0.05),
-            cone=None if everywhere else slice_for(system, [goal], used),
-        ).findings[0]
-        if not isinstance(found, Holds):
-            return None
-        return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
-
     # --- the whole system ------------------------------------------------------------------
 
     def whole(self, check: str, known: Mapping[str, Verdict]) -> Proved | None:
@@ -164,13 +129,17 @@ class AnyNumber:
             found = events.atomicity(s)
             return replace(found, figure="") if isinstance(found, Proved) else None
         crashes = any(r.kind is RuleKind.CRASH for r in s.system.rules)
-        if not self.apart or crashes or not s.may("structure"):
+        if not self.apart or not s.may("structure"):
             return None
         match check:
+            case "messages":
+                return self._messages(known)
             case "deadlock_free":
                 return blocking.by_order(s, self._ends) or self._by_moves()
             case "terminates":
                 return self._terminates(known)
+            case "starvation_free" if not liveness.anybody_waits(s.system):
+                return Proved("structure", liveness.NOBODY)
             case "can_finish" | "starvation_free":
                 needed = known.get("deadlock_free"), known.get("terminates")
                 if not all(isinstance(v, Proved) for v in needed):
@@ -182,31 +151,74 @@ class AnyNumber:
             case "race_free":
                 clash = next(conflicts.conflicts(s.structure), None)
                 return None if clash else Proved("structure", conflicts.APART)
-            case "timing_independent" | "deterministic":
+            case "timing_independent" | "deterministic" if not crashes:
                 return self._alike(check, known)
         return None
+
+    def comes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
+        """A property of what comes at last, where every run ends: then nothing is owed."""
+        first = self.crowd.first if self.crowd is not None else None
+        if not isinstance(known.get("terminates"), Proved) or first is None:
+            return None
+        if name in self.unlike or ("property", name) in first.lost:
+            return None
+        assert self.crowd is not None
+        with self.session.slot(0.5):
+            found = self.crowd.goals(
+                lambda made: [g.at_end for g in made.system.liveness if g.name == name]
+            )
+        sure = [v for v in found if v is not None]
+        if not sure or len(sure) < len(found):
+            return None
+        engines = ", ".join(dict.fromkeys(v.engine for v in sure))
+        words = "\n".join(dict.fromkeys(v.how for v in sure))
+        how = f"every run ends (`terminates`), and then nothing is owed: {words}"
+        return Proved(engines, how)
 
     def _ends(self) -> bool:
         """All loops end, whatever the others do."""
         if not self.session.system.loops:
             return True
-        beside = self.beside
-        return beside is not None and all(loops.ends(beside, x) for x in beside.system.loops)
+        return self.crowd is not None and self.crowd.ends()
 
     def _by_moves(self) -> Proved | None:
         """No run is infinite, and in no state before the end is nobody able to move: then whoever
         waits for others only would wait at the end of some run, where nobody moves."""
-        if self.crowd is None or self.crowd.moves is None or not self._ends():
-            return None
+        if self.crowd is None or self.free is not self.two or not self._ends():
+            return None  # (who may move may be held up by the turns of others)
         if blocking.without_answer(self.session, False):
             return None
-        span = self.session.system.any_number[0].span
-        goal = Obligation("deadlock_free", "", self.crowd.moves, "nobody can go on", span)
-        (found,) = self._goals([goal])
+
+        def of(made: Crowd) -> list[Obligation] | None:
+            if made.moves is None:
+                return None
+            goal = Obligation("deadlock_free", "", made.moves, "nobody can go on", self.span)
+            return [goal]
+
+        found = next(iter(self.crowd.goals(of)), None)
         if found is None:
             return None
         how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
         return Proved(found.engine, how)
+
+    def _messages(self, known: Mapping[str, Verdict]) -> Proved | None:
+        """None is lost, shown of the crowd, and whoever waits for one gets it: nobody is stuck."""
+        system = self.session.system
+        if not system.channels:
+            return Proved("structure", messages.NOTHING)
+        wanted = claims(system, ["messages"])
+        found = self.claims(wanted)
+        if len(found) < len(wanted):
+            return None
+        verdicts: list[Verdict] = list(found.values())
+        if any(r.kind in MESSAGES for r in system.rules):
+            deadlock = known.get("deadlock_free")
+            if not isinstance(deadlock, Proved):
+                return None
+            how = "nobody is ever stuck (`deadlock_free`)"
+            verdicts.append(Proved(deadlock.engine, how, deadlock.figure))
+        together = obligations.together(verdicts) if verdicts else None
+        return together if isinstance(together, Proved) else None
 
     def _terminates(self, known: Mapping[str, Verdict]) -> Proved | None:
         if not isinstance(known.get("deadlock_free"), Proved) or not self._ends():
@@ -222,13 +234,24 @@ class AnyNumber:
             return Proved("structure", f"steps commute, so every schedule ends alike: {PAIRWISE}")
         if deadlock is None or not self.session.may("search") or self.session.system.controls:
             return None
-        two = self.session.of(lower(self.spec, TWO))
+        two = self.session.of(self.two)
         free = parts.granted(two.system)
         members = {i for g in two.system.any_number for i in g.members}
         if free is None or any(len(p) > 1 and members & set(p) for p in parts.parts(free)):
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
+
+
+def _unscheduled(spec: ast.Spec) -> ast.Spec:
+    """The spec under `scheduler any`."""
+    system = spec.system
+    return spec if system is None else replace(spec, system=replace(system, scheduler="any"))
+
+
+def _named(made: Crowd, wanted: Sequence[Claim]) -> dict[tuple[str, str, bool], Claim]:
+    """The claims of a system with a crowd."""
+    return {(c.check, c.name, c.warning): c for c in claims(made.system, _checks(wanted))}
 
 
 def _same_places(a: Claim, b: Claim) -> bool:

@@ -22,6 +22,8 @@ from . import obligations
 from .graph import full_graph
 from .lassos import States, goes_round
 
+NOBODY = "nobody ever waits for a resource"
+
 
 def property_holds(session: Session, goals: Sequence[Liveness], terminates: Verdict) -> Verdict:
     """One property, of all the instances that have it."""
@@ -106,7 +108,7 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
     """Whoever waits for a resource gets it, or need not wait any more."""
     waits = list(_waiting(session.system))
     if not waits and session.may("structure"):
-        return Proved("structure", "nobody ever waits for a resource")
+        return Proved("structure", NOBODY)
     if isinstance(deadlock, Refuted):
         last = session.replay(session.system, deadlock.trace).states[-1]
         if any(evaluate(cond, last) for _, cond, _ in waits):
@@ -127,6 +129,11 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
         if found is not None:
             return found
     return _settled(graph, "somebody waits all the time")
+
+
+def anybody_waits(system: TransitionSystem) -> bool:
+    """For a resource, in some run."""
+    return any(True for _ in _waiting(system))
 
 
 def _waiting(system: TransitionSystem) -> Iterator[tuple[Thread, Expr, str]]:

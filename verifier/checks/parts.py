@@ -103,10 +103,10 @@ def _confluent(
         if merged and not merge(tracked, min(SECONDS, session.share(0.05))):
             return None
         graph = Confluence(tracked, timed)
+        seconds = min(SECONDS, session.share(0.05))
+        found = graph.run(seconds, MOST_STATES, 1, ends=not timeouts)
     except Unsupported:
         return None
-    seconds = min(SECONDS, session.share(0.05))
-    found = graph.run(seconds, MOST_STATES, 1, ends=not timeouts)
     return found if found.independent(timed) else None
 
 

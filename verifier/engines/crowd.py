@@ -6,8 +6,12 @@ is a counter, how many of the crowd have this thread there; a step of `b` takes 
 one place to another (German and Sistla 1992, "Reasoning about systems with many processes").
 
 What is given up, so that there are more runs, never fewer:
-- the threads of one member are counted apart: which parent belongs to which branch is not known;
-- data of a member is any value whenever it is read, and is not kept;
+- where the threads of one member are counted apart, which parent belongs to which branch is not
+  known (`crowd_control`);
+- data of a member is any value whenever it is read, and is not kept (but what is known to stay in
+  its range for each instance is any value of that range);
+- of what is sent to a member nothing is kept, nor that a sender may have to wait for it;
+- whom of the crowd an answer is for is not known;
 - clocks and schedulers: the untimed view under `scheduler any`;
 - runs that an `assume` of a member of the crowd ends go on.
 
@@ -16,11 +20,11 @@ Instances of one workflow are alike, so what holds of `a` in every such run hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ...dsl.types import Bool, Int, Real, Type
+from ...dsl.types import Int
 from ...semantics.expr import (
     FALSE,
     TRUE,
@@ -31,38 +35,29 @@ from ...semantics.expr import (
     and_,
     const,
     eq,
-    fold,
-    inp,
     ite,
     le,
     or_,
-    rebuild,
-    sub,
     var,
     variables,
 )
 from ...semantics.system import (
     AnyNumber,
     Delay,
-    Input,
-    Obligation,
     Rule,
-    Thread,
     TransitionSystem,
     Variable,
     VarKind,
 )
-from .common import after, conjuncts, fixed_by
-from .crowd_moves import ends_of, moving, nobody_but, point_of
+from .common import after, conjuncts, in_domain, put
+from .crowd_claims import Claims
+from .crowd_control import Group, groups, targets, value_at, which
+from .crowd_moves import moving
+from .crowd_places import facts, place_invariants, there
+from .crowd_terms import Opened, Shapes, Unsupported, names_of, owned, serves
 
 ANY_TIME = Delay(const(Fraction(0)), None)
-TYPES: Mapping[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
-# How the lowering ends the message of what must hold when all instances have ended.
-AFTER_THE_END = ("after the end", "when every instance has ended")
-
-
-class Unsupported(Exception):
-    """The abstraction does not cover something in the rules."""
+FEW = 4  # places at which a step may be taken, to be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +72,37 @@ class Crowd:
     invariants: tuple[Expr, ...]  # candidates: what should hold, to be shown
     lost: frozenset[tuple[str, str]]
     moves: Expr | None
+    counters: frozenset[int]  # variables that say where those of the crowd are
+    tracked: int  # how many variables of a member its place tells
+    ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
 
 
-def crowd(system: TransitionSystem) -> Crowd:
+def crowd(system: TransitionSystem, within: Collection[int] = (), data: bool = False) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
 
-    Raises `Unsupported`.
+    `data`: what finite data a member has is part of its place, if these are not too many.
+
+    `within`: variables of `a` that are known to stay in their ranges, in every run with any number
+    of instances, up to the step that is looked at.  Raises `Unsupported`.
     """
-    made = _Crowd(system)
+    made = _Crowd(system, frozenset(within), data)
     return made.run()
 
 
 @dataclass(slots=True)
 class _Crowd:
     system: TransitionSystem
+    within: frozenset[int] = frozenset()
+    data: bool = False
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
-    threads: dict[int, Thread] = field(default_factory=dict)  # of members, by location
-    counters: dict[int, tuple[Expr, ...]] = field(default_factory=dict)  # by location, by point
+    groups: list[Group] = field(default_factory=list)
+    standing: list[Group] = field(default_factory=list)  # of instances that are no members
+    counters: list[tuple[Expr, ...]] = field(default_factory=list)  # by group, by place
     others: dict[int, Expr] = field(default_factory=dict)  # how many there are, by member
+    twins: dict[int, int] = field(default_factory=dict)  # of a variable of a member: that of `a`
+    names: dict[int, Expr] = field(default_factory=dict)  # what tells a member from another one
 
     def run(self) -> Crowd:
         system = self.system
@@ -105,8 +111,15 @@ class _Crowd:
             if len(group.members) != 2 or group.number is not None:
                 raise Unsupported("two instances were meant")
             self._counted(group)
-        obligations, lost = self._obligations()
-        moves = moving(system, self.mine, self.members, self.threads, self.counters, self.variables)
+        self.standing = self._standing()
+        claims = Claims(
+            system, self.mine, self.members, self.groups, self.counters, self.names, self.variables
+        )
+        obligations, lost = claims.obligations()
+        ranged = {b: system.variables[a] for b, a in self.twins.items() if a in self.within}
+        moves = moving(
+            system, self.mine, self.members, self.groups, self.counters, self.variables, ranged
+        )
         made = replace(
             system,
             variables=tuple(self.variables),
@@ -119,7 +132,7 @@ class _Crowd:
             loops=tuple(
                 x for x in system.loops if system.threads[x.thread].instance not in self.members
             ),
-            liveness=(),
+            liveness=claims.liveness(lost),
             places=(),
             sagas=(),
             choices=(),
@@ -130,45 +143,88 @@ class _Crowd:
             scheduler="any",
             any_number=(),
         )
-        return Crowd(made, tuple(self._invariants()), frozenset(lost), moves)
+        could = {a for a in self.twins.values() if _has_range(system.variables[a])}
+        invariants = (*self._facts(), *place_invariants(made, self.standing))
+        counters = frozenset(c.index for places in self.counters for c in places)
+        tracked = sum(len(g.tracked) for g in self.groups)
+        return Crowd(made, invariants, frozenset(lost), moves, counters, tracked, frozenset(could))
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
         self._alike(group.members[0], member)
         self.members.add(member)
-        self.mine |= {v.index for v in self.system.variables if v.instance == member}
+        first, own = (owned(self.system, i) for i in group.members)
+        if len(first) != len(own):
+            raise Unsupported("instances have different variables")
+        self.mine |= {v.index for v in own}
+        self.twins |= {b.index: a.index for a, b in zip(first, own, strict=True)}
+        self.names |= names_of(self.system, group.members[0], member)
         many = self._variable(f"others of {group.workflow}", VarKind.PARAM, None)
         self.others[member] = many
-        for t in self.system.threads:
-            if t.instance == member:
-                self.threads[t.location] = t
-                self.counters[t.location] = tuple(
+        for made in groups(self.system, member, self.data):
+            self.groups.append(made)
+            self.counters.append(
+                tuple(
                     self._variable(
-                        f"others at {t.name}: {p.label}", VarKind.HIDDEN, const(0) if p.id else many
+                        f"others at {self._place(made, k)}",
+                        VarKind.HIDDEN,
+                        const(0) if k else many,
                     )
-                    for p in t.points
+                    for k in range(len(made.places))
                 )
+            )
+
+    def _place(self, group: Group, k: int) -> str:
+        """In words."""
+        threads = {t.location: t for t in self.system.threads}
+        return ", ".join(
+            f"{threads[v].name}: {threads[v].points[int(x)].label}"
+            if v in threads
+            else f"{self.system.variables[v].name} = {x}"
+            for v, x in zip(group.tracked, group.places[k], strict=True)
+        )
 
     def _alike(self, one: int, other: int) -> None:
         """The rules of both are the same up to the names of what is their own."""
-        first, second = ([r for r in self.system.rules if r.instance == i] for i in (one, other))
+        serving = {t.id for t in self.system.threads if serves(t)}
+        first, second = (
+            [r for r in self.system.rules if r.instance == i and r.thread not in serving]
+            for i in (one, other)
+        )
         if len(first) != len(second):
             raise Unsupported("instances have different rules")
-        shape = _Shapes(
-            {
-                v.index: k
-                for i in (one, other)
-                for k, v in enumerate(v for v in self.system.variables if v.instance == i)
-            }
+        shapes = Shapes(
+            {v.index: (i, k) for i in (one, other) for k, v in enumerate(owned(self.system, i))}
         )
         for a, b in zip(first, second, strict=True):
-            if a.kind is not b.kind or shape.of(a) != shape.of(b):
+            if a.kind is not b.kind or shapes.of(a) != shapes.of(b):
                 raise Unsupported(f"`{a.name}` and `{b.name}` differ")
 
     def _variable(self, name: str, kind: VarKind, init: Expr | None) -> Expr:
         index = len(self.variables)
         self.variables.append(Variable(index, name, Sort.INT, Int(), kind, init))
         return var(index, Sort.INT)
+
+    def _standing(self) -> list[Group]:
+        """Of instances that are not counted: where they may be, as nobody else puts them there."""
+        system = self.system
+        foreign = {
+            v
+            for r in system.rules
+            for v, _ in r.updates
+            if system.variables[v].instance not in (None, r.instance)
+        }
+        return [
+            g
+            for i in system.instances
+            if i.id not in self.members
+            for g in groups(system, i.id, self.data)
+            if foreign.isdisjoint(g.tracked)
+        ]
+
+    def _facts(self) -> Iterator[Expr]:
+        many = [self.others[g.instance] for g in self.groups]
+        return facts(self.system, self.mine, self.groups, self.counters, many, self.standing)
 
     # --- rules -----------------------------------------------------------------------------
 
@@ -179,23 +235,35 @@ class _Crowd:
         updates = dict(r.updates)
         if r.instance not in self.members:
             return self._beside(r, updates)
-        moves = {v: e for v, e in updates.items() if v in self.threads}
+        tracked = {v for g in self.groups for v in g.tracked if g.instance == r.instance}
+        moves = {v: e for v, e in updates.items() if v in tracked}
         kept = {v: e for v, e in updates.items() if v not in self.mine}
-        pins = {v: e for v, e in fixed_by(guards).items() if v in self.threads}
-        opened = _Opened(self.mine, pins, list(r.inputs))
+        looked_at = variables([*guards, asked_for, *kept.values(), *moves.values()])
+        for v in updates.keys() & self.mine:
+            if self.variables[v].instance != r.instance:
+                if self.variables[v].kind is not VarKind.CHANNEL:
+                    raise Unsupported(f"`{r.name}` touches other instances")
+        inputs = list(r.inputs)
+        pins: dict[int, Expr] = {}
+        there: list[Expr] = []
+        chosen: list[tuple[int, list[tuple[int, Expr]]]] = []  # by group: places, when it is which
+        for n, g in enumerate(self.groups):
+            if g.instance == r.instance and not (looked_at | moves.keys()).isdisjoint(g.tracked):
+                places = which(g.candidates(r), inputs)
+                if not places:
+                    return replace(r, guard=FALSE, relation=TRUE, own=(), bundle=None)
+                chosen.append((n, places))
+                pins |= {v: value_at(v, g, places) for v in g.tracked}
+                here = self.counters[n]
+                there.append(or_(*(and_(is_, le(const(1), here[k])) for k, is_ in places)))
+        ranged = {b: self.variables[a] for b, a in self.twins.items() if a in self.within}
+        opened = Opened(self.mine, pins, inputs, ranged, self.names)
         parts = [opened(p) for p in guards]
         relation = opened(asked_for)
         new = {v: opened(e) for v, e in kept.items()}
-        to = {v: opened(e) for v, e in moves.items()}
-        places = {v: pins.get(v) or opened.value(v, Sort.INT) for v in moves.keys() | pins.keys()}
-        there: list[Expr] = []
-        for v, at in places.items():
-            there.append(self._somebody(v, at))
-        for v, place in opened.known.items():
-            if v in self.threads and v not in places:
-                there.append(self._somebody(v, place))
-        for v, e in to.items():
-            new |= self._moved(v, places[v], e)
+        for n, places in chosen:
+            if not moves.keys().isdisjoint(self.groups[n].tracked):
+                new |= self._moved(n, places, moves, opened)
         free = [p for p in (*parts, *there) if not variables([p], Op.INPUT)]
         asked = [p for p in (*parts, *there) if variables([p], Op.INPUT)]
         return replace(
@@ -215,196 +283,74 @@ class _Crowd:
         )
 
     def _beside(self, r: Rule, updates: Mapping[int, Expr]) -> Rule:
-        """A step of an instance that is no member: only what watches looks at one."""
+        """A step of an instance that is no member.  Of a member it only fills its queue, for which
+        it may have to wait, or answers it; and what watches may look at one."""
+        inputs = list(r.inputs)
+        any_value = Opened(self.mine, {}, inputs)
         kept = {}
         for v, e in updates.items():
-            looks = bool(variables([e]) & self.mine)
-            if v in self.mine or (looks and self.variables[v].kind is not VarKind.GHOST):
-                raise Unsupported(f"`{r.name}` touches other instances")
-            if not looks:
+            if v in self.mine:
+                if self.variables[v].kind is not VarKind.CHANNEL:
+                    raise Unsupported(f"`{r.name}` touches other instances")
+            elif not variables([e]) & self.mine:
                 kept[v] = e
-        if variables([r.guard, r.relation]) & self.mine:
-            raise Unsupported(f"`{r.name}` looks at other instances")
-        return replace(r, own=tuple(kept.items()), bundle=None)
+            elif self.variables[v].kind is VarKind.GHOST:
+                kept[v] = any_value.fresh(e.sort)
+            else:
+                raise Unsupported(f"`{r.name}` looks at other instances")
+        guard, relation = (self._without_members(r, e) for e in (r.guard, r.relation))
+        for g in self.standing if self.data else ():
+            if g.instance == r.instance and not updates.keys().isdisjoint(g.tracked):
+                places = g.candidates(r)
+                if len(places) <= FEW:
+                    guard = and_(guard, or_(*(there(g.values[k]) for k in places)))
+        return replace(
+            r,
+            guard=guard,
+            relation=relation,
+            inputs=tuple(inputs),
+            own=tuple(kept.items()),
+            bundle=None,
+        )
 
-    def _somebody(self, location: int, at: Expr) -> Expr:
-        """Some member has this thread there."""
-        counters = self.counters[location]
-        if at.op is Op.CONST:
-            return le(const(1), counters[point_of(at)])
-        return or_(*(and_(eq(at, const(p)), le(const(1), c)) for p, c in enumerate(counters)))
+    def _without_members(self, r: Rule, cond: Expr) -> Expr:
+        """Where it asks for room in the queue of a member, it is granted."""
+        parts = []
+        for part in conjuncts(cond):
+            seen = (variables([part]) | variables([part], Op.POST)) & self.mine
+            if not seen:
+                parts.append(part)
+            elif not any(self.variables[v].kind is VarKind.CHANNEL for v in seen):
+                raise Unsupported(f"`{r.name}` looks at other instances")
+        return and_(*parts)
 
-    def _moved(self, location: int, at: Expr, to: Expr) -> dict[int, Expr]:
+    def _moved(
+        self,
+        n: int,
+        places: Sequence[tuple[int, Expr]],
+        moves: Mapping[int, Expr],
+        opened: Opened,
+    ) -> dict[int, Expr]:
         """One less here, one more there."""
-        counters = self.counters[location]
-        out = {}
-        for p, c in enumerate(counters):
-            change = sub(_is(to, p), _is(at, p))
-            if change.op is not Op.CONST or change.value != 0:
-                out[c.index] = add(c, change)
-        return out
-
-    # --- claims ----------------------------------------------------------------------------
-
-    def _obligations(self) -> tuple[tuple[Obligation, ...], set[tuple[str, str]]]:
-        """Those of `a`, of fixed instances, and of what is shared; the others mirror those of `a`
-        or speak of several at once."""
-        out: list[Obligation] = []
-        lost: set[tuple[str, str]] = set()
-        for goal in self.system.obligations:
-            if goal.rule is not None and self.system.rules[goal.rule].instance in self.members:
-                continue
-            if goal.message.endswith(AFTER_THE_END):
-                goal = replace(goal, cond=self._after_the_end(goal.cond))
-            parts = []
-            for part in conjuncts(goal.cond) or [TRUE]:
-                seen = variables([part]) | variables([part], Op.POST)
-                spoken = {self.variables[v].instance for v in seen & self.mine}
-                if not spoken:
-                    parts.append(part)
-                elif len(spoken) > 1 or any(
-                    self.variables[v].instance is not None for v in seen - self.mine
-                ):
-                    lost.add((goal.check, goal.name))
-            if parts:
-                unless = goal.unless
-                if unless is not None and variables([unless]) & self.mine:
-                    unless = None
-                out.append(replace(goal, cond=and_(*parts), unless=unless))
-        return tuple(out), lost
-
-    def _after_the_end(self, cond: Expr) -> Expr:
-        """That a member has ended becomes: all of the crowd have."""
-
-        def build(node: Expr, args: Sequence[Expr]) -> Expr:
-            if node.op is Op.EQ and node.args[0].op is Op.VAR and node.args[1].op is Op.CONST:
-                thread = self.threads.get(node.args[0].index)
-                if thread is not None and thread.parent is None:
-                    ends = ends_of(self.system, thread)
-                    over = nobody_but(self.counters[thread.location], ends)
-                    return over if node.args[1].value == ends[0] else FALSE
-            return node if not node.args else rebuild(node, args)
-
-        return fold(cond, build)
-
-    # --- what should hold ------------------------------------------------------------------
-
-    def _invariants(self) -> Iterator[Expr]:
-        for location, counters in self.counters.items():
-            yield from (le(const(0), c) for c in counters)
-            many = self.others[self.threads[location].instance]
-            yield eq(add(const(0), *counters), many)
-            yield from (eq(c, const(0)) for c in counters[1:])  # where nobody ever comes
-        for t in self.system.threads:
-            if t.location not in self.threads:
-                here = var(t.location, Sort.INT)
-                yield or_(*(eq(here, const(p.id)) for p in t.points))
-        for v in self.system.variables:
-            if v.kind is VarKind.USED and v.index not in self.mine:
-                used = var(v.index, Sort.INT)
-                yield le(const(0), used)
-                held = self._held(v.index)
-                if held is not None:
-                    yield eq(used, held)
-
-    def _held(self, used: int) -> Expr | None:
-        """What all threads hold where they are; None where that is data of a member."""
-        parts: list[Expr] = []
-        for t in self.system.threads:
-            here = var(t.location, Sort.INT)
-            for p in t.points:
-                for v, amount in p.holds:
-                    if v != used:
-                        continue
-                    if t.location not in self.threads:
-                        parts.append(ite(eq(here, const(p.id)), amount, const(0)))
-                    elif amount.op is Op.CONST and isinstance(amount.value, int):
-                        parts += [self.counters[t.location][p.id]] * amount.value
-                    else:
-                        return None
-        return add(const(0), *parts)
+        group, counters = self.groups[n], self.counters[n]
+        more: dict[int, list[Expr]] = {}
+        for k, is_ in places:
+            known = group.values[k]
+            to = {v: opened(put(e, known)) for v, e in moves.items() if v in known}
+            found = list(targets(group, k, to))
+            if not found:
+                raise Unsupported("a step leads to a place that was not foreseen")
+            for j, values in found:
+                if j != k or values:
+                    goes = and_(is_, *(eq(to[v], value) for v, value in values.items()))
+                    more.setdefault(j, []).append(ite(goes, const(1), const(0)))
+            if found != [(k, {})]:
+                more.setdefault(k, []).append(ite(is_, const(-1), const(0)))
+        return {counters[k].index: add(counters[k], *parts) for k, parts in more.items()}
 
 
-@dataclass(slots=True)
-class _Shapes:
-    """Rules up to the names of what belongs to an instance: equal rules have equal shapes.
-
-    `places`: the number of a variable within its instance.
-    """
-
-    places: Mapping[int, int]
-    numbers: dict[object, int] = field(default_factory=dict)
-    memo: dict[int, int] = field(default_factory=dict)
-
-    def of(self, r: Rule) -> list[tuple[object, int]]:
-        updates = sorted(((self._name(v), e) for v, e in r.updates), key=lambda x: x[0])
-        named = [("guard", r.guard), ("relation", r.relation), *updates]
-        return [(name, fold(e, self._number, self.memo)) for name, e in named]
-
-    def _name(self, v: int) -> tuple[bool, int]:
-        return (True, self.places[v]) if v in self.places else (False, v)
-
-    def _number(self, node: Expr, args: Sequence[int]) -> int:
-        of: object = node.value
-        if node.op in (Op.VAR, Op.POST):
-            of = self._name(node.index)
-        key = (node.op, node.sort, type(of), of, *args)
-        return self.numbers.setdefault(key, len(self.numbers))
-
-
-@dataclass(slots=True)
-class _Opened:
-    """Reads what belongs to the member that takes the step: where a guard says where it is, that;
-    otherwise any value, the same throughout the step."""
-
-    mine: set[int]
-    pins: Mapping[int, Expr]
-    inputs: list[Input]
-    known: dict[int, Expr] = field(default_factory=dict)
-    tops: dict[tuple[int, Sort], Expr] = field(default_factory=dict)
-    kept: list[Expr] = field(default_factory=list)  # keeps identities
-
-    def __call__(self, e: Expr) -> Expr:
-        if not variables([e]) & self.mine:
-            return e
-        if e.sort is Sort.STACK:
-            raise Unsupported("a stack of a member is kept elsewhere")
-
-        def build(node: Expr, args: Sequence[Expr]) -> Expr:
-            if node.op is Op.VAR:
-                if node.index not in self.mine or node.sort is Sort.STACK:
-                    return node
-                return self.pins.get(node.index) or self.value(node.index, node.sort)
-            if node.op is Op.TOP and variables([node]) & self.mine:
-                return self._top(node)
-            return node if not node.args else rebuild(node, args)
-
-        out = fold(e, build)
-        if variables([out]) & self.mine:
-            raise Unsupported("a stack of a member is looked at")
-        return out
-
-    def value(self, v: int, sort: Sort) -> Expr:
-        if v not in self.known:
-            self.known[v] = self._fresh(sort)
-        return self.known[v]
-
-    def _top(self, node: Expr) -> Expr:
-        key = (id(node), node.sort)
-        if key not in self.tops:
-            self.kept.append(node)
-            self.tops[key] = self._fresh(node.sort)
-        return self.tops[key]
-
-    def _fresh(self, sort: Sort) -> Expr:
-        self.inputs.append(Input("of one of the others", sort, TYPES[sort]))
-        return inp(len(self.inputs) - 1, sort)
-
-
-def _is(e: Expr, point: int) -> Expr:
-    if e.op is Op.CONST:
-        return const(1) if e.value == point else const(0)
-    return ite(eq(e, const(point)), const(1), const(0))
+def _has_range(v: Variable) -> bool:
+    return v.sort is not Sort.BOOL and in_domain(v, var(v.index, v.sort)) is not TRUE
 
 
 def _disjuncts(e: Expr) -> tuple[Expr, ...]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from math import prod
 
 from ...semantics.expr import (
     FALSE,
     TRUE,
     Expr,
     Op,
+    Scalar,
     Sort,
     add,
     and_,
@@ -21,65 +25,72 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.system import RuleKind, Thread, TransitionSystem, Variable, VarKind
-from .common import conjuncts, fixed_by
+from ...semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarKind
+from .common import domain, input_condition, put
+from .crowd_control import Group
+from .crowd_terms import TYPES
+
+MOST_ANSWERS = 64
 
 
 def moving(
     system: TransitionSystem,
     mine: Collection[int],
     members: Collection[int],
-    threads: Mapping[int, Thread],
-    counters: Mapping[int, Sequence[Expr]],
+    groups: Sequence[Group],
+    counters: Sequence[Sequence[Expr]],
     declared: list[Variable],
+    ranged: Mapping[int, Variable],
 ) -> Expr | None:
-    """Somebody can take a step, or all have ended; None where that cannot be said.
+    """Somebody can take a step that is no crash, or all have ended; None where that cannot be said.
 
     At each place of the crowd where there is a member: one whose data is any value, a variable that
-    is free and stays (added to `declared`).  Where the condition holds in every state that can be
-    reached, whatever these values are, in none of them are all stuck before the end.  Only where a
-    member is one thread: of several it is not known who belongs to whom.
+    is free and stays (added to `declared`), within the range in `ranged` where it has one.  Where
+    the condition holds in every state that can be reached, whatever these values are, in none of
+    them are all stuck before the end.  Only where the threads of a member are counted together: of
+    several it is not known who belongs to whom.
     """
-    alone = {t.instance for t in threads.values()}
-    if len(threads) > len(alone) or system.excluded is not FALSE:
+    if len(groups) > len(members) or system.excluded is not FALSE:
         return None
     can: list[Expr] = []
-    able: dict[tuple[int, int], list[Expr]] = {}  # by location and point of the crowd
+    able: dict[tuple[int, int], list[Expr]] = {}  # by group and place
     data: dict[tuple[int, int, int], Expr] = {}
     for r in system.rules:
-        # Where an answer is asked for, there has to be one: that is known of completions only.
-        if r.kind is RuleKind.CRASH or (r.relation is not TRUE and r.kind is not RuleKind.COMPLETE):
-            return None
-        if r.instance not in members:
-            if variables([r.guard]) & set(mine):
-                return None
-            can.append(r.guard)
+        if r.kind is RuleKind.CRASH:
             continue
-        pins = {v: e for v, e in fixed_by(conjuncts(r.guard)).items() if v in threads}
-        if len(pins) != 1 or any(declared[v].sort is Sort.STACK for v in variables([r.guard])):
+        # Where an answer is asked for, there has to be one: of completions that is known.
+        answered = TRUE if r.kind is RuleKind.COMPLETE else _answered(r)
+        if answered is None or r.turn is not TRUE:
             return None
-        ((location, at),) = pins.items()
-        place = location, point_of(at)
+        guard = and_(r.guard, answered)
+        if r.instance not in members:
+            if variables([guard]) & set(mine):
+                return None
+            can.append(guard)
+            continue
+        if any(declared[v].sort is Sort.STACK for v in variables([guard])):
+            return None
+        (n,) = (n for n, g in enumerate(groups) if g.instance == r.instance)
+        for k in groups[n].candidates(r):
 
-        def leaf(
-            node: Expr, place: tuple[int, int] = place, pins: Mapping[int, Expr] = pins
-        ) -> Expr:
-            if node.op is not Op.VAR or node.index not in mine:
-                return node
-            return pins.get(node.index) or _of_one(node, place, data, declared)
+            def leaf(node: Expr, place: tuple[int, int] = (n, k)) -> Expr:
+                if node.op is not Op.VAR or node.index not in mine:
+                    return node
+                return _of_one(node, place, data, declared, ranged)
 
-        able.setdefault(place, []).append(substitute(r.guard, leaf))
+            here = substitute(put(guard, groups[n].values[k]), leaf)
+            able.setdefault((n, k), []).append(here)
     over: list[Expr] = []
-    for location, places in counters.items():
-        ends = ends_of(system, threads[location])
-        over.append(nobody_but(places, ends))
-        for p, c in enumerate(places):
-            if p not in ends:
-                can.append(and_(le(const(1), c), or_(*able.get((location, p), ()))))
+    for n, group in enumerate(groups):
+        ends = group.over(system)
+        over.append(nobody_but(counters[n], ends))
+        for k, c in enumerate(counters[n]):
+            if k not in ends:
+                can.append(and_(le(const(1), c), or_(*able.get((n, k), ()))))
     for i in system.instances:
         if i.id not in members:
-            here = var(system.threads[i.root].location, Sort.INT)
-            ended = (eq(here, const(p)) for p in (i.completed, i.failed))
+            at = var(system.threads[i.root].location, Sort.INT)
+            ended = (eq(at, const(p)) for p in (i.completed, i.failed))
             over.append(or_(not_(i.active), *ended))
     return or_(*can, and_(*over))
 
@@ -89,28 +100,36 @@ def _of_one(
     place: tuple[int, int],
     data: dict[tuple[int, int, int], Expr],
     declared: list[Variable],
+    ranged: Mapping[int, Variable],
 ) -> Expr:
     key = (*place, node.index)
     if key not in data:
         v, index = declared[node.index], len(declared)
         name = f"{v.name} of one there"
-        declared.append(Variable(index, name, v.sort, v.type, VarKind.PARAM, None))
+        new = Variable(index, name, v.sort, TYPES[v.sort], VarKind.PARAM, None)
+        if node.index in ranged:
+            new = replace(new, type=v.type, lo=v.lo, hi=v.hi)
+        declared.append(new)
         data[key] = var(index, v.sort)
     return data[key]
 
 
-def ends_of(system: TransitionSystem, thread: Thread) -> tuple[int, int]:
-    """The places of a root thread where its instance is over."""
-    (i,) = (i for i in system.instances if i.root == thread.id)
-    return i.completed, i.failed
+def _answered(rule: Rule) -> Expr | None:
+    """That some answer is possible, by trying all of them; None where there are too many."""
+    if rule.relation is TRUE:
+        return TRUE
+    values = [domain(given) for given in rule.inputs]
+    if any(v is None for v in values) or prod(len(v or ()) for v in values) > MOST_ANSWERS:
+        return None
+    condition = input_condition(rule)
+
+    def given(answers: Sequence[Scalar]) -> Expr:
+        return substitute(condition, lambda n: const(answers[n.index]) if n.op is Op.INPUT else n)
+
+    return or_(*(given(answers) for answers in product(*(v or () for v in values))))
 
 
 def nobody_but(counters: Sequence[Expr], ends: Collection[int]) -> Expr:
     """All of the crowd are at these places."""
     elsewhere = (c for p, c in enumerate(counters) if p not in ends)
     return eq(add(const(0), *elsewhere), const(0))
-
-
-def point_of(at: Expr) -> int:
-    assert type(at.value) is int
-    return at.value

@@ -142,11 +142,12 @@ class Prover:
     def hypotheses(
         self, step: _Step, frame: set[int], known: Mapping[int, Expr], reads: Mapping[int, set[int]]
     ) -> tuple[list[int], list[Expr]]:
-        """The invariants that mention something in the frame, and what they say here."""
+        """The invariants that mention something in the frame, and what they say here; and those
+        that rule the step out by what it pins."""
         names: list[int] = []
         terms: list[Expr] = []
         for k, candidate in known.items():
-            if reads[k] & frame:
+            if reads[k] & frame or reads[k] <= step.pins.keys():
                 term = step.before(candidate)
                 if term is not TRUE:
                     names.append(k)

@@ -1,0 +1,145 @@
+"""What is shown of one instance among any number of others that are counted (`engines.crowd`).
+
+The others are looked at in several ways, the coarsest first: where they stand; what is known of the
+ranges of their data; all that is finite of what they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ...dsl.errors import Span
+from ...semantics.expr import var
+from ...semantics.system import Obligation, TransitionSystem, VarKind
+from ..engines.common import Budget, in_domain
+from ..engines.crowd import Crowd, Unsupported, crowd
+from ..engines.induction import Inductive, prove_invariants
+from ..engines.search import Holds, explore
+from ..engines.slice import slice_for, steps_stutter
+from ..session import Session
+from ..verdict import Proved
+from . import loops
+
+BY_CROWD = "of one instance among any number of others, which are counted"
+STATES = 20_000
+
+Goals = Callable[[Crowd], Sequence[Obligation] | None]
+
+
+class InCrowd:
+    """`free`: a system with exactly two members of each group of any number."""
+
+    def __init__(self, session: Session, free: TransitionSystem, span: Span) -> None:
+        self.session = session
+        self.free = free
+        self.span = span
+        self.made: list[tuple[Crowd, Session]] = []
+        self.all = False  # of the ways to look at the others
+        self.first: Crowd | None = None
+        try:
+            self.first = crowd(free)
+        except Unsupported:
+            self.all = True
+            return
+        self.made.append((self.first, session.of(self.first.system)))
+
+    def views(self) -> Iterator[tuple[Crowd, Session]]:
+        """The system with the crowd, in all ways."""
+        yield from self.made
+        if not self.all:
+            self.all = True
+            for data in (False, True):
+                found = self._ranged(data)
+                if found is not None:
+                    self.made.append(found)
+                    yield found
+
+    def _ranged(self, data: bool) -> tuple[Crowd, Session] | None:
+        """Of each variable that stays in its range if all have done so before, that it does so:
+        induction over all instances at once, for the first step that leaves a range is a step of
+        somebody, and all are alike."""
+        assert self.first is not None
+        within = self.first.ranged
+        while self.session.may("induction") and self.session.left() > 0:
+            made = crowd(self.free, within, data)
+            if data and made.tracked == self.first.tracked:
+                return None
+            session = self.session.of(made.system)
+            declared = [made.system.variables[v] for v in sorted(within)]
+            goals = [
+                Obligation("arithmetic", "", in_domain(v, var(v.index, v.sort)), "", self.span)
+                for v in declared
+            ]
+            budget = Budget(session.share(0.1))
+            found = prove_invariants(made.system, made.invariants, goals, budget, False)
+            answers = zip(declared, found.answers, strict=True)
+            kept = frozenset(v.index for v, answer in answers if isinstance(answer, Inductive))
+            if kept == within:
+                return (made, session) if data or within else None
+            within = kept
+        return None
+
+    def goals(self, of: Goals, guess: bool = True) -> list[Proved | None]:
+        """For each goal, why it holds.  `of`: the same goals of each system with a crowd, None
+        where one of them cannot be said.  Without `guess` no invariants are made up."""
+        out: list[Proved | None] = []
+        for more in (False, True) if guess else (False,):  # the quick ways first
+            for made, session in self.views():
+                goals = of(made)
+                if goals is None:
+                    continue
+                out = out or [None] * len(goals)
+                if None not in out:
+                    return out
+                if session.may("induction"):
+                    _inductive(made, session, goals, out, more)
+                if session.may("search") and not more:
+                    for k, goal in enumerate(goals):
+                        if out[k] is None and session.left() > 0:
+                            out[k] = _searched(made, session, goal)
+        return out
+
+    def ends(self) -> bool:
+        """All loops of one instance end, whatever the others do."""
+        return any(
+            all(loops.ends(beside, x) for x in beside.system.loops) for _, beside in self.views()
+        )
+
+
+def _inductive(
+    made: Crowd,
+    session: Session,
+    goals: Sequence[Obligation],
+    out: list[Proved | None],
+    guess: bool,
+) -> None:
+    left = [k for k, done in enumerate(out) if done is None]
+    control = session.structure.never_entered() if len(made.system.rules) <= 2_000 else []
+    candidates = [*made.invariants, *control]
+    budget = Budget(session.share(0.15))
+    found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
+    for k, answer in zip(left, found.answers, strict=True):
+        if isinstance(answer, Inductive):
+            how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
+            out[k] = Proved("induction", how)
+
+
+def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
+    """All states of its cone, what is in use of resources left open; at first, where those of the
+    crowd are as well, so that each step of one of them is possible at any time."""
+    system = made.system
+    used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    everywhere = goal.every_step and not steps_stutter(goal)
+    if everywhere and used:
+        return None  # (of the steps outside of a cone nothing is known)
+    for cut in (used,) if everywhere else (used | made.counters, used):
+        found = explore(
+            system,
+            [goal],
+            max_states=STATES,
+            seconds=session.share(0.05),
+            cone=None if everywhere else slice_for(system, [goal], cut),
+        ).findings[0]
+        if isinstance(found, Holds):
+            return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
+    return None
