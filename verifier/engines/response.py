@@ -24,7 +24,7 @@ from operator import add
 
 from ...semantics.network import Task
 from .response_ahead import Edges, Following
-from .response_network import Network, State, members
+from .response_network import Event, Network, State, members
 from .response_parts import in_sequence, joined, restricted, side_by_side
 from .schedules import Latest
 
@@ -105,7 +105,7 @@ def _searched(network: Network, until: float) -> Latest:
 class _Zone:
     """Times at which a state is entered.  `upper`: of now, and of the start of each activity that
     runs, by number; `rows[i][j]`: how much i may be later than j.  `came`: from which zone, by
-    whose end, what starts; None of what is no single run's."""
+    which event; None of what is no single run's."""
 
     __slots__ = ("came", "rows", "upper")
 
@@ -113,7 +113,7 @@ class _Zone:
         self,
         upper: list[int],
         rows: list[list[int]],
-        came: tuple[_Zone | None, int, tuple[int, ...]] | None,
+        came: tuple[_Zone | None, Event] | None,
     ) -> None:
         self.upper = upper
         self.rows = rows
@@ -135,14 +135,14 @@ class _Zone:
             apart += sum(map(abs, map(int.__sub__, a, b)))
         return apart
 
-    def steps(self) -> list[tuple[int, tuple[int, ...]]]:
-        """How it came about: whose end (-1: the beginning), what starts."""
-        out: list[tuple[int, tuple[int, ...]]] = []
+    def steps(self) -> list[Event]:
+        """How it came about."""
+        out: list[Event] = []
         at: _Zone | None = self
         while at is not None:
             assert at.came is not None
-            at, ended, started = at.came
-            out.append((ended, started))
+            at, event = at.came
+            out.append(event)
         return out[::-1]
 
 
@@ -202,9 +202,11 @@ class _Search:
         """False: out of time, or too many states."""
         network = self.network
         for begun in network.settled(0, 0):
+            if begun.state[2]:
+                continue
             many = len(members(begun.state[1])) + 1
             rows = [[0] * many for _ in range(many)]
-            self.keep(begun.state, _Zone([0] * many, rows, (None, -1, begun.order)))
+            self.keep(begun.state, _Zone([0] * many, rows, (None, Event(-1, begun.order, False))))
         for depth, states in enumerate(self.layers[:-1]):
             if not self.size.hulls and len(states) > self.size.states:
                 states = self.chosen(states)
@@ -249,15 +251,19 @@ class _Search:
     def ends(self, state: State, zone: _Zone) -> None:
         """One activity of those that run ends next: each that can."""
         network = self.network
-        ended, running = state
+        ended, running, at_once = state
         runs = members(running)
-        assert runs, "a claim that never fits"
-        most = [network.hi[k] for k in runs]
-        # How much later than each before it the next end may be.
-        later = [min(map(add, most, column)) for column in zip(*zone.rows[1:], strict=True)]
-        if later[0] < 0:
-            return
-        now = min(map(add, most, zone.upper[1:]))
+        if not runs:
+            return  # (Nothing more ends in the instant.)
+        if at_once:
+            later, now = zone.rows[0], zone.upper[0]
+        else:
+            most = [network.hi[k] for k in runs]
+            # How much later than each before it the next end may be.
+            later = [min(map(add, most, column)) for column in zip(*zone.rows[1:], strict=True)]
+            if later[0] < 0:
+                return
+            now = min(map(add, most, zone.upper[1:]))
         for place, k in enumerate(runs, 1):
             if later[place] < network.lo[k]:
                 continue
@@ -289,7 +295,8 @@ class _Search:
         ended, running = state[0] | 1 << k, state[1] & ~(1 << k)
         position = {runs[i - 1]: n for n, i in enumerate(kept, 1)}
         for then in network.settled(ended, running):
-            came = None if zone.came is None else (zone, k, then.order)
+            event = Event(k, then.order, then.state[2])
+            came = None if zone.came is None else (zone, event)
             new = _Zone(upper, rows, came)
             started = then.state[1] & ~running
             if started:

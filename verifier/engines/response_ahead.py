@@ -27,7 +27,7 @@ class Following:
     def found(self) -> Mapping[State, list[int]] | None:
         """Of each state from which the end can be reached: how much later the whole may end than
         now, and than the end of each activity that runs, by number.  None: out of time."""
-        last = self.network.all, 0
+        last = self.network.all, 0, False
         self.ahead[last] = [0]
         self.rows[last] = [[0]]
         for state in sorted(self.edges, key=lambda s: s[0].bit_count(), reverse=True):
@@ -58,6 +58,8 @@ class Following:
         # All that ran before ends no later than so much after what is the present there.
         most = [network.hi[k] for k in mine]
         after = [min(h + rows[i][j] for h, j in zip(most, order, strict=True)) for i in order]
+        if before[2]:
+            after = [min(a, rows[i][0]) for a, i in zip(after, order, strict=True)]
         sooner = [rows[0][j] for j in order]
         if any(a + s < 0 for a, s in zip(after, sooner, strict=True)):
             return
@@ -65,6 +67,8 @@ class Following:
         for a, i in zip(after, order, strict=True):
             new.append([a, *(min(rows[i][j], a + s) for j, s in zip(order, sooner, strict=True))])
         later = min(h + ahead[j] for h, j in zip(most, order, strict=True))
+        if before[2]:
+            later = min(later, ahead[0])
         further = [later, *(min(ahead[i], later + s) for i, s in zip(order, sooner, strict=True))]
         if before in self.ahead:
             further = list(map(max, further, self.ahead[before]))

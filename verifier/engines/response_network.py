@@ -11,7 +11,9 @@ from math import lcm
 from ...semantics.network import Task
 from .schedules import Latest
 
-State = tuple[int, int]  # what has ended, what runs: sets of activities as bits
+# What has ended, what runs, as bits; whether more ends in the same instant, before claims are
+# granted.
+State = tuple[int, int, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,16 @@ class Settled:
 
     state: State
     order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An activity ends (-1: the beginning), and some start, in this order; `at_once`: another ends
+    in the same instant."""
+
+    ended: int
+    order: tuple[int, ...]
+    at_once: bool
 
 
 class Network:
@@ -35,7 +47,7 @@ class Network:
         self.capacity = dict(capacity)
         self.all = (1 << len(tasks)) - 1
         self._able: dict[int, int] = {}
-        self._settled: dict[State, list[Settled]] = {}
+        self._settled: dict[tuple[int, int], list[Settled]] = {}
         self._measure()
 
     def _measure(self) -> None:
@@ -70,7 +82,7 @@ class Network:
 
     def settled(self, ended: int, running: int) -> list[Settled]:
         """What may be when no other claim fits, all in one instant.  An activity that need not take
-        time may be over in it, before others ask."""
+        time may be over in it, before others ask.  Otherwise something else ends first."""
         found = self._settled.get((ended, running))
         if found is None:
             free = dict(self.capacity)
@@ -78,6 +90,8 @@ class Network:
                 for r, q in self.asks[k].items():
                     free[r] -= q
             found = list(self._grants(ended, running, free, (), {(ended, running)}))
+            if len(found) > 1 or found[0].order:
+                found.append(Settled((ended, running, True), ()))
             self._settled[ended, running] = found
         return found
 
@@ -87,12 +101,12 @@ class Network:
         running: int,
         free: dict[str, int],
         order: tuple[int, ...],
-        seen: set[State],
+        seen: set[tuple[int, int]],
     ) -> Iterator[Settled]:
         waiting = members(self.able(ended) & ~running)
         fit = [k for k in waiting if all(free[r] >= q for r, q in self.asks[k].items())]
         if not fit:
-            yield Settled((ended, running), order)
+            yield Settled((ended, running, False), order)
         for k in fit:
             more = ended, running | 1 << k
             if more not in seen:
@@ -104,17 +118,19 @@ class Network:
                 seen.add(over)
                 yield from self._grants(*over, free, (*order, k), seen)
 
-    def latest(self, bound: int, steps: Sequence[tuple[int, tuple[int, ...]]] | None) -> Latest:
-        """The run with these steps (whose end, what starts then), as late as it may be: shortest
-        paths in the bounds on its times."""
+    def latest(self, bound: int, steps: Sequence[Event] | None) -> Latest:
+        """The run with these events, as late as it may be: shortest paths in the bounds on its
+        times."""
         if steps is None:
             return Latest(Fraction(bound, self.grain), Fraction(0), (), ())
-        start = {k: i for i, (_, some) in enumerate(steps) for k in some}
-        rank = {k: n for n, k in enumerate(k for _, some in steps for k in some)}
+        start = {k: i for i, e in enumerate(steps) for k in e.order}
+        rank = {k: n for n, k in enumerate(start)}
         limits: list[tuple[int, int, int]] = []  # i is at most so much later than j
         for i in range(1, len(steps)):
-            k = steps[i][0]
+            k = steps[i].ended
             j = start[k]
+            if steps[i - 1].at_once:
+                limits.append((i, i - 1, 0))
             limits += [(i - 1, i, 0), (i, j, self.hi[k]), (j, i, -self.lo[k])]
         far = sum(self.hi) + 1
         times = [0] + [far] * (len(steps) - 1)
@@ -126,7 +142,7 @@ class Network:
                     times[i] = times[j] + most
                     changed = True
         # (What ends in none of the steps was over at once.)
-        takes = {a: times[i] - times[start[a]] for i, (a, _) in enumerate(steps) if i}
+        takes = {e.ended: times[i] - times[start[e.ended]] for i, e in enumerate(steps) if i}
         everyone = range(len(self.tasks))
         return Latest(
             Fraction(bound, self.grain),

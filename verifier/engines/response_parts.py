@@ -70,11 +70,14 @@ def joined(
         for k, at, lasts in zip(part, x.begins, x.takes, strict=False):
             begins[k], takes[k] = rank + at, lasts
         rank += max(x.begins, default=Fraction(0)) + 1
-    total = sum if chained else max
     complete = len(begins) == len(mine)
+
+    def whole(parts: list[Fraction]) -> Fraction:
+        return sum(parts, Fraction(0)) if chained else max(parts)
+
     return Latest(
-        total(x.bound for x in found),
-        total(x.seconds for x in found) if complete else Fraction(0),
+        whole([x.bound for x in found]),
+        whole([x.seconds for x in found]) if complete else Fraction(0),
         tuple(begins[k] for k in mine) if complete else (),
         tuple(takes[k] for k in mine) if complete else (),
     )
