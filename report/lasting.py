@@ -62,11 +62,11 @@ def _most(x: Lasting) -> str:
     if x.believed is not None and x.longest is not None:
         best = show_duration(x.longest.seconds)
         if x.believed == x.longest.seconds:
-            return f"{text}, by structure; {best}, exactly, as OR-tools finds"
+            return f"{text}, by {x.how}; {best}, exactly, as OR-tools finds"
         most = show_duration(x.believed)
-        return f"{text}, by structure; {most} as OR-tools finds; a run of {best} was found"
+        return f"{text}, by {x.how}; {most} as OR-tools finds; a run of {best} was found"
     seen = f"; a run of {show_duration(x.longest.seconds)} was found" if x.longest else ""
-    return f"{text}, by structure{seen}"
+    return f"{text}, by {x.how}{seen}"
 
 
 def _valued(text: str, value: Fraction) -> str:

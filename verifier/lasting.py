@@ -10,12 +10,13 @@ from fractions import Fraction
 
 from ..dsl import ast
 from ..semantics.expr import TRUE, Expr, Scalar, variables
-from ..semantics.lower.contended import network
 from ..semantics.lower.durations import Duration
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate, show_duration
-from .checks.limits import lasting, start_with, uncontended, waiting
-from .checks.pacing import as_planned, ends_of, runs
+from .checks.contended import contended, run_of, scheduled
+from .checks.limits import lasting, start_with, waiting
+from .checks.pacing import ends_of, runs
+from .engines.schedules import available, latest
 from .session import Session
 
 MOST_CORNERS = 64
@@ -45,9 +46,10 @@ class Lasting:
     most_value: Fraction | None
     exact: bool
     why: str
-    believed: Fraction | None  # what OR-tools says that nothing exceeds
-    shortest: Attained | None
-    longest: Attained | None
+    believed: Fraction | None = None  # what OR-tools says that nothing exceeds
+    shortest: Attained | None = None
+    longest: Attained | None = None
+    how: str = "structure"  # by which nothing is longer
 
     @property
     def least_attained(self) -> bool:
@@ -64,47 +66,52 @@ def measured(session: Session, spec: ast.Spec) -> list[Lasting]:
     out = [_bounds(session, spec, d) for d in found]
     if spec.system is not None and any(i.arrive for i in spec.system.instances):
         return out  # (Of runs the times from the start are seen, not those from an arrival.)
-    extremes = [_extremes(session, found, slow) for slow in (False, True)]
+    out = [_scheduled(session, spec, x) for x in out]
+    shortest = _extremes(session, found, False)
+    out = [replace(x, shortest=shortest.get(d.instance)) for x, d in zip(out, found, strict=True)]
+    if all(x.most_attained for x in out):
+        return out
+    longest = _extremes(session, found, True)
     out = [
-        replace(x, shortest=extremes[0].get(d.instance), longest=extremes[1].get(d.instance))
+        replace(x, longest=_later(x.longest, longest.get(d.instance)))
         for x, d in zip(out, found, strict=True)
     ]
     if len(out) == 1 and not (out[0].exact or out[0].most_attained):
-        return [_scheduled(session, spec, out[0])]
+        return [_constrained(session, spec, out[0])]
     return out
 
 
-def _scheduled(session: Session, spec: ast.Spec, x: Lasting) -> Lasting:
-    """With what OR-tools finds, if it is there."""
-    from .engines.schedules import available, latest
+def _later(a: Attained | None, b: Attained | None) -> Attained | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return a if a.seconds >= b.seconds else b
 
-    system = session.system
-    if not available() or session.left() < 1:
+
+def _scheduled(session: Session, spec: ast.Spec, x: Lasting) -> Lasting:
+    """With the schedule that ends last, where claims wait for each other."""
+    if x.exact:
         return x
-    tasks = network(spec, uncontended(session))
-    if tasks is None or len({t.activity for t in tasks}) < len(tasks):
+    found = scheduled(session, spec, session.left() * (0.5 if available() else 0.8))
+    if found is None:
         return x
-    asked = {name for t in tasks for name, _ in t.asks}
-    capacity = {
-        r.name: r.capacity.value if r.exclusive is None else None
-        for r in system.resources
-        if r.name in asked
-    }
-    known = {name: c for name, c in capacity.items() if isinstance(c, int)}
-    if not asked or len(known) < len(asked):
+    if found.trace is not None:
+        x = replace(x, longest=Attained(found.seconds, found.trace))
+    if x.most_value is None or found.bound < x.most_value:
+        x = replace(x, most=show_duration(found.bound), most_value=found.bound, how="all schedules")
+    return x
+
+
+def _constrained(session: Session, spec: ast.Spec, x: Lasting) -> Lasting:
+    """With what OR-tools finds, if it is there."""
+    known = contended(session, spec)
+    if not available() or session.left() < 1 or known is None or not known.named:
         return x
-    found = latest(tasks, known, session.left() * 0.9)
-    initial = start_with(system, {})
-    if found is None or isinstance(found, bool) or initial is None:
+    found = latest(known.tasks, known.capacity, session.left() * 0.9)
+    if found is None or isinstance(found, bool):
         return x
-    trace = as_planned(system, initial, [t.activity for t in tasks], found.begins, found.takes)
-    longest = x.longest
-    if trace is not None:
-        run = replace(trace, exact=True)
-        better = longest is None or run.steps[-1].time > longest.seconds
-        if better and session.schedule(system, run) is not None:
-            longest = Attained(run.steps[-1].time, run)
-    return replace(x, longest=longest, believed=found.bound)
+    trace = run_of(session, known, found)
+    mine = None if trace is None else Attained(trace.steps[-1].time, trace)
+    return replace(x, longest=_later(x.longest, mine), believed=found.bound)
 
 
 def _bounds(session: Session, spec: ast.Spec, d: Duration) -> Lasting:
@@ -119,7 +126,7 @@ def _bounds(session: Session, spec: ast.Spec, d: Duration) -> Lasting:
         hi = waiting(session, spec).get(d.instance)
         if hi is not None:
             words, why = show_duration(hi), ""
-    return Lasting(d.name, d.workflow, d.words(least), lo, words, hi, exact, why, None, None, None)
+    return Lasting(d.name, d.workflow, d.words(least), lo, words, hi, exact, why)
 
 
 def _corners(session: Session, terms: Sequence[Expr]) -> list[dict[int, Scalar]]:

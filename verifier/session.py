@@ -27,6 +27,7 @@ from .verdict import Proved, Refuted, Unknown, Verdict
 
 if TYPE_CHECKING:
     from ..semantics.lower.durations import Duration
+    from .checks.contended import Scheduled
     from .checks.intime import Timed
 
 
@@ -91,6 +92,7 @@ class Session:
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
     durations: tuple[Duration, ...] | None = None  # by structure
     waiting: dict[int, Fraction] | None = None  # the same where claims wait, in seconds
+    scheduled: tuple[Scheduled | None] | None = None  # by all schedules of activities; made once
     until: Callable[[], float] | None = None  # the end of what the check that runs may use
     _slots: tuple[tuple[float, float], ...] = ()  # begin and part of each, the outermost first
     _structure: Structure | None = None

@@ -32,12 +32,9 @@ def longest(spec: ast.Spec, free: Collection[str]) -> dict[int, Fraction]:
     """For each instance of which it is known: seconds after which it is over at the latest, for all
     parameters.  `free` names resources whose claims never wait; claims of the others must not
     deadlock."""
-    bodies = [(ctx, ctx.inst.workflow.body) for ctx in contexts(spec)]
-    system = spec.system
-    if system is not None and (system.faults or any(d.arrive for d in system.instances)):
+    if _other(spec):
         return {}
-    if system is not None and system.scheduler == "head_of_line":
-        return {}  # units may be free for which somebody waits
+    bodies = [(ctx, ctx.inst.workflow.body) for ctx in contexts(spec)]
     out: dict[int, Fraction] = {}
     for ctx, body in bodies:
         bounds = _Bounds(frozenset(free))
@@ -48,6 +45,16 @@ def longest(spec: ast.Spec, free: Collection[str]) -> dict[int, Fraction]:
             # (Nobody reads thirds of a second.)
             out[ctx.inst.id] = Fraction(ceil(found * 1000), 1000)
     return out
+
+
+def _other(spec: ast.Spec) -> bool:
+    """Are there more than workflows that begin at once, and are granted claims that fit?"""
+    system = spec.system
+    if system is None:
+        return False
+    if system.scheduler == "head_of_line":
+        return True  # units may be free for which somebody waits
+    return bool(system.faults) or any(d.arrive for d in system.instances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +183,17 @@ def _most(parts: Iterable[Fraction | None]) -> Fraction | None:
 
 
 def network(spec: ast.Spec, free: Collection[str]) -> list[Task] | None:
-    """The activities of the one instance, each of which runs once, whatever happens; None where it
-    is more than that: something fails, is chosen, comes again, or depends on a parameter."""
-    bodies = contexts(spec)
-    if len(bodies) != 1:
+    """The activities of all instances, each of which runs once, whatever happens; None where it is
+    more than that: something fails, is chosen, comes again, or depends on a parameter."""
+    if _other(spec):
         return None
-    made = _Network(bodies[0], frozenset(free), [])
+    tasks: list[Task] = []
     try:
-        made.add(bodies[0].inst.workflow.body, ())
+        for ctx in contexts(spec):
+            _Network(ctx, frozenset(free), tasks).add(ctx.inst.workflow.body, ())
     except Unmeasured:
         return None
-    return made.tasks
+    return tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +220,8 @@ class _Network:
 
     def activity(self, t: ast.Call, before: tuple[int, ...]) -> tuple[int, ...]:
         a = activity_of(self.ctx, t.name)
+        if any(self.ctx.world.resources[c.resource].lease is not None for c in a.uses):
+            raise Unmeasured  # units that it has lost are free before it ends
         amounts: dict[str, int] = {}
 
         def note(found: Amounts) -> Fraction:

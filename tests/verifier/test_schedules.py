@@ -12,6 +12,7 @@ from wfverify.interpreter import replay, schedule, simulator
 from wfverify.interpreter.timing import Scheduling
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.contended import network
+from wfverify.verifier.checks.contended import contended, scheduled
 from wfverify.verifier.checks.limits import start_with
 from wfverify.verifier.checks.pacing import as_planned
 from wfverify.verifier.engines.schedules import available, latest
@@ -84,6 +85,27 @@ def test_its_schedule_is_a_run() -> None:
         assert trace is not None and replay(system, trace).ok
         assert Scheduling(system).misplaced(trace) is None
         assert trace.steps[-1].time == found.seconds == found.bound, text
+
+
+def test_all_schedules_bound_all_runs_and_the_last_is_one() -> None:
+    """By zones, from the text to a run that the interpreter takes."""
+    waited = 0
+    for seed in range(24):
+        text = _spec(seed)
+        spec = load_text(text, "s.wf")
+        system = lower(spec)
+        session = Session(system, Options(timeout=20), replay, schedule, simulator)
+        known = contended(session, spec)
+        real = ends(system, 20_000)["ends"].most
+        if known is None:
+            continue
+        found = scheduled(session, spec, 20.0)
+        assert found is not None and found.trace is not None, text
+        assert found.bound == found.seconds == real, text
+        assert replay(system, found.trace).ok
+        assert Scheduling(system).misplaced(found.trace) is None
+        waited += 1
+    assert waited >= 8
 
 
 def test_two_at_a_time_and_the_longest_last() -> None:

@@ -68,7 +68,8 @@ def _held(session: Session, spec: ast.Spec, limit: TimeLimit) -> Verdict:
         verdict, start, known = _by_structure(session, spec, limit)
         if verdict is not None:
             return verdict
-    for way in (partial(_by_runs, most=FEW), _by_states, partial(_by_runs, most=MANY)):
+    some, many = partial(_by_runs, most=FEW), partial(_by_runs, most=MANY)
+    for way in (some, _of_schedule, _by_states, many):
         verdict = way(session, limit, start)
         if isinstance(verdict, Refuted) and known:
             return replace(verdict, notes=(*verdict.notes, known))
@@ -118,14 +119,43 @@ def _by_work(session: Session, spec: ast.Spec, limit: TimeLimit, instance: int) 
     """Where claims wait for each other."""
     most = waiting(session, spec).get(instance)
     within = limit.within.value if limit.within.op is Op.CONST else None
-    if most is None or within is None or most > within:
+    if within is None:
         return None
+    if most is None or most > within:
+        return _by_schedules(session, spec, Fraction(within))
     how = (
         f"it is over after {show_duration(most)}: while some wait for claims, others work with all "
         "units but a few, and not longer than all work takes"
     )
     figure = f"at most {show_duration(most)} of {show_duration(Fraction(within))}"
     return Proved("structure", how, figure)
+
+
+def _by_schedules(session: Session, spec: ast.Spec, within: Fraction) -> Proved | None:
+    """All orders in which claims may be granted, for all durations."""
+    from .contended import scheduled
+
+    if not session.may("zones"):
+        return None
+    found = scheduled(session, spec, session.share(0.4))
+    if found is None or found.bound > within:
+        return None
+    how = (
+        f"it is over after {show_duration(found.bound)}: all orders in which claims that fit may "
+        "be granted were looked at, with all durations"
+    )
+    figure = f"at most {show_duration(found.bound)} of {show_duration(within)}"
+    return Proved("zones", how, figure)
+
+
+def _of_schedule(session: Session, limit: TimeLimit, start: dict[int, Scalar]) -> Verdict | None:
+    """The run of the schedule that ends last."""
+    del start
+    found = session.scheduled[0] if session.scheduled is not None else None
+    if found is None or found.trace is None or not session.may("zones"):
+        return None
+    late = beyond(session, limit, found.trace)
+    return None if late is None else _shown(session, limit, late, "zones")
 
 
 def counter(system: TransitionSystem, claim: Expr) -> tuple[Answer, dict[int, Scalar]]:
