@@ -277,4 +277,15 @@ def _system(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) 
         many = tokens.texts[i + 1] if tokens.kinds[i + 1 : i + 2] == ["INT"] else "3"
         name = tokens.texts[i - 1]
         return Slip(i, "instances are not multiplied", f"write `{name}[{many}]`")
+    text = tokens.texts[i]
+    if text in ("faults", "scheduler") and {"workflow", "resource"} <= expected:
+        shown = "faults crash w …" if text == "faults" else "scheduler fifo"
+        return Slip(
+            i, f"`{text}` is said in `system`, not beside it", f"write `system {{ w  {shown} }}`"
+        )
+    # (Before a word that begins no call the arrow is read as two signs.)
+    if kinds[1] == "send" and "".join(tokens.texts[max(0, i - 2) : i]).endswith("<-"):
+        name = tokens.texts[i - (3 if kinds[0] == "-" else 2)]
+        fix = f"to ask and wait for the answer write `{name} <- request(…) to …`"
+        return Slip(i, "`send` has no result", fix)
     return None

@@ -35,6 +35,7 @@ def only(text: str) -> Diagnostic:
 
 TERMS = [
     # (what stands in `run`, column in it, code, what the mend says)
+    ("ok <- send 1 to b", 7, "E0110", "`ok <- request(…) to …`"),
     ("par 2 { a || b }", 7, "E0110", "`par 2 of { … }`"),
     ("try { a } except * { b }", 11, "E0110", "`catch E { … }`"),
     ("let y = 3 ; a", 1, "E0110", "`var NAME: TYPE = …` in front of `run`"),
@@ -133,6 +134,8 @@ ITEMS = [
     ("invariant true", 1, "`invariant NAME : …`"),
     ("ensures: true", 8, "remove `:`"),
     ("system { w * 3 }", 12, "`w[3]`"),
+    ("scheduler fifo", 1, "`system { w  scheduler fifo }`"),
+    ("faults crash w at_most 1", 1, "`system { w  faults crash w … }`"),
     ("shared s: int[] = [1, 2]", 15, "`int[4]`"),
     ("shared s: list of int", 11, "`int[4]`"),
     ("shared s: map of string to int", 11, "`int[E]`"),
