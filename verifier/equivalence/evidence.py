@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ...semantics.claimed import OUTCOME, UNDER
-from ...semantics.evidence import Answered, Classes, Compared, Followed
+from ...semantics.claimed import OUTCOME, UNDER, Side
+from ...semantics.evidence import Answered, Classes, Compared, Coupled, Followed
+from ...semantics.expr import Expr, const
+from ...semantics.smtlib import literal, text
+from .behaviour import Exploring
+from .coupling import Coupling
 from .internal import contract
 from .lts import INTERNAL, made
 from .partition import refine
+from .runs import OutOfReach
+from .symbolic import Place
 
 Steps = Sequence[Sequence[tuple[str, int]]]
 Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
@@ -33,6 +39,36 @@ def candidates(
             yield Followed(forth, back or ())
     if under == OUTCOME and kind != "upgrade":
         yield Answered()
+
+
+def inductions(left: Side, right: Side, under: str, seconds: float) -> Iterator[Coupled]:
+    """Bisimulations over data of any values, of the systems as they are."""
+    sides = [Exploring(s.system, s.view) for s in (left, right)]
+    free = sides[0].free() | sides[1].free()
+    for side in sides:
+        side.also = free
+    for steps in (True,) if under == UNDER[0] else (False, True):
+        try:
+            one, other = (side.moves(False) for side in sides)
+            found = Coupling(one, other, steps, seconds)
+            found.run()
+        except OutOfReach:
+            continue
+        yield _written(found)
+
+
+def _written(found: Coupling) -> Coupled:
+    def name(e: Expr) -> str:
+        return f"a{e.index}"
+
+    def placed(place: Place) -> tuple[str, ...]:
+        return tuple(literal(const(x)) for x in place)
+
+    pairs = tuple(
+        (placed(one), placed(other), tuple(text(e, name) for e in conds))
+        for (one, other), conds in found.known.items()
+    )
+    return Coupled((tuple(found.left.plain), tuple(found.right.plain)), pairs)
 
 
 def classes(left: Steps, right: Steps, strong: bool) -> Classes:
