@@ -22,7 +22,7 @@ from .facts import Wrong
 from .moving import Move, Moving, Values, given, put_in
 from .solvers import Solvers
 
-INTERNALLY = 3  # internal steps before one that answers
+INTERNALLY = 6  # internal steps before one that answers
 RECEIVING = RuleKind.RECEIVE, RuleKind.INTERRUPT
 Edge = tuple[int, int]
 

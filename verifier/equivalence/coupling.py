@@ -199,7 +199,7 @@ class Coupling:
             others = list(self._ways(yours, there, INTERNALLY if weakly else 0))
             for m in mine.moves(here):
                 self._tick()
-                move = self._one(mine, m)
+                move = self.one(mine, m)
                 ways = []
                 for way, inputs in others:
                     if way.seen != m.seen or len(way.values) != len(m.values):
@@ -217,14 +217,14 @@ class Coupling:
     ) -> Iterator[tuple[_Way, tuple[Input, ...]]]:
         """Moves; the ones after internal moves (that ask nothing) later."""
         for m in side.moves(place):
-            yield self._one(side, m), m.inputs
+            yield self.one(side, m), m.inputs
         if not internally:
             return
         for m in side.moves(place):
             if m.seen or m.inputs:
                 continue
             self._tick()
-            step = self._one(side, m)
+            step = self.one(side, m)
             for rest, inputs in self._ways(side, m.target, internally - 1):
                 if not rest.seen:
                     continue  # where it leads by internal steps alone, a shorter way leads as well
@@ -249,7 +249,7 @@ class Coupling:
                     inputs,
                 )
 
-    def _one(self, side: Moves, m: Move) -> _Way:
+    def one(self, side: Moves, m: Move) -> _Way:
         """A move, over the variables of both sides."""
         own = {v: self._own(side, v) for v in side.data}
         updates = {self._number(side, v): _put(e, own) for v, e in m.updates.items()}

@@ -78,6 +78,10 @@ class Moves:
             ]
         return found
 
+    def silent(self, place: Place) -> list[Move]:
+        """Moves there that are taken at once with those that lead there: none."""
+        return []
+
     def start(self, chosen: Mapping[int, Scalar]) -> tuple[Expr, list[Expr]]:
         """The condition on what is still free, and the values by number of variable."""
         values: list[Expr] = []
