@@ -165,8 +165,12 @@ class Certifier:
         try:
             left, right = comparing.sides()
         except Wrong:
-            bisimulations = inductions(*comparing.claimed.sides(), under, self.patience)
-            return next((e for e in bisimulations if self._valid(claim, e)), None)
+            left_, right_ = comparing.claimed.sides()
+            for inclusion in (False, True)[: 1 if kind == "equivalent" else 2]:
+                for found in inductions(left_, right_, under, self.patience, inclusion):
+                    if self._valid(claim, found):
+                        return found
+            return None
         running = kind == "upgrade"
         starts = in_flight(left, right) if running else begun(left, right)
         one, other = (

@@ -54,9 +54,11 @@ class Comparing:
                         raise Wrong("the two differ in more than terms")
                     derived(terms, claimed.under, laws)
                 case [Coupled() as relation] if claimed.sides is not None:
-                    # (What is branching bisimilar has the same runs.)
-                    under = UNDER[1] if claimed.kind == "upgrade" else claimed.under
-                    coupled(*claimed.sides(), under, relation, solvers)
+                    # Where each run has its like, those that are under way have.
+                    running = claimed.kind == "upgrade"
+                    under = UNDER[3] if running else claimed.under
+                    inclusion = running or claimed.kind == "refines"
+                    coupled(*claimed.sides(), under, relation, solvers, inclusion)
                 case [evidence]:
                     shown(claimed.kind, claimed.under, *self.sides(), evidence)
                 case _:

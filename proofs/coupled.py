@@ -29,12 +29,14 @@ Edge = tuple[int, int]
 
 @dataclass
 class Relation:
-    """`strict`: internal steps are answered by internal steps."""
+    """`strict`: internal steps are answered by internal steps.  `movers`: whose steps need an
+    answer."""
 
     sides: tuple[Moving, Moving]
     evidence: Coupled
     solvers: Solvers
     strict: bool
+    movers: tuple[int, ...] = (0, 1)
     conds: list[Expr] = field(default_factory=list)
     at: dict[tuple[object, ...], int] = field(default_factory=dict)
     now: list[tuple[Values, Values]] = field(default_factory=list)
@@ -93,7 +95,7 @@ class Relation:
             self._answered(root, True)
         for n in range(len(self.conds)):
             self._answered(n, self.strict)
-        for edges in self.waits:
+        for edges in self.waits if len(self.movers) > 1 else ():
             _ends(edges)
 
     def _start(self) -> int | None:
@@ -116,7 +118,7 @@ class Relation:
         return None if key is None else self.at.get(key)
 
     def _answered(self, n: int, strict: bool) -> None:
-        for mover in (0, 1):
+        for mover in self.movers:
             now, others = self.now[n][mover], self.now[n][1 - mover]
 
             def related(mine: Values, yours: Values, mover: int = mover) -> Expr:
@@ -178,8 +180,17 @@ def _ends(edges: set[Edge]) -> None:
         edges = less
 
 
-def coupled(left: Side, right: Side, under: str, evidence: Coupled, solvers: Solvers) -> None:
-    """`Wrong` where it does not show that the two are equivalent under that one."""
+def coupled(
+    left: Side,
+    right: Side,
+    under: str,
+    evidence: Coupled,
+    solvers: Solvers,
+    inclusion: bool = False,
+) -> None:
+    """`Wrong` where it does not show that the two are equivalent under that one.  `inclusion`: that
+    each run (or outcome) of the left one is one of the right one, for which it has to be answered
+    only."""
     if under == OUTCOME and _sources(left) != _sources(right):
         raise Wrong("messages come from elsewhere")
     shared = arguments(left, right)
@@ -189,8 +200,10 @@ def coupled(left: Side, right: Side, under: str, evidence: Coupled, solvers: Sol
         if len(set(names)) < len(names) or not set(names) <= side.kept:
             raise Wrong("there are no such variables")
     try:
-        relation = Relation((one, other), evidence, solvers, under == UNDER[0])
-        relation.check(not shared)
+        movers = (0,) if inclusion and under in UNDER[3:] else (0, 1)
+        relation = Relation((one, other), evidence, solvers, under == UNDER[0], movers)
+        # (Of runs alone the first step is one like any other.)
+        relation.check(not shared and under == UNDER[1])
     except Unreadable as error:
         raise Wrong(str(error)) from None
 

@@ -43,9 +43,9 @@ def side(text: str, watched: tuple[str, ...] = ()) -> Side:
     return Side(lower(load_text(text, "w.wf")), View(DATA, watched))
 
 
-def taken(left: Side, right: Side, under: str, evidence: Coupled) -> bool:
+def taken(left: Side, right: Side, under: str, evidence: Coupled, inclusion: bool = False) -> bool:
     try:
-        coupled(left, right, under, evidence, Solvers(second=False))
+        coupled(left, right, under, evidence, Solvers(second=False), inclusion)
     except (Wrong, KeyError):
         return False
     return True
@@ -137,6 +137,26 @@ def test_no_relation_shows_what_is_not_so(old: str, new: str) -> None:
         for evidence in (all_, *own):
             assert not taken(one, other, "branching", evidence)
             assert not taken(one, other, "bisimulation", evidence)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ("x <- e() ; a", "x <- e() ; (a + c(x))"),
+        ("a ; c(x)", "a || c(x)"),
+        ("{ x <- e() ; a } + { x <- e() ; c(x) }", "x <- e() ; (a + c(x))"),
+    ],
+)
+def test_a_simulation_shows_one_half(less: str, more: str) -> None:
+    one, other = (side(HEAD.format(args="", body=b)) for b in (less, more))
+    found = list(inductions(one, other, "trace", 10, True))
+    assert found and not list(inductions(one, other, "trace", 10))
+    for e in found:
+        assert taken(one, other, "trace", e, True) and taken(one, other, "outcome", e, True)
+        assert not taken(one, other, "failures", e, True)
+        assert not taken(one, other, "trace", e)
+        turned = Coupled(e.plain[::-1], tuple((q, p, c) for p, q, c in e.pairs))  # type: ignore[arg-type]
+        assert not taken(other, one, "trace", turned, True)
 
 
 def test_other_arguments_are_another_workflow() -> None:

@@ -43,8 +43,10 @@ def candidates(
         yield Answered()
 
 
-def inductions(left: Side, right: Side, under: str, seconds: float) -> Iterator[Coupled]:
-    """Bisimulations over data of any values, of the systems as they are."""
+def inductions(
+    left: Side, right: Side, under: str, seconds: float, inclusion: bool = False
+) -> Iterator[Coupled]:
+    """Bisimulations over data of any values (or simulations), of the systems as they are."""
     sides = [Exploring(s.system, s.view) for s in (left, right)]
     free = sides[0].free() | sides[1].free()
     for side in sides:
@@ -53,7 +55,7 @@ def inductions(left: Side, right: Side, under: str, seconds: float) -> Iterator[
     for steps, settled in ways:
         try:
             one, other = (side.moves(settled) for side in sides)
-            found = Coupling(one, other, steps, seconds)
+            found = Coupling(one, other, steps, seconds, inclusion)
             found.run()
             yield _written(found, unsettled(found) if settled else found.known)
         except OutOfReach:
