@@ -30,7 +30,7 @@ from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
-from ..verifier.equivalence.evidence import candidates
+from ..verifier.equivalence.evidence import candidates, inductions
 from ..verifier.equivalence.terms.specs import derivation
 from ..verifier.verdict import Proved, Refuted, Result
 from .loading import load_spec
@@ -160,9 +160,16 @@ class Certifier:
             laws = derivation(*terms, under)
             if laws is not None and self._valid(claim, laws):
                 return laws
+        if comparing.claimed.sides is None:
+            return None
         try:
             left, right = comparing.sides()
         except Wrong:
+            left_, right_ = comparing.claimed.sides()
+            for inclusion in (False, True)[: 1 if kind == "equivalent" else 2]:
+                for found in inductions(left_, right_, under, self.patience, inclusion):
+                    if self._valid(claim, found):
+                        return found
             return None
         running = kind == "upgrade"
         starts = in_flight(left, right) if running else begun(left, right)

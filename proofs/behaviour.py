@@ -34,8 +34,8 @@ class Behaviour:
 
 def both(left: Side, right: Side) -> tuple[Behaviour, Behaviour]:
     """`Wrong` where one of them has too many states, or data without bounds."""
-    arguments = _arguments(left, _kept(left, ())) | _arguments(right, _kept(right, ()))
-    one, other = (_explored(s, _kept(s, arguments)) for s in (left, right))
+    shared = arguments(left, right)
+    one, other = (_explored(s, kept(s, shared)) for s in (left, right))
     return one, other
 
 
@@ -57,13 +57,18 @@ def begun(left: Behaviour, right: Behaviour) -> dict[str, tuple[list[int], list[
     return out
 
 
-def _arguments(side: Side, kept: Collection[int]) -> frozenset[str]:
-    free = (v for v in side.system.variables if v.init is None and v.kind in FREE)
-    return frozenset(plain(side.system, v.name) for v in free if v.index in kept)
+def arguments(*sides: Side) -> frozenset[str]:
+    """Those that matter for one of them."""
+    return frozenset(
+        plain(side.system, v.name)
+        for side in sides
+        for v in side.system.variables
+        if v.init is None and v.kind in FREE and v.index in kept(side, ())
+    )
 
 
-def _kept(side: Side, arguments: Collection[str]) -> set[int]:
-    """All that can matter, and these arguments."""
+def kept(side: Side, arguments: Collection[str]) -> set[int]:
+    """The variables that can matter, and these arguments."""
     system = side.system
     if system.reads_clock:
         raise Wrong("a step reads the clock, and times are not compared")
@@ -86,7 +91,6 @@ def _kept(side: Side, arguments: Collection[str]) -> set[int]:
 def _asked(system: TransitionSystem) -> Iterator[int]:
     """What decides whether a run is one, and what is shown of its steps."""
     yield from touched(system.initial) | touched(system.excluded)
-    yield from (t.location for t in system.threads)
     for i in system.instances:
         yield from variables([i.active])
     for rule in system.rules:

@@ -16,6 +16,7 @@ from typing import Any
 from ..semantics.evidence import (
     Answered,
     Classes,
+    Coupled,
     Derivation,
     Evidence,
     Facts,
@@ -167,7 +168,7 @@ class Codec:
                 out |= {**self._facts(facts), "components": ranks}
             case Runs(runs):
                 out["runs"] = [run(r, self._term) for r in runs]
-            case Syntactic() | Trusted() | Classes() | Followed() | Answered() | Derivation():
+            case _:
                 out |= {f.name: getattr(e, f.name) for f in fields(e)}
         return out
 
@@ -225,6 +226,7 @@ KINDS: dict[type[Evidence], str] = {
     Followed: "followed",
     Answered: "answered",
     Derivation: "derivation",
+    Coupled: "coupled",
 }
 _READ: dict[str, Callable[..., Evidence]] = {
     "inductive": lambda c, **g: Inductive(c.facts(**g)),
@@ -243,5 +245,5 @@ def _as_it_is(kind: type[Evidence]) -> Callable[..., Evidence]:
     return lambda codec, **given: kind(**{n: data(v) for n, v in given.items()})
 
 
-_PLAIN = (Syntactic, Trusted, Classes, Followed, Answered, Derivation)
+_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled
 _READ |= {KINDS[k]: _as_it_is(k) for k in _PLAIN}

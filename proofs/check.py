@@ -189,7 +189,7 @@ class Checker:
         ):
             raise Wrong("no evidence shows what happens at last")
         if check in LINES and not trusted:
-            self.claimed[check, name].check([p.evidence for p in parts])
+            self.claimed[check, name].check([p.evidence for p in parts], self.solvers)
             return Checked(Answer.VALID)
         if not goals and not trusted:
             nothing = ((Syntactic,),) if check in NOTHING else ()

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
 from ..semantics.claimed import OUTCOME, UNDER, Claimed
-from ..semantics.evidence import Answered, Classes, Derivation, Evidence, Followed
+from ..semantics.evidence import Answered, Classes, Coupled, Derivation, Evidence, Followed
 from ..semantics.observing import INTERNAL, Act
 from .behaviour import Behaviour, begun, both
+from .coupled import coupled
 from .derived import derived
 from .facts import Wrong
 from .outcomes import same_outcomes
+from .solvers import Solvers
 
 Edges = Sequence[Sequence[tuple[Act, int]]]
 Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
@@ -41,18 +43,26 @@ class Comparing:
             self._sides = both(*self.claimed.sides())
         return self._sides
 
-    def check(self, parts: Sequence[Evidence]) -> None:
+    def check(self, parts: Sequence[Evidence], solvers: Solvers) -> None:
         """`Wrong` where the evidence does not show the claim."""
-        if len(parts) != 1:
-            raise Wrong("one piece of evidence is needed")
+        claimed = self.claimed
         try:
-            if isinstance(parts[0], Derivation):
-                terms = self.claimed.terms()
-                if terms is None:
-                    raise Wrong("the two differ in more than terms")
-                derived(terms, self.claimed.under, parts[0])
-                return
-            shown(self.claimed.kind, self.claimed.under, *self.sides(), parts[0])
+            match parts:
+                case [Derivation() as laws]:
+                    terms = claimed.terms()
+                    if terms is None:
+                        raise Wrong("the two differ in more than terms")
+                    derived(terms, claimed.under, laws)
+                case [Coupled() as relation] if claimed.sides is not None:
+                    # Where each run has its like, those that are under way have.
+                    running = claimed.kind == "upgrade"
+                    under = UNDER[3] if running else claimed.under
+                    inclusion = running or claimed.kind == "refines"
+                    coupled(*claimed.sides(), under, relation, solvers, inclusion)
+                case [evidence]:
+                    shown(claimed.kind, claimed.under, *self.sides(), evidence)
+                case _:
+                    raise Wrong("one piece of evidence is needed")
         except (TypeError, ValueError, IndexError, KeyError):
             raise Wrong("the evidence has another form") from None
         except Rejected as error:

@@ -140,7 +140,17 @@ class Derivation:
     steps: tuple[tuple[str, int, int], ...]
 
 
-Compared = Classes | Followed | Answered | Derivation
+@dataclass(frozen=True, slots=True)
+class Coupled:
+    """A bisimulation between two workflows with data of any values.  `plain`: of each the variables
+    of which a pair says the values; `pairs`: these values, and conditions on the others, as
+    SMT-LIB.  Symbol aN is variable N, those of the second workflow behind those of the first."""
+
+    plain: tuple[tuple[int, ...], tuple[int, ...]]
+    pairs: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
+
+
+Compared = Classes | Followed | Answered | Derivation | Coupled
 Evidence = (
     Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Compared | Trusted
 )

@@ -80,6 +80,17 @@ workflow v6(n: int 0..1) {
   activity c { }
   run { a ; { b + c } }
 }
+workflow v7(n: int) {
+  var z: int = 0
+  activity d(k: int) -> int { }
+  run { while (z < n) { z <- d(z + n) } }
+}
+workflow v8(n: int) {
+  var z: int = 0
+  activity d(k: int) -> int { }
+  run { while (n > z) { z <- d(n + z) } }
+}
+equivalent any : v7, v8 under branching
 law idle forall p, q : p ; { q || skip } == p ; q under branching
 law early forall p, q, r : p ; (q + r) == p ; r + p ; q under trace
 equivalent turned : v1, v3 under bisimulation
@@ -96,7 +107,7 @@ BYTES = 700
 SAID = 300
 KINDS = {
     SOURCE: {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"},
-    COMPARED: {"classes", "followed", "answered", "derivation"},
+    COMPARED: {"classes", "followed", "answered", "derivation", "coupled"},
 }
 
 
@@ -104,7 +115,7 @@ KINDS = {
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Certified]:
-    return request.param, certified(request.param, tmp_path_factory.mktemp("proofs"))
+    return request.param, certified(request.param, tmp_path_factory.mktemp("proofs"), timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-"""A bisimulation between systems with data of any values, by induction over both side by side.
+"""A bisimulation (or a simulation) between systems with data of any values, by induction over both
+side by side.
 
 For each pair of places that come together, a set of equations between the data of the two (and
 between data and constants): all that hold in the beginning, less those that some pair of matching
@@ -64,12 +65,15 @@ class _Way:
 
 @dataclass(slots=True)
 class Coupling:
-    """`steps`: internal steps are matched by internal steps; otherwise also by none."""
+    """`steps`: internal steps are matched by internal steps; otherwise also by none.  `inclusion`:
+    only those of the left one need a match (a simulation: it has no runs but those of the right
+    one)."""
 
     left: Moves
     right: Moves
     steps: bool
     seconds: float
+    inclusion: bool = False
     most: int = 2000
     until: float = 0.0
     known: dict[Pair, list[Expr]] = field(default_factory=dict)
@@ -87,7 +91,8 @@ class Coupling:
                     queue.append(then)
         for pair in self.known:
             self._check(pair)
-        self._ends()
+        if not self.inclusion:
+            self._ends()
         equations = sum(map(len, self.known.values()))
         return Coupled(len(self.known), equations, self.steps)
 
@@ -192,14 +197,14 @@ class Coupling:
     def _matched(self, pair: Pair) -> Iterator[tuple[_Way, list[tuple[_Way, Expr]], bool]]:
         """Each move, over all variables, with the ways of the other side that look like it and
         when they are possible with the same values.  They are tried in this order."""
-        for first in (True, False):
+        for first in (True,) if self.inclusion else (True, False):
             mine, yours = (self.left, self.right) if first else (self.right, self.left)
             here, there = pair if first else (pair[1], pair[0])
             weakly = not self.steps and pair not in self.roots
             others = list(self._ways(yours, there, INTERNALLY if weakly else 0))
             for m in mine.moves(here):
                 self._tick()
-                move = self._one(mine, m)
+                move = self.one(mine, m)
                 ways = []
                 for way, inputs in others:
                     if way.seen != m.seen or len(way.values) != len(m.values):
@@ -217,14 +222,14 @@ class Coupling:
     ) -> Iterator[tuple[_Way, tuple[Input, ...]]]:
         """Moves; the ones after internal moves (that ask nothing) later."""
         for m in side.moves(place):
-            yield self._one(side, m), m.inputs
+            yield self.one(side, m), m.inputs
         if not internally:
             return
         for m in side.moves(place):
             if m.seen or m.inputs:
                 continue
             self._tick()
-            step = self._one(side, m)
+            step = self.one(side, m)
             for rest, inputs in self._ways(side, m.target, internally - 1):
                 if not rest.seen:
                     continue  # where it leads by internal steps alone, a shorter way leads as well
@@ -249,7 +254,7 @@ class Coupling:
                     inputs,
                 )
 
-    def _one(self, side: Moves, m: Move) -> _Way:
+    def one(self, side: Moves, m: Move) -> _Way:
         """A move, over the variables of both sides."""
         own = {v: self._own(side, v) for v in side.data}
         updates = {self._number(side, v): _put(e, own) for v, e in m.updates.items()}

@@ -6,16 +6,24 @@ Steps of a state are (what is seen, target); the first states come by what a run
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
-from ...semantics.claimed import OUTCOME, UNDER
-from ...semantics.evidence import Answered, Classes, Compared, Followed
+from ...semantics.claimed import OUTCOME, UNDER, Side
+from ...semantics.evidence import Answered, Classes, Compared, Coupled, Followed
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, substitute
+from ...semantics.smtlib import literal, text
+from .behaviour import Exploring
+from .coupling import Coupling, Pair
 from .internal import contract
 from .lts import INTERNAL, made
 from .partition import refine
+from .runs import OutOfReach
+from .symbolic import Moves, Place
 
 Steps = Sequence[Sequence[tuple[str, int]]]
 Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
 MOST = 200_000  # states, in all sets together
+MOST_PAIRS = 900  # of places
 
 
 def candidates(
@@ -33,6 +41,99 @@ def candidates(
             yield Followed(forth, back or ())
     if under == OUTCOME and kind != "upgrade":
         yield Answered()
+
+
+def inductions(
+    left: Side, right: Side, under: str, seconds: float, inclusion: bool = False
+) -> Iterator[Coupled]:
+    """Bisimulations over data of any values (or simulations), of the systems as they are."""
+    sides = [Exploring(s.system, s.view) for s in (left, right)]
+    free = sides[0].free() | sides[1].free()
+    for side in sides:
+        side.also = free
+    ways = ((True, False),) if under == UNDER[0] else ((False, False), (True, False), (False, True))
+    for steps, settled in ways:
+        try:
+            one, other = (side.moves(settled) for side in sides)
+            found = Coupling(one, other, steps, seconds, inclusion)
+            found.run()
+            yield _written(found, unsettled(found) if settled else found.known)
+        except OutOfReach:
+            continue
+
+
+def _written(found: Coupling, related: Mapping[Pair, Sequence[Expr]]) -> Coupled:
+    def name(e: Expr) -> str:
+        return f"a{e.index}"
+
+    def placed(place: Place) -> tuple[str, ...]:
+        return tuple(literal(const(x)) for x in place)
+
+    pairs = tuple(
+        (placed(one), placed(other), tuple(text(e, name) for e in conds))
+        for (one, other), conds in related.items()
+    )
+    return Coupled((tuple(found.left.plain), tuple(found.right.plain)), pairs)
+
+
+def unsettled(found: Coupling) -> dict[Pair, Sequence[Expr]]:
+    """The relation with the places inside of what `Settled` takes as one step: there two states are
+    related if they are where they settle.  Raises OutOfReach: too many."""
+    sides = found.left, found.right
+    ends = [
+        {
+            p: list(_ends(found, side, p))
+            for pair in found.known
+            for p in _inside(side, pair[number])
+        }
+        for number, side in enumerate(sides)
+    ]
+    if len(ends[0]) * len(ends[1]) > MOST_PAIRS:
+        raise OutOfReach("too many pairs of places")
+    out: dict[Pair, Sequence[Expr]] = dict(found.known)
+    for (one, mine), (other, yours) in product(ends[0].items(), ends[1].items()):
+        if (one, other) in out:
+            continue
+        conds = []
+        for (c, u, p), (d, w, q) in product(mine, yours):
+            there = found.known.get((p, q))
+            then = FALSE if there is None else _put(and_(*there), {**u, **w})
+            conds.append(or_(not_(and_(c, d)), then))
+        if all(c is not FALSE for c in conds):
+            out[one, other] = conds
+    return out
+
+
+def _inside(side: Moves, place: Place) -> Iterator[Place]:
+    """A place, where steps lead from it, and what is passed on from there."""
+    todo = [place, *(m.target for m in Moves.moves(side, place))]
+    seen = set(todo)
+    for p in todo:  # grows while it is gone through
+        yield p
+        for m in side.silent(p):
+            if m.target not in seen:
+                seen.add(m.target)
+                todo.append(m.target)
+
+
+End = tuple[Expr, Mapping[int, Expr], Place]
+
+
+def _ends(found: Coupling, side: Moves, place: Place, most: int = 20) -> Iterator[End]:
+    """Where internal steps lead that are taken at once: when, with which data, to which place."""
+    silent = side.silent(place)
+    if not silent or not most:
+        yield TRUE, {}, place
+        return
+    for m in silent:
+        step = found.one(side, m)
+        for cond, updates, end in _ends(found, side, m.target, most - 1):
+            after = {v: _put(e, step.updates) for v, e in updates.items()}
+            yield and_(step.cond, _put(cond, step.updates)), {**step.updates, **after}, end
+
+
+def _put(term: Expr, values: Mapping[int, Expr]) -> Expr:
+    return substitute(term, lambda n: values.get(n.index, n) if n.op is Op.VAR else n)
 
 
 def classes(left: Steps, right: Steps, strong: bool) -> Classes:

@@ -25,7 +25,7 @@ class Settled(Moves):
         return [n for m in super().moves(place) for n in self._on(m, MOST)]
 
     def _on(self, m: Move, left: int) -> list[Move]:
-        silent = self._silent(m.target)
+        silent = self.silent(m.target)
         if not silent or not left:
             return [m]
         out: list[Move] = []
@@ -37,7 +37,7 @@ class Settled(Moves):
             out += self._on(replace(m, cond=cond, target=then.target, updates=updates), left - 1)
         return out
 
-    def _silent(self, place: Place) -> list[Move]:
+    def silent(self, place: Place) -> list[Move]:
         """The moves there, if in each state exactly one is possible and is internal."""
         known = self._settling.get(place)
         if known is None:

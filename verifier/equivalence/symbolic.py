@@ -28,12 +28,13 @@ from ...semantics.expr import (
     var,
 )
 from ...semantics.observing import Observer
+from ...semantics.shown import Unknown
+from ...semantics.shown import shown as what_is_shown
 from ...semantics.system import Input, Rule, TransitionSystem
 from ..engines.common import domain
 from ..engines.search_shape import split_on
 from ..engines.search_space import Space
 from .runs import OutOfReach
-from .shown import shown as what_is_shown
 
 Place = tuple[Scalar, ...]  # of the plain variables, in their order
 MOST_PARTS = 64  # of one rule at one place
@@ -76,6 +77,10 @@ class Moves:
                 m for rule in self._rules(place) for m in self._of(rule, place)
             ]
         return found
+
+    def silent(self, place: Place) -> list[Move]:
+        """Moves there that are taken at once with those that lead there: none."""
+        return []
 
     def start(self, chosen: Mapping[int, Scalar]) -> tuple[Expr, list[Expr]]:
         """The condition on what is still free, and the values by number of variable."""
@@ -201,7 +206,11 @@ class Moves:
         after = self.terms(target)
         after.update(data)
         before = self.terms(place)
-        for part in what_is_shown(self.observer, rule, before, after, shown):
+        try:
+            parts = list(what_is_shown(self.observer, rule, before, after, shown))
+        except Unknown as error:
+            raise OutOfReach(str(error)) from None
+        for part in parts:
             met = and_(cond, part.cond)
             if met is not FALSE:
                 yield Move(

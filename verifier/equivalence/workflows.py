@@ -98,7 +98,7 @@ def compare(
         first, second = paired(sides[0].explore(), sides[1].explore())
     except OutOfReach as error:
         found = _narrowly(sides, levels, str(error), asked, inclusion)
-        found |= _by_induction(sides, found, asked.size.seconds)
+        found |= _by_induction(sides, found, asked.size.seconds, inclusion)
         if isinstance(found.get(OUTCOME), Open):
             found |= _by_answers(sides, inclusion, asked.size.seconds / 2)
         return Comparison(found, names)
@@ -227,24 +227,29 @@ def _how(answer: Alike) -> str:
 
 
 def _by_induction(
-    sides: list[Exploring], known: Mapping[str, Finding], seconds: float
+    sides: list[Exploring], known: Mapping[str, Finding], seconds: float, inclusion: bool = False
 ) -> dict[str, Finding]:
-    """What a bisimulation over terms shows; nothing, where none was found."""
+    """What a bisimulation over terms shows, or a simulation; nothing, where none was found."""
     failing = [LEVELS.index(n) for n, f in known.items() if isinstance(f, Fails)]
     from .coupling import Coupling
 
-    for name, steps in ((Under.STRONG.value, True), (Under.BRANCHING.value, False)):
+    ways = [(Under.STRONG.value, True, False), (Under.BRANCHING.value, False, False)]
+    if inclusion:
+        ways.append((Under.TRACE.value, False, True))
+    for name, steps, simulation in ways:
         first = LEVELS.index(name)
-        if any(n >= first for n in failing):
+        if any(n >= first for n in failing) or not any(LEVELS.index(n) >= first for n in known):
             continue
         try:
             moves = [side.moves(not steps) for side in sides]
-            found = Coupling(moves[0], moves[1], steps, seconds / 2).run()
+            limit = seconds / len(ways)
+            found = Coupling(moves[0], moves[1], steps, limit, simulation).run()
         except OutOfReach:
             continue
         how = (
-            f"by induction over both side by side: {found.equations} equations "
-            f"between their data at {found.places} pairs of places, under which steps match"
+            f"by induction over both side by side: {found.equations} equations between their data "
+            f"at {found.places} pairs of places, under which "
+            f"{'the steps of the first are matched' if simulation else 'steps match'}"
         )
         return {n: Holds(how, "induction") for n in known if LEVELS.index(n) >= first}
     return {}

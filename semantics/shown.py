@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...dsl.types import Enum, Str, Type
-from ...semantics.expr import TRUE, Expr, Op, Scalar, and_, eq, inp, not_, substitute
-from ...semantics.observing import ENDS, VERBS, Observer, plain
-from ...semantics.system import Rule, RuleKind
-from ...semantics.values import show
-from .runs import OutOfReach
+from ..dsl.types import Enum, Str, Type
+from .expr import TRUE, Expr, Op, Scalar, and_, eq, inp, not_, substitute
+from .observing import ENDS, VERBS, Observer, plain
+from .system import Rule, RuleKind
+from .values import show
+
+
+class Unknown(Exception):
+    """It depends on data what is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def shown(
 ) -> Iterator[Part]:
     """Two steps look alike just if their `seen` and their `values` are equal.
 
-    `terms` are those of `rule.seen`, read before the step.  Raises OutOfReach.
+    `terms` are those of `rule.seen`, read before the step.  Raises Unknown.
     """
     seen, values = _step(observer, rule, terms)
     ended = _end(observer, rule, before, after)
@@ -88,7 +91,7 @@ def _value(observer: Observer, kind: Type, term: Expr) -> tuple[str, list[Expr]]
     """What tells values of this type from others, and the value where that does not tell it."""
     if isinstance(kind, Str):
         if term.op is not Op.CONST or term.value is None:
-            raise OutOfReach("strings that are not known")
+            raise Unknown("strings that are not known")
         return show(kind, term.value, observer.system.strings), []
     tag = ",".join(kind.values) if isinstance(kind, Enum) else term.sort.value
     return tag, [term]
@@ -106,7 +109,7 @@ def _end(
         for v in (i.error, system.threads[i.root].location):
             value = after[v].value
             if after[v].op is not Op.CONST or value is None:
-                raise OutOfReach("how it ends is not known")
+                raise Unknown("how it ends is not known")
             state[v] = value
     ends = [e for v in sorted(written) for e in observer.end_of(v, _known(before[v]), state)]
     if not ends:
@@ -125,7 +128,7 @@ def _end(
 
 def _known(term: Expr) -> Scalar:
     if term.op is not Op.CONST or term.value is None:
-        raise OutOfReach("where control is, is not known")
+        raise Unknown("where control is, is not known")
     return term.value
 
 
@@ -135,6 +138,6 @@ def _is_over(
     i = observer.system.instances[number]
     active = substitute(i.active, lambda n: after.get(n.index, n) if n.op is Op.VAR else n)
     if active.op is not Op.CONST:
-        raise OutOfReach("how many instances there are is not known")
+        raise Unknown("how many instances there are is not known")
     at = state[observer.system.threads[i.root].location]
     return not active.value or at in (i.completed, i.failed)
