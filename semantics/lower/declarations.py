@@ -13,7 +13,7 @@ from ...dsl import ast
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
 from ...dsl.sends import most_sent
-from ...dsl.types import Duration, Enum, Int, Type
+from ...dsl.types import Enum, Int, Type
 from ..expr import (
     TRUE,
     Expr,
@@ -262,8 +262,4 @@ class Declarations:
         return value
 
     def _now(self, span: Span) -> Expr:
-        """The clock; who is about to step reads its time then (see `clock`)."""
-        if self.b.clock is None:
-            zero = const(Fraction(0))
-            self.b.clock = self.b.variable("now", Duration(), VarKind.HIDDEN, zero, None, span)
-        return self.b.clock
+        return self.b.now()
