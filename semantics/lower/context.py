@@ -57,7 +57,6 @@ from .patterns import Pattern
 from .place import At
 from .place import through as through_moves
 from .refusals import Refusals
-from .refusals import not_supported as not_supported
 
 if TYPE_CHECKING:
     from .channels import Channel

@@ -28,6 +28,7 @@ from ..system import (
     Obligation,
     ResourceInfo,
     VarKind,
+    Within,
 )
 from . import channels, control
 from .builder import Builder
@@ -154,7 +155,7 @@ class Declarations:
         used = self.b.variable(name, Int(), VarKind.USED, const(0), None, r.span)
         exclusive = None
         capacity: Expr = const(1)
-        within: tuple[int, int] | None = None
+        within: Within | None = None
         if r.kind == "pool":
             assert r.capacity is not None
             capacity = self._fixed(partial(scalar, e=r.capacity))
@@ -217,15 +218,20 @@ class Declarations:
             return None
         return low if low == high else None
 
-    def _set_by_control(self, r: ast.Resource, first: Expr, within: tuple[int, int]) -> Expr:
+    def _set_by_control(self, r: ast.Resource, first: Expr, within: Within) -> Expr:
         """In a run it begins as declared; for proofs it is any value within the bounds."""
         self.first[r.name] = first
         name = f"capacity of {r.name}"
         if self.running:
             return self.b.variable(name, Int(), VarKind.SHARED, first, None, r.span)
-        capacity = self.b.variable(name, Int(*within), VarKind.PARAM, None, None, r.span)
-        self._ranges(capacity)
+        kind = Int(within.first, within.last)
+        capacity = self.b.variable(name, kind, VarKind.PARAM, None, None, r.span)
+        self._within(capacity, within)
         return capacity
+
+    def _within(self, capacity: Expr, within: Within) -> None:
+        self._ranges(capacity)
+        self.initial += [le(within.lo, capacity), le(capacity, within.hi)]
 
     def _errors(self) -> None:
         for e in self.spec.errors:

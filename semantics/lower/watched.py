@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...dsl import ast
-from ...dsl.errors import Diagnostic, Rejected
 from ...dsl.types import Bool
 from ..expr import (
     FALSE,
@@ -33,6 +32,7 @@ from .builder import RuleDraft
 from .context import Ctx, Done, Log
 from .env import Env, unasked
 from .expressions import scalar
+from .refusals import not_here
 from .undolog import entries, repeated
 
 Snapshot = Mapping[int, tuple[Expr, Expr]]  # value at entry, written from outside
@@ -81,7 +81,7 @@ def watch(
             if any(ctx.b.variables[i].kind is VarKind.DATA for i in own):
                 message = "`undone when` about a variable of a workflow that is called in a loop"
                 fix = "each call has its own: say it of an argument, or of what outlives the call"
-                raise Rejected((Diagnostic("E0406", d.undone_when.span, message, fix),))
+                raise not_here(message, d.undone_when.span, fix)
             out[id(d)] = _watched(ctx, d, own, rules)
     for w in out.values():
         for rule in entering:
