@@ -12,7 +12,6 @@ from typing import TypeVar
 from ...dsl import ast
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
-from ...dsl.sends import most_sent
 from ...dsl.types import Enum, Int, Type
 from ..expr import (
     TRUE,
@@ -42,6 +41,8 @@ from .first import initially
 from .placement import declared, pools
 from .predicates import Predicates, bound
 from .rates import refilled
+from .refusals import without_bounds
+from .sends import most_sent
 
 T = TypeVar("T")
 
@@ -198,18 +199,25 @@ class Declarations:
         """A broadcast has a queue for each instance, so these must be known."""
         drafts = [d for group in self.instances.values() for d in group]
         for c in self.spec.channels:
-            if c.broadcast is not broadcast:
-                continue
-            takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
-            if c.capacity is not None:
-                capacity = self._fixed(partial(scalar, e=c.capacity))
-                size = bounds(self.env, c.capacity)[1]
-            else:
-                # As many as will ever be sent: a send never waits.
-                size = max(1, most_sent(self.spec, c, self._known) or 0)
-                capacity = const(size)
-            ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
-            self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
+            if c.broadcast is broadcast:
+                with self.world.refusals.collecting():
+                    self._channel(c, drafts)
+        self.world.refusals.tell()
+
+    def _channel(self, c: ast.Channel, drafts: Sequence[InstanceDraft]) -> None:
+        takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
+        if c.capacity is not None:
+            capacity = self._fixed(partial(scalar, e=c.capacity))
+            size = bounds(self.env, c.capacity)[1]
+        else:
+            # As many as will ever be sent: a send never waits.
+            most = 0 if c.environment else most_sent(self.spec, c, self._known)
+            if most is None:
+                raise without_bounds("a channel that a loop sends to", c.span)
+            size = max(1, most)
+            capacity = const(size)
+        ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
+        self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
 
     def _known(self, e: ast.Expression) -> int | None:
         try:
