@@ -13,7 +13,6 @@ from . import ast
 from .constants import whole
 from .errors import Diagnostic, Span
 from .extent import Known, boundless
-from .sends import most_sent
 from .types import Int
 from .walk import items_of, walk
 
@@ -37,14 +36,11 @@ def without_bounds(what: str, span: Span) -> Diagnostic:
 def unbounded(spec: ast.Spec, constants: Mapping[str, object]) -> tuple[Diagnostic, ...]:
     """Every such place of a checked tree, in source order.
 
-    `constants` are their values.  Some bounds are known only where an activity is called: what
-    has none there is told when rules are made.
+    `constants` are their values.  Some bounds are known only where an activity is called, and how
+    much is sent to a channel only of the whole: what has none there is told when rules are made.
     """
     known = whole(constants)
     found: dict[tuple[str, Span], None] = {}
-    for c in spec.channels:
-        if c.capacity is None and not c.environment and most_sent(spec, c, known) is None:
-            found["a channel that a loop sends to", c.span] = None
     for node in walk(items_of(spec)):
         found.update(dict.fromkeys(_places(node, known)))
     ordered = sorted(found, key=lambda f: (f[1].line, f[1].col, f[0]))

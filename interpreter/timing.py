@@ -30,6 +30,7 @@ from .scheduler import Counting
 
 # (earlier, later, distance): t_later - t_earlier >= distance, or <= distance
 Bound = tuple[int, int, Tick]
+Read = tuple[int, int]  # a rule, and the instant at which its delay was read
 
 _ROUNDS = 3
 _FITS = 5  # where a time that is waited for depends on what was read, it is read anew
@@ -95,7 +96,8 @@ class Scheduling:
         seconds = self._clock.seconds
         lower = [(i, j, seconds(apart)) for i, j, apart in collector.lower]
         upper = [(i, j, seconds(apart)) for i, j, apart in collector.upper]
-        return fitted(self.plan.system, trace, lower, upper)
+        read = collector.lower_of, collector.upper_of
+        return fitted(self.plan.system, trace, lower, upper, read)
 
     def misplaced(self, trace: Trace) -> int | None:
         """The first step whose given time the timed system does not allow; None: all are right.
@@ -155,6 +157,10 @@ class Collector:
         self._reading = reading and plan.system.reads_clock
         self.lower: list[Bound] = []
         self.upper: list[Bound] = []
+        # Of bounds that are the delay of one rule: that rule, and the instant at which it was read.
+        self.lower_of: dict[int, Read] = {}
+        self.upper_of: dict[int, Read] = {}
+        self._read: dict[int, int] = {}
         self._plan = plan
         self._clock = clock
         self._rules = plan.system.rules
@@ -176,9 +182,10 @@ class Collector:
             since = self._since.get(rule)
             if since is None:
                 raise ValueError(f"`{self._rules[rule].name}` is not enabled at step {now - 1}")
+            self.lower_of[len(self.lower)] = rule, self._read[rule]
             self.lower.append((since, now, self._limits[rule][0]))
             # Its own bound, also where another end of the attempt could come later.
-            self._within(since, now, self._limits[rule][1])
+            self._within(since, now, self._limits[rule][1], rule)
         if self._reading:
             for given, value in zip(self._rules[rule].inputs, inputs, strict=True):
                 if given.clock:
@@ -206,8 +213,10 @@ class Collector:
             if self._rules[rule].group is None and most is not None:
                 yield since, most
 
-    def _within(self, since: int, now: int, high: Tick | None) -> None:
+    def _within(self, since: int, now: int, high: Tick | None, rule: int | None = None) -> None:
         if high is not None:
+            if rule is not None:
+                self.upper_of[len(self.upper)] = rule, self._read[rule]
             self.upper.append((since, now, high))
 
     def _clocks(self, fired: int | None) -> None:
@@ -231,6 +240,7 @@ class Collector:
             of = self._rules[rule].group
             begun = self._attempts[of][0] if of is not None and of in self._attempts else now
             self._since[rule] = begun
+            self._read[rule] = now
             self._limits[rule] = delay_bounds(self._clock, delay, state)
         for rule in started:
             group = self._rules[rule].group
@@ -259,7 +269,7 @@ class Collector:
         since = self._since.pop(rule)
         group = self._rules[rule].group
         if group is None:
-            self._within(since, now, self._limits[rule][1])
+            self._within(since, now, self._limits[rule][1], rule)
             return
         self._members[group] -= 1
         if not self._members[group]:

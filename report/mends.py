@@ -33,6 +33,11 @@ _CLOSER = {
         "compensated",
         "the undo of",
     ): "give the undo an `else { .. }`, which runs when it has failed, or a `retry`.",
+    (
+        "resources",
+        "what is protected runs on",
+    ): "make the lease longer than the block takes, or put "
+    "what is protected (`finally`, `nocancel`, `saga`) around the `using`.",
     ("resources", "may outlive its lease"): "make the lease longer than the activity takes, or let "
     "it fail when the lease is over (drop `silent`).",
     ("contracts", "two calls of"): "let the key name the call: `idempotent by` an argument that "

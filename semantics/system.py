@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.types import Type
@@ -289,6 +288,17 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """Where the capacity of a pool stays; `first` and `last` are the least `lo` and the largest
+    `hi` that parameters allow."""
+
+    lo: Expr
+    hi: Expr
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceInfo:
     """A pool has one USED variable; a lock has `used` (shared borrows) and `exclusive`."""
 
@@ -300,7 +310,7 @@ class ResourceInfo:
     exclusive: int | None
     span: Span
     hidden: bool = False  # the slots of `at most k at once`
-    within: tuple[int, int] | None = None  # where controllers keep the capacity
+    within: Within | None = None  # where controllers keep the capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,25 +434,24 @@ class ControlStep:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A controller.  Times are in seconds; `period` is between two instants of its law.
+    """A controller.  Times are in seconds; terms are over parameters.
 
     `gains` are kp, ki, kd; () with `steps`.  `plant`: gain and lag of the metric's answer to the
-    capacity, `lag m' + m = gain u`.  Terms are over parameters.
+    capacity, `lag m' + m = gain u`.
     """
 
     name: str
     metric: str
     resource: str
     capacity: int  # the variable that it sets
-    lo: int
-    hi: int
+    lo: Expr
+    hi: Expr
     first: Expr  # the declared capacity
     gains: tuple[Expr, ...]
     target: Expr | None
-    every: Fraction
-    cooldown: Fraction
-    period: Fraction
-    plant: tuple[Expr, Fraction] | None
+    every: Expr
+    cooldown: Expr
+    plant: tuple[Expr, Expr] | None
     steps: tuple[ControlStep, ...]
     span: Span
 

@@ -14,6 +14,7 @@ resource slots[int 0..1] : pool(2)
 resource desk : pool(1) on_busy fail Busy
 resource bucket : rate(1 per 1s burst 2)
 resource leased : lock lease 2s{silent}
+resource brief : lock lease 1s
 store total: int = 0
 store version: int 0..3 = 0
 shared seen: int = 0
@@ -73,7 +74,9 @@ def term(r: Random, size: int) -> str:
             return f"using ({claim}) {{ {one} ; {two} }}"
         case 7:
             return f"retry(1 on {r.choice(['E', 'Busy', 'Aborted'])}) {{ {one} }}"
-    return f"using (leased exclusive as t) {{ {one} }}"
+    inner = r.choice([one, one, f"nocancel {{ {one} }}", f"try {{ {one} }} finally {{ n := 1 }}"])
+    more = r.choice(["", "", ", brief shared", ", lock shared"])
+    return f"using (leased exclusive as t{more}) {{ {inner} }}"
 
 
 def spec(seed: int) -> str:

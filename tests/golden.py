@@ -114,8 +114,8 @@ def outcome(name: str) -> Outcome:
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
     # Refutations under a declared scheduler are mostly found by running it, as are waits for what
-    # comes from outside, and what comes of a lease that is outlived.
-    run = any(c.environment for c in spec.channels) or any(r.silent for r in spec.resources)
+    # comes from outside, and what comes of the end of a lease.
+    run = any(c.environment for c in spec.channels) or any(r.lease for r in spec.resources)
     simulate = simulator if system.in_order or run else None
     found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulate)
     results = tuple(found)

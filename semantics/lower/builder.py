@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ...dsl.errors import Span
-from ...dsl.types import Bool, Int, Type
+from ...dsl.types import Bool, Duration, Int, Type
 from ..expr import (
     FALSE,
     TRUE,
@@ -171,6 +171,26 @@ class RuleDraft:
     seen: tuple[Seen, ...] = ()
 
 
+@dataclass(eq=False, slots=True)
+class Revocable:
+    """A claim that is taken back when its lease is over, also while a protected part runs on.
+
+    `granted`: when it was claimed (by the rule `grant`); `left`: for how long it is still had, once
+    its block is left.  Kept where it can be left before the lease is over (`timed`).
+    """
+
+    resource: str
+    place: str
+    limit: Expr
+    outlived: Expr
+    lost: Expr
+    granted: Expr
+    left: Expr
+    span: Span
+    grant: RuleDraft | None = None
+    timed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Somebody stands before a claim of a lock (`resource`, with its key) that is not free."""
@@ -216,6 +236,7 @@ class Builder:
         self.leases: dict[str, Expr] = {}  # seconds, by name
         self.left: list[tuple[int, Expr]] = []  # of what, and how much, a crash leaves leased
         self.lost: dict[int, list[Expr]] = {}  # of silent leases, by instance: that it is over
+        self.revocable: dict[int, Revocable] = {}  # by the variable that says that it is lost
         self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
         self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
         self.asking: list[Asking] = []
@@ -295,6 +316,13 @@ class Builder:
             name = f"who waits for {r.name}"
             self.waiting[r.name] = self.variable(name, Int(), VarKind.HIDDEN, const(0))
         return self.waiting[r.name]
+
+    def now(self) -> Expr:
+        """The clock; who is about to step reads its time then (see `clock`)."""
+        if self.clock is None:
+            zero = const(Fraction(0))
+            self.clock = self.variable("now", Duration(), VarKind.HIDDEN, zero)
+        return self.clock
 
     def hidden(self, name: str, instance: int, init: int | bool = 0) -> Expr:
         type_: Type = Bool() if isinstance(init, bool) else Int()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import reduce
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ...dsl.types import Int
+from ...dsl.types import Duration, Int
 from ...dsl.walk import walk
 from ..expr import (
     FALSE,
@@ -31,12 +32,14 @@ from ..expr import (
     variables,
 )
 from ..system import Delay, EventKind, PointKind, ResourceInfo, RuleKind, VarKind
-from .builder import Holds, RuleDraft
+from .builder import Holds, Revocable, RuleDraft
 from .busy import Contest, asks, of_policy, rejected, taken_away, waiting
-from .context import Ctx, Out, not_supported, raise_error, step
+from .context import Ctx, Out, raise_error, step
 from .env import collecting
 from .expressions import as_sort, require
 from .place import At
+
+ZERO = const(Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,16 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A claim that is taken back after a time (seconds).  `lost` (of a silent one): it has been,
-    and the holder does not know."""
+    """A claim that is taken back after a time (seconds).  `lost`: it has been, and the holder goes
+    on: it does not know (of a silent one), or is protected."""
 
     resource: ast.Resource
     limit: Expr
     lost: Expr | None
+
+    @property
+    def silent(self) -> bool:
+        return self.resource.silent
 
 
 def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int, Expr]) -> Demand:
@@ -182,15 +189,57 @@ def _leases(
     for name in dict.fromkeys(c.resource for c in claims):
         if name not in b.leases:
             continue
-        lost: Expr | None = None
-        if ctx.world.resources[name].silent:
-            lost = b.hidden(f"{label}: {name} is lost", ctx.inst.id, False)
-            granted[lost.index] = FALSE
-            b.lost.setdefault(ctx.inst.id, []).append(lost)
-            mine = {v for r in b.of_name(name) for v in (r.used, r.exclusive)}
-            holds = tuple((u, ite(lost, const(0), a) if u in mine else a) for u, a in holds)
-        out.append(Lease(ctx.world.resources[name], b.leases[name], lost))
+        lease = Lease(ctx.world.resources[name], b.leases[name], None)
+        if lease.silent:
+            lease, holds = _losable(ctx, lease, holds, label, granted)
+        out.append(lease)
     return tuple(out), holds
+
+
+def _losable(
+    ctx: Ctx, lease: Lease, holds: Holds, label: str, granted: dict[int, Expr]
+) -> tuple[Lease, Holds]:
+    """It may be lost while its holder goes on."""
+    b, name = ctx.b, lease.resource.name
+    lost = b.hidden(f"{label}: {name} is lost", ctx.inst.id, False)
+    granted[lost.index] = FALSE
+    b.lost.setdefault(ctx.inst.id, []).append(lost)
+    mine = {v for r in b.of_name(name) for v in (r.used, r.exclusive)}
+    rest = tuple((u, ite(lost, const(0), a) if u in mine else a) for u, a in holds)
+    return replace(lease, lost=lost), rest
+
+
+def _protected(
+    ctx: Ctx, t: ast.Using, want: Demand, most: Expr | None, label: str, place: str
+) -> Demand:
+    """The claims of a block parts of which may go on when it is cut off: leases end all the same.
+
+    For how long they are had then is known by the clock.
+    """
+    b = ctx.b
+    granted, holds = dict(want.granted), want.holds
+    leases = []
+    for lease in want.leases:
+        outlived = _outlived(most, lease.limit)
+        if outlived is not FALSE:
+            if lease.lost is None:
+                lease, holds = _losable(ctx, lease, holds, label, granted)
+            assert lease.lost is not None
+            name = lease.resource.name
+            times = [
+                b.variable(f"{label}: {what}", Duration(), VarKind.HIDDEN, ZERO, ctx.inst.id)
+                for what in (f"{name} since", f"{name} is left for")
+            ]
+            b.revocable[lease.lost.index] = Revocable(
+                name, place, lease.limit, outlived, lease.lost, times[0], times[1], t.span
+            )
+        leases.append(lease)
+    return replace(want, holds=holds, granted=granted, leases=tuple(leases))
+
+
+def _outlived(most: Expr | None, limit: Expr) -> Expr:
+    """A lease that what it is for cannot reach is never over, also where time is not looked at."""
+    return TRUE if most is None else not_(lt(most, limit))
 
 
 def _taken(x: Expr, taken: dict[int, Expr]) -> Expr:
@@ -254,11 +303,10 @@ def loses(ctx: Ctx, lease: Lease, place: str, at: At, outlived: Expr, span: Span
     return rule
 
 
-def _watched(ctx: Ctx, t: ast.Using, want: Demand, at: At, names: str) -> Out:
+def _watched(ctx: Ctx, t: ast.Using, want: Demand, at: At, place: str, most: Expr | None) -> Out:
     """A block that somebody or something may take the claims from: the one child of a fork, beside
-    which that happens."""
+    which that happens.  `most`: how long the block takes, if that is known."""
     from . import parallel
-    from .longest import longest
     from .terms import describe, term
 
     own = len(ctx.b.asking)
@@ -266,21 +314,15 @@ def _watched(ctx: Ctx, t: ast.Using, want: Demand, at: At, names: str) -> Out:
     o, here, ended = parallel.watched(ctx, inside, at, t.span, "with a lease")
     if want.preempted:
         taken_away(ctx, want.contests, o, here, own, t.span)
-    place = f"{ctx.inst.name}: using {names}"
-    most = longest(ctx, t.body)
-
-    def outlived(limit: Expr) -> Expr:
-        """A lease that the body cannot reach is never over, also where time is not looked at."""
-        return TRUE if most is None else not_(lt(most, limit))
-
-    told = [x for x in want.leases if x.lost is None]
+    told = [x for x in want.leases if not x.silent]
     limit = reduce(_least, [x.limit for x in told]) if told else None
-    strikes = outlived(limit) if limit is not None else FALSE
+    strikes = _outlived(most, limit) if limit is not None else FALSE
     if limit is not None:
         most = limit if most is None else _least(most, limit)  # by then it is over
     for lease in want.leases:
-        if lease.lost is not None and outlived(lease.limit) is not FALSE:
-            loses(ctx, lease, place, here, outlived(lease.limit), t.span).over_children = True
+        outlived = _outlived(most, lease.limit)
+        if lease.silent and outlived is not FALSE:
+            loses(ctx, lease, place, here, outlived, t.span).over_children = True
     if limit is not None and strikes is not FALSE:
         ctx.world.has_timeouts = True
         raise_error(
@@ -291,6 +333,9 @@ def _watched(ctx: Ctx, t: ast.Using, want: Demand, at: At, names: str) -> Out:
             f"{place} loses its lease of {', '.join(x.resource.name for x in told)}",
             t.span,
             guard=strikes,
+            updates={
+                x.lost.index: or_(x.lost, le(x.limit, limit)) for x in told if x.lost is not None
+            },
             abort=o.fork,
             event=EventKind.LEASE_EXPIRED,
             subject=place,
@@ -305,6 +350,7 @@ def _least(a: Expr, b: Expr) -> Expr:
 
 def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
     """A scoped claim: one step to grant it; released with the last step of the block."""
+    from .longest import longest
     from .terms import describe, term
 
     taken: dict[int, Expr] = {}
@@ -313,21 +359,26 @@ def using(ctx: Ctx, t: ast.Using, at: At, k: int) -> Out:
         want = demand(replace(ctx, env=env), t.claims, label, taken)
     ctx.defined_at(found, at)
     names = ", ".join(c.resource for c in t.claims)
+    place = f"{ctx.inst.name}: using {names}"
+    inside = replace(ctx, env=ctx.env.bind(**want.tokens))
+    most = longest(inside, t.body) if want.leases else None
+    if want.leases and _lingers(ctx, t.body):
+        want = _protected(ctx, t, want, most, label, place)
     label = f"using {names}"
     at = at.once(*taken.items()) if want.contests else at.then(*taken.items())
     _, at = contested(ctx, want, at, label, t.span)
-    inner = replace(ctx, claims=(*ctx.claims, *want.holds), env=ctx.env.bind(**want.tokens))
+    inner = replace(inside, claims=(*ctx.claims, *want.holds))
     entered = inner.point(PointKind.READY, describe(t.body), t.body.span)
     updates = want.granted
     grant = step(ctx, at, RuleKind.GRANT, label, t.span, entered, guard=want.free, updates=updates)
     grant.asked = want.spent
+    for lease in want.leases:
+        if lease.lost is not None and lease.lost.index in ctx.b.revocable:
+            ctx.b.revocable[lease.lost.index].grant = grant
     want.stand(grant, at)
     not_negative(ctx, want, grant)
-
-    if want.leases and _lingers(ctx, t.body) and not all(x.lost for x in want.leases):
-        raise not_supported("lease of a block with `nocancel`, `finally` or `saga`", t.span)
     if want.leases or want.preempted:
-        out = _watched(inner, t, want, inner.at(entered), names)
+        out = _watched(inner, t, want, inner.at(entered), place, most)
     else:
         out = term(inner, t.body, inner.at(entered), k)
     if out.exit is not None:

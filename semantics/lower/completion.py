@@ -30,7 +30,7 @@ from ..system import (
 from .assign import assign
 from .builder import RuleDraft
 from .claims import Demand
-from .context import Ctx, Done, step
+from .context import Attempt, Ctx, Done, step
 from .data import Value, build, default, leaves, sort_of
 from .effects import effect
 from .env import Env, collecting
@@ -153,9 +153,10 @@ def completion(
         if a.undo is not None and a.undo.orelse is not None:
             name = f"{place}: else of the undo"
             instead = b.variable(name, Bool(), VarKind.GHOST, FALSE, ctx.inst.id)
-        remembered = Done(
-            flag, a.undo, ctx.inst, undo_env, place, t.span, written, a.undone_when, was, instead
-        )
+        assert at.points is not None, "it is running"
+        by = Attempt(start, at.points[0])
+        known = ctx.inst, undo_env, place, t.span, written
+        remembered = Done(flag, a.undo, *known, a.undone_when, was, by, instead)
 
     rule = step(
         ctx,
@@ -173,6 +174,8 @@ def completion(
         activity=place,
         group=group,
     )
+    if remembered is not None:
+        remembered.by.complete = rule
     ctx.defined(list(done.defined), rule)
     ctx.defined(bind_defined, rule)
     ctx.defined(list(ensures_defined), rule)

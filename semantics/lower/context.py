@@ -43,6 +43,7 @@ from .builder import (
     Builder,
     ForkDraft,
     Holds,
+    PointDraft,
     Region,
     RegionKind,
     RuleDraft,
@@ -56,7 +57,6 @@ from .patterns import Pattern
 from .place import At
 from .place import through as through_moves
 from .refusals import Refusals
-from .refusals import not_supported as not_supported
 
 if TYPE_CHECKING:
     from .channels import Channel
@@ -91,6 +91,15 @@ class Frame:
     rules: list[int] = field(default_factory=list)  # that landed here
 
 
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """The rules of one place that calls an activity, and the point at which it runs."""
+
+    start: RuleDraft
+    point: PointDraft
+    complete: RuleDraft | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a saga remembers of one activity: whether it is done, and how to undo it."""
@@ -104,6 +113,7 @@ class Done:
     written: tuple[int, ...]
     undone_when: ast.Expression | None
     was: Expr | None  # with `undone when`: it has been done since the saga began
+    by: Attempt
     instead: Expr | None = None  # with `else`: that has run since, for the undo has failed
 
 

@@ -115,7 +115,8 @@ def crashes(ctx: Ctx, c: Crashing) -> None:
     cut = Cut({})
     for t in threads:
         for p in t.points:
-            cut.off(t.at(p.id), p)
+            if p.begun is not None:
+                cut.off(t.at(p.id), p)
     left_behind = cut.values()
     for i in sorted({i for r in rules for i in r.updates}):
         v = b.variables[i]
@@ -227,6 +228,11 @@ def _recovery(
                 updates[v.index] = ite(t.at(p.id), answer, var(v.index, v.sort))
     for used, amount in held.items():
         updates[used] = add(var(used, Sort.INT), amount)
+    for lost in b.lost.get(d.id, ()):
+        lease = b.revocable.get(lost.index)
+        if lease is not None and lease.timed:  # it begins anew
+            updates[lease.granted.index] = b.now()
+            updates[lease.left.index] = lease.limit
     rule = step(
         ctx,
         At(c.thread.at(DOWN)),
@@ -261,8 +267,10 @@ def _free(b: Builder, held: dict[int, Expr]) -> Expr:
         exclusive = var(r.exclusive, Sort.INT)
         if r.used in held or r.exclusive in held:
             nothing = and_(eq(mine, const(0)), eq(alone, const(0)))
-            shared = and_(eq(exclusive, const(0)), or_(eq(alone, const(0)), eq(used, const(0))))
-            out.append(or_(nothing, shared))
+            # (Of one lock it may have lost two claims, which it cannot have both again.)
+            mine, alone = add(used, mine), add(exclusive, alone)
+            apart = or_(eq(alone, const(0)), and_(eq(alone, const(1)), eq(mine, const(0))))
+            out.append(or_(nothing, apart))
     return and_(*out)
 
 

@@ -12,8 +12,7 @@ from typing import TypeVar
 from ...dsl import ast
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
-from ...dsl.sends import most_sent
-from ...dsl.types import Duration, Enum, Int, Type
+from ...dsl.types import Enum, Int, Type
 from ..expr import (
     TRUE,
     Expr,
@@ -28,6 +27,7 @@ from ..system import (
     Obligation,
     ResourceInfo,
     VarKind,
+    Within,
 )
 from . import channels, control
 from .builder import Builder
@@ -41,6 +41,8 @@ from .first import initially
 from .placement import declared, pools
 from .predicates import Predicates, bound
 from .rates import refilled
+from .refusals import without_bounds
+from .sends import most_sent
 
 T = TypeVar("T")
 
@@ -154,7 +156,7 @@ class Declarations:
         used = self.b.variable(name, Int(), VarKind.USED, const(0), None, r.span)
         exclusive = None
         capacity: Expr = const(1)
-        within: tuple[int, int] | None = None
+        within: Within | None = None
         if r.kind == "pool":
             assert r.capacity is not None
             capacity = self._fixed(partial(scalar, e=r.capacity))
@@ -197,18 +199,25 @@ class Declarations:
         """A broadcast has a queue for each instance, so these must be known."""
         drafts = [d for group in self.instances.values() for d in group]
         for c in self.spec.channels:
-            if c.broadcast is not broadcast:
-                continue
-            takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
-            if c.capacity is not None:
-                capacity = self._fixed(partial(scalar, e=c.capacity))
-                size = bounds(self.env, c.capacity)[1]
-            else:
-                # As many as will ever be sent: a send never waits.
-                size = max(1, most_sent(self.spec, c, self._known) or 0)
-                capacity = const(size)
-            ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
-            self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
+            if c.broadcast is broadcast:
+                with self.world.refusals.collecting():
+                    self._channel(c, drafts)
+        self.world.refusals.tell()
+
+    def _channel(self, c: ast.Channel, drafts: Sequence[InstanceDraft]) -> None:
+        takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
+        if c.capacity is not None:
+            capacity = self._fixed(partial(scalar, e=c.capacity))
+            size = bounds(self.env, c.capacity)[1]
+        else:
+            # As many as will ever be sent: a send never waits.
+            most = 0 if c.environment else most_sent(self.spec, c, self._known)
+            if most is None:
+                raise without_bounds("a channel that a loop sends to", c.span)
+            size = max(1, most)
+            capacity = const(size)
+        ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
+        self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
 
     def _known(self, e: ast.Expression) -> int | None:
         try:
@@ -217,15 +226,20 @@ class Declarations:
             return None
         return low if low == high else None
 
-    def _set_by_control(self, r: ast.Resource, first: Expr, within: tuple[int, int]) -> Expr:
+    def _set_by_control(self, r: ast.Resource, first: Expr, within: Within) -> Expr:
         """In a run it begins as declared; for proofs it is any value within the bounds."""
         self.first[r.name] = first
         name = f"capacity of {r.name}"
         if self.running:
             return self.b.variable(name, Int(), VarKind.SHARED, first, None, r.span)
-        capacity = self.b.variable(name, Int(*within), VarKind.PARAM, None, None, r.span)
-        self._ranges(capacity)
+        kind = Int(within.first, within.last)
+        capacity = self.b.variable(name, kind, VarKind.PARAM, None, None, r.span)
+        self._within(capacity, within)
         return capacity
+
+    def _within(self, capacity: Expr, within: Within) -> None:
+        self._ranges(capacity)
+        self.initial += [le(within.lo, capacity), le(capacity, within.hi)]
 
     def _errors(self) -> None:
         for e in self.spec.errors:
@@ -262,8 +276,4 @@ class Declarations:
         return value
 
     def _now(self, span: Span) -> Expr:
-        """The clock; who is about to step reads its time then (see `clock`)."""
-        if self.b.clock is None:
-            zero = const(Fraction(0))
-            self.b.clock = self.b.variable("now", Duration(), VarKind.HIDDEN, zero, None, span)
-        return self.b.clock
+        return self.b.now()

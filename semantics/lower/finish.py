@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -20,7 +20,6 @@ from ..expr import (
     not_,
     or_,
     sub,
-    substitute,
     var,
 )
 from ..system import (
@@ -38,7 +37,6 @@ from .builder import (
     CANCELLED,
     Builder,
     ForkDraft,
-    Holds,
     PointDraft,
     RegionKind,
     RuleDraft,
@@ -51,6 +49,7 @@ from .busy import tie_claims
 from .clock import timed
 from .cut import Cut, take_turns
 from .env import after_step
+from .holding import gained, total
 from .keeping import Keeping
 
 
@@ -99,7 +98,8 @@ def finish(
         cancel = None
         if r.kills is not None:
             crossing = _crossing(r)
-            if crossing or any(p.cut for t in below(r.kills) for p in t.points):
+            cut = any(p.cut for t in below(r.kills) for p in t.points)
+            if crossing or cut or _lost(b, r):
                 cancel = _cancel(r.kills, crossing, keeping, r)
             else:
                 cancel = cancels.get(id(r.kills)) or _cancel(r.kills, frozenset(), keeping, None)
@@ -156,6 +156,7 @@ def _cancel(
     updates: list[Update] = []
     events: list[EventTemplate] = []
     freed: dict[int, list[Expr]] = {}
+    lost = _lost(keeping.b, by) if by is not None else {}
     cut = Cut(_besides(keeping.b, by) if by is not None else {})
     if by is not None and by.leaves is not None:
         cut.off(TRUE, by.leaves)
@@ -181,14 +182,15 @@ def _cancel(
                 kind = EventKind.TASK_CANCELLED
                 events.append(EventTemplate(kind, p.activity, thread.instance, (), thread.at(p.id)))
             for when, target, error in _targets(thread, p, crossing, passed, keeping):
-                if by is None or thread is not by.thread:
+                if by is None or thread is not by.thread or p.begun is None:
                     cut.off(when, p)
                 if target:
                     places.setdefault(target, []).append(when)
                 if error:
                     pending.setdefault(error, []).append(when)
-                for used, lost in _difference(p.holds, thread.points[target].holds).items():
-                    freed.setdefault(used, []).append(ite(when, lost, const(0)))
+                then = thread.points[target].holds
+                for used, more in gained(p.holds, then, lost, lost.keys()).items():
+                    freed.setdefault(used, []).append(ite(when, neg(more), const(0)))
         here = var(thread.location, Sort.INT)
         new: Expr = const(0)
         for target in sorted(places):
@@ -205,6 +207,11 @@ def _cancel(
     )
     released = {used: add(const(0), *parts) for used, parts in freed.items()}
     return Cancel(Bundle(changes, tuple(events)), released)
+
+
+def _lost(b: Builder, by: RuleDraft) -> dict[int, Expr]:
+    """What a step says of leases that end with it."""
+    return {i: e for i, e in by.updates.items() if i in b.revocable}
 
 
 def _besides(b: Builder, by: RuleDraft) -> dict[int, Expr]:
@@ -277,15 +284,12 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         for index, _ in cancel.bundle.updates:
             updates.pop(index, None)
     changes = tuple(updates.items())
-    # What is held afterwards is read afterwards: a claim may take its amount with this step.
-    before, after = _split(r.held, r.then)
-    after = [(used, _after(amount, r.updates)) for used, amount in after]
-    gained = _difference(after, before)
-    gains = {**(gained if r.kind in (RuleKind.START, RuleKind.GRANT) else {}), **dict(r.asked)}
+    more_held = gained(r.held, r.then, r.updates, b.revocable.keys() & r.updates.keys())
+    gains = {**(more_held if r.kind in (RuleKind.START, RuleKind.GRANT) else {}), **dict(r.asked)}
     freed = cancel.released if cancel is not None else {}
     resource_events: list[EventTemplate] = []
-    for used in sorted({*gained, *freed}):
-        gain = gained.get(used, const(0))
+    for used in sorted({*more_held, *freed}):
+        gain = more_held.get(used, const(0))
         if used in freed:
             gain = sub(gain, freed[used])
         if gain.op is Op.CONST and gain.value == 0:
@@ -301,7 +305,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         resource_events.append(
             EventTemplate(kind, name, r.thread.instance, ((used, amount),), None, r.subject)
         )
-    around = _total(r.held)
+    around = total(r.held)
     outer = r.thread.fork
     while outer is not None:
         for used, amount in outer.holds:
@@ -341,43 +345,6 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         seen=r.seen,
         over_children=r.over_children or (r.kills is not None and r.kills.host is r.thread),
     )
-
-
-def _after(amount: Expr, updates: dict[int, Expr]) -> Expr:
-    return substitute(amount, lambda x: updates.get(x.index, x) if x.op is Op.VAR else x)
-
-
-def _split(a: Holds, b: Holds) -> tuple[list[tuple[int, Expr]], list[tuple[int, Expr]]]:
-    """Two lists of claims without what is in both: held before and after alike."""
-    rest = list(b)
-    out = []
-    for used, amount in a:
-        for i, (other, same) in enumerate(rest):
-            if other == used and same is amount:
-                del rest[i]
-                break
-        else:
-            out.append((used, amount))
-    return out, rest
-
-
-def _difference(a: Sequence[Update], b: Sequence[Update]) -> dict[int, Expr]:
-    """By resource, how much more `a` holds than `b`; without what is surely nothing."""
-    a, b = _split(tuple(a), tuple(b))
-    plus, minus = _total(tuple(a)), _total(tuple(b))
-    out = {}
-    for used in {**plus, **minus}:
-        amount = sub(plus.get(used, const(0)), minus.get(used, const(0)))
-        if amount.op is not Op.CONST or amount.value != 0:
-            out[used] = amount
-    return out
-
-
-def _total(holds: Holds) -> dict[int, Expr]:
-    out: dict[int, Expr] = {}
-    for used, amount in holds:
-        out[used] = add(out[used], amount) if used in out else amount
-    return out
 
 
 def _entered(r: RuleDraft) -> list[PointDraft]:

@@ -8,8 +8,26 @@ from there when the protected parts have ended.
 
 from __future__ import annotations
 
-from ..expr import TRUE, Expr, Op, Sort, and_, const, eq, not_, var
-from ..system import EventKind, PointKind, RuleKind
+from fractions import Fraction
+
+from ..expr import (
+    TRUE,
+    Expr,
+    Op,
+    Sort,
+    add,
+    and_,
+    const,
+    eq,
+    ite,
+    lt,
+    neg,
+    not_,
+    substitute,
+    var,
+    variables,
+)
+from ..system import Delay, EventKind, Obligation, PointKind, RuleKind
 from .builder import (
     CANCELLED,
     Builder,
@@ -18,6 +36,7 @@ from .builder import (
     PointDraft,
     Region,
     RegionKind,
+    Revocable,
     RuleDraft,
     ThreadDraft,
 )
@@ -33,6 +52,7 @@ class Keeping:
         self.on_cancel: dict[tuple[int, int], int] = {}  # (thread, point) -> point
         self.on_return: dict[tuple[int, int], int] = {}  # the same when a `return` crosses it
         self._landing: dict[tuple[int, int], int] = {}
+        self.leased: list[tuple[ThreadDraft, int, Holds, list[ForkDraft], Revocable]] = []
         self.living = {id(f) for f in b.forks if _lives_on(f)}
         for host in b.threads:
             if host.fork is not None:
@@ -40,13 +60,71 @@ class Keeping:
         for r in list(b.rules):
             if r.kills is not None and id(r.kills) in self.living:
                 self._landed(r, r.kills)
+        for at in self.leased:
+            self._ends(*at)
 
-    def _point(self, thread: ThreadDraft, like: PointDraft, holds: Holds) -> int:
+    def _point(
+        self, thread: ThreadDraft, like: PointDraft, holds: Holds, forks: list[ForkDraft]
+    ) -> int:
         regions = (*like.regions, Region(RegionKind.PROTECTED))
         label = f"{like.label}: {LABEL}"
         made = self.b.point(thread, PointKind.UNWIND, label, like.span, holds, regions)
         thread.points[made].like = like.id
+        self.leased += [(thread, made, holds, forks, x) for x in self._leased(holds)]
         return made
+
+    def _leased(self, holds: Holds) -> list[Revocable]:
+        known = self.b.revocable
+        return [known[i] for i in sorted(variables(amount for _, amount in holds)) if i in known]
+
+    def _left(self, lease: Revocable) -> Expr:
+        """For how long it is still had."""
+        assert lease.grant is not None
+        lease.timed = True
+        now = self.b.now()
+        lease.grant.updates[lease.granted.index] = now
+        left = add(lease.granted, lease.limit, neg(now))
+        zero = const(Fraction(0))
+        return ite(lt(zero, left), left, zero)
+
+    def _ends(
+        self,
+        thread: ThreadDraft,
+        at: int,
+        holds: Holds,
+        forks: list[ForkDraft],
+        lease: Revocable,
+    ) -> None:
+        """A lease is over while what is protected runs on without it."""
+        b = self.b
+        here = and_(thread.at(at), not_(b.ended(forks)))
+        message = (
+            f"{lease.place} may outlive its lease of {lease.resource}: what is protected runs on"
+        )
+        span = lease.span
+        claim = not_(and_(here, lease.lost))
+        b.obligations.append(Obligation("resources", lease.resource, claim, message, span))
+        if not lease.timed:
+            return  # it is lost by then
+        then = tuple((u, substitute(a, lambda x: _gone(x, lease))) for u, a in holds)
+        b.rules.append(
+            RuleDraft(
+                index=len(b.rules),
+                name=f"{lease.place} has lost {lease.resource}",
+                kind=RuleKind.TIMER,
+                thread=thread,
+                guard=and_(thread.at(at), lease.outlived, not_(lease.lost)),
+                reading=lambda e: e,
+                updates={lease.lost.index: TRUE},
+                held=holds,
+                then=then,
+                span=span,
+                event=EventKind.LEASE_EXPIRED,
+                subject=lease.place,
+                delay=Delay(lease.left, lease.left),
+                over_children=True,
+            )
+        )
 
     def _cancelled(self, host: ThreadDraft, forks: list[ForkDraft], crossed: set[int]) -> None:
         """From its forks, and from where their errors land, a cancelled host keeps its claims."""
@@ -57,10 +135,11 @@ class Keeping:
         for at in sorted(after):
             p = host.points[at]
             if not p.protected and _differ(p.holds, _target(host, p).holds):
-                self.on_cancel[host.id, at] = wait = self._point(host, p, p.holds)
+                self.on_cancel[host.id, at] = wait = self._point(host, p, p.holds, after[at])
                 self._on(host, wait, after[at], TRUE, p)
+                p.cut = {x.left.index: self._left(x) for x in self._leased(p.holds)}
             if host.id in crossed and p.holds:
-                self.on_return[host.id, at] = wait = self._point(host, p, p.holds)
+                self.on_return[host.id, at] = wait = self._point(host, p, p.holds, after[at])
                 self._rule(host, wait, after[at], TRUE, 0, {})
 
     def _landed(self, r: RuleDraft, f: ForkDraft) -> None:
@@ -73,7 +152,7 @@ class Keeping:
             return
         key = (id(f), landing.id)
         if key not in self._landing:
-            self._landing[key] = wait = self._point(host, landing, f.holds)
+            self._landing[key] = wait = self._point(host, landing, f.holds, [f])
             f.landings.add(wait)
             marked: Expr | None = None
             if host.fork is not None and not landing.protected:
@@ -82,6 +161,9 @@ class Keeping:
             stays = TRUE if marked is None else not_(marked)
             self._rule(host, wait, [f], stays, landing.id, {})
         r.updates[host.location] = const(self._landing[key])
+        for lease in self._leased(f.holds):
+            if r.updates.get(lease.lost.index) is not TRUE:
+                r.updates[lease.left.index] = self._left(lease)
         r.then = f.holds
 
     def _on(
@@ -120,6 +202,10 @@ class Keeping:
                 subject=host.name,
             )
         )
+
+
+def _gone(x: Expr, lease: Revocable) -> Expr:
+    return TRUE if x.op is Op.VAR and x.index == lease.lost.index else x
 
 
 def _lives_on(f: ForkDraft) -> bool:

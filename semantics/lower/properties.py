@@ -32,7 +32,7 @@ from .expressions import measured, scalar
 from .patterns import Pattern
 from .place import At
 from .predicates import ended
-from .refusals import not_supported
+from .refusals import not_here
 
 
 def workflow_properties(ctx: Ctx, w: ast.Workflow) -> None:
@@ -86,7 +86,7 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
     left = [amount for v, amount in ctx.b.left if v in (r.used, r.exclusive)]
     over = and_(over, *(eq(amount, nothing) for amount in left))
     if r.exclusive is None:
-        most = r.capacity if r.within is None else const(r.within[1])
+        most = r.capacity if r.within is None else r.within.hi
         must("resources", le(used, most), f"more than the capacity of {r.name} is in use")
         if r.kind != "rate":
             must("resources", implies(over, eq(used, nothing)), f"{r.name} is held after the end")
@@ -100,6 +100,11 @@ def _resource(ctx: Ctx, r: ResourceInfo, over: Expr) -> None:
 
 def _declared(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, stays: Expr) -> None:
     """`active`: there is such an instance now; `stays`: before and after a step."""
+    with ctx.world.refusals.collecting():
+        _one(ctx, env, p, place, active, stays)
+
+
+def _one(ctx: Ctx, env: Env, p: ast.Property, place: str, active: Expr, stays: Expr) -> None:
     match p:
         case ast.Invariant(name=name, cond=cond):
             with collecting(env) as (inner, found):
@@ -156,7 +161,9 @@ def deadline(ctx: Ctx, env: Env, p: ast.Deadline, active: Expr, over: Expr) -> N
 def fixed_time(ctx: Ctx, env: Env, e: ast.Expression, form: str) -> Expr:
     limit = measured(env, e)
     if not ctx.fixed(limit):
-        raise not_supported(f"{form} that depends on data", e.span)
+        message = f"the time of `{form}` may change during a run"
+        fix = "what is promised is known when a run begins: of constants, parameters and arguments"
+        raise not_here(message, e.span, fix)
     return limit
 
 
@@ -185,7 +192,7 @@ def _pattern(ctx: Ctx, env: Env, p: ast.Pattern, place: str, active: Expr) -> No
     within: Expr | None = None
     if p.within is not None:
         with collecting(env) as (inner, found):
-            within = fixed_time(ctx, inner, p.within, "leads_to within")
+            within = fixed_time(ctx, inner, p.within, "leads_to .. within")
         for d in found:
             ctx.must("arithmetic", implies(active, d.cond), d.message, d.span)
         message += f" within {text(p.within)}"

@@ -1,7 +1,4 @@
-"""Forms that are met while lowering and whose meaning is not built yet.
-
-Most are found in the checked tree (dsl/support); these depend on what is known where they run.
-"""
+"""What is refused while a spec is lowered: it depends on what is known where it is run."""
 
 from __future__ import annotations
 
@@ -9,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ...dsl import static_bounds, support
+from ...dsl import static_bounds
 from ...dsl.errors import Diagnostic, Rejected, Span
 
 
-def not_supported(form: str, span: Span) -> Rejected:
-    """To be raised: the term around it is left out, and lowering goes on (see `Refusals`)."""
-    return Rejected((support.not_supported(form, span),))
+def not_here(message: str, span: Span, fix: str) -> Rejected:
+    """Of a form that can mean nothing there.  To be raised: the term around it is left out, and
+    lowering goes on (see `Refusals`)."""
+    return Rejected((Diagnostic("E0406", span, message, fix),))
 
 
 def without_bounds(what: str, span: Span) -> Rejected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ...dsl import ast
@@ -35,18 +36,18 @@ from .context import (
     Log,
     Out,
     Rounds,
-    not_supported,
     raise_error,
     real_error,
     step,
 )
 from .effects import effect
 from .entry import forget
-from .env import Env, collecting, unasked
+from .env import collecting, unasked
 from .expressions import scalar
 from .frames import cleanup, leave, unwound
 from .place import At, union
 from .undolog import Part, earlier, entries, repeated, to_undo
+from .watched import Watched, undone, watch
 
 
 def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
@@ -83,7 +84,8 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     _, exits = leave(ctx, c.guarded, undone.exit, t.span, raised, "undo")
     b.watched.append((snapshot, {*range(first, last), *range(undo_first, len(b.rules))}))
     restored = {i: pair for i, pair in snapshot.items() if i in written}
-    _obligations(ctx, t, out.log, snapshot, restored, exits)
+    of = watch(ctx, out.log, snapshot, b.rules[first:last], entering, at.cond)
+    _obligations(ctx, t, out.log, snapshot, restored, exits, of)
     ctx.world.sagas.append(
         SagaInfo(
             t.span,
@@ -298,10 +300,10 @@ def _obligations(
     snapshot: dict[int, tuple[Expr, Expr]],
     restored: dict[int, tuple[Expr, Expr]],
     exits: list[RuleDraft],
+    of: Mapping[int, Watched],
 ) -> None:
     b = ctx.b
     done = list(entries(log))
-    _last_only(b, log, snapshot)
     undoable = {i for d in done for i in d.written}
     overridden = {i for d in done if d.undone_when is not None for i in d.written}
     for rule in exits:
@@ -319,11 +321,13 @@ def _obligations(
         for d in done:
             if d.undone_when is not None and d.was is not None:
                 with collecting(d.env) as (env, found):
-                    holds = _undone(env, d.undone_when, snapshot)
-                ctx.defined([replace(f, cond=implies(d.was, f.cond)) for f in found], rule)
+                    holds = undone(env, d.undone_when, snapshot)
+                was = of.get(id(d)) or Watched(d.was, {})
+                claims = [replace(f, cond=implies(was.done, was.of(f.cond))) for f in found]
+                ctx.defined(claims, rule)
                 ctx.must(
                     "compensated",
-                    implies(d.was, holds),
+                    implies(was.done, was.of(holds)),
                     f"`undone when` of {d.name} fails after the undo",
                     d.undone_when.span,
                     rule,
@@ -353,20 +357,3 @@ def _obligations(
                     d.span,
                     rule,
                 )
-
-
-def _last_only(b: Builder, log: Log, snapshot: dict[int, tuple[Expr, Expr]]) -> None:
-    """`undone when` is asked once, when all rounds are undone: it cannot speak of what each had."""
-    for r in repeated(log):
-        for d in entries(r):
-            if d.undone_when is not None:
-                asked = variables([_undone(unasked(d.env), d.undone_when, snapshot)])
-                if any(i in r.inside for i in asked):
-                    form = "`undone when` about an argument or a result inside a loop"
-                    raise not_supported(form, d.undone_when.span)
-
-
-def _undone(env: Env, cond: ast.Expression, snapshot: dict[int, tuple[Expr, Expr]]) -> Expr:
-    """`undone when e`: `old(x)` is the value of x at the entry of the saga."""
-    entry = {i: value for i, (value, _) in snapshot.items()}
-    return scalar(replace(env, store={}, entry=entry), cond)

@@ -33,7 +33,7 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
-from . import child, control, requests
+from . import child, control, control_loop, requests
 from .arriving import arrived, one_by_one, several
 from .context import Ctx, InstanceDraft, step
 from .crashes import crashes, crashing
@@ -114,9 +114,9 @@ class _Lowering(Declarations):
         refusals.tell()
         controls = control.controls(self.spec, self.b, self._fixed, self.first)
         if not self.running:
-            for later in control.defined(self.spec, self.b, env, controls):
-                self._ranges(later)
-        loop = control.Loop(self.spec, self.b, env, self._fixed, controls, self.count)
+            for later, within in control.defined(self.spec, self.b, env, controls):
+                self._within(later, within)
+        loop = control_loop.Loop(self.spec, self.b, env, self._fixed, controls, self.count)
         self._refills()
         requests.settle(self.b, self.world.channels.values(), drafts)
         with refusals.collecting():

@@ -126,10 +126,40 @@ def test_runs_keep_what_is_proved(seed: int) -> None:
             if rule.gains:
                 assert after[pool.used] <= after[control.capacity]
             changed += after[control.capacity] != state[control.capacity]
-            assert control.lo <= after[control.capacity] <= control.hi
+            lo, hi = evaluate(control.lo, after), evaluate(control.hi, after)
+            assert lo <= after[control.capacity] <= hi
             assert all(evaluate(g.cond, after) for g in goals if not g.every_step)
             state = after
     assert changed or drawn(seed)["lo"] == drawn(seed)["hi"] or drawn(seed)["kp"] == "0"
+
+
+def _capacities(text: str, seed: int, *values: str) -> list[tuple[Fraction | None, object]]:
+    """When the capacity of a run changes, and to what."""
+    running = lower(load_text(text, "w.wf"), run=True)
+    (control,) = running.controls
+    done = run(running, RunOptions(seed=seed, set_values=values))
+    state, out = done.trace.initial, []
+    for step in done.trace.steps:
+        after = fire(running.rules[step.rule], state, step.inputs)
+        if after[control.capacity] != state[control.capacity]:
+            out.append((step.time, after[control.capacity]))
+        state = after
+    return out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_with_parameters_it_does_what_it_does_with_constants(seed: int) -> None:
+    values = drawn(seed)
+    # Nothing is left to chance, for a loop that looks more often draws more often.
+    spec = (
+        SPEC.replace("1s..5s", "2s").replace("0s..3s", "1s").replace("w[2]", "w[2] scheduler fifo")
+    )
+    constant = spec.format(**values)
+    spec = spec.replace("every 2s cooldown {cooldown}s", "every 1s * PACE cooldown 1s * REST")
+    text = "param LO: int 2..3\nparam HI: int 3..7\nparam REST: int 1..5\nparam PACE: int 1..2\n"
+    text += spec.format(**{**values, "lo": "LO", "hi": "HI"})
+    chosen = (f"LO={values['lo']}", f"HI={values['hi']}", f"REST={values['cooldown']}", "PACE=2")
+    assert _capacities(constant, seed) == _capacities(text, seed, *chosen)
 
 
 def test_a_detector_needs_samples_in_a_row(capsys: pytest.CaptureFixture[str]) -> None:

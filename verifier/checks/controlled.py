@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...semantics.expr import variables
-from ...semantics.system import TransitionSystem
+from ...semantics.system import Control, TransitionSystem
+from ...semantics.words import in_words
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .obligations import Claim
 
@@ -79,9 +80,14 @@ def _same_only(system: TransitionSystem, verdict: Proved) -> Unknown:
     return Unknown(verdict.engine, f"{why}; for one that is set anew it was not proved")
 
 
+def within(system: TransitionSystem, c: Control) -> str:
+    """The bounds of a controller, in words."""
+    return "..".join(in_words(system, e) for e in (c.lo, c.hi))
+
+
 def _noted(system: TransitionSystem, verdict: Refuted) -> Refuted:
     notes = tuple(
-        f"the capacity of {c.resource} is one that `{c.name}` may set: {c.lo}..{c.hi}"
+        f"the capacity of {c.resource} is one that `{c.name}` may set: {within(system, c)}"
         for c in system.controls
     )
     return replace(verdict, notes=(*verdict.notes, *notes)) if verdict.trace.initial else verdict

@@ -25,12 +25,14 @@ from fractions import Fraction
 from itertools import product
 
 from ...semantics.expr import Expr, Scalar, variables
+from ...semantics.lower.control import period
 from ...semantics.system import Control, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate
 from ..engines.common import domain
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
+from .controlled import within
 
 MOST_VALUES = 2_000  # combinations of parameters
 TERMS = 60  # of the series of exp
@@ -64,8 +66,9 @@ def _verdict(session: Session, c: Control) -> Verdict:
     found: Proved | None = None
     for state in values:
         first = evaluate(c.first, state)
-        if not c.lo <= first <= c.hi:
-            message = f"the capacity of {c.resource} begins at {first}, outside {c.lo}..{c.hi}"
+        lo, hi = evaluate(c.lo, state), evaluate(c.hi, state)
+        if not lo <= first <= hi:
+            message = f"the capacity of {c.resource} begins at {first}, outside {lo}..{hi}"
             return _refuted(c, message + _where(system, c, state), "out of bounds")
         if c.plant is None:
             return Unknown("structure", "no plant is declared: `plant gain 0.2 lag 5s`")
@@ -75,8 +78,9 @@ def _verdict(session: Session, c: Control) -> Verdict:
         found = said
     if found is None:
         return Proved("structure", "no parameters are possible: there is no run")
-    apart = max(c.period, c.every)
-    kept = f"the capacity stays within {c.lo}..{c.hi}, and actions are {_s(apart)} s apart or more"
+    apart = sorted({_period(c, state) for state in values})
+    span = _s(apart[0]) if len(apart) == 1 else f"{_s(apart[0])} to {_s(apart[-1])}"
+    kept = f"the capacity stays within {within(system, c)}, and actions are {span} s apart or more"
     return Proved(found.engine, f"{found.how}; {kept}", found.figure)
 
 
@@ -88,9 +92,22 @@ def _refuted(c: Control, message: str, figure: str, notes: tuple[str, ...] = ())
 
 
 def _terms(c: Control) -> list[Expr]:
-    out = [*c.gains, c.first, *(s.amount for s in c.steps), *(s.level for s in c.steps)]
+    out = [
+        *c.gains,
+        c.first,
+        c.lo,
+        c.hi,
+        c.every,
+        c.cooldown,
+        *(s.amount for s in c.steps),
+        *(s.level for s in c.steps),
+    ]
     out += [] if c.target is None else [c.target]
-    return out + ([] if c.plant is None else [c.plant[0]])
+    return out + ([] if c.plant is None else [*c.plant])
+
+
+def _period(c: Control, state: Sequence[Scalar]) -> Fraction:
+    return period(Fraction(evaluate(c.every, state)), Fraction(evaluate(c.cooldown, state)))
 
 
 def _parameters(session: Session, c: Control) -> list[tuple[Scalar, ...]] | None:
@@ -161,10 +178,11 @@ class Loop:
 
 def _law(system: TransitionSystem, c: Control, state: Sequence[Scalar]) -> Verdict:
     assert c.plant is not None
-    gain, lag = c.plant
+    gain, lag = (Fraction(evaluate(e, state)) for e in c.plant)
+    h = _period(c, state)
     kp, ki, kd = (Fraction(evaluate(g, state)) for g in c.gains)
-    a = _exact(Fraction(0)) if lag == 0 else exponential(-c.period / lag)
-    loop = Loop(a, Fraction(evaluate(gain, state)), kp, ki, kd, c.period)
+    a = _exact(Fraction(0)) if lag == 0 else exponential(-h / lag)
+    loop = Loop(a, gain, kp, ki, kd, h)
     polynomial = loop.polynomial()
     middle = [(lo + hi) / 2 for lo, hi in polynomial]
     largest = max((abs(r) for r in roots([float(x) for x in middle])), default=0.0)
@@ -181,7 +199,7 @@ def _law(system: TransitionSystem, c: Control, state: Sequence[Scalar]) -> Verdi
     notes = (
         *conditions,
         f"poles at {', '.join(_root(r) for r in roots([float(x) for x in middle]))}",
-        f"how far the metric is from its target, every {_s(c.period)} s: {response}",
+        f"how far the metric is from its target, every {_s(h)} s: {response}",
     )
     return _refuted(
         c, f"the closed loop is not stable{where}", f"largest pole {largest:.3f}", notes
@@ -370,7 +388,8 @@ def _steps(system: TransitionSystem, c: Control, state: Sequence[Scalar]) -> Ver
             f"(it moves by {_s(max(sizes))} at most)"
         )
         return Proved("structure", how, f"band {_s(band)}")
-    if sizes[0] == sizes[1] and c.hi - c.lo >= Fraction(evaluate(up.amount, state)):
+    room = evaluate(c.hi, state) - evaluate(c.lo, state)
+    if sizes[0] == sizes[1] and room >= Fraction(evaluate(up.amount, state)):
         message = f"the steps up and down chase each other for ever{where}"
         note = f"a step moves the metric by {_s(sizes[0])}, across the band of {_s(band)}"
         return _refuted(c, message, f"band {_s(band)}", (note,))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from . import ast
-from .extent import Known, extent
-from .types import Array, Enum, SetOf
-from .walk import parts_of
+from ...dsl import ast
+from ...dsl.extent import Known, extent
+from ...dsl.types import Array, Enum, SetOf
+from ...dsl.walk import parts_of
 
 
 def most_sent(spec: ast.Spec, channel: ast.Channel, known: Known) -> int | None:
