@@ -341,7 +341,8 @@ class _Run:
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted
 
-            verdict = lifted(verdict, str(key), self.session)
+            lasting = _kind_of(key) is Kind.LIVENESS
+            verdict = lifted(verdict, str(key), self.session, lasting)
         if system.controls:
             from .checks.controlled import of_claim, of_whole
 
