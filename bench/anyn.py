@@ -1,9 +1,10 @@
-"""Any number of workers with pools of any capacity, proved; and crossed claims, refuted.
+"""Any number of workers with pools of any capacity, proved; crossed claims, refuted; and messages,
+rates and crashes among any number.
 
     python bench/anyn.py
 
-Prints the verdicts of `resources` and `deadlock_free`, the seconds of the whole call, in a process
-of its own, and of that the seconds of processor time.
+Prints the verdicts of `resources`, `invariant`, `deadlock_free` and `messages`, the seconds of the
+whole call, in a process of its own, and of that the seconds of processor time.
 """
 
 from __future__ import annotations
@@ -67,12 +68,39 @@ resource a : pool(4)
 workflow worker { activity work { uses a 1  takes 1s..2s }  run { using (a 1) { work } } }
 system { worker[*] }
 """
+TOKEN = """\
+channel token : int capacity 1 optional
+shared inside: int = 0
+workflow first { run { send 0 to token } }
+workflow worker { run { receive t from token ; inside += 1 ; inside += -1 ; send t to token } }
+invariant alone : inside <= 1
+system { first  worker[*] }
+"""
+BRANCHES = """\
+channel c : int 0..1 capacity 1 optional
+resource a : pool(2)
+workflow worker {
+  activity work { uses a 1  takes 1s..2s }
+  run { { send 1 to c ; work } || { receive m from c ; work } }
+}
+system { worker[*] }
+"""
+RATE = """\
+param B: int
+requires B >= 1
+resource api : rate(2 per 1s burst B)
+workflow worker { activity work { uses api 1  takes 1s..2s }  run { work ; work } }
+system { worker[*]  faults crash worker at_most 1 back within 5s }
+"""
 MODELS = {
     "one pool, any capacity": ONE,
     "two pools, any capacities": TWO,
     "two pools and a lock, loops": LOOPS,
     "two kinds, claims crossed": CROSSED,
     "one more while one is held": LATER,
+    "one token in a channel": TOKEN,
+    "who sends beside who receives": BRANCHES,
+    "a bucket of any size, and crashes": RATE,
 }
 
 
@@ -82,7 +110,8 @@ def main() -> None:
             spec = Path(folder) / "w.wf"
             spec.write_text(text)
             command = [sys.executable, "-m", "wfverify", str(spec)]
-            command += ["--only", "resources", "--only", "deadlock_free"]
+            for check in ("resources", "invariant", "deadlock_free", "messages"):
+                command += ["--only", check]
             since, used = time.perf_counter(), os.times()
             done = subprocess.run(command, capture_output=True, text=True)
             seconds, now = time.perf_counter() - since, os.times()

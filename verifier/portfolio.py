@@ -205,11 +205,11 @@ class _Run:
         from .checks.anynumber import AnyNumber
 
         since = time.monotonic()
+        found: dict[int | str, Verdict] = {}
         with self.session.limit():
             proofs = AnyNumber(self.session, self.spec)
             self.progress("any number of instances")
             chosen = self.session.options.engines
-            found: dict[int | str, Verdict] = {}
             found.update(proofs.claims(self.claims).items())
             for check in WHOLE:
                 verdict = proofs.whole(check, self.verdicts)
@@ -341,7 +341,8 @@ class _Run:
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted
 
-            verdict = lifted(verdict, str(key), self.session)
+            lasting = _kind_of(key) is Kind.LIVENESS
+            verdict = lifted(verdict, str(key), self.session, lasting)
         if system.controls:
             from .checks.controlled import of_claim, of_whole
 

@@ -259,8 +259,8 @@ def _same_places(a: Claim, b: Claim) -> bool:
     return [(g.message, g.span) for g in a.goals] == [(g.message, g.span) for g in b.goals]
 
 
-def lifted(verdict: Verdict, check: str, session: Session) -> Verdict:
-    """A verdict on a few instances, of any number of them."""
+def lifted(verdict: Verdict, check: str, session: Session, lasting: bool = False) -> Verdict:
+    """A verdict on a few instances, of any number of them.  `lasting`: of what comes at last."""
     most = max(len(g.members) for g in session.system.any_number)
     few = f"up to {most} instances of " + ", ".join(
         dict.fromkeys(g.workflow for g in session.system.any_number)
@@ -269,7 +269,10 @@ def lifted(verdict: Verdict, check: str, session: Session) -> Verdict:
         case Proved() if check == "no_dead_code":
             return verdict  # by runs, which are runs of so many instances
         case Proved():
-            return Unknown(verdict.engine, f"it holds for {few}; for any number it was not proved")
+            why = f"it holds for {few}; for any number it was not proved"
+            if lasting:
+                why += ", where every run has to end for that (`terminates`)"
+            return Unknown(verdict.engine, why)
         case Refuted() if check == "no_dead_code":
             return Unknown(verdict.engine, f"with {few}: {verdict.message}; with more it may run")
     return verdict

@@ -89,7 +89,7 @@ class InCrowd:
                 if goals is None:
                     continue
                 out = out or [None] * len(goals)
-                if None not in out:
+                if None not in out or session.left() <= 0:
                     return out
                 if session.may("induction"):
                     _inductive(made, session, goals, out, more)

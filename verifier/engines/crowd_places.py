@@ -90,7 +90,8 @@ class _Places:
 
     def changes(self, rule: Rule) -> Iterator[Change]:
         """By how much a step changes each, in all cases that are told apart."""
-        updates = dict(rule.updates)
+        looked_at = {v for g in self.standing for v in g.tracked} | self.numbers.keys()
+        updates = {v: e for v, e in rule.updates if v in looked_at}
         moved: list[int] = []
         for n, group in enumerate(self.standing):
             if not updates.keys().isdisjoint(group.tracked):
@@ -152,6 +153,8 @@ def _answers(rule: Rule) -> dict[int, tuple[Scalar, ...]]:
 
 def _said(e: Expr, values: Mapping[int, Scalar]) -> Expr:
     """With these answers."""
+    if not values:
+        return e
 
     def leaf(node: Expr) -> Expr:
         known = node.op is Op.INPUT and node.index in values

@@ -201,6 +201,10 @@ class Prover:
     def thin(self, candidates: Sequence[Expr]) -> _Thinned:
         """The largest inductive subset that the solver can show; empty when time runs out."""
         out = _Thinned(dict(enumerate(candidates)))
+        if self.out_of_time():  # (perhaps before all steps were made ready)
+            out.known.clear()
+            out.late = True
+            return out
         reads = {k: variables([c]) for k, c in enumerate(candidates)}
         for k in self.base(out.known):
             del out.known[k]

@@ -26,7 +26,7 @@ class Span:
         for at, row in self.rows:
             if out[at]:
                 factor = out[at]
-                out = [x - factor * y for x, y in zip(out, row, strict=True)]
+                out = _less(out, factor, row)
         return out
 
     def add(self, vector: Sequence[Fraction]) -> bool:
@@ -36,9 +36,7 @@ class Span:
         if at is None:
             return False
         new = [x / rest[at] for x in rest]
-        self.rows = [
-            (k, [x - row[at] * y for x, y in zip(row, new, strict=True)]) for k, row in self.rows
-        ]
+        self.rows = [(k, _less(row, row[at], new) if row[at] else row) for k, row in self.rows]
         self.rows.append((at, new))
         return True
 
@@ -55,6 +53,11 @@ class Span:
                 for at, row in pivots.items():
                     form[at] = -row[free]
                 yield form
+
+
+def _less(vector: Vector, factor: Fraction, row: Vector) -> Vector:
+    """`vector - factor * row`; most of a row is 0."""
+    return [x - factor * y if y else x for x, y in zip(vector, row, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from wfverify.semantics.expr import Sort
 from wfverify.semantics.symbolic import is_valid
 from wfverify.semantics.system import Obligation
 from wfverify.verifier.engines.common import Budget, input_condition, weakest
-from wfverify.verifier.engines.induction import Inductive, prove_invariants
+from wfverify.verifier.engines.induction import Inductive, Prover, prove_invariants
 from wfverify.verifier.engines.induction_query import Queries
 from wfverify.verifier.engines.kinduction import k_induction
 
@@ -122,3 +122,11 @@ def test_questions_of_one_shape_have_one_answer() -> None:
         mine, fresh = kept.check(*asked), Queries().check(*asked)
         assert mine.failed == fresh.failed, asked
     assert kept.shared > 40
+
+
+def test_nothing_is_known_without_time() -> None:
+    """Also where the time is over before the steps are made ready, so that none breaks anything."""
+    system = random_system(0)
+    candidates = [o.cond for o in system.obligations if o.rule is None and not o.every_step]
+    made = Prover(system, Budget(0)).thin([*candidates, e.TRUE])
+    assert made.late and not made.known
