@@ -44,7 +44,7 @@ class _Round:
 
 ROUNDS = (
     _Round(4, 0, BEAM),
-    _Round(1, 1),
+    _Round(0, 1),
     _Round(4, 0, BEAM),
     _Round(2, 2),
     _Round(4, 0, BEAM),
@@ -202,8 +202,6 @@ class _Search:
         """False: out of time, or too many states."""
         network = self.network
         for begun in network.settled(0, 0):
-            if begun.state[2]:
-                continue
             many = len(members(begun.state[1])) + 1
             rows = [[0] * many for _ in range(many)]
             self.keep(begun.state, _Zone([0] * many, rows, (None, Event(-1, begun.order, False))))
@@ -294,7 +292,7 @@ class _Search:
             rows.append([a, *(min(row[j], a + s) for j, s in zip(kept, since, strict=True))])
         ended, running = state[0] | 1 << k, state[1] & ~(1 << k)
         position = {runs[i - 1]: n for n, i in enumerate(kept, 1)}
-        for then in network.settled(ended, running):
+        for then in network.settled(ended, running, k):
             event = Event(k, then.order, then.state[2])
             came = None if zone.came is None else (zone, event)
             new = _Zone(upper, rows, came)
