@@ -77,6 +77,15 @@ def test_the_bound_is_the_latest_end_of_all_runs() -> None:
         assert found.bound == found.seconds == real, seed
 
 
+@pytest.mark.parametrize("seed", [333])
+def test_two_may_end_before_what_waits_is_granted(seed: int, monkeypatch: MonkeyPatch) -> None:
+    tasks, capacity = _network(seed, 9, True)
+    real = latest_of_all(tasks, capacity)
+    assert latest_end(tasks, capacity, 60.0).bound == real
+    monkeypatch.setattr(Network, "_forestalled", lambda *_: False)
+    assert latest_end(tasks, capacity, 60.0).bound < real
+
+
 # Two ends in one instant before what waits is granted (454); more than one run for a state (the
 # others), so that its hull holds what no run does.
 @pytest.mark.parametrize("seed", [454, 105, 148, 510, 743])
