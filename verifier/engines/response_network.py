@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 from ...semantics.network import Task
@@ -184,11 +185,12 @@ class Network:
         )
 
 
-def members(bits: int) -> list[int]:
+@lru_cache(1 << 16)
+def members(bits: int) -> tuple[int, ...]:
     """Of a set, ascending."""
     out = []
     while bits:
         low = bits & -bits
         out.append(low.bit_length() - 1)
         bits ^= low
-    return out
+    return tuple(out)
