@@ -13,11 +13,12 @@ from wfverify.interpreter.timing import Scheduling
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.contended import network
 from wfverify.verifier.checks.contended import contended, scheduled
-from wfverify.verifier.checks.limits import start_with
+from wfverify.verifier.checks.limits import _by_constraint, start_with
 from wfverify.verifier.checks.pacing import as_planned
 from wfverify.verifier.engines.schedules import available, latest
 from wfverify.verifier.lasting import measured
 from wfverify.verifier.session import Options, Session
+from wfverify.verifier.verdict import Proved, Refuted
 
 needed = pytest.mark.skipif(not available(), reason="OR-tools is not installed")
 
@@ -106,6 +107,30 @@ def test_all_schedules_bound_all_runs_and_the_last_is_one() -> None:
         assert Scheduling(system).misplaced(found.trace) is None
         waited += 1
     assert waited >= 8
+
+
+@needed
+def test_a_schedule_of_or_tools_refutes_and_never_proves() -> None:
+    refuted = 0
+    for seed in range(8):
+        text = _spec(seed)
+        real = ends(lower(load_text(text, "s.wf")), 20_000)["ends"].most
+        assert real is not None
+        for within in (real - 1, real):
+            limited = text.replace("workflow w {", f"workflow w {{\n deadline {within}s")
+            spec = load_text(limited, "s.wf")
+            options = Options(timeout=20, engines=("constraint",))
+            session = Session(lower(spec), options, replay, schedule, simulator)
+            if contended(session, spec) is None or within < 0:
+                continue
+            (limit,) = session.system.limits
+            verdict = _by_constraint(session, limit, {}, spec)
+            assert not isinstance(verdict, Proved)
+            if isinstance(verdict, Refuted):
+                assert within < real and verdict.engine == "constraint", text
+                assert Scheduling(session.system).misplaced(verdict.trace) is None
+                refuted += 1
+    assert refuted >= 3
 
 
 def test_two_at_a_time_and_the_longest_last() -> None:
