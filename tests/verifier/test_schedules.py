@@ -147,3 +147,28 @@ def test_a_network_is_what_runs_once() -> None:
         text = "workflow w(x: bool) fails Timeout {\n activity a { takes 1s }\n run { "
         text += body + " }\n}"
         assert network(load_text(text, "s.wf"), []) is None
+
+
+NETWORK = """resource r : pool(2)
+PARAM
+workflow w { activity a { uses r 1 takes 1s } activity b { uses r 2 takes 1s..2s } run { a || b } }
+system { w[N] MORE }
+"""
+
+
+def test_a_network_is_of_instances_that_are_there_and_claims_that_are_kept() -> None:
+    def made(n: str = "2", more: str = "", param: str = "", text: str = NETWORK) -> int | None:
+        for word, other in (("MORE", more), ("PARAM", param), ("N]", f"{n}]")):
+            text = text.replace(word, other)
+        found = network(load_text(text, "s.wf"), [])
+        return None if found is None else len(found)
+
+    assert made() == 4
+    assert made("k", param="param k: int 1..3") is None
+    assert made(more="scheduler fifo") == 4
+    assert made(more="scheduler head_of_line") is None
+    assert made(more="faults crash w at_most 1 back within 5s") is None
+    assert made("1", more="arrive every 3s") is None
+    leased = NETWORK.replace("pool(2)", "pool(2) lease 5s")
+    assert made(text=leased) is None
+    assert made(text=leased.replace("lease 5s", "lease 5s silent")) is None
