@@ -405,14 +405,17 @@ def _time() -> argparse.ArgumentParser:
 def _export() -> argparse.ArgumentParser:
     out = _new(
         "export",
-        "Write the rules of a finite spec, with its claims as assertions, as a model for Spin.\n"
+        "Write the rules of a finite spec, with its claims, as a model for Spin or TLC.\n"
         "Time is left out.",
         "examples:\n"
         "  wfverify export trip.wf --promela -o trip.pml\n"
-        "  wfverify export trip.wf --promela --only never_negative\n",
+        "  wfverify export trip.wf --promela --only never_negative\n"
+        "  wfverify export trip.wf --tla -o trip.tla\n",
     )
     out.add_argument("spec", metavar="SPEC", help="a .wf file, a foreign file, or - for stdin")
-    out.add_argument("--promela", action="store_true", required=True, help="the language of Spin")
+    kind = out.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--promela", action="store_true", help="the language of Spin")
+    kind.add_argument("--tla", action="store_true", help="TLA+, the language of TLC")
     out.add_argument("-o", dest="output", metavar="FILE", help="default: stdout")
     _only(out, "this check or property, and what can matter for it")
     return out

@@ -1,4 +1,4 @@
-"""`wfverify export SPEC --promela`: the rules of a spec for another checker."""
+"""`wfverify export SPEC --promela | --tla`: the rules of a spec for another checker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     file, text = opened(args.spec)
     try:
         spec = load_spec(file, text)
-        model = _model(spec, args.only)
+        model = _model(spec, args)
     except Rejected as error:
         say_rejected(error.diagnostics)
         return Exit.USAGE
@@ -31,15 +31,17 @@ def run(args: argparse.Namespace) -> int:
     return Exit.PROVED
 
 
-def _model(spec: Spec, only: list[str]) -> str | None:
+def _model(spec: Spec, args: argparse.Namespace) -> str | None:
     """None if a name of `only` was complained of.  Raises `Rejected`."""
     from ..semantics.lower import lower
-    from ..verifier.export.promela import NotFinite, promela
+    from ..verifier.export.finite import NotFinite
+    from ..verifier.export.promela import promela
     from ..verifier.export.selection import select
+    from ..verifier.export.tla import tla
 
     with stopping_solver():
         system = lower(spec)
-        chosen = select(spec, system, only)
+        chosen = select(spec, system, args.only)
         for name in chosen.unknown:
             complain(f"there is no check and no property `{name}` in {spec.file}")
         for name in chosen.other:
@@ -50,7 +52,11 @@ def _model(spec: Spec, only: list[str]) -> str | None:
         if chosen.unknown or chosen.other:
             return None
         try:
-            return promela(system, chosen.goals, whole=chosen.whole)
+            if args.promela:
+                return promela(system, chosen.goals, whole=chosen.whole)
+            # (TLC wants the name of the file.)
+            name = Path(args.output or spec.file).stem
+            return tla(system, chosen.goals, whole=chosen.whole, name=name)
         except NotFinite as error:
             raise Rejected((_complaint(spec, error.span, str(error), error.fix),)) from None
 

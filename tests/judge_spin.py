@@ -16,7 +16,8 @@ from wfverify.semantics.system import Obligation, TransitionSystem
 from wfverify.verifier.checks.obligations import claims
 from wfverify.verifier.engines.search import Holds, Violated, explore
 from wfverify.verifier.engines.search_threads import Threads
-from wfverify.verifier.export.promela import NotFinite, promela
+from wfverify.verifier.export.finite import NotFinite
+from wfverify.verifier.export.promela import promela
 from wfverify.verifier.portfolio import SAFETY, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Verdict
 

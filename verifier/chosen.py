@@ -18,6 +18,7 @@ ENGINES = (
     "chc",
     "search",
     "bounded",
+    "constraint",
     "ranking",
     "recurrence",
     "simulation",

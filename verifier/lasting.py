@@ -91,7 +91,7 @@ def _scheduled(session: Session, spec: ast.Spec, x: Lasting) -> Lasting:
     """With the schedule that ends last, where claims wait for each other."""
     if x.exact:
         return x
-    found = scheduled(session, spec, session.left() * (0.5 if available() else 0.8))
+    found = scheduled(session, spec, session.left() * 0.8)
     if found is None:
         return x
     if found.trace is not None:

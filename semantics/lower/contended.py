@@ -13,7 +13,7 @@ from math import ceil
 
 from ...dsl import ast
 from ...dsl.walk import walk
-from ..expr import Op, Sort
+from ..expr import TRUE, Op, Sort
 from ..network import Task
 from .activity import activity_of
 from .context import Ctx
@@ -190,6 +190,8 @@ def network(spec: ast.Spec, free: Collection[str]) -> list[Task] | None:
     tasks: list[Task] = []
     try:
         for ctx in contexts(spec):
+            if ctx.inst.active is not TRUE:
+                return None  # (Without what it would do the others may take longer: Graham 1969.)
             _Network(ctx, frozenset(free), tasks).add(ctx.inst.workflow.body, ())
     except Unmeasured:
         return None

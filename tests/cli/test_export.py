@@ -53,6 +53,20 @@ def test_deadlocks_need_no_claims(spec: str, capsys: pytest.CaptureFixture[str])
     assert "/* desk */" in out and "does not hold" not in out
 
 
+def test_a_module_has_the_name_of_its_file(spec: str, tmp_path: Path) -> None:
+    model = tmp_path / "My-Model.tla"
+    assert cli.main(["export", spec, "--tla", "--only", "never", "-o", str(model)]) == 0
+    lines = model.read_text().splitlines()
+    assert lines[0] == "---- MODULE My_Model ----" and lines[-1] == "===="
+    assert any("never does not hold" in x for x in lines)
+
+
+def test_one_language_at_a_time(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for languages in ([], ["--promela", "--tla"]):
+        assert cli.main(["export", spec, *languages]) == 2
+        assert "--tla" in capsys.readouterr().err
+
+
 def test_to_a_file(spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "m.pml"
     assert cli.main(["export", spec, "--promela", "-o", str(model)]) == 0

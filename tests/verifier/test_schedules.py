@@ -13,11 +13,12 @@ from wfverify.interpreter.timing import Scheduling
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.contended import network
 from wfverify.verifier.checks.contended import contended, scheduled
-from wfverify.verifier.checks.limits import start_with
+from wfverify.verifier.checks.limits import _by_constraint, start_with
 from wfverify.verifier.checks.pacing import as_planned
 from wfverify.verifier.engines.schedules import available, latest
 from wfverify.verifier.lasting import measured
 from wfverify.verifier.session import Options, Session
+from wfverify.verifier.verdict import Proved, Refuted
 
 needed = pytest.mark.skipif(not available(), reason="OR-tools is not installed")
 
@@ -108,6 +109,30 @@ def test_all_schedules_bound_all_runs_and_the_last_is_one() -> None:
     assert waited >= 8
 
 
+@needed
+def test_a_schedule_of_or_tools_refutes_and_never_proves() -> None:
+    refuted = 0
+    for seed in range(8):
+        text = _spec(seed)
+        real = ends(lower(load_text(text, "s.wf")), 20_000)["ends"].most
+        assert real is not None
+        for within in (real - 1, real):
+            limited = text.replace("workflow w {", f"workflow w {{\n deadline {within}s")
+            spec = load_text(limited, "s.wf")
+            options = Options(timeout=20, engines=("constraint",))
+            session = Session(lower(spec), options, replay, schedule, simulator)
+            if contended(session, spec) is None or within < 0:
+                continue
+            (limit,) = session.system.limits
+            verdict = _by_constraint(session, limit, {}, spec)
+            assert not isinstance(verdict, Proved)
+            if isinstance(verdict, Refuted):
+                assert within < real and verdict.engine == "constraint", text
+                assert Scheduling(session.system).misplaced(verdict.trace) is None
+                refuted += 1
+    assert refuted >= 3
+
+
 def test_two_at_a_time_and_the_longest_last() -> None:
     activities = "\n".join(f" activity a{i} {{ uses r 1 takes 1s..{i + 1}s }}" for i in range(5))
     text = f"resource r : pool(2)\nworkflow w {{\n{activities}\n"
@@ -122,3 +147,28 @@ def test_a_network_is_what_runs_once() -> None:
         text = "workflow w(x: bool) fails Timeout {\n activity a { takes 1s }\n run { "
         text += body + " }\n}"
         assert network(load_text(text, "s.wf"), []) is None
+
+
+NETWORK = """resource r : pool(2)
+PARAM
+workflow w { activity a { uses r 1 takes 1s } activity b { uses r 2 takes 1s..2s } run { a || b } }
+system { w[N] MORE }
+"""
+
+
+def test_a_network_is_of_instances_that_are_there_and_claims_that_are_kept() -> None:
+    def made(n: str = "2", more: str = "", param: str = "", text: str = NETWORK) -> int | None:
+        for word, other in (("MORE", more), ("PARAM", param), ("N]", f"{n}]")):
+            text = text.replace(word, other)
+        found = network(load_text(text, "s.wf"), [])
+        return None if found is None else len(found)
+
+    assert made() == 4
+    assert made("k", param="param k: int 1..3") is None
+    assert made(more="scheduler fifo") == 4
+    assert made(more="scheduler head_of_line") is None
+    assert made(more="faults crash w at_most 1 back within 5s") is None
+    assert made("1", more="arrive every 3s") is None
+    leased = NETWORK.replace("pool(2)", "pool(2) lease 5s")
+    assert made(text=leased) is None
+    assert made(text=leased.replace("lease 5s", "lease 5s silent")) is None

@@ -69,7 +69,8 @@ def _held(session: Session, spec: ast.Spec, limit: TimeLimit) -> Verdict:
         if verdict is not None:
             return verdict
     some, many = partial(_by_runs, most=FEW), partial(_by_runs, most=MANY)
-    for way in (some, _of_schedule, _by_states, many):
+    constraint = partial(_by_constraint, spec=spec)
+    for way in (some, _of_schedule, _by_states, constraint, many):
         verdict = way(session, limit, start)
         if isinstance(verdict, Refuted) and known:
             return replace(verdict, notes=(*verdict.notes, known))
@@ -156,6 +157,28 @@ def _of_schedule(session: Session, limit: TimeLimit, start: dict[int, Scalar]) -
         return None
     late = beyond(session, limit, found.trace)
     return None if late is None else _shown(session, limit, late, "zones")
+
+
+def _by_constraint(
+    session: Session, limit: TimeLimit, start: dict[int, Scalar], spec: ast.Spec
+) -> Verdict | None:
+    """A schedule that ends too late, by OR-tools: it counts if the interpreter takes it.  That
+    OR-tools finds none proves nothing."""
+    from ..engines.schedules import available, latest
+    from .contended import contended, run_of
+
+    del start
+    within = limit.within.value if limit.within.op is Op.CONST else None
+    if not limit.workflow or within is None or not session.may("constraint") or not available():
+        return None
+    known = contended(session, spec)
+    seconds = session.share(0.3)
+    if known is None or not known.named or seconds < 1:
+        return None
+    found = latest(known.tasks, known.capacity, seconds, Fraction(within))
+    trace = None if found is None or isinstance(found, bool) else run_of(session, known, found)
+    late = None if trace is None else beyond(session, limit, trace)
+    return None if late is None else _shown(session, limit, late, "constraint")
 
 
 def counter(system: TransitionSystem, claim: Expr) -> tuple[Answer, dict[int, Scalar]]:

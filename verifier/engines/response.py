@@ -44,7 +44,7 @@ class _Round:
 
 ROUNDS = (
     _Round(4, 0, BEAM),
-    _Round(1, 1),
+    _Round(0, 1),
     _Round(4, 0, BEAM),
     _Round(2, 2),
     _Round(4, 0, BEAM),
@@ -125,9 +125,10 @@ class _Zone:
             for mine, others in zip(self.rows, other.rows, strict=True)
         )
 
-    def hull(self, other: _Zone) -> _Zone:
-        rows = [list(map(max, a, b)) for a, b in zip(self.rows, other.rows, strict=True)]
-        return _Zone(list(map(max, self.upper, other.upper)), rows, None)
+    def widen(self, other: _Zone) -> None:
+        """To a hull of both; it must be no single run's."""
+        self.upper = list(map(max, self.upper, other.upper))
+        self.rows = [list(map(max, a, b)) for a, b in zip(self.rows, other.rows, strict=True)]
 
     def distance(self, other: _Zone) -> int:
         apart = sum(map(abs, map(int.__sub__, self.upper, other.upper)))
@@ -157,20 +158,24 @@ class _Kept:
         if zone.came is not None:
             if any(zone.within(z) for z in self.single):
                 return
-            self.single = [z for z in self.single if not z.within(zone)]
-            self.single.append(zone)
-            if len(self.single) <= size.single:
-                return
-            least = min(range(len(self.single)), key=lambda k: self.single[k].upper[0])
-            zone = self.single.pop(least)
+            if size.single:
+                self.single = [z for z in self.single if not z.within(zone)]
+                self.single.append(zone)
+                if len(self.single) <= size.single:
+                    return
+                least = min(range(len(self.single)), key=lambda k: self.single[k].upper[0])
+                zone = self.single.pop(least)
             zone = _Zone(zone.upper, zone.rows, None)
+        if size.hulls == 1 and self.hulls:
+            self.hulls[0].widen(zone)
+            return
         if not size.hulls or any(zone.within(z) for z in self.hulls):
             return
         if len(self.hulls) < size.hulls:
             self.hulls.append(zone)
             return
         near = min(range(len(self.hulls)), key=lambda k: zone.distance(self.hulls[k]))
-        self.hulls[near] = self.hulls[near].hull(zone)
+        self.hulls[near].widen(zone)
 
 
 class _Search:
@@ -202,8 +207,6 @@ class _Search:
         """False: out of time, or too many states."""
         network = self.network
         for begun in network.settled(0, 0):
-            if begun.state[2]:
-                continue
             many = len(members(begun.state[1])) + 1
             rows = [[0] * many for _ in range(many)]
             self.keep(begun.state, _Zone([0] * many, rows, (None, Event(-1, begun.order, False))))
@@ -274,7 +277,7 @@ class _Search:
         self,
         zone: _Zone,
         state: State,
-        runs: list[int],
+        runs: tuple[int, ...],
         place: int,
         now: int,
         later: list[int],
@@ -294,7 +297,7 @@ class _Search:
             rows.append([a, *(min(row[j], a + s) for j, s in zip(kept, since, strict=True))])
         ended, running = state[0] | 1 << k, state[1] & ~(1 << k)
         position = {runs[i - 1]: n for n, i in enumerate(kept, 1)}
-        for then in network.settled(ended, running):
+        for then in network.settled(ended, running, k):
             event = Event(k, then.order, then.state[2])
             came = None if zone.came is None else (zone, event)
             new = _Zone(upper, rows, came)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 from ...semantics.network import Task
@@ -43,8 +44,13 @@ class Network:
         self.lo = [int(t.least * self.grain) for t in tasks]
         self.hi = [int(t.most * self.grain) for t in tasks]
         self.before = [sum(1 << b for b in t.before) for t in tasks]
+        self.after = [[k for k, t in enumerate(tasks) if b in t.before] for b in range(len(tasks))]
         self.asks = [dict(t.asks) for t in tasks]
         self.capacity = dict(capacity)
+        number = {r: 1 << n for n, r in enumerate(capacity)}
+        self.uses = [sum(number[r] for r, q in a.items() if q) for a in self.asks]
+        self.instant = sum(1 << k for k, least in enumerate(self.lo) if not least)
+        self.several = any(sum(a.values()) > 1 for a in self.asks)
         self.all = (1 << len(tasks)) - 1
         self._able: dict[int, int] = {}
         self._settled: dict[tuple[int, int], list[Settled]] = {}
@@ -80,9 +86,10 @@ class Network:
         chain = max((self.chain[k] for k in members(self.able(ended))), default=0)
         return chain + sum(self.work[k] for k in members(self.all & ~ended))
 
-    def settled(self, ended: int, running: int) -> list[Settled]:
+    def settled(self, ended: int, running: int, last: int = -1) -> list[Settled]:
         """What may be when no other claim fits, all in one instant.  An activity that need not take
-        time may be over in it, before others ask.  Otherwise something else ends first."""
+        time may be over in it, before others ask.  Where `last` has just ended, more may end
+        first."""
         found = self._settled.get((ended, running))
         if found is None:
             free = dict(self.capacity)
@@ -90,10 +97,36 @@ class Network:
                 for r, q in self.asks[k].items():
                     free[r] -= q
             found = list(self._grants(ended, running, free, (), {(ended, running)}))
-            if len(found) > 1 or found[0].order:
-                found.append(Settled((ended, running, True), ()))
             self._settled[ended, running] = found
+        if last >= 0 and (self.several or self._readies(ended, running, last)):
+            if self._forestalled(ended, running, {k for x in found for k in x.order}):
+                return [*found, Settled((ended, running, True), ())]
         return found
+
+    def _readies(self, ended: int, running: int, last: int) -> bool:
+        """May its end be the last that something waited for, at this instant?  Otherwise, with one
+        unit of one resource each, it may as well end after others of the instant."""
+        there = ended | running | self.instant
+        return any(self.uses[k] and not self.before[k] & ~there for k in self.after[last])
+
+    def _forestalled(self, ended: int, running: int, granted: set[int]) -> bool:
+        """May one of these take what another would ask for, if first more ended in this instant?
+
+        Otherwise some of those that start when all that ends at the instant has ended can start
+        now, such that nothing else fits: what does not start then, and would fit now, shares a
+        resource with one that starts then, and could not before."""
+        taken = 0
+        for k in granted:
+            taken |= self.uses[k]
+        for k in members(self.all & ~ended & ~running if taken else 0):
+            missing = self.before[k] & ~ended
+            if missing:
+                can = not missing & ~(running | self.instant)
+            else:
+                can = self.several  # (With one unit of one resource each, it would fit as well.)
+            if can and any(self.uses[k] & self.uses[w] for w in granted if w != k):
+                return True
+        return False
 
     def _grants(
         self,
@@ -152,11 +185,12 @@ class Network:
         )
 
 
-def members(bits: int) -> list[int]:
+@lru_cache(1 << 16)
+def members(bits: int) -> tuple[int, ...]:
     """Of a set, ascending."""
     out = []
     while bits:
         low = bits & -bits
         out.append(low.bit_length() - 1)
         bits ^= low
-    return out
+    return tuple(out)

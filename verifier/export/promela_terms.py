@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...dsl.errors import NOWHERE, Span
 from ...dsl.types import Enum
 from ...semantics.expr import Expr, Op, Scalar, Sort, postorder
 from ...semantics.system import TransitionSystem, Variable
 from ...semantics.words import in_words
+from .finite import NotFinite, place
 
 LARGEST = 2**31 - 1  # of Promela's int; its negative fits too
 WINDOW = 2**15 - 1  # of a number without a declared range: so a product of two of them fits
@@ -29,22 +29,6 @@ _COPIES = {Op.MOD: (3, 8), Op.DIV: (4, 10)}  # of the arguments, once these are 
 
 Range = tuple[int, int]
 _INFIX = {Op.AND: "&&", Op.OR: "||", Op.EQ: "==", Op.LE: "<=", Op.LT: "<", Op.ADD: "+", Op.MUL: "*"}
-
-
-class NotFinite(Exception):
-    """What Promela cannot say: what, where in the spec, and what to do about it."""
-
-    def __init__(self, message: str, span: Span = NOWHERE, fix: str = "") -> None:
-        super().__init__(message)
-        self.span = span
-        self.fix = fix
-
-
-def place(system: TransitionSystem, variable: Variable) -> Span:
-    """Of its declaration, or of the workflow for which it was made."""
-    if variable.span.line or variable.instance is None:
-        return variable.span
-    return system.instances[variable.instance].span
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from wfverify.verifier.engines.response_network import Network
 SIZES = (response._Round(0, 1), response._Round(1, 2), response._Round(1000, 1000))
 
 
-def _network(seed: int, most: int = 6) -> tuple[list[Task], dict[str, int]]:
+def _network(seed: int, most: int = 6, single: bool = False) -> tuple[list[Task], dict[str, int]]:
+    """With `single`, each asks for one unit of one resource at most."""
     rng = random.Random(seed)
     capacity = {"r": rng.randint(1, 2), "q": 2}
     tasks = []
@@ -26,6 +27,8 @@ def _network(seed: int, most: int = 6) -> tuple[list[Task], dict[str, int]]:
         before = tuple(b for b in range(k) if rng.random() < 0.25)
         asks = [("r", 1)] if rng.random() < 0.6 else []
         asks += [("q", rng.randint(1, 2))] if rng.random() < 0.5 else []
+        if single:
+            asks = [(rng.choice("rq"), 1)] if rng.random() < 0.9 else []
         tasks.append(Task(f"a{k}", Fraction(least), Fraction(most), tuple(asks), before))
     return tasks, capacity
 
@@ -68,10 +71,19 @@ def latest_of_all(tasks: list[Task], capacity: dict[str, int]) -> int:
 
 def test_the_bound_is_the_latest_end_of_all_runs() -> None:
     for seed in range(60):
-        tasks, capacity = _network(seed)
+        tasks, capacity = _network(seed, 6, seed % 2 == 0)
         real = latest_of_all(tasks, capacity)
         found = latest_end(tasks, capacity, 60.0)
         assert found.bound == found.seconds == real, seed
+
+
+@pytest.mark.parametrize("seed", [333])
+def test_two_may_end_before_what_waits_is_granted(seed: int, monkeypatch: MonkeyPatch) -> None:
+    tasks, capacity = _network(seed, 9, True)
+    real = latest_of_all(tasks, capacity)
+    assert latest_end(tasks, capacity, 60.0).bound == real
+    monkeypatch.setattr(Network, "_forestalled", lambda *_: False)
+    assert latest_end(tasks, capacity, 60.0).bound < real
 
 
 # Two ends in one instant before what waits is granted (454); more than one run for a state (the

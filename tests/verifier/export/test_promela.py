@@ -10,7 +10,8 @@ from wfverify.dsl import load_text
 from wfverify.semantics.expr import euclid
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Obligation, TransitionSystem
-from wfverify.verifier.export.promela import NotFinite, promela
+from wfverify.verifier.export.finite import NotFinite
+from wfverify.verifier.export.promela import promela
 from wfverify.verifier.export.promela_terms import DEFINITIONS
 
 needs_spin = pytest.mark.skipif(bool(spin.MISSING), reason=spin.MISSING)
