@@ -119,7 +119,8 @@ def both(
 ) -> tuple[str, Certified]:
     source, folder = request.param, tmp_path_factory.mktemp("proofs")
     only = LINES if source is COMPARED else ()
-    return source, certified(source, folder, timeout=60, only=only)
+    # (Each of many lines has a small part of the time.)
+    return source, certified(source, folder, timeout=600 if only else 20, only=only)
 
 
 @pytest.fixture(scope="module")
