@@ -39,12 +39,17 @@ class Certified:
 
 
 def certified(
-    source: str, folder: Path, file: str = "w.wf", timeout: float = 20, jobs: int = 0
+    source: str,
+    folder: Path,
+    file: str = "w.wf",
+    timeout: float = 20,
+    jobs: int = 0,
+    only: tuple[str, ...] = (),
 ) -> Certified:
     """Verifies a text and writes its certificates."""
     spec = load_text(source, file)
     system = lower(spec)
-    options = Options(timeout=timeout, jobs=jobs)
+    options = Options(only, timeout, jobs)
     results = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
     certifier = Certifier(spec, system, file, folder)
     for result in results:
