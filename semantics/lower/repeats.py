@@ -123,7 +123,8 @@ def _slots(ctx: Ctx, name: str, inputs: Sequence[Input]) -> tuple[Expr, ...]:
 
 def only_if(happens: Expr, i: Input | Variable, x: Expr) -> Expr:
     """What is said of an effect that is not had makes no difference, so it is said in one way."""
-    nothing = zero(i.sort) if i.lo is None or i.lo <= 0 else const(i.lo)
+    outside = i.lo is not None and i.hi is not None and not i.lo <= 0 <= i.hi
+    nothing = const(i.lo) if outside and i.lo is not None else zero(i.sort)
     return or_(happens, eq(x, nothing))
 
 

@@ -68,6 +68,18 @@ def test_of_an_attempt_that_a_crash_cuts_off(contract: str) -> None:
     assert ends == {(s, str(a), str(r)) for s, a, r in once}
 
 
+@pytest.mark.parametrize(("lo", "hi"), [(-3, -2), (-1, 1), (2, 3)])
+def test_answers_of_any_range(lo: int, hi: int) -> None:
+    text = (
+        f"store x: int {lo}..{hi} = {lo}\nworkflow w fails Timeout {{\n"
+        f"  activity a() -> int {lo}..{hi} {{ at_least_once  takes 1s..3s  timeout 2s"
+        f"  writes x  ensures x == result }}\n  run {{ a }}\n}}\n"
+    )
+    ends = Lowered(lower(load_text(text, "s.wf"))).outcomes("x")
+    some = {str(k) for k in range(lo, hi + 1)}
+    assert ends == {(s, x) for s in ("completed", "Timeout") for x in some}
+
+
 EFFECTS: dict[str, Callable[[int], int]] = {
     "x * 2": lambda x: x * 2,
     "1": lambda x: 1,
