@@ -58,6 +58,9 @@ class Judgement:
         return len(self.unknown) / total if total else 0.0
 
 
+CLOCKS = "whatever the clocks show"  # in words of a proof about timed runs
+
+
 def judge(
     text: str,
     timeout: float = 10,
@@ -83,6 +86,7 @@ def judge(
     )
     out.results = list(results)
     groups = _groups(system)
+    in_time = False  # what is proved of `deadlock_free` is proved of timed runs only
     for result in results:
         verdict = result.verdict
         if verdict is None:
@@ -102,6 +106,13 @@ def judge(
                     out.problems.append(f"{name}: REFUTED by what is no run: {wrong}")
                 elif schedule(system, trace) is None:
                     out.problems.append(f"{name}: REFUTED by a run without times")
+        if result.check == "deadlock_free" and isinstance(verdict, Proved):
+            in_time = CLOCKS in verdict.how
+        if result.check in ("terminates", "can_finish") and in_time and isinstance(verdict, Proved):
+            # It rests on `deadlock_free`, which is proved of the timed runs; compared with these.
+            for problem in _against_timed_runs(system, result, timed, out.timed):
+                out.problems.append(f"{name}: {problem}")
+            continue
         for problem in _problems(world, result, groups, walks):
             out.problems.append(f"{name}: {problem}")
         if timed and isinstance(verdict, Proved):
@@ -354,7 +365,7 @@ def _assumption(world: World, verdict: object) -> list[str]:
 
 
 def _deadlock(world: World, verdict: object) -> list[str]:
-    if isinstance(verdict, Proved) and "whatever the clocks show" in verdict.how:
+    if isinstance(verdict, Proved) and CLOCKS in verdict.how:
         return []  # compared with all timed runs
     if isinstance(verdict, Proved):
         stuck = world.stuck()
@@ -481,7 +492,7 @@ def _broken_in_time(system: TransitionSystem, goal: Obligation) -> bool:
 
 def _race(world: World, verdict: object) -> list[str]:
     rules = world.system.rules
-    if isinstance(verdict, Proved) and "whatever the clocks show" in verdict.how:
+    if isinstance(verdict, Proved) and CLOCKS in verdict.how:
         try:
             moves = Ticking(world.system, 20_000).moves
         except ticking.TooMuch:
