@@ -24,7 +24,7 @@ from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, mul, not_, or_
 from ..expr import variables as variables_of
 from ..system import VarKind
-from .context import RETURN, Ctx
+from .context import RETURN, UNDO_FAILED, Ctx
 from .data import equal, leaves
 from .env import unasked
 from .expressions import as_sort, lower
@@ -87,15 +87,16 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             r.endless(t.span, "nothing bounds how long it waits", "wait")
             return Times({DONE: Lasts(ZERO, None, exact=False)}, at_once=False)
         case ast.Par():
-            return blocks.par(r, ctx, t)
+            cuts = t.policy in ("any", "n")
+            return _cut_off(r, r.losing, blocks.par(r, ctx, t), cuts)
         case ast.Each():
-            return blocks.each(r, ctx, t)
+            return _cut_off(r, r.losing, blocks.each(r, ctx, t))
         case ast.Within():
-            return blocks.within(r, ctx, t)
+            return _cut_off(r, r.losing, blocks.within(r, ctx, t), True)
         case ast.Steps():
-            return blocks.steps(r, ctx, t)
+            return _cut_off(r, r.losing, blocks.steps(r, ctx, t))
         case ast.Flow():
-            return blocks.flow(r, ctx, t)
+            return _cut_off(r, r.losing, blocks.flow(r, ctx, t))
         case ast.Transaction():
             given_up = any(isinstance(n, ast.Abort | ast.Require) for n in walk(t.body))
             ways = {DONE: NOTHING, **({"Aborted": NOTHING} if given_up else {})}
@@ -189,6 +190,15 @@ def steady(r: Reading, ctx: Ctx, *several: ast.Expression) -> bool:
 
 
 # --- one after the other, and alternatives --------------------------------------------------------
+
+
+def _cut_off(r: Reading, before: int, out: Times, cuts: bool = False) -> Times:
+    """Where sagas inside, of which there were `before`, may be cut off (`cuts`: also without an
+    error), and then an undo of theirs fails: so all of it ends, and not later than otherwise."""
+    if r.losing == before or not (cuts or any(end != DONE for end in out.ways)):
+        return out
+    lost = Lasts(ZERO, r.arithmetic.ended(out).hi, exact=False)
+    return replace(out, ways=r.arithmetic.merged(out.ways, {UNDO_FAILED: lost}))
 
 
 def in_sequence(r: Reading, parts: Sequence[Times]) -> Times:

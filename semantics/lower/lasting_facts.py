@@ -68,6 +68,7 @@ class Reading:
     beats: list[Beats] = field(default_factory=list)
     measure: Measure | None = None
     asked: int = 0  # claims that may wait, with a measure
+    losing: int = 0  # sagas an undo of which may fail
     alone: bool = True  # no other branch of the instance runs beside this place
 
     def endless(self, span: Span, why: str, what: str = "") -> None:

@@ -66,6 +66,7 @@ def saga(r: Reading, ctx: Ctx, t: ast.Saga) -> Times:
     undo, fails = undoing(r, ctx, t.body)
     ways = {e: later(x, undo) if real_error(e) and e != DONE else x for e, x in body.ways.items()}
     if fails:
+        r.losing += 1
         lost = [x for e, x in body.ways.items() if real_error(e) and e != DONE]
         for x in lost:
             found = r.arithmetic.either(ways.get(UNDO_FAILED), later(x, undo).vague)

@@ -35,6 +35,14 @@ def test_bounds_of_all_runs_and_exact_where_they_say_so(part: int) -> None:
     assert counts.total() > 40 and exact > 10
 
 
+def test_an_undo_of_what_another_branch_cuts_off_may_fail() -> None:
+    # (Found by a campaign: a saga in `par any` whose undo fails.)
+    found = comparisons.durations(1101001)
+    assert found.problems == []
+    d = _one("par any { { a } || { saga { u ; b } } }", A + "\n activity u { undo d() }" + D)
+    assert "UndoFailed" in d.fails
+
+
 def _one(body: str, more: str = "", head: str = "") -> Duration:
     text = f"error E transient\n{head}\nworkflow w(k: int 1..3) fails E, Timeout {{\n{more}\n"
     (d,) = durations(load_text(f"{text} run {{ {body} }}\n}}\n", "s.wf"))
@@ -46,6 +54,7 @@ def _words(d: Duration, lasts: Lasts) -> tuple[str, str]:
     return d.words(lasts.lo), d.words(lasts.hi)
 
 
+D = "\n activity d { takes 1s fails E }"
 A = " activity a { takes 1s..4s }\n activity b { takes 2s * k..3s * k }"
 
 
