@@ -17,7 +17,7 @@ from ...semantics.expr import FALSE, TRUE, Expr, Scalar, Sort, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from ..engines.common import conjuncts
 from .finite import Finite, NotFinite, placed, relevant, values
-from .promela_terms import DEFINITIONS, WINDOW, Range, Ranges, constant, term
+from .promela_terms import DEFINITIONS, PROMELA, WINDOW, Range, Ranges, term
 
 
 def promela(
@@ -79,7 +79,7 @@ class _Model:
             if variable.init is not None:
                 yield from self._checked([(v, variable.init)], (), "    ")
                 continue
-            options = " ".join(f":: v{v} = {constant(x)}" for x in values(variable))
+            options = " ".join(f":: v{v} = {PROMELA.constant(x)}" for x in values(variable))
             yield f"    if {options} fi;"
         counts = self.finite.counts
         if counts is not TRUE:
@@ -132,9 +132,9 @@ class _Model:
         found: Range = self.ranges.value(e, answers)
         parts = []
         if found[0] < low:
-            parts.append(f"{name} < {constant(low)}")
+            parts.append(f"{name} < {PROMELA.constant(low)}")
         if found[1] > high:
-            parts.append(f"{name} > {constant(high)}")
+            parts.append(f"{name} > {PROMELA.constant(high)}")
         return " || ".join(parts)
 
     def _asserts(self, goals: Iterable[Obligation], written: set[int] | None) -> Iterator[str]:

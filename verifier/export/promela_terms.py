@@ -14,10 +14,10 @@ from ...semantics.expr import Expr, Op, Scalar, Sort, postorder
 from ...semantics.system import TransitionSystem, Variable
 from ...semantics.words import in_words
 from .finite import NotFinite, place
+from .notation import Notation, must_be_plain, must_be_short
 
 LARGEST = 2**31 - 1  # of Promela's int; its negative fits too
 WINDOW = 2**15 - 1  # of a number without a declared range: so a product of two of them fits
-MOST_TEXT = 50_000  # characters of one term
 
 DEFINITIONS = (
     "#define ABS(b) ((b) < 0 -> -(b) : (b))",
@@ -28,7 +28,19 @@ DEFINITIONS = (
 _COPIES = {Op.MOD: (3, 8), Op.DIV: (4, 10)}  # of the arguments, once these are written out
 
 Range = tuple[int, int]
-_INFIX = {Op.AND: "&&", Op.OR: "||", Op.EQ: "==", Op.LE: "<=", Op.LT: "<", Op.ADD: "+", Op.MUL: "*"}
+PROMELA = Notation(
+    "Promela",
+    "true",
+    "false",
+    {Op.AND: "&&", Op.OR: "||", Op.EQ: "==", Op.LE: "<=", Op.LT: "<", Op.ADD: "+", Op.MUL: "*"},
+    {
+        Op.NOT: "!({})",
+        Op.ITE: "({} -> {} : {})",
+        Op.NEG: "(-{})",
+        Op.DIV: "DIV({}, {})",
+        Op.MOD: "MOD({}, {})",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,55 +130,19 @@ def _size(of: Range) -> int:
     return max(abs(of[0]), abs(of[1]))
 
 
-def constant(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if value >= 0 else f"({value})"
-
-
 def term(root: Expr, ranges: Ranges, inputs: Sequence[Scalar] = ()) -> str:
     """The text of a term; `inputs` are the answers of the environment.  Raises `NotFinite`."""
     done: dict[int, tuple[str, int]] = {}
     ranges.value(root, inputs)
     for node in postorder([root]):
-        if node.sort not in (Sort.BOOL, Sort.INT):
-            words = in_words(ranges.system, node, 60)
-            raise NotFinite(f"{words} is not a whole number or a truth value ({node.sort.value})")
+        must_be_plain(ranges.system, node)
         parts = [done[id(a)] for a in node.args]
-        text = _text(node, [t for t, _ in parts], inputs)
+        text = PROMELA.text(node, [t for t, _ in parts], inputs)
         size = len(text)
         if node.op in _COPIES:
             size += sum(n * s for n, (_, s) in zip(_COPIES[node.op], parts, strict=True))
         else:
             size += sum(s - len(t) for t, s in parts)
-        if size > MOST_TEXT:
-            raise NotFinite(
-                f"a condition or value of more than {MOST_TEXT} characters",
-                fix="split it, or leave out what it is about (`--only NAME` exports one claim)",
-            )
+        must_be_short(size)
         done[id(node)] = text, size
     return done[id(root)][0]
-
-
-def _text(node: Expr, a: Sequence[str], inputs: Sequence[Scalar]) -> str:
-    match node.op:
-        case Op.CONST:
-            assert node.value is not None
-            return constant(node.value)
-        case Op.VAR:
-            return f"v{node.index}"
-        case Op.INPUT:
-            return constant(inputs[node.index])
-        case Op.NOT:
-            return f"!({a[0]})"
-        case Op.AND | Op.OR if not a:
-            return constant(node.op is Op.AND)
-        case Op.AND | Op.OR | Op.EQ | Op.LE | Op.LT | Op.ADD | Op.MUL:
-            return f"({f' {_INFIX[node.op]} '.join(a)})"
-        case Op.ITE:
-            return f"({a[0]} -> {a[1]} : {a[2]})"
-        case Op.NEG:
-            return f"(-{a[0]})"
-        case Op.DIV | Op.MOD:
-            return f"{node.op.name}({a[0]}, {a[1]})"
-    raise NotFinite(f"the operator {node.op.value} has no counterpart in Promela")

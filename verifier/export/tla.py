@@ -10,27 +10,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort, and_, not_, postorder
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, not_, postorder
 from ...semantics.system import Obligation, TransitionSystem
-from ...semantics.words import in_words
 from .finite import Finite, NotFinite, Option, answered, placed, relevant, values
-
-MOST_TEXT = 50_000  # characters of one term
+from .notation import Notation, must_be_plain, must_be_short
 
 DEFINITIONS = (
     "Rem(a, b) == IF b = 0 THEN 0 ELSE a % (IF b < 0 THEN -b ELSE b)",
     "Quo(a, b) == IF 0 < b THEN a \\div b ELSE -(a \\div (-b))",
     "Div(a, b) == IF b = 0 THEN 0 ELSE Quo(a - Rem(a, b), b)",
 )
-_INFIX = {
-    Op.AND: "/\\",
-    Op.OR: "\\/",
-    Op.EQ: "=",
-    Op.LE: "<=",
-    Op.LT: "<",
-    Op.ADD: "+",
-    Op.MUL: "*",
-}
+TLA = Notation(
+    "TLA+",
+    "TRUE",
+    "FALSE",
+    {
+        Op.AND: "/\\",
+        Op.OR: "\\/",
+        Op.EQ: "=",
+        Op.LE: "<=",
+        Op.LT: "<",
+        Op.ADD: "+",
+        Op.MUL: "*",
+    },
+    {
+        Op.NOT: "(~{})",
+        Op.ITE: "(IF {} THEN {} ELSE {})",
+        Op.NEG: "(-{})",
+        Op.DIV: "Div({}, {})",
+        Op.MOD: "Rem({}, {})",
+    },
+)
 
 
 def tla(
@@ -73,13 +83,13 @@ class _Module:
             if v.init is not None:
                 yield f"  /\\ v{v.index} = {self._text(v.init)}"
             else:
-                yield f"  /\\ v{v.index} \\in {{{', '.join(map(constant, values(v)))}}}"
+                yield f"  /\\ v{v.index} \\in {{{', '.join(map(TLA.constant, values(v)))}}}"
         yield f"  /\\ {self._text(finite.counts)}"
         for k, o in enumerate(options):
             yield from self._action(k, o)
         yield f"Over == {self._text(finite.over)}"
         cuts = [self._when(o, True) for o in options if o.cut is not FALSE]
-        yield f"Cut == {_junction(Op.OR, ['FALSE', *cuts])}"
+        yield f"Cut == {TLA.joined(Op.OR, ['FALSE', *cuts])}"
         yield "Next =="
         yield from (f"  \\/ r{k}" for k in range(len(options)))
         yield "  \\/ (Over \\/ Cut) /\\ UNCHANGED vars"
@@ -87,7 +97,7 @@ class _Module:
         for k, (text, message) in enumerate(claims):
             yield f"Claim{k} == {text} \\* {_quoted(message)}"
         every = [f"Claim{k}" for k in range(len(claims))]
-        yield f"Claims == {_junction(Op.AND, ['TRUE', *every])}"
+        yield f"Claims == {TLA.joined(Op.AND, ['TRUE', *every])}"
         yield "\\* For TLC: SPECIFICATION Spec, INVARIANT Claims"
         yield "===="
 
@@ -127,52 +137,11 @@ class _Module:
     def _text(self, root: Expr) -> str:
         done: dict[int, str] = {}
         for node in postorder([root]):
-            if node.sort not in (Sort.BOOL, Sort.INT):
-                words = in_words(self.finite.system, node, 60)
-                what = f"{words} is not a whole number or a truth value ({node.sort.value})"
-                raise NotFinite(what)
-            text = _term(node, [done[id(a)] for a in node.args])
-            if len(text) > MOST_TEXT:
-                raise NotFinite(
-                    f"a condition or value of more than {MOST_TEXT} characters",
-                    fix="split it, or leave out what it is about (`--only NAME` exports one claim)",
-                )
+            must_be_plain(self.finite.system, node)
+            text = TLA.text(node, [done[id(a)] for a in node.args])
+            must_be_short(len(text))
             done[id(node)] = text
         return done[id(root)]
-
-
-def constant(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return str(value) if value >= 0 else f"({value})"
-
-
-def _term(node: Expr, a: Sequence[str]) -> str:
-    match node.op:
-        case Op.CONST:
-            assert node.value is not None
-            return constant(node.value)
-        case Op.VAR:
-            return f"v{node.index}"
-        case Op.NOT:
-            return f"(~{a[0]})"
-        case Op.AND | Op.OR if not a:
-            return constant(node.op is Op.AND)
-        case Op.AND | Op.OR | Op.EQ | Op.LE | Op.LT | Op.ADD | Op.MUL:
-            return f"({_junction(node.op, a)})"
-        case Op.ITE:
-            return f"(IF {a[0]} THEN {a[1]} ELSE {a[2]})"
-        case Op.NEG:
-            return f"(-{a[0]})"
-        case Op.DIV:
-            return f"Div({a[0]}, {a[1]})"
-        case Op.MOD:
-            return f"Rem({a[0]}, {a[1]})"
-    raise NotFinite(f"the operator {node.op.value} has no counterpart in TLA+")
-
-
-def _junction(op: Op, parts: Sequence[str]) -> str:
-    return f" {_INFIX[op]} ".join(parts)
 
 
 def _quoted(text: str) -> str:
