@@ -13,11 +13,11 @@ from ..dsl.format_expr import expr
 from ..dsl.format_inline import inline
 from ..semantics.claimed import UNDER
 from ..semantics.evidence import Derivation
+from ..semantics.joins import WIDEST
 from .facts import Wrong
 from .laws.derivation import Invalid, Term, replay
 from .laws.table import holds, proved
 
-WIDEST = 16  # branches of a join without a step
 Part = ast.Term | ast.Expression
 
 

@@ -13,6 +13,7 @@ from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.types import Int
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, lt, not_, or_, sub, var
+from ..joins import WIDEST
 from ..system import (
     Delay,
     EventKind,
@@ -35,9 +36,6 @@ from .tolerance import tolerance
 from .undolog import all_of, unsure
 
 FAILED = 2  # the point of a branch whose error is kept: after the entry and the end
-
-
-WIDEST = 16  # a join over more branches is a step: every rule after it would repeat its guard
 
 
 @dataclass(frozen=True, slots=True)

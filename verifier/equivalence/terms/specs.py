@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ....dsl import ast
 from ....semantics.evidence import Derivation
+from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import alone_runs, differing, plain_terms
 from . import guarded, normal
 from .decide import TooMany
@@ -17,7 +18,6 @@ from .read import read
 from .store import Op, Store
 
 LEVELS = ("bisimulation", "branching", "failures", "trace")  # from fine to coarse
-WIDEST = 16  # a join over more branches is a step of its own
 
 
 @dataclass(frozen=True, slots=True)
