@@ -270,10 +270,8 @@ class Session:
     ) -> Trace | None:
         """The shortest beginning of a random run, as the declared scheduler takes them, that
         breaks the claim."""
-        if self._runs is None:
-            self._runs = list(self._random_runs())
         best: Trace | None = None
-        for trace, states in self._runs:
+        for trace, states in self.random_runs():
             for end in range(len(trace.steps) + 1):
                 if self.left() <= 0 or (best is not None and end >= len(best.steps)):
                     break
@@ -283,6 +281,12 @@ class Session:
                         best = part
                     break
         return best
+
+    def random_runs(self) -> Sequence[tuple[Trace, Sequence[tuple[Scalar, ...]]]]:
+        """Timed runs as the declared scheduler takes them, with their states; made once."""
+        if self._runs is None:
+            self._runs = list(self._random_runs())
+        return self._runs
 
     def _random_runs(self) -> Iterator[tuple[Trace, Sequence[tuple[Scalar, ...]]]]:
         until = time.monotonic() + self.share(0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ...semantics.expr import (
     FALSE,
@@ -32,7 +33,7 @@ from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import intime, loops, obligations, waiting
+from . import intime, loops, obligations, standstill, waiting
 from .circle import askers, shortest, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever, under_way
@@ -277,6 +278,10 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
     quick = _by_ends(session) if session.may("search") else None
     if quick is not None:
         return quick
+    if session.graph is None:  # there are too many states to see them all at once
+        met = standstill.somebody(session, partial(refuted, session))
+        if met is not None:
+            return met
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)

@@ -16,7 +16,7 @@ from ..engines.search_trace import Path, realize
 from ..engines.turns import inescapable
 from ..session import InternalError, Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import intime, loops
+from . import intime, loops, standstill
 from .graph import full_graph
 from .lassos import goes_round, never_again
 
@@ -42,6 +42,10 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
     hopeless = _without_end(session)
     if hopeless is not None:
         return hopeless
+    if session.graph is None:
+        still = standstill.everybody(session)
+        if still is not None:
+            return still
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)

@@ -11,14 +11,15 @@ from ...semantics.trace import Trace
 from ...semantics.values import evaluate
 from ..session import Session, breaks_obligation
 from ..verdict import Refuted, Verdict
+from .shortened import shortened
 
 RUNS = 40
 FAILING = (0.1, 0.9, 0.5)
 
 
 def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict]:
-    """Refutations, by position; each run is cut where it breaks the claim, and may be longer
-    than need be."""
+    """Refutations, by position; each run is cut where it breaks the claim, and what is not
+    needed for that is left out."""
     out: dict[int, Verdict] = {}
     system = session.system
     until = time.monotonic() + session.share(0.3)
@@ -41,7 +42,8 @@ def violated(session: Session, goals: Sequence[Obligation]) -> dict[int, Verdict
     for k, trace in shortest.items():
         goal = goals[k]
         breaks = breaks_obligation(system, goal)
-        verdict = session.confirm("simulation", goal.message, trace, goal.span, breaks)
+        short = shortened(session, trace, breaks)
+        verdict = session.confirm("simulation", goal.message, short, goal.span, breaks)
         if isinstance(verdict, Refuted):
             out[k] = verdict
     return out
