@@ -48,7 +48,7 @@ def test_a_state_without_a_step_is_one_in_the_graph() -> None:
         text = message_specs.from_seed(seed, "protocol wait request unordered").text()
         try:
             graph = run(text, 1_500)
-        except AssertionError:
+        except OverflowError:
             continue  # too many states
         found = standstill.everybody(session(text))
         if found is not None:

@@ -15,10 +15,11 @@ from ...semantics.evidence import Part
 from ...semantics.expr import FALSE, Expr
 from ...semantics.system import Obligation, TransitionSystem, VarKind
 from ...semantics.words import in_words
-from ..engines.common import Budget, touched
+from ..engines.common import Budget, touched, written
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .peaks import by_structure, figure
+from .shortened import shortened
 
 if TYPE_CHECKING:
     from ..engines.search import Finding
@@ -91,6 +92,10 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
     return Proved(", ".join(engines), words, ", ".join(figures[:2]), evidence=evidence)
 
 
+def _claims(system: TransitionSystem) -> set[int]:
+    return {v.index for v in system.variables if v.kind is VarKind.USED}
+
+
 class _Deciding:
     """One pass over the engines; a goal leaves when it is decided, or its claim is refuted."""
 
@@ -110,10 +115,12 @@ class _Deciding:
         attempts: tuple[tuple[str, Callable[[], None]], ...] = (
             ("structure", self._structure),
             ("induction", lambda: self._induction(guess=False)),
+            ("search", lambda: self._alone(300, 0.3)),
             ("search", lambda: self._abstract(300, 0.3)),
             ("counting", lambda: self._counts(20.0, 0.4)),
             ("affine", lambda: self._equations(0.5, 0.05)),
             ("chc", lambda: self._horn(0.5, 0.05)),
+            ("search", lambda: self._alone(20_000, 1.0)),
             ("search", lambda: self._abstract(60_000, 2.5)),
             ("induction", lambda: self._induction(guess=True)),
             ("chc", lambda: self._horn(10.0, 0.5)),
@@ -250,9 +257,20 @@ class _Deciding:
             return f"it holds at the start, and every step keeps it: {shown[0]}"
         return "hold at the start, and every step keeps them all: " + "; ".join(shown) + more
 
+    def _alone(self, states: int, seconds: float) -> None:
+        """Each instance by itself, whatever the others write: more runs, so good for proofs."""
+        if len({r.instance for r in self.system.rules}) < 2:
+            return
+        claims = _claims(self.system)
+        for instance in {self._instance(self.goals[k]) for k in self.open()} - {None}:
+            others = (r for r in self.system.rules if r.instance != instance)
+            cut = claims.union(*(written(r) for r in others))
+            only = {k for k in self.open() if self._instance(self.goals[k]) == instance}
+            self._search(cut, self.system, states, seconds, proofs_only=True, among=only)
+
     def _abstract(self, states: int, seconds: float) -> None:
-        """Each instance by itself, others' claims cut away: more runs, so good for proofs."""
-        used = {v.index for v in self.system.variables if v.kind is VarKind.USED}
+        """Others' claims cut away: more runs, so good for proofs."""
+        used = _claims(self.system)
         self._search(used, self.system, states, seconds, proofs_only=bool(used))
 
     def _solo(self, states: int, seconds: float) -> None:
@@ -349,6 +367,8 @@ class _Deciding:
             if self.claim_of[k] not in shown:
                 goal = self.goals[k]
                 breaks = breaks_obligation(self.system, goal)
+                if engine != "search":  # which finds the shortest
+                    trace = shortened(self.session, trace, breaks)
                 verdict = self.session.confirm(engine, goal.message, trace, goal.span, breaks)
                 self.verdicts[k] = verdict
                 if isinstance(verdict, Refuted):

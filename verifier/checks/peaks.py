@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...semantics.expr import Op, whole
 from ...semantics.system import Obligation, ResourceInfo
 from ..engines.common import touched
-from ..engines.linking import compatible, guarded
+from ..engines.granting import compatible, guarded
 from ..session import Session
 from ..verdict import Proved
 

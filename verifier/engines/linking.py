@@ -2,8 +2,9 @@
 
 Two invariants are read off the threads and shown inductive by exact bookkeeping:
 
-- *quiet*: a thread that its parent forks at point p is at a quiet point (not begun, or over) or
-  its parent is at p;
+- *quiet*: a thread that its parent forks at point p is at a quiet point (not begun, or over), or
+  its parent is at p, or at a point where it waits for the thread to undo what it has done (which
+  these are is found on the way: the least set that no step leaves; at an end there is none);
 - *linking*: a USED variable equals the sum of what all threads hold at their points.
 
 A third one, *admitted* (`admission`), says of a branch that begins only under a condition that it
@@ -17,17 +18,21 @@ points hold nothing, so nothing is in use.  (Place invariants of the net of poin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ...semantics.expr import TRUE, Expr, Op, not_, postorder, same
-from ...semantics.system import PointKind, ResourceInfo, Rule, Thread, TransitionSystem, VarKind
+from ...semantics.expr import Expr, Op, postorder
+from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .admission import ENTRY, Numbers, Places, admitted
+from .amounts import Amount, clean, held, sum_of
 from .common import conjuncts
+from .rank_terms import placed
 
 QUIET = (PointKind.ENTRY, PointKind.END, PointKind.FAILED)
 
-Amount = Counter[object]  # a sum: multiplicities of terms; the constant part under 1
+SOMEWHERE = -1  # no point at all
+
+Move = int | tuple[frozenset[int], ...]  # a point, or those that it may lead to, by source
 
 
 @dataclass(slots=True)
@@ -57,9 +62,12 @@ class _Checking:
             if t.parent is not None and t.fork is not None:
                 self.children.setdefault(t.parent, {}).setdefault(t.fork, []).append(t)
         self.places: dict[int, Places] = {}  # by id of a shared guard term
-        self.cancels: dict[int, frozenset[int] | None] = {}
+        self.bundles: dict[int, Mapping[int, Move] | None] = {}
         self.numbers = Numbers()
         self.admitted: Mapping[int, frozenset[int]] = {}
+        # Where its parent is while a thread runs.
+        self.above_it = {t.id: {t.fork} for t in system.threads if t.fork is not None}
+        self.more = False  # it was found to be at other points, too
         self.out = Linking()
 
     def run(self) -> Linking:
@@ -77,44 +85,72 @@ class _Checking:
                 out.why_not = f"{t.name} holds something when it is over"
             if out.why_not:
                 return out
-        self.admitted = admitted(
-            system, self.numbers, lambda r: self.above(self.possible(r.guard)), self.sent
-        )
-        self.places.clear()  # more can be said from here on
-        for rule in system.rules:
-            if not self.rule(rule):
-                out.why_not = out.why_not or f"`{rule.name}` may leave a branch running"
-                return out
+        once = True
+        while once or self.more:
+            once, self.more = False, False
+            self.places, self.admitted = {}, {}
+            self.admitted = admitted(
+                system, self.numbers, lambda r: self.above(self.possible(r.guard)), self.sent
+            )
+            self.places.clear()  # more can be said from here on
+            for rule in system.rules:
+                if not self.rule(rule):
+                    out.why_not = out.why_not or f"`{rule.name}` may leave a branch running"
+                    return out
         out.quiet = True
         return out
 
     def rule(self, rule: Rule) -> bool:
-        whole = self.sent(rule)
-        if whole is None:
+        moves = self.moves(rule)
+        if moves is None:
             return False
-        gone = self.cancelled(rule) or frozenset()
-        after = {
-            self.by_location[v].id: whole[self.by_location[v].id]
-            for v, _ in rule.own
-            if v in self.by_location
-        }
+        gone = self.cancelled(rule) or {}
         at = self.above(self.possible(rule.guard))
-        self.linking(rule, after, gone, at)
-        return all(self.quiet(t, point, whole, at) for t, point in whole.items())
+        self.linking(rule, {t: m for t, m in moves.items() if t not in gone}, gone, at)
+        return all(
+            self.child(t, m, moves, at) and self.parent(t, m, moves, at) for t, m in moves.items()
+        )
+
+    def moves(self, rule: Rule) -> dict[int, Move] | None:
+        """Where the rule sends threads, by id; None if that is not known."""
+        after = self.sending(rule.own)
+        gone = self.cancelled(rule)
+        return None if gone is None or after is None else {**after, **gone}
+
+    def cancelled(self, rule: Rule) -> Mapping[int, Move] | None:
+        """Those that its bundle sends."""
+        if rule.bundle is None:
+            return {}
+        key = id(rule.bundle)
+        if key not in self.bundles:
+            self.bundles[key] = self.sending(rule.bundle.updates)
+        return self.bundles[key]
+
+    def sending(self, updates: Iterable[tuple[int, Expr]]) -> dict[int, Move] | None:
+        out: dict[int, Move] = {}
+        for v, e in updates:
+            thread = self.by_location.get(v)
+            if thread is None:
+                continue
+            if e.op is Op.CONST and isinstance(e.value, int):
+                out[thread.id] = e.value
+                continue
+            targets = [_leaves(placed(e, v, p.id)) for p in thread.points]
+            known = tuple(t for t in targets if t is not None)
+            if len(known) < len(targets):
+                return None
+            out[thread.id] = known
+        return out
 
     def sent(self, rule: Rule) -> dict[int, int] | None:
-        """Where the rule sends threads, by id; None if that depends on more than the rule."""
-        after: dict[int, int] = {}
-        for v, e in rule.own:
-            if v in self.by_location:
-                if e.op is not Op.CONST or not isinstance(e.value, int):
-                    return None
-                after[self.by_location[v].id] = e.value
-        gone = self.cancelled(rule)
-        return None if gone is None else {**after, **dict.fromkeys(gone, ENTRY)}
+        """The one point to which the rule sends a thread, by id; SOMEWHERE if there are several."""
+        moves = self.moves(rule)
+        if moves is None:
+            return None
+        return {t: m if isinstance(m, int) else SOMEWHERE for t, m in moves.items()}
 
     def above(self, at: Places) -> Places:
-        """With what *quiet* says of the state before: parents of running branches are at forks."""
+        """With what *quiet* says of the state before: where parents of running branches are."""
         out = dict(at)
         todo = [self.by_location[v] for v in at]
         while todo:
@@ -122,94 +158,109 @@ class _Checking:
             if thread.parent is None or thread.fork is None or not self.was_running(thread, out):
                 continue
             parent = self.system.threads[thread.parent]
-            here = frozenset((thread.fork,))
-            if out.get(parent.location) != here:
-                out[parent.location] = here
+            here = frozenset(self.above_it[thread.id])
+            known = out.get(parent.location)
+            if known is None or not known <= here:
+                out[parent.location] = here if known is None else here & known
                 todo.append(parent)
         return out
 
-    def quiet(self, t_id: int, point: int, after: Mapping[int, int], at: Places) -> bool:
+    def child(self, t_id: int, move: Move, moves: Mapping[int, Move], at: Places) -> bool:
+        """If it runs afterwards, its parent is where it may be then."""
         thread = self.system.threads[t_id]
-        if thread.parent is not None and thread.points[point].kind not in QUIET:
-            # It runs afterwards: its parent must be at the fork then.
-            if thread.parent in after:
-                if after[thread.parent] != thread.fork:
-                    return False
-            elif not self.was_running(thread, at):
-                parent = self.system.threads[thread.parent]
-                if at.get(parent.location) != frozenset((thread.fork,)):
-                    return False
-        for fork, group in self.children.get(t_id, {}).items():
-            before = at.get(thread.location)
-            if fork == point or (before is not None and fork not in before):
+        if thread.parent is None:
+            return True
+        parent = self.system.threads[thread.parent]
+        allowed = self.above_it[t_id]
+        for p in self.at(thread, at):
+            if all(self.rests(thread, q) for q in _targets(move, p)):
                 continue
-            # It leaves this fork: the children must be quiet afterwards.
+            before = self.at(parent, at)
+            if not self.rests(thread, p):
+                before = allowed.intersection(before)
+            step = moves.get(parent.id)
+            after = before if step is None else {q for s in before for q in _targets(step, s)}
+            if not all(q in allowed or self.lingers(thread, q) for q in after):
+                return False
+        return True
+
+    def parent(self, t_id: int, move: Move, moves: Mapping[int, Move], at: Places) -> bool:
+        """Those of its branches that the rule does not move rest, or it is where it may be."""
+        thread = self.system.threads[t_id]
+        for group in self.children.get(t_id, {}).values():
             for child in group:
-                places = (
-                    frozenset((after[child.id],)) if child.id in after else at.get(child.location)
-                )
-                if places is None or any(child.points[p].kind not in QUIET for p in places):
+                if child.id in moves:
+                    continue
+                allowed = self.above_it[child.id]
+                after = {
+                    q for p in allowed.intersection(self.at(thread, at)) for q in _targets(move, p)
+                } - allowed
+                if not after:
+                    continue
+                if all(self.rests(child, p) for p in self.at(child, at)):
+                    continue
+                if not all(self.lingers(child, q) for q in after):
                     return False
         return True
+
+    def lingers(self, thread: Thread, point: int) -> bool:
+        """The thread may run while its parent is there, too: if the parent is not over then."""
+        assert thread.parent is not None
+        if self.rests(self.system.threads[thread.parent], point):
+            return False
+        self.above_it[thread.id].add(point)
+        self.more = True
+        return True
+
+    def at(self, thread: Thread, at: Places) -> Iterable[int]:
+        return at.get(thread.location, range(len(thread.points)))
+
+    def rests(self, thread: Thread, point: int) -> bool:
+        return thread.points[point].kind in QUIET
 
     def was_running(self, thread: Thread, at: Places) -> bool:
         here = at.get(thread.location)
         return here is not None and all(thread.points[p].kind not in QUIET for p in here)
 
-    def cancelled(self, rule: Rule) -> frozenset[int] | None:
-        """Threads that the bundle sends to their entry; None if it does anything else."""
-        if rule.bundle is None:
-            return frozenset()
-        key = id(rule.bundle)
-        if key not in self.cancels:
-            updates = rule.bundle.updates
-            plain = all(
-                v in self.by_location and e.op is Op.CONST and e.value == 0 for v, e in updates
-            )
-            # A protected part that lives on needs another argument.
-            gone = frozenset(self.by_location[v].id for v, _ in updates) if plain else None
-            self.cancels[key] = gone
-        return self.cancels[key]
-
     # --- linking ---------------------------------------------------------------------------
 
     def linking(
-        self, rule: Rule, after: Mapping[int, int], gone: frozenset[int], at: Places
+        self, rule: Rule, own: Mapping[int, Move], gone: Mapping[int, Move], at: Places
     ) -> None:
         """Compares what the rule adds to each USED variable with what its threads gain."""
         expected: dict[int, Amount] = {}
-        for t_id, target in after.items():
-            if t_id in gone:
-                continue
+        for t_id, move in own.items():
             thread = self.system.threads[t_id]
-            places = at.get(thread.location)
-            sources = range(len(thread.points)) if places is None else sorted(places)
-            held = [_held(thread.points[p].holds) for p in sources]
-            then = _held(thread.points[target].holds)
-            for used in {*then, *(u for h in held for u in h)}:
-                amounts = [h.get(used, Counter()) for h in held]
+            gains = [
+                _gain(thread, p, q) for p in sorted(self.at(thread, at)) for q in _targets(move, p)
+            ]
+            for used in {u for gain in gains for u in gain}:
+                amounts = [gain.get(used, Counter()) for gain in gains]
                 if any(a != amounts[0] for a in amounts):
                     self.out.linked[used] = False
                     continue
-                total = expected.setdefault(used, Counter())
-                total.update(then.get(used, Counter()))
-                total.subtract(amounts[0] if amounts else Counter())
-        for t_id in gone:
+                expected.setdefault(used, Counter()).update(amounts[0])
+        for t_id, move in gone.items():
             thread = self.system.threads[t_id]
-            for p in thread.points:
-                for used, amount in _held(p.holds).items():
+            for p in range(len(thread.points)):
+                first, *others = (_gain(thread, p, q) for q in _targets(move, p))
+                for used in {u for gain in (first, *others) for u in gain}:
+                    amount = first.get(used, Counter())
+                    if any(gain.get(used, Counter()) != amount for gain in others):
+                        self.out.linked[used] = False
+                    back = frozenset((k, -n) for k, n in amount.items())
                     total = expected.setdefault(used, Counter())
-                    total[("at", thread.location, p.id, frozenset(amount.items()))] -= 1
+                    total[("at", thread.location, p, back)] -= 1
         actual = {v: e for v, e in rule.updates if v in self.out.linked}
         for used in {*expected, *actual}:
-            wanted = _clean(expected.get(used, Counter()))
+            wanted = clean(expected.get(used, Counter()))
             if used not in actual:
                 if wanted:
                     self.out.linked[used] = False
                 continue
-            got = _sum(actual[used])
+            got = sum_of(actual[used])
             got[("var", used)] -= 1
-            if _clean(got) != wanted:
+            if clean(got) != wanted:
                 self.out.linked[used] = False
 
     # --- where a guard can hold ------------------------------------------------------------
@@ -254,143 +305,26 @@ class _Checking:
             return None
         above = self.system.threads[thread.parent].location
         parent = at[above] if above in at else self.resting(above, at)
-        if parent is None or thread.fork in parent:
+        if parent is None or not self.above_it[thread.id].isdisjoint(parent):
             return None
         return frozenset(p.id for p in thread.points if p.kind in QUIET)
 
 
-def guarded(writing: Iterable[Rule], resource: ResourceInfo) -> bool:
-    """Every step that adds to the pool checks in its guard that there is room for it; `writing`:
-    the rules that write what is in use of it."""
-    used = resource.used
-    for rule in writing:
-        for v, e in rule.updates:
-            if v != used:
-                continue
-            if not _growth(used, e):
-                continue
-            room = [
-                _clean(_sum(part.args[0]))
-                for part in _conjuncts(rule.guard)
-                if part.op is Op.LE and same(part.args[1], resource.capacity)
-            ]
-            if _clean(_sum(e)) not in room:
-                return False
-    return True
+def _targets(move: Move, point: int) -> frozenset[int]:
+    return frozenset((move,)) if isinstance(move, int) else move[point]
 
 
-def compatible(writing: Iterable[Rule], lock: ResourceInfo) -> bool:
-    """Every step that borrows the lock checks in its guard that the borrow is compatible with
-    those that there are: an exclusive one with none, a shared one with shared ones."""
-    assert lock.exclusive is not None
-    for rule in writing:
-        written = dict(rule.updates)
-        more = {v: _growth(v, written[v]) for v in (lock.used, lock.exclusive) if v in written}
-        taken = [v for v, grows in more.items() if grows]
-        if not taken:
-            continue
-        if len(taken) > 1:
-            return False
-        amount = dict(rule.gains).get(taken[0])
-        mine = None if amount is None else _one(amount)
-        if amount is None or mine is None or more[taken[0]] != _clean(_sum(amount)):
-            return False
-        free = {lock.exclusive} if taken[0] == lock.used else {lock.used, lock.exclusive}
-        for part in _conjuncts(rule.guard):
-            cond = part
-            if part.op is Op.OR and mine is not TRUE and len(part.args) == 2:
-                # `mine => nobody has it`
-                first, cond = part.args
-                if not same(first, not_(mine)):
-                    continue
-            if cond.op is Op.EQ and cond.args[1].op is Op.CONST and cond.args[1].value == 0:
-                free.discard(cond.args[0].index if cond.args[0].op is Op.VAR else -1)
-        if free:
-            return False
-    return True
+def _leaves(e: Expr) -> frozenset[int] | None:
+    """All numbers that the term may be; None if they are not known."""
+    if e.op is Op.ITE:
+        some, others = _leaves(e.args[1]), _leaves(e.args[2])
+        return None if some is None or others is None else some | others
+    return frozenset((e.value,)) if e.op is Op.CONST and isinstance(e.value, int) else None
 
 
-def _growth(used: int, e: Expr) -> Amount:
-    """By how much a step makes it grow; nothing, if it surely only gives back."""
-    change = _sum(e)
-    change[("var", used)] -= 1
-    change = _clean(change)
-    if all(k == 1 or (isinstance(k, tuple) and k[0] == "at") for k in change):
-        if all(n <= 0 for n in change.values()) and _positive(change):
-            return Counter()
-    return change
-
-
-def _one(amount: Expr) -> Expr | None:
-    """When a claim is of one unit, and otherwise of none; None: it may be of more."""
-    if amount.op is Op.CONST:
-        return TRUE if amount.value == 1 else None
-    if amount.op is Op.ITE and all(x.op is Op.CONST for x in amount.args[1:]):
-        if (amount.args[1].value, amount.args[2].value) == (1, 0):
-            return amount.args[0]
-    return None
-
-
-def _positive(change: Amount) -> bool:
-    """What cancelled threads give back is a known amount, not a negative one."""
-    return all(
-        k == 1 or (isinstance(k, tuple) and all(x == 1 and n >= 0 for x, n in k[3])) for k in change
-    )
-
-
-def _conjuncts(guard: Expr) -> list[Expr]:
-    out, stack = [], [guard]
-    while stack:
-        e = stack.pop()
-        if e.op is Op.AND:
-            stack.extend(e.args)
-        else:
-            out.append(e)
-    return out
-
-
-def _held(holds: Sequence[tuple[int, Expr]]) -> dict[int, Amount]:
-    out: dict[int, Amount] = {}
-    for used, amount in holds:
-        out.setdefault(used, Counter()).update(_sum(amount))
-    return {u: _clean(a) for u, a in out.items()}
-
-
-def _sum(e: Expr) -> Amount:
-    """A sum as a multiset of terms; what a cancelled thread held is recognised by its form."""
-    out: Amount = Counter()
-    stack = [(e, 1)]
-    while stack:
-        x, sign = stack.pop()
-        if x.op is Op.ADD:
-            stack.extend((a, sign) for a in x.args)
-        elif x.op is Op.NEG:
-            stack.append((x.args[0], -sign))
-        elif x.op is Op.CONST:
-            assert isinstance(x.value, int)
-            out[1] += sign * x.value
-        elif x.op is Op.VAR:
-            out[("var", x.index)] += sign
-        elif _is_place(x):
-            place, amount = x.args[0], x.args[1]
-            key = ("at", place.args[0].index, place.args[1].value)
-            out[(*key, frozenset(_clean(_sum(amount)).items()))] += sign
-        else:
-            out[id(x)] += sign
-    return out
-
-
-def _is_place(e: Expr) -> bool:
-    """`amount if location = point else 0`."""
-    return (
-        e.op is Op.ITE
-        and e.args[0].op is Op.EQ
-        and e.args[0].args[0].op is Op.VAR
-        and e.args[0].args[1].op is Op.CONST
-        and e.args[2].op is Op.CONST
-        and e.args[2].value == 0
-    )
-
-
-def _clean(a: Amount) -> Amount:
-    return Counter({k: n for k, n in a.items() if n})
+def _gain(thread: Thread, before: int, after: int) -> dict[int, Amount]:
+    """What the thread holds more at one point than at another, by USED variable."""
+    out = held(thread.points[after].holds)
+    for used, amount in held(thread.points[before].holds).items():
+        out.setdefault(used, Counter()).subtract(amount)
+    return {used: a for used, b in out.items() if (a := clean(b))}

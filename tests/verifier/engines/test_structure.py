@@ -34,7 +34,7 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import evaluate
 from wfverify.verifier.engines.common import conjuncts
-from wfverify.verifier.engines.linking import guarded
+from wfverify.verifier.engines.granting import guarded
 from wfverify.verifier.engines.search_threads import without_claims
 from wfverify.verifier.engines.structure import Structure, upper
 from wfverify.verifier.engines.structure import lower as least
