@@ -115,12 +115,12 @@ class _Deciding:
         attempts: tuple[tuple[str, Callable[[], None]], ...] = (
             ("structure", self._structure),
             ("induction", lambda: self._induction(guess=False)),
-            ("search", lambda: self._alone(300, 0.3)),
+            ("search", lambda: self._alone(300, 0.3, 0.05)),
             ("search", lambda: self._abstract(300, 0.3)),
             ("counting", lambda: self._counts(20.0, 0.4)),
             ("affine", lambda: self._equations(0.5, 0.05)),
             ("chc", lambda: self._horn(0.5, 0.05)),
-            ("search", lambda: self._alone(20_000, 1.0)),
+            ("search", lambda: self._alone(20_000, 2.0, 0.15)),
             ("search", lambda: self._abstract(60_000, 2.5)),
             ("induction", lambda: self._induction(guess=True)),
             ("chc", lambda: self._horn(10.0, 0.5)),
@@ -186,7 +186,8 @@ class _Deciding:
         """What branches have added up, by their places."""
         from ..engines.counting import suggest
 
-        self._suggested("counting", lambda g, _: suggest(self.system, g), seconds, part)
+        above = self.session.linking.above
+        self._suggested("counting", lambda g, _: suggest(self.system, g, above), seconds, part)
 
     def _equations(self, seconds: float, part: float) -> None:
         """Equations between numbers, place by place."""
@@ -257,16 +258,27 @@ class _Deciding:
             return f"it holds at the start, and every step keeps it: {shown[0]}"
         return "hold at the start, and every step keeps them all: " + "; ".join(shown) + more
 
-    def _alone(self, states: int, seconds: float) -> None:
+    def _alone(self, states: int, seconds: float, part: float) -> None:
         """Each instance by itself, whatever the others write: more runs, so good for proofs."""
         if len({r.instance for r in self.system.rules}) < 2:
             return
+        until = time.monotonic() + self.session.share(part)
+        groups: dict[tuple[int, int], set[int]] = {}
+        for k in self.open():
+            instance = self._instance(self.goals[k])
+            if instance is not None:
+                # Claims one by one: each for itself often depends on little.
+                groups.setdefault((instance, self.claim_of[k]), set()).add(k)
         claims = _claims(self.system)
-        for instance in {self._instance(self.goals[k]) for k in self.open()} - {None}:
-            others = (r for r in self.system.rules if r.instance != instance)
-            cut = claims.union(*(written(r) for r in others))
-            only = {k for k in self.open() if self._instance(self.goals[k]) == instance}
-            self._search(cut, self.system, states, seconds, proofs_only=True, among=only)
+        cuts: dict[int, set[int]] = {}
+        for (instance, _), only in groups.items():
+            left = min(seconds, until - time.monotonic())
+            if left <= 0:
+                return
+            if instance not in cuts:
+                others = (r for r in self.system.rules if r.instance != instance)
+                cuts[instance] = claims.union(*(written(r) for r in others))
+            self._search(cuts[instance], self.system, states, left, proofs_only=True, among=only)
 
     def _abstract(self, states: int, seconds: float) -> None:
         """Others' claims cut away: more runs, so good for proofs."""

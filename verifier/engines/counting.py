@@ -9,8 +9,9 @@ candidate for induction.  Its size is the number of places, not of their combina
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 
 from ...semantics.expr import (
     NUMBERS,
@@ -37,10 +38,18 @@ MOST_CASES = 8  # alternatives of one guard
 
 Place = tuple[int, int]  # a location variable and its value
 Equation = tuple[dict[Place, Fraction], Fraction]
+Forks = Mapping[int, tuple[int, frozenset[int]]]  # by location: of its parent, and where that waits
 
 
-def suggest(system: TransitionSystem, goal: Obligation) -> list[Expr]:
-    """Candidate invariants, one for each number in the goal's cone that has weights."""
+def suggest(
+    system: TransitionSystem,
+    goal: Obligation,
+    above: Mapping[int, Collection[int]] = MappingProxyType({}),
+) -> list[Expr]:
+    """Candidate invariants, one for each number in the goal's cone that has weights.
+
+    `above`: by thread, where the one that forks it is while it runs, if not at the fork only.
+    """
     if goal.every_step:
         return []
     cone = without_claims_for(system, goal)
@@ -53,12 +62,12 @@ def suggest(system: TransitionSystem, goal: Obligation) -> list[Expr]:
     if not places or sum(map(len, places.values())) > MOST_PLACES or len(rules) > MOST_RULES:
         return []
     threads = {t.id: t for t in cone.system.threads}
-    above = {
-        t.location: (threads[t.parent].location, t.fork)
+    forks: Forks = {
+        t.location: (threads[t.parent].location, frozenset(above.get(t.id, (t.fork,))))
         for t in cone.system.threads
         if t.parent is not None and t.fork is not None and threads[t.parent].location in places
     }
-    moves = [_moves(r, places, above) for r in rules]
+    moves = [_moves(r, places, forks) for r in rules]
     out = []
     for v in sorted(cone.variables):
         variable = cone.system.variables[v]
@@ -66,19 +75,16 @@ def suggest(system: TransitionSystem, goal: Obligation) -> list[Expr]:
         if variable.sort in NUMBERS and variable.kind not in (*constants, VarKind.LOCATION):
             found = _candidate(cone.system, v, rules, moves, places)
             out += found
-    return [*out, *_at_rest(cone.system, places)] if out else []
+    return [*out, *_at_rest(places, forks)] if out else []
 
 
-def _at_rest(system: TransitionSystem, places: Mapping[int, Sequence[int]]) -> Iterator[Expr]:
+def _at_rest(places: Mapping[int, Sequence[int]], forks: Forks) -> Iterator[Expr]:
     """A branch is at its entry while the thread that forks it is elsewhere."""
-    for t in system.threads:
-        if t.parent is None or t.location not in places:
-            continue
-        above = system.threads[t.parent].location
-        resting = eq(var(t.location, Sort.INT), const(0))
-        for p in places.get(above, ()):
-            if p != t.fork:
-                yield implies(eq(var(above, Sort.INT), const(p)), resting)
+    for location, (parent, waiting) in forks.items():
+        resting = eq(var(location, Sort.INT), const(0))
+        for p in places[parent] if location in places else ():
+            if p not in waiting:
+                yield implies(eq(var(parent, Sort.INT), const(p)), resting)
 
 
 def _candidate(
@@ -141,15 +147,12 @@ def _candidate(
     return out
 
 
-def _moves(
-    rule: Rule, places: Mapping[int, Sequence[int]], above: Mapping[int, Place]
-) -> list[list[Equation]]:
+def _moves(rule: Rule, places: Mapping[int, Sequence[int]], forks: Forks) -> list[list[Equation]]:
     """For each way in which the guard may hold: by how much the weights change (first), and what
-    has to be equal for that to be sure.  `above`: where the thread that forks a branch stands
-    while the branch runs."""
+    has to be equal for that to be sure."""
     out: list[list[Equation]] = []
     for case in _cases(rule.guard):
-        found = _one_way(rule, case, places, above)
+        found = _one_way(rule, case, places, forks)
         if found is not None:
             out.append(found)
     return out
@@ -168,21 +171,16 @@ def _cases(guard: Expr) -> list[Expr]:
 
 
 def _one_way(
-    rule: Rule, guard: Expr, places: Mapping[int, Sequence[int]], above: Mapping[int, Place]
+    rule: Rule, guard: Expr, places: Mapping[int, Sequence[int]], forks: Forks
 ) -> list[Equation] | None:
     change: dict[Place, Fraction] = {}
     same: list[Equation] = []
-    for location, new in rule.updates:
-        if location not in places:
-            continue
-        possible = may_stand(guard, location, places[location])
-        if location in above:
-            parent, fork = above[location]
-            if fork not in may_stand(guard, parent, places[parent]):
-                possible &= {0}  # at rest: shown along with the rest
-        if not possible:
-            return None
-        before = sorted(possible)
+    moved = [(location, new) for location, new in rule.updates if location in places]
+    possible = _possible(guard, [location for location, _ in moved], places, forks)
+    if possible is None:
+        return None
+    for location, new in moved:
+        before = sorted(possible[location])
         targets = [int(new.value or 0)] if new.op is Op.CONST else list(places[location])
         if new.op is not Op.CONST:
             before = list(places[location])
@@ -191,6 +189,36 @@ def _one_way(
         for place, sign in (((location, targets[0]), 1), ((location, before[0]), -1)):
             change[place] = change.get(place, Fraction(0)) + sign
     return [({p: c for p, c in change.items() if c}, Fraction(0)), *same]
+
+
+def _possible(
+    guard: Expr,
+    moved: Sequence[int],
+    places: Mapping[int, Sequence[int]],
+    forks: Forks,
+) -> dict[int, frozenset[int]] | None:
+    """Where threads may be.  That a branch is at rest unless its parent waits for it is shown
+    along with the rest.  None if the guard cannot hold."""
+    asked = {*moved, *(variables([guard]) & places.keys())}
+    todo = list(asked)
+    while todo:
+        location = todo.pop()
+        if location in forks and forks[location][0] not in asked:
+            asked.add(forks[location][0])
+            todo.append(forks[location][0])
+    out = {location: may_stand(guard, location, places[location]) for location in asked}
+    while True:
+        size = sum(map(len, out.values()))
+        for location in out.keys() & forks.keys():
+            parent, waiting = forks[location]
+            if waiting.isdisjoint(out[parent]):
+                out[location] &= {0}
+            if 0 not in out[location]:
+                out[parent] &= waiting
+        if not all(out.values()):
+            return None
+        if sum(map(len, out.values())) == size:
+            return out
 
 
 def _difference(a: Place, b: Place) -> Equation:

@@ -142,12 +142,12 @@ class Prover:
     def hypotheses(
         self, step: _Step, frame: set[int], known: Mapping[int, Expr], reads: Mapping[int, set[int]]
     ) -> tuple[list[int], list[Expr]]:
-        """The invariants that mention something in the frame, and what they say here; and those
-        that rule the step out by what it pins."""
+        """The invariants that mention something in the frame, or something that the step pins, and
+        what they say here."""
         names: list[int] = []
         terms: list[Expr] = []
         for k, candidate in known.items():
-            if reads[k] & frame or reads[k] <= step.pins.keys():
+            if reads[k] & frame or not reads[k].isdisjoint(step.pins):
                 term = step.before(candidate)
                 if term is not TRUE:
                     names.append(k)

@@ -37,10 +37,12 @@ Move = int | tuple[frozenset[int], ...]  # a point, or those that it may lead to
 
 @dataclass(slots=True)
 class Linking:
-    """`quiet` and `linked` (by USED variable) tell which of the invariants hold."""
+    """`quiet` and `linked` (by USED variable) tell which of the invariants hold; `above`: at which
+    points of its parent *quiet* lets a thread run."""
 
     quiet: bool = False
     linked: dict[int, bool] = field(default_factory=dict)
+    above: dict[int, set[int]] = field(default_factory=dict)  # by thread: where its parent may be
     why_not: str = ""
 
     def conserved(self, used: Iterable[int]) -> bool:
@@ -68,7 +70,7 @@ class _Checking:
         # Where its parent is while a thread runs.
         self.above_it = {t.id: {t.fork} for t in system.threads if t.fork is not None}
         self.more = False  # it was found to be at other points, too
-        self.out = Linking()
+        self.out = Linking(above=self.above_it)
 
     def run(self) -> Linking:
         out, system = self.out, self.system
