@@ -167,13 +167,14 @@ class Sampler:
             value = hints[int(random.random() * len(hints))] + int(random.random() * 3) - 1
         elif low is not None and high is not None:
             # Often near the ends: that is where workflows go wrong.
-            width = int(high - low)
+            width, top = int(high - low), False
             if width > 3 * _SPREAD and random.random() < 0.7:
-                width = _SPREAD
+                width, top = _SPREAD, random.random() < 0.5
             if declared.sort is Sort.REAL and width < _SPREAD:
                 value = low + (high - low) * Fraction(int(random.random() * 9), 8)
             else:
-                value = low + int(random.random() * (width + 1))
+                step = int(random.random() * (width + 1))
+                value = high - step if top else low + step
         elif low is not None:
             value = low + _far(random)
         elif high is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from itertools import combinations, product
 
 from footprint import conflict, footprint, looks_while_running, own_claims, unsettled
@@ -231,13 +232,28 @@ class World:
         at = state[self.system.threads[i.root].location]
         return at in (i.completed, i.failed) or not reading(i.active, self.made)(state, (), ())
 
+    @cached_property
+    def uncounted(self) -> set[int]:
+        """States from which every run takes an `assume` where it is false."""
+        out = {-1}
+        while True:
+            more = {
+                n
+                for n, moves in enumerate(self.moves)
+                if n not in out and moves and all(to in out for _, _, to in moves)
+            }
+            if not more:
+                return out
+            out |= more
+
     def backwards(self, goal: Iterable[int]) -> set[int]:
-        """States from which one of the goals can be reached."""
+        """States from which a run that counts can reach one of the goals, or no run counts."""
         before: dict[int, list[int]] = {}
         for n, moves in enumerate(self.moves):
             for _, _, to in moves:
-                before.setdefault(to, []).append(n)
-        seen = set(goal)
+                if n not in self.uncounted and to not in self.uncounted:
+                    before.setdefault(to, []).append(n)
+        seen = {*goal, *self.uncounted}
         todo = list(seen)
         while todo:
             for n in before.get(todo.pop(), ()):
@@ -247,9 +263,9 @@ class World:
         return seen
 
     def cannot_finish(self) -> set[int]:
-        """States from which not all instances can end, in no run that counts or is cut off."""
+        """States from which not all instances can end, in no run that counts."""
         ends = [n for n, s in enumerate(self.states) if self.over(s)]
-        return set(range(len(self.states))) - self.backwards([*ends, -1])
+        return set(range(len(self.states))) - self.backwards(ends)
 
     def stuck(self) -> set[int]:
         """States in which nothing can move though something has not ended."""
@@ -267,9 +283,10 @@ class World:
                 for n, moves in enumerate(self.moves)
                 if not self.waits(self.states[n], t.id)
                 or any(
-                    to < 0
-                    or self.states[to][v] != self.states[n][v]
-                    or system.rules[rule].thread == t.id
+                    to not in self.uncounted
+                    and (
+                        self.states[to][v] != self.states[n][v] or system.rules[rule].thread == t.id
+                    )
                     for rule, _, to in moves
                 )
             ]
@@ -317,12 +334,16 @@ class World:
 
     def moves_again(self, n: int, thread: int) -> bool:
         """Can a rule of the thread be taken, or its place change, in a state reachable from n?"""
+        if n in self.uncounted:
+            return True
         seen, todo = {n}, [n]
         location = self.system.threads[thread].location
         while todo:
             here = todo.pop()
             for rule, _, to in self.moves[here]:
-                if self.system.rules[rule].thread == thread or to < 0:
+                if to in self.uncounted:
+                    continue
+                if self.system.rules[rule].thread == thread:
                     return True
                 if self.states[to][location] != self.states[here][location]:
                     return True

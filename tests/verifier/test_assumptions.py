@@ -125,3 +125,37 @@ def test_what_is_not_decided_soon_is_not_said() -> None:
     for runs in (True, False):
         found = results(text, "invariant", runs=runs)
         assert all(not r.verdict.warning for r in found.values() if isinstance(r.verdict, Proved))
+
+
+CUT_OFF = """resource k : lock
+workflow w1 {{
+  var x: int 0..1 = 0
+  activity a {{ takes 1s }}
+  run {{ {} }}
+}}
+workflow w0 {{
+  var y: bool = false
+  activity b {{ takes 1s }}
+  run {{ {} }}
+}}
+system {{ w0 w1 }}
+"""
+STUCK = ("wait until (y)", "using (k exclusive) { using (k exclusive) { b } }")
+
+
+@pytest.mark.parametrize("stuck", STUCK)
+def test_who_is_stuck_counts_in_runs_that_count(stuck: str) -> None:
+    """A state counts if some run from there never takes a false `assume`."""
+    passed = "a ; { { assume (x == 1) } + a }"
+    found = results(CUT_OFF.format(passed, stuck), "deadlock_free", "can_finish")
+    assert isinstance(found["deadlock_free"].verdict, Refuted)
+    assert isinstance(found["can_finish"].verdict, Refuted)
+    never = "a ; assume (x == 1)"
+    found = results(CUT_OFF.format(never, stuck), "deadlock_free", "can_finish")
+    assert isinstance(found["deadlock_free"].verdict, Proved)
+    assert isinstance(found["can_finish"].verdict, Proved)
+    # Round after round the run may end in one that does not count: it need not.
+    again = "while (x == 0) { { assume (x == 1) } + a }"
+    found = results(CUT_OFF.format(again, stuck), "deadlock_free", "can_finish")
+    assert not isinstance(found["deadlock_free"].verdict, Proved)
+    assert not isinstance(found["can_finish"].verdict, Proved)

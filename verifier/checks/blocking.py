@@ -29,6 +29,7 @@ from ...semantics.system import (
 from ...semantics.trace import Trace
 from ..engines.restrict import Restricted, restrict
 from ..engines.search_graph import Graph
+from ..engines.search_live import CUT_OFF, at_state
 from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
@@ -39,6 +40,7 @@ from .graph import full_graph
 from .stuck import blocked_for_ever, under_way
 from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
 
+STATES, SECONDS = 20_000, 3.0  # to see whether an `assume` may cut a run off
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
 
 
@@ -260,6 +262,8 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
     if replayed.ok and not stuck(replayed.states, trace):
         return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
     final = replayed.states[-1]
+    if not _may_go_on(system, final):
+        return Unknown("search", CUT_OFF)
     core = blocked_for_ever(session.structure, final, dead)
     core = under_way(session.structure, final, circle_of(session.structure, final, core))
     notes = wait_for(system, session.structure, final, core)
@@ -267,6 +271,17 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
     first = system.threads[core[0]] if core else system.threads[0]
     span = place_of(system, first.id, final)
     return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
+
+
+def _may_go_on(system: TransitionSystem, state: Sequence[Scalar]) -> bool:
+    """Does every run from there count?"""
+    from ..engines.search import explore
+
+    if system.excluded is FALSE:
+        return True
+    there = at_state(system, state)
+    found = explore(there, [], max_states=STATES, seconds=SECONDS, want_graph=True).graph
+    return found is not None and found.complete and 0 not in found.uncertain
 
 
 # --- search ----------------------------------------------------------------------------------

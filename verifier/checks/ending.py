@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
-from ...semantics.expr import FALSE, TRUE, and_
+from ...semantics.expr import FALSE, TRUE, Scalar, and_
 from ...semantics.trace import Trace
 from ..engines.blocks import entered
-from ..engines.search_graph import Graph, reaching
+from ..engines.search_graph import Graph, counting
 from ..engines.search_threads import ended
 from ..engines.search_trace import Path, realize
 from ..engines.turns import inescapable
@@ -59,19 +60,22 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
             if not replayed.ok:
                 raise InternalError(f"a run of the search does not replay: {replayed.why}")
             last = replayed.states[-1]
+            lost = _Lost(session, graph)
             found = session.confirm(
                 "search",
                 f"from here no end of {names} can be reached",
                 trace,
                 span,
                 # Another order of the same steps may end somewhere else.
-                lambda states, _: last in states,
+                lambda states, _: last in states or states[-1] in lost,
             )
             if not isinstance(found, Unknown):
                 return found
             timed = intime.can_finish(session, False)
-            if isinstance(timed, Refuted) and _may_end(session, graph, timed.trace):
-                return replace(timed, notes=(*timed.notes, intime.BY_CLOCKS))
+            if isinstance(timed, Refuted):
+                end = session.replay(session.system, timed.trace).states[-1]
+                if end not in lost:
+                    return replace(timed, notes=(*timed.notes, intime.BY_CLOCKS))
             return timed or found
         case Free(states):
             return Proved("search", f"all {states} states were visited", f"{states} states")
@@ -96,18 +100,23 @@ def _without_end(session: Session) -> Verdict | None:
     return None
 
 
-def _may_end(session: Session, graph: Graph, trace: Trace) -> bool:
-    """Whether, by the order of steps alone, all can still end after the run."""
-    last = session.replay(session.system, trace).states[-1]
-    kept = graph.space.kept
-    same = {
-        n
-        for n, node in enumerate(graph.nodes)
-        if all(v in session.idle or node.values[k] == last[v] for k, v in enumerate(kept))
-    }
-    over = and_(*(ended(session.system, i) for i in session.system.instances))
-    done = {n for n in range(len(graph.nodes)) if graph.holds(n, over) is not False}
-    return bool(same & reaching(graph, done | graph.frontier))
+class _Lost:
+    """States from which, by the order of steps alone, not all can end, in no run that counts."""
+
+    def __init__(self, session: Session, graph: Graph) -> None:
+        kept = graph.space.kept
+        self.shown = [(k, v) for k, v in enumerate(kept) if v not in session.idle]
+        over = and_(*(ended(session.system, i) for i in session.system.instances))
+        done = {n for n in range(len(graph.nodes)) if graph.holds(n, over) is not False}
+        may = counting(graph, done | graph.frontier) | graph.uncertain
+        self.nodes = {
+            tuple(node.values[k] for k, _ in self.shown)
+            for n, node in enumerate(graph.nodes)
+            if n not in may and graph.concrete
+        }
+
+    def __contains__(self, state: Sequence[Scalar]) -> bool:
+        return tuple(state[v] for _, v in self.shown) in self.nodes
 
 
 def terminates(session: Session, deadlock: Verdict) -> Verdict:

@@ -13,7 +13,8 @@ from ...semantics.expr import Expr, Scalar, or_
 from ...semantics.system import Obligation, Thread
 from ...semantics.trace import Trace
 from ..engines.mailbox import MESSAGES, place_alone
-from ..engines.search_graph import EXCLUDED, Graph, reaching
+from ..engines.search_graph import Graph, counting
+from ..engines.search_live import CUT_OFF
 from ..engines.search_threads import Threads
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -110,10 +111,12 @@ def _never(
     released = set(threads.moving(thread.id))
     waiting = {n for n in range(len(graph.nodes)) if graph.holds(n, here) is True}
     released.update(n for n in range(len(graph.nodes)) if n not in waiting)
-    may = reaching(graph, released | graph.frontier | {EXCLUDED})
-    lost = sorted(waiting - may)
-    if not lost:
+    may = counting(graph, released | graph.frontier)
+    if waiting <= may:
         return None
+    lost = sorted(waiting - may - graph.uncertain)
+    if not lost:
+        return Unknown("search", CUT_OFF)
     trace = graph.trace(lost[0]) if graph.concrete else None
     if trace is not None:
         last = session.replay(session.system, trace).states[-1]

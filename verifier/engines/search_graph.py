@@ -79,6 +79,34 @@ class Graph:
                 out.setdefault(edge.target, []).append(node)
         return out
 
+    @cached_property
+    def discounted(self) -> frozenset[int]:
+        """Nodes from which every run comes to a false `assume`: none of these counts."""
+        if EXCLUDED not in self.before:
+            return frozenset()
+        left = {n: len(edges) for n, edges in enumerate(self.edges) if any(e.sure for e in edges)}
+        out: set[int] = set()
+        queue = [EXCLUDED]
+        while queue:
+            for source in self.before[queue.pop()]:
+                left[source] = left.get(source, 0) - 1
+                if left[source] == 0 and source not in self.frontier:
+                    out.add(source)
+                    if source in self.before:
+                        queue.append(source)
+        return frozenset(out)
+
+    @cached_property
+    def uncertain(self) -> set[int]:
+        """Nodes from which some run may come to a false `assume`."""
+        return reaching(self, {EXCLUDED}) - {EXCLUDED}
+
+    @cached_property
+    def cyclic(self) -> bool:
+        return any(len(c) > 1 for c in components(self)) or any(
+            e.target == n for n, edges in enumerate(self.edges) for e in edges
+        )
+
     def trace(self, node: int) -> Trace | None:
         """A run to a node."""
         return realize(self.system, self.path(node))
@@ -155,17 +183,34 @@ def reaching(graph: Graph, wanted: Iterable[int]) -> set[int]:
     return found
 
 
+def counting(graph: Graph, wanted: Iterable[int]) -> set[int]:
+    """Nodes from which a run that counts may come to `wanted`, and all of which no run counts."""
+    lost = graph.discounted
+    found = set(wanted) - lost
+    queue = list(found)
+    while queue:
+        for source in graph.before.get(queue.pop(), ()):
+            if source not in found and source not in lost:
+                found.add(source)
+                queue.append(source)
+    return found | lost
+
+
 def surely(
     graph: Graph, wanted: Collection[int], rules: Collection[int], excluded: bool
 ) -> set[int]:
     """Nodes from all of whose states it must be possible to reach `wanted` or fire a rule.
 
     Backwards: a node is good when some step that all its states can take leads, with each of
-    its outcomes, to good nodes; `excluded` says whether an excluded state is good.
+    its outcomes, to good nodes; `excluded` says whether those are good of which no run counts.
+    Where runs may go round for ever, a step with an outcome that does not count says nothing of
+    states that have no other: they may take other steps, again and again.
     """
+    lost = graph.discounted if excluded else frozenset()
+    some = excluded and not graph.cyclic
     groups: list[tuple[int, set[int]]] = []
     waiting: dict[int, list[int]] = {}
-    good = set(wanted)
+    good = {*wanted, *lost}
     queue = list(good)
 
     def mark(node: int) -> None:
@@ -184,7 +229,7 @@ def surely(
             steps.setdefault((edge.rule, edge.inputs), set()).add(edge.target)
         for targets in steps.values():
             if EXCLUDED in targets:
-                if not excluded:
+                if not some:
                     continue
                 targets.discard(EXCLUDED)
             if not targets:

@@ -36,10 +36,11 @@ from .fair import (
     ready,
 )
 from .inevitable import Game, cyclic
-from .search_graph import EXCLUDED, SPLIT, Graph, reaching, surely
+from .search_graph import SPLIT, Graph, counting, surely
 from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
 
+CUT_OFF = "somebody is stuck, but an `assume` may leave no run in which this is so"
 ROUNDS = 6  # of one component, that are tried
 
 
@@ -86,14 +87,14 @@ def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
     doubt = ""
     dead = _dead_threads(graph, threads) + _dead_instances(graph, threads)
     # A thread that waits says more than that its instance cannot end.
-    for node in sorted({n for n, _ in dead})[:50]:
+    for node in sorted({n for n, _ in dead} - graph.uncertain)[:50]:
         blamed = sorted({t for n, t in dead if n == node})
         trace = graph.trace(node)
         if trace is not None and (graph.concrete or _stay_dead(graph.system, trace, blamed)):
             return Stuck(trace, tuple(blamed))
         doubt = "a possible deadlock could not be made a run"
     if dead:
-        return Undecided(doubt)
+        return Undecided(doubt or CUT_OFF)
     if graph.frontier:
         return Undecided("the graph is not complete")
     doubt = _doubt(graph, threads)
@@ -113,8 +114,8 @@ def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
             for n in range(len(graph.nodes))
             if n not in released and not threads.waiting(n, thread)[0]
         )
-        # What may leave the explored part, or the runs that count, may do anything.
-        may = reaching(graph, released | graph.frontier | {EXCLUDED})
+        # What may leave the explored part may do anything.
+        may = counting(graph, released | graph.frontier)
         out.extend((n, thread.id) for n in range(len(graph.nodes)) if n not in may)
     return out
 
@@ -131,7 +132,7 @@ def _dead_instances(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
             for n in range(len(graph.nodes))
             if n not in good and threads.ended(n, instance.id) is not False
         )
-        may = reaching(graph, good | graph.frontier | {EXCLUDED})
+        may = counting(graph, good | graph.frontier)
         mine = [t for t in graph.system.threads if t.instance == instance.id]
         for node in range(len(graph.nodes)):
             if node not in may:
@@ -149,7 +150,7 @@ def _doubt(graph: Graph, threads: Threads) -> str:
         if thread not in alive:
             rules = threads.rules_of(thread)
             if graph.concrete:
-                alive[thread] = reaching(graph, threads.moving(thread) | {EXCLUDED})
+                alive[thread] = counting(graph, threads.moving(thread))
             else:
                 alive[thread] = surely(graph, (), rules, True)
         return alive[thread]
@@ -157,7 +158,7 @@ def _doubt(graph: Graph, threads: Threads) -> str:
     for thread in graph.system.threads:
         released = {n for n in count if not threads.waiting(n, thread)[1]}
         if graph.concrete:
-            fine = reaching(graph, released | threads.moving(thread.id) | {EXCLUDED})
+            fine = counting(graph, released | threads.moving(thread.id))
         else:
             fine = surely(graph, released, threads.rules_of(thread.id), True)
         left = set(count) - fine
@@ -217,14 +218,17 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
     answers = [[threads.ended(n, i.id) for i in system.instances] for n in count]
     done = {n for n in count if all(a is True for a in answers[n])}
     perhaps = {n for n in count if all(a is not False for a in answers[n])}
-    may = reaching(graph, perhaps | graph.frontier | {EXCLUDED})
-    must = reaching(graph, done) if graph.concrete else surely(graph, done, (), False)
+    may = counting(graph, perhaps | graph.frontier)
+    must = counting(graph, done) if graph.concrete else surely(graph, done, (), False)
     doubt = ""
     for node in count:
         if node in must:
             continue
         if node in may:
             doubt = "whether every state can reach an end was not decided"
+            continue
+        if node in graph.uncertain:
+            doubt = CUT_OFF
             continue
         trace = graph.trace(node)
         if trace is not None and (graph.concrete or _never_ends(system, trace)):
@@ -427,8 +431,8 @@ def doomed(graph: Graph, among: Collection[int] | None = None) -> list[int]:
             continue
         mine = threads.rules_of(thread.id)
         moving = {n for n, edges in enumerate(graph.edges) if any(e.rule in mine for e in edges)}
-        may = reaching(graph, moving | graph.frontier | {EXCLUDED})
+        may = counting(graph, moving | graph.frontier)
         for node in range(len(graph.nodes)):
             if node not in may and threads.waiting(node, thread)[1]:
                 out.add(node)
-    return sorted(out)
+    return sorted(out - graph.uncertain)
