@@ -19,10 +19,12 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.walk import walk
-from ...semantics.expr import TRUE
+from ...semantics.expr import TRUE, Expr, variables
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, RuleKind
+from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ..engines.crowd import Crowd
+from ..engines.crowd_endless import Endless
+from ..engines.crowd_terms import serves
 from ..engines.mailbox import MESSAGES
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
@@ -38,9 +40,11 @@ from . import (
     parts,
     peaks,
 )
+from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
 
+FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
 
@@ -48,8 +52,9 @@ TWO = (2, 2)
 class AnyNumber:
     """Proofs of one system in which a workflow has any number of instances."""
 
-    def __init__(self, session: Session, spec: ast.Spec) -> None:
+    def __init__(self, session: Session, spec: ast.Spec, wanted: Sequence[Claim] = ()) -> None:
         self.session = session
+        self.few = Few(session, wanted)
         self.spec = spec
         self.many = frozenset(g.workflow for g in session.system.any_number)
         self.unlike = frozenset(_unlike(spec, self.many))  # properties that tell numbers apart
@@ -62,6 +67,28 @@ class AnyNumber:
         self.crowd = InCrowd(session, self.free, self.span) if self.apart else None
 
     # --- claims ----------------------------------------------------------------------------
+
+    def settled(self, check: str, known: Mapping[str, Verdict]) -> Verdict | None:
+        """A check of the whole: proved at once, or refuted by few, or proved at length."""
+        return self.whole(check, known, True) or self.few.whole(check) or self.whole(check, known)
+
+    def comes_at_last(self, name: str, known: Mapping[str, Verdict]) -> Verdict | None:
+        """A property of what comes at last."""
+        return self.few.comes(name) or self.comes(name, known)
+
+    def all_claims(self, wanted: Sequence[Claim]) -> dict[int, Verdict]:
+        """Those that are settled, by position: what rules show, what few refute, and then what is
+        shown at length."""
+        out: dict[int, Verdict] = {}
+        by_rules = self._by_rules(wanted) if self.apart else {}
+        open_ = [
+            i for i, c in enumerate(wanted) if not all((i, k) in by_rules for k in range(len(c.goals)))
+        ]
+        if open_:
+            out |= self.few.refuted()
+        left = [i for i in range(len(wanted)) if i not in out]
+        found = self.claims([wanted[i] for i in left])
+        return out | {left[k]: v for k, v in found.items()}
 
     def claims(self, wanted: Sequence[Claim]) -> dict[int, Proved]:
         """Those that are proved, by position."""
@@ -122,8 +149,11 @@ class AnyNumber:
 
     # --- the whole system ------------------------------------------------------------------
 
-    def whole(self, check: str, known: Mapping[str, Verdict]) -> Proved | None:
-        """A proof of one of the checks of the whole, where those that it needs are `known`."""
+    def whole(
+        self, check: str, known: Mapping[str, Verdict], soon: bool = False
+    ) -> Proved | None:
+        """A proof of one of the checks of the whole, where those that it needs are `known`.
+        `soon`: only what is found at once."""
         s = self.session
         if check == "atomicity":
             found = events.atomicity(s)
@@ -133,17 +163,20 @@ class AnyNumber:
             return None
         match check:
             case "messages":
-                return self._messages(known)
+                return None if soon else self._messages(known)
             case "deadlock_free":
+                if soon:
+                    return blocking.by_order(s, lambda: False)
                 return blocking.by_order(s, self._ends) or self._by_moves()
             case "terminates":
-                return self._terminates(known)
+                return None if soon and s.system.loops else self._terminates(known)
             case "starvation_free" if not liveness.anybody_waits(s.system):
                 return Proved("structure", liveness.NOBODY)
             case "can_finish" | "starvation_free":
                 needed = known.get("deadlock_free"), known.get("terminates")
                 if not all(isinstance(v, Proved) for v in needed):
-                    return None
+                    granted = check == "starvation_free" and not soon
+                    return self._granted(known) if granted else None
                 assert needed[0] is not None and needed[1] is not None
                 how = ending.can_finish if check == "can_finish" else liveness.starvation_free
                 found = how(s, needed[0], needed[1])
@@ -151,17 +184,18 @@ class AnyNumber:
             case "race_free":
                 clash = next(conflicts.conflicts(s.structure), None)
                 return None if clash else Proved("structure", conflicts.APART)
-            case "timing_independent" | "deterministic" if not crashes:
+            case "timing_independent" | "deterministic" if not crashes and not soon:
                 return self._alike(check, known)
         return None
 
     def comes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
         """A property of what comes at last, where every run ends: then nothing is owed."""
         first = self.crowd.first if self.crowd is not None else None
-        if not isinstance(known.get("terminates"), Proved) or first is None:
+        if first is None or name in self.unlike or ("property", name) in first.lost:
             return None
-        if name in self.unlike or ("property", name) in first.lost:
-            return None
+        found = self._passes(name, known)
+        if found is not None or not isinstance(known.get("terminates"), Proved):
+            return found
         assert self.crowd is not None
         with self.session.slot(0.5):
             found = self.crowd.goals(
@@ -175,6 +209,46 @@ class AnyNumber:
         how = f"every run ends (`terminates`), and then nothing is owed: {words}"
         return Proved(engines, how)
 
+    def _passes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
+        """The same where runs may go on for ever: what is owed does not stay so in any of them, nor
+        when all have ended; and nobody is stuck, so no run ends otherwise."""
+        assert self.crowd is not None and self.crowd.first is not None
+        goals = [g for g in self.crowd.first.system.liveness if g.name == name]
+        if not goals or not isinstance(known.get("deadlock_free"), Proved):
+            return None
+        system = self.crowd.free
+
+        def asks(runs: Endless) -> bool:
+            return all(
+                runs.over(g.owed, whose(system, g.owed))
+                and runs.passes(g.owed, whose(system, g.owed))
+                for g in goals
+            )
+
+        nodes = self.crowd.endless(asks)
+        if not nodes:
+            return None
+        how = f"{FOR_EVER} {nodes} nodes: in no fair run it is owed for ever, nor at the end of all"
+        return Proved("search", how)
+
+    def _granted(self, known: Mapping[str, Verdict]) -> Proved | None:
+        """Nobody waits for a resource for ever, though runs may go on for ever."""
+        if self.crowd is None or not isinstance(known.get("deadlock_free"), Proved):
+            return None
+        waits = [
+            (cond, t.instance)
+            for t, cond, _ in liveness.waits_for_claims(self.crowd.free)
+            if not serves(t)
+        ]
+
+        def asks(runs: Endless) -> bool:
+            mine = [w for w in waits if w[1] not in runs.members]
+            return all(runs.passes(cond, instance) for cond, instance in mine)
+
+        nodes = self.crowd.endless(asks)
+        how = f"{FOR_EVER} {nodes} nodes: in no fair run somebody waits for a resource for ever"
+        return Proved("search", how) if nodes else None
+
     def _ends(self) -> bool:
         """All loops end, whatever the others do."""
         if not self.session.system.loops:
@@ -182,12 +256,21 @@ class AnyNumber:
         return self.crowd is not None and self.crowd.ends()
 
     def _by_moves(self) -> Proved | None:
-        """No run is infinite, and in no state before the end is nobody able to move: then whoever
-        waits for others only would wait at the end of some run, where nobody moves."""
-        if self.crowd is None or self.free is not self.two or not self._ends():
+        """In no state before the end is nobody able to move: then whoever waits for others only
+        would wait in some run that goes on for ever.  There is none, or none in which what could
+        be taken again and again is taken at last."""
+        if self.crowd is None or self.free is not self.two:
             return None  # (who may move may be held up by the turns of others)
         if blocking.without_answer(self.session, False):
             return None
+        nodes = 0
+        if self.session.system.loops:
+            nodes = self.crowd.endless(lambda runs: runs.everybody_moves(), granting=True)
+            if not nodes and not self._ends():
+                return None
+        if nodes and self.crowd.endless(lambda runs: runs.somebody_moves(), granting=True):
+            how = f"{FOR_EVER} {nodes} nodes: somebody can move, and nobody need wait for ever"
+            return Proved("search", how)
 
         def of(made: Crowd) -> list[Obligation] | None:
             if made.moves is None:
@@ -198,8 +281,12 @@ class AnyNumber:
         found = next(iter(self.crowd.goals(of)), None)
         if found is None:
             return None
-        how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
-        return Proved(found.engine, how)
+        if not nodes:
+            how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
+            return Proved(found.engine, how)
+        how = f"before the end of all somebody can move, {BY_CROWD}; {FOR_EVER} {nodes} nodes: "
+        how += "nobody need wait in it for ever"
+        return Proved(", ".join(dict.fromkeys(("search", found.engine))), how)
 
     def _messages(self, known: Mapping[str, Verdict]) -> Proved | None:
         """None is lost, shown of the crowd, and whoever waits for one gets it: nobody is stuck."""
@@ -221,11 +308,14 @@ class AnyNumber:
         return together if isinstance(together, Proved) else None
 
     def _terminates(self, known: Mapping[str, Verdict]) -> Proved | None:
-        if not isinstance(known.get("deadlock_free"), Proved) or not self._ends():
+        if not isinstance(known.get("deadlock_free"), Proved):
             return None
         if not self.session.system.loops:
             return Proved("structure", "there is no loop; every retry is bounded")
-        return Proved("ranking", f"every loop ends, shown {BY_CROWD}")
+        nodes = self.crowd.endless(lambda runs: runs.ends()) if self.crowd is not None else 0
+        if nodes:
+            return Proved("search", f"{FOR_EVER} {nodes} nodes: no step can come again and again")
+        return Proved("ranking", f"every loop ends, shown {BY_CROWD}") if self._ends() else None
 
     def _alike(self, check: str, known: Mapping[str, Verdict]) -> Proved | None:
         deadlock = known.get("deadlock_free")
@@ -241,6 +331,12 @@ class AnyNumber:
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
+
+
+def whose(system: TransitionSystem, cond: Expr) -> int | None:
+    """The instance of which a condition speaks; None: of no single one."""
+    found = {system.variables[v].instance for v in variables([cond])}
+    return found.pop() if len(found) == 1 else None
 
 
 def _unscheduled(spec: ast.Spec) -> ast.Spec:

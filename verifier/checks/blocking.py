@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...semantics.expr import (
     FALSE,
@@ -37,6 +38,9 @@ from .circle import askers, shortest, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever, under_way
 from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
+
+if TYPE_CHECKING:
+    from ..engines.search_live import Stuck
 
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
 
@@ -282,8 +286,8 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
         return Unknown("search", why)
     answer = deadlocks(graph)
     match answer:
-        case Stuck(trace, dead):
-            found = _first_circle(session, graph) or refuted(session, trace, dead)
+        case Stuck():
+            found = _stuck(session, graph, answer)
             if isinstance(found, Unknown):
                 found = intime.deadlock_free(session, False) or found
             return found
@@ -299,6 +303,18 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
                     return timed
             reason = answer.reason
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
+
+
+def _stuck(session: Session, graph: Graph, answer: Stuck) -> Verdict:
+    return _first_circle(session, graph) or refuted(session, answer.trace, answer.dead)
+
+
+def stuck_in(session: Session, graph: Graph) -> Verdict | None:
+    """What a graph of all states says at once."""
+    from ..engines.search_live import Stuck, deadlocks
+
+    answer = deadlocks(graph)
+    return _stuck(session, graph, answer) if isinstance(answer, Stuck) else None
 
 
 def _by_ends(session: Session) -> Verdict | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
@@ -20,7 +21,11 @@ from . import intime, loops
 from .graph import full_graph
 from .lassos import goes_round, never_again
 
+if TYPE_CHECKING:
+    from ..engines.search_live import NeverEnds
+
 NEVER_ENDS = "this run goes round for ever"
+STUCK = "a run never ends: some branches are stuck for ever"
 NO_WAY_ON = "once this run goes round, there is no other way on"
 
 
@@ -47,22 +52,8 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         return Unknown("search", why)
     answer = by_graph(graph)
     match answer:
-        case NeverEnds(trace, instances):
-            names = ", ".join(session.system.instances[i].name for i in instances)
-            span = session.system.instances[instances[0]].span if instances else None
-            assert span is not None
-            replayed = session.replay(session.system, trace)
-            if not replayed.ok:
-                raise InternalError(f"a run of the search does not replay: {replayed.why}")
-            last = replayed.states[-1]
-            found = session.confirm(
-                "search",
-                f"from here no end of {names} can be reached",
-                trace,
-                span,
-                # Another order of the same steps may end somewhere else.
-                lambda states, _: last in states,
-            )
+        case NeverEnds():
+            found = _never_ends(session, answer)
             if not isinstance(found, Unknown):
                 return found
             timed = intime.can_finish(session, False)
@@ -74,6 +65,40 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         case _:
             timed = intime.can_finish(session, True) if answer.timing else None
             return timed or Unknown("search", answer.reason)
+
+
+def _never_ends(session: Session, answer: NeverEnds) -> Verdict:
+    names = ", ".join(session.system.instances[i].name for i in answer.instances)
+    span = session.system.instances[answer.instances[0]].span if answer.instances else None
+    assert span is not None
+    replayed = session.replay(session.system, answer.trace)
+    if not replayed.ok:
+        raise InternalError(f"a run of the search does not replay: {replayed.why}")
+    last = replayed.states[-1]
+    return session.confirm(
+        "search",
+        f"from here no end of {names} can be reached",
+        answer.trace,
+        span,
+        # Another order of the same steps may end somewhere else.
+        lambda states, _: last in states,
+    )
+
+
+def hopeless_in(session: Session, graph: Graph) -> Verdict | None:
+    """`can_finish`: what a graph of all states says at once."""
+    from ..engines.search_live import NeverEnds
+    from ..engines.search_live import can_finish as by_graph
+
+    answer = by_graph(graph)
+    return _never_ends(session, answer) if isinstance(answer, NeverEnds) else None
+
+
+def endless_in(session: Session, graph: Graph, stuck: Verdict | None) -> Verdict | None:
+    """`terminates`: what a graph of all states says at once; `stuck`: of `deadlock_free`."""
+    if isinstance(stuck, Refuted):
+        return replace(stuck, message=STUCK)
+    return _endless(session, graph, None)
 
 
 def _without_end(session: Session) -> Verdict | None:
@@ -111,7 +136,7 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
     system = session.system
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
-        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
+        return replace(deadlock, message=STUCK)
     seen = _seen(session, deadlock)
     if seen is not None:
         return seen

@@ -6,13 +6,28 @@ ranges of their data; all that is finite of what they have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 
 from ...dsl.errors import Span
-from ...semantics.expr import var
+from ...semantics.expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    and_,
+    fold,
+    postorder,
+    rebuild,
+    var,
+    variables,
+)
 from ...semantics.system import Obligation, TransitionSystem, VarKind
+from ..engines.admission import Numbers
 from ..engines.common import Budget, in_domain
 from ..engines.crowd import Crowd, Unsupported, crowd
+from ..engines.crowd_endless import Endless
 from ..engines.induction import Inductive, prove_invariants
 from ..engines.search import Holds, explore
 from ..engines.slice import slice_for, steps_stutter
@@ -22,6 +37,7 @@ from . import loops
 
 BY_CROWD = "of one instance among any number of others, which are counted"
 STATES = 20_000
+MOST_TESTS = 4  # of numbers of the crowd, in one claim
 
 Goals = Callable[[Crowd], Sequence[Obligation] | None]
 
@@ -36,6 +52,7 @@ class InCrowd:
         self.made: list[tuple[Crowd, Session]] = []
         self.all = False  # of the ways to look at the others
         self.first: Crowd | None = None
+        self.forever: dict[tuple[bool, bool], Endless | None] = {}
         try:
             self.first = crowd(free)
         except Unsupported:
@@ -99,6 +116,33 @@ class InCrowd:
                             out[k] = _searched(made, session, goal)
         return out
 
+    def endless(self, asks: Callable[[Endless], bool], granting: bool = False) -> int:
+        """Whether something is so of the runs that go on for ever, looked at more and more closely:
+        the number of nodes that were enough for it, or 0."""
+        if self.first is None or not self.session.may("search"):
+            return 0
+        for coarse in (True, False):
+            key = granting, coarse
+            if key not in self.forever:
+                self.forever[key] = self._endless(granting, coarse)
+            found = self.forever[key]
+            if isinstance(found, Endless):
+                try:
+                    if asks(found):
+                        return sum(len(g.nodes) for g in found.graphs)
+                except Unsupported:  # out of time
+                    self.forever[key] = None
+        return 0
+
+    def _endless(self, granting: bool, coarse: bool) -> Endless | None:
+        assert self.first is not None
+        seconds = self.session.share(0.1)
+        linking = self.session.of(self.free).linking
+        try:
+            return Endless(self.free, self.first, linking, seconds, granting, coarse)
+        except Unsupported:
+            return None
+
     def ends(self) -> bool:
         """All loops of one instance end, whatever the others do."""
         return any(
@@ -124,11 +168,41 @@ def _inductive(
             out[k] = Proved("induction", how)
 
 
+def _whatever(cond: Expr, counters: frozenset[int]) -> Expr:
+    """The condition, however many of the crowd are where."""
+    numbers = Numbers()
+
+    def test(e: Expr) -> int | None:
+        asks = e.op in (Op.EQ, Op.LE, Op.LT) and not counters.isdisjoint(variables([e]))
+        return numbers(e) if asks else None
+
+    tests = sorted({k for e in postorder([cond]) if (k := test(e)) is not None})
+    if not tests or len(tests) > MOST_TESTS:
+        return cond
+
+    def said(answers: Mapping[int, Expr]) -> Expr:
+        def build(node: Expr, args: Sequence[Expr]) -> Expr:
+            k = test(node)
+            if k is not None:
+                return answers[k]
+            return rebuild(node, args) if node.args else node
+
+        return fold(cond, build)
+
+    return and_(
+        *(
+            said(dict(zip(tests, answers, strict=True)))
+            for answers in product((TRUE, FALSE), repeat=len(tests))
+        )
+    )
+
+
 def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
     """All states of its cone, what is in use of resources left open; at first, where those of the
     crowd are as well, so that each step of one of them is possible at any time."""
     system = made.system
     used = {v.index for v in system.variables if v.kind is VarKind.USED}
+    goal = replace(goal, cond=_whatever(goal.cond, made.counters))
     everywhere = goal.every_step and not steps_stutter(goal)
     if everywhere and used:
         return None  # (of the steps outside of a cone nothing is known)
