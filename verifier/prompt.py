@@ -45,7 +45,7 @@ def alike(system: TransitionSystem, trace: Trace) -> Iterator[Trace]:
     for order in (promptly, by_clock):
         found = order(system, flat)
         if found is not None:
-            yield from islice(_rounds(system, found, moving), MOST)
+            yield from islice(rounds(system, found, moving), MOST)
 
 
 def promptly(system: TransitionSystem, trace: Trace) -> Trace | None:
@@ -117,8 +117,8 @@ def by_clock(system: TransitionSystem, trace: Trace) -> Trace | None:
     return Trace(trace.initial, tuple(done)) if done else None
 
 
-def _rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
-    """Runs that end with a fair round in which at least these threads move, shortest first.
+def rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
+    """Beginnings of the run that end with a fair round in which at least these threads move, shortest first.
 
     In a longer one each clock may show at the end what it showed at its begin.
     """

@@ -293,17 +293,18 @@ class AnyNumber:
         system = self.session.system
         if not system.channels:
             return Proved("structure", messages.NOTHING)
-        wanted = claims(system, ["messages"])
-        found = self.claims(wanted)
-        if len(found) < len(wanted):
-            return None
-        verdicts: list[Verdict] = list(found.values())
+        verdicts: list[Verdict] = []
         if any(r.kind in MESSAGES for r in system.rules):
             deadlock = known.get("deadlock_free")
             if not isinstance(deadlock, Proved):
                 return None
             how = "nobody is ever stuck (`deadlock_free`)"
             verdicts.append(Proved(deadlock.engine, how, deadlock.figure))
+        wanted = claims(system, ["messages"])
+        found = self.claims(wanted)
+        if len(found) < len(wanted):
+            return None
+        verdicts = [*found.values(), *verdicts]
         together = obligations.together(verdicts) if verdicts else None
         return together if isinstance(together, Proved) else None
 

@@ -208,6 +208,10 @@ def _endless(session: Session, graph: Graph, span: Span | None) -> Verdict | Non
         traces = chain(traces, (exact,) if exact is not None else ())
 
     def place(trace: Trace) -> Span:
+        around = {s.rule for s in trace.steps[trace.loop_at or 0 :]}
+        loop = next((x for x in session.system.loops if around.intersection(x.rules)), None)
+        if loop is not None and not loop.graph:
+            return span or loop.span
         return span or session.system.rules[trace.steps[trace.loop_at or 0].rule].span
 
     return goes_round(session, graph, traces, NEVER_ENDS, place)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ...semantics.expr import const
-from ...semantics.system import TransitionSystem
 from ..engines.search import Violated, explore
 from ..engines.search_graph import Graph
 from ..session import InternalError, Session, breaks_obligation
@@ -33,21 +32,23 @@ class Few:
         self.session = session
         self.claims = claims
         self.found: dict[int, Refuted] = {}  # claims that a run breaks
-        self._made: list[tuple[Session, Graph]] = []
-        self._numbers = _numbers(session.system)
+        self._made: dict[int, tuple[Session, Graph] | None] = {}  # by how many; 0: that is open
 
-    def systems(self) -> Iterator[tuple[Session, Graph]]:
-        """Those of which all states are at hand, in order."""
-        yield from self._made
-        while self._numbers and self.session.may("search") and self.session.left() > 0:
-            made = self._explored(_of_so_many(self.session, self._numbers.pop(0)))
+    def systems(self, *numbers: int) -> Iterator[tuple[Session, Graph]]:
+        """Those of which all states are at hand, in order; where all are with the number open,
+        nothing is left for the others to say."""
+        for number in numbers:
+            if number not in self._made:
+                self._made[number] = self._explored(number)
+            made = self._made[number]
             if made is not None:
-                self._made.append(made)
                 yield made
+            if (made is None) == (number > 0):
+                return  # with more there are more states
 
     def refuted(self) -> dict[int, Refuted]:
         """The claims about states and steps that few instances break."""
-        for _ in self.systems():
+        for _ in self.systems(0, *self._numbers()):
             pass
         return self.found
 
@@ -55,7 +56,7 @@ class Few:
         """One of the checks of the whole."""
         match check:
             case "deadlock_free":
-                return self._first(self._stuck)
+                return self._first(self._stuck, 0, *self._numbers())
             case "terminates":
                 return self._first(lambda s, g: ending.endless_in(s, g, self._stuck(s, g)))
             case "can_finish":
@@ -74,8 +75,11 @@ class Few:
         found = session.results["deadlock_free"]
         return None if found is NOBODY else found
 
-    def _first(self, by: Callable[[Session, Graph], Verdict | None]) -> Refuted | None:
-        for session, graph in self.systems():
+    def _first(
+        self, by: Callable[[Session, Graph], Verdict | None], *numbers: int
+    ) -> Refuted | None:
+        """Of these numbers the first that does; of a run that goes round for ever, the fewest."""
+        for session, graph in self.systems(*(numbers or (*self._numbers(), 0))):
             verdict = by(session, graph)
             if isinstance(verdict, Refuted):
                 return self._lifted(verdict)
@@ -88,8 +92,14 @@ class Few:
             raise InternalError(f"a run of a few instances is none of many: {replayed.why}")
         return verdict
 
-    def _explored(self, session: Session) -> tuple[Session, Graph] | None:
+    def _numbers(self) -> Iterator[int]:
+        yield from range(1, max(len(g.members) for g in self.session.system.any_number))
+
+    def _explored(self, number: int) -> tuple[Session, Graph] | None:
+        session = _of_so_many(self.session, number)
         system = session.system
+        if len(system.rules) > SMALL_RULES or not session.may("search") or session.left() <= 0:
+            return None
         left = [i for i in range(len(self.claims)) if i not in self.found]
         goals = [(i, g) for i in left for g in self.claims[i].goals]
         result = explore(
@@ -107,19 +117,9 @@ class Few:
                 if isinstance(verdict, Refuted):
                     self.found[i] = self._lifted(verdict)
         if result.graph is None or not (result.complete and result.graph.concrete):
-            if session is not self.session:
-                self._numbers.clear()  # with more there are more states
             return None
         session.graph = (result.graph, "")
         return session, result.graph
-
-
-def _numbers(system: TransitionSystem) -> list[int]:
-    """How many of each; 0: that is open."""
-    if len(system.rules) > SMALL_RULES:
-        return []
-    most = max(len(g.members) for g in system.any_number)
-    return [0, *range(1, most)]
 
 
 def _of_so_many(session: Session, number: int) -> Session:
