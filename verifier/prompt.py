@@ -11,7 +11,7 @@ from ..semantics.idle import idle
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
-from .engines.fair import Clock, clock
+from .engines.fair import Clock, clock, served
 from .stretch import stretched
 from .timely import MOST_RULES, played
 
@@ -165,7 +165,11 @@ def is_fair(
         ]
         threads &= {r.thread for r in able if r.delay is None or _at_once(r, state)}
         clocks &= {clock(r) for r in able if r.delay is not None}
-    return not threads and not clocks
+    if threads or clocks:
+        return False
+    # In turn: whoever could be granted a claim now and then is granted it.
+    asking = [rules[i] for i in served(system) if rules[i].thread not in moved]
+    return not any(enabled(r, state) for r in asking for state in states)
 
 
 def instant(rule: Rule, state: Sequence[Scalar]) -> bool:

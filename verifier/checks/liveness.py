@@ -21,6 +21,8 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import obligations
 from .graph import full_graph
 from .lassos import States, goes_round
+from .stuck import blocked_for_ever
+from .waiters import waiting_in
 
 FOR_EVER = "somebody waits for a resource for ever"
 NOBODY = "nobody ever waits for a resource"
@@ -121,9 +123,7 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
     if not waits and session.may("structure"):
         return Proved("structure", NOBODY)
     if isinstance(deadlock, Refuted):
-        last = session.replay(session.system, deadlock.trace).states[-1]
-        if any(evaluate(cond, last) for _, cond, _ in waits):
-            # Who is stuck for ever does not get it.
+        if _stuck_asking(session, deadlock):
             return replace(deadlock, message=FOR_EVER)
     if isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), so nobody waits for ever"
@@ -137,11 +137,16 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
 def starved_in(session: Session, graph: Graph, stuck: Verdict | None) -> Verdict | None:
     """`starvation_free`: what a graph of all states says at once; `stuck`: of `deadlock_free`."""
     if isinstance(stuck, Refuted):
-        last = session.replay(session.system, stuck.trace).states[-1]
-        if any(evaluate(cond, last) for _, cond, _ in waits_for_claims(session.system)):
-            return replace(stuck, message=FOR_EVER)
-        return None
+        return replace(stuck, message=FOR_EVER) if _stuck_asking(session, stuck) else None
     return _starved(session, graph)
+
+
+def _stuck_asking(session: Session, deadlock: Refuted) -> bool:
+    """Whether one of those who are stuck for ever would have a step but for a resource."""
+    last = session.replay(session.system, deadlock.trace).states[-1]
+    core = blocked_for_ever(session.structure, last, waiting_in(session.system, last))
+    waits = waits_for_claims(session.system)
+    return any(t.id in core and evaluate(cond, last) for t, cond, _ in waits)
 
 
 def _starved(session: Session, graph: Graph) -> Verdict | None:

@@ -43,7 +43,7 @@ from ...semantics.system import (
 from .common import after, conjuncts, domain, initial_condition, put, touched, weakest
 from .crowd import Crowd
 from .crowd_terms import Unsupported, owned, serves
-from .fair import Clock, clock, in_line, pressing
+from .fair import Clock, clock, pressing, served
 from .linking import Linking
 from .search_graph import EXCLUDED, SPLIT, strong
 from .search_run import Search
@@ -157,9 +157,9 @@ class Endless:
         return rules
 
     def _served(self) -> frozenset[int]:
-        if self.granting or self.system.scheduler == "fair":
+        if self.granting:
             return frozenset(r.index for r in self.rules if r.gains)
-        return in_line(self.system) if self.system.scheduler == "fifo" else frozenset()
+        return served(self.system)
 
     def _graph(self, one: int) -> _Graph:
         """With this instance as it is; others of its kind, and of other kinds, are the crowd."""
@@ -493,14 +493,58 @@ class Endless:
                     return True
         return False
 
+    @cached_property
+    def _unblocked(self) -> frozenset[int]:
+        """USED variables that nobody holds where no step at all can be taken: whoever holds some
+        has a step that waits for nothing, or only for others of these (a least fixed point)."""
+        out: set[int] = set()
+        left = {v for v, linked in self.linking.linked.items() if linked}
+        threads = {
+            i: [t for t in self.system.threads if t.instance == i]
+            for graph in self.graphs
+            for i in graph.seen
+        }
+        while True:
+            more = {
+                u
+                for u in left
+                if not any(
+                    self._holds(graph, n, threads[i], u) and not self._able(graph, n, out)
+                    for graph in self.graphs
+                    for i in graph.seen
+                    for n in range(len(graph.nodes))
+                )
+            }
+            if not more:
+                return frozenset(out)
+            out |= more
+            left -= more
+
+    def _able(self, graph: _Graph, node: int, claims: Collection[int]) -> bool:
+        """Whether somebody has a step that waits for none but these claims."""
+        return any(
+            a.sure and a.claims <= set(claims) and a.rule not in self.like
+            for a in graph.arcs[node]
+        )
+
+    def goes_on(self, cond: Expr, instance: int | None) -> bool:
+        """Wherever it holds, a step can be taken; `instance`: of whose it speaks."""
+        for graph in self.graphs:
+            if instance is None or instance in graph.seen:
+                if all(
+                    self._able(graph, n, self._unblocked) or not graph.may(n, cond)
+                    for n in range(len(graph.nodes))
+                ):
+                    return True
+        return False
+
     def somebody_moves(self) -> bool:
         """Where not all have ended, a step can be taken: at each node, by somebody who is looked
         at, as any of those who have not ended might be."""
         for graph in self.graphs:
             over = and_(*(ended(self.system, i) for i in self.system.instances if i.id in graph.seen))
-            for n, arcs in enumerate(graph.arcs):
-                able = any(a.sure and not a.claims and a.rule not in self.like for a in arcs)
-                if not able and graph.may(n, not_(over)):
+            for n in range(len(graph.nodes)):
+                if not self._able(graph, n, self._unblocked) and graph.may(n, not_(over)):
                     return False
         return True
 
