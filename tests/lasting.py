@@ -1,5 +1,5 @@
-"""Runs that go on for ever, by the definitions in docs/checks.md ("Time and the scheduler"), over all
-states of a small system.
+"""Runs that go on for ever, by the definitions in docs/checks.md ("Time and the scheduler"), over
+all states of a small system.
 
 Such a run stays, from some point on, in a set of states each of which it comes to again and again.
 Either time goes on: then every clock that runs in all of them rings.  Or all steps take no time.

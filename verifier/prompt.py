@@ -118,7 +118,8 @@ def by_clock(system: TransitionSystem, trace: Trace) -> Trace | None:
 
 
 def rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
-    """Beginnings of the run that end with a fair round in which at least these threads move, shortest first.
+    """Beginnings of the run, shortest first, that end with a fair round in which at least these
+    threads move.
 
     In a longer one each clock may show at the end what it showed at its begin.
     """

@@ -14,11 +14,10 @@ A property at top level must speak of one instance at a time: `forall o in w: ..
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
-from ...dsl.walk import walk
 from ...semantics.expr import TRUE, Expr, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
@@ -40,6 +39,7 @@ from . import (
     parts,
     peaks,
 )
+from .atonce import looks_at_instances, unlike
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -57,14 +57,15 @@ class AnyNumber:
         self.few = Few(session, wanted)
         self.spec = spec
         self.many = frozenset(g.workflow for g in session.system.any_number)
-        self.unlike = frozenset(_unlike(spec, self.many))  # properties that tell numbers apart
-        self.apart = not _looks_at_instances(spec, self.many)  # no step depends on their number
+        self.unlike = frozenset(unlike(spec, self.many))  # properties that tell numbers apart
+        self.apart = not looks_at_instances(spec, self.many)  # no step depends on their number
         self.two = lower(spec, TWO)
         self.free = self.two  # the same, where nobody waits for a turn: it has more runs
         if any(r.turn is not TRUE for r in self.two.rules):
             self.free = lower(_unscheduled(spec), TWO)
         self.span = session.system.any_number[0].span
-        self.crowd = InCrowd(session, self.free, self.span) if self.apart else None
+        turns = self.free is not self.two
+        self.crowd = InCrowd(session, self.free, self.span, turns) if self.apart else None
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -82,7 +83,9 @@ class AnyNumber:
         out: dict[int, Verdict] = {}
         by_rules = self._by_rules(wanted) if self.apart else {}
         open_ = [
-            i for i, c in enumerate(wanted) if not all((i, k) in by_rules for k in range(len(c.goals)))
+            i
+            for i, c in enumerate(wanted)
+            if not all((i, k) in by_rules for k in range(len(c.goals)))
         ]
         if open_:
             out |= self.few.refuted()
@@ -149,9 +152,7 @@ class AnyNumber:
 
     # --- the whole system ------------------------------------------------------------------
 
-    def whole(
-        self, check: str, known: Mapping[str, Verdict], soon: bool = False
-    ) -> Proved | None:
+    def whole(self, check: str, known: Mapping[str, Verdict], soon: bool = False) -> Proved | None:
         """A proof of one of the checks of the whole, where those that it needs are `known`.
         `soon`: only what is found at once."""
         s = self.session
@@ -193,9 +194,9 @@ class AnyNumber:
         first = self.crowd.first if self.crowd is not None else None
         if first is None or name in self.unlike or ("property", name) in first.lost:
             return None
-        found = self._passes(name, known)
-        if found is not None or not isinstance(known.get("terminates"), Proved):
-            return found
+        passes = self._passes(name, known)
+        if passes is not None or not isinstance(known.get("terminates"), Proved):
+            return passes
         assert self.crowd is not None
         with self.session.slot(0.5):
             found = self.crowd.goals(
@@ -264,11 +265,9 @@ class AnyNumber:
             return None  # (who may move may be held up by the turns of others)
         if blocking.without_answer(self.session, False):
             return None
-        nodes = 0
-        if self.session.system.loops:
-            nodes = self.crowd.endless(lambda runs: runs.everybody_moves(), granting=True)
-            if not nodes and not self._ends():
-                return None
+        nodes = self.crowd.endless(lambda runs: runs.everybody_moves(), granting=True)
+        if not nodes and not self._ends():
+            return None
         if nodes and self.crowd.endless(lambda runs: runs.somebody_moves(), granting=True):
             how = f"{FOR_EVER} {nodes} nodes: somebody can move, and nobody need wait for ever"
             return Proved("search", how)
@@ -389,45 +388,5 @@ def lifted_line(result: Result, session: Session) -> Result:
     return replace(result, verdict=None if verdict is None else lifted(verdict, "", session))
 
 
-# --- what a spec says of several instances at once -----------------------------------------------
-
-
 def _checks(wanted: Sequence[Claim]) -> list[str]:
     return list(dict.fromkeys(c.check for c in wanted))
-
-
-def _looks_at_instances(spec: ast.Spec, many: frozenset[str]) -> bool:
-    """Whether a step may depend on which, or how many, instances there are."""
-    given = (p for p in spec.properties if isinstance(p, ast.Requires))
-    bodies = (*spec.activities, *spec.workflows, *spec.shared, *given)
-    return any(_of_instances(node, many) for node in walk(tuple(bodies)))
-
-
-def _of_instances(node: object, many: frozenset[str]) -> bool:
-    match node:
-        case ast.Quantifier(domain=ast.Name(name=name)):
-            return name in many
-        case ast.Each(domain=ast.Name(name=name)):
-            return name in many
-        case ast.StatePredicate(kind="instances", target=name):
-            return name in many
-    return False
-
-
-def _unlike(spec: ast.Spec, many: frozenset[str]) -> Iterator[str]:
-    """Names of properties at top level that do not speak of one instance at a time."""
-    for p in spec.properties:
-        conditions = [e for e in walk(p) if isinstance(e, ast.Expression)]
-        if not any(_of_instances(e, many) for e in conditions):
-            continue
-        if isinstance(p, ast.Invariant | ast.Always) and _one_by_one(p.cond, many):
-            continue
-        yield "system" if isinstance(p, ast.Ensures) else getattr(p, "name", "")
-
-
-def _one_by_one(e: ast.Expression, many: frozenset[str]) -> bool:
-    if isinstance(e, ast.Binary) and e.op == "and":
-        return _one_by_one(e.left, many) and _one_by_one(e.right, many)
-    if isinstance(e, ast.Quantifier) and e.kind == "forall" and _of_instances(e, many):
-        return not any(_of_instances(x, many) for x in walk(e.body))
-    return not any(_of_instances(x, many) for x in walk(e))

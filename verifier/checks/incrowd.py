@@ -28,6 +28,7 @@ from ..engines.admission import Numbers
 from ..engines.common import Budget, in_domain
 from ..engines.crowd import Crowd, Unsupported, crowd
 from ..engines.crowd_endless import Endless
+from ..engines.crowd_graph import Graphs
 from ..engines.induction import Inductive, prove_invariants
 from ..engines.search import Holds, explore
 from ..engines.slice import slice_for, steps_stutter
@@ -43,15 +44,20 @@ Goals = Callable[[Crowd], Sequence[Obligation] | None]
 
 
 class InCrowd:
-    """`free`: a system with exactly two members of each group of any number."""
+    """`free`: a system with exactly two members of each group of any number.  `turns`: it has more
+    runs than are meant, because who may move does not wait for a turn in it."""
 
-    def __init__(self, session: Session, free: TransitionSystem, span: Span) -> None:
+    def __init__(
+        self, session: Session, free: TransitionSystem, span: Span, turns: bool = False
+    ) -> None:
+        self.turns = turns
         self.session = session
         self.free = free
         self.span = span
         self.made: list[tuple[Crowd, Session]] = []
         self.all = False  # of the ways to look at the others
         self.first: Crowd | None = None
+        self.graphs: dict[bool, Graphs | None] = {}  # by whether they are coarse
         self.forever: dict[tuple[bool, bool], Endless | None] = {}
         try:
             self.first = crowd(free)
@@ -119,14 +125,14 @@ class InCrowd:
     def endless(self, asks: Callable[[Endless], bool], granting: bool = False) -> int:
         """Whether something is so of the runs that go on for ever, looked at more and more closely:
         the number of nodes that were enough for it, or 0."""
-        if self.first is None or not self.session.may("search"):
-            return 0
+        if self.first is None or self.turns or not self.session.may("search"):
+            return 0  # (who waits for a turn is not ready, whatever the graph says)
         for coarse in (True, False):
             key = granting, coarse
             if key not in self.forever:
                 self.forever[key] = self._endless(granting, coarse)
             found = self.forever[key]
-            if isinstance(found, Endless):
+            if found is not None:
                 try:
                     if asks(found):
                         return sum(len(g.nodes) for g in found.graphs)
@@ -137,9 +143,14 @@ class InCrowd:
     def _endless(self, granting: bool, coarse: bool) -> Endless | None:
         assert self.first is not None
         seconds = self.session.share(0.1)
-        linking = self.session.of(self.free).linking
         try:
-            return Endless(self.free, self.first, linking, seconds, granting, coarse)
+            if coarse not in self.graphs:
+                self.graphs[coarse] = None
+                self.graphs[coarse] = Graphs(self.free, self.first, seconds, coarse)
+            graphs = self.graphs[coarse]
+            if graphs is None:
+                return None
+            return Endless(graphs, self.session.of(self.free).linking, seconds, granting)
         except Unsupported:
             return None
 
@@ -202,17 +213,22 @@ def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
     crowd are as well, so that each step of one of them is possible at any time."""
     system = made.system
     used = {v.index for v in system.variables if v.kind is VarKind.USED}
-    goal = replace(goal, cond=_whatever(goal.cond, made.counters))
     everywhere = goal.every_step and not steps_stutter(goal)
     if everywhere and used:
         return None  # (of the steps outside of a cone nothing is known)
-    for cut in (used,) if everywhere else (used | made.counters, used):
+    whatever = replace(goal, cond=_whatever(goal.cond, made.counters))
+    tries = [(whatever, used | made.counters), (goal, used | made.counters), (goal, used)]
+    if everywhere:
+        tries = [(goal, used)]
+    elif whatever.cond is goal.cond:
+        tries = tries[1:]
+    for asked, cut in tries:
         found = explore(
             system,
-            [goal],
+            [asked],
             max_states=STATES,
             seconds=session.share(0.05),
-            cone=None if everywhere else slice_for(system, [goal], cut),
+            cone=None if everywhere else slice_for(system, [asked], cut),
         ).findings[0]
         if isinstance(found, Holds):
             return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")

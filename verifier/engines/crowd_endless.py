@@ -1,11 +1,9 @@
 """Runs of any number of instances that go on for ever, seen from one of them.
 
-One instance of a kind, those whose number is fixed, and what all share are explored as they are;
-of the others only that each of their steps may come at any time (`crowd`, without its counters).
-The graph is finite, and each run of any number of instances is a walk in it, with rests where
-somebody moves whom it does not see.  Of a run that goes on for ever the walk comes, from some point
-on, again and again to all nodes of one strongly connected part, and fairness (`fair`) says what
-has to move there.  Fairness is asked for only where all states of a node allow it.
+Each run of any number of instances is a walk in a finite graph (`crowd_graph`).  Of a run that goes
+on for ever the walk comes, from some point on, again and again to all nodes of one strongly
+connected part, and fairness (`fair`) says what has to move there.  Fairness is asked for only where
+all states of a node allow it.
 
 What one instance cannot do again and again no other one can, for all of a kind are alike, and each
 is one that might have been looked at.  So those steps of the others are left out of what comes
@@ -13,8 +11,8 @@ again and again, and the question is asked anew, until nothing more is left out 
 point).  Beside it grows what is known of claims (a least one):
 
 - *free at last*: nobody takes a resource again and again, and nobody keeps it for ever;
-- *let go*: nobody keeps it for ever, and whenever somebody lets go of it, there is enough for whoever
-  asks.  Then a scheduler that grants at last what could be granted again and again grants it.
+- *let go*: nobody keeps it for ever.  Where there is enough for whoever asks whenever somebody lets
+  go, a scheduler that grants at last what could be granted again and again grants it.
 
 Both fixed points are made for runs in which time goes on and for runs at one instant.
 """
@@ -22,70 +20,20 @@ Both fixed points are made for runs in which time goes on and for runs at one in
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
-from ...dsl.errors import NOWHERE
-from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, le, lt, not_, or_, var, variables
+from ...semantics.expr import TRUE, Expr, Op, and_, const, le, lt, not_, or_, var, variables
 from ...semantics.symbolic import is_valid
-from ...semantics.system import (
-    Delay,
-    Obligation,
-    PointKind,
-    Rule,
-    RuleKind,
-    Thread,
-    TransitionSystem,
-    VarKind,
-)
-from .common import after, conjuncts, domain, initial_condition, put, touched, weakest
-from .crowd import Crowd
-from .crowd_terms import Unsupported, owned, serves
+from ...semantics.system import PointKind, Rule, RuleKind, Thread, VarKind
+from .common import conjuncts, initial_condition, put, weakest
+from .crowd_graph import QUERY, Arc, Around, Graphs, Unsupported
+from .crowd_terms import serves
 from .fair import Clock, clock, pressing, served
 from .linking import Linking
-from .search_graph import EXCLUDED, SPLIT, strong
-from .search_run import Search
+from .search_graph import strong
 from .search_threads import ended
-from .slice import slice_for
-
-MOST_STATES = 20_000
-QUERY = 300  # milliseconds
-SOME_TIME = Delay(const(0), None)  # how long it is until an instance comes
-
-
-class Arc(NamedTuple):
-    """`sure`: every state of the node can take the step, but for `claims`: USED variables."""
-
-    rule: int
-    target: int
-    sure: bool
-    claims: frozenset[int]
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """`seen`: the instances that are looked at as they are."""
-
-    slots: Mapping[int, int]
-    nodes: Sequence[tuple[object, ...]]
-    arcs: Sequence[Sequence[Arc]]
-    seen: frozenset[int]
-
-    def may(self, node: int, cond: Expr) -> bool:
-        """Whether a condition may hold somewhere in the node."""
-        known = {
-            v: const(self.nodes[node][self.slots[v]])  # type: ignore[arg-type]
-            for v in variables([cond])
-            if v in self.slots
-        }
-        return put(cond, known) is not FALSE
-
-    def at(self, node: int, location: int) -> int:
-        value = self.nodes[node][self.slots[location]]
-        assert isinstance(value, int)
-        return value
 
 
 @dataclass(slots=True)
@@ -99,154 +47,30 @@ class _Known:
 
 
 class Endless:
-    """`free` has exactly two members of each group, and `made` is its crowd.  Raises `Unsupported`
-    where the graph is not finite, or not made within `seconds`.
+    """`granting`: whatever could be taken again and again is taken at last.  There is such a run
+    from each state, so what comes in all of them is possible from each state.
 
-    `granting`: whatever could be taken again and again is taken at last.  There is such a run from
-    each state, so what comes in all of them is possible from each state.
+    Raises `Unsupported`, also later: where it takes more than `seconds`.
     """
 
-    def __init__(
-        self,
-        free: TransitionSystem,
-        made: Crowd,
-        linking: Linking,
-        seconds: float,
-        granting: bool = False,
-        coarse: bool = False,
-    ) -> None:
-        if free.controls or any(r.kind is RuleKind.CRASH for r in free.rules):
+    def __init__(self, made: Graphs, linking: Linking, seconds: float, granting: bool) -> None:
+        system = made.system
+        if system.controls or any(r.kind is RuleKind.CRASH for r in system.rules):
             raise Unsupported("crashes and controllers")
-        if any(r.turn is not TRUE for r in free.rules) or (granting and free.in_order):
+        if any(r.turn is not TRUE for r in system.rules) or (granting and system.in_order):
             raise Unsupported("the scheduler says who is next")
-        self.system = free
-        self.made = made
+        self.system = system
         self.linking = linking
         self.granting = granting
-        self.coarse = coarse
         self.until = time.monotonic() + seconds
-        self.members = frozenset(g.members[1] for g in free.any_number)
-        self.firsts = frozenset(g.members[0] for g in free.any_number)
-        # What members have is not kept, even where a graph has a variable for it.
-        self.hidden = frozenset(v.index for m in self.members for v in owned(free, m))
-        self.like = self._twins()  # by rule of a member: that of the one that is looked at
-        self.rules = self._rules()
-        self.served = self._served()
-        self.graphs = [self._graph(g.members[0]) for g in free.any_number]
-
-    # --- the graphs ------------------------------------------------------------------------
-
-    def _twins(self) -> dict[int, int]:
-        system = self.system
-        serving = {t.id for t in system.threads if serves(t)}
-        out: dict[int, int] = {}
-        for group in system.any_number:
-            first, second = (
-                [r.index for r in system.rules if r.instance == i and r.thread not in serving]
-                for i in group.members
-            )
-            out |= dict(zip(second, first, strict=True))
-        return out
-
-    def _rules(self) -> list[Rule]:
-        """Where two that are alike begin their steps at other times, neither says when."""
-        rules = list(self.system.rules)
-        for other, mine in self.like.items():
-            if _times(rules[other].delay) != _times(rules[mine].delay):
-                rules[mine] = replace(rules[mine], delay=SOME_TIME)
-        return rules
-
-    def _served(self) -> frozenset[int]:
-        if self.granting:
-            return frozenset(r.index for r in self.rules if r.gains)
-        return served(self.system)
-
-    def _graph(self, one: int) -> _Graph:
-        """With this instance as it is; others of its kind, and of other kinds, are the crowd."""
-        system = self.made.system
-        others = self.firsts - {one}
-        rules = tuple(
-            replace(r, guard=FALSE) if r.instance in others and r.index in self.like.values() else r
-            for r in system.rules
+        self.members, self.like, self.rules, self.graphs = (
+            made.members,
+            made.like,
+            made.rules,
+            made.all,
         )
-        system = replace(system, rules=rules, excluded=FALSE)
-        aside = {
-            v.index
-            for v in system.variables
-            if v.index in self.made.counters
-            or v.kind is VarKind.USED
-            or (v.instance in others and not self._serving(v.index))
-            or self._too_large(v.index)
-        }
-        mine = {t.location for t in system.threads if t.instance not in others | self.members}
-        goals = [
-            Obligation("", "", FALSE, "", NOWHERE, rule=r.index)
-            for r in system.rules
-            if r.index not in self.like and r.guard is not FALSE
-        ]
-        owed = [g.owed for g in system.liveness if not variables([g.owed]) & aside]
-        looked_at = [var(v, self.made.system.variables[v].sort) for v in sorted(mine)]
-        while True:
-            cone = slice_for(system, goals, aside, (*looked_at, *owed))
-            search = Search(cone.system, cone, [], MOST_STATES, self.until, True, False)
-            if not search.space.symbolic:
-                break
-            aside |= search.space.symbolic
-            if mine & aside:
-                raise Unsupported("where control is is not known")
-            owed = [e for e in owed if not variables([e]) & aside]
-        search.run()
-        if search.stop or search.edges is None:
-            raise Unsupported(search.stop)
-        kept = set(search.space.slots)
-        claims = {r.index: self._lost(r, kept) for r in self.rules if r.index not in self.like}
-        arcs = []
-        for edges in search.edges:
-            found = []
-            for e in edges:
-                if e.target != EXCLUDED and e.rule != SPLIT:
-                    lost = claims.get(e.rule)
-                    sure = e.sure and lost is not None
-                    found.append(Arc(e.rule, e.target, sure, lost or frozenset()))
-            arcs.append(found)
-        nodes = [n.values for n in search.nodes]
-        seen = frozenset(i.id for i in system.instances) - others - self.members
-        return _Graph(search.space.slots, nodes, arcs, seen)
-
-    def _serving(self, v: int) -> bool:
-        return any(t.location == v and serves(t) for t in self.system.threads)
-
-    def _too_large(self, v: int) -> bool:
-        declared = self.made.system.variables[v]
-        if v >= len(self.system.variables):
-            return True  # how many there are
-        return self.coarse and declared.kind is VarKind.DATA and domain(declared, 3) is None
-
-    def _lost(self, rule: Rule, kept: Collection[int]) -> frozenset[int] | None:
-        """The claims that a graph does not look at; None where it does not look at more."""
-        parts = [*conjuncts(rule.guard), *conjuncts(after(rule, rule.relation))]
-        lost = frozenset(v for p in parts for v in touched(p) if v not in kept or v in self.hidden)
-        kinds = {self.system.variables[v].kind for v in lost}
-        if not lost:
-            return lost
-        if kinds != {VarKind.USED}:
-            # (Of a claim the capacity may be a parameter.)
-            asked = [p for p in parts if touched(p) & lost]
-            if not all(self._is_claim(p, kept) for p in asked):
-                return None
-        used = frozenset(v for v in lost if self.system.variables[v].kind is VarKind.USED)
-        return used if self._fits(rule, used) else None
-
-    def _is_claim(self, part: Expr, kept: Collection[int]) -> bool:
-        kinds = {self.system.variables[v].kind for v in touched(part) if v not in kept}
-        return VarKind.USED in kinds and kinds <= {VarKind.USED, VarKind.PARAM}
-
-    def _fits(self, rule: Rule, used: Collection[int]) -> bool:
-        """The claims are granted where nothing is in use."""
-        none = {v: const(0) for v in used}
-        asked = and_(*(put(p, none) for p in conjuncts(rule.guard) if variables([p]) & set(used)))
-        given = initial_condition(self.system)
-        return asked is TRUE or is_valid(or_(not_(given), asked), QUERY)
+        gaining = frozenset(r.index for r in self.rules if r.gains)
+        self.served = gaining if granting else served(system)
 
     # --- fair parts ------------------------------------------------------------------------
 
@@ -258,7 +82,7 @@ class Endless:
 
     def _fair(
         self,
-        graph: _Graph,
+        graph: Around,
         within: Collection[int],
         known: _Known,
         timeless: bool,
@@ -304,7 +128,7 @@ class Endless:
                         continue
                 yield part, cycle
 
-    def _ready(self, graph: _Graph, node: int, known: _Known) -> set[int]:
+    def _ready(self, graph: Around, node: int, known: _Known) -> set[int]:
         """Threads with a step that can be taken now: at last, what it claims is free."""
         return {
             self.rules[a.rule].thread
@@ -312,9 +136,7 @@ class Endless:
             if a.sure and a.claims <= known.free and pressing(self.rules[a.rule])
         }
 
-    def _asked(
-        self, graph: _Graph, part: Sequence[int], known: _Known, timeless: bool
-    ) -> set[int]:
+    def _asked(self, graph: Around, part: Sequence[int], known: _Known, timeless: bool) -> set[int]:
         """The threads that have to move."""
         if timeless and self.system.in_order:
             return set()
@@ -331,7 +153,7 @@ class Endless:
         # (One claim, asked for all the time, that can be granted again and again.)
         return out | {self.rules[r].thread for r in set.intersection(*there)}
 
-    def _clocks(self, graph: _Graph, part: Sequence[int]) -> set[Clock]:
+    def _clocks(self, graph: Around, part: Sequence[int]) -> set[Clock]:
         return set.intersection(
             *(
                 {
@@ -410,7 +232,7 @@ class Endless:
                     return True
         return False
 
-    def _holds(self, graph: _Graph, node: int, threads: Sequence[Thread], used: int) -> bool:
+    def _holds(self, graph: Around, node: int, threads: Sequence[Thread], used: int) -> bool:
         return any(
             v == used for t in threads for v, _ in t.points[graph.at(node, t.location)].holds
         )
@@ -448,9 +270,7 @@ class Endless:
             for graph in self.graphs:
                 parts = self._fair(graph, range(len(graph.nodes)), known, timeless)
                 found = {a.rule for _, cycle in parts for _, a in cycle}
-                gone |= {
-                    r for r in known.live - found if self.rules[r].instance in graph.seen
-                }
+                gone |= {r for r in known.live - found if self.rules[r].instance in graph.seen}
             if not gone:
                 return
             known.live -= gone
@@ -466,7 +286,7 @@ class Endless:
         return not any(known.live for known in self._knowns)
 
     def _never_stays(
-        self, graph: _Graph, within: Collection[int], without: Collection[int] = ()
+        self, graph: Around, within: Collection[int], without: Collection[int] = ()
     ) -> bool:
         """No fair run stays for ever in these nodes."""
         for timeless, known in zip((False, True), self._knowns, strict=True):
@@ -520,11 +340,10 @@ class Endless:
             out |= more
             left -= more
 
-    def _able(self, graph: _Graph, node: int, claims: Collection[int]) -> bool:
+    def _able(self, graph: Around, node: int, claims: Collection[int]) -> bool:
         """Whether somebody has a step that waits for none but these claims."""
         return any(
-            a.sure and a.claims <= set(claims) and a.rule not in self.like
-            for a in graph.arcs[node]
+            a.sure and a.claims <= set(claims) and a.rule not in self.like for a in graph.arcs[node]
         )
 
     def goes_on(self, cond: Expr, instance: int | None) -> bool:
@@ -542,7 +361,9 @@ class Endless:
         """Where not all have ended, a step can be taken: at each node, by somebody who is looked
         at, as any of those who have not ended might be."""
         for graph in self.graphs:
-            over = and_(*(ended(self.system, i) for i in self.system.instances if i.id in graph.seen))
+            over = and_(
+                *(ended(self.system, i) for i in self.system.instances if i.id in graph.seen)
+            )
             for n in range(len(graph.nodes)):
                 if not self._able(graph, n, self._unblocked) and graph.may(n, not_(over)):
                     return False
@@ -568,7 +389,7 @@ class Endless:
                     return False
         return True
 
-    def _unfinished(self, graph: _Graph, node: int, t: Thread) -> bool:
+    def _unfinished(self, graph: Around, node: int, t: Thread) -> bool:
         if t.points[graph.at(node, t.location)].kind in (PointKind.END, PointKind.FAILED):
             return False
         (i,) = (i for i in self.system.instances if i.id == t.instance)
@@ -577,15 +398,6 @@ class Endless:
         if t.parent is None or t.fork is None:
             return True
         return graph.at(node, self.system.threads[t.parent].location) == t.fork
-
-
-def _times(delay: Delay | None) -> tuple[object, object] | None:
-    """Bounds that are constants."""
-    return None if delay is None else (_constant(delay.lo), _constant(delay.hi))
-
-
-def _constant(e: Expr | None) -> object:
-    return e.value if e is not None and e.op is Op.CONST else type(e)
 
 
 __all__ = ["Endless", "Unsupported"]
