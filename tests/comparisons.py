@@ -7,7 +7,7 @@ Used by the tests, in small samples, and by bench/trust.py for campaigns.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from random import Random
@@ -15,12 +15,14 @@ from random import Random
 import clockgen
 import crowdgen
 import durationgen
+import endlessgen
 import faultgen
 import judge
 import message_specs
 import naive
 import oracle
 import processes
+from lasting import for_ever
 from lowered import run
 from message_specs import Explorer
 from oracle import reading
@@ -31,8 +33,9 @@ from wfverify.interpreter import replay, schedule, simulator
 from wfverify.semantics.expr import Expr
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.durations import durations as lasting
-from wfverify.semantics.system import RuleKind, TransitionSystem
+from wfverify.semantics.system import RuleKind, Thread, TransitionSystem, VarKind
 from wfverify.semantics.values import evaluate
+from wfverify.verifier.checks.intime import BY_CLOCKS
 from wfverify.verifier.portfolio import SAFETY, WARNINGS, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
 
@@ -273,6 +276,76 @@ def crowds(seed: int, timeout: float = 3) -> Compared:
     return compared
 
 
+def endless(seed: int, timeout: float = 4) -> Compared:
+    """What comes at last, of any number of instances, where runs may go on for ever: against the
+    definition of a fair run, for 1, 2, .. of them."""
+    text = endlessgen.from_seed(seed)
+    compared = Compared(text)
+    try:
+        results = verified(text, timeout)
+    except Rejected as error:
+        assert all(d.code == "E0900" for d in error.diagnostics), (str(error), text)
+        raise LeftOut(error.diagnostics[0].message) from None
+    wrong: dict[str, list[int]] = {}
+    spec = load_text(text, "w.wf")
+    complete = True
+    for n in range(1, MOST + 1):
+        try:
+            graph = naive.explore(lower(spec, (n, n)), STATES)
+        except naive.TooBig:
+            complete &= n > 3
+            break
+        for name in lasting_wrong(graph):
+            wrong.setdefault(name, []).append(n)
+    for r in results:
+        name = r.name if r.check == "property" else r.check
+        if name not in (*LASTING, *(g.name for g in graph.system.liveness)):
+            continue
+        compared.counts[f"{r.check} {type(r.verdict).__name__.upper()}"] += 1
+        if isinstance(r.verdict, Proved) and wrong.get(name):
+            compared.problems.append(f"{name}: PROVED, but wrong for {wrong[name]} instances")
+        by_order = not isinstance(r.verdict, Refuted) or BY_CLOCKS not in r.verdict.notes
+        if isinstance(r.verdict, Refuted) and by_order and complete and not wrong.get(name):
+            compared.problems.append(f"{name}: REFUTED, but it holds for 1 to 3 instances")
+    return compared
+
+
+LASTING = ("deadlock_free", "terminates", "starvation_free")
+
+
+def lasting_wrong(graph: naive.Naive) -> Iterator[str]:
+    """What fails in a system: checks and names of properties."""
+    system = graph.system
+    stopped = [s for s in graph.states if not graph.successors[s] and s not in graph.leaves]
+    dead = any(stuck(graph, s) for s in graph.states)
+    if dead:
+        yield "deadlock_free"
+    if dead or for_ever(graph, lambda s: True):
+        yield "terminates"
+    if any(
+        for_ever(graph, lambda s, t=t: waits(graph, s, t))
+        or any(waits(graph, s, t) for s in stopped)
+        for t in system.threads
+    ):
+        yield "starvation_free"
+    for goal in system.liveness:
+        owed = reading(goal.owed, {})
+        stays = for_ever(graph, lambda s, owed=owed: bool(owed(s, (), ())))
+        if stays or any(owed(s, (), ()) for s in stopped):
+            yield goal.name
+
+
+def waits(graph: naive.Naive, state: naive.State, thread: Thread) -> bool:
+    """A thread has a step but for what others have in use."""
+    free = list(state)
+    for v in graph.system.variables:
+        if v.kind is VarKind.USED:
+            free[v.index] = 0
+    return any(
+        r.thread == thread.id and r.gains and naive.value(r.guard, free) for r in graph.system.rules
+    )
+
+
 # --- how long terms last --------------------------------------------------------------------------
 
 
@@ -372,6 +445,7 @@ KINDS: Mapping[str, Callable[[int, float], Compared]] = {
     "messages": messages,
     "messages_in_time": messages_in_time,
     "crowds": crowds,
+    "endless": endless,
     "durations": durations,
     "terms": terms,
     "clock": clock,

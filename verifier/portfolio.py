@@ -207,16 +207,16 @@ class _Run:
         since = time.monotonic()
         found: dict[int | str, Verdict] = {}
         with self.session.limit():
-            proofs = AnyNumber(self.session, self.spec)
+            proofs = AnyNumber(self.session, self.spec, self.claims)
             self.progress("any number of instances")
             chosen = self.session.options.engines
-            found.update(proofs.claims(self.claims).items())
+            found.update(proofs.all_claims(self.claims).items())
             for check in WHOLE:
-                verdict = proofs.whole(check, self.verdicts)
+                verdict = proofs.settled(check, self.verdicts)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[check] = self.verdicts[check] = verdict
             for name in self._comes_at_last():
-                verdict = proofs.comes(name, self.verdicts)
+                verdict = proofs.comes_at_last(name, self.verdicts)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[PROPERTY + name] = verdict
         self.shown |= found.keys()

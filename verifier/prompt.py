@@ -11,7 +11,7 @@ from ..semantics.idle import idle
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
-from .engines.fair import Clock, clock
+from .engines.fair import Clock, clock, served
 from .stretch import stretched
 from .timely import MOST_RULES, played
 
@@ -45,7 +45,7 @@ def alike(system: TransitionSystem, trace: Trace) -> Iterator[Trace]:
     for order in (promptly, by_clock):
         found = order(system, flat)
         if found is not None:
-            yield from islice(_rounds(system, found, moving), MOST)
+            yield from islice(rounds(system, found, moving), MOST)
 
 
 def promptly(system: TransitionSystem, trace: Trace) -> Trace | None:
@@ -117,8 +117,9 @@ def by_clock(system: TransitionSystem, trace: Trace) -> Trace | None:
     return Trace(trace.initial, tuple(done)) if done else None
 
 
-def _rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
-    """Runs that end with a fair round in which at least these threads move, shortest first.
+def rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
+    """Beginnings of the run, shortest first, that end with a fair round in which at least these
+    threads move.
 
     In a longer one each clock may show at the end what it showed at its begin.
     """
@@ -165,7 +166,11 @@ def is_fair(
         ]
         threads &= {r.thread for r in able if r.delay is None or _at_once(r, state)}
         clocks &= {clock(r) for r in able if r.delay is not None}
-    return not threads and not clocks
+    if threads or clocks:
+        return False
+    # In turn: whoever could be granted a claim now and then is granted it.
+    asking = [rules[i] for i in served(system) if rules[i].thread not in moved]
+    return not any(enabled(r, state) for r in asking for state in states)
 
 
 def instant(rule: Rule, state: Sequence[Scalar]) -> bool:

@@ -1,6 +1,7 @@
 """`w[*]`: what is proved of any number of instances is true of 1, 2, 3, ..; by naive exploration.
 
-A longer campaign: WFVERIFY_CROWDS=0..2000 pytest tests/verifier/test_anynumber.py -k seeds
+A longer campaign: WFVERIFY_CROWDS=0..2000 pytest tests/verifier/test_anynumber.py -k seeds; of
+what comes at last, WFVERIFY_ENDLESS=0..2000.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from wfverify.verifier.engines.crowd import Unsupported, crowd
 from wfverify.verifier.verdict import Proved, Unknown
 
 SEEDS = range(*map(int, os.environ.get("WFVERIFY_CROWDS", "0..14").split("..")))
+ENDLESS = range(*map(int, os.environ.get("WFVERIFY_ENDLESS", "3..9").split("..")))
 
 
 def test_what_is_proved_for_seeds_is_true() -> None:
@@ -110,3 +112,82 @@ def test_rules_that_differ_are_no_crowd() -> None:
     assert crowd(system).lost == frozenset()
     with pytest.raises(Unsupported):
         crowd(replace(system, rules=rules))
+
+
+def test_what_comes_at_last_for_seeds_is_true() -> None:
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    for seed in ENDLESS:
+        try:
+            found = comparisons.endless(seed)
+        except comparisons.LeftOut:
+            continue
+        counts += found.counts
+        wrong += [f"seed {seed}: {p}\n{found.text}" for p in found.problems]
+    assert wrong == []
+    assert counts["property PROVED"] and counts["property REFUTED"]
+    assert counts["terminates REFUTED"]
+
+
+RIVALS = """
+resource p : pool(2)
+workflow w {
+  var got: bool = false
+  activity one { uses p 1  takes 1s..2s }
+  run { while (true) { one } }
+}
+workflow v {
+  var got: bool = false
+  activity both { uses p AMOUNT  takes 1s..2s }
+  run { both ; { got := true } }
+  property comes : eventually got
+}
+system { w[*]  v  scheduler KIND }
+"""
+
+
+@pytest.mark.parametrize(
+    ("amount", "kind", "comes"),
+    [
+        ("1", "fair", True),
+        ("2", "fair", False),  # those that take one overlap
+        ("1", "any", False),
+    ],
+)
+def test_claims_are_granted_in_turn_where_there_is_enough(
+    amount: str, kind: str, comes: bool
+) -> None:
+    results = verified(RIVALS.replace("AMOUNT", amount).replace("KIND", kind), 10)
+    (found,) = (r for r in results if r.name == "comes")
+    assert isinstance(found.verdict, Proved) == comes
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "comes"),
+    [
+        ("", "", True),
+        # The others may go round without time passing.
+        ("{ flip := not flip } ;", "", False),
+        # What is never let go of.
+        ("", "using (k exclusive) { while (true) { think } }", False),
+    ],
+)
+def test_others_that_go_on_for_ever(before: str, after: str, comes: bool) -> None:
+    round_ = f"while (true) {{ {before or 'think'} {'skip' if before else ''} }}"
+    text = f"""
+resource k : lock
+shared flip: bool = false
+workflow w {{
+  activity think {{ takes 1s..2s }}
+  run {{ {after or round_} }}
+}}
+workflow v {{
+  var got: bool = false
+  activity act {{ uses k exclusive  takes 1s..2s }}
+  run {{ act ; {{ got := true }} }}
+  property comes : eventually got
+}}
+system {{ w[*]  v  scheduler fair }}
+"""
+    (found,) = (r for r in verified(text, 10) if r.name == "comes")
+    assert isinstance(found.verdict, Proved) == comes

@@ -14,15 +14,16 @@ A property at top level must speak of one instance at a time: `forall o in w: ..
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
-from ...dsl.walk import walk
-from ...semantics.expr import TRUE
+from ...semantics.expr import TRUE, Expr, variables
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, RuleKind
+from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ..engines.crowd import Crowd
+from ..engines.crowd_endless import Endless
+from ..engines.crowd_terms import serves
 from ..engines.mailbox import MESSAGES
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
@@ -38,9 +39,12 @@ from . import (
     parts,
     peaks,
 )
+from .atonce import looks_at_instances, unlike
+from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
 
+FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
 
@@ -48,20 +52,46 @@ TWO = (2, 2)
 class AnyNumber:
     """Proofs of one system in which a workflow has any number of instances."""
 
-    def __init__(self, session: Session, spec: ast.Spec) -> None:
+    def __init__(self, session: Session, spec: ast.Spec, wanted: Sequence[Claim] = ()) -> None:
         self.session = session
+        self.few = Few(session, wanted)
         self.spec = spec
         self.many = frozenset(g.workflow for g in session.system.any_number)
-        self.unlike = frozenset(_unlike(spec, self.many))  # properties that tell numbers apart
-        self.apart = not _looks_at_instances(spec, self.many)  # no step depends on their number
+        self.unlike = frozenset(unlike(spec, self.many))  # properties that tell numbers apart
+        self.apart = not looks_at_instances(spec, self.many)  # no step depends on their number
         self.two = lower(spec, TWO)
         self.free = self.two  # the same, where nobody waits for a turn: it has more runs
         if any(r.turn is not TRUE for r in self.two.rules):
             self.free = lower(_unscheduled(spec), TWO)
         self.span = session.system.any_number[0].span
-        self.crowd = InCrowd(session, self.free, self.span) if self.apart else None
+        turns = self.free is not self.two
+        self.crowd = InCrowd(session, self.free, self.span, turns) if self.apart else None
 
     # --- claims ----------------------------------------------------------------------------
+
+    def settled(self, check: str, known: Mapping[str, Verdict]) -> Verdict | None:
+        """A check of the whole: proved at once, or refuted by few, or proved at length."""
+        return self.whole(check, known, True) or self.few.whole(check) or self.whole(check, known)
+
+    def comes_at_last(self, name: str, known: Mapping[str, Verdict]) -> Verdict | None:
+        """A property of what comes at last."""
+        return self.few.comes(name) or self.comes(name, known)
+
+    def all_claims(self, wanted: Sequence[Claim]) -> dict[int, Verdict]:
+        """Those that are settled, by position: what rules show, what few refute, and then what is
+        shown at length."""
+        out: dict[int, Verdict] = {}
+        by_rules = self._by_rules(wanted) if self.apart else {}
+        open_ = [
+            i
+            for i, c in enumerate(wanted)
+            if not all((i, k) in by_rules for k in range(len(c.goals)))
+        ]
+        if open_:
+            out |= self.few.refuted()
+        left = [i for i in range(len(wanted)) if i not in out]
+        found = self.claims([wanted[i] for i in left])
+        return out | {left[k]: v for k, v in found.items()}
 
     def claims(self, wanted: Sequence[Claim]) -> dict[int, Proved]:
         """Those that are proved, by position."""
@@ -122,8 +152,9 @@ class AnyNumber:
 
     # --- the whole system ------------------------------------------------------------------
 
-    def whole(self, check: str, known: Mapping[str, Verdict]) -> Proved | None:
-        """A proof of one of the checks of the whole, where those that it needs are `known`."""
+    def whole(self, check: str, known: Mapping[str, Verdict], soon: bool = False) -> Proved | None:
+        """A proof of one of the checks of the whole, where those that it needs are `known`.
+        `soon`: only what is found at once."""
         s = self.session
         if check == "atomicity":
             found = events.atomicity(s)
@@ -133,17 +164,20 @@ class AnyNumber:
             return None
         match check:
             case "messages":
-                return self._messages(known)
+                return None if soon else self._messages(known)
             case "deadlock_free":
+                if soon:
+                    return blocking.by_order(s, lambda: False)
                 return blocking.by_order(s, self._ends) or self._by_moves()
             case "terminates":
-                return self._terminates(known)
+                return None if soon and s.system.loops else self._terminates(known)
             case "starvation_free" if not liveness.anybody_waits(s.system):
                 return Proved("structure", liveness.NOBODY)
             case "can_finish" | "starvation_free":
                 needed = known.get("deadlock_free"), known.get("terminates")
                 if not all(isinstance(v, Proved) for v in needed):
-                    return None
+                    granted = check == "starvation_free" and not soon
+                    return self._granted(known) if granted else None
                 assert needed[0] is not None and needed[1] is not None
                 how = ending.can_finish if check == "can_finish" else liveness.starvation_free
                 found = how(s, needed[0], needed[1])
@@ -151,17 +185,18 @@ class AnyNumber:
             case "race_free":
                 clash = next(conflicts.conflicts(s.structure), None)
                 return None if clash else Proved("structure", conflicts.APART)
-            case "timing_independent" | "deterministic" if not crashes:
+            case "timing_independent" | "deterministic" if not crashes and not soon:
                 return self._alike(check, known)
         return None
 
     def comes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
         """A property of what comes at last, where every run ends: then nothing is owed."""
         first = self.crowd.first if self.crowd is not None else None
-        if not isinstance(known.get("terminates"), Proved) or first is None:
+        if first is None or name in self.unlike or ("property", name) in first.lost:
             return None
-        if name in self.unlike or ("property", name) in first.lost:
-            return None
+        passes = self._passes(name, known)
+        if passes is not None or not isinstance(known.get("terminates"), Proved):
+            return passes
         assert self.crowd is not None
         with self.session.slot(0.5):
             found = self.crowd.goals(
@@ -175,6 +210,47 @@ class AnyNumber:
         how = f"every run ends (`terminates`), and then nothing is owed: {words}"
         return Proved(engines, how)
 
+    def _passes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
+        """The same where runs may go on for ever: what is owed does not stay so in any of them, nor
+        where a run ends."""
+        assert self.crowd is not None and self.crowd.first is not None
+        goals = [g for g in self.crowd.first.system.liveness if g.name == name]
+        if not goals:
+            return None
+        calm = isinstance(known.get("deadlock_free"), Proved)
+        owed = [(g.owed, whose(self.crowd.free, g.owed)) for g in goals]
+
+        def asks(runs: Endless) -> bool:
+            return all(
+                ((calm and runs.over(cond, i)) or runs.goes_on(cond, i)) and runs.passes(cond, i)
+                for cond, i in owed
+            )
+
+        nodes = self.crowd.endless(asks)
+        if not nodes:
+            return None
+        how = f"{FOR_EVER} {nodes} nodes: in no fair run it is owed for ever"
+        return Proved("search", how)
+
+    def _granted(self, known: Mapping[str, Verdict]) -> Proved | None:
+        """Nobody waits for a resource for ever, though runs may go on for ever."""
+        if self.crowd is None:
+            return None
+        calm = isinstance(known.get("deadlock_free"), Proved)
+        waits = [
+            (cond, t.instance)
+            for t, cond, _ in liveness.waits_for_claims(self.crowd.free)
+            if not serves(t)
+        ]
+
+        def asks(runs: Endless) -> bool:
+            mine = [w for w in waits if w[1] not in runs.members]
+            return all((calm or runs.goes_on(cond, i)) and runs.passes(cond, i) for cond, i in mine)
+
+        nodes = self.crowd.endless(asks)
+        how = f"{FOR_EVER} {nodes} nodes: in no fair run somebody waits for a resource for ever"
+        return Proved("search", how) if nodes else None
+
     def _ends(self) -> bool:
         """All loops end, whatever the others do."""
         if not self.session.system.loops:
@@ -182,12 +258,19 @@ class AnyNumber:
         return self.crowd is not None and self.crowd.ends()
 
     def _by_moves(self) -> Proved | None:
-        """No run is infinite, and in no state before the end is nobody able to move: then whoever
-        waits for others only would wait at the end of some run, where nobody moves."""
-        if self.crowd is None or self.free is not self.two or not self._ends():
+        """In no state before the end is nobody able to move: then whoever waits for others only
+        would wait in some run that goes on for ever.  There is none, or none in which what could
+        be taken again and again is taken at last."""
+        if self.crowd is None or self.free is not self.two:
             return None  # (who may move may be held up by the turns of others)
         if blocking.without_answer(self.session, False):
             return None
+        nodes = self.crowd.endless(lambda runs: runs.everybody_moves(), granting=True)
+        if not nodes and not self._ends():
+            return None
+        if nodes and self.crowd.endless(lambda runs: runs.somebody_moves(), granting=True):
+            how = f"{FOR_EVER} {nodes} nodes: somebody can move, and nobody need wait for ever"
+            return Proved("search", how)
 
         def of(made: Crowd) -> list[Obligation] | None:
             if made.moves is None:
@@ -198,34 +281,42 @@ class AnyNumber:
         found = next(iter(self.crowd.goals(of)), None)
         if found is None:
             return None
-        how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
-        return Proved(found.engine, how)
+        if not nodes:
+            how = f"every run is finite, and before its end somebody can move, {BY_CROWD}"
+            return Proved(found.engine, how)
+        how = f"before the end of all somebody can move, {BY_CROWD}; {FOR_EVER} {nodes} nodes: "
+        how += "nobody need wait in it for ever"
+        return Proved(", ".join(dict.fromkeys(("search", found.engine))), how)
 
     def _messages(self, known: Mapping[str, Verdict]) -> Proved | None:
         """None is lost, shown of the crowd, and whoever waits for one gets it: nobody is stuck."""
         system = self.session.system
         if not system.channels:
             return Proved("structure", messages.NOTHING)
-        wanted = claims(system, ["messages"])
-        found = self.claims(wanted)
-        if len(found) < len(wanted):
-            return None
-        verdicts: list[Verdict] = list(found.values())
+        verdicts: list[Verdict] = []
         if any(r.kind in MESSAGES for r in system.rules):
             deadlock = known.get("deadlock_free")
             if not isinstance(deadlock, Proved):
                 return None
             how = "nobody is ever stuck (`deadlock_free`)"
             verdicts.append(Proved(deadlock.engine, how, deadlock.figure))
+        wanted = claims(system, ["messages"])
+        found = self.claims(wanted)
+        if len(found) < len(wanted):
+            return None
+        verdicts = [*found.values(), *verdicts]
         together = obligations.together(verdicts) if verdicts else None
         return together if isinstance(together, Proved) else None
 
     def _terminates(self, known: Mapping[str, Verdict]) -> Proved | None:
-        if not isinstance(known.get("deadlock_free"), Proved) or not self._ends():
+        if not isinstance(known.get("deadlock_free"), Proved):
             return None
         if not self.session.system.loops:
             return Proved("structure", "there is no loop; every retry is bounded")
-        return Proved("ranking", f"every loop ends, shown {BY_CROWD}")
+        nodes = self.crowd.endless(lambda runs: runs.ends()) if self.crowd is not None else 0
+        if nodes:
+            return Proved("search", f"{FOR_EVER} {nodes} nodes: no step can come again and again")
+        return Proved("ranking", f"every loop ends, shown {BY_CROWD}") if self._ends() else None
 
     def _alike(self, check: str, known: Mapping[str, Verdict]) -> Proved | None:
         deadlock = known.get("deadlock_free")
@@ -241,6 +332,12 @@ class AnyNumber:
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
+
+
+def whose(system: TransitionSystem, cond: Expr) -> int | None:
+    """The instance of which a condition speaks; None: of no single one."""
+    found = {system.variables[v].instance for v in variables([cond])}
+    return found.pop() if len(found) == 1 else None
 
 
 def _unscheduled(spec: ast.Spec) -> ast.Spec:
@@ -291,45 +388,5 @@ def lifted_line(result: Result, session: Session) -> Result:
     return replace(result, verdict=None if verdict is None else lifted(verdict, "", session))
 
 
-# --- what a spec says of several instances at once -----------------------------------------------
-
-
 def _checks(wanted: Sequence[Claim]) -> list[str]:
     return list(dict.fromkeys(c.check for c in wanted))
-
-
-def _looks_at_instances(spec: ast.Spec, many: frozenset[str]) -> bool:
-    """Whether a step may depend on which, or how many, instances there are."""
-    given = (p for p in spec.properties if isinstance(p, ast.Requires))
-    bodies = (*spec.activities, *spec.workflows, *spec.shared, *given)
-    return any(_of_instances(node, many) for node in walk(tuple(bodies)))
-
-
-def _of_instances(node: object, many: frozenset[str]) -> bool:
-    match node:
-        case ast.Quantifier(domain=ast.Name(name=name)):
-            return name in many
-        case ast.Each(domain=ast.Name(name=name)):
-            return name in many
-        case ast.StatePredicate(kind="instances", target=name):
-            return name in many
-    return False
-
-
-def _unlike(spec: ast.Spec, many: frozenset[str]) -> Iterator[str]:
-    """Names of properties at top level that do not speak of one instance at a time."""
-    for p in spec.properties:
-        conditions = [e for e in walk(p) if isinstance(e, ast.Expression)]
-        if not any(_of_instances(e, many) for e in conditions):
-            continue
-        if isinstance(p, ast.Invariant | ast.Always) and _one_by_one(p.cond, many):
-            continue
-        yield "system" if isinstance(p, ast.Ensures) else getattr(p, "name", "")
-
-
-def _one_by_one(e: ast.Expression, many: frozenset[str]) -> bool:
-    if isinstance(e, ast.Binary) and e.op == "and":
-        return _one_by_one(e.left, many) and _one_by_one(e.right, many)
-    if isinstance(e, ast.Quantifier) and e.kind == "forall" and _of_instances(e, many):
-        return not any(_of_instances(x, many) for x in walk(e.body))
-    return not any(_of_instances(x, many) for x in walk(e))

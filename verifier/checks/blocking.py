@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ...semantics.expr import (
     FALSE,
@@ -28,8 +29,7 @@ from ...semantics.system import (
 )
 from ...semantics.trace import Trace
 from ..engines.restrict import Restricted, restrict
-from ..engines.search_graph import Graph
-from ..engines.search_live import CUT_OFF, at_state
+from ..engines.search_graph import CUT_OFF, Graph
 from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import InternalError, Session
@@ -39,6 +39,9 @@ from .circle import askers, shortest, with_parents
 from .graph import full_graph
 from .stuck import blocked_for_ever, under_way
 from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
+
+if TYPE_CHECKING:
+    from ..engines.search_live import Stuck
 
 STATES, SECONDS = 20_000, 3.0  # to see whether an `assume` may cut a run off
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
@@ -276,6 +279,7 @@ def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
 def _may_go_on(system: TransitionSystem, state: Sequence[Scalar]) -> bool:
     """Does every run from there count?"""
     from ..engines.search import explore
+    from ..engines.search_live import at_state
 
     if system.excluded is FALSE:
         return True
@@ -302,8 +306,8 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
         return Unknown("search", why)
     answer = deadlocks(graph)
     match answer:
-        case Stuck(trace, dead):
-            found = _first_circle(session, graph) or refuted(session, trace, dead)
+        case Stuck():
+            found = _stuck(session, graph, answer)
             if isinstance(found, Unknown):
                 found = intime.deadlock_free(session, False) or found
             return found
@@ -319,6 +323,18 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
                     return timed
             reason = answer.reason
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
+
+
+def _stuck(session: Session, graph: Graph, answer: Stuck) -> Verdict:
+    return _first_circle(session, graph) or refuted(session, answer.trace, answer.dead)
+
+
+def stuck_in(session: Session, graph: Graph) -> Verdict | None:
+    """What a graph of all states says at once."""
+    from ..engines.search_live import Stuck, deadlocks
+
+    answer = deadlocks(graph)
+    return _stuck(session, graph, answer) if isinstance(answer, Stuck) else None
 
 
 def _by_ends(session: Session) -> Verdict | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from ...dsl.errors import Span
 from ...semantics.evidence import Facts, Measure, Part
@@ -21,7 +22,11 @@ from . import intime, loops, standstill
 from .graph import full_graph
 from .lassos import goes_round, never_again
 
+if TYPE_CHECKING:
+    from ..engines.search_live import NeverEnds
+
 NEVER_ENDS = "this run goes round for ever"
+STUCK = "a run never ends: some branches are stuck for ever"
 NO_WAY_ON = "once this run goes round, there is no other way on"
 
 
@@ -52,23 +57,9 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         return Unknown("search", why)
     answer = by_graph(graph)
     match answer:
-        case NeverEnds(trace, instances):
-            names = ", ".join(session.system.instances[i].name for i in instances)
-            span = session.system.instances[instances[0]].span if instances else None
-            assert span is not None
-            replayed = session.replay(session.system, trace)
-            if not replayed.ok:
-                raise InternalError(f"a run of the search does not replay: {replayed.why}")
-            last = replayed.states[-1]
+        case NeverEnds():
             lost = _Lost(session, graph)
-            found = session.confirm(
-                "search",
-                f"from here no end of {names} can be reached",
-                trace,
-                span,
-                # Another order of the same steps may end somewhere else.
-                lambda states, _: last in states or states[-1] in lost,
-            )
+            found = _never_ends(session, answer, lost)
             if not isinstance(found, Unknown):
                 return found
             timed = intime.can_finish(session, False)
@@ -82,6 +73,42 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         case _:
             timed = intime.can_finish(session, True) if answer.timing else None
             return timed or Unknown("search", answer.reason)
+
+
+def _never_ends(session: Session, answer: NeverEnds, lost: _Lost) -> Verdict:
+    names = ", ".join(session.system.instances[i].name for i in answer.instances)
+    span = session.system.instances[answer.instances[0]].span if answer.instances else None
+    assert span is not None
+    replayed = session.replay(session.system, answer.trace)
+    if not replayed.ok:
+        raise InternalError(f"a run of the search does not replay: {replayed.why}")
+    last = replayed.states[-1]
+    return session.confirm(
+        "search",
+        f"from here no end of {names} can be reached",
+        answer.trace,
+        span,
+        # Another order of the same steps may end somewhere else.
+        lambda states, _: last in states or states[-1] in lost,
+    )
+
+
+def hopeless_in(session: Session, graph: Graph) -> Verdict | None:
+    """`can_finish`: what a graph of all states says at once."""
+    from ..engines.search_live import NeverEnds
+    from ..engines.search_live import can_finish as by_graph
+
+    answer = by_graph(graph)
+    if not isinstance(answer, NeverEnds):
+        return None
+    return _never_ends(session, answer, _Lost(session, graph))
+
+
+def endless_in(session: Session, graph: Graph, stuck: Verdict | None) -> Verdict | None:
+    """`terminates`: what a graph of all states says at once; `stuck`: of `deadlock_free`."""
+    if isinstance(stuck, Refuted):
+        return replace(stuck, message=STUCK)
+    return _endless(session, graph, None)
 
 
 def _without_end(session: Session) -> Verdict | None:
@@ -124,7 +151,7 @@ def terminates(session: Session, deadlock: Verdict) -> Verdict:
     system = session.system
     if isinstance(deadlock, Refuted):
         # Who is stuck for ever does not end.
-        return replace(deadlock, message="a run never ends: some branches are stuck for ever")
+        return replace(deadlock, message=STUCK)
     seen = _seen(session, deadlock)
     if seen is not None:
         return seen
@@ -196,6 +223,10 @@ def _endless(session: Session, graph: Graph, span: Span | None) -> Verdict | Non
         traces = chain(traces, (exact,) if exact is not None else ())
 
     def place(trace: Trace) -> Span:
+        around = {s.rule for s in trace.steps[trace.loop_at or 0 :]}
+        loop = next((x for x in session.system.loops if around.intersection(x.rules)), None)
+        if loop is not None and not loop.graph:
+            return span or loop.span
         return span or session.system.rules[trace.steps[trace.loop_at or 0].rule].span
 
     return goes_round(session, graph, traces, NEVER_ENDS, place)

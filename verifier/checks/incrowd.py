@@ -6,13 +6,29 @@ ranges of their data; all that is finite of what they have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 
 from ...dsl.errors import Span
-from ...semantics.expr import var
+from ...semantics.expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    and_,
+    fold,
+    postorder,
+    rebuild,
+    var,
+    variables,
+)
 from ...semantics.system import Obligation, TransitionSystem, VarKind
+from ..engines.admission import Numbers
 from ..engines.common import Budget, in_domain
 from ..engines.crowd import Crowd, Unsupported, crowd
+from ..engines.crowd_endless import Endless
+from ..engines.crowd_graph import Graphs
 from ..engines.induction import Inductive, prove_invariants
 from ..engines.search import Holds, explore
 from ..engines.slice import slice_for, steps_stutter
@@ -22,20 +38,27 @@ from . import loops
 
 BY_CROWD = "of one instance among any number of others, which are counted"
 STATES = 20_000
+MOST_TESTS = 4  # of numbers of the crowd, in one claim
 
 Goals = Callable[[Crowd], Sequence[Obligation] | None]
 
 
 class InCrowd:
-    """`free`: a system with exactly two members of each group of any number."""
+    """`free`: a system with exactly two members of each group of any number.  `turns`: it has more
+    runs than are meant, because who may move does not wait for a turn in it."""
 
-    def __init__(self, session: Session, free: TransitionSystem, span: Span) -> None:
+    def __init__(
+        self, session: Session, free: TransitionSystem, span: Span, turns: bool = False
+    ) -> None:
+        self.turns = turns
         self.session = session
         self.free = free
         self.span = span
         self.made: list[tuple[Crowd, Session]] = []
         self.all = False  # of the ways to look at the others
         self.first: Crowd | None = None
+        self.graphs: dict[bool, Graphs | None] = {}  # by whether they are coarse
+        self.forever: dict[tuple[bool, bool], Endless | None] = {}
         try:
             self.first = crowd(free)
         except Unsupported:
@@ -99,6 +122,38 @@ class InCrowd:
                             out[k] = _searched(made, session, goal)
         return out
 
+    def endless(self, asks: Callable[[Endless], bool], granting: bool = False) -> int:
+        """Whether something is so of the runs that go on for ever, looked at more and more closely:
+        the number of nodes that were enough for it, or 0."""
+        if self.first is None or self.turns or not self.session.may("search"):
+            return 0  # (who waits for a turn is not ready, whatever the graph says)
+        for coarse in (True, False):
+            key = granting, coarse
+            if key not in self.forever:
+                self.forever[key] = self._endless(granting, coarse)
+            found = self.forever[key]
+            if found is not None:
+                try:
+                    if asks(found):
+                        return sum(len(g.nodes) for g in found.graphs)
+                except Unsupported:  # out of time
+                    self.forever[key] = None
+        return 0
+
+    def _endless(self, granting: bool, coarse: bool) -> Endless | None:
+        assert self.first is not None
+        seconds = self.session.share(0.1)
+        try:
+            if coarse not in self.graphs:
+                self.graphs[coarse] = None
+                self.graphs[coarse] = Graphs(self.free, self.first, seconds, coarse)
+            graphs = self.graphs[coarse]
+            if graphs is None:
+                return None
+            return Endless(graphs, self.session.of(self.free).linking, seconds, granting)
+        except Unsupported:
+            return None
+
     def ends(self) -> bool:
         """All loops of one instance end, whatever the others do."""
         return any(
@@ -124,6 +179,35 @@ def _inductive(
             out[k] = Proved("induction", how)
 
 
+def _whatever(cond: Expr, counters: frozenset[int]) -> Expr:
+    """The condition, however many of the crowd are where."""
+    numbers = Numbers()
+
+    def test(e: Expr) -> int | None:
+        asks = e.op in (Op.EQ, Op.LE, Op.LT) and not counters.isdisjoint(variables([e]))
+        return numbers(e) if asks else None
+
+    tests = sorted({k for e in postorder([cond]) if (k := test(e)) is not None})
+    if not tests or len(tests) > MOST_TESTS:
+        return cond
+
+    def said(answers: Mapping[int, Expr]) -> Expr:
+        def build(node: Expr, args: Sequence[Expr]) -> Expr:
+            k = test(node)
+            if k is not None:
+                return answers[k]
+            return rebuild(node, args) if node.args else node
+
+        return fold(cond, build)
+
+    return and_(
+        *(
+            said(dict(zip(tests, answers, strict=True)))
+            for answers in product((TRUE, FALSE), repeat=len(tests))
+        )
+    )
+
+
 def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
     """All states of its cone, what is in use of resources left open; at first, where those of the
     crowd are as well, so that each step of one of them is possible at any time."""
@@ -132,13 +216,19 @@ def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
     everywhere = goal.every_step and not steps_stutter(goal)
     if everywhere and used:
         return None  # (of the steps outside of a cone nothing is known)
-    for cut in (used,) if everywhere else (used | made.counters, used):
+    whatever = replace(goal, cond=_whatever(goal.cond, made.counters))
+    tries = [(whatever, used | made.counters), (goal, used | made.counters), (goal, used)]
+    if everywhere:
+        tries = [(goal, used)]
+    elif whatever.cond is goal.cond:
+        tries = tries[1:]
+    for asked, cut in tries:
         found = explore(
             system,
-            [goal],
+            [asked],
             max_states=STATES,
             seconds=session.share(0.05),
-            cone=None if everywhere else slice_for(system, [goal], cut),
+            cone=None if everywhere else slice_for(system, [asked], cut),
         ).findings[0]
         if isinstance(found, Holds):
             return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")

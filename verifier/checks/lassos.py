@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 
 from ...dsl.errors import Span
 from ...semantics.expr import Scalar
@@ -15,11 +16,16 @@ from ..engines.recurrence import recurrences
 from ..engines.search import explore
 from ..engines.search_graph import Graph
 from ..engines.turns import recurs
-from ..prompt import overdue
+from ..prompt import overdue, rounds
 from ..session import Session
 from ..verdict import Refuted, Unknown, Verdict
 
 MOST_LASSOS = 12  # of which one has to be possible in time
+
+SOME = 2  # of these, before timed runs are looked at
+RUNS = 3
+MOST_STEPS = 2_000  # of such a run
+MOST_ROUNDS = 20  # that are looked at, for each
 
 States = Sequence[tuple[Scalar, ...]]
 
@@ -43,7 +49,8 @@ def goes_round(
         return all(map(holds, states[t.loop_at :]))
 
     doubt: Verdict | None = None
-    for trace in islice(traces, MOST_LASSOS):
+    shown = islice(traces, MOST_LASSOS)
+    for trace in chain(islice(shown, SOME), by_runs(session, holds), shown):
         assert trace.loop_at is not None
         figure = f"lasso of {len(trace.steps) - trace.loop_at} steps"
         verdict = session.confirm("search", message, trace, place(trace), breaks, figure=figure)
@@ -60,6 +67,22 @@ def goes_round(
     if doubt is None and graph.concrete and next(fair_parts(graph, within), None) is not None:
         doubt = Unknown("search", "there may be a run that goes round for ever; none was found")
     return doubt
+
+
+def by_runs(session: Session, holds: Callable[[tuple[Scalar, ...]], bool]) -> Iterator[Trace]:
+    """Rounds of timed runs, so that there are times for them: of a long way to a round, the times
+    that each step takes are hard to find afterwards."""
+    simulate = session.simulator()
+    for seed in range(RUNS if simulate is not None else 0):
+        assert simulate is not None
+        made = simulate(session.options.seed + seed, 0.0, {}, ())
+        if made is None or not made.steps or session.left() <= 0:
+            return
+        flat = replace(made, steps=made.steps[:MOST_STEPS])
+        for trace in islice(rounds(session.system, flat, set()), MOST_ROUNDS):
+            states = session.replay(session.system, trace).states
+            if all(map(holds, states[trace.loop_at :])):
+                yield trace
 
 
 LONGEST = 6.0  # seconds of search for each loop

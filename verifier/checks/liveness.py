@@ -21,7 +21,10 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import obligations
 from .graph import full_graph
 from .lassos import States, goes_round
+from .stuck import blocked_for_ever
+from .waiters import waiting_in
 
+FOR_EVER = "somebody waits for a resource for ever"
 NOBODY = "nobody ever waits for a resource"
 
 
@@ -41,11 +44,21 @@ def _one(session: Session, goal: Liveness, terminates: Verdict) -> Verdict:
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
+    return _owed(session, graph, goal) or _settled(graph, "nothing is owed for ever")
+
+
+def _owed(session: Session, graph: Graph, goal: Liveness) -> Verdict | None:
     owing = {n for n in range(len(graph.nodes)) if graph.holds(n, goal.owed) is not False}
-    found = _stops(session, graph, owing, goal) or _goes_round(
+    return _stops(session, graph, owing, goal) or _goes_round(
         session, graph, owing, goal.owed, goal.at_end.message, goal.at_end.span
     )
-    return found or _settled(graph, "nothing is owed for ever")
+
+
+def owed_in(session: Session, graph: Graph, name: str) -> Verdict | None:
+    """A property: what a graph of all states says at once."""
+    goals = [g for g in session.system.liveness if g.name == name]
+    found = (_owed(session, graph, g) for g in goals)
+    return next((v for v in found if isinstance(v, Refuted)), None)
 
 
 def _settled(graph: Graph, what: str) -> Verdict:
@@ -106,21 +119,38 @@ def _goes_round(
 
 def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
     """Whoever waits for a resource gets it, or need not wait any more."""
-    waits = list(_waiting(session.system))
+    waits = list(waits_for_claims(session.system))
     if not waits and session.may("structure"):
         return Proved("structure", NOBODY)
     if isinstance(deadlock, Refuted):
-        last = session.replay(session.system, deadlock.trace).states[-1]
-        if any(evaluate(cond, last) for _, cond, _ in waits):
-            # Who is stuck for ever does not get it.
-            return replace(deadlock, message="somebody waits for a resource for ever")
+        if _stuck_asking(session, deadlock):
+            return replace(deadlock, message=FOR_EVER)
     if isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), so nobody waits for ever"
         return Proved("structure", how, evidence=terminates.evidence)
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
-    for thread, cond, names in waits:
+    return _starved(session, graph) or _settled(graph, "somebody waits all the time")
+
+
+def starved_in(session: Session, graph: Graph, stuck: Verdict | None) -> Verdict | None:
+    """`starvation_free`: what a graph of all states says at once; `stuck`: of `deadlock_free`."""
+    if isinstance(stuck, Refuted):
+        return replace(stuck, message=FOR_EVER) if _stuck_asking(session, stuck) else None
+    return _starved(session, graph)
+
+
+def _stuck_asking(session: Session, deadlock: Refuted) -> bool:
+    """Whether one of those who are stuck for ever would have a step but for a resource."""
+    last = session.replay(session.system, deadlock.trace).states[-1]
+    core = blocked_for_ever(session.structure, last, waiting_in(session.system, last))
+    waits = waits_for_claims(session.system)
+    return any(t.id in core and evaluate(cond, last) for t, cond, _ in waits)
+
+
+def _starved(session: Session, graph: Graph) -> Verdict | None:
+    for thread, cond, names in waits_for_claims(session.system):
         nodes = {n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False}
         if any(not graph.edges[n] for n in nodes - graph.frontier):
             return Unknown("search", f"{thread.name} may be stuck where it waits for {names}")
@@ -128,15 +158,15 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
         found = _goes_round(session, graph, nodes, cond, message, thread.span)
         if found is not None:
             return found
-    return _settled(graph, "somebody waits all the time")
+    return None
 
 
 def anybody_waits(system: TransitionSystem) -> bool:
     """For a resource, in some run."""
-    return any(True for _ in _waiting(system))
+    return any(True for _ in waits_for_claims(system))
 
 
-def _waiting(system: TransitionSystem) -> Iterator[tuple[Thread, Expr, str]]:
+def waits_for_claims(system: TransitionSystem) -> Iterator[tuple[Thread, Expr, str]]:
     """For each thread: when it has a step but for resources, and for which."""
     kinds = [v.kind for v in system.variables]
     of_thread: dict[int, list[Expr]] = {}

@@ -13,8 +13,7 @@ from ...semantics.expr import Expr, Scalar, or_
 from ...semantics.system import Obligation, Thread
 from ...semantics.trace import Trace
 from ..engines.mailbox import MESSAGES, place_alone
-from ..engines.search_graph import Graph, counting
-from ..engines.search_live import CUT_OFF
+from ..engines.search_graph import CUT_OFF, Graph, counting
 from ..engines.search_threads import Threads
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict

@@ -105,10 +105,13 @@ class _Stuck:
         return const(self.state[leaf.index]) if known else leaf
 
     def has_ended(self, thread: int) -> bool:
-        """Its instance is over, so it takes no step any more.  (That of a channel has none.)"""
+        """Its instance is over, or there is no such instance, so it takes no step any more.  (That
+        of a channel has none.)"""
         instance = self.system.instances[self.system.threads[thread].instance]
         if not any(t == instance.root for t, _ in self.structure.ancestors(thread)):
             return False
+        if self.read(instance.active) is False:
+            return True
         root = self.state[self.system.threads[instance.root].location]
         return root in (instance.completed, instance.failed)
 

@@ -54,10 +54,14 @@ class View:
 
     @cached_property
     def served(self) -> frozenset[int]:
-        """Claims that are granted at last, if they could be again and again."""
-        if self.system.scheduler == "fair":
-            return frozenset(r.index for r in self.system.rules if r.gains)
-        return in_line(self.system) if self.system.scheduler == "fifo" else frozenset()
+        return served(self.system)
+
+
+def served(system: TransitionSystem) -> frozenset[int]:
+    """Claims that the scheduler grants at last, if they could be granted again and again."""
+    if system.scheduler == "fair":
+        return frozenset(r.index for r in system.rules if r.gains)
+    return in_line(system) if system.scheduler == "fifo" else frozenset()
 
 
 def clock(rule: Rule) -> Clock:

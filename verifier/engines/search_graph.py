@@ -20,6 +20,7 @@ from .search_space import Move, Space, State
 from .search_trace import Path, realize
 
 EXCLUDED = -1  # as a target: runs that do not count
+CUT_OFF = "somebody is stuck, but an `assume` may leave no run in which this is so"
 SPLIT = -1  # as a rule: the node is the union of its targets
 
 

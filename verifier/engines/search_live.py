@@ -36,11 +36,10 @@ from .fair import (
     ready,
 )
 from .inevitable import Game, cyclic
-from .search_graph import SPLIT, Graph, counting, surely
+from .search_graph import CUT_OFF, SPLIT, Graph, counting, surely
 from .search_threads import Threads, ended
 from .search_trace import final_state, realize, violates
 
-CUT_OFF = "somebody is stuck, but an `assume` may leave no run in which this is so"
 ROUNDS = 6  # of one component, that are tried
 
 
