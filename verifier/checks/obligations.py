@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..engines.search import Finding
 
 
+MOST_RULES = 2_000  # to guess what branches hold
 MOST_TOGETHER = 200  # goals that are asked about with one list of candidates
 
 
@@ -115,9 +116,10 @@ class _Deciding:
         attempts: tuple[tuple[str, Callable[[], None]], ...] = (
             ("structure", self._structure),
             ("induction", lambda: self._induction(guess=False)),
+            ("induction", self._held),
             ("search", lambda: self._alone(300, 0.3, 0.05)),
             ("search", lambda: self._abstract(300, 0.3)),
-            ("counting", lambda: self._counts(20.0, 0.4)),
+            ("counting", lambda: self._counts(10.0, 0.2)),
             ("affine", lambda: self._equations(0.5, 0.05)),
             ("chc", lambda: self._horn(0.5, 0.05)),
             ("search", lambda: self._alone(20_000, 2.0, 0.15)),
@@ -182,6 +184,21 @@ class _Deciding:
             if isinstance(answer, Inductive):
                 self.verdicts[k] = self._inductive("induction", answer.invariants, k)
 
+    def _held(self) -> None:
+        """What is in use is what the branches hold where they are, also where that depends on
+        data."""
+        from ..engines.linking import terms
+
+        used = _claims(self.system)
+        asked = set[int]().union(*(touched(self.goals[k].cond) & used for k in self.open()))
+        if not asked or len(self.system.rules) > MOST_RULES:
+            return
+        facts = terms(self.system, sorted(asked), self.session.linking.above)
+        mine = [k for k in self.open() if touched(self.goals[k].cond) & asked]
+        self._inductive_with(
+            mine, [*facts, *self.known], "induction", Budget(self.session.share(0.1))
+        )
+
     def _counts(self, seconds: float, part: float) -> None:
         """What branches have added up, by their places."""
         from ..engines.counting import suggest
@@ -209,8 +226,6 @@ class _Deciding:
         part: float,
     ) -> None:
         """Invariants that an engine suggests count if induction over all rules confirms them."""
-        from ..engines.induction import Inductive, prove_invariants
-
         until = time.monotonic() + self.session.share(part)
         for k in self.open():
             left = min(seconds, until - time.monotonic())
@@ -224,14 +239,21 @@ class _Deciding:
                 candidates += self.known
                 # What one goal lacks is often what the others lack, too.
                 mine = [k, *(j for j in self.open() if j != k)][:MOST_TOGETHER]
-                goals = [self.goals[j] for j in mine]
-                found = prove_invariants(self.system, candidates, goals, budget, False)
-                # What holds besides may be what another goal, or another engine, lacks.
-                seen = {id(e) for e in self.known}
-                self.known += [e for e in found.invariants if id(e) not in seen]
-                for j, answer in zip(mine, found.answers, strict=True):
-                    if isinstance(answer, Inductive):
-                        self.verdicts[j] = self._inductive(engine, answer.invariants, j)
+                self._inductive_with(mine, candidates, engine, budget)
+
+    def _inductive_with(
+        self, mine: Sequence[int], candidates: Sequence[Expr], engine: str, budget: Budget
+    ) -> None:
+        from ..engines.induction import Inductive, prove_invariants
+
+        goals = [self.goals[j] for j in mine]
+        found = prove_invariants(self.system, candidates, goals, budget, False)
+        # What holds besides may be what another goal, or another engine, lacks.
+        seen = {id(e) for e in self.known}
+        self.known += [e for e in found.invariants if id(e) not in seen]
+        for j, answer in zip(mine, found.answers, strict=True):
+            if isinstance(answer, Inductive):
+                self.verdicts[j] = self._inductive(engine, answer.invariants, j)
 
     def _inductive(self, engine: str, invariants: tuple[Expr, ...], k: int) -> Proved:
         evidence = (Part(evidence_.Inductive(evidence_.Facts(invariants)), (0,)),)

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, postorder
+from ...semantics.expr import Expr, Op, Sort, add, const, eq, ite, or_, postorder, var
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .admission import ENTRY, Numbers, Places, admitted
 from .amounts import Amount, clean, held, sum_of
@@ -53,6 +53,30 @@ class Linking:
 def check(system: TransitionSystem) -> Linking:
     """Both invariants, for all threads and all USED variables."""
     return _Checking(system).run()
+
+
+def terms(
+    system: TransitionSystem, used: Iterable[int], above: Mapping[int, Iterable[int]]
+) -> list[Expr]:
+    """*Linking* of these USED variables and *quiet*, as terms: what a thread holds at a point may
+    depend on data, of which bookkeeping knows nothing.  Candidates; `above`: that of `Linking`."""
+    here = {t.id: var(t.location, Sort.INT) for t in system.threads}
+    out = []
+    for u in used:
+        parts = [
+            ite(eq(here[t.id], const(p.id)), amount, const(0))
+            for t in system.threads
+            for p in t.points
+            for v, amount in p.holds
+            if v == u
+        ]
+        out.append(eq(var(u, Sort.INT), add(const(0), *parts)))
+    for t in system.threads:
+        if t.parent is not None:
+            rests = [eq(here[t.id], const(p.id)) for p in t.points if p.kind in QUIET]
+            waits = [eq(here[t.parent], const(p)) for p in sorted(above[t.id])]
+            out.append(or_(*rests, *waits))
+    return out
 
 
 class _Checking:

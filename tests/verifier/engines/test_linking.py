@@ -10,12 +10,16 @@ import pytest
 from lowered import run
 from naive import TooBig, explore
 from wfverify.dsl import load_text
+from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.timing import schedule
 from wfverify.semantics.expr import Scalar, and_
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import PointKind, TransitionSystem
 from wfverify.semantics.values import evaluate
 from wfverify.verifier.engines.common import conjuncts
 from wfverify.verifier.engines.linking import QUIET, _Checking
+from wfverify.verifier.portfolio import Options, verify
+from wfverify.verifier.verdict import Proved
 
 STEPS = ("a", "u", "f", "free", "x := 1 - x", "fail E", "skip")
 AROUND = (
@@ -136,3 +140,23 @@ def test_nothing_false_is_said_of_damaged_systems() -> None:
         for state in states:
             assert not wrong(system, checking, state), spec(seed)
     assert said > 10
+
+
+def test_a_claim_that_a_lease_may_end_is_given_back() -> None:
+    """What a thread holds depends on whether the lease is over: terms, not bookkeeping."""
+    text = """
+resource deploy : lock lease 10m
+resource runners : pool(3)
+error Bad permanent
+workflow ship fails Bad, LeaseExpired {
+  activity build { takes 1m..3m uses runners 1 }
+  activity push { takes 10s..20s fails Bad undo unpush() }
+  activity unpush { takes 5s..5s uses runners 1 }
+  run { build() ; using (deploy exclusive) { saga { push() ; build() } } }
+}
+system { ship[6] }
+"""
+    spec = load_text(text, "w.wf")
+    options = Options(only=("borrows",), timeout=20, engines=("structure", "induction"))
+    found = verify(spec, lower(spec), options, replay=replay, schedule=schedule)
+    assert [type(r.verdict) for r in found] == [Proved]
