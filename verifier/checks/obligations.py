@@ -168,6 +168,7 @@ class _Deciding:
 
     def _induction(self, guess: bool) -> None:
         from ..engines.induction import Inductive, prove_invariants
+        from ..engines.templates import ranges
 
         left = self.open()
         if not left:
@@ -177,7 +178,8 @@ class _Deciding:
         small = len(self.system.rules) <= 2_000
         control = self.session.structure.never_entered() if small else []
         budget = Budget(self.session.share(0.3))
-        candidates = [*control, *self.known]
+        declared = ranges(self.system, goals) if small and not guess else []
+        candidates = [*control, *declared, *self.known]
         found = prove_invariants(self.system, candidates, goals, budget, guess)
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):

@@ -53,6 +53,15 @@ class _Collector:
             self.found.append(expr)
 
 
+def ranges(system: TransitionSystem, goals: Sequence[Obligation]) -> list[Expr]:
+    """Of what may matter for the goals: the bounds that are declared, and not being negative."""
+    out = _Collector()
+    for i in sorted(slice_for(system, goals).variables):
+        if system.variables[i].kind not in CONTROL:
+            _bounds(out, system.variables[i])
+    return out.found
+
+
 def templates(
     system: TransitionSystem, goals: Sequence[Obligation], given: Iterable[Expr] = ()
 ) -> list[Expr]:
