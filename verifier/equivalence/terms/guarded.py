@@ -23,13 +23,14 @@ the tests may have these values, which is for the caller to check (`feasible`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from .decide import Diagrams, TooMany
 from .store import TESTS, Op, Store
 
 Cube = tuple[tuple[str, bool], ...]  # values of atomic tests, as far as they matter
+Meant = Mapping[str, bool | tuple[str, bool]]  # a test that is none, or another one (or its not)
 
 _OPS = TESTS | {Op.SKIP, Op.STUCK, Op.FAIL, Op.ACT, Op.SEQ, Op.IF, Op.WHILE}
 
@@ -75,13 +76,15 @@ def compare(
     right: int,
     feasible: Callable[[Cube], bool] | None = None,
     limit: int = 1_500_000,
+    meant: Meant | None = None,
 ) -> Same | Differ:
     """Whether two guarded terms are equivalent.  Raises decide.TooMany.
 
-    `feasible` says whether tests can have these values all at once; without it, all can.
+    `feasible` says whether tests can have these values all at once; without it, all can.  `meant`:
+    tests that are always true or false, or that are others in other words.
     """
     rounds = left != right and _rounds(store, left, right)
-    machine = Machine(store, (left, right), limit)
+    machine = Machine(store, (left, right), limit, meant)
     return _Merging(machine, feasible, rounds).run(machine.state(left), machine.state(right))
 
 
@@ -115,9 +118,16 @@ class Machine:
     round without a step.  After an action no frame is fresh.
     """
 
-    def __init__(self, store: Store, roots: Iterable[int], limit: int = 1_500_000) -> None:
+    def __init__(
+        self,
+        store: Store,
+        roots: Iterable[int],
+        limit: int = 1_500_000,
+        meant: Meant | None = None,
+    ) -> None:
         self.store = store
         self.bdd = Diagrams(limit)
+        self.meant = meant or {}
         self.silent = False
         self.names: list[str] = []  # of the variables
         self._frames: list[tuple[int, bool, int]] = [(0, False, 0)]
@@ -168,11 +178,13 @@ class Machine:
 
     def _read(self, tests: list[int]) -> None:
         s, b, done = self.store, self.bdd, self._conditions
-        numbers: dict[int, int] = {}
+        numbers: dict[str, int] = {}
         for t in tests:
             if s.op[t] is Op.TEST:
-                numbers[t] = len(self.names)
-                self.names.append(s.label[t])
+                name = self.meant.get(s.label[t], (s.label[t], True))
+                if isinstance(name, tuple) and name[0] not in numbers:
+                    numbers[name[0]] = len(self.names)
+                    self.names.append(name[0])
         for t in sorted(tests):
             kids = s.kids[t]
             match s.op[t]:
@@ -181,7 +193,7 @@ class Machine:
                 case Op.FALSE:
                     done[t] = b.false
                 case Op.TEST:
-                    done[t] = b.variable(numbers[t])
+                    done[t] = self._test(s.label[t], numbers)
                 case Op.NOT:
                     done[t] = b.not_(done[kids[0]])
                 case Op.AND | Op.OR as op:
@@ -196,6 +208,20 @@ class Machine:
                     done[t] = made
                 case _:
                     raise AssertionError(s.op[t])
+
+    def _test(self, label: str, numbers: Mapping[str, int]) -> int:
+        b, meant = self.bdd, self.meant.get(label, (label, True))
+        if isinstance(meant, bool):
+            return b.true if meant else b.false
+        made = b.variable(numbers[meant[0]])
+        return made if meant[1] else b.not_(made)
+
+    def true(self, test: int, values: Mapping[str, bool]) -> bool:
+        """Whether a test holds where atomic ones have these values (and no others are true)."""
+        b, at = self.bdd, self._conditions[test]
+        while b.level[at] != b.LEAF:
+            at = (b.high if values.get(self.names[b.level[at]]) else b.low)[at]
+        return at == b.true
 
     def start(self, state: int) -> int:
         """The diagram of what is done next in a state."""
@@ -370,8 +396,8 @@ class _Merging:
         while pair in self.came:
             pair, path, action = self.came[pair]
             run.append(Taken(self._cube(path), action))
-        return Differ(tuple(reversed(run)), tests, _said(x), _said(y))
+        return Differ(tuple(reversed(run)), tests, said(x), said(y))
 
 
-def _said(done: object) -> str:
+def said(done: object) -> str:
     return str(done[0]) if isinstance(done, tuple) else str(done)
