@@ -50,6 +50,7 @@ class Script:
 
     known: dict[tuple[str, int], Given]
     random: Random
+    failing: bool = False  # as soon as ending
 
     def draw(self, declared: Input) -> Scalar:
         """A value of the type, a small one."""
@@ -156,7 +157,10 @@ class Follower:
             (state, counts), path = todo.pop()
             if len(met) > MOST_STATES or time.monotonic() > self.until:
                 raise OutOfReach(f"more than {len(met)} states")
-            for rule in self._enabled(system, state):
+            rules = list(self._enabled(system, state))
+            if script.failing:
+                script.random.shuffle(rules)
+            for rule in rules:
                 step = self._answered(system, seen, rule, state, dict(counts), script)
                 if step is None:
                     continue
@@ -235,7 +239,8 @@ def _steps(path: object) -> tuple[Taken, ...]:
 
 
 def script(run: Run, seen: Observer, seed: int) -> Script:
-    """What the environment answered in a run, and draws beyond."""
+    """What the environment answered in a run; beyond, what it draws (if `seed` is odd, failures
+    as well)."""
     known: dict[tuple[str, int], Given] = {}
     counts: dict[str, int] = {}
     for taken in run.steps:
@@ -243,4 +248,4 @@ def script(run: Run, seen: Observer, seed: int) -> Script:
             name, answer = taken.act.answered
             counts[name] = counts.get(name, 0) + 1
             known[name, counts[name]] = Given(answer, taken.inputs, seen.name(taken.rule))
-    return Script(known, Random(seed))
+    return Script(known, Random(seed), bool(seed % 2))

@@ -19,7 +19,7 @@ from .spectrum import Apart
 from .terms.specs import Suggested
 
 TRIES = 5  # runs along one word
-SEEDS = 3  # environments behind it
+SEEDS = 8  # environments behind it
 LEAST = 3.0  # seconds
 
 

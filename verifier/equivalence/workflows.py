@@ -29,7 +29,8 @@ LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
 INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
 MOST_SUGGESTED = 40  # runs
-LARGE = 2_000  # operators of a term
+LARGE = 2_000  # operators of a term, behind which not all states are looked at if terms say much
+TOO_LARGE = 20_000  # .. nor if they say nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +135,31 @@ def compare_specs(
             apart = _replayed(specs, looked, asked, levels, inclusion)
             if apart is not None:
                 return apart
+        if looked.operators > TOO_LARGE:
+            known = dict.fromkeys(levels, _too_large(looked.operators))
+            return Comparison(known, _observed(specs, asked))
         one, other = lowered()
         rest = compare(one, other, asked, levels, inclusion)
         if all(isinstance(f, Open) for f in rest.levels.values()):
             rest = _replayed(specs, looked, asked, levels, inclusion) or rest
         return rest
     if left and found is not None and found.operators > LARGE:
-        why = f"of terms with {found.operators} operators not all states are looked at"
-        known |= {n: Open(why) for n in left}
+        known |= dict.fromkeys(left, _too_large(found.operators))
     elif left:
         one, other = lowered()
         rest = compare(one, other, asked, left, inclusion)
         return replace(rest, levels={**rest.levels, **known})
-    names = asked.observed
-    if names is None:
-        names = in_both(*(lower(without_bodies(s)) for s in specs))
-    return Comparison({n: known[n] for n in levels}, names)
+    return Comparison({n: known[n] for n in levels}, _observed(specs, asked))
+
+
+def _too_large(operators: int) -> Open:
+    return Open(f"of terms with {operators} operators not all states are looked at")
+
+
+def _observed(specs: tuple[ast.Spec, ast.Spec], asked: Asked) -> tuple[str, ...]:
+    if asked.observed is not None:
+        return asked.observed
+    return in_both(*(lower(without_bodies(s)) for s in specs))
 
 
 def _replayed(
@@ -165,9 +175,7 @@ def _replayed(
     if asked.hide or running[0] is None or running[1] is None:
         return None
     sides = tuple(Lazily(s, w.name) for s, w in zip(specs, running, strict=True) if w is not None)
-    names = asked.observed
-    if names is None:
-        names = in_both(*(lower(without_bodies(s)) for s in specs))
+    names = _observed(specs, asked)
     views = tuple(View(names, asked.watched) for _ in sides)
     found = replayed(
         (sides[0], sides[1]), (views[0], views[1]), suggested, asked.size.seconds, inclusion

@@ -19,7 +19,8 @@ from .store import Op
 Pair = tuple[int, int]
 Memory = frozenset[tuple[str, bool]]
 MOST_PAIRS = 400_000
-MOST_VISITS = 40_000
+# How much nearer to a difference counts, and how many places are looked at so.
+HURRY = (1, 10_000), (4, 40_000)
 OF_ONE_KIND = 3  # differences, after other runs
 MOST_WAYS = 4_000  # through the tests of one instant
 
@@ -37,7 +38,14 @@ class Knowing:
 def differences(machine: Machine, left: int, right: int, known: Knowing) -> Iterator[Differ]:
     """Between two states; with each step the values of all tests that are known then.  Raises
     decide.TooMany."""
-    yield from _Search(machine, known).run((left, right))
+    search = _Search(machine, known)
+    told = False
+    for weight, visits in HURRY:
+        for found in search.run((left, right), weight, visits):
+            told = True
+            yield found
+        if told:
+            return
 
 
 class _Search:
@@ -46,8 +54,8 @@ class _Search:
         # How many actions away a difference is, where every test may change at any time.
         self.away: dict[Pair, int] = {}
 
-    def run(self, first: Pair) -> Iterator[Differ]:
-        self.away = self._away(first)
+    def run(self, first: Pair, weight: int, visits: int) -> Iterator[Differ]:
+        self.away = self.away or self._away(first)
         if first not in self.away:
             return
         queue: list[tuple[int, int, int, Pair, Memory, object]] = []
@@ -56,12 +64,12 @@ class _Search:
         def push(depth: int, rest: int, pair: Pair, memory: Memory, path: object) -> None:
             nonlocal order
             order += 1
-            heappush(queue, (depth + rest, -depth, order, pair, memory, path))
+            heappush(queue, (depth + weight * rest, -depth, order, pair, memory, path))
 
         push(0, self.away[first], first, frozenset(self.known.start), ())
         seen: set[tuple[Pair, Memory]] = set()
         told: Counter[tuple[Pair, str, str]] = Counter()
-        while queue and len(seen) < MOST_VISITS:
+        while queue and len(seen) < visits:
             _, depth, _, pair, memory, path = heappop(queue)
             if (pair, memory) in seen:
                 continue
