@@ -8,13 +8,14 @@ log, a clock (docs/decisions/0017-laws.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeGuard, get_args
 
 from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...dsl.types import Enum
 from ...dsl.walk import walk
+from ..claimed import Tests
 from ..expr import TRUE, Expr, Sort, and_, const, le, var
 from ..system import Variable, VarKind
 from .env import unasked
@@ -73,17 +74,6 @@ def differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.W
             return None
         pairs.append((mine, yours))
     return pairs
-
-
-@dataclass(frozen=True, slots=True)
-class Tests:
-    """Tests as conditions on data, wherever they stand in one workflow.  `always`: what their
-    variables cannot but satisfy, whatever has run; `initially`: the variables that have one first
-    value, and which."""
-
-    conditions: tuple[Expr, ...]
-    always: Expr
-    initially: tuple[tuple[int, Expr], ...]
 
 
 def tests(spec: ast.Spec, workflow: str, written: Sequence[ast.Expression]) -> Tests | None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .decide import Diagrams, TooMany
 from .store import TESTS, Op, Store
@@ -51,6 +51,11 @@ class Same:
     rounds: bool
     silent: bool
     mixed: bool = False
+    # What is left to do, as a term and another rest (by number from 1 on; 0: nothing), and which
+    # of that does the same.
+    rests: tuple[tuple[int, int], ...] = field(default=(), compare=False, repr=False)
+    pairs: tuple[tuple[int, int], ...] = field(default=(), compare=False, repr=False)
+    meant: Meant = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,27 @@ class Machine:
         made = b.variable(numbers[meant[0]])
         return made if meant[1] else b.not_(made)
 
+    def rests(
+        self, pairs: Iterable[tuple[int, int]]
+    ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+        """States as what is left to do, those of the pairs; and the pairs by their numbers."""
+        number = {0: 0}
+        rests: list[tuple[int, int]] = []
+
+        def of(state: int) -> int:
+            chain = []
+            while state not in number:
+                chain.append(state)
+                state = self._frames[state][2]
+            for one in reversed(chain):
+                term, _, rest = self._frames[one]
+                rests.append((term, number[rest]))
+                number[one] = len(rests)
+            return number[chain[0] if chain else state]
+
+        named = tuple((of(x), of(y)) for x, y in pairs)
+        return tuple(rests), named
+
     def true(self, test: int, values: Mapping[str, bool]) -> bool:
         """Whether a test holds where atomic ones have these values (and no others are true)."""
         b, at = self.bdd, self._conditions[test]
@@ -317,7 +343,7 @@ class _Merging:
         # How a pair was come to: the pair before, the values of the tests, the action.
         self.came: dict[tuple[int, int], tuple[tuple[int, int], object, str]] = {}
         self.todo: deque[tuple[int, int]] = deque()
-        self.merged = 0
+        self.merged: list[tuple[int, int]] = []
         self.mixed = False
 
     def find(self, x: int) -> int:
@@ -331,7 +357,7 @@ class _Merging:
         if a == b:
             return False
         self.parent[max(a, b)] = min(a, b)
-        self.merged += 1
+        self.merged.append((x, y))
         return True
 
     def run(self, left: int, right: int) -> Same | Differ:
@@ -343,7 +369,9 @@ class _Merging:
             found = self._differ(pair, seen)
             if found is not None:
                 return found
-        return Same(self.merged, self.rounds, self.m.silent, self.mixed)
+        rests, pairs = self.m.rests(self.merged)
+        rounds, silent = self.rounds, self.m.silent
+        return Same(len(pairs), rounds, silent, self.mixed, rests, pairs, self.m.meant)
 
     def _differ(self, pair: tuple[int, int], seen: set[tuple[int, int]]) -> Differ | None:
         """Compare what two states do next; what must then be equivalent is merged."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import get_args
 
 from ....dsl import ast
 from ....dsl.walk import walk
-from ....semantics.evidence import Derivation
+from ....semantics.claimed import Read
+from ....semantics.evidence import Derivation, Merged
 from ....semantics.joins import WIDEST
-from ....semantics.lower.differing import alone_runs, differing_in, plain_terms, writes
+from ....semantics.lower.differing import alone_runs, differing_in, plain_terms, tests, writes
 from . import guarded, normal
 from .apart import Knowing, differences, reached
 from .decide import TooMany
@@ -81,38 +82,37 @@ def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     single = alone_runs(old) is not None
     worst = Said(LEVELS[0])
     for mine, yours in pairs:
-        two = Two(old, mine, yours.body)
+        two = Two(mine.body, yours.body, partial(tests, old, mine.name))
         found = compared(two, single)
         if found is None:
-            suggested = two.suggested if single and len(pairs) == 1 else Looked(None).suggested
-            return Looked(None, suggested, two.operators)
+            if not single or len(pairs) > 1:
+                return Looked(None, operators=two.operators)
+            return Looked(None, partial(two.suggested, old, mine), two.operators)
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
     return Looked(worst, operators=worst.operators)
 
 
 class Two:
-    """The terms of one workflow in two specs, which are read in the first."""
+    """Two terms, and how their tests are read."""
 
-    def __init__(self, spec: ast.Spec, workflow: ast.Workflow, other: ast.Term) -> None:
-        self.spec, self.workflow = spec, workflow
+    def __init__(self, left: ast.Term, right: ast.Term, tests: Read) -> None:
+        self.tests = tests
         self.store = s = Store()
         self.sources: dict[int, ast.Term | ast.Expression] = {}
         self.nodes: dict[int, list[ast.Term]] = {}
-        self.left, self.right = (
-            read(s, t, self.sources, self.nodes) for t in (workflow.body, other)
-        )
+        self.left, self.right = (read(s, t, self.sources, self.nodes) for t in (left, right))
         self.operators = max(s.operators(self.left), s.operators(self.right))
 
     @cached_property
     def conditions(self) -> Conditions | None:
         s = self.store
-        tests = {
+        written = {
             s.label[t]: e
             for t, e in self.sources.items()
             if s.op[t] is Op.TEST and isinstance(e, get_args(ast.Expression))
         }
-        return conditions(self.spec, self.workflow.name, tests)
+        return conditions(self.tests, written)
 
     @cached_property
     def meant(self) -> Meant:
@@ -135,8 +135,8 @@ class Two:
             return None
         return found if isinstance(found, guarded.Same) else None
 
-    def suggested(self) -> Iterator[Suggested]:
-        """Runs on which the two may part, the shortest first."""
+    def suggested(self, spec: ast.Spec, workflow: ast.Workflow) -> Iterator[Suggested]:
+        """Runs on which the two may part, the shortest first.  `workflow` has the first of them."""
         s, a, b = self.store, self.left, self.right
         if not guarded.guarded(s, a, b):
             return
@@ -146,7 +146,7 @@ class Two:
         for t, e in self.sources.items():
             if s.op[t] is Op.ACT:
                 calls[s.label[t]] = e.name if isinstance(e, ast.Call) else None
-                written[s.label[t]] = writes(self.spec, self.workflow, e)
+                written[s.label[t]] = writes(spec, workflow, e)
             elif s.op[t] is Op.TEST:
                 reads[s.label[t]] = frozenset(n.name for n in walk(e) if isinstance(n, ast.Name))
         known = Knowing(lambda action, test: not written[action] & reads[test])
@@ -228,6 +228,21 @@ def derivation(left: ast.Term, right: ast.Term, under: str) -> Derivation | None
     terms = tuple((str(o), n, k) for o, n, k in zip(s.op, s.label, s.kids, strict=True))
     steps = tuple((t.law, t.before, t.after) for t in found.steps)
     return Derivation(terms, found.left, found.right, steps)
+
+
+def merged(left: ast.Term, right: ast.Term, read_tests: Read) -> Merged | None:
+    """That both do the same as guarded terms, for a certificate."""
+    two = Two(left, right, read_tests)
+    found = two.alike()
+    if found is None:
+        return None
+    s = two.store
+    terms = tuple((str(o), n, k) for o, n, k in zip(s.op, s.label, s.kids, strict=True))
+    same = []
+    for label, other in sorted(found.meant.items()):
+        name, positive = ("", other) if isinstance(other, bool) else other
+        same.append((label, name, "same" if positive else "opposite"))
+    return Merged(terms, two.left, two.right, found.rests, found.pairs, tuple(same))
 
 
 def _coarser(one: str, other: str) -> str:

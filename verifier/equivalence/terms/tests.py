@@ -10,6 +10,7 @@ from fractions import Fraction
 from random import Random
 
 from ....dsl import ast
+from ....semantics.claimed import Read
 from ....semantics.expr import (
     FALSE,
     NUMBERS,
@@ -26,7 +27,6 @@ from ....semantics.expr import (
     substitute,
     variables,
 )
-from ....semantics.lower.differing import tests
 from ....semantics.symbolic import is_valid
 from ....semantics.values import evaluate
 from .guarded import Cube, Meant
@@ -130,12 +130,10 @@ class Conditions:
         return self._asked <= QUESTIONS and is_valid(or_(not_(self.always), e), MILLISECONDS)
 
 
-def conditions(
-    spec: ast.Spec, workflow: str, written: Mapping[str, ast.Expression]
-) -> Conditions | None:
+def conditions(read: Read, written: Mapping[str, ast.Expression]) -> Conditions | None:
     """None: nothing is known of what they say."""
     labels = list(written)
-    found = tests(spec, workflow, [written[n] for n in labels]) if labels else None
+    found = read([written[n] for n in labels]) if labels else None
     if found is None:
         return None
     known = dict(zip(labels, found.conditions, strict=True))
