@@ -31,7 +31,7 @@ from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.equivalence.evidence import candidates, inductions
-from ..verifier.equivalence.terms.specs import derivation
+from ..verifier.equivalence.terms.specs import derivation, merged
 from ..verifier.verdict import Proved, Refuted, Result
 from .loading import load_spec
 from .terminal import Progress, complain
@@ -160,6 +160,9 @@ class Certifier:
             laws = derivation(*terms, under)
             if laws is not None and self._valid(claim, laws):
                 return laws
+            both = merged(*terms, comparing.claimed.tests)
+            if both is not None and self._valid(claim, both):
+                return both
         if comparing.claimed.sides is None:
             return None
         try:

@@ -23,6 +23,7 @@ from ..semantics.evidence import (
     Followed,
     Inductive,
     Measure,
+    Merged,
     Pairs,
     Part,
     Peaks,
@@ -226,6 +227,7 @@ KINDS: dict[type[Evidence], str] = {
     Followed: "followed",
     Answered: "answered",
     Derivation: "derivation",
+    Merged: "merged",
     Coupled: "coupled",
 }
 _READ: dict[str, Callable[..., Evidence]] = {
@@ -245,5 +247,5 @@ def _as_it_is(kind: type[Evidence]) -> Callable[..., Evidence]:
     return lambda codec, **given: kind(**{n: data(v) for n, v in given.items()})
 
 
-_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled
+_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged
 _READ |= {KINDS[k]: _as_it_is(k) for k in _PLAIN}

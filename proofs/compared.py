@@ -12,13 +12,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
-from ..semantics.claimed import OUTCOME, UNDER, Claimed
-from ..semantics.evidence import Answered, Classes, Coupled, Derivation, Evidence, Followed
+from ..semantics.claimed import COMPARED, OUTCOME, UNDER, Claimed
+from ..semantics.evidence import (
+    Answered,
+    Classes,
+    Coupled,
+    Derivation,
+    Evidence,
+    Followed,
+    Merged,
+)
 from ..semantics.observing import INTERNAL, Act
 from .behaviour import Behaviour, begun, both
 from .coupled import coupled
 from .derived import derived
 from .facts import Wrong
+from .merged import merged
 from .outcomes import same_outcomes
 from .solvers import Solvers
 
@@ -53,6 +62,11 @@ class Comparing:
                     if terms is None:
                         raise Wrong("the two differ in more than terms")
                     derived(terms, claimed.under, laws)
+                case [Merged() as relation] if claimed.kind in COMPARED[:2]:
+                    terms = claimed.terms()
+                    if terms is None:
+                        raise Wrong("the two differ in more than terms")
+                    merged(terms, claimed.under, relation, claimed.tests, solvers)
                 case [Coupled() as relation] if claimed.sides is not None:
                     # Where each run has its like, those that are under way have.
                     running = claimed.kind == "upgrade"

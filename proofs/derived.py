@@ -12,7 +12,7 @@ from ..dsl import ast
 from ..dsl.format_expr import expr
 from ..dsl.format_inline import inline
 from ..semantics.claimed import UNDER
-from ..semantics.evidence import Derivation
+from ..semantics.evidence import Derivation, Merged
 from ..semantics.joins import WIDEST
 from .facts import Wrong
 from .laws.derivation import Invalid, Term, replay
@@ -23,6 +23,20 @@ Part = ast.Term | ast.Expression
 
 def derived(terms: tuple[ast.Term, ast.Term], under: str, evidence: Derivation) -> None:
     """`Wrong` where the laws do not make one of the two of the other."""
+    sides = taken(terms, evidence)
+    try:
+        used = replay(evidence.terms, evidence.left, evidence.right, evidence.steps)
+    except Invalid as error:
+        raise Wrong(f"no derivation: {error}") from None
+    for law in used:
+        if not holds(proved()[law], under):
+            raise Wrong(f"{law} is no law under {under}")
+    if used and under in UNDER[:2] and any(map(_wide, sides)):
+        raise Wrong("a join over many branches is a step of its own")
+
+
+def taken(terms: tuple[ast.Term, ast.Term], evidence: Derivation | Merged) -> list[list[Term]]:
+    """The two terms, as they are read; `Wrong` where the evidence is about others."""
     known = {t: n for n, t in enumerate(evidence.terms)}
     sides = []
     for side, root in zip(terms, (evidence.left, evidence.right), strict=True):
@@ -36,15 +50,7 @@ def derived(terms: tuple[ast.Term, ast.Term], under: str, evidence: Derivation) 
         if number[-1] != root:
             raise Wrong("it is about other terms")
         sides.append(mine)
-    try:
-        used = replay(evidence.terms, evidence.left, evidence.right, evidence.steps)
-    except Invalid as error:
-        raise Wrong(f"no derivation: {error}") from None
-    for law in used:
-        if not holds(proved()[law], under):
-            raise Wrong(f"{law} is no law under {under}")
-    if used and under in UNDER[:2] and any(map(_wide, sides)):
-        raise Wrong("a join over many branches is a step of its own")
+    return sides
 
 
 def read(term: ast.Term) -> list[Term]:
@@ -61,13 +67,13 @@ def read(term: ast.Term) -> list[Term]:
             del values[len(values) - count :]
             values.append(out.setdefault((op, label, kids), len(out)))
         else:
-            op, label, parts = _form(item)
+            op, label, parts = form(item)
             todo.append((op, label, len(parts)))
             todo.extend(reversed(parts))
     return list(out)
 
 
-def _form(t: Part) -> tuple[str, str, Sequence[Part]]:
+def form(t: Part) -> tuple[str, str, Sequence[Part]]:
     match t:
         case ast.Skip():
             return "skip", "", ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..dsl import ast
+from .expr import Expr
 from .observing import View
 from .system import TransitionSystem
 
@@ -23,11 +24,26 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Tests:
+    """Tests as conditions on data, wherever they stand in one workflow.  `always`: what their
+    variables cannot but satisfy, whatever has run; `initially`: the variables that have one first
+    value, and which."""
+
+    conditions: tuple[Expr, ...]
+    always: Expr
+    initially: tuple[tuple[int, Expr], ...]
+
+
+Read = Callable[[Sequence[ast.Expression]], Tests | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A line of the spec, as text and by its place.  `sides` lowers the two workflows (it may
     raise `Rejected`): of `refines` the first does only what the second does, of `upgrade` the runs
     of the first go on under the second.  A law has none.  `terms` are two of which one may stand
-    for the other, if they are the same by laws of terms; None: they cannot be so compared."""
+    for the other, if they are the same by laws of terms; None: they cannot be so compared.
+    `tests` reads tests of them (None: it is not known what they say)."""
 
     kind: str
     under: str
@@ -35,3 +51,4 @@ class Claimed:
     place: str
     sides: Callable[[], tuple[Side, Side]] | None = None
     terms: Callable[[], tuple[ast.Term, ast.Term] | None] = lambda: None
+    tests: Read = lambda written: None

@@ -150,7 +150,22 @@ class Coupled:
     pairs: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
 
 
-Compared = Classes | Followed | Answered | Derivation | Coupled
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two terms of `;`, `if` and `while` do the same.  `terms`, `left`, `right` as in Derivation;
+    `rests`: what is left to do, a term and then another rest (by number from 1 on; 0: nothing);
+    `pairs` of rests do the same; `meant`: a test says what another one says (`same`), or the
+    `opposite`; of "" that it is always so, or never."""
+
+    terms: tuple[tuple[str, str, tuple[int, ...]], ...]
+    left: int
+    right: int
+    rests: tuple[tuple[int, int], ...]
+    pairs: tuple[tuple[int, int], ...]
+    meant: tuple[tuple[str, str, str], ...] = ()
+
+
+Compared = Classes | Followed | Answered | Derivation | Coupled | Merged
 Evidence = (
     Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Compared | Trusted
 )

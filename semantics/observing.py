@@ -119,7 +119,7 @@ class Observer:
         if rule.activity and rule.kind is RuleKind.START:
             text = f"start {shown}{self._values(rule, before)}"
         elif rule.activity and rule.kind in ENDS:
-            answered = f"{shown}{self._values(rule, before)}", self._answer(rule, inputs)
+            answered = self.asked(rule, before), self._answer(rule, inputs)
             text = " ".join(answered)
         elif rule.activity and rule.kind is RuleKind.BUSY:
             text = f"{shown}{self._values(rule, before)} fails with {rule.error}"
@@ -145,6 +145,11 @@ class Observer:
             parts += (*ended[:-1], ended[-1] + data)
             outcome = None if how is None else how + data
         return Act(", ".join(parts) or INTERNAL, answered, outcome)
+
+    def asked(self, rule: Rule, before: Sequence[Scalar]) -> str:
+        """What the environment answers with the end of an attempt: an activity, its arguments."""
+        name = self.name(rule)
+        return f"{self.view.rename.get(name, name)}{self._values(rule, before)}"
 
     # --- parts -------------------------------------------------------------------------------
 

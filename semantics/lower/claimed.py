@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...dsl import ast
 from ...dsl.format_props import property_text
-from ..claimed import OUTCOME, Claimed, Side
+from ..claimed import OUTCOME, Claimed, Side, Tests
 from ..observing import View, in_both
 from .alone import alone
-from .differing import differing, plain_terms
+from .differing import differing, differing_in, plain_terms, tests
 from .world import lower
 
 
@@ -36,10 +38,15 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
         view = View(p.observing or in_both(left, right), p.observing)
         return Side(left, view), Side(right, view)
 
+    def read(written: Sequence[ast.Expression]) -> Tests | None:
+        one, other = (alone(spec, w) for w in (p.left, p.right))
+        found = differing_in(one, other)
+        return tests(one, found[0][0].name, written) if found else None
+
     def terms() -> tuple[ast.Term, ast.Term] | None:
         found = differing(*(alone(spec, w) for w in (p.left, p.right)))
         if found is None or kind == "upgrade":
             return None
         return found[0] if found else (ast.Skip(), ast.Skip())
 
-    return Claimed(kind, under, property_text(p), place, sides, terms)
+    return Claimed(kind, under, property_text(p), place, sides, terms, read)

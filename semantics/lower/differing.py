@@ -7,11 +7,20 @@ log, a clock (docs/decisions/0017-laws.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeGuard, get_args
 
 from ...dsl import ast
+from ...dsl.errors import Rejected
+from ...dsl.types import Enum
 from ...dsl.walk import walk
+from ..claimed import Tests
+from ..expr import TRUE, Expr, Sort, and_, const, le, var
+from ..system import Variable, VarKind
+from .env import unasked
+from .expressions import scalar
+from .world import contexts
 
 FORMS = (
     ast.Skip,
@@ -42,6 +51,12 @@ def alone_runs(s: ast.Spec) -> ast.Workflow | None:
 
 def differing(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Term, ast.Term]] | None:
     """The terms in which they differ; None where they differ in more, or in other terms."""
+    found = differing_in(old, new)
+    return None if found is None else [(mine.body, yours.body) for mine, yours in found]
+
+
+def differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.Workflow]] | None:
+    """The workflows that differ, in their bodies only; None as `differing`."""
     old, new = both = _by_itself(old), _by_itself(new)
     if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
         return None
@@ -57,8 +72,34 @@ def differing(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Term, ast.Term]] |
             _plain(s, w, n) for s, w in ((old, mine), (new, yours)) for n in walk(w.body)
         ):
             return None
-        pairs.append((mine.body, yours.body))
+        pairs.append((mine, yours))
     return pairs
+
+
+def tests(spec: ast.Spec, workflow: str, written: Sequence[ast.Expression]) -> Tests | None:
+    """None: the workflow does not run in this spec, or is not understood without its body."""
+    try:
+        found = contexts(without_bodies(_by_itself(spec)))
+    except Rejected:
+        return None
+    ctx = next((c for c in found if c.inst.workflow.name == workflow), None)
+    if ctx is None:
+        return None
+    env = unasked(ctx.env)
+    conditions = tuple(scalar(env, e) for e in written)
+    start = [(v.index, v.init) for v in ctx.b.variables if v.init is not None and not v.init.args]
+    return Tests(conditions, and_(*map(_always, ctx.b.variables)), tuple(start))
+
+
+def _always(v: Variable) -> Expr:
+    """Of what never changes, and of types that no assignment can leave."""
+    here = var(v.index, v.sort)
+    if isinstance(v.type, Enum):
+        return and_(le(const(0), here), le(here, const(len(v.type.values) - 1)))
+    given = v.kind in (VarKind.ARG, VarKind.PARAM) and v.init is None and v.sort is Sort.INT
+    if not given or v.lo is None or v.hi is None:
+        return TRUE
+    return and_(le(const(v.lo), here), le(here, const(v.hi)))
 
 
 def plain_terms(both: tuple[ast.Term, ast.Term]) -> tuple[ast.Term, ast.Term] | None:
@@ -117,3 +158,22 @@ def _form(node: ast.Node) -> bool:
     if isinstance(node, get_args(ast.Term)):
         return isinstance(node, FORMS)
     return not isinstance(node, _LOOKING)
+
+
+def writes(spec: ast.Spec, workflow: ast.Workflow, step: ast.Node) -> frozenset[str]:
+    """The variables that a call or an assignment may change."""
+    targets = [n.target for n in walk(step) if isinstance(n, ast.Assign)]
+    names: list[str] = []
+    if isinstance(step, ast.Call):
+        for a in (*workflow.activities, *spec.activities):
+            if a.name == step.name:
+                targets += [n.target for n in walk((a.do, a.undo)) if isinstance(n, ast.Assign)]
+                names += a.writes
+        targets += [] if step.bind is None else [step.bind]
+    return frozenset((*names, *map(_base, targets)))
+
+
+def _base(e: ast.Expression) -> str:
+    while isinstance(e, ast.Index | ast.Member):
+        e = e.base
+    return e.name if isinstance(e, ast.Name) else ""

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, overload
 
 from ...dsl.types import Int
-from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, variables
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, not_, variables
 from ...semantics.observing import Act, Observer, View, needed, plain
-from ...semantics.system import Input, RuleKind, TransitionSystem, Variable, VarKind
-from ...semantics.values import show
-from ..engines.common import after, touched
+from ...semantics.symbolic import is_valid
+from ...semantics.system import Input, Rule, RuleKind, TransitionSystem, Variable, VarKind
+from ...semantics.values import evaluate, show
+from ..engines.common import after, input_condition, put, touched
 from ..engines.search_space import Space, State, Unsupported
 from .lts import INTERNAL, TAU, Lts
 from .runs import OutOfReach
@@ -38,7 +39,8 @@ class Size:
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """`starts`: the values of arguments and parameters (as text) with the state they lead to.
-    `acts[k]` is what edge k is.  `window`: only such answers and arguments (`narrowed`)."""
+    `acts[k]` is what edge k is.  `window`: only such answers and arguments (`narrowed`); in states
+    of `cut` something is asked that has other answers only."""
 
     states: int
     starts: tuple[tuple[tuple[tuple[str, str], ...], int], ...]
@@ -47,6 +49,7 @@ class Behaviour:
     act: Sequence[int]
     acts: tuple[Act, ...]
     window: tuple[int, int] | None = None
+    cut: frozenset[int] = frozenset()
     places: tuple[str, ...] = ()  # where a run stands, by state, where that was asked for
 
     def lts(self) -> Lts:
@@ -187,10 +190,17 @@ class Exploring:
         acts: dict[Act, int] = {}
         source, target, act = array("i"), array("i"), array("i")
         reading = _Reading(self.system, observer, space)
+        both = zip(system.rules, self.system.rules, strict=True)
+        less = {r.index for r, whole in both if r is not whole}
+        cut: set[int] = set()
         for n, state in enumerate(order):
             if len(order) > self.size.states or (not n % 64 and time.monotonic() > until):
                 raise OutOfReach(f"more than {n} states")
-            for move in space.moves(state):
+            moves = space.moves(state)
+            for rule in less - {m.rule.index for m in moves} if less else ():
+                if _asks(self.system.rules[rule], reading.full(state)):
+                    cut.add(n)
+            for move in moves:
                 if move.target.condition:
                     raise OutOfReach("data that are not enumerated")
                 if self._excluded(space, move.target):
@@ -201,7 +211,15 @@ class Exploring:
                 act.append(acts.setdefault(found, len(acts)))
         where = (standing(self.system, reading.full(s)) for s in order if self.standing)
         return Behaviour(
-            len(order), tuple(starts), source, target, act, tuple(acts), self.window, tuple(where)
+            len(order),
+            tuple(starts),
+            source,
+            target,
+            act,
+            tuple(acts),
+            self.window,
+            frozenset(cut),
+            tuple(where),
         )
 
     def _finite(self, space: Space) -> None:
@@ -286,6 +304,14 @@ class _Whole(Sequence[Scalar]):
     def __getitem__(self, index: int | slice) -> Scalar | Sequence[Scalar]:
         assert isinstance(index, int)
         return self._values[self._slots[index]]
+
+
+def _asks(rule: Rule, state: Sequence[Scalar]) -> bool:
+    """Whether it can be taken, with some answer, as far as is known."""
+    if not evaluate(rule.guard, state):
+        return False
+    values = {v: const(x) for v, x in enumerate(state)}
+    return not is_valid(not_(put(input_condition(rule), values)))
 
 
 def narrowed(system: TransitionSystem, window: tuple[int, int]) -> TransitionSystem:

@@ -23,6 +23,7 @@ Key = tuple[str, int]  # what is asked, and for which time
 Config = tuple[int, tuple[Key, ...]]  # a state, and how often each has been answered before
 Answers = frozenset[tuple[Key, str]]
 Found = frozenset[str]
+CUT = ""  # no outcome: it is not known how a run goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,8 @@ class _Comparing:
 
     def _differs(self, node: _Node) -> bool:
         left, right = node.found
+        if CUT in left or CUT in right:
+            return False  # a run goes on with an answer that is left out
         return not left <= right if self.inclusion else left != right
 
     def _looping(self, edges: Mapping[_Node, list[_Node]]) -> tuple[_Node, list[_Node]] | None:
@@ -242,6 +245,8 @@ class _Comparing:
         while todo:
             config = todo.pop()
             self._tick()
+            if config[0] in side.behaviour.cut:
+                out.add(CUT)
             for key, answer, then, k in self._moves(side, config):
                 if key is not None and key not in known:
                     waiting.add(config)

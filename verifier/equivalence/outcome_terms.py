@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import product
 
 from ...semantics.expr import (
@@ -25,17 +26,20 @@ from ...semantics.expr import (
     fold,
     not_,
     or_,
+    postorder,
     substitute,
     var,
+    variables,
 )
 from ...semantics.observing import ENDS, VERBS
 from ...semantics.symbolic import is_valid
-from ...semantics.system import RuleKind
+from ...semantics.system import Input, RuleKind
 from .beginnings import Beginning, beginnings, numbered
 from .runs import OutOfReach
 from .symbolic import Move, Moves, Place
 
 MILLISECONDS = 2000
+MOST_WITNESSES = 4  # for an answer
 Question = tuple[str, tuple[int, ...]]  # a name, and its arguments by number of term
 Counts = tuple[tuple[Question, int], ...]
 
@@ -134,7 +138,9 @@ class Answering:
         while todo:
             config = todo.pop()
             self._tick()
-            for move in side.moves(config.place):
+            moves = side.moves(config.place)
+            self._answerable(side, config, moves)
+            for move in moves:
                 self._tick()
                 for then in self._taken(side, move, config):
                     how = self._over(side, then.place)
@@ -186,6 +192,24 @@ class Answering:
             after = {v: _read(e, at, inputs) for v, e in move.updates.items()}
             data = tuple(after.get(v, at[v]) for v in side.data)
             yield _Config(move.target, data, counts, cond)
+
+    def _answerable(self, side: Moves, config: _Config, moves: Sequence[Move]) -> None:
+        """Raises OutOfReach where an attempt might have no end at all: what is asked there is
+        taken to be answered."""
+        at = dict(zip(side.data, config.data, strict=True))
+        possible: dict[object, list[Expr]] = {}
+        for move in moves:
+            name, _ = self._asks(side, move)
+            if name:
+                group = move.rule.activity if move.rule.group is None else move.rule.group
+                some = possible.setdefault(group, [])
+                for inputs in product(*(_witnesses(k, i, move) for k, i in enumerate(move.inputs))):
+                    given = {k: _read(e, at, {}) for k, e in enumerate(inputs)}
+                    some.append(_read(move.cond, at, given))
+        reached = and_(*config.cond)
+        for some in possible.values():
+            if not is_valid(or_(not_(reached), *some), MILLISECONDS):
+                raise OutOfReach("an attempt that may have no end")
 
     def _asks(self, side: Moves, move: Move) -> tuple[str, str]:
         """What the environment is asked, and how it answers; "" if it is not."""
@@ -263,6 +287,22 @@ class Answering:
     def _key(self, config: _Config) -> object:
         data = tuple(map(self._number, config.data))
         return config.place, data, config.counts, frozenset(map(self._number, config.cond))
+
+
+def _witnesses(number: int, declared: Input, move: Move) -> list[Expr]:
+    """Values that an input might have: some of its type, and what it is compared with."""
+    if declared.sort is Sort.BOOL:
+        return [const(False), const(True)]
+    found = [
+        b
+        for n in postorder([move.cond])
+        if n.op in (Op.EQ, Op.LE)
+        for a, b in (n.args, n.args[::-1])
+        if a.op is Op.INPUT and a.index == number and not variables([b], Op.INPUT)
+    ]
+    some = {x for x in (declared.lo, declared.hi, 0) if x is not None}
+    kind = Fraction if declared.sort is Sort.REAL else int
+    return [*found[:MOST_WITNESSES], *(const(kind(x)) for x in sorted(some))]
 
 
 def _conjuncts(cond: Expr) -> list[Expr]:

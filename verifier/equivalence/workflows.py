@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ...dsl import ast
 from ...semantics.expr import Op, postorder
 from ...semantics.lower import lower
-from ...semantics.lower.differing import without_bodies
+from ...semantics.lower.differing import alone_runs, without_bodies
 from ...semantics.observing import View, in_both
 from ...semantics.system import RuleKind, TransitionSystem
 from . import outcome
 from .behaviour import Behaviour, Exploring, Size, paired
+from .lazily import Lazily
 from .lts import Lts
 from .outcome import Different
+from .replaying import replayed
 from .runs import Limits, OutOfReach
 from .spectrum import Alike, Apart, Under, equivalent, included
 from .terms import specs as terms
@@ -25,7 +28,9 @@ OUTCOME = "outcome"
 LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
 INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
-LARGE = 2_000  # operators of a term
+MOST_SUGGESTED = 40  # runs
+LARGE = 2_000  # operators of a term, behind which not all states are looked at if terms say much
+TOO_LARGE = 20_000  # .. nor if they say nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +123,72 @@ def compare_specs(
     decide before there are rules; what these leave open then by all states."""
     if inclusion:
         levels = tuple(n for n in levels if n in INCLUDED)
-    found = terms.said(*specs) if by_terms and not any(asked.rename) else None
+    looked = terms.Looked(None)
+    if by_terms and not any(asked.rename):
+        looked = terms.looked(*specs)
+    found = looked.said
     finer = LEVELS[: LEVELS.index(found.level)] if found is not None else LEVELS
     known: dict[str, Finding] = {n: Holds(str(found), "terms") for n in levels if n not in finer}
     left = tuple(n for n in levels if n in finer)
     if not known:
+        if looked.operators > LARGE:
+            apart = _replayed(specs, looked, asked, levels, inclusion)
+            if apart is not None:
+                return apart
+        if looked.operators > TOO_LARGE:
+            known = dict.fromkeys(levels, _too_large(looked.operators))
+            return Comparison(known, _observed(specs, asked))
         one, other = lowered()
-        return compare(one, other, asked, levels, inclusion)
+        rest = compare(one, other, asked, levels, inclusion)
+        if all(isinstance(f, Open) for f in rest.levels.values()):
+            rest = _replayed(specs, looked, asked, levels, inclusion) or rest
+        return rest
     if left and found is not None and found.operators > LARGE:
-        why = f"of terms with {found.operators} operators not all states are looked at"
-        known |= {n: Open(why) for n in left}
+        known |= dict.fromkeys(left, _too_large(found.operators))
     elif left:
         one, other = lowered()
         rest = compare(one, other, asked, left, inclusion)
         return replace(rest, levels={**rest.levels, **known})
-    names = asked.observed
-    if names is None:
-        names = in_both(*(lower(without_bodies(s)) for s in specs))
-    return Comparison({n: known[n] for n in levels}, names)
+    return Comparison({n: known[n] for n in levels}, _observed(specs, asked))
+
+
+def _too_large(operators: int) -> Open:
+    return Open(f"of terms with {operators} operators not all states are looked at")
+
+
+def _observed(specs: tuple[ast.Spec, ast.Spec], asked: Asked) -> tuple[str, ...]:
+    if asked.observed is not None:
+        return asked.observed
+    return in_both(*(lower(without_bodies(s)) for s in specs))
+
+
+def _replayed(
+    specs: tuple[ast.Spec, ast.Spec],
+    looked: terms.Looked,
+    asked: Asked,
+    levels: Sequence[str],
+    inclusion: bool,
+) -> Comparison | None:
+    """Runs of one only that terms suggest, as far as the systems have them; None: no such run."""
+    suggested = islice(looked.suggested(), MOST_SUGGESTED)
+    running = [alone_runs(s) for s in specs]
+    if asked.hide or running[0] is None or running[1] is None:
+        return None
+    sides = tuple(Lazily(s, w.name) for s, w in zip(specs, running, strict=True) if w is not None)
+    names = _observed(specs, asked)
+    views = tuple(View(names, asked.watched) for _ in sides)
+    found = replayed(
+        (sides[0], sides[1]), (views[0], views[1]), suggested, asked.size.seconds, inclusion
+    )
+    if found.apart is None and found.different is None:
+        return None
+    why = Open("the run that tells them apart has no end, or one that both have")
+    out: dict[str, Finding] = {
+        n: Fails(found.apart) if found.apart and n != OUTCOME else why for n in levels
+    }
+    if OUTCOME in levels and found.different is not None:
+        out[OUTCOME] = Fails(different=found.different)
+    return Comparison(out, names)
 
 
 def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upgrade:

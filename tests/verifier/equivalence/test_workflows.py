@@ -23,6 +23,7 @@ from wfverify.verifier.equivalence.workflows import (
     Fails,
     Finding,
     Holds,
+    Open,
     compare,
 )
 
@@ -122,3 +123,31 @@ def test_the_sample_has_all_verdicts() -> None:
         counted.update(f"{n} {type(f).__name__}" for n, f in found.levels.items())
     for level in LEVELS:
         assert counted[f"{level} Holds"] >= 5 and counted[f"{level} Fails"] >= 5, counted
+
+
+HALF = """\
+workflow w(n: int) {{
+  var x: int = 0
+  activity half(k: int) -> int {{ ensures {} }}
+  run {{ {} }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ensured", "verdict"),
+    [
+        ("true", Holds),
+        # Any number of a few ends it, none of these for some arguments: no difference.
+        ("result >= 2 * k", Holds),
+        # It has no end for one argument, which is none of a few: nothing is proved.
+        ("2 * k != 2468", Open),
+        # .. and for one of these: it is one.
+        ("k != 1", Fails),
+    ],
+)
+def test_an_answer_may_be_one_of_many_or_none(ensured: str, verdict: type) -> None:
+    old = lower(load_text(HALF.format(ensured, "x <- half(n) ; { x := 0 }"), "w.wf"))
+    new = lower(load_text(HALF.format(ensured, "{ x := 0 }"), "w.wf"))
+    for one, other in ((old, new), (new, old)):
+        assert isinstance(compare(one, other, Asked(), ("outcome",)).levels["outcome"], verdict)

@@ -23,13 +23,14 @@ the tests may have these values, which is for the caller to check (`feasible`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from .decide import Diagrams, TooMany
 from .store import TESTS, Op, Store
 
 Cube = tuple[tuple[str, bool], ...]  # values of atomic tests, as far as they matter
+Meant = Mapping[str, bool | tuple[str, bool]]  # a test that is none, or another one (or its not)
 
 _OPS = TESTS | {Op.SKIP, Op.STUCK, Op.FAIL, Op.ACT, Op.SEQ, Op.IF, Op.WHILE}
 
@@ -50,6 +51,11 @@ class Same:
     rounds: bool
     silent: bool
     mixed: bool = False
+    # What is left to do, as a term and another rest (by number from 1 on; 0: nothing), and which
+    # of that does the same.
+    rests: tuple[tuple[int, int], ...] = field(default=(), compare=False, repr=False)
+    pairs: tuple[tuple[int, int], ...] = field(default=(), compare=False, repr=False)
+    meant: Meant = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +81,15 @@ def compare(
     right: int,
     feasible: Callable[[Cube], bool] | None = None,
     limit: int = 1_500_000,
+    meant: Meant | None = None,
 ) -> Same | Differ:
     """Whether two guarded terms are equivalent.  Raises decide.TooMany.
 
-    `feasible` says whether tests can have these values all at once; without it, all can.
+    `feasible` says whether tests can have these values all at once; without it, all can.  `meant`:
+    tests that are always true or false, or that are others in other words.
     """
     rounds = left != right and _rounds(store, left, right)
-    machine = Machine(store, (left, right), limit)
+    machine = Machine(store, (left, right), limit, meant)
     return _Merging(machine, feasible, rounds).run(machine.state(left), machine.state(right))
 
 
@@ -115,9 +123,16 @@ class Machine:
     round without a step.  After an action no frame is fresh.
     """
 
-    def __init__(self, store: Store, roots: Iterable[int], limit: int = 1_500_000) -> None:
+    def __init__(
+        self,
+        store: Store,
+        roots: Iterable[int],
+        limit: int = 1_500_000,
+        meant: Meant | None = None,
+    ) -> None:
         self.store = store
         self.bdd = Diagrams(limit)
+        self.meant = meant or {}
         self.silent = False
         self.names: list[str] = []  # of the variables
         self._frames: list[tuple[int, bool, int]] = [(0, False, 0)]
@@ -168,11 +183,13 @@ class Machine:
 
     def _read(self, tests: list[int]) -> None:
         s, b, done = self.store, self.bdd, self._conditions
-        numbers: dict[int, int] = {}
+        numbers: dict[str, int] = {}
         for t in tests:
             if s.op[t] is Op.TEST:
-                numbers[t] = len(self.names)
-                self.names.append(s.label[t])
+                name = self.meant.get(s.label[t], (s.label[t], True))
+                if isinstance(name, tuple) and name[0] not in numbers:
+                    numbers[name[0]] = len(self.names)
+                    self.names.append(name[0])
         for t in sorted(tests):
             kids = s.kids[t]
             match s.op[t]:
@@ -181,7 +198,7 @@ class Machine:
                 case Op.FALSE:
                     done[t] = b.false
                 case Op.TEST:
-                    done[t] = b.variable(numbers[t])
+                    done[t] = self._test(s.label[t], numbers)
                 case Op.NOT:
                     done[t] = b.not_(done[kids[0]])
                 case Op.AND | Op.OR as op:
@@ -196,6 +213,41 @@ class Machine:
                     done[t] = made
                 case _:
                     raise AssertionError(s.op[t])
+
+    def _test(self, label: str, numbers: Mapping[str, int]) -> int:
+        b, meant = self.bdd, self.meant.get(label, (label, True))
+        if isinstance(meant, bool):
+            return b.true if meant else b.false
+        made = b.variable(numbers[meant[0]])
+        return made if meant[1] else b.not_(made)
+
+    def rests(
+        self, pairs: Iterable[tuple[int, int]]
+    ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+        """States as what is left to do, those of the pairs; and the pairs by their numbers."""
+        number = {0: 0}
+        rests: list[tuple[int, int]] = []
+
+        def of(state: int) -> int:
+            chain = []
+            while state not in number:
+                chain.append(state)
+                state = self._frames[state][2]
+            for one in reversed(chain):
+                term, _, rest = self._frames[one]
+                rests.append((term, number[rest]))
+                number[one] = len(rests)
+            return number[chain[0] if chain else state]
+
+        named = tuple((of(x), of(y)) for x, y in pairs)
+        return tuple(rests), named
+
+    def true(self, test: int, values: Mapping[str, bool]) -> bool:
+        """Whether a test holds where atomic ones have these values (and no others are true)."""
+        b, at = self.bdd, self._conditions[test]
+        while b.level[at] != b.LEAF:
+            at = (b.high if values.get(self.names[b.level[at]]) else b.low)[at]
+        return at == b.true
 
     def start(self, state: int) -> int:
         """The diagram of what is done next in a state."""
@@ -291,7 +343,7 @@ class _Merging:
         # How a pair was come to: the pair before, the values of the tests, the action.
         self.came: dict[tuple[int, int], tuple[tuple[int, int], object, str]] = {}
         self.todo: deque[tuple[int, int]] = deque()
-        self.merged = 0
+        self.merged: list[tuple[int, int]] = []
         self.mixed = False
 
     def find(self, x: int) -> int:
@@ -305,7 +357,7 @@ class _Merging:
         if a == b:
             return False
         self.parent[max(a, b)] = min(a, b)
-        self.merged += 1
+        self.merged.append((x, y))
         return True
 
     def run(self, left: int, right: int) -> Same | Differ:
@@ -317,7 +369,9 @@ class _Merging:
             found = self._differ(pair, seen)
             if found is not None:
                 return found
-        return Same(self.merged, self.rounds, self.m.silent, self.mixed)
+        rests, pairs = self.m.rests(self.merged)
+        rounds, silent = self.rounds, self.m.silent
+        return Same(len(pairs), rounds, silent, self.mixed, rests, pairs, self.m.meant)
 
     def _differ(self, pair: tuple[int, int], seen: set[tuple[int, int]]) -> Differ | None:
         """Compare what two states do next; what must then be equivalent is merged."""
@@ -370,8 +424,8 @@ class _Merging:
         while pair in self.came:
             pair, path, action = self.came[pair]
             run.append(Taken(self._cube(path), action))
-        return Differ(tuple(reversed(run)), tests, _said(x), _said(y))
+        return Differ(tuple(reversed(run)), tests, said(x), said(y))
 
 
-def _said(done: object) -> str:
+def said(done: object) -> str:
     return str(done[0]) if isinstance(done, tuple) else str(done)

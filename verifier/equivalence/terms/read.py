@@ -18,12 +18,16 @@ _NOTED = (Op.ACT, Op.TEST, Op.OTHER)
 
 
 def read(
-    store: Store, term: ast.Term, sources: dict[int, ast.Term | ast.Expression] | None = None
+    store: Store,
+    term: ast.Term,
+    sources: dict[int, Part] | None = None,
+    nodes: dict[int, list[ast.Term]] | None = None,
 ) -> int:
     """The term; forms without laws of their own are OTHER, with all but their parts as label.
 
     Names mean what they mean where the term stands: terms are compared within one scope only.
-    `sources` notes where leaves and other forms come from, for `write`.
+    `sources` notes where leaves and other forms come from, for `write`; `nodes` all places where a
+    term stands.
     """
     values: list[int] = []
     todo: list[Part | tuple[int, Build, Part]] = [term]
@@ -36,6 +40,8 @@ def read(
             values.append(build(kids))
             if sources is not None and store.op[values[-1]] in _NOTED:
                 sources.setdefault(values[-1], source)
+            if nodes is not None and isinstance(source, ast.Seq | ast.If | ast.While):
+                nodes.setdefault(values[-1], []).append(source)
             continue
         parts, build = _parts(store, item)
         todo.append((len(parts), build, item))
