@@ -259,6 +259,14 @@ class _Checking:
         return frozenset(p.id for p in thread.points if p.kind in QUIET)
 
 
+class PlacesOf(_Checking):
+    """Where threads can be when a rule is taken, if branches run only while their parents are at
+    their forks."""
+
+    def __call__(self, rule: Rule) -> Places:
+        return self.above(self.possible(rule.guard))
+
+
 def guarded(writing: Iterable[Rule], resource: ResourceInfo) -> bool:
     """Every step that adds to the pool checks in its guard that there is room for it; `writing`:
     the rules that write what is in use of it."""
