@@ -64,8 +64,8 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "no_dead_code": ((Runs,),),
     "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
     "race_free": ((Pairs,),),
-    "timing_independent": ((Measure, Pairs), (States, Pairs)),
-    "deterministic": ((Measure, Pairs), (States, Pairs)),
+    "timing_independent": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
+    "deterministic": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
 }
 # Checks of which a spec may have nothing.
 NOTHING = (
@@ -144,7 +144,7 @@ class Checker:
     @property
     def watch(self) -> Watch:
         if self._watch is None:
-            self._watch = Watch(self.system)
+            self._watch = Watch(self.system, self.prover.tree)
         return self._watch
 
     def claim(self, check: str, name: str, level: str, verdict: str) -> dict[str, str]:
@@ -218,15 +218,18 @@ class Checker:
         for part in parts:
             if any(g not in range(len(goals)) for g in part.goals):
                 raise Wrong("evidence for a goal that there is not")
-            self.part(check, part.evidence, [goals[g] for g in part.goals])
+            ends = any(isinstance(p.evidence, Progress) for p in parts)
+            self.part(check, part.evidence, [goals[g] for g in part.goals], ends)
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
         why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE)
         return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
-    def part(self, check: str, evidence: Evidence, goals: Sequence[Obligation]) -> None:
-        """`Wrong` where the evidence does not show the goals."""
+    def part(
+        self, check: str, evidence: Evidence, goals: Sequence[Obligation], ends: bool = False
+    ) -> None:
+        """`Wrong` where the evidence does not show the goals; `ends`: that all ends is shown."""
         match evidence:
             case Inductive(facts):
                 for goal in goals:
@@ -246,7 +249,10 @@ class Checker:
             case Progress() | Measure():
                 self.once(evidence)
             case Pairs(facts):
-                (races if check == "race_free" else commuting)(self.prover, facts)
+                if check == "race_free":
+                    races(self.prover, facts)
+                else:
+                    commuting(self.prover, facts, ends)
             case Runs(runs):
                 places(self.watch, runs)
             case Syntactic():

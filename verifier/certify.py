@@ -157,6 +157,11 @@ def for_whole(
             for facts in _control(structure):
                 yield (Pairs(facts),)
         case "timing_independent" | "deterministic":
+            tree = Pairs(Facts((), ("fresh",))), Pairs(Facts((), ("quiet",)))
+            for measure in _measures(structure, hints):
+                for pairs in tree:
+                    for progress in _progress(structure, tree=True):
+                        yield measure, progress, pairs
             for measure in _measures(structure, hints):
                 for facts in _control(structure):
                     yield measure, Pairs(facts)
@@ -180,18 +185,23 @@ def _everything(structure: Structure) -> Iterator[tuple[States]]:
         yield (States(tuple(sorted(cone.variables)), ()),)
 
 
-def _progress(structure: Structure) -> Iterator[Progress]:
+def _progress(structure: Structure, tree: bool = False) -> Iterator[Progress]:
+    """`tree`: only what the tree of threads may show at once."""
     system = structure.system
     small = len(system.rules) <= SMALL_RULES
     every = {v.index for v in system.variables if v.kind is VarKind.USED}
     contended = structure.contended()
     orders = [(used, _order(structure, used)) for used in ([every, contended] if every else [])]
-    for shape in ("fresh", "quiet"):
-        for used, order in orders[:1]:
-            if order and structure.contended():
-                yield Progress(Facts((), (shape, *_linking(structure, used))), order)
-        yield Progress(Facts((), (shape,)))
-    if small:
+    if "progress" not in structure.kept:
+        # The same objects each time: what was seen of them is not looked at again.
+        structure.kept["progress"] = [
+            Progress(Facts((), (shape, *_linking(structure, used))), order)
+            for shape in ("fresh", "quiet")
+            for used, order in [*orders[:1], (set[int](), ())]
+            if order or not used
+        ]
+    yield from structure.kept["progress"]  # type: ignore[misc]
+    if small and not tree:
         for facts in _control(structure):
             yield Progress(facts)
         for used, order in orders[1:]:
@@ -224,9 +234,12 @@ def _order(structure: Structure, used: set[int]) -> tuple[int, ...]:
 def _measures(structure: Structure, hints: Sequence[Evidence]) -> Iterator[Measure]:
     ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
     # Once more what the tests of loops say: it may be that they fall as well.
-    hinted = [*(Rank(term=e) for e in terms_of(structure)), *ranks]
-    parts = components(structure, hinted, apart=False)
-    yield Measure(Facts(tuple(tests_inside(structure)), ("fresh",)), parts)
+    known = f"measure {[id(c) for c in ranks]}"
+    if known not in structure.kept:
+        hinted = [*(Rank(term=e) for e in terms_of(structure)), *ranks]
+        parts = components(structure, hinted, apart=False)
+        structure.kept[known] = [Measure(Facts(tuple(tests_inside(structure)), ("fresh",)), parts)]
+    yield from structure.kept[known]  # type: ignore[misc]
     if len(structure.system.rules) <= SMALL_RULES:
         parts = components(structure, ranks)
         bounds = _bounds(structure, parts)
