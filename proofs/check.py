@@ -6,9 +6,11 @@ name, and of the checks of the whole system what stands in WHOLE.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from ..semantics.claimed import COMPARED
 from ..semantics.evidence import (
@@ -30,14 +32,16 @@ from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
 from .facts import Open, Prover, Wrong
+from .falling import measure
 from .pairs import commuting, races
+from .peaks import peaks
 from .plain import PLAIN, is_line, some_only, taken
+from .progress import progress
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
 from .solvers import Solvers
 from .states import View, closed, finishes, holds
-from .threads import measure, peaks, progress
 
 # What a certificate of a check of the whole system claims, and the evidence that it needs: of
 # these kinds one each.
@@ -60,8 +64,8 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "no_dead_code": ((Runs,),),
     "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
     "race_free": ((Pairs,),),
-    "timing_independent": ((Measure, Pairs), (States, Pairs)),
-    "deterministic": ((Measure, Pairs), (States, Pairs)),
+    "timing_independent": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
+    "deterministic": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
 }
 # Checks of which a spec may have nothing.
 NOTHING = (
@@ -134,11 +138,13 @@ class Checker:
         self.prover = Prover(Model(self.system), self.solvers)
         self.codec = Codec(self.system)
         self._watch: Watch | None = None
+        self._read: dict[str, Part] = {}
+        self._tried: dict[int, tuple[Evidence, Wrong | None]] = {}
 
     @property
     def watch(self) -> Watch:
         if self._watch is None:
-            self._watch = Watch(self.system)
+            self._watch = Watch(self.system, self.prover.tree)
         return self._watch
 
     def claim(self, check: str, name: str, level: str, verdict: str) -> dict[str, str]:
@@ -151,12 +157,19 @@ class Checker:
             known = [claim[n] for n in ("check", "name", "level", "verdict")]
             if known[3] not in ("PROVED", "REFUTED") or self.claim(*known) != claim:
                 return Checked(Answer.INVALID, "the spec makes another claim of this name")
-            parts = [self.codec.decode(e) for e in certificate.evidence]
+            parts = [self.read(e) for e in certificate.evidence]
         except (Damaged, Unreadable) as wrong:
             return Checked(Answer.INVALID, str(wrong))
         except KeyError as missing:
             return Checked(Answer.INVALID, f"the claim has no {missing}")
         return self.judged(claim, parts)
+
+    def read(self, fields: Mapping[str, Any]) -> Part:
+        """Evidence that was read already is the same object."""
+        text = json.dumps(fields, sort_keys=True)
+        if text not in self._read:
+            self._read[text] = self.codec.decode(fields)
+        return self._read[text]
 
     def judged(self, claim: Mapping[str, str], parts: Sequence[Part]) -> Checked:
         """Of a claim that the spec makes."""
@@ -205,20 +218,23 @@ class Checker:
         for part in parts:
             if any(g not in range(len(goals)) for g in part.goals):
                 raise Wrong("evidence for a goal that there is not")
-            self.part(check, part.evidence, [goals[g] for g in part.goals])
+            ends = any(isinstance(p.evidence, Progress) for p in parts)
+            self.part(check, part.evidence, [goals[g] for g in part.goals], ends)
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
         why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE)
         return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
-    def part(self, check: str, evidence: Evidence, goals: Sequence[Obligation]) -> None:
-        """`Wrong` where the evidence does not show the goals."""
+    def part(
+        self, check: str, evidence: Evidence, goals: Sequence[Obligation], ends: bool = False
+    ) -> None:
+        """`Wrong` where the evidence does not show the goals; `ends`: that all ends is shown."""
         match evidence:
             case Inductive(facts):
-                known = self.prover.established(facts)
                 for goal in goals:
-                    self.prover.goal(goal, known)
+                    if not self.prover.plainly(goal, facts):
+                        self.prover.goal(goal, self.prover.established(facts))
             case States(kept, _):
                 also = variables([g.cond for g in goals], Op.INPUT)
                 view = View(self.system, kept, frozenset(also))
@@ -230,12 +246,13 @@ class Checker:
             case Peaks():
                 for goal in goals:
                     peaks(self.prover, evidence, goal)
-            case Progress():
-                progress(self.prover, evidence)
-            case Measure():
-                measure(self.prover, evidence)
+            case Progress() | Measure():
+                self.once(evidence)
             case Pairs(facts):
-                (races if check == "race_free" else commuting)(self.prover, facts)
+                if check == "race_free":
+                    races(self.prover, facts)
+                else:
+                    commuting(self.prover, facts, ends)
             case Runs(runs):
                 places(self.watch, runs)
             case Syntactic():
@@ -245,3 +262,18 @@ class Checker:
                     raise Wrong("there is something to show")
             case _:
                 pass
+
+    def once(self, evidence: Progress | Measure) -> None:
+        """Several checks rest on the same evidence."""
+        if id(evidence) not in self._tried:
+            failed = None
+            try:
+                if isinstance(evidence, Measure):
+                    measure(self.prover, evidence)
+                else:
+                    progress(self.prover, evidence)
+            except Wrong as wrong:
+                failed = wrong
+            self._tried[id(evidence)] = evidence, failed
+        if (known := self._tried[id(evidence)][1]) is not None:
+            raise known

@@ -6,9 +6,9 @@ sums only the parts are looked at that the rule changes: what it adds to both si
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
+from functools import cached_property
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import (
@@ -17,20 +17,19 @@ from ..semantics.expr import (
     Expr,
     Op,
     Sort,
-    add,
-    const,
-    eq,
     fold,
-    mul,
-    not_,
     substitute,
     var,
     variables,
 )
 from ..semantics.system import Obligation, VarKind
-from .reading import Model, Step, pinned, settled, split
+from .held import Held
+from .reading import Model, Step, pinned, settled
+from .refusing import refuses
+from .said import stays
 from .shapes import Known, fresh, linking, quiet
 from .solvers import Solvers
+from .sums import zero
 
 
 class Wrong(Exception):
@@ -51,6 +50,12 @@ class Prover:
     _memo: dict[int, int] = field(default_factory=dict)
     _alive: list[Expr] = field(default_factory=list)
     _shown: dict[tuple[object, ...], Known] = field(default_factory=dict)
+
+    @cached_property
+    def tree(self) -> Held:
+        """What the rules show by themselves: as much as they do."""
+        most = Held(self.model.system, self.key, fresh=True)
+        return most if most.steady else Held(self.model.system, self.key, fresh=False)
 
     # --- implication ------------------------------------------------------------------------
 
@@ -122,18 +127,23 @@ class Prover:
             known = Known([*before.facts, *new], self.model.system)
             if len(known.sums) == len(before.sums) + len(new):
                 known.placed = before.placed  # sums say nothing of places
-            self._inductive(known, range(len(before.facts), len(known.facts)))
+            asked = set(range(len(before.facts), len(known.facts)))
+            if facts.invariants:
+                asked -= {k for k in asked if stays(self.tree, known.facts[k])}
+            elif self.tree.shows(facts.shapes[-1:]):
+                asked = set()
+            self._inductive(known, asked)
             self._shown[name] = known
         return self._shown[name]
 
-    def _inductive(self, known: Known, new: range) -> None:
+    def _inductive(self, known: Known, new: set[int]) -> None:
         """Those in `new` are kept, where all hold before."""
         for k in new:
             if not self.implies(self.model.beginning, self.model.start(known.facts[k])):
                 raise Wrong("an invariant may be false at the start")
         if not new:
             return
-        for step in self.model.steps:
+        for step in self.model.writing(variables(known.facts[k] for k in new)):
             placed = self.placed(step, known)
             if placed is None:
                 continue
@@ -166,30 +176,6 @@ class Prover:
         out = step.placed(pins)
         return None if any(p is FALSE for p in out.premises) else out
 
-    def refuses(self, cond: Expr, known: Known) -> bool:
-        """Where the condition is false, what that fixes, and what the facts say then, and so on,
-        contradicts itself: without a solver, in the size of the facts."""
-        cases = split(not_(cond), self.model.locations)
-        return all(self._absurd(parts, known) for parts in cases)
-
-    def _absurd(self, supposed: list[Expr], known: Known) -> bool:
-        pins = pinned(supposed)
-        todo = list(pins)
-        while todo:
-            for k in known.index.all.get(todo.pop(), ()):
-                if k in known.sums:
-                    continue
-                said = settled(known.facts[k], pins)
-                if said is FALSE:
-                    return True
-                for v, e in pinned([said]).items():
-                    pins[v] = e
-                    todo.append(v)
-        sums = (known.facts[k] for k in known.sums)
-        for v, e in pinned(settled(f, pins) for f in sums).items():
-            pins.setdefault(v, e)
-        return any(settled(e, pins) is FALSE for e in supposed)
-
     def _kept(self, step: Step, k: int, known: Known) -> bool:
         if k in known.sums:
             # What the step adds to both sides is alike.
@@ -198,35 +184,24 @@ class Prover:
             for n in sorted(index.concerned(step.pins, step.updates)):
                 sign, part = parts[n]
                 terms += [(sign, step.after(part)), (-sign, step.before(part))]
-            goal = self.zero(terms, known.facts[k].args[0].sort)
+            goal = zero(self.key, terms, known.facts[k].args[0].sort)
         else:
             goal = step.after(known.facts[k])
             if self.key(goal) == self.key(step.before(known.facts[k])):
                 return True
         return goal is TRUE or self.follows(step, goal, known)
 
-    def zero(self, terms: Iterable[tuple[int, Expr]], sort: Sort) -> Expr:
-        """That a sum is 0, after cancelling what is written alike."""
-        count: dict[int, int] = {}
-        parts: dict[int, Expr] = {}
-        constant: int | Fraction = 0
-        for sign, term in terms:
-            for m, leaf in sum_of(term, sign):
-                if leaf.op is Op.CONST and leaf.value is not None:
-                    constant += m * leaf.value
-                else:
-                    k = self.key(leaf)
-                    parts[k], count[k] = leaf, count.get(k, 0) + m
-        number = Fraction if sort is Sort.REAL else int
-        left = [mul(const(number(m)), parts[k]) for k, m in count.items() if m]
-        return eq(add(const(number(constant)), *left), const(number(0)))
-
     # --- obligations ------------------------------------------------------------------------
+
+    def plainly(self, goal: Obligation, facts: Facts) -> bool:
+        """Does the tree of threads alone show facts and obligation?"""
+        state = goal.rule is None and not goal.every_step and not facts.invariants
+        return state and self.tree.shows(facts.shapes) and self.tree.follows(goal.cond)
 
     def goal(self, goal: Obligation, known: Known) -> None:
         """Does the obligation follow from what always holds?"""
         if goal.rule is None and not goal.every_step:
-            if not self.refuses(goal.cond, known):
+            if not refuses(goal.cond, known, self.model.locations):
                 if not self.implies([], goal.cond, known.about([goal.cond])):
                     raise Wrong("the invariants do not imply it")
             return
@@ -246,17 +221,3 @@ class Prover:
 def settled_still(e: Expr) -> Expr:
     """A condition on a step, for one that changes nothing."""
     return substitute(e, lambda n: var(n.index, n.sort) if n.op is Op.POST else n)
-
-
-def sum_of(e: Expr, sign: int) -> list[tuple[int, Expr]]:
-    """The parts of a sum, with their signs."""
-    out, stack = [], [(sign, e)]
-    while stack:
-        s, x = stack.pop()
-        if x.op is Op.ADD:
-            stack += ((s, a) for a in x.args)
-        elif x.op is Op.NEG:
-            stack.append((-s, x.args[0]))
-        else:
-            out.append((s, x))
-    return out

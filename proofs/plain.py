@@ -12,6 +12,7 @@ from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem
 from ..semantics.values import evaluate
 from .facts import Prover, Wrong
 from .runs import Run
+from .sums import zero
 
 # Shown rule by rule, or by runs: of any number of instances, and of any capacity.
 RULE_BY_RULE = ("atomicity", "no_dead_code")
@@ -50,7 +51,7 @@ def atomic(prover: Prover) -> None:
                 continue
             same = eq(left, right)
             if same.op is Op.EQ and left.sort in NUMBERS:
-                if prover.zero([(1, left), (-1, right)], left.sort) is TRUE:
+                if zero(prover.key, [(1, left), (-1, right)], left.sort) is TRUE:
                     continue  # the same sum
             if not prover.implies([and_(rule.guard, rule.relation)], same):
                 raise Wrong(f"the events of `{rule.name}` do not give what it writes")

@@ -158,6 +158,7 @@ class Model:
     values: dict[int, Expr] = field(default_factory=dict)  # of the first state
     _memo: dict[int, Expr] = field(default_factory=dict)
     _alive: list[Expr] = field(default_factory=list)
+    _cases: dict[int, list[Step]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for v in self.system.variables:
@@ -177,16 +178,30 @@ class Model:
         allowed = not_(self.start(self.system.excluded))
         return [*typed, *conjuncts(self.start(self.system.initial)), *conjuncts(allowed)]
 
-    @cached_property
+    @property
     def steps(self) -> list[Step]:
         return [s for r in self.system.rules for s in self.cases(r)]
+
+    def writing(self, some: Iterable[int]) -> list[Step]:
+        """Those of rules that write some of the variables."""
+        rules = {r.index: r for v in some for r in self.writers.get(v, ())}
+        return [s for k in sorted(rules) for s in self.cases(rules[k])]
+
+    @cached_property
+    def writers(self) -> dict[int, list[Rule]]:
+        out: dict[int, list[Rule]] = {}
+        for r in self.system.rules:
+            for v, _ in r.updates:
+                out.setdefault(v, []).append(r)
+        return out
 
     def cases(self, rule: Rule) -> list[Step]:
         """A rule whose guard says `or` about places that it changes is several steps: all that
         the guard allows is allowed by one of them."""
-        moved = self.locations & {v for v, _ in rule.updates}
-        found = split(rule.guard, moved)
-        return [s for parts in found if (s := self.step(rule, parts)) is not None]
+        if rule.index not in self._cases:
+            found = split(rule.guard, self.locations & {v for v, _ in rule.updates})
+            self._cases[rule.index] = [s for p in found if (s := self.step(rule, p)) is not None]
+        return self._cases[rule.index]
 
     def step(self, rule: Rule, parts: Sequence[Expr]) -> Step | None:
         """The rule where these parts of its guard hold; None: never."""

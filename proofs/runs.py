@@ -9,7 +9,7 @@ no time passes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -19,6 +19,7 @@ from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate, evaluate_all, fits, initial_holds, relation_holds
 from .facts import Open, Wrong
 from .reading import conjuncts, pinned
+from .tree import Tree
 
 
 @dataclass
@@ -26,21 +27,37 @@ class Watch:
     """The rules of a system by what has to change before their guards do."""
 
     system: TransitionSystem
+    tree: Tree | None = None  # says where threads are when a rule can be taken
     pinned: dict[tuple[int, Scalar], list[int]] = field(default_factory=dict)
     readers: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.groups: dict[int, list[int]] = {}
         self.locations = {t.location for t in self.system.threads}
+        self.places: list[list[tuple[int, Collection[Scalar]]]] = []  # by rule
         for r in self.system.rules:
             if r.group is not None and r.delay is not None:
                 self.groups.setdefault(r.group, []).append(r.index)
-            pins = {v: e.value for v, e in pinned(conjuncts(r.guard)).items()}
-            place = self.system.threads[r.thread].location
-            if pins.get(place) is not None:
-                self.pinned.setdefault((place, pins[place] or 0), []).append(r.index)
-            for v in variables([r.guard]) - ({place} if pins.get(place) is not None else set()):
-                self.readers.setdefault(v, []).append(r.index)
+            places = self._places(r)
+            self.places.append([*places.items()])
+            for v in variables([r.guard]):
+                if v in places:
+                    for p in places[v]:
+                        self.pinned.setdefault((v, p), []).append(r.index)
+                else:
+                    self.readers.setdefault(v, []).append(r.index)
+
+    def _places(self, r: Rule) -> Mapping[int, Collection[Scalar]]:
+        """Where threads can be when it is enabled, of some of those that its guard asks about."""
+        if self.tree is not None and self.tree.steady:
+            before = self.tree.before[r.index]
+            if before is None:
+                return dict.fromkeys(self.locations, ())
+            rests = {v: self.tree.resting(v, before) for v in variables([r.guard]) & self.locations}
+            return {**{v: points for v, points in rests.items() if points}, **before}
+        pins = {v: e.value for v, e in pinned(conjuncts(r.guard)).items()}
+        place = self.system.threads[r.thread].location
+        return {place: (pins[place] or 0,)} if pins.get(place) is not None else {}
 
     def concerned(self, changed: Iterable[tuple[int, Scalar, Scalar]]) -> set[int]:
         """Rules that may become enabled or disabled."""
@@ -99,7 +116,8 @@ class Run:
             again = [fired.index] if fired.group is None else self.watch.groups[fired.group]
         for i in rules:
             rule = self.system.rules[i]
-            able = evaluate(rule.guard, self.state) is True
+            here = all(self.state[v] in points for v, points in self.watch.places[i])
+            able = here and evaluate(rule.guard, self.state) is True
             if rule.delay is None:
                 (self.urgent.add if able else self.urgent.discard)(i)
             elif not able and i in self.since:

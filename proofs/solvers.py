@@ -14,6 +14,7 @@ import z3
 
 from ..semantics.expr import FALSE, Expr, Op, not_, postorder
 from ..semantics.smtlib import SORTS, Unreadable, text
+from .near import about
 
 
 def question(premises: Sequence[Expr], goal: Expr) -> str:
@@ -67,6 +68,10 @@ class Solvers:
             return True
         if time.monotonic() > self.until:
             return False
+        near = about(given, goal)
+        return self._proves(near, goal) or (len(near) < len(given) and self._proves(given, goal))
+
+    def _proves(self, given: Sequence[Expr], goal: Expr) -> bool:
         try:
             script = question(given, goal)
         except Unreadable:  # of stacks nothing is asked

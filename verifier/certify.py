@@ -7,7 +7,7 @@ where it does not hold.  `States` without states say only which variables to loo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ..semantics.evidence import (
     Evidence,
@@ -22,15 +22,29 @@ from ..semantics.evidence import (
     States,
     Syntactic,
 )
-from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, eq, implies, le, not_, or_, var
+from ..semantics.expr import (
+    TRUE,
+    Expr,
+    Op,
+    Scalar,
+    Sort,
+    const,
+    eq,
+    implies,
+    le,
+    not_,
+    or_,
+    var,
+    whole,
+)
 from ..semantics.system import Obligation, TransitionSystem, Variable, VarKind
 from .engines.common import Budget, is_state, touched
 from .engines.slice import slice_for
 from .engines.structure import Structure
+from .inside import terms_of, tests_inside
 from .measures import components
 
 SMALL_RULES = 2_000
-LARGE_RULES = 5_000  # the checker's questions about the thread tree take minutes beyond this
 SECONDS = 2.0  # for one goal
 MOST_GUESSES = 1_500
 
@@ -42,17 +56,18 @@ def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> I
         yield Syntactic()
     if hint is not None:
         yield hint
-    if len(system.rules) > LARGE_RULES:
-        return
     if goal.check == "resources" and goal.cond.op is Op.LE and goal.cond.args[0].op is Op.VAR:
-        yield from _peaks(structure, goal.cond.args[0].index)
+        yield from _peaks(structure, goal)
     own = (goal.cond,) if is_state(goal) else ()
-    yield Inductive(Facts(own))
     used = sorted(v for v in touched(goal.cond) if system.variables[v].kind is VarKind.USED)
     linking = tuple(f"linking {system.variables[v].name}" for v in used)
+    if goal.cond.op is not Op.OR:  # it says something of places
+        yield Inductive(Facts(own))
     if used:
         yield Inductive(Facts((), ("fresh", *linking)))
         yield Inductive(Facts((), ("quiet", *linking)))
+    if goal.cond.op is Op.OR:
+        yield Inductive(Facts(own))
     if len(system.rules) > SMALL_RULES:
         return
     if used:
@@ -61,8 +76,9 @@ def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> I
     yield from _induction(structure, goal)
 
 
-def _peaks(structure: Structure, used: int) -> Iterator[Peaks]:
-    """Bottom-up, branches side by side added up."""
+def _peaks(structure: Structure, goal: Obligation) -> Iterator[Peaks]:
+    """Bottom-up, branches side by side added up; nothing where that is too much."""
+    used = goal.cond.args[0].index
     best: dict[int, int] = {}
     for t in reversed(structure.system.threads):
         top = 0
@@ -72,7 +88,9 @@ def _peaks(structure: Structure, used: int) -> Iterator[Peaks]:
             top = max(top, held + sum(best.get(c.id, 0) for c in group))
         if top:
             best[t.id] = top
-    for shape in ("fresh", "quiet"):
+    room = whole(goal.cond.args[1])
+    total = sum(best.get(t.id, 0) for t in structure.roots())
+    for shape in ("fresh", "quiet") if room is None or total <= room else ():
         yield Peaks(used, tuple(sorted(best.items())), shape)
 
 
@@ -116,23 +134,10 @@ def _induction(structure: Structure, goal: Obligation) -> Iterator[Inductive]:
                 yield Inductive(Facts(answer.invariants))
 
 
-FROM_THREADS = (
-    "deadlock_free",
-    "terminates",
-    "can_finish",
-    "starvation_free",
-    "race_free",
-    "timing_independent",
-    "deterministic",
-)
-
-
 def for_whole(
     structure: Structure, check: str, hints: Sequence[Evidence]
 ) -> Iterator[tuple[Evidence, ...]]:
     """For a check of the whole system, or for one of which the spec has nothing."""
-    if len(structure.system.rules) > LARGE_RULES and check in FROM_THREADS:
-        return
     match check:
         case "deadlock_free":
             for progress in _progress(structure):
@@ -152,6 +157,11 @@ def for_whole(
             for facts in _control(structure):
                 yield (Pairs(facts),)
         case "timing_independent" | "deterministic":
+            tree = Pairs(Facts((), ("fresh",))), Pairs(Facts((), ("quiet",)))
+            for measure in _measures(structure, hints):
+                for pairs in tree:
+                    for progress in _progress(structure, tree=True):
+                        yield measure, progress, pairs
             for measure in _measures(structure, hints):
                 for facts in _control(structure):
                     yield measure, Pairs(facts)
@@ -175,24 +185,40 @@ def _everything(structure: Structure) -> Iterator[tuple[States]]:
         yield (States(tuple(sorted(cone.variables)), ()),)
 
 
-def _progress(structure: Structure) -> Iterator[Progress]:
-    for facts in _control(structure):
-        yield Progress(facts)
-    order = _order(structure)
-    if order and len(structure.system.rules) <= SMALL_RULES:
-        plain = (*structure.never_entered(), *structure.constants(), *_values(structure))
-        used = structure.contended()
-        names = sorted(structure.system.variables[u].name for u in used)
-        linking = (f"linking {name}" for name in names)
-        yield Progress(Facts(plain, ("fresh", *linking)), order)
-
-
-def _order(structure: Structure) -> tuple[int, ...]:
-    """Contended resources, each before those that are asked for while it is held."""
+def _progress(structure: Structure, tree: bool = False) -> Iterator[Progress]:
+    """`tree`: only what the tree of threads may show at once."""
+    system = structure.system
+    small = len(system.rules) <= SMALL_RULES
+    every = {v.index for v in system.variables if v.kind is VarKind.USED}
     contended = structure.contended()
+    orders = [(used, _order(structure, used)) for used in ([every, contended] if every else [])]
+    if "progress" not in structure.kept:
+        # The same objects each time: what was seen of them is not looked at again.
+        structure.kept["progress"] = [
+            Progress(Facts((), (shape, *_linking(structure, used))), order)
+            for shape in ("fresh", "quiet")
+            for used, order in [*orders[:1], (set[int](), ())]
+            if order or not used
+        ]
+    yield from structure.kept["progress"]  # type: ignore[misc]
+    if small and not tree:
+        for facts in _control(structure):
+            yield Progress(facts)
+        for used, order in orders[1:]:
+            if order:
+                plain = (*structure.never_entered(), *structure.constants(), *_values(structure))
+                yield Progress(Facts(plain, ("fresh", *_linking(structure, used))), order)
+
+
+def _linking(structure: Structure, used: Collection[int]) -> tuple[str, ...]:
+    return tuple(f"linking {n}" for n in sorted({structure.system.variables[u].name for u in used}))
+
+
+def _order(structure: Structure, used: set[int]) -> tuple[int, ...]:
+    """Resources, each before those that are asked for while it is held; of some of them."""
     position = structure.resource_of()
-    after: dict[int, set[int]] = {position[u]: set() for u in contended}
-    for request in structure.requests(contended):
+    after: dict[int, set[int]] = {position[u]: set() for u in used}
+    for request in structure.requests(used):
         for h in request.held:
             after[position[h]] |= {position[w] for w in request.wanted}
     out: list[int] = []
@@ -207,10 +233,18 @@ def _order(structure: Structure) -> tuple[int, ...]:
 
 def _measures(structure: Structure, hints: Sequence[Evidence]) -> Iterator[Measure]:
     ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
-    parts = components(structure, ranks)
-    bounds = _bounds(structure, parts)
-    for shapes in (("fresh",), ()):
-        yield Measure(Facts(bounds, shapes), parts)
+    # Once more what the tests of loops say: it may be that they fall as well.
+    known = f"measure {[id(c) for c in ranks]}"
+    if known not in structure.kept:
+        hinted = [*(Rank(term=e) for e in terms_of(structure)), *ranks]
+        parts = components(structure, hinted, apart=False)
+        structure.kept[known] = [Measure(Facts(tuple(tests_inside(structure)), ("fresh",)), parts)]
+    yield from structure.kept[known]  # type: ignore[misc]
+    if len(structure.system.rules) <= SMALL_RULES:
+        parts = components(structure, ranks)
+        bounds = _bounds(structure, parts)
+        for shapes in (("fresh",), ()):
+            yield Measure(Facts(bounds, shapes), parts)
 
 
 def _bounds(structure: Structure, parts: Sequence[Rank]) -> tuple[Expr, ...]:
@@ -219,7 +253,7 @@ def _bounds(structure: Structure, parts: Sequence[Rank]) -> tuple[Expr, ...]:
 
     system = structure.system
     terms = [c.term for c in parts if c.term is not None]
-    if not terms or len(system.rules) > SMALL_RULES:
+    if not terms:
         return ()
     places = [eq(var(t.location, Sort.INT), const(p.id)) for t in system.threads for p in t.points]
     guesses = [implies(here, le(const(k), x)) for x in terms for here in places for k in (0, 1)]

@@ -8,6 +8,7 @@ left out, and so on (Podelski and Rybalchenko 2004 have the general theory).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -21,15 +22,14 @@ from ..semantics.expr import (
     and_,
     const,
     eq,
-    fold,
-    rebuild,
     sub,
     substitute,
     var,
     variables,
 )
-from ..semantics.system import Rule, Thread
+from ..semantics.system import Rule
 from .engines.common import conjuncts, fixed_by
+from .engines.linking import PlacesOf
 from .engines.search_graph import strong
 from .engines.structure import Structure
 
@@ -38,25 +38,45 @@ MOST_ROUNDS = 12
 MOST_CASES = 16  # of one rule
 
 
-def components(structure: Structure, hints: Sequence[Rank]) -> tuple[Rank, ...]:
-    """The components found, also where some rule makes none of them fall."""
+def components(structure: Structure, hints: Sequence[Rank], apart: bool = True) -> tuple[Rank, ...]:
+    """The components found, also where some rule makes none of them fall; `apart`: rules are taken
+    apart by what their guards say of places, which is slow."""
     out: list[Rank] = []
-    left = dict(enumerate(_cases(structure)))
-    given = list(hints)
+    left = dict(enumerate(_cases(structure) if apart else structure.system.rules))
+    moves = _moves(structure, left) if apart else _moves_of_rules(structure)
+    given = [h.term for h in hints if h.term is not None]
     for _ in range(MOST_ROUNDS):
         before = len(left)
-        _places(structure, left, out)
+        _places(structure, left, moves, out)
         if not left:
             break
-        term = next(iter(_terms(left)), None) or (given.pop(0).term if given else None)
-        if term is not None:
+        terms = _ready(left, given) or list(itertools.islice(_terms(left), 1))
+        if not terms and given:
+            terms = [given.pop(0)]  # whether it falls, a solver may see
+        for term in terms:
             out.append(Rank(term=term))
             for i, r in list(left.items()):
                 if _falls(r, term):
                     del left[i]
-        elif len(left) == before:
+        if not terms and len(left) == before:
             break
     return tuple(out)
+
+
+def _ready(left: dict[int, Rule], given: list[Expr]) -> list[Expr]:
+    """Those that some rule makes fall and none makes grow, as is plain; taken out of the list."""
+    writing: dict[int, list[Rule]] = {}
+    for r in left.values():
+        for v, _ in r.updates:
+            writing.setdefault(v, []).append(r)
+    out = []
+    for term in list(given):
+        mine = {id(r): r for v in variables([term]) for r in writing.get(v, ())}
+        changes = [_change(r, term) for r in mine.values()]
+        if all(d is not None and d <= 0 for d in changes) and any(changes):
+            out.append(term)
+            given.remove(term)
+    return out
 
 
 def _cases(structure: Structure) -> Iterator[Rule]:
@@ -84,27 +104,52 @@ def _cases(structure: Structure) -> Iterator[Rule]:
                 continue
             done += 1
             pins = fixed_by(parts)
-            for t in reversed(threads):
-                here = pins.get(t.location)
-                if here is not None and here.value and t.parent is not None and t.fork is not None:
+            above = [v for v in pins if v in locations]
+            while above:
+                v = above.pop()
+                t = locations[v]
+                if pins[v].value and t.parent is not None and t.fork is not None:
                     up = threads[t.parent].location
                     if up not in pins:
                         pins[up] = const(t.fork)
                         parts.append(eq(var(up, Sort.INT), const(t.fork)))
+                        above.append(up)
             guard = and_(*parts)
             if guard is not FALSE:
                 yield replace(r, guard=guard)
 
 
-def _places(structure: Structure, left: dict[int, Rule], out: list[Rank]) -> None:
-    moves: dict[int, list[tuple[int, list[int], int]]] = {}
+Moves = dict[int, list[tuple[int, list[int], int]]]  # by location: rule, from where, to where
+
+
+def _moves(structure: Structure, cases: dict[int, Rule]) -> Moves:
+    moves: Moves = {}
     threads = {t.location: t for t in structure.system.threads}
-    for i, r in left.items():
+    for i, r in cases.items():
         for v, e in r.updates:
             if v in threads and isinstance(e.value, int):
-                at = _sources(r, threads[v])
+                at = sorted(structure.standing(r.guard, threads[v]))
                 if at:
                     moves.setdefault(v, []).append((i, at, e.value))
+    return moves
+
+
+def _moves_of_rules(structure: Structure) -> Moves:
+    """From where, as far as the tree of threads tells for the guard as a whole."""
+    moves: Moves = {}
+    threads = {t.location: t for t in structure.system.threads}
+    places = PlacesOf(structure.system)
+    for r in structure.system.rules:
+        before = places(r)
+        for v, e in r.updates:
+            if v in threads and isinstance(e.value, int):
+                points = before.get(v) or places.resting(v, before)
+                at = sorted(points) if points else list(range(len(threads[v].points)))
+                moves.setdefault(v, []).append((r.index, at, e.value))
+    return moves
+
+
+def _places(structure: Structure, left: dict[int, Rule], moves: Moves, out: list[Rank]) -> None:
     for t in structure.system.threads:
         mine = [m for m in moves.get(t.location, ()) if m[0] in left]
         if not mine:
@@ -124,33 +169,12 @@ def _places(structure: Structure, left: dict[int, Rule], out: list[Rank]) -> Non
                 del left[i]
 
 
-def _sources(r: Rule, t: Thread) -> list[int]:
-    """The points of a thread at which the guard can hold."""
-    pin = fixed_by(conjuncts(r.guard)).get(t.location)
-    if pin is not None:
-        return [pin.value] if isinstance(pin.value, int) else []
-    if t.location not in variables([r.guard]):
-        return list(range(len(t.points)))
-    return [p.id for p in t.points if _at(r.guard, t.location, p.id) is not FALSE]
-
-
-def _at(guard: Expr, location: int, point: int) -> Expr:
-    """The guard where the thread is at the point, junctions that are constant then included."""
-
-    def build(node: Expr, args: Sequence[Expr]) -> Expr:
-        if node.op is Op.VAR and node.index == location:
-            return const(point)
-        return rebuild(node, args) if node.args else node
-
-    return fold(guard, build)
-
-
 def _terms(left: dict[int, Rule]) -> Iterator[Expr]:
     """What a guard bounds from below and its rule makes fall, and no other makes grow."""
     tried = 0
     for r in left.values():
         for part in conjuncts(r.guard):
-            term = _bounded(part)
+            term = bounded(part)
             if term is None or not _falls(r, term):
                 continue
             tried += 1
@@ -162,7 +186,7 @@ def _terms(left: dict[int, Rule]) -> Iterator[Expr]:
                 yield term
 
 
-def _bounded(part: Expr) -> Expr | None:
+def bounded(part: Expr) -> Expr | None:
     """`term >= 0` said by a comparison of integers."""
     negated = part.op is Op.NOT
     core = part.args[0] if negated else part

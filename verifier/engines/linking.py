@@ -336,6 +336,14 @@ class _Checking:
         return frozenset(p.id for p in thread.points if p.kind in QUIET)
 
 
+class PlacesOf(_Checking):
+    """Where threads can be when a rule is taken, if branches run only while their parents are at
+    their forks."""
+
+    def __call__(self, rule: Rule) -> Places:
+        return self.above(self.possible(rule.guard))
+
+
 def _targets(move: Move, point: int) -> frozenset[int]:
     return frozenset((move,)) if isinstance(move, int) else move[point]
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ...semantics.evidence import Evidence
 from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, postorder, var, variables
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .antichain import heaviest_antichain
@@ -91,6 +92,7 @@ class Structure:
     system: TransitionSystem
     forks: list[dict[int, list[Thread]]] = field(default_factory=list)  # by thread, by point
     values: tuple[Expr, ...] | None = None  # what hidden variables are where (`certify`)
+    kept: dict[str, list[Evidence]] = field(default_factory=dict)  # candidates (`certify`)
     _peaks: dict[int, int | None] = field(default_factory=dict)
     _moving: dict[int, list[Rule]] | None = None
     _writers: dict[int, set[int]] | None = None

@@ -1,0 +1,106 @@
+"""Measures that fall with every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..semantics.evidence import Measure, Rank
+from ..semantics.expr import Expr, Op, Sort, add, and_, const, le, variables
+from ..semantics.system import Rule, TransitionSystem
+from .facts import Prover, Wrong
+from .reading import Step
+from .shapes import Known
+from .tree import Tree
+
+
+def measure(prover: Prover, evidence: Measure) -> None:
+    """Every rule makes the first component that it changes fall, so every run is finite.
+
+    A thread's place falls in rank; a term falls by 1 at least and is bounded from below where it
+    falls (integers; of reals the same).
+    """
+    concerned: dict[int, list[int]] = {}  # by variable: components, by their position
+    threads = prover.model.system.threads
+    for k, c in enumerate(evidence.components):
+        if c.term is not None:
+            touched = variables([c.term])
+        elif c.thread is None or not 0 <= c.thread < len(threads):
+            raise Wrong("a rank of no thread")
+        elif len(c.ranks) != len(threads[c.thread].points):
+            raise Wrong(f"{threads[c.thread].name} has another number of points")
+        else:
+            touched = {threads[c.thread].location}
+        for v in touched:
+            concerned.setdefault(v, []).append(k)
+    plain = prover.tree.steady and prover.tree.shows(evidence.facts.shapes)
+    for rule in prover.model.system.rules:
+        order = sorted({k for v, _ in rule.updates for k in concerned.get(v, ())})
+        mine = [evidence.components[k] for k in order]
+        if plain and _plainly(prover.tree, rule, mine):
+            continue
+        known = prover.established(evidence.facts)
+        for case in prover.model.cases(rule):
+            step = prover.placed(case, known)
+            if step is not None and not any(_falls(prover, step, c, known) for c in mine):
+                raise Wrong(f"`{step.rule.name}` makes nothing fall")
+
+
+def _plainly(tree: Tree, rule: Rule, components: Sequence[Rank]) -> bool:
+    """Whether places alone show it, as far as they can be read off the guard."""
+    before, own, gone = tree.before[rule.index], tree.sent[rule.index], tree.cancelled(rule.bundle)
+    if before is None:
+        return True
+    for c in components:
+        if c.thread is None or own is None or gone is None:
+            return False
+        v = tree.system.threads[c.thread].location
+        then = c.ranks[own[v] if v in own else gone[v]]
+        old = before.get(v) or tree.resting(v, before) or tree.points[v]
+        least = min(c.ranks[p] for p in old)
+        if least <= then:
+            if least < then:
+                return False
+            continue
+        return True
+    return False
+
+
+def _falls(prover: Prover, step: Step, c: Rank, known: Known) -> bool:
+    return (
+        _rank(step, c, prover.model.system)
+        if c.term is None
+        else _term(prover, step, c.term, known)
+    )
+
+
+def _rank(step: Step, c: Rank, system: TransitionSystem) -> bool:
+    """True: it falls; False: it does not grow."""
+    assert c.thread is not None
+    t = system.threads[c.thread]
+    new = step.updates.get(t.location)
+    if new is None:
+        return False
+    if new.op is not Op.CONST or not isinstance(new.value, int):
+        raise Wrong(f"`{step.rule.name}` may move {t.name} anywhere")
+    then = c.ranks[new.value]
+    old = step.pins.get(t.location)
+    before = [c.ranks[old.value]] if old is not None and isinstance(old.value, int) else c.ranks
+    if all(b > then for b in before):
+        return True
+    if all(b >= then for b in before):
+        return False
+    raise Wrong(f"`{step.rule.name}` may lift {t.name}")
+
+
+def _term(prover: Prover, step: Step, term: Expr, known: Known) -> bool:
+    if not variables([term]) & step.updates.keys():
+        return False
+    one = const(1) if term.sort is Sort.INT else None
+    if one is None:
+        raise Wrong("a measure of no whole number")
+    now, then = step.before(term), step.after(term)
+    if prover.follows(step, and_(le(add(then, one), now), le(const(0), now)), known):
+        return True
+    if prover.follows(step, le(then, now), known):
+        return False
+    raise Wrong(f"`{step.rule.name}` may make a term of the measure grow")

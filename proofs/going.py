@@ -1,0 +1,153 @@
+"""Whether whoever is not over can go on, from guards and the tree of threads alone.
+
+A branch is *through* where it has nothing to do any more: at its end, or where it stands no rule
+can be taken of it, all below it are through, and the join above does not wait for it.  (Control
+passes joins without a step of its own, so a branch that ends in a fork never comes to its end.)
+From a root that is not over one gets, down the tree, to a thread that is not through, but all below
+it are: of that one a rule can be taken, whatever the others do.  Who holds a resource is never
+through, so what is held is given back by what is below its holder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..semantics.expr import FALSE, TRUE, Expr, Op, fold, not_, or_, rebuild, variables
+from ..semantics.system import Point, PointKind, Rule, Thread
+from .facts import Prover
+from .shapes import OVER
+from .sums import sum_of
+from .tree import Places
+
+Below = Mapping[tuple[int, int], Sequence[Thread]]
+
+
+@dataclass
+class Going:
+    """`later`: what is in use of the resources for which one may wait at a place."""
+
+    prover: Prover
+    below: Below
+    later: Callable[[Thread, Point], Collection[int]]
+    rules: dict[tuple[int, int], list[Rule]] = field(default_factory=dict)  # by location and point
+    # By location: the points at which the thread may be through, unless the condition holds.
+    through: dict[int, list[tuple[int, Expr]]] = field(default_factory=dict)
+    _passed: dict[tuple[int, int], bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tree, self.system = self.prover.tree, self.prover.model.system
+        self.entered = {(v, 0) for v in self.tree.points}
+        bundles: set[int] = set()
+        for rule in self.system.rules:
+            before, own = self.tree.before[rule.index], self.tree.sent[rule.index]
+            if before is None or own is None:
+                continue
+            self.entered |= set(own.items())
+            if rule.bundle is not None and id(rule.bundle) not in bundles:
+                bundles.add(id(rule.bundle))
+                self.entered |= set((self.tree.cancelled(rule.bundle) or {}).items())
+            mine = self.system.threads[rule.thread].location
+            if rule.relation is TRUE:  # any answer will do
+                for v in {mine} | {v for v, p in own.items() if p not in self.tree.rest[v]}:
+                    for p in before.get(v, ()):
+                        self.rules.setdefault((v, p), []).append(rule)
+
+    def all(self) -> bool:
+        """Of every place; what a branch waits for is looked at before."""
+        depth: list[int] = []
+        for t in self.system.threads:
+            depth.append(0 if t.parent is None else depth[t.parent] + 1)
+        for t in sorted(self.system.threads, key=lambda t: (-depth[t.id], t.id)):
+            ways = self.through.setdefault(t.location, [])
+            for p in t.points:
+                if (t.location, p.id) not in self.entered:
+                    continue
+                can = FALSE if p.kind in OVER else self.step(t, p)
+                if can is TRUE:
+                    continue
+                if p.kind not in OVER and (t.parent is None or p.holds):
+                    return False
+                ways.append((p.id, can))
+        return True
+
+    def step(self, t: Thread, p: Point) -> Expr:
+        """When some rule of it can be taken there, if those below it and before it are through."""
+        here = self.place(t, p.id)
+        if here is None:
+            return TRUE
+        waits = [c.location for c in self.below.get((t.id, p.id), ())]
+        if p.kind is PointKind.ENTRY:
+            waits += [self.system.threads[a].location for a in t.after]
+        if not all(self.through[v] for v in waits):
+            return TRUE  # one of them never is
+        free = frozenset(self.later(t, p))
+        left: list[Expr] = []
+        for rule in self.rules.get((t.location, p.id), ()):
+            guard = self.read(rule.guard, here, waits, free)
+            if guard is TRUE:
+                return TRUE
+            if not variables([guard]) & self.tree.points.keys():
+                left.append(guard)
+        active = self.system.instances[t.instance].active if t.parent is None else TRUE
+        given = [e for e in (active, not_(self.system.excluded)) if e is not TRUE]
+        can = or_(*left)
+        return TRUE if can is not FALSE and self.prover.implies(given, can) else can
+
+    def place(self, t: Thread, point: int) -> Places | None:
+        """With the threads above; a branch is looked at while its parent is at its fork."""
+        here = {t.location: frozenset((point,))}
+        if t.parent is not None and t.fork is not None:
+            here[self.system.threads[t.parent].location] = frozenset((t.fork,))
+        return self.tree.above(here)
+
+    def read(
+        self, guard: Expr, here: Places, through: Sequence[int], free: frozenset[int] = frozenset()
+    ) -> Expr:
+        """What is left of a guard where threads are at these places, some are through, and nothing
+        is in use of what is free."""
+        waiting = frozenset(through) - here.keys()
+
+        def build(e: Expr, args: Sequence[Expr]) -> Expr:
+            out = rebuild(e, list(args)) if e.args else e
+            match e.op, e.args:
+                case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST) as b):
+                    if a.index in self.tree.points:
+                        places = here.get(a.index) or self.tree.resting(a.index, here)
+                        if places is not None and b.value not in places:
+                            return FALSE
+                        if places is not None and len(places) == 1:
+                            return TRUE
+                case Op.LE, (most, Expr(op=Op.CONST, value=int(room))):
+                    if fits(most, room, free):
+                        return TRUE
+            if waiting and e.op in (Op.EQ, Op.OR) and out.op is not Op.CONST:
+                some = variables([out]) & waiting
+                if len(some) == 1 and self.passed(e, *some):
+                    return TRUE
+            return out
+
+        return fold(guard, build)
+
+    def passed(self, e: Expr, v: int) -> bool:
+        """Does the condition hold wherever the branch is through?"""
+        if (id(e), v) not in self._passed:
+            self._passed[id(e), v] = all(self._holds(e, v, *way) for way in self.through[v])
+        return self._passed[id(e), v]
+
+    def _holds(self, e: Expr, v: int, point: int, unless: Expr) -> bool:
+        t = self.tree.thread[v]
+        here = self.place(t, point)
+        if here is None:
+            return True
+        waits = [c.location for c in self.below.get((t.id, point), ())]
+        left = or_(self.read(e, here, waits), unless)
+        return left is TRUE or (left is not FALSE and self.prover.implies([], left))
+
+
+def fits(most: Expr, room: int, free: Collection[int]) -> bool:
+    """`used + n <= room`, where of what is used at most nothing is in use."""
+    parts = sum_of(most, 1)
+    units = sum(s * int(x.value or 0) for s, x in parts if x.op is Op.CONST)
+    others = [(s, x) for s, x in parts if x.op is not Op.CONST]
+    return units <= room and all(s == 1 and x.op is Op.VAR and x.index in free for s, x in others)
