@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from ..interpreter.collection import paused
 from ..report import render
 from ..report.outcome import Exit, Note, Report, exit_status, status, title
 from ..semantics.system import TransitionSystem
-from ..verifier.verdict import Result
+from ..verifier.verdict import Result, Verdict
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, source_of
 from .terminal import Progress, complain, say, style
@@ -119,7 +121,7 @@ def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
             found.spec = load_spec(file, text)
             from ..semantics.lower import lower
 
-            found.system = lower(found.spec)
+            found.system = lower(found.spec, room=1)
         found.diagnostics = found.spec.warnings
         _verify(args, found.spec, found.system, found)
     except Rejected as error:
@@ -157,7 +159,19 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
         else:
             progress(what)
 
+    growth: Mapping[str, Verdict] = {}
     try:
+        if system.room is not None:
+            from ..verifier.growth import fitted
+
+            progress("channels without a bound")
+            since = time.monotonic()
+            with stopping_solver():
+                fit = fitted(partial(_with_room, spec), options, replay, schedule, simulator)
+            found.system = system = fit.system
+            growth = fit.growth
+            left = options.timeout - (time.monotonic() - since)
+            options = replace(options, timeout=max(1.0, left))
         with stopping_solver():
             results = verify(
                 spec,
@@ -168,6 +182,7 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
                 simulate=simulator,
                 progress=note,
                 cache=args.proofs,
+                growth=growth,
             )
         found.results = list(results)
     except KeyboardInterrupt:
@@ -175,6 +190,13 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
         raise
     finally:
         progress.clear()
+
+
+def _with_room(spec: Spec, room: int) -> TransitionSystem:
+    """For so many messages in channels without a bound."""
+    from ..semantics.lower import lower
+
+    return lower(spec, room=room)
 
 
 def _report(file: str, text: str | None, only: list[str], found: _Found, seconds: float) -> Report:
