@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +64,7 @@ def _cache(folder: str | None) -> Cache | None:
     return InFolder(Path(folder))
 
 
+_OPEN = "a channel has no bound (give it a `capacity`: -v says which one is enough)"
 SEVERAL = ("text", "github")  # what can be printed one after the other
 SEVERAL_NAMED = " or ".join(SEVERAL)
 _WORSE = (
@@ -95,7 +95,11 @@ def _one(args: argparse.Namespace, spec: str) -> Exit:
     found = _found(args, file, text)
     report = _report(file, text, args.only, found, time.monotonic() - since)
     _say(report, args)
-    if args.certify is not None and found.spec is not None and found.system is not None:
+    if args.certify is None or found.spec is None or found.system is None:
+        return exit_status(report)
+    if found.system.room is not None:
+        complain(f"no certificate of {file} is written: {_OPEN}")
+    else:
         _certify(args.certify, file, found.spec, found.system, found.results)
     return exit_status(report)
 
@@ -167,7 +171,7 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
             progress("channels without a bound")
             since = time.monotonic()
             with stopping_solver():
-                fit = fitted(partial(_with_room, spec), options, replay, schedule, simulator)
+                fit = fitted(spec, system, options, replay, schedule, simulator)
             found.system = system = fit.system
             growth = fit.growth
             left = options.timeout - (time.monotonic() - since)
@@ -190,13 +194,6 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
         raise
     finally:
         progress.clear()
-
-
-def _with_room(spec: Spec, room: int) -> TransitionSystem:
-    """For so many messages in channels without a bound."""
-    from ..semantics.lower import lower
-
-    return lower(spec, room=room)
 
 
 def _report(file: str, text: str | None, only: list[str], found: _Found, seconds: float) -> Report:

@@ -19,7 +19,7 @@ from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
 from .dispatch import Dispatch
-from .growth import assumed, open_channels
+from .growth import assumed
 from .growth import lifted as lifted_to_any_room
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
@@ -91,7 +91,7 @@ def verify(
     if replay is None or schedule is None:
         raise InternalError("refutations cannot be confirmed without an interpreter")
     unasked = Unknown("", "whether it grows without bound was not asked")
-    known = {c.name: (growth or {}).get(c.name, unasked) for c in open_channels(system)}
+    known = {c.name: (growth or {}).get(c.name, unasked) for c in system.open_channels}
     session = Session(settled(assumed(system, known)), options, replay, schedule, simulate)
     session.growth = known
     run = _Run(spec, session, progress or (lambda _: None), cache)
@@ -345,7 +345,10 @@ class _Run:
         """What a verdict on the rules says of the system: of any number of instances, where it is
         about a few; of a capacity that changes, where it is about one that does not."""
         system = self.session.system
-        if key not in ("messages", "atomicity"):  # (The first says so itself, the other is of rules.)
+        if key not in (
+            "messages",
+            "atomicity",
+        ):  # (The first says so itself, the other is of rules.)
             verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted

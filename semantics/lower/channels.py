@@ -200,18 +200,22 @@ class Channel:
             self._tested(spec),
             self.capacity,
             or_(*self.full) if self.unbounded else None,
-            self._slots(spec),
+            self._slots(),
+            self.decl.order != "unordered" and not self._chosen(spec),
         )
 
-    def _slots(self, spec: ast.Spec) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        chosen = self.decl.order == "unordered" or any(
-            isinstance(n, ast.Receive) and n.channel == self.name and n.where is not None
-            for n in walk(tuple(w.body for w in spec.workflows))
-        )
-        if chosen or self.ttl is not None:
+    def _slots(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        if self.ttl is not None:
             return ()
         queues = self.queues.values()
         return tuple(tuple(tuple(x.index for x in leaves(s)) for s in q.slots) for q in queues)
+
+    def _chosen(self, spec: ast.Spec) -> bool:
+        """Whether somebody receives what fits."""
+        return any(
+            isinstance(n, ast.Receive) and n.channel == self.name and n.where is not None
+            for n in walk(tuple(w.body for w in spec.workflows))
+        )
 
     def _tested(self, spec: ast.Spec) -> bool:
         parts = tuple((w.body, w.activities) for w in spec.workflows)

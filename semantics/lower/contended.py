@@ -28,9 +28,7 @@ ONE = Fraction(1)
 Part = tuple[Ctx, ast.Term]
 
 
-def longest(
-    spec: ast.Spec, free: Collection[str], room: int | None = None
-) -> dict[int, Fraction]:
+def longest(spec: ast.Spec, free: Collection[str], room: int | None = None) -> dict[int, Fraction]:
     """For each instance of which it is known: seconds after which it is over at the latest, for all
     parameters.  `free` names resources whose claims never wait; claims of the others must not
     deadlock."""
@@ -184,9 +182,7 @@ def _most(parts: Iterable[Fraction | None]) -> Fraction | None:
     return None if None in known else max((x for x in known if x is not None), default=Fraction(0))
 
 
-def network(
-    spec: ast.Spec, free: Collection[str], room: int | None = None
-) -> list[Task] | None:
+def network(spec: ast.Spec, free: Collection[str], room: int | None = None) -> list[Task] | None:
     """The activities of all instances, each of which runs once, whatever happens; None where it is
     more than that: something fails, is chosen, comes again, or depends on a parameter."""
     if _other(spec):

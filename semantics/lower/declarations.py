@@ -218,7 +218,9 @@ class Declarations:
             most = 0 if c.environment else most_sent(self.spec, c, self._known)
             unbounded = most is None
             if most is None:
-                if self.room is None or by_any_number(self.spec):
+                if by_any_number(self.spec):
+                    raise without_bounds("a channel among any number of instances", c.span)
+                if self.room is None:
                     raise without_bounds("a channel that a loop sends to", c.span)
                 most = self.room
             size = max(1, most)
