@@ -22,18 +22,20 @@ from ..interpreter import (
     replay_runs,
     spec_hash,
 )
-from ..interpreter.run import RunOptions, RunResult
+from ..interpreter.run import RunOptions, RunResult, Status
 from ..interpreter.run import run as run_once
 from ..report import simulation
 from ..report.outcome import Exit
 from ..semantics.lower import lower
 from ..semantics.system import TransitionSystem
-from ..semantics.values import read_duration
+from ..semantics.values import evaluate, read_duration
+from ..verifier.growth import assumed
 from .loading import STDIN, load_spec, opened, source_of
 from .logs import Keeper, keeping, readable
 from .terminal import Progress, complain, say, style, write
 
 MOST_ARRIVALS = 1000
+ROOMS = (8, 64, 512)  # for messages in channels without a bound, tried one after the other
 MOST_NAMED = 5  # activities in a note
 
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         complain(str(error))
         return Exit.USAGE
-    system = lower(spec, _few(args.instances), run=True)
+    system = _with_room(spec, args.instances, ROOMS[0])
     notes = _notes(spec)
     shown = style(quiet=args.quiet)
     summed = simulation.Runs(system)
@@ -57,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
     last: RunResult | None = None
     try:
         options = _options(args, system, file, spec.source)
+        if system.room is not None:
+            system, options = _room_enough(args, spec, options)
         with keeping(args, file) as kept:
             try:
                 for result in _runs(args, system, options, kept):
@@ -87,6 +91,38 @@ def run(args: argparse.Namespace) -> int:
         complain(f"interrupted after {len(summary.times)} of {args.runs} runs")
         return Exit.INTERRUPTED
     return Exit.REFUTED if summary.stuck is not None else Exit.PROVED
+
+
+def _with_room(spec: Spec, instances: object, room: object) -> TransitionSystem:
+    """What a run takes place in; one that finds a channel without a bound full is none."""
+    room = room if isinstance(room, int) else ROOMS[0]
+    system = lower(spec, _few(instances), run=True, room=room)
+    return assumed(system, {})
+
+
+def _room_enough(
+    args: argparse.Namespace, spec: Spec, options: RunOptions
+) -> tuple[TransitionSystem, RunOptions]:
+    """With room for all messages that the runs put into channels without a bound, found by taking
+    them.  ValueError: that is too much."""
+    for room in ROOMS:
+        system = _with_room(spec, args.instances, room)
+        plan = build_plan(system)
+        seeds = range(args.seed, args.seed + args.runs)
+        runs = (run_once(system, replace(options, seed=seed), plan=plan) for seed in seeds)
+        full = next(filter(None, (_full(system, r) for r in runs)), "")
+        if not full:
+            return system, replace(options, noted={**options.noted, "room": room})
+    raise ValueError(
+        f"there are more than {ROOMS[-1]} messages in {full}: a run has no room for more "
+        f"(stop it sooner with --until or --max-steps)"
+    )
+
+
+def _full(system: TransitionSystem, result: RunResult) -> str:
+    """The channel in which a run found no room."""
+    found = (c.name for c in system.channels if c.full and evaluate(c.full, result.final) is True)
+    return next(found, "") if result.status is Status.EXCLUDED else ""
 
 
 def _notes(spec: Spec) -> tuple[str, ...]:
@@ -202,8 +238,8 @@ class _Specs:
         if source == STDIN:
             self.notes["the spec came from stdin: only the events are compared"] = None
             return None
-        few = info.options.get("instances")
-        key = source, few
+        few, room = info.options.get("instances"), info.options.get("room")
+        key = source, (few, room)
         if key not in self._plans:
             text = source_of(source)
             self._plans[key] = spec_hash(text) if text else "", None
@@ -213,6 +249,6 @@ class _Specs:
         elif sha256 != info.spec_sha256:
             self.notes[f"the spec {source} was changed since: only the events are compared"] = None
         elif plan is None:
-            plan = build_plan(lower(load_spec(source), _few(few), run=True))
+            plan = build_plan(_with_room(load_spec(source), few, room))
             self._plans[key] = sha256, plan
         return plan if sha256 == info.spec_sha256 else None

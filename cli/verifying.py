@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ..interpreter.collection import paused
 from ..report import render
 from ..report.outcome import Exit, Note, Report, exit_status, status, title
 from ..semantics.system import TransitionSystem
-from ..verifier.verdict import Result
+from ..verifier.verdict import Result, Verdict
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, source_of
 from .terminal import Progress, complain, say, style
@@ -63,6 +64,7 @@ def _cache(folder: str | None) -> Cache | None:
     return InFolder(Path(folder))
 
 
+_OPEN = "a channel has no bound (give it a `capacity`: -v says which one is enough)"
 SEVERAL = ("text", "github")  # what can be printed one after the other
 SEVERAL_NAMED = " or ".join(SEVERAL)
 _WORSE = (
@@ -93,7 +95,11 @@ def _one(args: argparse.Namespace, spec: str) -> Exit:
     found = _found(args, file, text)
     report = _report(file, text, args.only, found, time.monotonic() - since)
     _say(report, args)
-    if args.certify is not None and found.spec is not None and found.system is not None:
+    if args.certify is None or found.spec is None or found.system is None:
+        return exit_status(report)
+    if found.system.room is not None:
+        complain(f"no certificate of {file} is written: {_OPEN}")
+    else:
         _certify(args.certify, file, found.spec, found.system, found.results)
     return exit_status(report)
 
@@ -119,7 +125,7 @@ def _found(args: argparse.Namespace, file: str, text: str | None) -> _Found:
             found.spec = load_spec(file, text)
             from ..semantics.lower import lower
 
-            found.system = lower(found.spec)
+            found.system = lower(found.spec, room=1)
         found.diagnostics = found.spec.warnings
         _verify(args, found.spec, found.system, found)
     except Rejected as error:
@@ -157,7 +163,19 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
         else:
             progress(what)
 
+    growth: Mapping[str, Verdict] = {}
     try:
+        if system.room is not None:
+            from ..verifier.growth import fitted
+
+            progress("channels without a bound")
+            since = time.monotonic()
+            with stopping_solver():
+                fit = fitted(spec, system, options, replay, schedule, simulator)
+            found.system = system = fit.system
+            growth = fit.growth
+            left = options.timeout - (time.monotonic() - since)
+            options = replace(options, timeout=max(1.0, left))
         with stopping_solver():
             results = verify(
                 spec,
@@ -168,6 +186,7 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
                 simulate=simulator,
                 progress=note,
                 cache=args.proofs,
+                growth=growth,
             )
         found.results = list(results)
     except KeyboardInterrupt:

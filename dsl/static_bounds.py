@@ -17,13 +17,13 @@ from .types import Int
 from .walk import items_of, walk
 
 _RANGE = "a range or a type with bounds, such as `int 0..20`"
+_ROOM = "say how many messages it holds, `capacity 8`: a send waits while it is full"
 _MENDS = {
     "a parallel `each`": f"give it {_RANGE}; or write `each .. seq`, which needs none",
     "an `each` in one step": f"give it {_RANGE}; or take it out of the step",
     "a number of instances": f"give it {_RANGE}; or write `w[*]`, for any number of them",
-    "a channel that a loop sends to": (
-        "say how many messages it holds, `capacity 8`: a send waits while it is full"
-    ),
+    "a channel that a loop sends to": _ROOM,
+    "a channel among any number of instances": _ROOM,
 }
 
 

@@ -22,6 +22,7 @@ from fractions import Fraction
 from ..semantics.expr import Scalar
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Step, Trace
+from . import rounds
 from .clock import Clock, Tick, delay_bounds
 from .collection import paused
 from .dynamics import Dynamics
@@ -46,9 +47,8 @@ class Scheduling:
     def schedule(self, trace: Trace) -> Trace | None:
         """The trace with the earliest times that make it a timed run; None: there are none.
 
-        The steps must be possible (see `replay`).  Of a lasso the loop must have times three
-        times over, so that clocks which run through its end are looked at; the times given are
-        those of the first round.
+        The steps must be possible (see `replay`).  Of a lasso the rounds must have times that go
+        on for ever (see `rounds`); the times given are those of the first round.
         """
         with paused():
             if not trace.steps:
@@ -83,7 +83,10 @@ class Scheduling:
         for step in steps:
             collector.step(step.rule, step.inputs)
         collector.finish()
-        return solve(len(steps), collector.lower, collector.upper)
+        times = solve(len(steps), collector.lower, collector.upper)
+        if times is None or trace.loop_at is None:
+            return times
+        return times if rounds.for_ever(self.plan, self._clock, trace) else None
 
     def _fitted(self, trace: Trace) -> Trace | None:
         """With times that its steps can read: see `clocked`."""

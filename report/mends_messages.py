@@ -7,6 +7,11 @@ from ..verifier.verdict import Refuted
 # A word of the refutation, and the mend.
 _LOST = (
     (
+        "more and more messages",
+        "let the receivers keep up, give the channel a `capacity` (a send then waits for room), "
+        "or wait for an answer before sending more.",
+    ),
+    (
         "lost on its way",
         "say that a loss does not matter (`optional`) and give who waits for the message a "
         "`within`, or let the channel deliver it: `delivery exactly_once`, `at_least_once`.",

@@ -138,10 +138,14 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
         chosen = {index for rule in rules for index, _ in rule.updates}
     else:
         chosen = set(relevant)
+    chosen -= _unused(system, along[-1])
     if trace.loop_at is not None:
         # What a round leaves otherwise than it was is not so for ever.
         before = along[trace.loop_at]
         chosen = {v for v in chosen if along[-1][v] == before[v]}
+        if trace.recurs is not None:  # A queue that is used in each round may have become longer.
+            kinds = {v.index: v.kind for v in system.variables}
+            chosen = {v for v in chosen if kinds[v] is not VarKind.CHANNEL}
     end = tuple(
         _value(system, variable, along[-1])
         for variable in system.variables
@@ -157,6 +161,19 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
         timed=any(step.time for step in trace.steps),
         single=len(system.instances) == 1,
     )
+
+
+def _unused(system: TransitionSystem, state: State) -> set[int]:
+    """Slots in which there is nothing, of channels without a bound: how many there are says
+    nothing."""
+    return {
+        v
+        for c in system.channels
+        if c.full is not None
+        for length, slots in zip(c.lengths, c.slots, strict=False)
+        for slot in slots[int(state[length]) :]
+        for v in slot
+    }
 
 
 def of_result(

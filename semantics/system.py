@@ -325,6 +325,12 @@ class ChannelInfo:
     span: Span
     tested: bool = False
     capacity: Expr | None = None  # of each queue
+    # Of a channel without a bound, which was given room for so many: somebody would send, and has
+    # no room.  As long as that is never so, it is as if there were no bound.
+    full: Expr | None = None
+    # By queue and slot, what a slot consists of; () where messages grow old.
+    slots: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    in_order: bool = True  # the oldest message is taken, whatever it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,6 +528,17 @@ class TransitionSystem:
     controls: tuple[Control, ...] = ()
     any_number: tuple[AnyNumber, ...] = ()  # what is proved of these instances is not of all
     ties: bool = False  # the environment decides all ties but those of urgent steps
+
+    @property
+    def open_channels(self) -> tuple[ChannelInfo, ...]:
+        """Those without a bound."""
+        return tuple(c for c in self.channels if c.full is not None)
+
+    @property
+    def room(self) -> int | None:
+        """What channels without a bound have room for here; None: each has a bound."""
+        sizes = [c.capacity for c in self.open_channels]
+        return int(sizes[0].value or 0) if sizes and sizes[0] is not None else None
 
     @property
     def in_order(self) -> bool:

@@ -37,6 +37,7 @@ from wfverify.report.outcome import (
 )
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
+from wfverify.verifier.growth import fitted
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Result
 
@@ -104,7 +105,7 @@ def outcome(name: str) -> Outcome:
     file = f"{name}.wf"
     try:
         spec = load_text((CASES / file).read_text(), file)
-        system = lower(spec)
+        system = lower(spec, room=1)
     except Rejected as error:
         codes = tuple(
             f"{d.code} {d.span.line}:{d.span.col}"
@@ -117,7 +118,17 @@ def outcome(name: str) -> Outcome:
     # comes from outside, and what comes of the end of a lease.
     run = any(c.environment for c in spec.channels) or any(r.lease for r in spec.resources)
     simulate = simulator if system.in_order or run else None
-    found = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulate)
+    fit = fitted(spec, system, options, replay, schedule, simulate)
+    system = fit.system
+    found = verify(
+        spec,
+        system,
+        options,
+        replay=replay,
+        schedule=schedule,
+        simulate=simulate,
+        growth=fit.growth,
+    )
     results = tuple(found)
     code = int(exit_status(Report(file, results=results, system=system)))
     return Outcome(code, results, (), spec, system)

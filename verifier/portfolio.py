@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -19,9 +19,11 @@ from .checks.graph import small_graph
 from .chosen import allowed
 from .directives import Directives
 from .dispatch import Dispatch
+from .growth import assumed
+from .growth import lifted as lifted_to_any_room
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
-from .verdict import Proved, Refuted, Result, Verdict
+from .verdict import Proved, Refuted, Result, Unknown, Verdict
 
 SAFETY = (
     "invariant",
@@ -75,18 +77,23 @@ def verify(
     simulate: Simulate | None = None,
     progress: Progress | None = None,
     cache: Cache | None = None,
+    growth: Mapping[str, Verdict] | None = None,
 ) -> list[Result]:
     """All results of a spec, in the order of the table.
 
     `replay` and `schedule` are the interpreter's; a refutation is shown only if both agree.
     `simulate` makes random timed runs of it, for coverage.  `progress` hears what is being done
     and each result when it is sure; only whether a proved one was expected to be refuted shows at
-    the end.  `cache` has proofs that were found before.
+    the end.  `cache` has proofs that were found before.  `growth`: of each channel without a bound,
+    whether it has one all the same (see `growth.fitted`); nothing counts for more than that.
     """
     options = options or Options()
     if replay is None or schedule is None:
         raise InternalError("refutations cannot be confirmed without an interpreter")
-    session = Session(settled(system), options, replay, schedule, simulate)
+    unasked = Unknown("", "whether it grows without bound was not asked")
+    known = {c.name: (growth or {}).get(c.name, unasked) for c in system.open_channels}
+    session = Session(settled(assumed(system, known)), options, replay, schedule, simulate)
+    session.growth = known
     run = _Run(spec, session, progress or (lambda _: None), cache)
     results: list[Result] = []
     with closing(run.all()) as lines:
@@ -338,6 +345,11 @@ class _Run:
         """What a verdict on the rules says of the system: of any number of instances, where it is
         about a few; of a capacity that changes, where it is about one that does not."""
         system = self.session.system
+        if key not in (
+            "messages",
+            "atomicity",
+        ):  # (The first says so itself, the other is of rules.)
+            verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted
 
@@ -352,6 +364,8 @@ class _Run:
         return verdict
 
     def _lifted_line(self, line: Result) -> Result:
+        if line.verdict is not None:
+            line = replace(line, verdict=lifted_to_any_room(self.session, line.verdict))
         if not self.many:
             return line
         from .checks.anynumber import lifted_line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..dsl.errors import Span
 from ..semantics.evidence import Rank
-from ..semantics.expr import Expr, Scalar
+from ..semantics.expr import FALSE, Expr, Scalar
 from ..semantics.idle import idle
 from ..semantics.system import Obligation, Rule, TransitionSystem
 from ..semantics.trace import Trace
@@ -86,6 +86,7 @@ class Session:
     begin: float = field(default_factory=time.monotonic)
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)
+    growth: Mapping[str, Verdict] = field(default_factory=dict)  # of channels without a bound
     graph: tuple[Graph | None, str] | None = None
     witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
@@ -215,7 +216,9 @@ class Session:
             return Unknown(engine, f"a run was found that `assume eventually` rules out: {message}")
         if not breaks(replayed.states, trace):
             raise InternalError(f"{engine}: a counterexample does not break its claim: {message}")
-        timed = self.timed(trace, breaks)
+        if not self.counts(replayed.states):
+            return Unknown(engine, f"a run was found that an assumption rules out: {message}")
+        timed = self.timed(trace, lambda s, t: self.counts(s) and breaks(s, t))
         if timed is None:
             return Unknown(
                 engine, f"a run was found that breaks it, but {self.unlikely}: {message}"
@@ -234,6 +237,11 @@ class Session:
         """Does all that is assumed to come again and again come in the loop?"""
         loop = states[loop_at:]
         return all(any(evaluate(e, s) is True for s in loop) for e, _ in self.system.eventually)
+
+    def counts(self, states: Iterable[Sequence[Scalar]]) -> bool:
+        """Is none of these a state that an assumption excludes?"""
+        excluded = self.system.excluded
+        return excluded is FALSE or not any(evaluate(excluded, s) is True for s in states)
 
     @property
     def unlikely(self) -> str:

@@ -26,6 +26,7 @@ from .checks import (
     messages,
     obligations,
     outcomes,
+    readings,
     simulated,
     timeouts,
     vacuity,
@@ -296,6 +297,11 @@ def _by_clocks(
     left = [k for k in range(len(groups)) if isinstance(verdicts[k], Unknown)]
     out: dict[int, Verdict] = {}
     with session.limit(), session.slot(IN_TIME):
+        for k in left:
+            read = readings.decided(session, groups[k].goals)
+            if read is not None:
+                out[k] = read
+        left = [k for k in left if k not in out]
         timely = intime.in_time(session) if left else session
         if timely is session:
             return out

@@ -152,6 +152,8 @@ class Channel:
     sites: list[Site] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     in_hand: list[Expr] = field(default_factory=list)  # variables that hold an asker
+    unbounded: bool = False
+    full: list[Expr] = field(default_factory=list)  # of an unbounded one: a send has no room
 
     @property
     def name(self) -> str:
@@ -191,7 +193,29 @@ class Channel:
 
     def info(self, spec: ast.Spec) -> ChannelInfo:
         lengths = tuple(q.length.index for q in self.queues.values())
-        return ChannelInfo(self.name, lengths, self.decl.span, self._tested(spec), self.capacity)
+        return ChannelInfo(
+            self.name,
+            lengths,
+            self.decl.span,
+            self._tested(spec),
+            self.capacity,
+            or_(*self.full) if self.unbounded else None,
+            self._slots(),
+            self.decl.order != "unordered" and not self._chosen(spec),
+        )
+
+    def _slots(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        if self.ttl is not None:
+            return ()
+        queues = self.queues.values()
+        return tuple(tuple(tuple(x.index for x in leaves(s)) for s in q.slots) for q in queues)
+
+    def _chosen(self, spec: ast.Spec) -> bool:
+        """Whether somebody receives what fits."""
+        return any(
+            isinstance(n, ast.Receive) and n.channel == self.name and n.where is not None
+            for n in walk(tuple(w.body for w in spec.workflows))
+        )
 
     def _tested(self, spec: ast.Spec) -> bool:
         parts = tuple((w.body, w.activities) for w in spec.workflows)
@@ -212,6 +236,7 @@ def declared(
     size: int,
     receivers: Sequence[InstanceDraft],
     ttl: Expr | None,
+    unbounded: bool = False,
 ) -> Channel:
     """The variables of a channel.  `receivers`: the instances of workflows that receive from it."""
     assert c.resolved is not None
@@ -225,7 +250,7 @@ def declared(
                 gone = or_(not_(d.active), ended(d)) if d is not None else FALSE
                 whose_ = d.id if d is not None else None
                 queues[k, whose_] = _queue(b, c, name, size, gone, whose_)
-    return Channel(c, c.resolved, capacity, len(labels), queues, ttl)
+    return Channel(c, c.resolved, capacity, len(labels), queues, ttl, unbounded=unbounded)
 
 
 def _labels(key: Type | None) -> list[str]:

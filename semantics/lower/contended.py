@@ -28,13 +28,13 @@ ONE = Fraction(1)
 Part = tuple[Ctx, ast.Term]
 
 
-def longest(spec: ast.Spec, free: Collection[str]) -> dict[int, Fraction]:
+def longest(spec: ast.Spec, free: Collection[str], room: int | None = None) -> dict[int, Fraction]:
     """For each instance of which it is known: seconds after which it is over at the latest, for all
     parameters.  `free` names resources whose claims never wait; claims of the others must not
     deadlock."""
     if _other(spec):
         return {}
-    bodies = [(ctx, ctx.inst.workflow.body) for ctx in contexts(spec)]
+    bodies = [(ctx, ctx.inst.workflow.body) for ctx in contexts(spec, room)]
     out: dict[int, Fraction] = {}
     for ctx, body in bodies:
         bounds = _Bounds(frozenset(free))
@@ -182,14 +182,14 @@ def _most(parts: Iterable[Fraction | None]) -> Fraction | None:
     return None if None in known else max((x for x in known if x is not None), default=Fraction(0))
 
 
-def network(spec: ast.Spec, free: Collection[str]) -> list[Task] | None:
+def network(spec: ast.Spec, free: Collection[str], room: int | None = None) -> list[Task] | None:
     """The activities of all instances, each of which runs once, whatever happens; None where it is
     more than that: something fails, is chosen, comes again, or depends on a parameter."""
     if _other(spec):
         return None
     tasks: list[Task] = []
     try:
-        for ctx in contexts(spec):
+        for ctx in contexts(spec, room):
             if ctx.inst.active is not TRUE:
                 return None  # (Without what it would do the others may take longer: Graham 1969.)
             _Network(ctx, frozenset(free), tasks).add(ctx.inst.workflow.body, ())

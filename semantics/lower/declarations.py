@@ -42,7 +42,7 @@ from .placement import declared, pools
 from .predicates import Predicates, bound
 from .rates import refilled
 from .refusals import without_bounds
-from .sends import most_sent
+from .sends import by_any_number, most_sent
 
 T = TypeVar("T")
 
@@ -58,8 +58,11 @@ def _keys(type_: Type | None) -> list[tuple[int, str]]:
 class Declarations:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
-    def __init__(self, spec: ast.Spec, few: tuple[int, int] | None, running: bool) -> None:
+    def __init__(
+        self, spec: ast.Spec, few: tuple[int, int] | None, running: bool, room: int | None
+    ) -> None:
         self.spec = spec
+        self.room = room
         self.few = few
         self.running = running
         self.rates: list[tuple[ResourceInfo, ast.Resource]] = []
@@ -205,6 +208,7 @@ class Declarations:
         self.world.refusals.tell()
 
     def _channel(self, c: ast.Channel, drafts: Sequence[InstanceDraft]) -> None:
+        unbounded = False
         takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
         if c.capacity is not None:
             capacity = self._fixed(partial(scalar, e=c.capacity))
@@ -212,12 +216,19 @@ class Declarations:
         else:
             # As many as will ever be sent: a send never waits.
             most = 0 if c.environment else most_sent(self.spec, c, self._known)
+            unbounded = most is None
             if most is None:
-                raise without_bounds("a channel that a loop sends to", c.span)
+                if by_any_number(self.spec):
+                    raise without_bounds("a channel among any number of instances", c.span)
+                if self.room is None:
+                    raise without_bounds("a channel that a loop sends to", c.span)
+                most = self.room
             size = max(1, most)
             capacity = const(size)
         ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
-        self.world.channels[c.name] = channels.declared(self.b, c, capacity, size, takers, ttl)
+        self.world.channels[c.name] = channels.declared(
+            self.b, c, capacity, size, takers, ttl, unbounded
+        )
 
     def _known(self, e: ast.Expression) -> int | None:
         try:

@@ -66,14 +66,17 @@ class Duration:
 
 
 def durations(
-    spec: ast.Spec, free: Collection[str] = (), measure: Measure | None = None
+    spec: ast.Spec,
+    free: Collection[str] = (),
+    measure: Measure | None = None,
+    room: int | None = None,
 ) -> tuple[Duration, ...]:
     """Of every instance; `free` names resources whose claims never have to wait.
 
     Linear in the size of the spec, without its rules.  With a `measure`, of how much of it that
     counts; raises `Unmeasured`.
     """
-    return tuple(_duration(ctx, frozenset(free), measure) for ctx in contexts(spec))
+    return tuple(_duration(ctx, frozenset(free), measure) for ctx in contexts(spec, room))
 
 
 def _duration(ctx: Ctx, free: frozenset[str], measure: Measure | None) -> Duration:

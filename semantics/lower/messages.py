@@ -99,6 +99,10 @@ def put(
             for q in c.of_key(n)
         ]
         relation = implies(twice, and_(one_more, *fits))
+    if c.unbounded:
+        # A message that comes twice needs room for both.
+        most = c.capacity if twice is FALSE else sub(c.capacity, const(1))
+        c.full += [and_(at.cond, is_, not_(q.room(most))) for is_, n in keys for q in c.of_key(n)]
     updates: dict[int, Expr] = {}
     for is_, n in keys:
         for q in c.of_key(n):

@@ -30,6 +30,12 @@ def most_sent(spec: ast.Spec, channel: ast.Channel, known: Known) -> int | None:
     return total
 
 
+def by_any_number(spec: ast.Spec) -> bool:
+    """Whether there may be any number of instances of some workflow."""
+    given = spec.system.instances if spec.system is not None else ()
+    return any(d.any_number or d.arrive is not None for d in given)
+
+
 def _instances(spec: ast.Spec, known: Known) -> Iterator[tuple[str, int | None]]:
     if spec.system is None:
         for w in spec.workflows:

@@ -60,21 +60,24 @@ def lower(
     few: tuple[int, int] | None = None,
     run: bool = False,
     open: Mapping[str, Open] | None = None,
+    room: int | None = None,
 ) -> TransitionSystem:
     """The transition system of a checked spec; with `run`, of its runs, control loops included.
 
     `few`: the least and the largest number of instances that stand for any number of them
     (`w[*]`).  Which it is, a parameter says.  `open`: activities that stand for any term.
+    `room`: for how many messages a channel without a bound has room here (`ChannelInfo.full`);
+    None: it is refused.
     """
-    lowering = _Lowering(spec, few, run)
+    lowering = _Lowering(spec, few, run, room)
     lowering.world.open = open or {}
     return lowering.run()
 
 
-def contexts(spec: ast.Spec) -> list[Ctx]:
+def contexts(spec: ast.Spec, room: int | None = None) -> list[Ctx]:
     """Where the body of each instance is read, without its rules; variables that are there at the
-    start have the numbers that they have in `lower(spec)`."""
-    lowering = _Lowering(spec, None, False)
+    start have the numbers that they have in `lower(spec, room=room)`."""
+    lowering = _Lowering(spec, None, False, room)
     return [lowering._ctx(d) for d in lowering.declared()]
 
 

@@ -33,7 +33,7 @@ class Contended:
 
 def contended(session: Session, spec: ast.Spec) -> Contended | None:
     """None: it is more than activities that run once each, or they never wait."""
-    tasks = network(spec, uncontended(session))
+    tasks = network(spec, uncontended(session), session.system.room)
     if tasks is None:
         return None
     asked: dict[str, int] = {}

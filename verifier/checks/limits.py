@@ -29,7 +29,7 @@ FEW, MANY = 8, 200  # runs that are tried, before all states and after
 def lasting(session: Session, spec: ast.Spec) -> tuple[Duration, ...]:
     """How long each instance takes, by structure, given which claims never wait; made once."""
     if session.durations is None:
-        session.durations = durations(spec, uncontended(session))
+        session.durations = durations(spec, uncontended(session), room=session.system.room)
     return session.durations
 
 
@@ -45,7 +45,7 @@ def waiting(session: Session, spec: ast.Spec) -> dict[int, Fraction]:
     if session.waiting is None:
         structure = session.structure
         stuck = structure.hold_and_wait(structure.contended()) is not None
-        session.waiting = {} if stuck else longest(spec, uncontended(session))
+        session.waiting = {} if stuck else longest(spec, uncontended(session), session.system.room)
     return session.waiting
 
 

@@ -29,7 +29,7 @@ NOTHING = "there is no channel"
 def messages(session: Session, deadlock: Verdict) -> Verdict:
     if not session.system.channels:
         return Proved("structure", NOTHING)
-    verdicts = [*_lost(session)]
+    verdicts = [*session.growth.values(), *_lost(session)]
     if not any(isinstance(v, Refuted) for v in verdicts):
         verdicts.append(_waits(session, deadlock))
     found = obligations.together(verdicts)
