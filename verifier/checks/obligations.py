@@ -295,7 +295,11 @@ class _Deciding:
                 groups.setdefault((instance, self.claim_of[k]), set()).add(k)
         claims = _claims(self.system)
         cuts: dict[int, set[int]] = {}
-        for (instance, _), only in groups.items():
+        # What is about little first.
+        size = {
+            g: len({v for k in ks for v in touched(self.goals[k].cond)}) for g, ks in groups.items()
+        }
+        for (instance, _), only in sorted(groups.items(), key=lambda g: size[g[0]]):
             left = min(seconds, until - time.monotonic())
             if left <= 0:
                 return
@@ -355,13 +359,14 @@ class _Deciding:
                 # What speaks of every step is not known of those that a slice leaves out.
                 everywhere = goal.every_step and not steps_stutter(goal)
                 groups.setdefault((everywhere, self._instance(goal)), []).append(k)
+        until = time.monotonic() + max(seconds, self.session.share(0.15))
         for (everywhere, _), members in groups.items():
             if everywhere and cut:
                 continue
             # One violation refutes a claim; where no time fits it, each goal may have its own.
             for one in (True, False):
                 left = [k for k in members if self.verdicts[k] is None]
-                if not left or self.session.left() <= 0:
+                if not left or self.session.left() <= 0 or time.monotonic() > until:
                     break
                 goals = [self.goals[k] for k in left]
                 result = explore(
