@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..semantics.evidence import Measure, Rank
 from ..semantics.expr import Expr, Op, Sort, add, and_, const, le, variables
-from ..semantics.system import Rule, TransitionSystem
+from ..semantics.system import Rule
 from .facts import Prover, Wrong
 from .reading import Step
 from .shapes import Known
@@ -55,8 +55,7 @@ def _plainly(tree: Tree, rule: Rule, components: Sequence[Rank]) -> bool:
             return False
         v = tree.system.threads[c.thread].location
         then = c.ranks[own[v] if v in own else gone[v]]
-        old = before.get(v) or tree.resting(v, before) or tree.points[v]
-        least = min(c.ranks[p] for p in old)
+        least = min(c.ranks[p] for p in tree.sources(rule, v))
         if least <= then:
             if least < then:
                 return False
@@ -66,17 +65,13 @@ def _plainly(tree: Tree, rule: Rule, components: Sequence[Rank]) -> bool:
 
 
 def _falls(prover: Prover, step: Step, c: Rank, known: Known) -> bool:
-    return (
-        _rank(step, c, prover.model.system)
-        if c.term is None
-        else _term(prover, step, c.term, known)
-    )
+    return _rank(step, c, prover.tree) if c.term is None else _term(prover, step, c.term, known)
 
 
-def _rank(step: Step, c: Rank, system: TransitionSystem) -> bool:
+def _rank(step: Step, c: Rank, tree: Tree) -> bool:
     """True: it falls; False: it does not grow."""
     assert c.thread is not None
-    t = system.threads[c.thread]
+    t = tree.system.threads[c.thread]
     new = step.updates.get(t.location)
     if new is None:
         return False
@@ -84,7 +79,10 @@ def _rank(step: Step, c: Rank, system: TransitionSystem) -> bool:
         raise Wrong(f"`{step.rule.name}` may move {t.name} anywhere")
     then = c.ranks[new.value]
     old = step.pins.get(t.location)
-    before = [c.ranks[old.value]] if old is not None and isinstance(old.value, int) else c.ranks
+    if old is not None and isinstance(old.value, int):
+        before: Sequence[int] = [c.ranks[old.value]]
+    else:
+        before = [c.ranks[p] for p in tree.sources(step.rule, t.location)]
     if all(b > then for b in before):
         return True
     if all(b >= then for b in before):

@@ -13,11 +13,17 @@ from ..semantics.system import Obligation, TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .facts import Open, Wrong
+from .onward import onward, waits_for_ever
+from .parting import parted
 from .plain import late
 from .recurring import endless
 from .runs import Watch, steps
 from .shapes import OVER
 from .solvers import Solvers
+
+# Of two runs; whether durations are answers.
+ENVIRONMENT = {"deterministic": True, "timing_independent": False}
+NOBODY_MOVES = ("deadlock_free", "terminates", "can_finish")
 
 
 def refuted(
@@ -29,18 +35,28 @@ def refuted(
 ) -> None:
     """`Wrong` where it is no refutation, `Open` where not all of it can be checked here."""
     check, name = claim["check"], claim["name"]
+    if check == "messages":  # one line of all channels
+        goals = [o for o in watch.system.obligations if o.check == check]
     match parts:
+        case [Part(Runs((first, second)), _)] if check in ENVIRONMENT:
+            parted(watch, first, second, ENVIRONMENT[check])
+            _scheduled(watch)
+            return
         case [Part(Runs(runs), _)] if runs:
             limits = [x for x in watch.system.limits if (x.check, x.name) == (check, name)]
             broken = [_breaks(watch, solvers, check, goals, limits, t) for t in runs]
         case _:
             raise Wrong("a refutation is one or two runs")
-    if (goals or limits) and True not in broken:
+    if (goals or limits) and True not in broken and check != "messages":
         raise Wrong("the run is possible, and breaks nothing")
-    if watch.system.in_order:
-        raise Open(f"that `scheduler {watch.system.scheduler}` takes this run was not checked")
+    _scheduled(watch)
     if True not in broken:
         raise Open(f"that it refutes {check} was not checked")
+
+
+def _scheduled(watch: Watch) -> None:
+    if watch.system.in_order:
+        raise Open(f"that `scheduler {watch.system.scheduler}` takes this run was not checked")
 
 
 def _breaks(
@@ -78,7 +94,7 @@ def _breaks(
             endless(watch, trace, solvers)
             if check == "terminates":
                 return True
-    if check in ("deadlock_free", "terminates") and trace.loop_at is None and stuck:
+    if check in NOBODY_MOVES and trace.loop_at is None and stuck:
         # Nothing can happen any more, and somebody is not over.
         return any(
             t.parent is None
@@ -86,4 +102,8 @@ def _breaks(
             and evaluate(watch.system.instances[t.instance].active, before) is True
             for t in watch.system.threads
         )
+    if trace.loop_at is None and waits_for_ever(watch.system, check, before):
+        return True
+    if check == "can_finish" and not onward(watch.system, before).ends:
+        return True
     return broken or (stuck and bool(since))

@@ -118,6 +118,13 @@ class Tree:
             t = up
         return None
 
+    def sources(self, rule: Rule, v: int) -> frozenset[int]:
+        """Where a thread can be when a rule is taken, as far as that is known."""
+        before = self.before[rule.index] if self.steady else None
+        if before is None:
+            return self.points[v]
+        return before.get(v) or self.resting(v, before) or self.points[v]
+
     # --- rules ------------------------------------------------------------------------------
 
     def _sent(self, rule: Rule) -> Mapping[int, int] | None:

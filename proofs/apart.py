@@ -1,0 +1,340 @@
+"""Steps of different threads, two by two, from guards and the tree of threads alone.
+
+*Persistence*: steps that can be taken in one state leave each other possible and give the same
+state in either order.  Then all complete runs of one environment are permutations of one another
+(Keller 1975; Mazurkiewicz 1977).  A part of a guard that looks at what is in use may be put off:
+the steps without it are more, and if those are persistent, and every run comes to where all is
+over, then the runs with it are some of theirs, and complete there.
+
+Steps that differ only in the branch that takes them stand for one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, fold, not_, rebuild, variables
+from ..semantics.system import Rule, VarKind
+from .facts import Prover, Wrong
+from .reading import conjuncts
+from .sums import sum_of
+from .tree import Places
+
+MOST_PAIRS = 200_000
+MOST_ROUNDS = 4
+Compared = tuple[Expr, Expr, bool, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule; `guard` without what is put off."""
+
+    rule: Rule
+    guard: Expr
+    before: Places
+    sends: dict[int, int]  # threads, by their location
+    writes: dict[int, Expr]  # other variables, without ghosts
+    reads: frozenset[int]  # to be possible, and for its answers and values
+    own: int  # location of its thread
+
+
+class Apart:
+    """`put_off`: whether claims are left out of guards."""
+
+    def __init__(self, prover: Prover, put_off: bool) -> None:
+        self.prover, self.tree = prover, prover.tree
+        self.system = prover.model.system
+        self.kinds = [v.kind for v in self.system.variables]
+        if not self.tree.steady:
+            raise Wrong("the tree of threads does not keep its branches in order")
+        fixed = {v.index for v in self.system.variables} - self.tree.writing.keys()
+        used = {v for v, kind in enumerate(self.kinds) if kind is VarKind.USED}
+        self.late = used | fixed if put_off else fixed  # what claims may look at
+        self.used = used
+        self.left_out = False
+        self.steps: list[Step] = []
+        for rule in self.system.rules:
+            before, own = self.tree.before[rule.index], self.tree.sent[rule.index]
+            gone = self.tree.cancelled(rule.bundle)
+            if before is not None and own is not None and gone is not None:
+                self.steps.append(self._step(rule, before, {**own, **gone}))
+        self.added = self._added()
+
+    def _step(self, rule: Rule, before: Places, sends: dict[int, int]) -> Step:
+        guard = rule.guard
+        if variables([guard]) & self.used & self.late:
+            parts = [(p, variables([p])) for p in conjuncts(guard)]
+            kept = [p for p, read in parts if not (read & self.used and read <= self.late)]
+            self.left_out = self.left_out or len(kept) < len(parts)
+            guard = and_(*kept)
+        ghosts = VarKind.GHOST
+        writes = {v: e for v, e in rule.updates if v not in sends and self.kinds[v] is not ghosts}
+        delay = [e for e in (rule.delay.lo, rule.delay.hi) if e is not None] if rule.delay else []
+        values = [x for v, e in writes.items() for x in _rest(v, e)]
+        reads = variables([guard, rule.relation, *delay, *values]) | set(rule.reads)
+        own = self.system.threads[rule.thread].location
+        return Step(rule, guard, before, sends, writes, frozenset(reads), own)
+
+    def _added(self) -> frozenset[int]:
+        """Variables to which all only add, and that nobody looks at."""
+        read = {v for s in self.steps for v in s.reads}
+        set_ = {v for s in self.steps for v, e in s.writes.items() if not _adds(v, e)}
+        return frozenset(v for s in self.steps for v in s.writes if v not in read | set_)
+
+    # --- two steps ------------------------------------------------------------------------
+
+    def meet(self, a: Step, b: Step) -> tuple[dict[int, frozenset[int]], Expr, Expr] | None:
+        """Where threads are when both can be taken, and what is left of their guards; None: they
+        never can."""
+        small, large = sorted((a.before, b.before), key=len)
+        if any(v in large and not large[v] & points for v, points in small.items()):
+            return None
+        both = {v: points & large[v] if v in large else points for v, points in small.items()}
+        here: dict[int, frozenset[int]] = {**large, **both}
+        for _ in range(MOST_ROUNDS):
+            known = self._narrowed(here)
+            if known is None:
+                return None
+            first, second = self.read(a.guard, known), self.read(b.guard, known)
+            parts = [*conjuncts(first), *conjuncts(second)]
+            keys = {self.prover.key(p) for p in parts}
+            if FALSE in parts or any(self.prover.key(not_(p)) in keys for p in parts):
+                return None
+            here = dict(known)
+            more = {p.args[0].index: p.args[1].value for p in parts if self._place(p)}
+            if not more:
+                break
+            for v, point in more.items():  # what is left says where a thread is
+                here[v] = here.get(v, self.tree.points[v]) & {point}
+        return here, first, second
+
+    def _place(self, e: Expr) -> bool:
+        match e.op, e.args:
+            case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST)):
+                return a.index in self.tree.points
+        return False
+
+    def _narrowed(self, at: Places) -> dict[int, frozenset[int]] | None:
+        """With what the places of threads say of those above and below them."""
+        above = self.tree.above(at)
+        if above is None:
+            return None
+        here = dict(above)
+        for v in sorted(above, key=lambda v: self.tree.thread[v].id):  # from above to below
+            rest = self.tree.resting(v, here)
+            if rest is not None:
+                here[v] = here[v] & rest
+            if not here[v]:
+                return None
+        return here
+
+    def read(self, guard: Expr, here: Places) -> Expr:
+        """What is left of a guard where threads are at these places."""
+
+        def build(e: Expr, args: Sequence[Expr]) -> Expr:
+            if e.op is Op.EQ and e.args[0].op is Op.VAR and e.args[0].index in self.tree.points:
+                v = e.args[0].index
+                places = here.get(v) or self.tree.resting(v, here)
+                if places is not None and e.args[1].op is Op.CONST:
+                    if e.args[1].value not in places:
+                        return FALSE
+                    return TRUE if len(places) == 1 else e
+            return rebuild(e, list(args)) if e.args else e
+
+        return fold(guard, build)
+
+    def never(self, a: Step, b: Step) -> bool:
+        met = self.meet(a, b)
+        return met is None or self.prover.implies([met[1], met[2]], FALSE)
+
+    def commute(self, a: Step, b: Step) -> bool:
+        """They never meet; or both stay possible, and their order does not matter."""
+        met = self.meet(a, b)
+        if met is None:
+            return True
+        here, first, second = met
+        if self._keeps(a, b, here, [first, second]) and self._keeps(b, a, here, [first, second]):
+            same = all(b.sends.get(v, p) == p for v, p in a.sends.items())
+            both = (a.writes.keys() & b.writes.keys()) - self.added
+            if same and all(self._alike(v, a.writes[v], b.writes[v]) for v in both):
+                return True
+        return self.prover.implies([first, second], FALSE)
+
+    def _alike(self, v: int, x: Expr, y: Expr) -> bool:
+        """The order of two writes does not matter."""
+        equal = x.op is Op.CONST and self.prover.key(x) == self.prover.key(y)
+        return equal or (_adds(v, x) and _adds(v, y))
+
+    def _keeps(self, a: Step, b: Step, here: Places, given: list[Expr]) -> bool:
+        """Is `b` after `a` as it was?"""
+        if a.writes.keys() & b.reads:
+            return False
+        if not a.sends.keys() & b.reads:
+            return True
+        others = variables(
+            [b.rule.relation, *(x for v, e in b.writes.items() for x in _rest(v, e))]
+        )
+        if others & a.sends.keys():
+            return False
+        after = {**here, **{v: frozenset((p,)) for v, p in a.sends.items()}}
+        then = self.read(b.guard, after)
+        if then is TRUE or self._weaker(b.guard, here, after):
+            return True
+        return self.prover.implies(given, then)
+
+    def _weaker(self, guard: Expr, here: Places, after: Places) -> bool:
+        """Does the guard hold after where it did before, part by part?"""
+
+        def build(e: Expr, args: Sequence[Compared]) -> Compared:
+            """What is left before and after, whether the one implies the other, and back."""
+            if not e.args or self._place(e):
+                x, y = self.read(e, here), self.read(e, after)
+                forth = back = x is y
+            else:
+                x, y = rebuild(e, [a[0] for a in args]), rebuild(e, [a[1] for a in args])
+                forth, back = (all(a[k] for a in args) for k in (2, 3))
+                if e.op is Op.NOT:
+                    forth, back = back, forth
+                elif e.op not in (Op.AND, Op.OR):
+                    forth = back = forth and back
+            forth = forth or x is FALSE or y is TRUE
+            return x, y, forth, back or y is FALSE or x is TRUE
+
+        return fold(guard, build)[2]
+
+    # --- all of them -----------------------------------------------------------------------
+
+    def pairs(self) -> Iterator[tuple[Step, Step]]:
+        """Pairs of different threads of which one writes what the other touches: by variable, and
+        by the points at which a thread can be; of those that differ in their branches only, one."""
+        seen: set[tuple[int, int]] = set()
+        shapes: dict[int, tuple[object, ...]] = {}
+        for (v, _), found in self._buckets().items():
+            if not any(v in s.sends or v in s.writes for s in found):
+                continue
+            classes: dict[object, list[Step]] = {}
+            for s in found:
+                if s.rule.index not in shapes:
+                    shapes[s.rule.index] = self._shape(s)
+                classes.setdefault(shapes[s.rule.index], []).append(s)
+            groups = [*classes.values()]
+            both = [*combinations(groups, 2), *((g, g) for g in groups if len(g) > 1)]
+            for a, b in (pair for x, y in both for pair in self._of(x, y)):
+                if a.own == b.own or not (self._writes(a, v) or self._writes(b, v)):
+                    continue
+                key = min(a.rule.index, b.rule.index), max(a.rule.index, b.rule.index)
+                if key not in seen:
+                    seen.add(key)
+                    if len(seen) > MOST_PAIRS:
+                        raise Wrong("too many pairs of steps")
+                    yield a, b
+
+    def _of(self, first: list[Step], second: list[Step]) -> Iterator[tuple[Step, Step]]:
+        """Pairs of steps of two shapes: those in which one looks at the other's thread, and one of
+        all the others."""
+        if len(first) == len(second) == 1:
+            yield first[0], second[0]
+            return
+        x, y = self._touched(first), self._touched(second)
+        near = [[a for a in first if a.own in y], [b for b in second if b.own in x]]
+        yield from ((a, b) for a in near[0] for b in second)
+        yield from ((a, b) for a in first for b in near[1])
+        ends = [a for a in first if a.own not in y][:1], [b for b in second if b.own not in x][:2]
+        yield from [(a, b) for a in ends[0] for b in ends[1] if a.own != b.own][:1]
+
+    def _touched(self, alike: list[Step]) -> set[int]:
+        """By all of them, but for their own places."""
+        s = alike[0]
+        own = {s.own} if len(alike) > 1 else set()
+        return {*s.reads, *s.sends, *s.writes} - own
+
+    def _writes(self, s: Step, v: int) -> bool:
+        return v in s.sends or v in s.writes
+
+    def _buckets(self) -> dict[tuple[int, int], list[Step]]:
+        """Steps by a variable that they touch, of threads by place."""
+        out: dict[tuple[int, int], list[Step]] = {}
+        for s in self.steps:
+            for v in s.reads | s.writes.keys() | s.sends.keys():
+                if v in self.tree.points:
+                    points = s.before.get(v) or self.tree.resting(v, s.before)
+                    for p in points or self.tree.points[v]:
+                        out.setdefault((v, p), []).append(s)
+                elif v not in self.added:
+                    out.setdefault((v, 0), []).append(s)
+        return out
+
+    def _shape(self, s: Step) -> tuple[object, ...]:
+        """What it does, but for which branch of a fork takes it; of itself only, where others may
+        look at its thread in more ways than at their own."""
+        t = self.system.threads[s.rule.thread]
+        parts = conjuncts(s.guard)
+        others = [p for p in parts if not _at(p, s.own)]
+        alone = t.parent is None or t.location in self.tree.forks or s.rule.relation is not TRUE
+        if alone or s.own in variables([*others, *s.writes.values()]):
+            return (s.rule.index,)
+        key = self.prover.key
+        places = frozenset(p.args[1].value for p in parts if _at(p, s.own))
+        guard = frozenset(key(p) for p in others)
+        sends = frozenset((v if v != s.own else -1, p) for v, p in s.sends.items())
+        writes = frozenset((v, key(e)) for v, e in s.writes.items() if v not in self.added)
+        return (t.parent, t.fork, places, guard, sends, writes, s.reads - {s.own} - self.added)
+
+
+def persistent(prover: Prover, put_off: bool) -> None:
+    """Steps of different threads that meet commute; of one thread, only ends of one attempt meet.
+    `put_off`: every run comes to an end, where all is over."""
+    system = prover.model.system
+    if system.reads_clock or system.choices:
+        raise Wrong("a clock or a choice may decide")
+    apart = Apart(prover, put_off)
+    places: dict[tuple[int, int], list[Step]] = {}
+    for s in apart.steps:
+        for p in (
+            s.before.get(s.own) or apart.tree.resting(s.own, s.before) or apart.tree.points[s.own]
+        ):
+            places.setdefault((s.own, p), []).append(s)
+    for mine in places.values():
+        if len(mine) ** 2 > MOST_PAIRS:
+            raise Wrong("too many pairs of steps")
+        for a, b in combinations(mine, 2):
+            one = a.rule.group is not None and a.rule.group == b.rule.group
+            alike = one and prover.key(a.rule.guard) == prover.key(b.rule.guard)
+            if not alike and not apart.never(a, b):
+                raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
+    for a, b in apart.pairs():
+        if not apart.commute(a, b):
+            raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet and do not commute")
+    if apart.left_out:
+        ends = {
+            system.threads[i.root].location: frozenset((i.completed, i.failed))
+            for i in system.instances
+        }
+        for s in apart.steps:
+            if not any(v in ends and not points & ends[v] for v, points in s.before.items()):
+                raise Wrong(f"`{s.rule.name}` may be taken when all is over")
+
+
+def _at(e: Expr, v: int) -> bool:
+    match e.op, e.args:
+        case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST)):
+            return a.index == v
+    return False
+
+
+def _adds(v: int, e: Expr) -> bool:
+    """Is it the variable and something that does not depend on it?"""
+    parts = sum_of(e, 1)
+    own = [s for s, x in parts if x.op is Op.VAR and x.index == v]
+    return own == [1] and v not in variables(_without(v, e))
+
+
+def _rest(v: int, e: Expr) -> list[Expr]:
+    """What is read for a new value; the variable itself is not, where it is only added to."""
+    return _without(v, e) if _adds(v, e) else [e]
+
+
+def _without(v: int, e: Expr) -> list[Expr]:
+    return [x for _, x in sum_of(e, 1) if not (x.op is Op.VAR and x.index == v)]
