@@ -22,7 +22,8 @@ from ..proofs.solvers import Solvers
 from ..proofs.states import View, explored
 from ..report import certificates as shown
 from ..report.outcome import Exit
-from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
+from ..semantics.claimed import OUTCOME
+from ..semantics.evidence import Answered, Evidence, Part, Runs, States, Trusted
 from ..semantics.lower import lower
 from ..semantics.lower.claimed import claimed
 from ..semantics.smtlib import Unreadable
@@ -173,7 +174,8 @@ class Certifier:
                 for found in inductions(left_, right_, under, self.patience, inclusion):
                     if self._valid(claim, found):
                         return found
-            return None
+            last = Answered()
+            return last if under == OUTCOME and self._valid(claim, last) else None
         running = kind == "upgrade"
         starts = in_flight(left, right) if running else begun(left, right)
         one, other = (

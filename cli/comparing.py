@@ -138,14 +138,13 @@ def _of_files(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
 
 
 def _of_specs(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
-    from ..semantics.lower import lower
     from ..verifier.equivalence.workflows import compare_specs
 
     (one, other), (left, right) = _chosen(paths, args.workflow)
 
     @cache
     def lowered() -> list[TransitionSystem]:
-        return [lower(left), lower(right)]
+        return _alike([left, right])
 
     # Where no names are to be looked up, terms may decide before there are rules.
     asked = _asked(args, lowered() if any(map(args.__dict__.get, OPTIONS[1:])) else [])
@@ -178,10 +177,19 @@ def _systems(
     paths: Sequence[str], workflow: str | None
 ) -> tuple[list[str], list[TransitionSystem]]:
     """What each is called, and its rules.  Raises `Rejected`."""
+    names, chosen = _chosen(paths, workflow)
+    return names, _alike(chosen)
+
+
+def _alike(specs: Sequence[Spec]) -> list[TransitionSystem]:
+    """Their rules; with as many instances where there may be any number of them."""
     from ..semantics.lower import lower
 
-    names, chosen = _chosen(paths, workflow)
-    return names, [lower(s) for s in chosen]
+    systems = [lower(s) for s in specs]
+    several = [len(a.members) for s in systems for a in s.any_number]
+    if len(set(several)) <= 1 and all(s.any_number for s in systems) is bool(several):
+        return systems
+    return [lower(s, (1, max(several))) if several else lower(s) for s in specs]
 
 
 def _chosen(paths: Sequence[str], workflow: str | None) -> tuple[list[str], list[Spec]]:

@@ -23,6 +23,7 @@ from ..semantics.evidence import (
     Merged,
 )
 from ..semantics.observing import INTERNAL, Act
+from .answering import same_answered
 from .behaviour import Behaviour, begun, both
 from .coupled import coupled
 from .derived import derived
@@ -73,6 +74,8 @@ class Comparing:
                     under = UNDER[3] if running else claimed.under
                     inclusion = running or claimed.kind == "refines"
                     coupled(*claimed.sides(), under, relation, solvers, inclusion)
+                case [Answered()] if claimed.under == OUTCOME and claimed.kind in COMPARED[:2]:
+                    self._answered(solvers)
                 case [evidence]:
                     shown(claimed.kind, claimed.under, *self.sides(), evidence)
                 case _:
@@ -81,6 +84,17 @@ class Comparing:
             raise Wrong("the evidence has another form") from None
         except Rejected as error:
             raise Wrong(f"one of them by itself is no spec: {error}") from None
+
+    def _answered(self, solvers: Solvers) -> None:
+        """With the answers that there are, or else with terms for them."""
+        inclusion = self.claimed.kind == "refines"
+        try:
+            left, right = self.sides()
+            same_outcomes(left, right, begun(left, right), inclusion)
+        except Wrong:
+            if self.claimed.sides is None:
+                raise
+            same_answered(*self.claimed.sides(), solvers, inclusion)
 
 
 def shown(kind: str, under: str, left: Behaviour, right: Behaviour, evidence: Evidence) -> None:
@@ -101,8 +115,6 @@ def shown(kind: str, under: str, left: Behaviour, right: Behaviour, evidence: Ev
             if kind == "equivalent":
                 turned = {n: (b, a) for n, (a, b) in starts.items()}
                 follows(right.edges, left.edges, back, turned, refusals)
-        case Answered() if under == OUTCOME and kind != "upgrade":
-            same_outcomes(left, right, starts, kind == "refines")
         case _:
             raise Wrong("this evidence does not belong to this claim")
 

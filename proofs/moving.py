@@ -21,13 +21,15 @@ Values = Mapping[int, Expr]  # by variable of one system, over the data of both
 @dataclass(frozen=True, slots=True)
 class Move:
     """`seen` says what kind of step it is (nothing: an internal one), with `values`; over the data
-    and `inputs`."""
+    and `inputs`.  `shown` are the terms of `rule.seen`, such as the arguments of an activity."""
 
     cond: Expr
     after: Values
     seen: tuple[str, ...]
     values: tuple[Expr, ...]
     inputs: tuple[Input, ...]
+    rule: Rule
+    shown: tuple[Expr, ...]
 
 
 class Moving:
@@ -50,14 +52,14 @@ class Moving:
         typed = [p for k, d in enumerate(rule.inputs) for p in of_type(d, inp(k, d.sort))]
         counts = not_(put_in(self.system.excluded, after))
         cond = and_(guard, put_in(rule.relation, now, after), *typed, counts)
+        terms = tuple(put_in(s.term, now) for s in rule.seen)
         try:
-            parts = [
-                *shown(self.observer, rule, now, after, [put_in(s.term, now) for s in rule.seen])
-            ]
+            parts = [*shown(self.observer, rule, now, after, terms)]
         except Unknown as error:
             raise Wrong(f"`{rule.name}`: {error}") from None
         for part in parts:
-            yield Move(and_(cond, part.cond), after, part.seen, part.values, rule.inputs)
+            met = and_(cond, part.cond)
+            yield Move(met, after, part.seen, part.values, rule.inputs, rule, terms)
 
     def beginning(self, given: Mapping[str, Expr]) -> tuple[Expr, Values]:
         """What arguments must be like, and the first values."""
@@ -98,7 +100,8 @@ def given(move: Move, way: Move) -> Iterator[Move]:
             return substitute(e, lambda n: chosen[n.index] if n.op is Op.INPUT else n)
 
         after = {v: put(e) for v, e in way.after.items()}
-        yield Move(put(way.cond), after, way.seen, tuple(map(put, way.values)), ())
+        values = tuple(map(put, way.values))
+        yield Move(put(way.cond), after, way.seen, values, (), way.rule, way.shown)
 
 
 def put_in(e: Expr, now: Values, after: Values | None = None) -> Expr:

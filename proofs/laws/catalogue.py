@@ -252,8 +252,18 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
         _law("within-stuck", "within 9s { stuck } else { h }", "wait 9s ; h"),
         _law("within-seq", "within 9s { p ; q }", "within 9s { p } ; within 9s { q }"),
-        _law("within-par", "within 9s { p || q }", "within 9s { p } || within 9s { q }"),
-        _law("within-choice", "within 9s { p + q }", "within 9s { p } + within 9s { q }"),
+        _law(
+            "within-par",
+            "within 9s { p || q }",
+            "within 9s { p } || within 9s { q }",
+            ("moves p", "moves q"),
+        ),
+        _law(
+            "within-choice",
+            "within 9s { p + q }",
+            "within 9s { p } + within 9s { q }",
+            ("moves p", "moves q"),
+        ),
         _law(
             "within-nested",
             "within 5s { within 9s { p } else { h } } else { h }",

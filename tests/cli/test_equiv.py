@@ -167,3 +167,19 @@ def test_a_spec_from_a_pipe(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(OLD.encode())))
     assert cli.main(["lts", "-"]) == 0
     assert "start audit" in capsys.readouterr().out
+
+
+def test_a_few_instances_prove_nothing_of_any_number(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "resource r : pool({})\nworkflow w {{ activity a {{ uses r 1 }} run {{ {} }} }}\n"
+    for name, pool, body in (("three", 3, "a"), ("four", 4, "a"), ("twice", 3, "a ; a")):
+        whole = text.format(pool, body) + "system { w[*] }\n"
+        (folder / f"{name}.wf").write_text(whole)
+    # With as many instances on both sides they end alike, and how many there may be is open.
+    assert cli.main(["equiv", "three.wf", "four.wf"]) == 3
+    assert cli.main(["equiv", "three.wf", "four.wf", "--under", "trace"]) == 1
+    assert cli.main(["migrate", "three.wf", "four.wf"]) == 3
+    assert "only a few" in capsys.readouterr().err
+    assert cli.main(["migrate", "twice.wf", "three.wf"]) == 1
+    assert cli.main(["equiv", "three.wf", "three.wf"]) == 0  # the same term

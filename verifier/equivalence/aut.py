@@ -16,6 +16,7 @@ from .lts import INTERNAL, TAU, Lts
 HIDDEN = ("i", "tau")
 MOST = 2**31 - 1  # states; edges are kept as 32 bits
 _SHOWN = 10  # complaints of one file
+SPARSE = 1_000  # states for each transition, behind which those without any are left out
 
 
 def read(text: str, file: str) -> Lts:
@@ -57,6 +58,13 @@ def read(text: str, file: str) -> Lts:
         found.append(_wrong(file, *lines[0], what, "the file may have been cut off"))
     if found:
         raise Rejected(tuple(found))
+    if states > SPARSE * (transitions + 1):
+        # Most states have no step from them or to them: nobody sees them.
+        dense: dict[int, int] = {}
+        for s in (first, *source, *target):
+            dense.setdefault(s, len(dense))
+        states, first = len(dense), dense[first]
+        source, target = (array("i", (dense[s] for s in a)) for a in (source, target))
     return Lts(states, first, tuple(names), source, label, target)
 
 

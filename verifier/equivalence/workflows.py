@@ -25,6 +25,7 @@ from .terms import specs as terms
 from .upgrading import Upgrade, upgrade
 
 OUTCOME = "outcome"
+FEW = "of any number of instances only a few were looked at"
 LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
 INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
@@ -90,6 +91,22 @@ def compare(
 ) -> Comparison:
     """Under these levels, finest first.  With `inclusion`: is all that the left one does something
     that the right one does?  That is known under failures, trace and outcome."""
+    found = _compared(left, right, asked, levels, inclusion)
+    if not (left.any_number or right.any_number):
+        return found
+    # A few instances stand for any number of them: they tell two apart, and prove nothing.
+    open_ = Open(FEW)
+    few = {n: open_ if isinstance(f, Holds) else f for n, f in found.levels.items()}
+    return replace(found, levels=few)
+
+
+def _compared(
+    left: TransitionSystem,
+    right: TransitionSystem,
+    asked: Asked,
+    levels: Sequence[str],
+    inclusion: bool,
+) -> Comparison:
     names = asked.observed
     if names is None:
         names = in_both(left, right)
@@ -204,7 +221,9 @@ def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upg
         side.also = free
     limits = Limits(seconds=asked.size.seconds)
     try:
-        return upgrade(sides[0].explore(), sides[1].explore(), limits)
+        found = upgrade(sides[0].explore(), sides[1].explore(), limits)
+        if found.broken is not None or not (old.any_number or new.any_number):
+            return found
     except OutOfReach:
         # A log that cannot go on, among few values; or both do the same whatever the values are.
         for window in list(windows(old, new))[: 0 if asked.hide else MOST_WINDOWS]:
@@ -219,9 +238,10 @@ def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upg
         open_: dict[str, Finding] = {name: Open("") for name in LEVELS[:-1]}
         alike = _by_induction(sides, open_, asked.size.seconds)
         how = next((f.how for f in alike.values() if isinstance(f, Holds)), "")
-        if how:
+        if how and not (old.any_number or new.any_number):
             return Upgrade((), how=how)
         raise
+    raise OutOfReach(FEW)
 
 
 def compare_lts(left: Lts, right: Lts, size: Size, inclusion: bool = False) -> Comparison:

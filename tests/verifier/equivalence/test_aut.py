@@ -66,3 +66,8 @@ def test_at_most_ten_lines_are_complained_of() -> None:
     with pytest.raises(Rejected) as error:
         read("des (0, 50, 2)\n" + "nonsense\n" * 50, "x.aut")
     assert len(error.value.diagnostics) == 10
+
+
+def test_states_that_nobody_sees_take_no_room() -> None:
+    lts = read('des (7, 1, 2000000000)\n(7, "a", 1999999999)\n', "big.aut")
+    assert (lts.states, lts.initial, list(lts.source), list(lts.target)) == (2, 0, [0], [1])

@@ -16,8 +16,9 @@ from wfverify.proofs.laws import table
 from wfverify.proofs.laws.catalogue import DECLARED, LAWS
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import RuleKind, TransitionSystem
+from wfverify.verifier.equivalence.laws.answer import UNKNOWN, proved
 from wfverify.verifier.equivalence.laws.prove import LEVELS, claim, finest, within
-from wfverify.verifier.equivalence.laws.refute import Instance, differ, sides
+from wfverify.verifier.equivalence.laws.refute import Instance, differ, refuted, sides
 from wfverify.verifier.equivalence.terms import guarded, normal
 from wfverify.verifier.equivalence.terms.store import Store
 
@@ -264,3 +265,29 @@ def test_instances_of_what_is_no_law_fail(left: str, right: str, level: str) -> 
     texts = (instance(rng, left, right, WHERE[2]) for _ in range(400))
     found = (g for t in texts if (g := graphs(t)) is not None)
     assert any(not agree(*g, level) for g in found)
+
+
+def test_limits_are_ordered_by_when_they_began() -> None:
+    def finds(left: str, right: str, *needs: str) -> str:
+        return proved(claim(left, right), needs, 60_000)
+
+    inner = "within 5s { within 9s { p } else { h } } else { h }"
+    assert finds(inner, "within 5s { p } else { h }") == "bisimulation"
+    # The other way round both may strike.
+    outer = "within 9s { within 5s { p } else { h } } else { h }"
+    assert finds(outer, "within 5s { p } else { h }") == ""
+    assert finds("within 9s { p || q }", "within 9s { p } || within 9s { q }") == UNKNOWN
+    both = "moves p", "moves q"
+    assert (
+        finds("within 9s { p || q }", "within 9s { p } || within 9s { q }", *both) == "bisimulation"
+    )
+    # A limit that begins with a test begins anew with it.
+    tested = "if (b) { within 9s { p } } else { within 9s { p } }"
+    assert finds(tested, "within 9s { p }") == ""
+
+
+def test_limits_are_refuted_by_timed_runs() -> None:
+    law = claim("within 9s { p + q }", "within 9s { p } + within 9s { q }")
+    assert set(refuted(law, LEVELS)) == set(LEVELS)
+    law = claim("within 9s { p }", "within 9s { p } else { fail Timeout }")
+    assert set(refuted(law, LEVELS)) == {"bisimulation"}

@@ -13,6 +13,7 @@ from itertools import chain, product
 from typing import Any
 
 from ....dsl.errors import Span
+from ....semantics.expr import Scalar
 from ....semantics.system import Rule, RuleKind, TransitionSystem
 from ...engines.search_space import Space, State
 from ...engines.search_terms import NOTHING
@@ -51,8 +52,10 @@ class Changes:
 
 
 Values = tuple[Any, ...]
-Node = tuple[Values, frozenset[int]]  # with the pools that others use
-Edge = tuple[str, Node]
+Place = tuple[Values, frozenset[int]]  # with the pools that others use
+Order = frozenset[tuple[int, int]]  # of timers that run: the first began no later than the second
+Node = tuple[Place, Order]
+Edge = tuple[str, Place, int | None]  # with the timer that it is, or begins anew
 TIMERS = (RuleKind.INTERRUPT, RuleKind.TIMER, RuleKind.BACKOFF)
 
 
@@ -67,10 +70,12 @@ def explored(
 
     `observed`: the variable of the workflow that is seen at its end.
     Raises Unsuitable, TooLarge."""
-    return _Explorer(system, setting, changes, limit, observed).run()
+    return Labelling(system, setting, changes, limit, observed).run()
 
 
-class _Explorer:
+class Labelling:
+    """The steps of one system, and what is seen of them."""
+
     def __init__(
         self,
         system: TransitionSystem,
@@ -102,17 +107,22 @@ class _Explorer:
 
     def run(self) -> tuple[Lts, ...]:
         (first,) = self.space.initial()
-        starts: list[Node] = [
-            (self._with(first.values, sorted(self.tests), chosen), frozenset())
+        begun = [
+            self._with(first.values, sorted(self.tests), chosen)
             for chosen in product((False, True), repeat=len(self.tests))
+        ]
+        starts: list[Node] = [
+            ((values, frozenset()), self._ordered(frozenset(), values, None)) for values in begun
         ]
         number = {node: i for i, node in enumerate(starts)}
         order = list(starts)
         edges: list[tuple[int, str, int]] = []
         for node in order:
             here = number[node]
-            self._alone(node[0])
-            for label, after in chain(self._beside(node), self._steps(node)):
+            place, order_ = node
+            self._alone(place[0])
+            for label, then, timer in chain(self._beside(place), self._steps(place, order_)):
+                after = then, self._ordered(order_, then[0], timer)
                 target = number.get(after)
                 if target is None:
                     target = number[after] = len(order)
@@ -120,8 +130,15 @@ class _Explorer:
                     if len(order) > self.limit:
                         raise TooLarge(f"more than {self.limit} states")
                 edges.append((here, label, target))
-        lts = made(len(order), 0, edges)
+        lts = made(len(order), 0, self._striking(edges))
         return tuple(replace(lts, initial=i) for i in range(len(starts)))
+
+    def _striking(self, edges: Sequence[tuple[int, str, int]]) -> list[tuple[int, str, int]]:
+        """When a timer began matters only if it may strike."""
+        strike = {label.split(",")[0] for _, label, _ in edges}
+        idle = {x for x in map(self._limit, self.timers) if f"after {x}" not in strike}
+        marks = [f", {x} begins" for x in idle]
+        return [(s, _without(label, marks), t) for s, label, t in edges]
 
     def _with(self, values: Values, slots: Sequence[int], chosen: Sequence[object]) -> Values:
         changed = list(values)
@@ -129,38 +146,61 @@ class _Explorer:
             changed[slot] = value
         return tuple(changed)
 
-    def _beside(self, node: Node) -> Iterator[Edge]:
-        values, taken = node
+    def _ordered(self, before: Order, after: Values, anew: int | None) -> Order:
+        """Which timers began no later than which."""
+        if not self.timers:
+            return before
+        now = self._timers(after)
+        old = {s for s, _ in before} & now - {anew}
+        new = now - old
+        kept = frozenset((s, t) for s, t in before if s in old and t in old)
+        return kept | {(s, t) for s in now for t in new}
+
+    def _first(self, timer: int, order: Order) -> bool:
+        """Whether none that is due before it runs."""
+        limit = self._seconds(timer)
+        return all(t != timer or self._seconds(s) >= limit for s, t in order)
+
+    def _seconds(self, rule: int) -> Scalar:
+        delay = self.system.rules[rule].delay
+        assert delay is not None and delay.lo.value is not None
+        return delay.lo.value
+
+    def _beside(self, place: Place) -> Iterator[Edge]:
+        values, taken = place
         if self.changes.beside:
             for slot, name in self.tests.items():
                 state = "false" if values[slot] else "true"
                 changed = self._with(values, [slot], [not values[slot]])
-                yield f"{name} becomes {state}", (changed, taken)
+                label = f"{name} becomes {state}" + self._begin(values, changed)
+                yield label, (changed, taken), None
         if self.changes.contended:
             for slot, name in self.pools.items():
                 if slot in taken:
                     given = self._with(values, [slot], [values[slot] - 1])
-                    yield f"{name} is given back beside", (given, taken - {slot})
+                    yield f"{name} is given back beside", (given, taken - {slot}), None
                 elif values[slot] == 0:
                     yield (
                         f"{name} is taken beside",
                         (self._with(values, [slot], [1]), taken | {slot}),
+                        None,
                     )
 
-    def _steps(self, node: Node) -> Iterator[Edge]:
-        values, taken = node
+    def _steps(self, place: Place, order: Order) -> Iterator[Edge]:
+        values, taken = place
         begun: set[str] = set()
         going: set[str] = set()
         for move in self.space.moves(State(values, NOTHING)):
             if move.target.condition:
                 raise Unsuitable("values without bounds")
+            index = move.rule.index
+            if index in self.timers and not self._first(index, order):
+                continue
             after = tuple(move.target.values)
             name = self.tokens[move.rule.index]
             label = self._label(move.rule, values, name)
-            if self.timers:
-                label += self._started(move.rule, values, after)
             if not name:
-                yield label, (after, taken)
+                yield label + self._begin(values, after, index), (after, taken), index
                 continue
             (begun if f"{name}: start " in move.rule.name else going).add(name)
             slots = [] if self.changes.beside else self.moved[name]
@@ -169,26 +209,30 @@ class _Explorer:
                     f", {self.tests[i]} {str(v).lower()}"
                     for i, v in zip(slots, chosen, strict=True)
                 )
-                yield label + seen, (self._with(after, slots, chosen), taken)
+                then = self._with(after, slots, chosen)
+                yield label + seen + self._begin(values, then, index), (then, taken), index
         for p in begun & going:
             o = self.setting.open[p]
             if o.first and o.first == o.later:
                 raise Shared(p)
 
-    def _started(self, rule: Rule, values: Values, after: Values) -> str:
-        """The timers that begin with a step: so a timer that strikes is known by its beginning."""
-        new = self._timers(after) - self._timers(values)
-        if rule.index in self.timers and rule.index in self._timers(after):
-            new |= {rule.index}
-        return "".join(f", {t} begins" for t in sorted(map(self._limit, new)))
+    def _begin(self, before: Values, after: Values, again: int | None = None) -> str:
+        """The timers that begin with a step: so a timer that strikes is known by its beginning.
+        (Those of one limit that begin at once strike at once.)  `again`: one that starts anew."""
+        if not self.timers:
+            return ""
+        old, now = self._timers(before), self._timers(after)
+        new = (now - old) | ({again} if again is not None and again in now else set())
+        limits = sorted(set(map(self._limit, new)))
+        if set(limits) & set(map(self._limit, now - new)):
+            raise Unsuitable("two timers that cannot be told apart")
+        return "".join(f", {t} begins" for t in limits)
 
     def _timers(self, values: Values) -> frozenset[int]:
         found = self.running.get(values)
         if found is None:
             moves = self.space.moves(State(values, NOTHING))
             found = frozenset(m.rule.index for m in moves if m.rule.index in self.timers)
-            if len(set(map(self._limit, found))) < len(found):
-                raise Unsuitable("two timers that cannot be told apart")
             self.running[values] = found
         return found
 
@@ -202,6 +246,10 @@ class _Explorer:
             if rule.name.startswith(f"{p}: "):
                 return p
         return ""
+
+    def plain(self, rule: Rule, values: Values) -> str:
+        """What is seen of a step that is none of a token."""
+        return self._label(rule, values, "")
 
     def _label(self, rule: Rule, values: Values, token: str) -> str:
         if token:
@@ -247,6 +295,12 @@ class _Explorer:
         for p, places in self.inside:
             if sum(values[slot] in ids for slot, ids in places) > 1:
                 raise Unsuitable(f"two of {p} may run at once")
+
+
+def _without(label: str, marks: Sequence[str]) -> str:
+    for mark in marks:
+        label = label.replace(mark, "")
+    return label
 
 
 def _timed(rule: Rule) -> bool:

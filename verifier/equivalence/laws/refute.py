@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from itertools import permutations, product
 
 from ....dsl.errors import Rejected
-from ..lts import Lts, adjacency
+from ....semantics.system import TransitionSystem
+from ..lts import INTERNAL, Lts, adjacency, relabelled
 from ..runs import OutOfReach
 from ..spectrum import Alike, Under, equivalent
-from .clocked import endings
-from .explore import COMPLETED, FAILS, Changes, TooLarge, Unsuitable, explored
-from .prove import Claim
-from .setting import ERRORS, STUCK, WORKFLOW, Setting, system
+from .clocked import TICK, Labels, timed
+from .explore import COMPLETED, FAILS, Changes, Labelling, TooLarge, Unsuitable, explored
+from .prove import LEVELS, Claim
+from .setting import ERRORS, STUCK, Setting, system
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,17 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     out += [(2, f"{{ {{ x := x + 1 }} ; fail {e} }}") for e in (first, *rest)]
     out += [(2, f"{{ {p}u ; fail {first} }}")] if "saga" in law.words else []
     out += [(2, f"using ({m}) {{ {p}1 }}") for m in law.pools]
+    if law.pools:
+        out += [(2, f"if ({b}) {{ x := x + 1 }}") for b in law.tests]
+    if "once" in law.words:
+        out += [(2, f"{{ {p}x + skip }}"), (2, f"if (x > 1) {{ {p}1 }}")]
+    if law.timed:
+        out += [(2, f"{{ {{ x := x + 1 }} ; {p}1 }}"), (2, f"if (x > 1) {{ {p}1 }}")]
+    if "while" in law.words:
+        out += [(2, f"{{ {p}1 ; if ({b}) {{ {p}2 }} }}") for b in law.tests]
+        out += [(2, f"{{ {{ x := (x + 1) % 4 }} ; if ({b}) {{ x := 0 }} }}") for b in law.tests]
+        out += [(2, f"{{ {p}1 ; if (x > 0) {{ {p}2 }} }}")]
+        out += [(2, "{ { x := (3 * x + 1) % 7 } ; if (x % 2 == 0) { x := 0 } }")]
     return out
 
 
@@ -73,6 +85,17 @@ def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
     beside += [(1, f"using ({m}) {{ z1 }}") for m in law.pools]
     beside += [(1, f"using ({m}) {{ {STUCK} }}") for m in law.pools]
     beside += [(2, f"{{ {f} ; {f} }}") for f in flips]
+    if "while" in law.words:
+        beside += [(1, f"{{ {' ; '.join([f] * n)} }}") for f in flips for n in (3, 4)]
+        beside += [(1, f"{{ {f} ; {{ x := 0 }} ; x := 1 }}") for f in flips]
+        beside += [(1, f"{{ {f} ; {{ x := 0 }} ; {{ x := 1 }} ; z1 }}") for f in flips]
+        odd = "{ x := (x + 1) % 7 } ; { x := (x + 6) % 7 } ; { x := (2 * x + 1) % 7 }"
+        beside += [(1, f"{{ {f} ; {odd} ; {f} }}") for f in flips]
+    if "once" in law.words:
+        beside += [(1, "{ x := x + 1 }")]
+    beside += [(1, f"using ({m}) {{ x := 2 * x }}") for m in law.pools]
+    if law.timed:
+        beside += [(1, "{ z1 ; z2 }"), (1, "{ z1 ; { x := x + 1 } }")]
     for m, n in permutations(law.pools, 2):
         beside.append((2, f"using ({m}) {{ using ({n}) {{ z1 }} }}"))
     sized: list[tuple[int, int, Instance]] = []
@@ -144,22 +167,44 @@ def refuted(law: Claim, levels: tuple[str, ...], tries: int = 2_500) -> dict[str
 
 
 def _late(law: Claim, levels: tuple[str, ...], tries: int) -> dict[str, Instance]:
-    """Whether a limit strikes is a question of times: what may come out differs in timed runs, and
-    so does everything finer."""
+    """Whether a limit strikes is a question of times: timed runs are compared, under bisimulations
+    second by second, else without a look at when."""
     of = setting(law)
+    found: dict[str, Instance] = {}
     for n, instance in enumerate(instances(law)):
-        if n >= tries:
+        left = [u for u in levels if u not in found]
+        if not left or n >= tries:
             break
         try:
-            one, other = (
-                endings(system(of, filled(t, instance)), f"{WORKFLOW}.x")
-                for t in (law.left, law.right)
-            )
+            systems = [system(of, filled(t, instance)) for t in (law.left, law.right)]
+            one, other = (timed(s, labels(s, of)) for s in systems)
         except (TooLarge, Unsuitable, Rejected):
             continue
-        if one != other:
-            return dict.fromkeys(levels, instance)
-    return {}
+        if _outcomes(one) != _outcomes(other):
+            found |= dict.fromkeys(left, instance)
+            break
+        for level in left:
+            if level == "outcome":
+                break
+            sides = (one, other) if level in LEVELS[:2] else (untimed(one), untimed(other))
+            # (Of refusals nothing is said where time goes on.)
+            if not differ(*sides, "trace" if level == "failures" else level):
+                break
+            found[level] = instance
+    return found
+
+
+def labels(of: TransitionSystem, setting: Setting) -> Labels:
+    calm = Changes(beside=False, contended=False)
+    return Labelling(of, setting, calm, 0, "x").plain
+
+
+def untimed(lts: Lts) -> Lts:
+    return relabelled(lts, [INTERNAL if name == TICK else name for name in lts.labels])
+
+
+def _outcomes(lts: Lts) -> frozenset[str]:
+    return frozenset(n for n in lts.labels if n.startswith((COMPLETED, FAILS)))
 
 
 def differ(left: Lts, right: Lts, level: str) -> bool:
