@@ -37,8 +37,10 @@ class Environment:
         answers: Answers = NO_ANSWERS,
         failing: float = FAILURE,
         wanted: Collection[int] = (),
+        pace: float | None = None,
     ) -> None:
         self._failing = failing
+        self._pace = pace
         self._wanted = wanted
         self._plan = plan
         self._rules = plan.system.rules
@@ -176,6 +178,8 @@ class Environment:
         elif high is None:
             # Finite, with a long tail: as long again as it must take, or about a second.
             drawn = low + int(self._random.expovariate(1.0) * max(int(low), self._clock.scale))
+        elif self._pace is not None:
+            return high if self._random.random() < self._pace else low
         else:
             drawn = low + int(self._random.random() * (int(high - low) + 1))
         if drawn < low:

@@ -53,6 +53,7 @@ class RunOptions:
     max_steps: int = 1_000_000
     failing: float = FAILURE
     wanted: Collection[int] = ()  # ends of attempts that are chosen wherever they are possible
+    pace: float | None = None  # the chance that what has bounds takes longest, else shortest
     initial: Mapping[int, Scalar] = field(default_factory=dict)  # by variable, beside set_values
     source: str = ""  # for the log: where the spec came from, and its hash
     spec_sha256: str = ""
@@ -105,7 +106,9 @@ class _Runner:
         self.environment = (
             Environment(plan, random, options.answers, options.failing)
             if options.answers
-            else Environment(plan, random, failing=options.failing, wanted=options.wanted)
+            else Environment(
+                plan, random, failing=options.failing, wanted=options.wanted, pace=options.pace
+            )
         )
         name = options.scheduler or system.scheduler
         self.scheduler = make_scheduler(name, plan, random)

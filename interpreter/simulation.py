@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from typing import Protocol
 
 from ..semantics.expr import Scalar
 from ..semantics.system import TransitionSystem
@@ -12,12 +13,23 @@ from .run import RunOptions, run
 
 LONGEST = 200_000  # steps; a run that goes on for ever is cut there
 
-Simulate = Callable[[int, float, Mapping[int, Scalar], Collection[int]], Trace | None]
+
+class Simulate(Protocol):
+    def __call__(
+        self,
+        seed: int,
+        failing: float,
+        chosen: Mapping[int, Scalar],
+        wanted: Collection[int] = (),
+        pace: float | None = None,
+        /,
+    ) -> Trace | None: ...
 
 
 def simulator(system: TransitionSystem) -> Simulate:
-    """A function to a timed run from a seed, a chance of failure, chosen initial values, and ends
-    of attempts that are chosen wherever they are possible.
+    """A function to a timed run from a seed, a chance of failure, chosen initial values, ends of
+    attempts that are chosen wherever they are possible, and the chance that something takes as long
+    as it may, or else as short (None: any time between).
 
     None where no initial state was found.
     """
@@ -25,10 +37,19 @@ def simulator(system: TransitionSystem) -> Simulate:
     most = min(LONGEST, 2_000 + 20 * len(system.rules))
 
     def simulate(
-        seed: int, failing: float, chosen: Mapping[int, Scalar], wanted: Collection[int] = ()
+        seed: int,
+        failing: float,
+        chosen: Mapping[int, Scalar],
+        wanted: Collection[int] = (),
+        pace: float | None = None,
     ) -> Trace | None:
         options = RunOptions(
-            seed=seed, failing=failing, initial=chosen, max_steps=most, wanted=wanted
+            seed=seed,
+            failing=failing,
+            initial=chosen,
+            max_steps=most,
+            wanted=wanted,
+            pace=pace,
         )
         try:
             return run(system, options, plan=plan).trace

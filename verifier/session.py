@@ -44,8 +44,23 @@ class Replayed(Protocol):
 
 Replay = Callable[[TransitionSystem, Trace], Replayed]
 Schedule = Callable[[TransitionSystem, Trace], Trace | None]
-# Timed runs by seed, chance of failure, chosen initial values, and wanted ends of attempts.
-Simulator = Callable[[int, float, Mapping[int, Scalar], Collection[int]], Trace | None]
+
+
+class Simulator(Protocol):
+    """Timed runs by seed, chance of failure, chosen initial values, wanted ends of attempts, and
+    the chance that what has bounds takes longest, else shortest (None: any time)."""
+
+    def __call__(
+        self,
+        seed: int,
+        failing: float,
+        chosen: Mapping[int, Scalar],
+        wanted: Collection[int] = (),
+        pace: float | None = None,
+        /,
+    ) -> Trace | None: ...
+
+
 Simulate = Callable[[TransitionSystem], Simulator]
 
 

@@ -187,3 +187,27 @@ def test_they_arrive_until_the_run_is_stopped(
     out = capsys.readouterr().out
     assert "[10s] arrival of w[5]" in out and "w[6]" not in out
     assert cli.main(["replay", str(log)]) == 0
+
+
+FULL = """\
+channel ticks : int
+workflow clock { run { while (true) { wait 1s ; send 1 to ticks } } }
+workflow hand { run { while (true) { receive t from ticks ; wait 3s } } }
+"""
+
+
+def test_a_channel_without_a_bound_has_the_room_that_a_run_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, log = tmp_path / "full.wf", tmp_path / "full.jsonl"
+    path.write_text(FULL)
+    assert cli.main(["run", str(path), "--until", "60s", "--log", str(log)]) == 0
+    assert "len(ticks): 38 -> 39" in capsys.readouterr().out
+    assert cli.main(["replay", str(log)]) == 0
+    assert "agree" in capsys.readouterr().out
+    assert cli.main(["run", str(path), "--until", "20m", "--log", "none"]) == 2
+    assert "more than 512 messages in ticks" in capsys.readouterr().err
+    folder = tmp_path / "certificates"
+    found = cli.main([str(path), "--only", "messages", "--timeout", "20", "--certify", str(folder)])
+    assert found == 1 and not folder.exists()
+    assert "no certificate" in capsys.readouterr().err

@@ -14,6 +14,7 @@ import pytest
 from wfverify.dsl import load_text
 from wfverify.interpreter import replay, schedule
 from wfverify.semantics.lower import lower
+from wfverify.semantics.values import evaluate
 from wfverify.verifier.growth import fitted
 from wfverify.verifier.portfolio import verify
 from wfverify.verifier.session import Options
@@ -165,3 +166,25 @@ def test_growth_is_as_it_is_second_by_second(part: int) -> None:
             decided += 1
     print(f"{decided} decided of {compared} specs")
     assert compared and decided >= compared / 2
+
+
+def test_no_run_that_is_shown_waits_for_room() -> None:
+    """The sender's loop takes no time, so with some room, but only so, time passes at last."""
+    text = """
+channel ticks : int
+workflow clock { var i: int = 0  run { while (true) { send i to ticks ; i := i + 1 } } }
+workflow hand { run { while (true) { receive t from ticks ; wait 2s } } }
+"""
+    spec = load_text(text, "ticks.wf")
+    options = Options(timeout=8, only=("messages", "terminates", "race_free"))
+    fit = fitted(spec, lower(spec, room=1), options, replay, schedule)
+    assert isinstance(fit.growth["ticks"], Refuted)
+    found = verify(spec, fit.system, options, replay=replay, schedule=schedule, growth=fit.growth)
+    full = fit.system.channels[0].full
+    assert full is not None
+    refuted = [r.verdict for r in found if isinstance(r.verdict, Refuted)]
+    assert refuted
+    for verdict in refuted:
+        states = replay(fit.system, verdict.trace).states
+        assert not any(evaluate(full, s) for s in states), verdict
+    assert not any(isinstance(r.verdict, Proved) for r in found)
