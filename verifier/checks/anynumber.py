@@ -166,9 +166,9 @@ class AnyNumber:
             case "messages":
                 return None if soon else self._messages(known)
             case "deadlock_free":
-                if soon:
-                    return blocking.by_order(s, lambda: False)
-                return blocking.by_order(s, self._ends) or self._by_moves()
+                ends = (lambda: False) if soon else self._ends
+                order = blocking.by_order(s, ends) or blocking.of_any_number(s, ends)
+                return order if order or soon else self._by_moves()
             case "terminates":
                 return None if soon and s.system.loops else self._terminates(known)
             case "starvation_free" if not liveness.anybody_waits(s.system):

@@ -42,6 +42,10 @@ from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
 if TYPE_CHECKING:
     from ..engines.search_live import Stuck
 
+NEVER_SHORT = (
+    "the place invariants leave no marking at which some threads wait for units that only they hold, "
+    "so some holder can always go on until it lets go"
+)
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
 
 
@@ -73,6 +77,10 @@ def deadlock_free(session: Session) -> Verdict:
                 "the resources can be put in an order such that whoever holds one only asks for "
                 f"later ones (contended: {', '.join(names)}), so no circle of waiting is possible",
             )
+    if cycle is not None:
+        never = never_short(session)
+        if never is not None:
+            return never
     if cycle is not None and session.may("search"):
         found = _deadlock_among_few(session, contended, cycle)
         if isinstance(found, Refuted):
@@ -101,6 +109,31 @@ def by_order(session: Session, ends: Callable[[], bool]) -> Proved | None:
         "the resources can be put in an order such that whoever holds one only asks for later "
         f"ones ({', '.join(names)}), so no circle of waiting is possible, however many wait",
     )
+
+
+def never_short(
+    session: Session, many: Collection[int] = (), aside: Collection[int] = ()
+) -> Proved | None:
+    """Where claims have no order: no set of threads is ever blocked by what it holds itself."""
+    from ..engines import siphons
+
+    if not session.may("siphons"):
+        return None
+    seconds = session.share(0.1)
+    if not siphons.never_short(session.structure, session.linking, seconds, many, aside):
+        return None
+    return Proved("siphons", NEVER_SHORT)
+
+
+def of_any_number(session: Session, ends: Callable[[], bool]) -> Proved | None:
+    """The same, whatever the number of instances is."""
+    obstacle, _, waits = _obstacles(session, search=False, ends=ends)
+    if obstacle or waits:
+        return None
+    groups = session.system.any_number
+    firsts = [g.members[0] for g in groups]
+    others = [i for g in groups for i in g.members[1:]]
+    return never_short(session, firsts, others)
 
 
 def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
