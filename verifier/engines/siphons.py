@@ -19,6 +19,7 @@ there may be any number each point has as many threads as you like.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.symbolic import is_valid
+from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
 from ...semantics.system import PointKind, ResourceInfo, Rule, RuleKind, Thread, VarKind
 from .common import conjuncts, initial_condition, may_stand, put
 from .linking import QUIET, Linking
@@ -63,17 +64,51 @@ def never_short(
     `many`: instances that stand for any number of instances like them; `aside`: those that are
     covered by that.  Whether anything but claims may block is for the caller to know.
     """
+    if not _covered(structure, linking):
+        return False
+    asked = _Net(structure, frozenset(many), frozenset(aside)).formula()
+    return asked is not None and is_valid(not_(asked), max(1, int(1000 * seconds)))
+
+
+def short(structure: Structure, linking: Linking, seconds: float) -> Iterator[list[Rule]]:
+    """Guesses: claims of threads, as few as may be, which would block each other where all others
+    have not begun."""
+    if not _covered(structure, linking):
+        return
+    net = _Net(structure, frozenset(), frozenset())
+    asked = net.formula()
+    if asked is None:
+        return
+    until = time.monotonic() + seconds
+    encode = Encoder()
+    solver = Smt(max(1, int(1000 * seconds)))
+    solver.add(encode(asked), *map(encode, net.others_rest()))
+    size = add(const(0), *net.stuck.values())
+    most = 2
+    while most <= 2 * len(net.threads) and time.monotonic() < until:
+        solver.limit(max(1, int(1000 * (until - time.monotonic()))))
+        solver.push()
+        solver.add(encode(le(size, const(most))))
+        if solver.check() is Answer.SAT:
+            chosen = [
+                place for place, count in net.stuck.items() if solver.value(encode(count), Sort.INT)
+            ]
+            solver.pop()
+            yield [rule for place in chosen for rule in net.asking(place)[:1]]
+            solver.add(encode(not_(and_(*(le(const(1), net.stuck[p]) for p in chosen)))))
+        else:
+            solver.pop()
+            most += max(1, most // 2)
+
+
+def _covered(structure: Structure, linking: Linking) -> bool:
     system = structure.system
     if system.controls or system.in_order or not linking.quiet:
         return False
     if any(r.kind is RuleKind.CRASH or r.turn is not TRUE for r in system.rules):
         return False
     claimed = {v for r in system.rules for v, _ in r.gains}
-    if not all(linking.linked.get(u) for u in claimed):
-        return False
-    net = _Net(structure, frozenset(many), frozenset(aside))
-    asked = net.formula()
-    return asked is not None and is_valid(not_(asked), max(1, int(1000 * seconds)))
+    return all(linking.linked.get(u) for u in claimed)
 
 
 @dataclass
@@ -117,6 +152,23 @@ class _Net:
             parts += self._waiting(t, blocking)
         parts.append(le(const(1), add(const(0), *self.stuck.values())))
         return and_(*parts)
+
+    def others_rest(self) -> Iterator[Expr]:
+        """Who is not in the set has not begun, but for those that have forked somebody who is."""
+        for t in self.threads:
+            for p in t.points:
+                if p.kind is not PointKind.ENTRY and p.kind not in SPLITS:
+                    yield le(self.here[t.id, p.id], self.stuck[t.id, p.id])
+
+    def asking(self, place: Place) -> list[Rule]:
+        """Claims that a thread may make there."""
+        t = self.system.threads[place[0]]
+        places = [p.id for p in t.points]
+        return [
+            r
+            for r in self.system.rules
+            if r.thread == t.id and r.gains and place[1] in may_stand(r.guard, t.location, places)
+        ]
 
     def _held(self, counts: Mapping[Place, Expr]) -> dict[int, Expr] | None:
         """By USED variable: the units that so many threads hold."""
