@@ -76,10 +76,11 @@ def deadlock_free(session: Session) -> Verdict:
                 "the resources can be put in an order such that whoever holds one only asks for "
                 f"later ones (contended: {', '.join(names)}), so no circle of waiting is possible",
             )
-    if cycle is not None:
+    if not obstacle and not waits:
         never = never_short(session)
         if never is not None:
             return never
+    if cycle is not None:
         marked = by_marking(session)
         if marked is not None:
             return marked
