@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 # docs/how-it-works.md says how each argues.
 ENGINES = (
     "structure",
+    "siphons",
     "zones",
     "induction",
     "counting",

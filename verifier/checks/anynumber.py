@@ -14,7 +14,7 @@ A property at top level must speak of one instance at a time: `forall o in w: ..
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
@@ -160,15 +160,18 @@ class AnyNumber:
             found = events.atomicity(s)
             return replace(found, figure="") if isinstance(found, Proved) else None
         crashes = any(r.kind is RuleKind.CRASH for r in s.system.rules)
-        if not self.apart or not s.may("structure"):
+        if not self.apart:
             return None
+        if not s.may("structure"):
+            # (Most of these arguments begin with what structure says.)
+            return self._never_short() if check == "deadlock_free" else None
         match check:
             case "messages":
                 return None if soon else self._messages(known)
             case "deadlock_free":
-                if soon:
-                    return blocking.by_order(s, lambda: False)
-                return blocking.by_order(s, self._ends) or self._by_moves()
+                ends = (lambda: False) if soon else self._ends
+                order = blocking.by_order(s, ends) or self._never_short(ends)
+                return order if order or soon else self._by_moves()
             case "terminates":
                 return None if soon and s.system.loops else self._terminates(known)
             case "starvation_free" if not liveness.anybody_waits(s.system):
@@ -250,6 +253,9 @@ class AnyNumber:
         nodes = self.crowd.endless(asks)
         how = f"{FOR_EVER} {nodes} nodes: in no fair run somebody waits for a resource for ever"
         return Proved("search", how) if nodes else None
+
+    def _never_short(self, ends: Callable[[], bool] = lambda: False) -> Proved | None:
+        return blocking.of_any_number(self.session, ends)
 
     def _ends(self) -> bool:
         """All loops end, whatever the others do."""

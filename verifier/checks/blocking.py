@@ -28,22 +28,24 @@ from ...semantics.system import (
     VarKind,
 )
 from ...semantics.trace import Trace
-from ..engines.restrict import Restricted, restrict
-from ..engines.search_graph import CUT_OFF, Graph
+from ..engines.search_graph import Graph
 from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
-from ..session import InternalError, Session
+from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations, standstill, waiting
-from .circle import askers, shortest, with_parents
+from .deadlocked import among_few, by_marking, first_circle, refuted
 from .graph import full_graph
-from .stuck import blocked_for_ever, under_way
-from .waiters import circle_of, holds_something, place_of, wait_for, waiting_in
+from .stuck import blocked_for_ever
+from .waiters import circle_of, holds_something, wait_for, waiting_in
 
 if TYPE_CHECKING:
     from ..engines.search_live import Stuck
 
-STATES, SECONDS = 20_000, 3.0  # to see whether an `assume` may cut a run off
+NEVER_SHORT = (
+    "the place invariants leave no marking at which some threads wait for units that only they "
+    "hold, so some holder can always go on until it lets go"
+)
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
 
 
@@ -75,8 +77,16 @@ def deadlock_free(session: Session) -> Verdict:
                 "the resources can be put in an order such that whoever holds one only asks for "
                 f"later ones (contended: {', '.join(names)}), so no circle of waiting is possible",
             )
+    if not obstacle and not waits:
+        never = never_short(session)
+        if never is not None:
+            return never
+    if cycle is not None:
+        marked = by_marking(session)
+        if marked is not None:
+            return marked
     if cycle is not None and session.may("search"):
-        found = _deadlock_among_few(session, contended, cycle)
+        found = among_few(session, contended, cycle)
         if isinstance(found, Refuted):
             return found
     return _by_search(session, obstacle)
@@ -103,6 +113,31 @@ def by_order(session: Session, ends: Callable[[], bool]) -> Proved | None:
         "the resources can be put in an order such that whoever holds one only asks for later "
         f"ones ({', '.join(names)}), so no circle of waiting is possible, however many wait",
     )
+
+
+def never_short(
+    session: Session, many: Collection[int] = (), aside: Collection[int] = ()
+) -> Proved | None:
+    """Where claims have no order: no set of threads is ever blocked by what it holds itself."""
+    from ..engines import siphons
+
+    if not session.may("siphons"):
+        return None
+    seconds = session.share(0.1)
+    if not siphons.never_short(session.structure, session.linking, seconds, many, aside):
+        return None
+    return Proved("siphons", NEVER_SHORT)
+
+
+def of_any_number(session: Session, ends: Callable[[], bool]) -> Proved | None:
+    """The same, whatever the number of instances is."""
+    obstacle, _, waits = _obstacles(session, search=False, ends=ends)
+    if obstacle or waits:
+        return None
+    groups = session.system.any_number
+    firsts = [g.members[0] for g in groups]
+    others = [i for g in groups for i in g.members[1:]]
+    return never_short(session, firsts, others)
 
 
 def _resources(session: Session, used: set[int]) -> list[ResourceInfo]:
@@ -180,114 +215,6 @@ def _held_throughout(system: TransitionSystem, rules: Sequence[int]) -> set[int]
     return held or set()
 
 
-# --- a deadlock among few threads ------------------------------------------------------------
-
-
-def _deadlock_among_few(session: Session, contended: set[int], cycle: list[int]) -> Verdict | None:
-    """Let only as many threads move as are needed to use up the resources of a cycle.
-
-    The others stay where they are, which is a run of the whole system; that the waiting threads
-    are stuck in the whole system as well is shown by `blocked_for_ever`.
-    """
-    from ..engines.search import explore
-
-    def stuck(trace: Trace) -> bool:
-        state = session.replay(session.system, trace).states[-1]
-        return bool(blocked_for_ever(session.structure, state, waiting_in(session.system, state)))
-
-    groups = askers(session, contended, cycle)
-    trace = shortest(session, groups, stuck)
-    found = _circle_at_end(session, trace) if trace is not None else None
-    if isinstance(found, Refuted):
-        return _shorter(session, found)
-    chosen = {r.thread for group in groups for r in group}
-    few = restrict(session.system, with_parents(session.structure, chosen))
-    result = explore(few.system, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
-    if result.graph is None:
-        return None
-    members = {i for i, t in enumerate(few.threads) if t in chosen}
-    return _first_circle(session, result.graph, members, few)
-
-
-def _shorter(session: Session, found: Refuted) -> Verdict:
-    """The shortest, where all states are at hand."""
-    graph = session.graph[0] if session.graph is not None else None
-    if graph is None or not graph.complete:
-        return found
-    other = _first_circle(session, graph)
-    shorter = isinstance(other, Refuted) and len(other.trace.steps) < len(found.trace.steps)
-    return other if shorter and other is not None else found
-
-
-def _first_circle(
-    session: Session,
-    graph: Graph,
-    among: Collection[int] | None = None,
-    part: Restricted | None = None,
-) -> Verdict | None:
-    """The shortest run after which some threads wait for each other only.
-
-    A thread may be doomed before the others of its circle wait; such states are passed over.
-    """
-    from ..engines.search_live import doomed
-
-    for node in doomed(graph, among)[:400]:
-        trace = graph.trace(node)
-        if trace is None:
-            continue
-        if part is not None:
-            trace = part.widen(trace)
-        found = _circle_at_end(session, trace)
-        if found is not None:
-            return found
-    return None
-
-
-def _circle_at_end(session: Session, trace: Trace) -> Verdict | None:
-    """REFUTED if after this run some threads wait for each other only."""
-    replayed = session.replay(session.system, trace)
-    if not replayed.ok:
-        raise InternalError(f"a run of the search does not replay: {replayed.why}")
-    waiting = waiting_in(session.system, replayed.states[-1])
-    if blocked_for_ever(session.structure, replayed.states[-1], waiting):
-        return refuted(session, trace, waiting)
-    return None
-
-
-def refuted(session: Session, trace: Trace, dead: Sequence[int]) -> Verdict:
-    """REFUTED with the wait-for relation, once the run is confirmed on the whole system."""
-    system = session.system
-
-    def stuck(states: Sequence[tuple[Scalar, ...]], _: Trace) -> bool:
-        return bool(blocked_for_ever(session.structure, states[-1], dead))
-
-    replayed = session.replay(system, trace)
-    if replayed.ok and not stuck(replayed.states, trace):
-        return Unknown("search", "some threads wait, but it was not shown that they wait for ever")
-    final = replayed.states[-1]
-    if not _may_go_on(system, final):
-        return Unknown("search", CUT_OFF)
-    core = blocked_for_ever(session.structure, final, dead)
-    core = under_way(session.structure, final, circle_of(session.structure, final, core))
-    notes = wait_for(system, session.structure, final, core)
-    message = "nobody of these can ever go on"
-    first = system.threads[core[0]] if core else system.threads[0]
-    span = place_of(system, first.id, final)
-    return session.confirm("search", message, trace, span, stuck, notes=tuple(notes))
-
-
-def _may_go_on(system: TransitionSystem, state: Sequence[Scalar]) -> bool:
-    """Does every run from there count?"""
-    from ..engines.search import explore
-    from ..engines.search_live import at_state
-
-    if system.excluded is FALSE:
-        return True
-    there = at_state(system, state)
-    found = explore(there, [], max_states=STATES, seconds=SECONDS, want_graph=True).graph
-    return found is not None and found.complete and 0 not in found.uncertain
-
-
 # --- search ----------------------------------------------------------------------------------
 
 
@@ -326,7 +253,7 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
 
 
 def _stuck(session: Session, graph: Graph, answer: Stuck) -> Verdict:
-    return _first_circle(session, graph) or refuted(session, answer.trace, answer.dead)
+    return first_circle(session, graph) or refuted(session, answer.trace, answer.dead)
 
 
 def stuck_in(session: Session, graph: Graph) -> Verdict | None:

@@ -81,7 +81,8 @@ def shortest(
 
 
 def _brought(session: Session, rules: Sequence[Rule]) -> Trace | None:
-    """A run in which each of these claims' threads goes on, alone, until it makes the claim."""
+    """A run in which each of these claims' threads goes on, alone, until it makes the claim: in
+    this order, but for those that have to let others go first."""
     system = session.system
     chosen: dict[int, Scalar] = {
         v.index: False if v.sort.value == "bool" else v.lo or 0
@@ -92,10 +93,15 @@ def _brought(session: Session, rules: Sequence[Rule]) -> Trace | None:
     if not initial_holds(system, first):
         return None
     state, steps = first, list[Step]()
-    for rule in rules:
-        more = _alone(session, state, rule)
-        if more is None:
+    left = list(rules)
+    while left:
+        for rule in left:
+            more = _alone(session, state, rule)
+            if more is not None:
+                break
+        else:
             return None
+        left.remove(rule)
         steps += more
         state = final_state(system, Trace(state, tuple(more)))
     return Trace(first, tuple(steps))
