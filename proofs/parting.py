@@ -23,6 +23,8 @@ Question = tuple[object, ...]
 
 def parted(watch: Watch, first: Trace, second: Trace, durations: bool) -> None:
     """`Wrong` where the two do not show it, `Open` where that is not plain."""
+    if first.initial != second.initial:
+        raise Wrong("they begin differently")
     one, two = (Heard(watch, t, durations) for t in (first, second))
     if one.result == two.result:
         raise Wrong("both runs end alike")
