@@ -36,8 +36,9 @@ from .builder import RuleDraft
 from .busy import preempted
 from .claims import Demand, contested, demand, loses, not_negative
 from .completion import completion, saved
-from .context import Ctx, Log, Out, raise_error, step
+from .context import Ctx, raise_error, step
 from .data import Value, leaves, seen
+from .drafts import Log, Out
 from .env import Definedness, Env, collecting
 from .expressions import as_sort, lower, measured, ranged, require, scalar
 from .heartbeat import heartbeat, missed, scheduled, silent, sooner

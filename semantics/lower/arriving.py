@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from ..expr import Expr, add, const, ite, mul, to_real, whole
 from ..system import Delay, EventKind, EventTemplate, PointKind, ResourceInfo, RuleKind
-from .context import Ctx, InstanceDraft, step
+from .context import Ctx, step
+from .drafts import InstanceDraft
 from .place import At
 
 FEW, SEVERAL = 3, 5

@@ -17,7 +17,8 @@ from ...dsl.errors import Span
 from ..expr import FALSE, TRUE, Expr, Op, and_, const, eq, implies, ite, lt, not_, or_
 from ..system import PointKind, ResourceInfo, RuleKind
 from .builder import Asking, Builder, Holds, RuleDraft, knot, tie
-from .context import Ctx, Out, raise_error, step
+from .context import Ctx, raise_error, step
+from .drafts import Out
 from .place import At, union
 
 if TYPE_CHECKING:

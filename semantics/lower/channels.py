@@ -17,8 +17,8 @@ from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, lt, not_, or_, to_real
 from ..system import ChannelInfo, VarKind
 from .builder import Builder, RuleDraft
-from .context import InstanceDraft
 from .data import Rec, Value, choose, default, leaves
+from .drafts import InstanceDraft
 from .predicates import ended
 
 MESSAGE, ASKER = "message", "asker"

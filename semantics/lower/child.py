@@ -10,20 +10,9 @@ from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, to_real
 from ..system import EventKind, PointKind, RuleKind, VarKind
 from .assign import assign
 from .builder import RuleDraft
-from .context import (
-    RETURN,
-    UNDO_FAILED,
-    Ctx,
-    Frame,
-    InstanceDraft,
-    Landing,
-    Log,
-    Out,
-    raise_error,
-    real_error,
-    step,
-)
+from .context import RETURN, UNDO_FAILED, Ctx, raise_error, real_error, step
 from .data import Value, default, leaves
+from .drafts import Frame, InstanceDraft, Landing, Log, Out
 from .env import Bound, Definedness, collecting, layered
 from .expressions import lower, ranged, scalar
 from .place import At, union

@@ -34,7 +34,8 @@ from ..expr import (
 from ..system import Delay, EventKind, PointKind, ResourceInfo, RuleKind, VarKind
 from .builder import Holds, Revocable, RuleDraft
 from .busy import Contest, asks, of_policy, rejected, taken_away, waiting
-from .context import Ctx, Out, raise_error, step
+from .context import Ctx, raise_error, step
+from .drafts import Out
 from .env import collecting
 from .expressions import as_sort, require
 from .place import At

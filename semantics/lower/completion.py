@@ -30,8 +30,9 @@ from ..system import (
 from .assign import assign
 from .builder import RuleDraft
 from .claims import Demand
-from .context import Attempt, Ctx, Done, step
+from .context import Ctx, step
 from .data import Value, build, default, leaves, sort_of
+from .drafts import Attempt, Done
 from .effects import effect
 from .env import Env, collecting
 from .expressions import scalar

@@ -38,8 +38,9 @@ from ..expr import (
 )
 from ..system import Delay, EventKind, Input, Loop, PointKind, RuleKind, VarKind
 from .builder import Builder, Holds, ThreadDraft
-from .context import Ctx, InstanceDraft, step
+from .context import Ctx, step
 from .cut import Cut
+from .drafts import InstanceDraft
 from .env import collecting
 from .expressions import as_sort, measured
 from .first import initially

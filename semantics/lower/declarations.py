@@ -31,9 +31,10 @@ from ..system import (
 )
 from . import channels, control
 from .builder import Builder
-from .context import UNDO_FAILED, InstanceDraft, World
+from .context import UNDO_FAILED
 from .crashes import Crashing
 from .data import Value, default, leaves
+from .drafts import InstanceDraft, World
 from .env import Bound, Definedness, Env, NotConstant, collecting
 from .expressions import bounds, measured, ranged, scalar
 from .expressions import lower as lower_expr

@@ -39,19 +39,8 @@ from ..system import (
     VarKind,
 )
 from .builder import CANCELLED, RETURNED, Builder, Region, RegionKind, RuleDraft
-from .context import (
-    ANY_ERROR,
-    RETURN,
-    UNDO_FAILED,
-    Ctx,
-    Frame,
-    Landing,
-    Log,
-    Out,
-    raise_error,
-    real_error,
-    step,
-)
+from .context import ANY_ERROR, RETURN, UNDO_FAILED, Ctx, raise_error, real_error, step
+from .drafts import Frame, Landing, Log, Out
 from .entry import forget, kept
 from .env import Env
 from .expressions import counted, measured

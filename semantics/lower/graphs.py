@@ -8,7 +8,8 @@ from dataclasses import replace
 from ...dsl import ast
 from ..expr import FALSE, TRUE, Expr, add, and_, const, eq, ite, le, not_, or_
 from ..system import Loop, Place, PointKind, RuleKind
-from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
+from .context import Ctx, raise_error, real_error, step
+from .drafts import Frame, Landing, Log, Out
 from .expressions import counted
 from .parallel import FAILED, Branch, opened
 from .place import At, union

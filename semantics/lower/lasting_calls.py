@@ -10,8 +10,9 @@ from ...dsl.errors import Span
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, not_, or_
 from ..system import VarKind
 from .activity import activity_of
-from .context import RETURN, Ctx, InstanceDraft
+from .context import RETURN, Ctx
 from .data import Value, default, leaves
+from .drafts import InstanceDraft
 from .env import Bound, layered, unasked
 from .expressions import lower
 from .heartbeat import heartbeat, sooner

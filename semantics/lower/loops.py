@@ -12,8 +12,9 @@ from ..system import Loop, Place, PointKind, RuleKind
 from . import parallel
 from .builder import RuleDraft
 from .clock import looking
-from .context import Ctx, Frame, Log, Out, raise_error, real_error, step
+from .context import Ctx, raise_error, real_error, step
 from .data import Value
+from .drafts import Frame, Log, Out
 from .entry import forget, kept, kept_value
 from .env import NotConstant, collecting
 from .expressions import counted, domain, interval, scalar

@@ -44,8 +44,9 @@ from ..system import (
 from .assign import assign
 from .builder import RuleDraft
 from .channels import ASKER, MESSAGE, Channel, Queue, item, picked
-from .context import Ctx, Out, step
+from .context import Ctx, step
 from .data import Rec, Value, build, default, leaves, seen, sort_of
+from .drafts import Out
 from .entry import forget
 from .env import Env, collecting, unasked
 from .expressions import lower, ranged, require, scalar, within

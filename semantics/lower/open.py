@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from ...dsl import ast
 from ..expr import Expr
 from ..system import PointKind, RuleKind
-from .context import RETURN, UNDO_FAILED, Ctx, Out, raise_error, step
+from .context import RETURN, UNDO_FAILED, Ctx, raise_error, step
+from .drafts import Out
 from .frames import cleanup, leave, protected, unwound
 from .place import At, union
 

@@ -25,8 +25,9 @@ from ..system import (
 )
 from .builder import ForkDraft, ThreadDraft
 from .clock import looked
-from .context import Ctx, Frame, Landing, Log, Out, raise_error, real_error, step
+from .context import Ctx, raise_error, real_error, step
 from .data import Value
+from .drafts import Frame, Landing, Log, Out
 from .entry import kept
 from .expressions import counted, measured
 from .longest import longest

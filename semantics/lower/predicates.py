@@ -10,7 +10,7 @@ from ...dsl import ast
 from ...dsl.walk import walk
 from ..expr import TRUE, Expr, Op, Sort, add, and_, const, ite, lt, not_, or_, sub, var
 from .builder import Builder, knot, tie
-from .context import InstanceDraft
+from .drafts import InstanceDraft
 from .env import Bound, after_step, layered
 
 if TYPE_CHECKING:

@@ -32,8 +32,9 @@ from ..expr import (
 )
 from ..system import Input, Variable, VarKind
 from .builder import RuleDraft
-from .context import ANY_ERROR, Ctx, KeyUse
+from .context import ANY_ERROR, Ctx
 from .data import default, definite, leaves, scalars
+from .drafts import KeyUse
 from .env import Env
 from .expressions import lower
 from .place import At

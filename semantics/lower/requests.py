@@ -14,8 +14,9 @@ from ..system import Delay, EventKind, EventTemplate, Obligation, PointKind, Rul
 from .assign import assign
 from .builder import Builder, RuleDraft
 from .channels import ASKER, MESSAGE, Channel, Reply, Site, item
-from .context import Ctx, InstanceDraft, Out, step
+from .context import Ctx, step
 from .data import Rec, default, leaves, seen
+from .drafts import InstanceDraft, Out
 from .env import collecting
 from .expressions import lower, ranged
 from .messages import ASKED, put

@@ -27,19 +27,8 @@ from ..expr import (
 from ..system import EventKind, PointKind, RuleKind, SagaInfo, VarKind
 from . import activity, parallel
 from .builder import Builder, RuleDraft
-from .context import (
-    UNDO_FAILED,
-    Ctx,
-    Done,
-    Frame,
-    Landing,
-    Log,
-    Out,
-    Rounds,
-    raise_error,
-    real_error,
-    step,
-)
+from .context import UNDO_FAILED, Ctx, raise_error, real_error, step
+from .drafts import Done, Frame, Landing, Log, Out, Rounds
 from .effects import effect
 from .entry import forget
 from .env import collecting, unasked

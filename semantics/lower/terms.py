@@ -24,8 +24,9 @@ from ..expr import (
 from ..system import Delay, EventKind, Place, PointKind, RuleKind, VarKind, Waiting
 from . import activity, child, claims, frames, graphs, loops, messages, parallel, requests, saga
 from .clock import looked
-from .context import Ctx, Log, Out, raise_error, step
+from .context import Ctx, raise_error, step
 from .data import equal
+from .drafts import Log, Out
 from .effects import ASSERTED, NOT_COVERED, assigned, covers, effect
 from .env import collecting
 from .expressions import lower, measured

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from ...dsl import ast
 from ..expr import Expr, add, const, lt
 from ..system import PointKind, RuleKind
-from .context import Ctx, Landing, step
+from .context import Ctx, step
 from .data import Value
+from .drafts import Landing
 from .entry import kept
 from .env import unasked
 from .expressions import counted, lower

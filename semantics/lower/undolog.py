@@ -9,7 +9,8 @@ from ...dsl.types import Stack
 from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, var, variables
 from ..system import VarKind
 from .builder import RuleDraft
-from .context import Ctx, Done, Log, Rounds
+from .context import Ctx
+from .drafts import Done, Log, Rounds
 
 Part = Log | Done | Rounds
 

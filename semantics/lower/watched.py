@@ -29,7 +29,8 @@ from ..expr import (
 from ..expr import zero as nothing
 from ..system import Input, VarKind
 from .builder import RuleDraft
-from .context import Ctx, Done, Log
+from .context import Ctx
+from .drafts import Done, Log
 from .env import Env, unasked
 from .expressions import scalar
 from .refusals import not_here

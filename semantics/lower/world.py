@@ -35,10 +35,11 @@ from ..system import (
 )
 from . import child, control, control_loop, requests
 from .arriving import arrived, one_by_one, several
-from .context import Ctx, InstanceDraft, step
+from .context import Ctx, step
 from .crashes import crashes, crashing
 from .data import Value, default, leaves
 from .declarations import Declarations
+from .drafts import InstanceDraft
 from .env import Env, collecting, layered, unasked
 from .expressions import bounds, domain, measured, scalar
 from .finish import finish
