@@ -7,6 +7,7 @@ import runpy
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from wfverify.proofs.laws import derivation
@@ -81,7 +82,8 @@ def test_the_laws_of_derivations_are_theorems() -> None:
 
 def test_what_is_found_of_the_rules_contradicts_no_theorem() -> None:
     """Under bisimulation internal steps count, of which the rules have some more (docs/theory.md):
-    there a law may fail in the rules alone."""
+    there a law may fail in the rules alone; and of loops under all of them, where a round may end
+    without a step."""
     table = pytest.importorskip("wfverify.proofs.laws.table")
     found = table.proved()
     for t in THEOREMS:
@@ -90,9 +92,13 @@ def test_what_is_found_of_the_rules_contradicts_no_theorem() -> None:
             # Bisimulations of the model are those of a process in any surroundings.
             known = entry["holds"][0]["anywhere" if level < 2 else "alone"]
             assert known not in LEVELS[: level + 1], t
-        elif "needs" not in t:
+        elif "needs" not in t and not _of_rounds_that_end_with_a_step(entry):
             refuted = {LEVELS.index(name) for name in entry["fails"]}
             assert not refuted & set(range(max(level, 1), len(LEVELS))), t
+
+
+def _of_rounds_that_end_with_a_step(entry: dict[str, Any]) -> bool:
+    return any("moves p" in h["needs"] and h["anywhere"] == "branching" for h in entry["holds"])
 
 
 def test_the_page_has_the_tables() -> None:
