@@ -171,6 +171,11 @@ class _Run:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason + self.said.in_vain(s.name))
         yield from self._nothing()
+        grown = [v for v in self.session.growth.values() if isinstance(v, Refuted)]
+        if grown and self.wanted("messages"):
+            self.verdicts["messages"] = obligations.together(grown)
+            soon = Task(Kind.WHOLE, "soon", "messages")
+            yield from self._lines(soon, Found({"messages": self.verdicts["messages"]}))
         if self.many:
             yield from self._of_any_number()
         yield from self._rare()
