@@ -32,16 +32,15 @@ from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
 from .facts import Open, Prover, Wrong
-from .falling import measure
 from .pairs import commuting, races
 from .peaks import peaks
 from .plain import PLAIN, is_line, some_only, taken
-from .progress import progress
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
 from .solvers import Solvers
 from .states import View, closed, finishes, holds
+from .tried import Tried
 
 # What a certificate of a check of the whole system claims, and the evidence that it needs: of
 # these kinds one each.
@@ -139,7 +138,7 @@ class Checker:
         self.codec = Codec(self.system)
         self._watch: Watch | None = None
         self._read: dict[str, Part] = {}
-        self._tried: dict[int, tuple[Evidence, Wrong | None]] = {}
+        self.tried = Tried()
 
     @property
     def watch(self) -> Watch:
@@ -247,7 +246,7 @@ class Checker:
                 for goal in goals:
                     peaks(self.prover, evidence, goal)
             case Progress() | Measure():
-                self.once(evidence)
+                self.tried.shown(self.prover, evidence)
             case Pairs(facts):
                 if check == "race_free":
                     races(self.prover, facts)
@@ -262,18 +261,3 @@ class Checker:
                     raise Wrong("there is something to show")
             case _:
                 pass
-
-    def once(self, evidence: Progress | Measure) -> None:
-        """Several checks rest on the same evidence."""
-        if id(evidence) not in self._tried:
-            failed = None
-            try:
-                if isinstance(evidence, Measure):
-                    measure(self.prover, evidence)
-                else:
-                    progress(self.prover, evidence)
-            except Wrong as wrong:
-                failed = wrong
-            self._tried[id(evidence)] = evidence, failed
-        if (known := self._tried[id(evidence)][1]) is not None:
-            raise known

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitute, variables
 from ..semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
-from .apart import persistent
 from .facts import Prover, Wrong
+from .meeting import persistent
 from .reading import Step, pinned, settled, touched
 from .shapes import Known
 

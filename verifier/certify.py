@@ -233,13 +233,12 @@ def _order(structure: Structure, used: set[int]) -> tuple[int, ...]:
 
 def _measures(structure: Structure, hints: Sequence[Evidence]) -> Iterator[Measure]:
     ranks = [c for h in hints if isinstance(h, Measure) for c in h.components]
-    # Once more what the tests of loops say: it may be that they fall as well.
-    known = f"measure {[id(c) for c in ranks]}"
-    if known not in structure.kept:
-        hinted = [*(Rank(term=e) for e in terms_of(structure)), *ranks]
-        parts = components(structure, hinted, apart=False)
-        structure.kept[known] = [Measure(Facts(tuple(tests_inside(structure)), ("fresh",)), parts)]
-    yield from structure.kept[known]  # type: ignore[misc]
+    if "measure" not in structure.kept:
+        tests = [Rank(term=e) for e in terms_of(structure)]
+        parts = components(structure, tests, apart=False)
+        facts = Facts(tuple(tests_inside(structure)), ("fresh",))
+        structure.kept["measure"] = [Measure(facts, parts)]
+    yield from structure.kept["measure"]  # type: ignore[misc]
     if len(structure.system.rules) <= SMALL_RULES:
         parts = components(structure, ranks)
         bounds = _bounds(structure, parts)

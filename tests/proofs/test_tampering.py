@@ -102,10 +102,21 @@ refines order : v5, v4 under trace
 upgrade moved : v2 from v1
 expect refuted late
 """
+PARTED = """\
+resource r : pool(1)
+workflow w(n: int 0..1) {
+  var x: int = 0
+  var y: int = 0
+  activity a { uses r 1  takes 1s..2s  do { x := n } }
+  activity b { uses r 1  takes 1s  do { x := 2 } }
+  run { { a || b } ; while (y < 2) { y := y + 1 } }
+}
+"""
 BYTES = 700
 SAID = 300
 KINDS = {
     SOURCE: {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"},
+    PARTED: {"inductive", "progress", "measure", "runs"},
     COMPARED: {"classes", "followed", "answered", "derivation", "coupled"},
 }
 
@@ -113,7 +124,7 @@ KINDS = {
 LINES = ("equivalent", "refines", "upgrade", "law")
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=["checks", "compared"])
+@pytest.fixture(scope="module", params=KINDS, ids=["checks", "parted", "compared"])
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Certified]:
