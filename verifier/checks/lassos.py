@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
@@ -50,7 +51,10 @@ def goes_round(
 
     doubt: Verdict | None = None
     shown = islice(traces, MOST_LASSOS)
+    until = time.monotonic() + session.share(0.1, 1.0)
     for trace in chain(islice(shown, SOME), by_runs(session, holds), shown):
+        if doubt is not None and time.monotonic() > until:
+            break
         assert trace.loop_at is not None
         figure = f"lasso of {len(trace.steps) - trace.loop_at} steps"
         verdict = session.confirm("search", message, trace, place(trace), breaks, figure=figure)
