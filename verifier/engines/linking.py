@@ -93,7 +93,8 @@ class _Checking:
         self.admitted: Mapping[int, frozenset[int]] = {}
         # Where its parent is while a thread runs.
         self.above_it = {t.id: {t.fork} for t in system.threads if t.fork is not None}
-        self.more = False  # it was found to be at other points, too
+        self.wider: set[tuple[int, int | None]] = set()  # forks where there are other points, too
+        self.more = False  # some more were found
         self.out = Linking(above=self.above_it)
 
     def run(self) -> Linking:
@@ -213,7 +214,12 @@ class _Checking:
     def parent(self, t_id: int, move: Move, moves: Mapping[int, Move], at: Places) -> bool:
         """Those of its branches that the rule does not move rest, or it is where it may be."""
         thread = self.system.threads[t_id]
-        for group in self.children.get(t_id, {}).values():
+        sources = self.at(thread, at)
+        for fork, group in self.children.get(t_id, {}).items():
+            if (t_id, fork) not in self.wider and (
+                fork not in sources or _targets(move, fork) == {fork}
+            ):
+                continue  # of all branches at once: there may be very many
             for child in group:
                 if child.id in moves:
                     continue
@@ -235,6 +241,7 @@ class _Checking:
         if self.rests(self.system.threads[thread.parent], point):
             return False
         self.above_it[thread.id].add(point)
+        self.wider.add((thread.parent, thread.fork))
         self.more = True
         return True
 
