@@ -34,7 +34,7 @@ from ..engines.structure import Structure, lower, upper
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime, loops, obligations, standstill, waiting
-from .deadlocked import among_few, by_marking, first_circle, refuted
+from .deadlocked import among_few, at_once, by_marking, first_circle, refuted
 from .graph import full_graph
 from .stuck import blocked_for_ever
 from .waiters import circle_of, holds_something, wait_for, waiting_in
@@ -77,6 +77,10 @@ def deadlock_free(session: Session) -> Verdict:
                 "the resources can be put in an order such that whoever holds one only asks for "
                 f"later ones (contended: {', '.join(names)}), so no circle of waiting is possible",
             )
+    if cycle is not None and session.may("search"):
+        found = at_once(session, contended, cycle)
+        if found is not None:
+            return found
     if not obstacle and not waits:
         never = never_short(session)
         if never is not None:

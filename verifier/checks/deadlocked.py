@@ -22,23 +22,27 @@ GUESSES = 4  # markings that are looked at
 STATES, SECONDS = 20_000, 3.0  # to see whether an `assume` may cut a run off
 
 
-def among_few(session: Session, contended: set[int], cycle: list[int]) -> Verdict | None:
-    """Let only as many threads move as are needed to use up the resources of a cycle.
+def at_once(session: Session, contended: set[int], cycle: list[int]) -> Verdict | None:
+    """REFUTED if those who ask for the resources of a cycle, one after the other, come to block
+    each other.
 
     The others stay where they are, which is a run of the whole system; that the waiting threads
     are stuck in the whole system as well is shown by `blocked_for_ever`.
     """
-    from ..engines.search import explore
 
     def stuck(trace: Trace) -> bool:
         return _stuck_at(session, session.replay(session.system, trace).states[-1])
 
-    groups = askers(session, contended, cycle)
-    trace = shortest(session, groups, stuck)
+    trace = shortest(session, askers(session, contended, cycle), stuck)
     found = _circle_at_end(session, trace) if trace is not None else None
-    if isinstance(found, Refuted):
-        return _shorter(session, found)
-    chosen = {r.thread for group in groups for r in group}
+    return _shorter(session, found) if isinstance(found, Refuted) else None
+
+
+def among_few(session: Session, contended: set[int], cycle: list[int]) -> Verdict | None:
+    """The same with all orders of only as many threads as can use up the resources of a cycle."""
+    from ..engines.search import explore
+
+    chosen = {r.thread for group in askers(session, contended, cycle) for r in group}
     few = restrict(session.system, with_parents(session.structure, chosen))
     result = explore(few.system, [], max_states=50_000, seconds=session.share(0.2), want_graph=True)
     if result.graph is None:
