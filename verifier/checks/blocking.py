@@ -252,6 +252,9 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
                     return replace(timed, warning=_broken_by_timeout(session, graph))
                 if timed is not None:
                     return timed
+            met = standstill.somebody(session, partial(refuted, session))
+            if met is not None:
+                return met
             reason = answer.reason
             return Unknown("search", f"{obstacle}; {reason}" if obstacle else reason)
 

@@ -72,7 +72,8 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
             return Proved("search", f"all {states} states were visited", f"{states} states")
         case _:
             timed = intime.can_finish(session, True) if answer.timing else None
-            return timed or Unknown("search", answer.reason)
+            still = standstill.everybody(session) if timed is None else None
+            return timed or still or Unknown("search", answer.reason)
 
 
 def _never_ends(session: Session, answer: NeverEnds, lost: _Lost) -> Verdict:

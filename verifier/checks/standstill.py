@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from ...semantics.expr import FALSE, Scalar, and_
+from ...semantics.expr import Scalar, and_
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
 from ..engines.search_threads import ended
@@ -81,9 +81,7 @@ def everybody(session: Session) -> Refuted | None:
 def _unfinished(session: Session) -> Iterator[tuple[Trace, States]]:
     """Runs after which some instance has not ended, with their states."""
     system = session.system
-    if system.excluded is not FALSE:
-        return  # a run that an `assume` ends is none
     over = and_(*(ended(system, i) for i in system.instances))
     for trace, states in session.random_runs():
-        if evaluate(over, states[-1]) is False:
+        if evaluate(over, states[-1]) is False and session.counts(states):
             yield trace, states

@@ -20,7 +20,10 @@ from .search_space import Move, Space, State
 from .search_trace import Path, realize
 
 EXCLUDED = -1  # as a target: runs that do not count
-CUT_OFF = "somebody is stuck, but an `assume` may leave no run in which this is so"
+CUT_OFF = (
+    "somebody is stuck, but it was not decided whether a run in which this is so counts "
+    "(an `assume`, or a channel without a bound, may cut it off)"
+)
 SPLIT = -1  # as a rule: the node is the union of its targets
 
 
