@@ -6,11 +6,10 @@ name, and of the checks of the whole system what stands in WHOLE.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from functools import partial
 
 from ..semantics.claimed import COMPARED
 from ..semantics.evidence import (
@@ -137,7 +136,6 @@ class Checker:
         self.prover = Prover(Model(self.system), self.solvers)
         self.codec = Codec(self.system)
         self._watch: Watch | None = None
-        self._read: dict[str, Part] = {}
         self.tried = Tried()
 
     @property
@@ -156,19 +154,12 @@ class Checker:
             known = [claim[n] for n in ("check", "name", "level", "verdict")]
             if known[3] not in ("PROVED", "REFUTED") or self.claim(*known) != claim:
                 return Checked(Answer.INVALID, "the spec makes another claim of this name")
-            parts = [self.read(e) for e in certificate.evidence]
+            parts = [self.tried.read(self.codec, e) for e in certificate.evidence]
         except (Damaged, Unreadable) as wrong:
             return Checked(Answer.INVALID, str(wrong))
         except KeyError as missing:
             return Checked(Answer.INVALID, f"the claim has no {missing}")
         return self.judged(claim, parts)
-
-    def read(self, fields: Mapping[str, Any]) -> Part:
-        """Evidence that was read already is the same object."""
-        text = json.dumps(fields, sort_keys=True)
-        if text not in self._read:
-            self._read[text] = self.codec.decode(fields)
-        return self._read[text]
 
     def judged(self, claim: Mapping[str, str], parts: Sequence[Part]) -> Checked:
         """Of a claim that the spec makes."""
@@ -194,11 +185,8 @@ class Checker:
     ) -> Checked:
         """Raises `Wrong` where a part does not show what it is for."""
         trusted = [p.evidence for p in parts if isinstance(p.evidence, Trusted)]
-        if (
-            check == "property"
-            and not trusted
-            and any(x.name == name for x in self.system.liveness)
-        ):
+        late = check == "property" and any(x.name == name for x in self.system.liveness)
+        if late and not trusted:
             raise Wrong("no evidence shows what happens at last")
         if check in LINES and not trusted:
             self.claimed[check, name].check([p.evidence for p in parts], self.solvers)
@@ -207,17 +195,17 @@ class Checker:
             nothing = ((Syntactic,),) if check in NOTHING else ()
             if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
                 raise Wrong("this evidence does not belong to this check")
-            if any(isinstance(p.evidence, Progress) and p.evidence.order for p in parts):
-                # Who holds a resource gives it back only if it does not go round for ever.
-                if not any(isinstance(p.evidence, Measure) for p in parts):
-                    raise Wrong("an order of resources needs a measure beside it")
+            ordered = any(isinstance(p.evidence, Progress) and p.evidence.order for p in parts)
+            # Who holds a resource gives it back only if it does not go round for ever.
+            if ordered and not any(isinstance(p.evidence, Measure) for p in parts):
+                raise Wrong("an order of resources needs a measure beside it")
             if check in NOTHING and any(o.check == check for o in self.system.obligations):
                 raise Wrong("the spec asks something of this check")
         open_ = set(range(len(goals)))
+        ends = any(isinstance(p.evidence, Progress) for p in parts)
         for part in parts:
             if any(g not in range(len(goals)) for g in part.goals):
                 raise Wrong("evidence for a goal that there is not")
-            ends = any(isinstance(p.evidence, Progress) for p in parts)
             self.part(check, part.evidence, [goals[g] for g in part.goals], ends)
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
@@ -232,7 +220,7 @@ class Checker:
         match evidence:
             case Inductive(facts):
                 for goal in goals:
-                    if not self.prover.plainly(goal, facts):
+                    if not self.prover.tree.plainly(goal, facts):
                         self.prover.goal(goal, self.prover.established(facts))
             case States(kept, _):
                 also = variables([g.cond for g in goals], Op.INPUT)
@@ -248,10 +236,8 @@ class Checker:
             case Progress() | Measure():
                 self.tried.shown(self.prover, evidence)
             case Pairs(facts):
-                if check == "race_free":
-                    races(self.prover, facts)
-                else:
-                    commuting(self.prover, facts, ends)
+                show = races if check == "race_free" else partial(commuting, ends=ends)
+                show(self.prover, facts)
             case Runs(runs):
                 places(self.watch, runs)
             case Syntactic():
@@ -259,5 +245,3 @@ class Checker:
                     PLAIN[check](self.prover)
                 elif any(g.cond.op is not Op.CONST or g.cond.value is not True for g in goals):
                     raise Wrong("there is something to show")
-            case _:
-                pass

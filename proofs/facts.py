@@ -25,7 +25,6 @@ from ..semantics.expr import (
 from ..semantics.system import Obligation, VarKind
 from .held import Held
 from .reading import Model, Step, pinned, settled
-from .refusing import refuses
 from .said import stays
 from .shapes import Known, fresh, linking, quiet
 from .solvers import Solvers
@@ -74,9 +73,8 @@ class Prover:
         self, premises: Sequence[Expr], goal: Expr, hypotheses: Sequence[Expr] = ()
     ) -> bool:
         """Plainly, or by the solvers."""
-        if goal.op is Op.CONST:
-            if goal.value:
-                return True
+        if goal.op is Op.CONST and goal.value:
+            return True
         known = {self.key(p) for p in (*premises, *hypotheses)}
         if any(self.key(g) in known for g in (goal, *(goal.args if goal.op is Op.OR else ()))):
             return True
@@ -143,7 +141,9 @@ class Prover:
                 raise Wrong("an invariant may be false at the start")
         if not new:
             return
-        for step in self.model.writing(variables(known.facts[k] for k in new)):
+        written = sorted(variables(known.facts[k] for k in new))
+        rules = {r.index: r for v in written for r in self.tree.writing.get(v, ())}
+        for step in (s for k in sorted(rules) for s in self.model.cases(rules[k])):
             placed = self.placed(step, known)
             if placed is None:
                 continue
@@ -193,17 +193,11 @@ class Prover:
 
     # --- obligations ------------------------------------------------------------------------
 
-    def plainly(self, goal: Obligation, facts: Facts) -> bool:
-        """Does the tree of threads alone show facts and obligation?"""
-        state = goal.rule is None and not goal.every_step and not facts.invariants
-        return state and self.tree.shows(facts.shapes) and self.tree.follows(goal.cond)
-
     def goal(self, goal: Obligation, known: Known) -> None:
         """Does the obligation follow from what always holds?"""
         if goal.rule is None and not goal.every_step:
-            if not refuses(goal.cond, known, self.model.locations):
-                if not self.implies([], goal.cond, known.about([goal.cond])):
-                    raise Wrong("the invariants do not imply it")
+            if not self.implies([], goal.cond, known.about([goal.cond])):
+                raise Wrong("the invariants do not imply it")
             return
         still = settled_still(goal.cond)
         resting = goal.every_step and self.implies([], still, known.about([still]))

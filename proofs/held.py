@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
+from ..semantics.evidence import Facts
 from ..semantics.expr import Expr, Op, Sort, const, eq, ite, var, variables
-from ..semantics.system import Rule, VarKind
+from ..semantics.system import Obligation, Rule, VarKind
 from .sums import sum_of
 from .tree import Places, Tree
 
@@ -31,6 +32,11 @@ class Held(Tree):
             elif not (self.steady and (shape == "quiet" or (shape == "fresh" and self.fresh))):
                 return False
         return True
+
+    def plainly(self, goal: Obligation, facts: Facts) -> bool:
+        """Are facts and obligation shown here, and no solver needed?"""
+        state = goal.rule is None and not goal.every_step and not facts.invariants
+        return state and self.shows(facts.shapes) and self.follows(goal.cond)
 
     @cached_property
     def holders(self) -> dict[int, dict[int, dict[int, list[Expr]]]]:

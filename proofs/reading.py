@@ -178,22 +178,9 @@ class Model:
         allowed = not_(self.start(self.system.excluded))
         return [*typed, *conjuncts(self.start(self.system.initial)), *conjuncts(allowed)]
 
-    @property
+    @cached_property
     def steps(self) -> list[Step]:
         return [s for r in self.system.rules for s in self.cases(r)]
-
-    def writing(self, some: Iterable[int]) -> list[Step]:
-        """Those of rules that write some of the variables."""
-        rules = {r.index: r for v in some for r in self.writers.get(v, ())}
-        return [s for k in sorted(rules) for s in self.cases(rules[k])]
-
-    @cached_property
-    def writers(self) -> dict[int, list[Rule]]:
-        out: dict[int, list[Rule]] = {}
-        for r in self.system.rules:
-            for v, _ in r.updates:
-                out.setdefault(v, []).append(r)
-        return out
 
     def cases(self, rule: Rule) -> list[Step]:
         """A rule whose guard says `or` about places that it changes is several steps: all that

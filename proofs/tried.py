@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from ..semantics.evidence import Measure, Progress
+from ..semantics.evidence import Measure, Part, Progress
+from .certificate import Codec
 from .facts import Prover, Wrong
 from .falling import measure
 from .progress import progress
@@ -15,6 +19,14 @@ class Tried:
     """By identity, with what was wrong."""
 
     known: dict[int, tuple[Progress | Measure, Wrong | None]] = field(default_factory=dict)
+    _read: dict[str, Part] = field(default_factory=dict)
+
+    def read(self, codec: Codec, fields: Mapping[str, Any]) -> Part:
+        """Evidence that was read already is the same object."""
+        text = json.dumps(fields, sort_keys=True)
+        if text not in self._read:
+            self._read[text] = codec.decode(fields)
+        return self._read[text]
 
     def shown(self, prover: Prover, evidence: Progress | Measure) -> None:
         if id(evidence) not in self.known:
