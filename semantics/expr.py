@@ -353,20 +353,20 @@ def postorder(roots: Iterable[Expr]) -> list[Expr]:
     """Every distinct node below `roots`, arguments before users; no recursion."""
     seen: set[int] = set()
     out: list[Expr] = []
-    stack: list[tuple[Expr, bool]] = [(r, False) for r in roots]
+    stack: list[Expr | None] = [*roots]  # None: what is below it is done
+    open_: list[Expr] = []
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            out.append(node)
-            continue
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if not node.args:
-            out.append(node)
-            continue
-        stack.append((node, True))
-        stack.extend((a, False) for a in node.args if id(a) not in seen)
+        node = stack.pop()
+        if node is None:
+            out.append(open_.pop())
+        elif id(node) not in seen:
+            seen.add(id(node))
+            if node.args:
+                open_.append(node)
+                stack.append(None)
+                stack += node.args
+            else:
+                out.append(node)
     return out
 
 
@@ -380,16 +380,48 @@ def fold(
     done: dict[int, T] = {} if memo is None else memo
     if id(root) in done:
         return done[id(root)]
-    stack: list[tuple[Expr, bool]] = [(root, False)]
+    stack = [root]
     while stack:
-        node, ready = stack.pop()
-        if id(node) in done:
+        node = stack[-1]
+        # (The last first, as they are taken from the stack.)
+        missing = [a for a in node.args if id(a) not in done]
+        if missing:
+            stack += missing
             continue
-        if ready or not node.args:
+        stack.pop()
+        if id(node) not in done:
             done[id(node)] = build(node, [done[id(a)] for a in node.args])
+    return done[id(root)]
+
+
+def fold_early(
+    root: Expr, leaf: Callable[[Expr], Expr | None], build: Callable[[Expr, Sequence[Expr]], Expr]
+) -> Expr:
+    """The same for terms, where one argument may decide: nothing is made of the arguments after
+    FALSE in a conjunction, or after TRUE in a disjunction.  What `leaf` answers is not looked into.
+    """
+    done: dict[int, Expr] = {}
+    if (answer := leaf(root)) is not None:
+        return answer
+    stack: list[tuple[Expr, list[Expr]]] = [(root, [])]
+    while stack:
+        node, args = stack[-1]
+        decides = FALSE if node.op is Op.AND else TRUE if node.op is Op.OR else None
+        while len(args) < len(node.args):
+            a = node.args[len(args)]
+            answer = done.get(id(a)) or leaf(a)
+            if answer is None:
+                stack.append((a, []))
+                break
+            done[id(a)] = answer
+            args.append(answer)
+            if answer is decides:
+                done[id(node)] = answer
+                stack.pop()
+                break
         else:
-            stack.append((node, True))
-            stack.extend((a, False) for a in node.args if id(a) not in done)
+            done[id(node)] = build(node, args)
+            stack.pop()
     return done[id(root)]
 
 
@@ -454,10 +486,10 @@ def variables(roots: Iterable[Expr], op: Op = Op.VAR) -> set[int]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if not node.args:
-            if node.op is op:
-                out.add(node.index)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack += node.args
+        if node.args:
+            if id(node) not in seen:
+                seen.add(id(node))
+                stack += node.args
+        elif node.op is op:
+            out.add(node.value)  # type: ignore[arg-type]
     return out
