@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from .ast import Spec
+from .changed import replace
 from .errors import Diagnostic, Rejected, Severity, Span
 from .parser import Parsed, parse
 from .text import unified

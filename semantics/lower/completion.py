@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Bool, Type
 from ..expr import (
     FALSE,

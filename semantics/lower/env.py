@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ..expr import TRUE, Expr, Op, post, substitute
 from .data import Value, transform
@@ -41,7 +42,7 @@ class Definedness:
     check: str = "arithmetic"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # (without slots: it is copied very often)
 class Env:
     """What names mean at a place.
 

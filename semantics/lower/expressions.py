@@ -7,12 +7,12 @@ at all (the right side of `and`, a branch), for check `arithmetic`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
 from ...dsl import ast
 from ...dsl.ast import RefKind
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.extent import Extent, extent
 from ...dsl.types import Enum, Int, Option, Record, SetOf, Type

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Int
 from ..expr import (
     FALSE,
