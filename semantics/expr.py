@@ -88,13 +88,17 @@ ONE = Expr(Op.CONST, (), Sort.INT, 1)
 EMPTY = Expr(Op.CONST, (), Sort.STACK, ())  # type: ignore[arg-type]
 
 
+_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(1024))
+
+
 def const(value: Scalar) -> Expr:
     """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
-    if value is True:
-        return TRUE
-    if value is False:
-        return FALSE
-    if isinstance(value, tuple):
+    kind = value.__class__
+    if kind is int:  # the small ones are shared: there are very many of them
+        return _FEW[value] if 0 <= value < 1024 else Expr(Op.CONST, (), Sort.INT, value)
+    if kind is bool:
+        return TRUE if value else FALSE
+    if kind is tuple:
         return Expr(Op.CONST, (), Sort.STACK, value) if value else EMPTY
     return Expr(Op.CONST, (), Sort.REAL if isinstance(value, Fraction) else Sort.INT, value)
 
@@ -140,6 +144,8 @@ def _junction(op: Op, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
     for part in parts:
         if part is unit or id(part) in seen:
             continue
+        if part is zero:
+            return zero
         if part.op is Op.CONST:
             if part.value is zero.value:
                 return zero
@@ -199,7 +205,7 @@ def eq(a: Expr, b: Expr) -> Expr:
 
 def le(a: Expr, b: Expr) -> Expr:
     if a.op is Op.CONST and b.op is Op.CONST:
-        return const(_number(a) <= _number(b))
+        return FALSE if _less(_number(b), _number(a)) else TRUE
     if same(a, b):
         return TRUE
     return Expr(Op.LE, (a, b), Sort.BOOL)
@@ -207,10 +213,15 @@ def le(a: Expr, b: Expr) -> Expr:
 
 def lt(a: Expr, b: Expr) -> Expr:
     if a.op is Op.CONST and b.op is Op.CONST:
-        return const(_number(a) < _number(b))
+        return TRUE if _less(_number(a), _number(b)) else FALSE
     if same(a, b):
         return FALSE
     return Expr(Op.LT, (a, b), Sort.BOOL)
+
+
+def _less(a: int | Fraction, b: int | Fraction) -> bool:
+    """a < b.  (Comparing two fractions looks at what kind of numbers they are, which is slow.)"""
+    return a.numerator * b.denominator < b.numerator * a.denominator
 
 
 def ne(a: Expr, b: Expr) -> Expr:

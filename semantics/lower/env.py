@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ...dsl import ast
@@ -68,7 +67,7 @@ class Env:
     after: bool = False  # inside next(..)
 
     def bind(self, **more: Value) -> Env:
-        return replace(self, names=layered(self.names, more))
+        return replace(self, names=layered(self.names, more)) if more else self
 
 
 def layered(names: Mapping[str, Value], more: dict[str, Value]) -> ChainMap[str, Value]:
@@ -96,8 +95,17 @@ def unasked(env: Env) -> Env:
     return replace(env, defined=[])
 
 
-@contextmanager
-def collecting(env: Env) -> Iterator[tuple[Env, list[Definedness]]]:
+class collecting:
     """An environment that notes what must hold for the expressions to be defined."""
-    found: list[Definedness] = []
-    yield replace(env, defined=found), found
+
+    __slots__ = ("env", "found")
+
+    def __init__(self, env: Env) -> None:
+        self.found: list[Definedness] = []
+        self.env = replace(env, defined=self.found)
+
+    def __enter__(self) -> tuple[Env, list[Definedness]]:
+        return self.env, self.found
+
+    def __exit__(self, *_: object) -> None:
+        pass

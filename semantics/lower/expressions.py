@@ -79,10 +79,13 @@ def counted(env: Env, e: ast.Expression, least: int, most: int | None = None) ->
     return value
 
 
+_NO_TIME = const(Fraction(0))
+
+
 def measured(env: Env, e: ast.Expression) -> Expr:
     """A time that is waited or taken, or what it is multiplied by: not negative."""
     value = as_sort(env, e, Sort.REAL)
-    require(env, le(const(Fraction(0)), value), "this may be negative", e.span)
+    require(env, le(_NO_TIME, value), "this may be negative", e.span)
     return value
 
 
@@ -94,7 +97,7 @@ def lower(env: Env, e: ast.Expression) -> Value:
         case ast.IntLit(value=v):
             return const(v)
         case ast.RealLit(value=v) | ast.DurationLit(value=v):
-            return const(Fraction(v))
+            return const(v if v.__class__ is Fraction else Fraction(v))
         case ast.StrLit(value=s):
             return const(env.string(s))
         case ast.Name():
