@@ -1,10 +1,9 @@
 """The engines that compare terms: large guarded terms, wide parallel ones, pairs of smaller ones.
 
     python bench/terms.py
-    python bench/terms.py --files DIR [OPERATORS]    # left.wf, same.wf, other.wf for `wfverify equiv`
+    python bench/terms.py --files DIR [OPERATORS]    # writes them and asks `wfverify equiv`
 
-Prints seconds of processor time; with `--files` those of the command line, for such a pair of
-files.  Terms are random; the second of a pair is the first after laws
+Prints seconds of processor time.  Terms are random; the second of a pair is the first after laws
 that keep its meaning have been used all over it, and for a no one action of it is changed.
 """
 

@@ -6,7 +6,7 @@ at the class anew each time, and goes through `__init__`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
 from functools import cache
 from operator import attrgetter, is_
@@ -28,8 +28,8 @@ class _Kind:
 
 
 @cache
-def _kind(cls: type) -> _Kind:
-    names = [f.name for f in fields(cls)]
+def _kind(cls: Hashable) -> _Kind:
+    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
     assert not hasattr(cls, "__post_init__"), "its values are not made of its fields alone"
     frozen: bool = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     plain = not hasattr(cls, "__slots__")
@@ -39,7 +39,8 @@ def _kind(cls: type) -> _Kind:
 
 def replace(value: T, /, **new: Any) -> T:
     """A dataclass with other fields; of a frozen one `value` itself where they are what it has."""
-    kind = _kind(value.__class__)
+    cls: Hashable = value.__class__  # type: ignore[assignment]
+    kind = _kind(cls)
     if kind.frozen:
         for name, given in new.items():
             old = getattr(value, name)
@@ -62,4 +63,4 @@ def replace(value: T, /, **new: Any) -> T:
 
 def _same(a: tuple[object, ...], b: object) -> bool:
     """Of the same parts."""
-    return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))  # type: ignore
+    return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))

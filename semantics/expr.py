@@ -93,12 +93,13 @@ _FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(1024))
 
 def const(value: Scalar) -> Expr:
     """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
-    kind = value.__class__
-    if kind is int:  # the small ones are shared: there are very many of them
-        return _FEW[value] if 0 <= value < 1024 else Expr(Op.CONST, (), Sort.INT, value)
-    if kind is bool:
-        return TRUE if value else FALSE
-    if kind is tuple:
+    if type(value) is int:  # the small ones are shared: there are very many of them
+        return _FEW[value] if 0 <= value < len(_FEW) else Expr(Op.CONST, (), Sort.INT, value)
+    if value is True:
+        return TRUE
+    if value is False:
+        return FALSE
+    if isinstance(value, tuple):
         return Expr(Op.CONST, (), Sort.STACK, value) if value else EMPTY
     return Expr(Op.CONST, (), Sort.REAL if isinstance(value, Fraction) else Sort.INT, value)
 
