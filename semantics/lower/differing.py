@@ -8,10 +8,10 @@ log, a clock (docs/decisions/0017-laws.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeGuard, get_args
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Rejected
 from ...dsl.types import Enum
 from ...dsl.walk import walk
