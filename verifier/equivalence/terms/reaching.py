@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from .decide import TooMany
@@ -232,22 +232,32 @@ class Reaching:
     def _first(self, times: int, most: int) -> Generator[Differs, None, Cube | None]:
         """The same; ends with tests that cannot be so at once, if such are come to."""
         images, false = self.images, self.bdd.false
-        queue: list[tuple[int, int, int, _Come]] = []
+        queue: list[tuple[int, int, int, _Come, Leaf | None]] = []
         visited: dict[Pair, list[int]] = {}
         told: Counter[tuple[Pair, Leaf]] = Counter()
         order = 0
 
-        def push(come: _Come) -> None:
+        def push(come: _Come, more: int, leaf: Leaf | None = None) -> None:
             nonlocal order
             order += 1
             if order > most:
                 raise TooMany(f"more than {most} ways to go on")
-            heappush(queue, (come.cost + self._away[come.pair], -come.cost, order, come))
+            heappush(queue, (come.cost + more, -come.cost, order, come, leaf))
 
-        push(_Come(self.first, images.cube(self.known.start), 0))
+        push(_Come(self.first, images.cube(self.known.start), 0), self._away[self.first])
         while queue:
-            *_, come = heappop(queue)
+            least, _, _, come, parting = heappop(queue)
             pair = come.pair
+            if parting is not None:
+                told[pair, parting] += 1
+                if told[pair, parting] <= OF_ONE_KIND:
+                    found = self._differ(come, come.values, parting)
+                    impossible = self._impossible(found)
+                    if impossible is not None:
+                        return impossible
+                    if self._key(found) not in self._told:
+                        yield self._tell(found, least)
+                continue
             often = visited.setdefault(pair, [false] * times)
             here = images.without(come.values, often[-1])
             if here == false:
@@ -262,19 +272,14 @@ class Reaching:
                 now = images.both(images.both(here, self._at(pair, leaf)), self._possible)
                 if now == false:
                     continue
-                if after is not None:
-                    taken = action(leaf)
-                    then = images.onto(self._live[after], images.after(taken, now))
-                    push(_Come(after, then, come.cost + self.known.weight(taken), taken, come))
+                if after is None:
+                    # (That one ends is seen with its last step.)
+                    push(replace(come, values=now), 0 if ENDS in leaf else 1, leaf)
                     continue
-                told[pair, leaf] += 1
-                if told[pair, leaf] <= OF_ONE_KIND:
-                    found = self._differ(come, now, leaf)
-                    impossible = self._impossible(found)
-                    if impossible is not None:
-                        return impossible
-                    if self._key(found) not in self._told:
-                        yield self._tell(found, come.cost + (0 if ENDS in leaf else 1))
+                taken = action(leaf)
+                then = images.onto(self._live[after], images.after(taken, now))
+                cost = come.cost + self.known.weight(taken)
+                push(_Come(after, then, cost, taken, come), self._away[after])
         return None
 
     def _impossible(self, found: Differ) -> Cube | None:
