@@ -192,6 +192,6 @@ def test_a_few_of_any_number_are_not_taken_for_all(
     for command in ("lts", "minimise"):
         assert cli.main([command, "any.wf"]) == 0
         told = capsys.readouterr()
-        assert told.out.startswith("des (") and "up to 2 of them are shown" in told.err
+        assert told.out.startswith("des (") and "up to 3 of them are shown" in told.err
     assert cli.main(["lts", "any.wf", "--workflow", "w"]) == 0
     assert not capsys.readouterr().err
