@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
-from .packed.run import Outcome, PackedSearch, Reductions
+from .packed.beside import Machine
+from .packed.reports import Outcome
+from .packed.run import PackedSearch, Reductions
 from .search_graph import Graph
 from .search_run import Pace, Search
 from .search_space import Space, Unsupported
@@ -58,7 +60,8 @@ class Exploration:
 
 FIRST = 3_000  # states that are looked at before any is left out
 PACKED = 20  # times as many packed states are seen in the same time as others
-MOST = 2_000_000  # packed states; each takes about 250 bytes
+MOST = 2_000_000  # packed states in Python; each takes about 250 bytes
+MACHINE = Machine()
 
 
 def explore(
@@ -72,6 +75,7 @@ def explore(
     reduce: bool = False,
     together: Sequence[int] | None = None,
     resigns: bool = False,
+    machine: Machine | None = MACHINE,
 ) -> Exploration:
     """Searches for violations of the goals, shortest first.
 
@@ -86,7 +90,7 @@ def explore(
     """
     begin = time.monotonic()
     used = whole(system) if cone is None or want_graph else cone
-    call = _Call(system, used, goals, max_states, begin + seconds, reduce, together)
+    call = _Call(system, used, goals, max_states, begin + seconds, reduce, together, machine)
     try:
         try:
             if not want_graph:
@@ -136,7 +140,14 @@ def at_ends(
     for reductions, states in ((Reductions(), min(FIRST, most)), (Reductions(True, True), most)):
         try:
             search = PackedSearch(
-                system, whole(system), [goal], states, begin + seconds, reductions, None, True
+                system,
+                whole(system),
+                [goal],
+                states,
+                begin + seconds,
+                reductions,
+                at_ends=True,
+                machine=MACHINE,
             )
             out = search.run()
         except Unsupported as reason:
@@ -156,6 +167,7 @@ class _Call:
     deadline: float
     reduce: bool
     together: Sequence[int] | None
+    machine: Machine | None
     space: Space | None = None
 
     def packed(self, begin: float) -> Exploration:
@@ -197,6 +209,7 @@ class _Call:
             reductions,
             self.together,
             space=self.space,
+            machine=self.machine,
         )
 
     def outcome(self, reductions: Reductions, most: int) -> Outcome:
