@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
 from .packed.beside import Machine
+from .packed.graph import GraphSearch
 from .packed.reports import Outcome
 from .packed.run import PackedSearch, Reductions
 from .search_graph import Graph
@@ -232,7 +233,30 @@ class _Call:
         # A short search of a large system would be over before it has looked at a state.
         search.deadline = time.monotonic() + seconds
         search.pace = Pace(time.process_time(), seconds) if resigns else None
+        if want_graph and not self.goals:
+            return self.graph(search, begin)
         search.run()
+        return self.searched(search, begin)
+
+    def graph(self, search: Search, begin: float) -> Exploration:
+        """A graph without goals: in machine code, once that is there."""
+        beside = GraphSearch(
+            self.system, search.space, self.max_states, search.deadline, self.machine
+        )
+        search.beside = beside
+        try:
+            search.run()
+        finally:
+            beside.close()
+        if search.graph is None:
+            return self.searched(search, begin)
+        states = len(search.graph.nodes)
+        out = Outcome({}, {}, beside.stop, states, beside.transitions, beside.depth)
+        done = self.result(out, begin)
+        done.graph = search.graph
+        return done
+
+    def searched(self, search: Search, begin: float) -> Exploration:
         out = Outcome(
             search.found,
             search.failed,

@@ -10,7 +10,9 @@ from ..search_space import Unsupported
 from .c_search import Printed, Program, print_search
 from .native import Compilation, Failed, Native
 
-AFTER = 8_000  # states; a compiler takes as long as Python takes for 30,000 to 100,000
+AFTER = 5_000  # states
+COST = 0.004  # seconds that the compiler takes for a rule, about, and
+BASE = 0.05  # for the rest; as long Python goes on before it is started
 MEMORY = 500_000_000  # bytes; a state takes 30 to 60 in most systems
 MORE = 10  # times as many states as Python may look at: each takes a tenth of time and memory
 PACE = 150_000  # characters that are compiled in a second, by a machine that is busy
@@ -19,8 +21,8 @@ PART = 0.3  # of the time that is left, at most, for the compiler
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The compiler is started after so many states.  `memory` is in bytes; `waits`: Python does not
-    go on beside the compiler."""
+    """The compiler is started after so many states, and once Python has taken as long as it will
+    take.  `memory` is in bytes; `waits`: at once, and Python does not go on beside it."""
 
     after: int = AFTER
     more: int = MORE
@@ -32,8 +34,10 @@ class Machine:
 class Beside:
     """A search that is being compiled while another goes on; `close` it in the end."""
 
-    def __init__(self, machine: Machine | None, deadline: float) -> None:
+    def __init__(self, machine: Machine | None, rules: int, deadline: float) -> None:
         self.machine, self.deadline = machine, deadline
+        self._begin = time.process_time()
+        self._cost = 0.0 if machine is None or machine.waits else BASE + rules * COST
         self.why = ""  # the search is in Python
         self._compilation: Compilation | None = None
         self._native: Native | None = None
@@ -47,6 +51,8 @@ class Beside:
             return None
         try:
             if self._compilation is None:
+                if time.process_time() - self._begin < self._cost:
+                    return None
                 self._start(machine, program())
             assert self._compilation is not None and self._program is not None
             if machine.waits:
@@ -67,6 +73,11 @@ class Beside:
             raise Failed("there is too little time to compile the search")
         self._program = printed, program.goals
         self._compilation = Compilation(printed.text, machine.level)
+
+    @property
+    def begun(self) -> bool:
+        """The compiler is at work."""
+        return self._compilation is not None and not self.why
 
     def close(self) -> None:
         if self._compilation is not None:

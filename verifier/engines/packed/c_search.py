@@ -68,6 +68,7 @@ def print_search(program: Program) -> Printed:
         "WORDS": layout.words,
         "GOALS": program.goals,
         "MOST_STEPS": max(1, t.steps),
+        "LABELS": t.labels,
         "EDGES": int(program.edges),
         "AT_ENDS": int(program.at_ends),
     }

@@ -20,6 +20,7 @@ struct view {                 /* what is read from outside */
 
 EXPORT struct view wfverify_view;
 EXPORT uint32_t wfverify_wrong[MOST_STEPS + 1];  /* new nodes that break a goal about states */
+EXPORT uint32_t wfverify_met[LABELS + 1];        /* with EDGES: where a step is first possible */
 #define V wfverify_view
 
 static uint64_t *table;
@@ -138,6 +139,7 @@ EXPORT int wfverify_start(uint64_t bytes, uint32_t states)
 {
     most_bytes = bytes;
     most_states = states;
+    memset(wfverify_met, 0xff, sizeof wfverify_met);
     return reserve();
 }
 
@@ -194,6 +196,8 @@ static int take(uint32_t node, int n)
         if (EDGES) {
             V.targets[V.edges] = target;
             V.labels[V.edges++] = label[i];
+            if (target != EXCLUDED && wfverify_met[label[i]] == NOBODY)
+                wfverify_met[label[i]] = node;
         }
     }
     return MORE;
@@ -289,6 +293,27 @@ EXPORT int wfverify_run(uint32_t budget)
             return REPORT;
     }
     return V.done == V.count ? DONE : MORE;
+}
+
+/* The edges the other way round: before node n those of `sources` from begins[n] to
+   begins[n + 1] - 1, where `count` stands for EXCLUDED.  There are count + 2 begins. */
+EXPORT void wfverify_reverse(uint64_t *begins, uint32_t *sources)
+{
+    for (uint32_t n = 0; n < V.count + 2; n++)
+        begins[n] = 0;
+    for (uint64_t e = 0; e < V.edges; e++)
+        begins[(V.targets[e] == EXCLUDED ? V.count : V.targets[e]) + 1]++;
+    for (uint32_t n = 0; n <= V.count; n++)
+        begins[n + 1] += begins[n];
+    for (uint32_t n = V.done; n-- > 0;)
+        for (uint64_t e = V.first[n + 1]; e-- > V.first[n];) {
+            uint32_t to = V.targets[e] == EXCLUDED ? V.count : V.targets[e];
+            sources[--begins[to + 1]] = n;
+        }
+    /* Each begin has gone down to that of its own, one place too far up. */
+    for (uint32_t n = 0; n <= V.count; n++)
+        begins[n] = begins[n + 1];
+    begins[V.count + 1] = V.edges;
 }
 
 EXPORT void wfverify_finish(void)

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 import weakref
+from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
@@ -257,6 +258,20 @@ class Native:
     def broken(self) -> list[int]:
         """Goals that are broken by a step of the node that was expanded last."""
         return list(self._broken[: self.view.brokens])
+
+    def met(self, labels: int) -> Sequence[int]:
+        """By label, the node at which such a step is first possible (NOBODY: nowhere)."""
+        return list(self.library.numbers("wfverify_met", ctypes.c_uint32, labels))
+
+    def reverse(self) -> tuple[array[int], array[int]]:
+        """The sources of edges, by their targets: where those of a node begin, and all of them."""
+        begins = array("Q", bytes(8 * (self.view.count + 2)))
+        sources = array("I", bytes(4 * max(1, self.view.edges)))
+        self.library.handle.wfverify_reverse(
+            (ctypes.c_uint64 * len(begins)).from_buffer(begins),
+            (ctypes.c_uint32 * len(sources)).from_buffer(sources),
+        )
+        return begins, sources
 
     def parent(self, node: int) -> int:
         """-1: it is an initial state."""

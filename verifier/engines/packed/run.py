@@ -131,7 +131,7 @@ class PackedSearch:
                 if everything is not None and not self.at_ends and not everything(raw):
                     self.reports.report_state(self.nodes, len(self.states) - 1)
         self.initial = len(self.states)
-        beside = Beside(self.machine, self.deadline)
+        beside = Beside(self.machine, len(self.space.system.rules), self.deadline)
         try:
             self._levels(beside)
         finally:
