@@ -28,10 +28,12 @@ class Violated:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """In every reachable state (or step); `states` nodes were enough to see it, `up_to` what."""
+    """In every reachable state (or step); `states` nodes were enough to see it, `up_to` what; `by`:
+    why it took long, if it did."""
 
     states: int
     up_to: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +127,10 @@ def findings(out: Outcome, goals: Sequence[Obligation], cone: Slice, up_to: str)
         elif k in out.failed:
             found.append(Open(out.failed[k], out.depth))
         elif out.stop or unsure:
-            found.append(Open(out.stop or "steps outside the slice", out.depth))
+            why = ", ".join(filter(None, (out.stop, out.by))) if out.stop else ""
+            found.append(Open(why or "steps outside the slice", out.depth))
         else:
-            found.append(Holds(out.states, up_to))
+            found.append(Holds(out.states, up_to, out.by))
     return found
 
 

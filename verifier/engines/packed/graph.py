@@ -52,16 +52,15 @@ class GraphSearch:
 
     def ready(self, states: int) -> Graph | None:
         """The graph, if there is machine code by now; another search is at so many states."""
-        if self.level >= len(WIDTHS):
-            return None
-        try:
-            native = self._beside.ready(states, self.max_states, self._program)
-            return None if native is None else self._run(native)
-        except Overflow:  # also of an initial state
-            self.close()
-            self.level += 1
-            self._beside = Beside(self.machine, len(self.space.system.rules), self.deadline)
-            return None
+        while self.level < len(WIDTHS):
+            try:
+                native = self._beside.ready(states, self.max_states, self._program)
+                return None if native is None else self._run(native)
+            except Overflow:  # also of an initial state
+                self.close()
+                self.level += 1
+                self._beside = Beside(self.machine, len(self.space.system.rules), self.deadline)
+        return None
 
     @property
     def begun(self) -> bool:

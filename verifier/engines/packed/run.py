@@ -146,7 +146,7 @@ class PackedSearch:
                 if not self.open:
                     break
                 native = beside.ready(len(self.states), self.max_states, self.program)
-                if native is not None and self._machine(native):
+                if native is not None and self._machine(native, beside):
                     return
                 if len(self.states) > self.max_states:
                     self.out.stop = f"more than {self.max_states} states"
@@ -156,12 +156,12 @@ class PackedSearch:
                     break
                 self.expand(at, min(end, at + CHUNK))
             if self.out.stop:
-                self.out.by = beside.why
                 break
             begin = end
             if begin < len(self.states):
                 self.out.depth += 1
         self.out.states = len(self.states)
+        self.out.by = beside.why
 
     def program(self) -> Program:
         """What is to be searched in machine code."""
@@ -177,7 +177,7 @@ class PackedSearch:
             self.at_ends,
         )
 
-    def _machine(self, native: Native) -> bool:
+    def _machine(self, native: Native, beside: Beside) -> bool:
         """The same search from its beginning: it soon comes to where Python is.  False: it had to
         be given up."""
         nodes = Nodes(self.layout, native.states, native.parent, self.canonical)
@@ -201,6 +201,7 @@ class PackedSearch:
             raise Overflow
         if code is Code.GIVE_UP:
             self.compile()
+            beside.why = "in Python: a number does not fit in 64 bits"
             return False
         if code is Code.FULL:
             self.out.stop = f"more than {len(native.states)} states, which fill the memory"
