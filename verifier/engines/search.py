@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
 from .packed.beside import Machine
-from .packed.graph import GraphSearch
+from .packed.graph_search import GraphSearch
 from .packed.reports import Outcome
 from .packed.run import PackedSearch, Reductions
 from .search_graph import Graph

@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..search_space import Unsupported
-from .c_search import Printed, Program, print_search
-from .native import Compilation, Failed, Native
+
+# What only long searches need is loaded when one is long.
+if TYPE_CHECKING:
+    from .c_search import Printed, Program
+    from .native import Compilation, Native
 
 AFTER = 5_000  # states
 COST = 0.004  # seconds that the compiler takes for a rule, about, and
@@ -49,10 +53,12 @@ class Beside:
         machine = self.machine
         if machine is None or self.why or self._native is not None or states < machine.after:
             return None
+        if self._compilation is None and time.process_time() - self._begin < self._cost:
+            return None
+        from .native import Failed, Native
+
         try:
             if self._compilation is None:
-                if time.process_time() - self._begin < self._cost:
-                    return None
                 self._start(machine, program())
             assert self._compilation is not None and self._program is not None
             if machine.waits:
@@ -67,6 +73,9 @@ class Beside:
         return self._native
 
     def _start(self, machine: Machine, program: Program) -> None:
+        from .c_search import print_search
+        from .native import Compilation, Failed
+
         printed = print_search(program)
         left = self.deadline - time.monotonic()
         if len(printed.text) / PACE > PART * left:

@@ -217,6 +217,7 @@ class Native:
         self._broken = library.numbers("wfverify_broken", ctypes.c_uint32, goals + 1)
         self.states = States(library, printed.words)
         self._budget = 4096
+        self.seconds = 0.0  # in machine code
 
     def start(self, initial: Sequence[int], opened: Sequence[int]) -> Code:
         """From these states (packed, canonical, each once)."""
@@ -242,8 +243,9 @@ class Native:
         begin = time.perf_counter()
         before = self.view.done
         code = Code(self.library.run(self._budget))
+        took = time.perf_counter() - begin
+        self.seconds += took
         if code is Code.MORE and self.view.done - before == self._budget:
-            took = time.perf_counter() - begin
             factor = min(4.0, max(0.25, PIECE / max(took, 1e-6)))
             self._budget = max(16, min(1 << 20, int(self._budget * factor)))
         return code

@@ -22,7 +22,7 @@ from .layout import Layout
 class Outcome:
     """As `search_run.Search` keeps it: runs that break goals, and why others were not decided.
 
-    `by`: why it went slowly, if it did."""
+    `by`: why it went slowly, if it did; `machine`: seconds in machine code, the compiler aside."""
 
     found: dict[int, Trace] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
@@ -31,6 +31,7 @@ class Outcome:
     transitions: int = 0
     depth: int = 0
     by: str = ""
+    machine: float = 0.0
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ....semantics.expr import FALSE, Sort
 from ....semantics.system import Obligation, TransitionSystem
@@ -14,13 +15,15 @@ from ..search_reduce import Reducer
 from ..search_space import Space, Unsupported
 from ..slice import Slice
 from .beside import Beside, Machine
-from .c_search import Program
 from .layout import WIDTHS, Field, Layout, Overflow
-from .native import Code, Native
 from .python import Expand, Test, compile_group, compile_packed
 from .reports import Nodes, Outcome, Reports
 from .rules import Group, pack_rules
 from .symmetry import Family, Symmetry, symmetry
+
+if TYPE_CHECKING:
+    from .c_search import Program
+    from .native import Native
 
 MOST_RULES = 4_000
 CHUNK = 512  # states between two looks at the clock
@@ -165,6 +168,8 @@ class PackedSearch:
 
     def program(self) -> Program:
         """What is to be searched in machine code."""
+        from .c_search import Program
+
         local = [(location, points) for location, points, _, _ in self.local]
         return Program(
             self.layout,
@@ -180,6 +185,8 @@ class PackedSearch:
     def _machine(self, native: Native, beside: Beside) -> bool:
         """The same search from its beginning: it soon comes to where Python is.  False: it had to
         be given up."""
+        from .native import Code
+
         nodes = Nodes(self.layout, native.states, native.parent, self.canonical)
         code = native.start(self.states[: self.initial], sorted(self.open))
         while code in (Code.MORE, Code.REPORT) and self.open:
@@ -209,6 +216,7 @@ class PackedSearch:
             self.out.stop = f"more than {native.most} states"
         self.out.states = len(native.states)
         self.out.transitions = native.view.transitions
+        self.out.machine = native.seconds
         self.out.depth = native.view.depth
         return True
 
