@@ -7,6 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,36 @@ def system_of(
     )
 
 
+def looping() -> TransitionSystem:
+    """A thread that goes round for ever, beside one that takes a step."""
+    data = [
+        Variable(k, f"v{k}", Sort.INT, Int(), kind, e.ZERO, k % 2)
+        for k, kind in enumerate((VarKind.LOCATION, VarKind.LOCATION, VarKind.DATA))
+    ]
+    moves = [(0, 0, 1), (0, 1, 0), (1, 0, 1)]
+    rules = tuple(
+        Rule(
+            index=k,
+            name=f"r{k}",
+            kind=RuleKind.STEP,
+            thread=t,
+            instance=t,
+            guard=e.eq(x(t), e.const(here)),
+            own=((t, e.const(there)), *(((2, e.ONE),) if t else ())),
+            span=NOWHERE,
+        )
+        for k, (t, here, there) in enumerate(moves)
+    )
+    points = tuple(Point(k, PointKind.READY, "", NOWHERE) for k in range(2))
+    return replace(
+        system_of([]),
+        variables=tuple(data),
+        rules=rules,
+        threads=tuple(Thread(t, f"t{t}", t, t, None, points) for t in range(2)),
+        instances=tuple(Instance(t, f"w{t}", "w", t, 1, 1, 0, NOWHERE) for t in range(2)),
+    )
+
+
 def x(k: int) -> Expr:
     return e.var(k, Sort.INT)
 
@@ -224,6 +255,28 @@ def test_fields_that_grow() -> None:
     term = e.add(e.mul(x(1), e.const(3)), i(0))
     system = system_of([term], [(-1, 1)], e.lt(e.mul(x(1), x(1)), e.const(10**7)))
     assert len(same(system, [NEVER]).kept or ()) == 2
+
+
+@needs_cc
+@pytest.mark.parametrize(
+    "steps", ["x := x - 3 ; y := 1", "y := y - 2 ; z := z + x", "x := 2 * x - z ; x := y - x"]
+)
+def test_fields_that_are_left(steps: str) -> None:
+    """On either side, between others that must stay as they are."""
+    text = f"""
+    workflow w {{ var z: int -1..1 = -1 var x: int 0..3 = 2 var y: int 0..2 = 1
+      run {{ {{ {steps} }} || {{ y := 2 ; x := x + 2 }} }}
+      invariant i : x <= 3 invariant j : x + y + z >= -9 always k : next(x) >= x - 2 }}
+    """
+    system = lower(load_text(text, "w.wf"))
+    for reductions in ALL[:2]:
+        assert same(system, system.obligations, reductions).kept is not None
+
+
+@needs_cc
+def test_nobody_is_put_off_for_ever() -> None:
+    goal = Obligation("invariant", "", e.eq(x(2), e.ZERO), "", NOWHERE)
+    assert same(looping(), [goal], ALL[1]).out.found.keys() == {0}
 
 
 @needs_cc
