@@ -259,7 +259,7 @@ def test_fields_that_grow() -> None:
 
 @needs_cc
 @pytest.mark.parametrize(
-    "steps", ["x := x - 3 ; y := 1", "y := y - 2 ; z := z + x", "x := 2 * x - z ; x := y - x"]
+    "steps", ["x := x - 3 ; y := 1", "y := z - x ; x := 1", "x := 2 * x - z ; x := y - x"]
 )
 def test_fields_that_are_left(steps: str) -> None:
     """On either side, between others that must stay as they are."""
@@ -269,14 +269,14 @@ def test_fields_that_are_left(steps: str) -> None:
       invariant i : x <= 3 invariant j : x + y + z >= -9 always k : next(x) >= x - 2 }}
     """
     system = lower(load_text(text, "w.wf"))
-    for reductions in ALL[:2]:
+    for reductions in (Reductions(), Reductions(ample=True)):
         assert same(system, system.obligations, reductions).kept is not None
 
 
 @needs_cc
 def test_nobody_is_put_off_for_ever() -> None:
     goal = Obligation("invariant", "", e.eq(x(2), e.ZERO), "", NOWHERE)
-    assert same(looping(), [goal], ALL[1]).out.found.keys() == {0}
+    assert same(looping(), [goal], Reductions(ample=True)).out.found.keys() == {0}
 
 
 @needs_cc
