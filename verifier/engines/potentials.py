@@ -25,6 +25,7 @@ from ...semantics.expr import (
     eq,
     fold,
     implies,
+    inp,
     le,
     mul,
     neg,
@@ -32,8 +33,8 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.system import Input, Rule, Thread, TransitionSystem, Variable, VarKind
-from .common import written
+from ...semantics.system import Rule, Thread, TransitionSystem, Variable, VarKind
+from .common import conjuncts, written
 
 MOST_NUMBERS = 12  # that are looked at in one cone
 MOST_POINTS = 200
@@ -68,13 +69,10 @@ def potentials(
     numbers = [v for v in data if v.sort in NUMBERS and v.kind in KINDS]
     numbers.sort(key=lambda v: v.index not in asked)
     del numbers[MOST_NUMBERS:]
-    changes = {
-        v.index: {r.index: _change(system, v.index, r) for r in rules if v.index in written(r)}
-        for v in numbers
-    }
+    known = {v.index for v in numbers}
     threads: dict[int, set[int]] = {}
     for rule in rules:
-        threads.setdefault(rule.thread, set()).update(written(rule) & changes.keys())
+        threads.setdefault(rule.thread, set()).update(written(rule) & known)
     for t, mine in sorted(threads.items()):
         if not mine:
             continue
@@ -82,11 +80,12 @@ def potentials(
         moving = [r for r in rules if not written(r).isdisjoint({place, *mine})]
         graph = _Graph(system, system.threads[t], moving)
         for x in sorted(mine):
-            yield from graph.bounds(changes, x, None, 1, 0)
+            yield from graph.bounds(x, None, 1, 0)
+        graph.learn(x for x in mine if all(r.thread == t for r in rules if x in written(r)))
         for x, c in permutations(sorted(mine), 2):
             if system.variables[x].sort is system.variables[c].sort:
-                for k, h in _ratios(changes[x].values(), changes[c].values()):
-                    yield from graph.bounds(changes, x, c, k, h)
+                for k, h in _ratios(graph.changes(x), graph.changes(c)):
+                    yield from graph.bounds(x, c, k, h)
 
 
 def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Number, Number]]:
@@ -101,30 +100,6 @@ def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Numb
         yield up, h
 
 
-def _change(system: TransitionSystem, x: int, rule: Rule) -> _Change:
-    """Of a rule that writes x."""
-    e = next(e for v, e in rule.updates if v == x)
-    return _grown(system, rule.inputs, x, e) or _Change(*_range(system, rule.inputs, e), True)
-
-
-def _grown(system: TransitionSystem, inputs: Sequence[Input], x: int, e: Expr) -> _Change | None:
-    """None: it is not `x + something`."""
-    if e.op is Op.VAR and e.index == x:
-        return STAYS
-    if e.op is Op.ADD:
-        own = [a for a in e.args if a.op is Op.VAR and a.index == x]
-        rest = [a for a in e.args if a not in own]
-        if len(own) == 1 and x not in variables(rest):
-            ranges = [_range(system, inputs, a) for a in rest]
-            return _Change(_sum(lo for lo, _ in ranges), _sum(hi for _, hi in ranges))
-    if e.op is Op.ITE:
-        a, b = (_grown(system, inputs, x, part) for part in e.args[1:])
-        if a is not None and b is not None:
-            low = None if a.lo is None or b.lo is None else min(a.lo, b.lo)
-            return _Change(low, None if a.hi is None or b.hi is None else max(a.hi, b.hi))
-    return None
-
-
 def _sum(parts: Iterable[Number | None]) -> Number | None:
     total: Number = 0
     for part in parts:
@@ -134,35 +109,78 @@ def _sum(parts: Iterable[Number | None]) -> Number | None:
     return total
 
 
-def _range(system: TransitionSystem, inputs: Sequence[Input], e: Expr) -> Range:
-    """Of a number, from declared ranges."""
-    match e.op:
-        case Op.CONST if isinstance(e.value, int | Fraction) and not isinstance(e.value, bool):
-            return e.value, e.value
-        case Op.VAR:
-            return system.variables[e.index].lo, system.variables[e.index].hi
-        case Op.INPUT if e.index < len(inputs):
-            return inputs[e.index].lo, inputs[e.index].hi
-        case Op.NEG:
-            lo, hi = _range(system, inputs, e.args[0])
-            return (None if hi is None else -hi), (None if lo is None else -lo)
-        case Op.TO_REAL:
-            return _range(system, inputs, e.args[0])
-        case Op.ADD:
-            ranges = [_range(system, inputs, a) for a in e.args]
-            return _sum(lo for lo, _ in ranges), _sum(hi for _, hi in ranges)
-        case Op.ITE:
-            (a, b), (c, d) = (_range(system, inputs, part) for part in e.args[1:])
-            low = None if a is None or c is None else min(a, c)
-            return low, (None if b is None or d is None else max(b, d))
-        case Op.MUL if len(e.args) == 2:
-            (a, b), (c, d) = (_range(system, inputs, part) for part in e.args)
-            if a is not None and b is not None and c is not None and d is not None:
-                ends = [x * y for x in (a, b) for y in (c, d)]
-                return min(ends), max(ends)
-        case _:
-            pass
-    return UNKNOWN
+def _narrower(a: Range, b: Range) -> Range:
+    low = max((v for v in (a[0], b[0]) if v is not None), default=None)
+    return low, min((v for v in (a[1], b[1]) if v is not None), default=None)
+
+
+def _wider(a: Range, b: Range) -> Range:
+    low = None if a[0] is None or b[0] is None else min(a[0], b[0])
+    return low, None if a[1] is None or b[1] is None else max(a[1], b[1])
+
+
+class _Ranges:
+    """Of the terms of a rule, where variables are within `known` before it."""
+
+    def __init__(self, system: TransitionSystem, rule: Rule, known: Mapping[int, Range]) -> None:
+        self.system = system
+        self.known = known
+        self.updates = dict(rule.updates)
+        self.inputs: list[Range] = [(i.lo, i.hi) for i in rule.inputs]
+        for part in conjuncts(rule.relation):
+            for k, declared in enumerate(self.inputs):
+                yes, _ = _compared(part, inp(k, rule.inputs[k].sort))
+                self.inputs[k] = _narrower(declared, yes)
+
+    def change(self, x: int) -> _Change:
+        if x not in self.updates:
+            return STAYS
+        e = self.updates[x]
+        return self._grown(x, e) or _Change(*self.of(e), True)
+
+    def _grown(self, x: int, e: Expr) -> _Change | None:
+        """None: it is not `x + something`."""
+        if e.op is Op.VAR and e.index == x:
+            return STAYS
+        if e.op is Op.ADD:
+            own = [a for a in e.args if a.op is Op.VAR and a.index == x]
+            rest = [a for a in e.args if a not in own]
+            if len(own) == 1 and x not in variables(rest):
+                ranges = [self.of(a) for a in rest]
+                return _Change(_sum(lo for lo, _ in ranges), _sum(hi for _, hi in ranges))
+        if e.op is Op.ITE:
+            a, b = (self._grown(x, part) for part in e.args[1:])
+            if a is not None and b is not None:
+                return _Change(*_wider((a.lo, a.hi), (b.lo, b.hi)))
+        return None
+
+    def of(self, e: Expr) -> Range:
+        match e.op:
+            case Op.CONST if isinstance(e.value, int | Fraction) and not isinstance(e.value, bool):
+                return e.value, e.value
+            case Op.VAR:
+                v = self.system.variables[e.index]
+                return _narrower((v.lo, v.hi), self.known.get(e.index, UNKNOWN))
+            case Op.INPUT if e.index < len(self.inputs):
+                return self.inputs[e.index]
+            case Op.NEG:
+                lo, hi = self.of(e.args[0])
+                return (None if hi is None else -hi), (None if lo is None else -lo)
+            case Op.TO_REAL:
+                return self.of(e.args[0])
+            case Op.ADD:
+                ranges = [self.of(a) for a in e.args]
+                return _sum(lo for lo, _ in ranges), _sum(hi for _, hi in ranges)
+            case Op.ITE:
+                return _wider(self.of(e.args[1]), self.of(e.args[2]))
+            case Op.MUL if len(e.args) == 2:
+                (a, b), (c, d) = map(self.of, e.args)
+                if a is not None and b is not None and c is not None and d is not None:
+                    ends = [x * y for x in (a, b) for y in (c, d)]
+                    return min(ends), max(ends)
+            case _:
+                pass
+        return UNKNOWN
 
 
 def _values(e: Expr) -> set[int]:
@@ -170,15 +188,38 @@ def _values(e: Expr) -> set[int]:
     return {v for v in found if type(v) is int}
 
 
+def _against(node: Expr, leaf: Expr) -> Number | None:
+    """The constant with which a variable or an input is compared."""
+    for a, b in (node.args, node.args[::-1]):
+        if a.op is leaf.op and a.index == leaf.index and b.op is Op.CONST:
+            if isinstance(b.value, int | Fraction) and not isinstance(b.value, bool):
+                return b.value
+    return None
+
+
+def _compared(node: Expr, leaf: Expr) -> tuple[Range, Range]:
+    """What a comparison says of a variable or an input: if it holds, and if it does not."""
+    if node.op is Op.NOT:
+        yes, no = _compared(node.args[0], leaf)
+        return no, yes
+    c = _against(node, leaf) if node.op in (Op.EQ, Op.LE, Op.LT) else None
+    if c is None:
+        return UNKNOWN, UNKNOWN
+    if node.op is Op.EQ:
+        return (c, c), UNKNOWN
+    one = 1 if leaf.sort is Sort.INT else 0
+    strict = one if node.op is Op.LT else 0
+    if node.args[0].op is leaf.op:
+        return (None, c - strict), (c + one - strict, None)
+    return (c + strict, None), (None, c - one + strict)
+
+
 Places = dict[int, Range]  # where a thread may be, with the range of a number there
 
 
-def _limits(cond: Expr, x: int, location: int, places: Collection[int]) -> Places:
+def _limits(cond: Expr, x: Expr, location: Expr, places: Collection[int]) -> Places:
     """Where control may be, and what x may be there, if a condition holds."""
     anything: Places = dict.fromkeys(places, UNKNOWN)
-
-    def only(here: Range) -> Places:
-        return dict.fromkeys(places, here)
 
     def at(node: Expr, args: Sequence[tuple[Places, Places]]) -> tuple[Places, Places]:
         """If it holds; if it does not."""
@@ -189,55 +230,34 @@ def _limits(cond: Expr, x: int, location: int, places: Collection[int]) -> Place
                 ((yes, no),) = args
                 return no, yes
             case Op.AND | Op.OR if args:
-                sides = list(zip(*args, strict=True))
                 met, joined = (0, 1) if node.op is Op.AND else (1, 0)
-                both = [_met(sides[met]), _joined(sides[joined])]
-                return both[met], both[joined]
+                both = [anything, anything]
+                both[met] = _met([a[met] for a in args])
+                both[joined] = _joined([a[joined] for a in args])
+                return both[0], both[1]
             case Op.EQ if (c := _against(node, location)) is not None:
                 yes = {p: UNKNOWN for p in places if p == c}
                 return yes, {p: UNKNOWN for p in places if p != c}
-            case Op.EQ if (c := _against(node, x)) is not None:
-                return only((c, c)), anything
-            case Op.LE | Op.LT if (c := _against(node, x)) is not None:
-                one = 1 if node.args[0].sort is Sort.INT else 0
-                within = one if node.op is Op.LT else 0
-                if node.args[0].op is Op.VAR:
-                    return only((None, c - within)), only((c + one - within, None))
-                return only((c + within, None)), only((None, c - one + within))
+            case Op.EQ | Op.LE | Op.LT:
+                holds, fails = _compared(node, x)
+                return dict.fromkeys(places, holds), dict.fromkeys(places, fails)
         return anything, anything
 
     return fold(cond, at)[0]
 
 
-def _against(node: Expr, v: int) -> Number | None:
-    """The constant with which a variable is compared."""
-    for a, b in (node.args, node.args[::-1]):
-        if a.op is Op.VAR and a.index == v and b.op is Op.CONST:
-            if isinstance(b.value, int | Fraction) and not isinstance(b.value, bool):
-                return b.value
-    return None
-
-
 def _met(parts: Sequence[Places]) -> Places:
     out = dict(parts[0])
     for part in parts[1:]:
-        for p in list(out):
-            if p not in part:
-                del out[p]
-                continue
-            (a, b), (c, d) = out[p], part[p]
-            low = max((v for v in (a, c) if v is not None), default=None)
-            out[p] = low, min((v for v in (b, d) if v is not None), default=None)
+        out = {p: _narrower(here, part[p]) for p, here in out.items() if p in part}
     return out
 
 
 def _joined(parts: Sequence[Places]) -> Places:
     out: Places = {}
     for part in parts:
-        for p, (c, d) in part.items():
-            a, b = out.get(p, (c, d))
-            low = None if a is None or c is None else min(a, c)
-            out[p] = low, None if b is None or d is None else max(b, d)
+        for p, here in part.items():
+            out[p] = _wider(out[p], here) if p in out else here
     return out
 
 
@@ -259,10 +279,35 @@ class _Graph:
         self.location = thread.location
         self.points = range(len(thread.points))
         self.rules = rules
+        self.known: dict[int, dict[int, Range]] = {}  # by point
+
+    def learn(self, numbers: Iterable[int]) -> None:
+        """Looks at their bounds, at each point, from now on."""
+        for x in numbers:
+            low, high = self._most(x, None, -1, 0), self._most(x, None, 1, 0)
+            for p in self.points:
+                lo = None if low is None or p not in low else -low[p]
+                hi = None if high is None or p not in high else high[p]
+                self.known.setdefault(p, {})[x] = lo, hi
+
+    def changes(self, x: int) -> Iterator[_Change]:
+        """Of x, by the rules that write it, wherever control is."""
+        for rule in self.rules:
+            if x in written(rule):
+                for begin in self._begins(rule, x):
+                    yield self._change(rule, begin, x)
+
+    def _begins(self, rule: Rule, x: int) -> Places:
+        leaf = var(x, self.system.variables[x].sort)
+        return _limits(rule.guard, leaf, var(self.location, Sort.INT), self.points)
+
+    def _change(self, rule: Rule, begin: int, x: int) -> _Change:
+        if x not in written(rule):
+            return STAYS
+        return _Ranges(self.system, rule, self.known.get(begin, {})).change(x)
 
     def bounds(
         self,
-        changes: Mapping[int, Mapping[int, _Change]],
         x: int,
         c: int | None,
         k: Number,
@@ -275,7 +320,7 @@ class _Graph:
             term = add(term, neg(mul(_number(h, sort), var(c, sort))))
         here = var(self.location, Sort.INT)
         for sign in (1, -1):
-            most = self._most(changes, x, c, sign * k, sign * h)
+            most = self._most(x, c, sign * k, sign * h)
             if most is None:
                 continue
             highest = max(most.values())
@@ -289,7 +334,6 @@ class _Graph:
 
     def _most(
         self,
-        changes: Mapping[int, Mapping[int, _Change]],
         x: int,
         c: int | None,
         k: Number,
@@ -304,16 +348,16 @@ class _Graph:
             return None
         edges = [_Edge(START, 0, start)]
         for rule in self.rules:
-            one = changes[x].get(rule.index, STAYS)
-            two = STAYS if c is None else changes[c].get(rule.index, STAYS)
-            # Of two that are set at once, what they are; of one, nothing is known of the other.
-            if one.absolute is not two.absolute and (c is not None or not one.absolute):
-                return None
-            grown = _most_of((one.lo, one.hi), (two.lo, two.hi), k, h)
-            if grown is None:
-                return None
             to = next((e for v, e in rule.updates if v == self.location), None)
-            for begin, here in _limits(rule.guard, x, self.location, self.points).items():
+            for begin, here in self._begins(rule, x).items():
+                one = self._change(rule, begin, x)
+                two = STAYS if c is None else self._change(rule, begin, c)
+                # Of two that are set at once, what they are; of one, nothing of the other.
+                if one.absolute is not two.absolute and (c is not None or not one.absolute):
+                    return None
+                grown = _most_of((one.lo, one.hi), (two.lo, two.hi), k, h)
+                if grown is None:
+                    return None
                 most = None if c is not None else _most_of(here, (0, 0), k, 0)
                 # (Where it does not move, it ends where it began.)
                 for end in (begin,) if to is None else _values(to) & set(self.points):
@@ -347,7 +391,7 @@ class _Graph:
         variable = self.system.variables[v]
         if variable.init is None:
             return variable.lo, variable.hi
-        return _range(self.system, (), variable.init)
+        return _Ranges(self.system, self.rules[0], {}).of(variable.init)
 
 
 def _most_of(x: Range, c: Range, k: Number, h: Number) -> Number | None:
