@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wfverify.verifier.equivalence.terms import guarded, normal, pomset
@@ -178,15 +178,16 @@ def as_text(s: Store, root: int) -> str:
     return said[root]
 
 
-def as_spec(s: Store, root: int) -> str:
-    """The file: tests are variables that each activity may change."""
-    below = s.below(root)
+def as_spec(s: Store, roots: Sequence[int], root: int) -> str:
+    """The file of one of them: tests are variables, of which each activity may change three."""
+    below = {t for r in roots for t in s.below(r)}
     tests = sorted({s.label[t] for t in below if s.op[t] is Op.TEST})
     names = sorted({s.label[t] for t in below if s.op[t] is Op.ACT})
     lines = ["workflow w() {"]
     lines += [f"  var {b}: bool = false" for b in tests]
-    writes = ", ".join(tests)
-    lines += [f"  activity {a} {{ writes {writes} }}" for a in names]
+    for i, a in enumerate(names):
+        mine = {tests[k % len(tests)] for k in (i, 7 * i + 3, 11 * i + 5)}
+        lines.append(f"  activity {a} {{ writes {', '.join(sorted(mine))} }}")
     return "\n".join([*lines, f"  run {{ {as_text(s, root)} }}", "}", ""])
 
 
@@ -197,8 +198,9 @@ def files(folder: Path, operators: int) -> None:
     left = guarded_term(s, rng, operators, 40, 30)
     right = shuffled(s, rng, left)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, t in (("left", left), ("same", right), ("other", changed(s, rng, right))):
-        (folder / f"{name}.wf").write_text(as_spec(s, t))
+    terms = {"left": left, "same": right, "other": changed(s, rng, right)}
+    for name, t in terms.items():
+        (folder / f"{name}.wf").write_text(as_spec(s, [*terms.values()], t))
         print(f"{name}.wf: {s.operators(t)} operators")
     for name in ("same", "other"):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

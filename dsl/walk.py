@@ -69,6 +69,14 @@ class Kinds:
         for kind in kinds:
             yield from self.found.get(kind, ())
 
+    def each(self, holds: Callable[[Node], bool], of_each: tuple[type, ...]) -> bool:
+        """Does it hold of all nodes?  Of those `of_each` it depends on the node, of all others on
+        the class alone."""
+        return all(
+            all(map(holds, nodes)) if kind in of_each else holds(nodes[0])
+            for kind, nodes in self.found.items()
+        )
+
 
 def parts_of(node: Node) -> Iterator[tuple[object, ...] | Node]:
     """What stands directly below a node."""

@@ -73,6 +73,12 @@ class Going:
 
     def step(self, t: Thread, p: Point) -> Expr:
         """When some rule of it can be taken there, if those below it and before it are through."""
+        mine = self.rules.get((t.location, p.id), ())
+        for rule in mine:
+            match rule.guard.op, rule.guard.args:
+                case Op.EQ, (Expr(op=Op.VAR, value=v), Expr(op=Op.CONST, value=point)):
+                    if (v, point) == (t.location, p.id):
+                        return TRUE  # no more is asked
         here = self.place(t, p.id)
         if here is None:
             return TRUE
@@ -83,7 +89,7 @@ class Going:
             return TRUE  # one of them never is
         free = frozenset(self.later(t, p))
         left: list[Expr] = []
-        for rule in self.rules.get((t.location, p.id), ()):
+        for rule in mine:
             guard = self.read(rule.guard, here, waits, free)
             if guard is TRUE:
                 return TRUE
@@ -107,22 +113,24 @@ class Going:
         """What is left of a guard where threads are at these places, some are through, and nothing
         is in use of what is free."""
         waiting = frozenset(through) - here.keys()
+        located, resting = self.tree.points, self.tree.resting
 
         def leaf(e: Expr) -> Expr | None:
-            match e.op, e.args:
-                case _, ():
+            if not e.args:
+                return e
+            a, b = e.args[0], e.args[-1]
+            if e.op is Op.EQ and a.op is Op.VAR and b.op is Op.CONST:
+                v = a.index
+                if v not in located:
                     return e
-                case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST) as b):
-                    if a.index not in self.tree.points:
-                        return e
-                    places = here.get(a.index) or self.tree.resting(a.index, here)
-                    if places is not None and b.value not in places:
-                        return FALSE
-                    if places is not None and len(places) == 1:
-                        return TRUE
-                    return TRUE if a.index in waiting and self.passed(e, a.index) else e
-                case Op.LE, (most, Expr(op=Op.CONST, value=int(room))):
-                    return TRUE if fits(most, room, free) else None
+                places = here.get(v) or resting(v, here)
+                if places is not None and b.value not in places:
+                    return FALSE
+                if places is not None and len(places) == 1:
+                    return TRUE
+                return TRUE if v in waiting and self.passed(e, v) else e
+            if e.op is Op.LE and b.op is Op.CONST and isinstance(b.value, int):
+                return TRUE if fits(a, b.value, free) else None
             return None
 
         def build(e: Expr, args: Sequence[Expr]) -> Expr:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 
 from ..semantics.expr import FALSE, TRUE, Expr, Op, fold, not_, or_
+from .near import leaves
 
 MOST = 12  # conditions, so 4096 rows
 
@@ -45,4 +46,7 @@ def decided(key: Callable[[Expr], int], premises: Sequence[Expr], goal: Expr) ->
 
     if fold(whole, build, table) == every:
         return True
-    return None if any(e.args for e in inside) else False
+    # Conditions that compare one variable each, and each another, may indeed have any values.
+    parts = [leaves([e]) for e in {key(e): e for e in inside}.values()]
+    plain = all(len(p) == 1 for p in parts) and not any(a.args for e in inside for a in e.args)
+    return False if plain and len(set().union(*parts)) == len(parts) else None
