@@ -15,7 +15,7 @@ from ..dsl.errors import Rejected
 from ..dsl.source import read
 from ..report.outcome import Exit
 from ..semantics.observing import View, activity_name, data_names
-from ..semantics.system import TransitionSystem
+from ..semantics.system import AnyNumber, TransitionSystem
 from ..verifier.equivalence.behaviour import Exploring, Size
 from ..verifier.equivalence.lts import Lts
 from ..verifier.equivalence.runs import Limits, OutOfReach
@@ -87,10 +87,21 @@ def _lts(args: argparse.Namespace) -> Lts:
         _no_options_of_specs(args)
         return from_aut(read(args.spec), args.spec)
     (system,) = _systems([args.spec], args.workflow)[1]
+    for several in system.any_number:
+        complain(_only_few(several))
     asked = _asked(args, [system])
     observed = asked.observed if asked.observed is not None else tuple(data_names(system))
     view = View(observed, asked.watched, asked.rename[0], asked.hide)
     return Exploring(system, view, size=asked.size).explore().lts()
+
+
+def _only_few(several: AnyNumber) -> str:
+    name, most = several.workflow, len(several.members)
+    which = f"{'up to ' if several.number is not None else ''}{most}"
+    return (
+        f"{name}[*] stands for any number of instances; only systems with {which} of them are "
+        f"shown. For another number write {name}[N]; for one alone, --workflow {name}"
+    )
 
 
 # --- two systems ---------------------------------------------------------------------------------

@@ -66,17 +66,8 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "deterministic": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
 }
 # Checks of which a spec may have nothing.
-NOTHING = (
-    "resources",
-    "borrows",
-    "dependencies",
-    "handled",
-    "compensated",
-    "exhaustive",
-    "arithmetic",
-    "idempotency",
-    "timeouts",
-)
+NOTHING = {"resources", "borrows", "dependencies", "handled", "compensated"}
+NOTHING |= {"exhaustive", "arithmetic", "idempotency", "timeouts"}
 LINES = (*COMPARED, "law")  # of two workflows, or of two terms
 Claims = Mapping[tuple[str, str], Comparing]
 

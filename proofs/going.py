@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, fold, not_, or_, rebuild, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Op, fold_early, not_, or_, rebuild, variables
 from ..semantics.system import Point, PointKind, Rule, Thread
 from .facts import Prover
 from .shapes import OVER
@@ -108,26 +108,32 @@ class Going:
         is in use of what is free."""
         waiting = frozenset(through) - here.keys()
 
-        def build(e: Expr, args: Sequence[Expr]) -> Expr:
-            out = rebuild(e, list(args)) if e.args else e
+        def leaf(e: Expr) -> Expr | None:
             match e.op, e.args:
+                case _, ():
+                    return e
                 case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST) as b):
-                    if a.index in self.tree.points:
-                        places = here.get(a.index) or self.tree.resting(a.index, here)
-                        if places is not None and b.value not in places:
-                            return FALSE
-                        if places is not None and len(places) == 1:
-                            return TRUE
-                case Op.LE, (most, Expr(op=Op.CONST, value=int(room))):
-                    if fits(most, room, free):
+                    if a.index not in self.tree.points:
+                        return e
+                    places = here.get(a.index) or self.tree.resting(a.index, here)
+                    if places is not None and b.value not in places:
+                        return FALSE
+                    if places is not None and len(places) == 1:
                         return TRUE
+                    return TRUE if a.index in waiting and self.passed(e, a.index) else e
+                case Op.LE, (most, Expr(op=Op.CONST, value=int(room))):
+                    return TRUE if fits(most, room, free) else None
+            return None
+
+        def build(e: Expr, args: Sequence[Expr]) -> Expr:
+            out = e if all(x is y for x, y in zip(args, e.args, strict=True)) else rebuild(e, args)
             if waiting and e.op in (Op.EQ, Op.OR) and out.op is not Op.CONST:
                 some = variables([out]) & waiting
                 if len(some) == 1 and self.passed(e, *some):
                     return TRUE
             return out
 
-        return fold(guard, build)
+        return fold_early(guard, leaf, build)
 
     def passed(self, e: Expr, v: int) -> bool:
         """Does the condition hold wherever the branch is through?"""

@@ -7,20 +7,20 @@ log, a clock (docs/decisions/0017-laws.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import TypeGuard, get_args
 
 from ...dsl import ast
-from ...dsl.errors import Rejected
+from ...dsl.changed import replace
+from ...dsl.errors import Rejected, Span
 from ...dsl.types import Enum
 from ...dsl.walk import walk
 from ..claimed import Tests
-from ..expr import TRUE, Expr, Sort, and_, const, le, var
-from ..system import Variable, VarKind
+from ..expr import TRUE, Expr, Op, Sort, and_, const, le, var, variables
+from ..system import RuleKind, Variable, VarKind
 from .env import unasked
 from .expressions import scalar
-from .world import contexts
+from .world import contexts, lower
 
 FORMS = (
     ast.Skip,
@@ -38,6 +38,8 @@ FORMS = (
     ast.Using,
 )
 _LOOKING = (ast.Now, ast.StatePredicate)
+STEADY = frozenset((VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM))
+MARK = "a step"  # in place of a file
 
 
 def alone_runs(s: ast.Spec) -> ast.Workflow | None:
@@ -160,20 +162,35 @@ def _form(node: ast.Node) -> bool:
     return not isinstance(node, _LOOKING)
 
 
-def writes(spec: ast.Spec, workflow: ast.Workflow, step: ast.Node) -> frozenset[str]:
-    """The variables that a call or an assignment may change."""
-    targets = [n.target for n in walk(step) if isinstance(n, ast.Assign)]
-    names: list[str] = []
-    if isinstance(step, ast.Call):
-        for a in (*workflow.activities, *spec.activities):
-            if a.name == step.name:
-                targets += [n.target for n in walk((a.do, a.undo)) if isinstance(n, ast.Assign)]
-                names += a.writes
-        targets += [] if step.bind is None else [step.bind]
-    return frozenset((*names, *map(_base, targets)))
+def effects(
+    spec: ast.Spec, workflow: str, steps: Sequence[ast.Term]
+) -> tuple[list[Mapping[int, Expr | None]], frozenset[int]] | None:
+    """What each of some calls and assignments makes of variables, if it comes to its end: a term
+    over those before, or None for anything.  And the variables that nothing else changes while
+    only one such workflow runs.  Numbers as in `tests`."""
+    spec = _by_itself(spec)
+    # (Where they stand does not matter: side by side in a choice, each with its number for a line.)
+    marked = tuple(replace(t, span=Span(MARK, k, 1, k, 1)) for k, t in enumerate(steps, 1))
+    sides = marked if len(marked) > 1 else (*marked, ast.Skip())
+    bodies = tuple(
+        replace(w, body=ast.Choice(sides)) if w.name == workflow else w
+        for w in without_bodies(spec).workflows
+    )
+    try:
+        system = lower(replace(spec, workflows=bodies, items=()))
+    except Rejected:
+        return None
+    steady = frozenset(v.index for v in system.variables if v.kind in STEADY)
+    found: list[dict[int, Expr | None]] = [{} for _ in steps]
+    for rule in system.rules:
+        if rule.span.file != MARK:
+            continue
+        own = found[rule.span.line - 1]
+        for v, e in rule.updates:
+            known = rule.kind in (RuleKind.COMPLETE, RuleKind.ASSIGN) and v not in own
+            own[v] = e if known and _known(e, steady) else None
+    return list(found), steady
 
 
-def _base(e: ast.Expression) -> str:
-    while isinstance(e, ast.Index | ast.Member):
-        e = e.base
-    return e.name if isinstance(e, ast.Name) else ""
+def _known(e: Expr, steady: frozenset[int]) -> bool:
+    return variables([e]) <= steady and not variables([e], Op.INPUT)

@@ -183,3 +183,15 @@ def test_a_few_instances_prove_nothing_of_any_number(
     assert "only a few" in capsys.readouterr().err
     assert cli.main(["migrate", "twice.wf", "three.wf"]) == 1
     assert cli.main(["equiv", "three.wf", "three.wf"]) == 0  # the same term
+
+
+def test_a_few_of_any_number_are_not_taken_for_all(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "any.wf").write_text("workflow w { activity a { } run { a } }\nsystem { w[*] }\n")
+    for command in ("lts", "minimise"):
+        assert cli.main([command, "any.wf"]) == 0
+        told = capsys.readouterr()
+        assert told.out.startswith("des (") and "up to 3 of them are shown" in told.err
+    assert cli.main(["lts", "any.wf", "--workflow", "w"]) == 0
+    assert not capsys.readouterr().err

@@ -35,35 +35,50 @@ def replayed(
     suggested: Iterable[Suggested],
     seconds: float,
     inclusion: bool = False,
+    outcomes: bool = True,
 ) -> Found:
-    """What was found of a run of one only, and of an outcome of one only; each suggestion counts
-    only as far as the systems do what it says.  With `inclusion`: of the first one only."""
+    """What was found of a run of one only, and (with `outcomes`) of an outcome of one only; each
+    suggestion counts only as far as the systems do what it says.  With `inclusion`: of the first
+    one only.  The run is as short as there is one, if the systems have what is suggested before it
+    (`Suggested.least`)."""
     begun = time.monotonic()
     until = begun + seconds
     apart: Apart | None = None
+    different: Different | None = None
+    length = 0  # of the run of one only
     for s in suggested:
+        shorter = apart is None or s.least < length
+        if not shorter and (different is not None or not outcomes):
+            break
         for side, parts in zip(sides, s.parts, strict=True):
             side.show(parts)
         both = [Follower(side, view, until) for side, view in zip(sides, views, strict=True)]
         leader = Leader(sides[s.side], views[s.side], until)
         try:
             for run in leader.lazily.opening(partial(leader.some, s.word, s.over, TRIES)):
-                if apart is None and not (inclusion and s.side):
-                    apart = _apart(both, views, run, s.side)
-                    if apart is not None:
+                found = None
+                if shorter and not (inclusion and s.side):
+                    found = _apart(both, views, run, s.side)
+                if found is not None and (apart is None or len(found.run) < len(apart.run)):
+                    if apart is None:
                         # Runs need not come to ends: for outcomes as long again, no longer.
                         now = time.monotonic()
                         until = min(until, now + max(LEAST, now - begun))
                         both = [replace(one, until=until) for one in both]
-                for seed in range(SEEDS):
-                    found = _ends(both, views, run, s.side, seed, inclusion)
-                    if found is not None:
-                        return Found(apart or found.apart, found.different)
+                    apart, length = found, len(found.run) - bool(_arguments(both, views, run))
+                for seed in range(SEEDS if outcomes and different is None else 0):
+                    ends = _ends(both, views, run, s.side, seed, inclusion)
+                    if ends is not None:
+                        different = ends.different
+                        if apart is None and ends.apart is not None:
+                            apart = ends.apart
+                            length = len(apart.run) - bool(_arguments(both, views, run))
+                        break
         except OutOfReach:
             pass
         if time.monotonic() > until:
             break
-    return Found(apart)
+    return Found(apart, different)
 
 
 def _apart(both: list[Follower], views: tuple[View, View], run: Run, side: int) -> Apart | None:

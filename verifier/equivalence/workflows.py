@@ -195,7 +195,12 @@ def _replayed(
     names = _observed(specs, asked)
     views = tuple(View(names, asked.watched) for _ in sides)
     found = replayed(
-        (sides[0], sides[1]), (views[0], views[1]), suggested, asked.size.seconds, inclusion
+        (sides[0], sides[1]),
+        (views[0], views[1]),
+        suggested,
+        asked.size.seconds,
+        inclusion,
+        OUTCOME in levels,
     )
     if found.apart is None and found.different is None:
         return None

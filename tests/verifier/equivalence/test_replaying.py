@@ -116,6 +116,7 @@ def wrong(specs: Specs, seen: dict[str, int]) -> str:
     told: Comparison | None = None
     if found is not None:
         seen["same"] += 1
+        seen["kept"] += found.kept
         if isinstance(everything.levels[found.level], Fails):
             return f"{found}: {everything.levels[found.level]}"
     else:
@@ -126,11 +127,16 @@ def wrong(specs: Specs, seen: dict[str, int]) -> str:
         if isinstance(finding, Fails) and isinstance(everything.levels[name], Holds):
             return f"{name}: {finding}"
         seen["outcome"] += isinstance(finding, Fails) and name == "outcome"
+    runs = [f.levels["trace"] for f in (told, everything) if f is not None]
+    lengths = [len(f.apart.run) for f in runs if isinstance(f, Fails) and f.apart is not None]
+    if len(lengths) == 2:
+        seen["runs"] += 1
+        seen["shortest"] += lengths[0] == lengths[1]
     return ""
 
 
 def test_what_is_told_is_so() -> None:
-    seen = dict.fromkeys(("same", "apart", "replayed", "outcome"), 0)
+    seen = dict.fromkeys(("same", "kept", "apart", "replayed", "outcome", "runs", "shortest"), 0)
     for seed in range(10 * PAIRS):
         specs = pair(seed)
         found = wrong(specs, seen)
@@ -183,7 +189,7 @@ def test_one_may_do_less() -> None:
     ],
 )
 def test_tests_are_compared_by_what_they_say(old: str, new: str, level: str | None) -> None:
-    texts = [f"if ({t}) {{ a }} else {{ b }}" for t in (old, new)]
+    texts = [f"k <- c(k) ; if ({t}) {{ a }} else {{ b }}" for t in (old, new)]
     one, other = (
         silent(load_text(SPEC.format(args="(n: int)", k="0", body=t), "w.wf")) for t in texts
     )

@@ -88,12 +88,12 @@ def compare(
     `feasible` says whether tests can have these values all at once; without it, all can.  `meant`:
     tests that are always true or false, or that are others in other words.
     """
-    rounds = left != right and _rounds(store, left, right)
+    ends = left != right and rounds(store, left, right)
     machine = Machine(store, (left, right), limit, meant)
-    return _Merging(machine, feasible, rounds).run(machine.state(left), machine.state(right))
+    return _Merging(machine, feasible, ends).run(machine.state(left), machine.state(right))
 
 
-def _rounds(s: Store, *roots: int) -> bool:
+def rounds(s: Store, *roots: int) -> bool:
     """Whether the body of some loop may end without a step of its own."""
     ends: dict[int, bool] = {}
     found = False

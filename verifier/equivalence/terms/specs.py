@@ -12,15 +12,16 @@ from functools import cached_property, partial
 from typing import get_args
 
 from ....dsl import ast
-from ....dsl.walk import walk
 from ....semantics.claimed import Read
 from ....semantics.evidence import Derivation, Merged
 from ....semantics.joins import WIDEST
-from ....semantics.lower.differing import alone_runs, differing_in, plain_terms, tests, writes
+from ....semantics.lower.differing import alone_runs, differing_in, effects, plain_terms, tests
 from . import guarded, normal
-from .apart import Knowing, differences, reached
 from .decide import TooMany
 from .guarded import Meant
+from .images import Change
+from .passed import passed
+from .reaching import Knowing, Reaching
 from .read import read
 from .store import Op, Store
 from .tests import Conditions, conditions
@@ -37,10 +38,12 @@ class Said:
     laws: tuple[tuple[str, int], ...] = ()
     guarded: int = 0
     operators: int = 0  # of the larger one
+    kept: bool = False  # since tests keep their values while nothing writes what they read
 
     def __str__(self) -> str:
         if self.guarded:
-            return f"both are guarded terms, and {self.guarded} pairs of states are alike"
+            alike = f"both are guarded terms, and {self.guarded} pairs of states are alike"
+            return alike + (", as far as what is tested can change" if self.kept else "")
         if not self.laws:
             return "both are the same term"
         used = ", ".join(f"{law} ({n})" if n > 1 else law for law, n in self.laws)
@@ -55,6 +58,7 @@ class Suggested:
     word: tuple[str, ...]
     side: int
     over: bool
+    least: int = 0  # so much is seen of such a run at least
     # What each of the two terms goes through, and how many of its parts.
     parts: tuple[tuple[tuple[ast.Term, int], ...], ...] = ()
 
@@ -84,10 +88,12 @@ def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     for mine, yours in pairs:
         two = Two(mine.body, yours.body, partial(tests, old, mine.name))
         found = compared(two, single)
+        if found is None and single:
+            found = two.kept(old, mine.name)
         if found is None:
             if not single or len(pairs) > 1:
                 return Looked(None, operators=two.operators)
-            return Looked(None, partial(two.suggested, old, mine), two.operators)
+            return Looked(None, partial(two.suggested, old, mine.name), two.operators)
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
     return Looked(worst, operators=worst.operators)
@@ -102,6 +108,7 @@ class Two:
         self.sources: dict[int, ast.Term | ast.Expression] = {}
         self.nodes: dict[int, list[ast.Term]] = {}
         self.left, self.right = (read(s, t, self.sources, self.nodes) for t in (left, right))
+        self._reaching: Reaching | None = None
         self.operators = max(s.operators(self.left), s.operators(self.right))
 
     @cached_property
@@ -135,33 +142,75 @@ class Two:
             return None
         return found if isinstance(found, guarded.Same) else None
 
-    def suggested(self, spec: ast.Spec, workflow: ast.Workflow) -> Iterator[Suggested]:
-        """Runs on which the two may part, the shortest first.  `workflow` has the first of them."""
+    def kept(self, spec: ast.Spec, workflow: str) -> Said | None:
+        """Whether they do the same since tests keep their values."""
+        try:
+            reaching = self.reaching(spec, workflow)
+            if reaching is None or any(True for _ in reaching.runs()) or not reaching.alike:
+                return None
+        except TooMany:
+            return None
+        level = LEVELS[0]
+        if reaching.mixed or reaching.m.silent or guarded.rounds(self.store, self.left, self.right):
+            level = "trace" if reaching.mixed else "failures"
+        return Said(level, (), max(1, len(reaching.before)), self.operators, kept=True)
+
+    def reaching(self, spec: ast.Spec, workflow: str) -> Reaching | None:
+        """How the two can part where nothing runs beside them.  Raises TooMany."""
         s, a, b = self.store, self.left, self.right
         if not guarded.guarded(s, a, b):
-            return
-        calls: dict[str, str | None] = {}
-        written: dict[str, frozenset[str]] = {}
-        reads: dict[str, frozenset[str]] = {}
-        for t, e in self.sources.items():
-            if s.op[t] is Op.ACT:
-                calls[s.label[t]] = e.name if isinstance(e, ast.Call) else None
-                written[s.label[t]] = writes(spec, workflow, e)
-            elif s.op[t] is Op.TEST:
-                reads[s.label[t]] = frozenset(n.name for n in walk(e) if isinstance(n, ast.Name))
-        known = Knowing(lambda action, test: not written[action] & reads[test])
-        if self.conditions is not None:
-            start = self.conditions.at_start(reads)
-            known = replace(known, feasible=self.conditions.feasible, start=start)
-        try:
+            return None
+        if self._reaching is None:
             machine = guarded.Machine(s, (a, b), meant=self.meant)
-            for found in differences(machine, machine.state(a), machine.state(b), known):
+            known = self._known(spec, workflow)
+            self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
+        return self._reaching
+
+    def _known(self, spec: ast.Spec, workflow: str) -> Knowing:
+        s, conditions = self.store, self.conditions
+        steps = {
+            s.label[t]: e for t, e in self.sources.items() if isinstance(e, ast.Call | ast.Assign)
+        }
+        seen = {label: 2 if isinstance(e, ast.Call) else 0 for label, e in steps.items()}
+        found = None
+        if conditions is not None:
+            found = effects(spec, workflow, list(steps.values()))
+        if conditions is None or found is None:
+            every = Change(frozenset(s.label[t] for t in self.sources if s.op[t] is Op.TEST))
+            return Knowing(lambda action: every, weight=lambda action: seen[action])
+        made = dict(zip(steps, found[0], strict=True))
+        changes: dict[str, Change] = {}
+
+        def change(action: str) -> Change:
+            if action not in changes:
+                changes[action] = conditions.change(made[action], found[1])
+            return changes[action]
+
+        start = conditions.at_start(conditions.known)
+        return Knowing(change, conditions.feasible, start, lambda action: seen[action])
+
+    def suggested(self, spec: ast.Spec, workflow: str) -> Iterator[Suggested]:
+        """Runs on which the two may part, the shortest first."""
+        s = self.store
+        calls = {
+            s.label[t]: e.name if isinstance(e, ast.Call) else None
+            for t, e in self.sources.items()
+            if s.op[t] is Op.ACT
+        }
+        try:
+            reaching = self.reaching(spec, workflow)
+            if reaching is None:
+                return
+            for told in reaching.runs():
+                machine, found = reaching.m, told.found
                 parts = tuple(
                     tuple((n, most) for t, most in through.items() for n in self.nodes.get(t, ()))
-                    for through in (reached(machine, root, found) for root in (a, b))
+                    for through in (
+                        passed(machine, root, found) for root in (self.left, self.right)
+                    )
                 )
                 for one in _suggested(found, calls):
-                    yield replace(one, parts=parts)
+                    yield replace(one, parts=parts, least=told.least)
         except TooMany:
             return
 

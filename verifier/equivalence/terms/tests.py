@@ -30,6 +30,7 @@ from ....semantics.expr import (
 from ....semantics.symbolic import is_valid
 from ....semantics.values import evaluate
 from .guarded import Cube, Meant
+from .images import Change
 
 MILLISECONDS = 500
 QUESTIONS = 2_000  # to the solver; behind that nothing more is known
@@ -44,12 +45,13 @@ class Conditions:
         self.data = {label: frozenset(variables([e])) for label, e in known.items()}
         self._possible: dict[frozenset[tuple[str, bool]], bool] = {}
         self._asked = 0
+        self._sampled: list[list[Scalar]] | None = None
 
     def meant(self) -> Meant:
         """Tests that are always true or false, and those that say what an earlier one says."""
         out: dict[str, bool | tuple[str, bool]] = {}
         alike: dict[tuple[frozenset[int], tuple[Scalar, ...]], list[str]] = {}
-        samples = self._samples()
+        samples = self._values()
         for label, e in self.known.items():
             if e.op is Op.CONST:
                 out[label] = e is TRUE
@@ -67,6 +69,11 @@ class Conditions:
             else:
                 out[label] = found
         return out
+
+    def _values(self) -> list[list[Scalar]]:
+        if self._sampled is None:
+            self._sampled = self._samples()
+        return self._sampled
 
     def _samples(self) -> list[list[Scalar]]:
         """Values of the data, near those that are compared with."""
@@ -112,6 +119,47 @@ class Conditions:
             parts = [self.known[n] if value else not_(self.known[n]) for n, value in sorted(linked)]
             found = self._possible[key] = not self._surely(not_(and_(*parts)))
         return found
+
+    def change(self, updates: Mapping[int, Expr | None] | None, steady: frozenset[int]) -> Change:
+        """What a step makes of tests; None: it may change everything.  Tests of what is not
+        `steady` may change at any time."""
+        lost: set[str] = set()
+        given: dict[str, bool | tuple[str, bool]] = {}
+        for label, e in self.known.items():
+            if updates is None or not self.data[label] <= steady:
+                lost.add(label)
+                continue
+            written = self.data[label] & updates.keys()
+            if not written:
+                continue
+            values = {v: made for v in written if (made := updates[v]) is not None}
+            found = None if len(values) < len(written) else self._same(_put(e, values))
+            if found is None:
+                lost.add(label)
+            elif found != (label, True):
+                given[label] = found
+        return Change(frozenset(lost), given)
+
+    def _same(self, e: Expr) -> bool | tuple[str, bool] | None:
+        """A value, or a test that says this, or its opposite."""
+        if e.op is Op.CONST:
+            return e is TRUE
+        data = frozenset(variables([e]))
+        samples = [s for s in self._values() if len(s) > max(data, default=-1)]
+        values = [bool(evaluate(e, s)) for s in samples]
+        if len(set(values)) == 1 and self._surely(e if values[0] else not_(e)):
+            return values[0]
+        for label, other in self.known.items():
+            if self.data[label] != data:
+                continue
+            theirs = [bool(evaluate(other, s)) for s in samples]
+            if theirs == values and self._surely(eq(e, other)):
+                return label, True
+            if all(a is not b for a, b in zip(theirs, values, strict=True)) and self._surely(
+                eq(e, not_(other))
+            ):
+                return label, False
+        return None
 
     def at_start(self, labels: Iterable[str]) -> Cube:
         """The tests whose values are known where a run begins."""
