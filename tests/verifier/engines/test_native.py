@@ -32,6 +32,7 @@ from wfverify.semantics.system import (
     Variable,
     VarKind,
 )
+from wfverify.verifier.engines.common import is_state
 from wfverify.verifier.engines.packed import native
 from wfverify.verifier.engines.packed.beside import Beside, Machine
 from wfverify.verifier.engines.packed.c_search import print_search
@@ -40,7 +41,7 @@ from wfverify.verifier.engines.packed.reports import Outcome
 from wfverify.verifier.engines.packed.run import PackedSearch, Reductions
 from wfverify.verifier.engines.search import explore
 from wfverify.verifier.engines.search_graph import Graph
-from wfverify.verifier.engines.search_threads import ended
+from wfverify.verifier.engines.search_threads import Threads, ended
 from wfverify.verifier.engines.slice import whole
 
 needs_cc = pytest.mark.skipif(native.compiler() is None, reason="there is no C compiler (cc)")
@@ -375,6 +376,30 @@ class TestGraph:
         assert {image[n] for n in fast.discounted} == want.discounted
         assert {image[n] for n in fast.uncertain} == want.uncertain
         assert fast.cyclic is want.cyclic
+        for goal in system.obligations:
+            if is_state(goal):
+                there = fast.where(goal.cond)
+                assert {image[n] for n in there} == want.where(goal.cond)
+                assert there == {n for n in range(len(fast.nodes)) if fast.holds(n, goal.cond)}
+                for barred in ((), fast.discounted):
+                    back = fast.back(there - set(barred), barred)
+                    assert back == Graph.back(fast, there - set(barred), barred)
+        assert fast.back({-1}, ()) == Graph.back(fast, {-1}, ())
+
+    @needs_cc
+    @pytest.mark.parametrize("seed", range(3))
+    def test_who_waits(self, seed: int) -> None:
+        system = lower(load_text(Symmetric(seed).spec(), "w.wf"))
+        for graph in self.graphs(system):
+            threads = Threads(graph)
+            count = range(len(graph.nodes))
+            for thread in system.threads:
+                answers = [threads.waiting(n, thread) for n in count]
+                assert threads.waits(thread, count) == {n for n in count if answers[n][0]}
+                assert threads.unfinished(thread, count) == {n for n in count if answers[n][1]}
+            for instance in system.instances:
+                over = {n for n in count if threads.ended(n, instance.id)}
+                assert threads.over(instance) == (over, over)
 
     @needs_cc
     def test_one_that_is_cut_off(self) -> None:

@@ -316,6 +316,23 @@ EXPORT void wfverify_reverse(uint64_t *begins, uint32_t *sources)
     begins[V.count + 1] = V.edges;
 }
 
+/* Marks with 1 the nodes from which one that has this mark may be reached; those with 2 are not
+   entered.  There is room for all nodes in `queue`. */
+EXPORT void wfverify_back(const uint64_t *begins, const uint32_t *sources, unsigned char *marks,
+                          uint32_t *queue, uint32_t nodes)
+{
+    uint32_t end = 0;
+    for (uint32_t n = 0; n < nodes; n++)
+        if (marks[n] == 1)
+            queue[end++] = n;
+    for (uint32_t at = 0; at < end; at++)
+        for (uint64_t e = begins[queue[at]]; e < begins[queue[at] + 1]; e++)
+            if (!marks[sources[e]]) {
+                marks[sources[e]] = 1;
+                queue[end++] = sources[e];
+            }
+}
+
 EXPORT void wfverify_finish(void)
 {
     free(V.states);
