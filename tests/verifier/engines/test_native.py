@@ -381,9 +381,9 @@ class TestGraph:
                 there = fast.where(goal.cond)
                 assert {image[n] for n in there} == want.where(goal.cond)
                 assert there == {n for n in range(len(fast.nodes)) if fast.holds(n, goal.cond)}
-                for barred in ((), fast.discounted):
-                    back = fast.back(there - set(barred), barred)
-                    assert back == Graph.back(fast, there - set(barred), barred)
+                for barred in (set(), set(range(0, len(fast.nodes), 3))):
+                    back = fast.back(there - barred, barred)
+                    assert back == Graph.back(fast, there - barred, barred)
         assert fast.back({-1}, ()) == Graph.back(fast, {-1}, ())
 
     @needs_cc
