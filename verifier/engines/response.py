@@ -13,7 +13,7 @@ kept, which may hold more, so no run ends later than the last of them (as schedu
 graphs merge states: Nasri, Brandenburg 2017).  More zones are kept in each round, until both bounds
 meet.  States from which no run can end later than one that is known are left out: by Graham's bound
 for what is left (`semantics/lower/measure`), by what can keep each activity that is left waiting
-(`response_busy`), and by how much can follow in the round before.
+(`response_busy`, `response_last`), and by how much can follow in the round before.
 
 Late runs are known from the start, by chance (`response_late`).  At first all is left out that ends
 less than `NEAR` later; when that is shown, what was left out is looked at as well.
@@ -30,6 +30,7 @@ from operator import add
 from ...semantics.network import Task
 from .response_ahead import Edges, Following
 from .response_busy import Busy
+from .response_last import Last
 from .response_late import late_run
 from .response_network import Event, Network, State, members
 from .response_parts import in_sequence, joined, restricted, side_by_side
@@ -37,6 +38,8 @@ from .schedules import Latest
 
 MOST_STATES = 200_000
 NEAR = 20  # one part in so many is near enough at first
+REACH = 8  # one part in so many may be shown by supposing the contrary, but hardly more
+FEW, MANY = 8, 600  # cases that are looked at, of one state and of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def _together(
 
 def _searched(network: Network, until: float) -> Latest:
     busy = Busy(network)
+    last = Last(busy)
     bound = min(network.left(0) // network.scale, busy.within(0, {}, {}, 0))
     guess = late_run(network, bound, time.monotonic() + (until - time.monotonic()) / 4)
     if guess is None:
@@ -96,7 +100,11 @@ def _searched(network: Network, until: float) -> Latest:
             goal = end + end // NEAR if near else end
             if bound <= goal:
                 break
-            search = _Search(network, busy, size, goal, ahead, until)
+            if size is ROUNDS[0]:
+                bound = _supposed(last, goal, bound, until)
+                if bound <= goal:
+                    break
+            search = _Search(network, last, size, goal, ahead, until)
             done = search.run()
             bound = min(bound, search.bound)
             if search.best is not None:
@@ -108,6 +116,19 @@ def _searched(network: Network, until: float) -> Latest:
             if ahead is None:
                 return replace(best, bound=Fraction(bound, network.grain))
     return replace(best, bound=Fraction(bound, network.grain))
+
+
+def _supposed(last: Last, low: int, high: int, until: float) -> int:
+    """Nothing is over later: the least time from `low` on of which that is shown."""
+    if low < high and last.never(0, {}, {}, low, MANY):
+        return low
+    while low + 1 < high and time.monotonic() < until:
+        middle = (low + high) // 2
+        if last.never(0, {}, {}, middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 class _Zone:
@@ -195,14 +216,14 @@ class _Search:
     def __init__(
         self,
         network: Network,
-        busy: Busy | None,
+        last: Last | None,
         size: _Round,
         known: int,
         ahead: Mapping[State, list[int]] | None,
         until: float,
     ) -> None:
         self.network = network
-        self.busy = busy
+        self.last = last
         self.size = size
         self.ahead = ahead
         self.until = until
@@ -249,7 +270,7 @@ class _Search:
 
     def hopeless(self, state: State, zones: Sequence[_Zone]) -> bool:
         """Nothing ends later from here on than what is known, by what can keep it waiting."""
-        if self.busy is None:
+        if self.last is None:
             return False
         network = self.network
         ended, running, _ = state
@@ -258,7 +279,7 @@ class _Search:
             works[k] = network.hi[k] + min(0, max(z.rows[place][0] for z in zones))
             least[k] = max(0, network.lo[k] - max(z.rows[0][place] for z in zones))
         limit = self.known - max(z.upper[0] for z in zones)
-        return self.busy.within(ended, works, least, limit) <= limit
+        return self.last.never(ended, works, least, limit, FEW, limit + limit // REACH)
 
     def promise(self, state: State, kept: _Kept) -> int:
         """Nothing ends later from here on: by what can follow, and by Graham's bound."""
