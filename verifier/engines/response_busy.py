@@ -25,6 +25,7 @@ ends that late, there is one in whole numbers.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import lcm
@@ -82,8 +83,10 @@ class Times:
 class Busy:
     """Bounds for states of one network."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, until: float = float("inf")) -> None:
+        """`until`: no bound is lowered after that (monotonic seconds)."""
         self.network = network
+        self.until = until
         everyone = range(len(network.tasks))
         self.follows = [0] * len(network.tasks)  # all that comes after it, as bits
         for k in reversed(everyone):
@@ -179,6 +182,8 @@ class Busy:
         for _ in range(passes):
             changed = self._in_chains(times)
             for k in members(times.left & ~times.running):
+                if time.monotonic() > self.until:
+                    return
                 changed |= self._lowered(k, times)
             if not changed or self.last(times) <= limit:
                 return
@@ -338,6 +343,8 @@ class Busy:
         changed = False
         longest: dict[int, dict[int, int]] = {}
         for k in members(times.left):
+            if time.monotonic() > self.until:
+                return False
             works = times.works[k]
             if times.running >> k & 1:
                 longest[k] = {0: works * scale}
@@ -372,9 +379,9 @@ class Busy:
 def _fitting(lasts: list[tuple[int, int]], units: int) -> int:
     """The most that may run at once, each for some time with so many units, in so many units."""
     total = 0
-    for time, asks in sorted(lasts, reverse=True):
+    for lasting, asks in sorted(lasts, reverse=True):
         taken = min(asks, units)
-        total += time * taken
+        total += lasting * taken
         units -= taken
         if not units:
             break

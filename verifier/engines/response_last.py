@@ -11,6 +11,7 @@ each is done once.  Where that does not do, times are halved, and both cases are
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from .response_busy import Busy, Times
@@ -56,7 +57,7 @@ class Last:
         """There is no run in which each of the chain, the last one first, became ready when the
         next one was over, and is over no earlier than `floor` says."""
         self.cases -= 1
-        if self.cases < 0:
+        if self.cases < 0 or time.monotonic() > self.busy.until:
             return False
         busy, times, floor = self.busy, times.copy(), dict(floor)
         for _ in range(MOST_TURNS):
