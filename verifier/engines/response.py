@@ -13,10 +13,11 @@ kept, which may hold more, so no run ends later than the last of them (as schedu
 graphs merge states: Nasri, Brandenburg 2017).  More zones are kept in each round, until both bounds
 meet.  States from which no run can end later than one that is known are left out: by Graham's bound
 for what is left (`semantics/lower/measure`), by what can keep each activity that is left waiting
-(`response_busy`, `response_last`), and by how much can follow in the round before.
+(`response_busy`), and by how much can follow in the round before.
 
 Late runs are known from the start, by chance (`response_late`).  At first all is left out that ends
-less than `NEAR` later; when that is shown, what was left out is looked at as well.
+less than `NEAR` later; when that is shown, perhaps by supposing the contrary (`response_last`),
+what was left out is looked at as well.
 """
 
 from __future__ import annotations
@@ -38,8 +39,7 @@ from .schedules import Latest
 
 MOST_STATES = 200_000
 NEAR = 20  # one part in so many is near enough at first
-REACH = 8  # one part in so many may be shown by supposing the contrary, but hardly more
-FEW, MANY = 8, 600  # cases that are looked at, of one state and of the whole
+MANY = 600  # cases that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _searched(network: Network, until: float) -> Latest:
                 bound = _supposed(last, goal, bound, until)
                 if bound <= goal:
                     break
-            search = _Search(network, last, size, goal, ahead, until)
+            search = _Search(network, busy, size, goal, ahead, until)
             done = search.run()
             bound = min(bound, search.bound)
             if search.best is not None:
@@ -216,14 +216,14 @@ class _Search:
     def __init__(
         self,
         network: Network,
-        last: Last | None,
+        busy: Busy | None,
         size: _Round,
         known: int,
         ahead: Mapping[State, list[int]] | None,
         until: float,
     ) -> None:
         self.network = network
-        self.last = last
+        self.busy = busy
         self.size = size
         self.ahead = ahead
         self.until = until
@@ -284,7 +284,7 @@ class _Search:
 
     def hopeless(self, state: State, zones: Sequence[_Zone]) -> bool:
         """Nothing ends later from here on than what is known, by what can keep it waiting."""
-        if self.last is None:
+        if self.busy is None:
             return False
         network = self.network
         ended, running, _ = state
@@ -293,7 +293,7 @@ class _Search:
             works[k] = network.hi[k] + min(0, max(z.rows[place][0] for z in zones))
             least[k] = max(0, network.lo[k] - max(z.rows[0][place] for z in zones))
         limit = self.known - max(z.upper[0] for z in zones)
-        return self.last.never(ended, works, least, limit, FEW, limit + limit // REACH)
+        return self.busy.within(ended, works, least, limit) <= limit
 
     def promise(self, state: State, kept: _Kept) -> int:
         """Nothing ends later from here on: by what can follow, and by Graham's bound."""

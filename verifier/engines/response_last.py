@@ -37,15 +37,11 @@ class Last:
         least: Mapping[int, int],
         goal: int,
         cases: int = FEW_CASES,
-        far: int | None = None,
     ) -> bool:
-        """Nothing is over later than `goal` from now; False: not known, after so many cases, or
-        because what keeps each one waiting alone allows for more than `far`."""
+        """Nothing is over later than `goal` from now; False: not known, after so many cases."""
         busy = self.busy
         times = busy.times(ended, works, least)
         busy.lower(times, goal)
-        if far is not None and busy.last(times) > far:
-            return False
         self.cases = cases
         return all(
             self._refuted(times, (k,), {k: goal + 1})
