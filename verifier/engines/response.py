@@ -16,7 +16,8 @@ for what is left (`semantics/lower/measure`), by what can keep each activity tha
 (`response_busy`), and by how much can follow in the round before.
 
 Late runs are known from the start, by chance (`response_late`).  At first all is left out that ends
-less than `NEAR` later; when that is shown, what was left out is looked at as well.
+less than `NEAR` later; when that is shown, perhaps by supposing the contrary (`response_last`),
+what was left out is looked at as well.
 """
 
 from __future__ import annotations
@@ -30,13 +31,15 @@ from operator import add
 from ...semantics.network import Task
 from .response_ahead import Edges, Following
 from .response_busy import Busy
+from .response_last import Last
 from .response_late import late_run
-from .response_network import Event, Network, State, members
+from .response_network import Event, Network, State, TooManyWays, members
 from .response_parts import in_sequence, joined, restricted, side_by_side
 from .schedules import Latest
 
 MOST_STATES = 200_000
 NEAR = 20  # one part in so many is near enough at first
+MANY = 600  # cases that are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def _together(
 
 
 def _searched(network: Network, until: float) -> Latest:
-    busy = Busy(network)
+    busy = Busy(network, until)
+    last = Last(busy)
     bound = min(network.left(0) // network.scale, busy.within(0, {}, {}, 0))
     guess = late_run(network, bound, time.monotonic() + (until - time.monotonic()) / 4)
     if guess is None:
@@ -96,6 +100,10 @@ def _searched(network: Network, until: float) -> Latest:
             goal = end + end // NEAR if near else end
             if bound <= goal:
                 break
+            if size is ROUNDS[0]:
+                bound = _supposed(last, goal, bound, until)
+                if bound <= goal:
+                    break
             search = _Search(network, busy, size, goal, ahead, until)
             done = search.run()
             bound = min(bound, search.bound)
@@ -108,6 +116,19 @@ def _searched(network: Network, until: float) -> Latest:
             if ahead is None:
                 return replace(best, bound=Fraction(bound, network.grain))
     return replace(best, bound=Fraction(bound, network.grain))
+
+
+def _supposed(last: Last, low: int, high: int, until: float) -> int:
+    """Nothing is over later: the least time from `low` on of which that is shown."""
+    if low < high and last.never(0, {}, {}, low, MANY):
+        return low
+    while low + 1 < high and time.monotonic() < until:
+        middle = (low + high) // 2
+        if last.never(0, {}, {}, middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 class _Zone:
@@ -216,24 +237,38 @@ class _Search:
     def run(self) -> bool:
         """False: out of time, or too many states."""
         network = self.network
-        for begun in network.settled(0, 0):
+        try:
+            ways = network.settled(0, 0)
+        except TooManyWays:
+            self.bound = max(self.bound, network.left(0) // network.scale)
+            return False
+        for begun in ways:
             many = len(members(begun.state[1])) + 1
             rows = [[0] * many for _ in range(many)]
             self.keep(begun.state, _Zone([0] * many, rows, (None, Event(-1, begun.order, False))))
         for depth, states in enumerate(self.layers[:-1]):
             order = iter(states.items())
             for state, kept in order:
-                if self.hopeless(state, (*kept.single, *kept.hulls)):
-                    continue
-                for zone in (*kept.single, *kept.hulls):
-                    self.ends(state, zone)
-                self.many += 1
-                if time.monotonic() > self.until or self.many > MOST_STATES:
-                    for rest in (order, *(layer.items() for layer in self.layers[depth + 1 :])):
-                        for other, zones in rest:
-                            self.bound = max(self.bound, self.promise(other, zones))
+                if not self.followed(state, kept):
+                    rest = (((state, kept),), order, *(x.items() for x in self.layers[depth + 1 :]))
+                    for other, zones in (x for part in rest for x in part):
+                        self.bound = max(self.bound, self.promise(other, zones))
                     return False
             states.clear()
+        return True
+
+    def followed(self, state: State, kept: _Kept) -> bool:
+        """What may come next is kept, if it matters; False: not all of it is."""
+        self.many += 1
+        if time.monotonic() > self.until or self.many > MOST_STATES:
+            return False
+        zones = (*kept.single, *kept.hulls)
+        if not self.hopeless(state, zones):
+            try:
+                for zone in zones:
+                    self.ends(state, zone)
+            except TooManyWays:
+                return False
         return True
 
     def keep(self, state: State, zone: _Zone) -> None:

@@ -25,8 +25,9 @@ ends that late, there is one in whole numbers.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from math import lcm
 
 from .response_network import Network, members
@@ -47,48 +48,70 @@ class _Claim:
 
 
 @dataclass(slots=True)
-class _Times:
-    """Of each activity that is left: the latest that it may be ready and over; `queued`, over
-    `scale`: that it has waited for all work there is, the last of all."""
+class Times:
+    """Of each activity, by number, where it is left: the latest that it may be ready, begin and be
+    over; `queued`, over `scale`: when it begins if all work there is comes first; the earliest that
+    it may be ready, begin and be over; `after`: it is supposed not to begin before; how long it
+    takes at most.  Sets are bits."""
 
-    ready: dict[int, int] = field(default_factory=dict)
-    over: dict[int, int] = field(default_factory=dict)
-    queued: dict[int, int] = field(default_factory=dict)
-    soonest: dict[int, int] = field(default_factory=dict)  # that it may be ready at the earliest
-    works: dict[int, int] = field(default_factory=dict)  # how long it takes at most, from now on
-    running: int = 0
+    left: int
+    running: int
+    ready: list[int]
+    start: list[int]
+    over: list[int]
+    queued: list[int]
+    asked: list[int]
+    soonest: list[int]
+    first: list[int]
+    after: list[int]
+    works: list[int]
+
+    def copy(self) -> Times:
+        return replace(
+            self,
+            ready=list(self.ready),
+            start=list(self.start),
+            over=list(self.over),
+            queued=list(self.queued),
+            asked=list(self.asked),
+            soonest=list(self.soonest),
+            first=list(self.first),
+            after=list(self.after),
+        )
 
 
 class Busy:
     """Bounds for states of one network."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, until: float = float("inf")) -> None:
+        """`until`: no bound is lowered after that (monotonic seconds)."""
         self.network = network
+        self.until = until
         everyone = range(len(network.tasks))
         self.follows = [0] * len(network.tasks)  # all that comes after it, as bits
         for k in reversed(everyone):
             for a in network.after[k]:
                 self.follows[k] |= 1 << a | self.follows[a]
-        self.claims: list[_Claim | None] = []
-        self.alike: set[str] = set()  # resources of which all ask for as many units
         asked: dict[str, set[int]] = {}
+        several: set[str] = set()
         for asks in network.asks:
             for r, q in asks.items():
                 if q:
                     asked.setdefault(r, set()).add(q)
+                    if sum(map(bool, asks.values())) > 1:
+                        several.add(r)  # (Who asks for more may wait for another.)
+        # Resources of which all ask for as many units.
+        self.alike = {r for r, units in asked.items() if len(units) == 1} - several
+        self.claims: list[_Claim | None] = []
         for asks in network.asks:
             claims = [(r, q) for r, q in asks.items() if q]
             claim = None
             if len(claims) == 1:
                 ((r, q),) = claims
                 claim = _Claim(r, q, network.capacity[r] - q + 1)
-                if len(asked[r]) == 1:
+                if r in self.alike:
                     claim = _Claim(r, 1, network.capacity[r] // q)
-                    self.alike.add(r)
             self.claims.append(claim)
-        # (What asks for more than one resource as well may wait for another.)
-        several = {r for a in network.asks if sum(map(bool, a.values())) > 1 for r in a if a[r]}
-        self.alike -= several
         self.users = {r: [k for k in everyone if network.asks[k].get(r)] for r in network.capacity}
         self.units = [
             {r: 1 if r in self.alike else q for r, q in a.items() if q} for a in network.asks
@@ -103,77 +126,113 @@ class Busy:
         self.bit = {r: 0 if many else 1 << n for n, r in enumerate(network.capacity)}
         self.masks = [sum(self.bit[r] for r, q in a.items() if q) for a in network.asks]
 
+    def times(self, ended: int, works: Mapping[int, int], least: Mapping[int, int]) -> Times:
+        """What is left one after the other; what runs takes as long as `works` says at most, and
+        `least` at least."""
+        network = self.network
+        left = network.all & ~ended
+        lasts = [works.get(k, network.hi[k]) for k in range(len(network.tasks))]
+        total = sum(lasts[k] for k in members(left))
+        many = len(lasts)
+        times = Times(
+            left,
+            sum(1 << k for k in works),
+            [total] * many,
+            [total] * many,
+            [total] * many,
+            [total * self.scale] * many,
+            [0] * many,
+            [0] * many,
+            [0] * many,
+            [0] * many,
+            lasts,
+        )
+        for k, longest in works.items():
+            times.ready[k], times.start[k], times.over[k], times.queued[k] = -1, 0, longest, 0
+            times.first[k] = least[k]
+        self.earliest(times, {})
+        return times
+
+    def earliest(self, times: Times, floor: Mapping[int, int]) -> None:
+        """With what is over at the earliest as `floor` says."""
+        network = self.network
+        for k in members(times.left):
+            over = floor.get(k, 0)
+            if times.running >> k & 1:
+                times.first[k] = max(times.first[k], over)
+                continue
+            before = members(network.before[k] & times.left)
+            times.asked[k] = max((times.first[b] for b in before), default=0)
+            times.soonest[k] = max(times.asked[k], over - times.works[k], times.after[k])
+            times.first[k] = max(times.soonest[k] + network.lo[k], over)
+
     def within(
         self, ended: int, works: Mapping[int, int], least: Mapping[int, int], limit: int
     ) -> int:
-        """All is over at the latest so long from now; what runs takes as long as `works` says at
-        most, and `least` at least.  No more exact than to be sure that it is within the limit."""
-        network = self.network
-        left = members(network.all & ~ended)
-        times = _Times()
-        for k in left:
-            times.works[k] = works.get(k, network.hi[k])
-        total = sum(times.works.values())
-        first: dict[int, int] = {}
-        for k in left:
-            if k in works:
-                times.running |= 1 << k
-                times.ready[k], times.over[k], times.queued[k] = -1, works[k], 0
-                times.soonest[k], first[k] = 0, least[k]
-                continue
-            times.ready[k] = times.over[k] = total
-            times.queued[k] = total * self.scale
-            before = members(network.before[k] & ~ended)
-            times.soonest[k] = max((first[b] for b in before), default=0)
-            first[k] = times.soonest[k] + network.lo[k]
-        waiting = [k for k in left if k not in works]
-        ends = [k for k in left if not self.follows[k]]
-        for _ in range(MOST_PASSES):
-            changed = self._in_chains(times, left)
-            for k in waiting:
-                changed |= self._lowered(k, times)
-            bound = max((times.over[k] for k in ends), default=0)
-            if bound <= limit or not changed:
-                break
-        return max((times.over[k] for k in ends), default=0)
+        """All is over at the latest so long from now.  No more exact than to be sure that it is
+        within the limit."""
+        times = self.times(ended, works, least)
+        self.lower(times, limit)
+        return self.last(times)
 
-    def _lowered(self, k: int, times: _Times) -> bool:
-        ready = max((times.over[b] for b in self._before(k, times)), default=0)
+    def last(self, times: Times) -> int:
+        return max((times.over[k] for k in members(times.left) if not self.follows[k]), default=0)
+
+    def lower(self, times: Times, limit: int, passes: int = MOST_PASSES) -> None:
+        for _ in range(passes):
+            changed = self._in_chains(times)
+            for k in members(times.left & ~times.running):
+                if time.monotonic() > self.until:
+                    return
+                changed |= self._lowered(k, times)
+            if not changed or self.last(times) <= limit:
+                return
+
+    def _lowered(self, k: int, times: Times) -> bool:
+        ready = max((times.over[b] for b in self.before(k, times)), default=0)
         ready = min(ready, times.ready[k])
-        claim = self.claims[k]
-        start, queued = ready, ready * self.scale
-        if claim is not None:
-            start, queued = self._start(k, claim, ready, times)
-        elif any(self.network.asks[k].values()):
-            start = times.over[k]
-            queued = times.queued[k]
-        over = start + times.works[k]
-        changed = ready < times.ready[k] or over < times.over[k] or queued < times.queued[k]
-        times.ready[k] = ready
-        times.over[k] = min(over, times.over[k])
+        start, queued = self.begins(k, ready, times)
+        start = min(start, times.start[k], times.over[k] - self.network.lo[k])
+        over = min(start + times.works[k], times.over[k])
+        changed = (
+            ready < times.ready[k]
+            or start < times.start[k]
+            or over < times.over[k]
+            or queued < times.queued[k]
+        )
+        times.ready[k], times.start[k], times.over[k] = ready, start, over
         times.queued[k] = min(queued, times.queued[k])
         return changed
 
-    def _before(self, k: int, times: _Times) -> list[int]:
-        return [b for b in members(self.network.before[k]) if b in times.works]
+    def before(self, k: int, times: Times) -> tuple[int, ...]:
+        return members(self.network.before[k] & times.left)
 
-    def _start(self, k: int, claim: _Claim, ready: int, times: _Times) -> tuple[int, int]:
-        """When it starts at the latest, and when it would if all work came first, over `scale`."""
+    def begins(self, k: int, ready: int, times: Times) -> tuple[int, int]:
+        """When it begins at the latest if it is ready by then, and when it would if all work came
+        first, over `scale`."""
+        claim = self.claims[k]
+        if claim is not None:
+            return self._start(k, claim, ready, times)
+        if self.masks[k] or any(self.network.asks[k].values()):
+            return times.start[k], times.queued[k]  # (Of several resources.)
+        return ready, ready * self.scale
+
+    def _start(self, k: int, claim: _Claim, ready: int, times: Times) -> tuple[int, int]:
         name = claim.resource
         follows = self.follows[k]
         others = [
-            x for x in self.users[name] if x != k and x in times.works and not follows >> x & 1
+            x for x in self.users[name] if x != k and times.left >> x & 1 and not follows >> x & 1
         ]
         # What may not have started before stays the same between two of these, and the later begins
         # are the worse: if the units are in use from a time between on, they are from here on.
         begins = {0, ready}
         for x in others:
-            at = times.ready[x] if self._fits(x, claim) else times.over[x] - times.works[x]
+            at = times.ready[x] if self._fits(x, claim) else times.start[x]
             if 0 < at < ready:
                 begins.add(at)
         start, queued = ready, ready * self.scale
         share = self.scale // claim.need
-        top = times.over[k] - times.works[k]
+        top = times.start[k]
         for begin in sorted(begins, reverse=True):
             later, carried = [], []
             for x in others:
@@ -192,11 +251,11 @@ class Busy:
                 start = max(start, found)
         return start, queued
 
-    def _unstarted(self, x: int, claim: _Claim, begin: int, times: _Times) -> bool:
+    def _unstarted(self, x: int, claim: _Claim, begin: int, times: Times) -> bool:
         """May it not have started just before?  There, one more claim like this one fitted."""
         if times.running >> x & 1:
             return False
-        at = times.ready[x] if self._fits(x, claim) else times.over[x] - times.works[x]
+        at = times.ready[x] if self._fits(x, claim) else times.start[x]
         return at >= begin
 
     def _fits(self, x: int, claim: _Claim) -> bool:
@@ -209,7 +268,7 @@ class Busy:
         claim: _Claim,
         begin: int,
         among: tuple[Sequence[int], Sequence[int]],
-        times: _Times,
+        times: Times,
         between: tuple[int, int],
     ) -> int:
         """How long its units may be in use from there on without a break: as long as what can run
@@ -235,7 +294,7 @@ class Busy:
         begin: int,
         end: int,
         among: tuple[Sequence[int], Sequence[int]],
-        times: _Times,
+        times: Times,
     ) -> bool:
         work = self._work(k, claim, begin, end, among, times)
         return work >= claim.need * (end - begin) * self.scale
@@ -247,7 +306,7 @@ class Busy:
         begin: int,
         end: int,
         among: tuple[Sequence[int], Sequence[int]],
-        times: _Times,
+        times: Times,
     ) -> int:
         """Units in use from `begin` to `end` at most, times how long, over `scale`."""
         later, carried = among
@@ -278,19 +337,21 @@ class Busy:
                 held.append((lasts, self.units[x][name]))
         return total * scale + _fitting(held, claim.need - 1)
 
-    def _in_chains(self, times: _Times, left: Sequence[int]) -> bool:
+    def _in_chains(self, times: Times) -> bool:
         """By the longest chain to each, and the work of the pools on it."""
         network, scale = self.network, self.network.scale
         changed = False
         longest: dict[int, dict[int, int]] = {}
-        for k in left:
+        for k in members(times.left):
+            if time.monotonic() > self.until:
+                return False
             works = times.works[k]
             if times.running >> k & 1:
                 longest[k] = {0: works * scale}
                 continue
             own = max(0, scale - network.share[k]) * works
             mask = self.masks[k]
-            before = self._before(k, times)
+            before = self.before(k, times)
             mine: dict[int, int] = {}
             if not before:
                 mine[mask] = own
@@ -303,7 +364,7 @@ class Busy:
             for r, bit in self.bit.items():
                 spare = scale // network.spare[r]
                 for x in self.users[r]:
-                    if x in times.works and not follows >> x & 1:
+                    if times.left >> x & 1 and not follows >> x & 1:
                         pools[bit] += times.works[x] * network.asks[x][r] * spare
             bound = max(
                 length + sum(w for bit, w in pools.items() if not bit or m & bit)
@@ -318,9 +379,9 @@ class Busy:
 def _fitting(lasts: list[tuple[int, int]], units: int) -> int:
     """The most that may run at once, each for some time with so many units, in so many units."""
     total = 0
-    for time, asks in sorted(lasts, reverse=True):
+    for lasting, asks in sorted(lasts, reverse=True):
         taken = min(asks, units)
-        total += time * taken
+        total += lasting * taken
         units -= taken
         if not units:
             break

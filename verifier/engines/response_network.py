@@ -12,6 +12,8 @@ from math import lcm
 from ...semantics.network import Task
 from .schedules import Latest
 
+MOST_WAYS = 3_000_000  # times how many activities are looked at for each
+
 # What has ended, what runs, as bits; whether more ends in the same instant, before claims are
 # granted.
 State = tuple[int, int, bool]
@@ -43,6 +45,10 @@ class Run:
     end: int
     begins: tuple[int, ...]
     takes: tuple[int, ...]
+
+
+class TooManyWays(Exception):
+    """Claims may be granted in more ways than are looked at."""
 
 
 class Network:
@@ -100,7 +106,7 @@ class Network:
     def settled(self, ended: int, running: int, last: int = -1) -> list[Settled]:
         """What may be when no other claim fits, all in one instant.  An activity that need not take
         time may be over in it, before others ask.  Where `last` has just ended, more may end
-        first."""
+        first.  Raises TooManyWays."""
         found = self._settled.get((ended, running))
         if found is None:
             free = dict(self.capacity)
@@ -147,6 +153,8 @@ class Network:
         order: tuple[int, ...],
         seen: set[tuple[int, int]],
     ) -> Iterator[Settled]:
+        if len(seen) * len(self.tasks) > MOST_WAYS:
+            raise TooManyWays
         waiting = members(self.able(ended) & ~running)
         fit = [k for k in waiting if all(free[r] >= q for r, q in self.asks[k].items())]
         if not fit:

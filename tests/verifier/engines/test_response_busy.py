@@ -4,12 +4,14 @@ by second."""
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
 from pytest import MonkeyPatch
 from wfverify.semantics.network import Task
 from wfverify.verifier.engines.response_busy import Busy
+from wfverify.verifier.engines.response_last import Last
 from wfverify.verifier.engines.response_late import late_run
 from wfverify.verifier.engines.response_network import Network
 
@@ -49,23 +51,23 @@ def waves(seed: int) -> Net:
     return tasks, {"r": rng.randint(2, 3)}
 
 
-def states_and_bounds(net: Net, most: int) -> list[tuple[int, int]]:
-    """Of some states that are reached: how long they last at most, and the bound."""
+State = tuple[int, dict[int, int], dict[int, int]]  # ended, how long what runs takes: most, least
+
+
+def states(net: Net, most: int) -> Iterator[tuple[int, State]]:
+    """Some states that are reached, with how long they last at most."""
     tasks, capacity = net
-    seconds, busy = Seconds(tasks, capacity), Busy(Network(tasks, capacity))
+    seconds = Seconds(tasks, capacity)
     seconds.rest(frozenset(), ())
     # The first, for the most is left there, and some others.
     some = sorted(seconds.known, key=lambda s: (len(s[0]), sorted(s[0]), s[1]))
     some = [*some[:most], *random.Random(0).sample(some, min(most, len(some)))]
-    out = []
     for ended, ages in some:
         real = seconds.known[ended, ages]
-        if real < 0:
-            continue  # (Time cannot pass: something should have ended.)
-        works = {k: int(tasks[k].most) - age for k, age in ages}
-        least = {k: max(0, int(tasks[k].least) - age) for k, age in ages}
-        out.append((real, busy.within(sum(1 << k for k in ended), works, least, 0)))
-    return out
+        if real >= 0:  # (Otherwise time cannot pass: something should have ended.)
+            works = {k: int(tasks[k].most) - age for k, age in ages}
+            least = {k: max(0, int(tasks[k].least) - age) for k, age in ages}
+            yield real, (sum(1 << k for k in ended), works, least)
 
 
 @pytest.mark.parametrize("chains", [False, True])
@@ -79,11 +81,30 @@ def test_no_state_lasts_longer_than_its_bound(
     exact = many = 0
     for seed in range(40):
         for net in (crowded(seed, several), waves(seed)):
-            for real, bound in states_and_bounds(net, 40):
+            busy = Busy(Network(*net))
+            for real, state in states(net, 40):
+                bound = busy.within(*state, 0)
                 assert bound >= real, seed
                 many += 1
                 exact += bound == real
     assert exact > many / 2
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_happens_is_not_refuted(several: bool, monkeypatch: MonkeyPatch) -> None:
+    """With fewer bounds before, there is more to be supposed; what is shown is more exact."""
+    monkeypatch.setattr(Busy, "_in_chains", lambda *_: False)
+    plain = shown = 0
+    for seed in range(40):
+        for net in (crowded(seed, several), waves(seed)):
+            busy = Busy(Network(*net))
+            last = Last(busy)
+            for real, state in states(net, 8):
+                assert not (real and last.never(*state, real - 1)), seed
+                bound = busy.within(*state, 0)
+                plain += bound > real
+                shown += bound > real and last.never(*state, real)
+    assert shown > plain / 50
 
 
 def test_late_runs_are_runs() -> None:
