@@ -18,6 +18,7 @@ from ..semantics.evidence import (
     Classes,
     Coupled,
     Derivation,
+    Differing,
     Evidence,
     Facts,
     Followed,
@@ -229,6 +230,7 @@ KINDS: dict[type[Evidence], str] = {
     Derivation: "derivation",
     Merged: "merged",
     Coupled: "coupled",
+    Differing: "differing",
 }
 _READ: dict[str, Callable[..., Evidence]] = {
     "inductive": lambda c, **g: Inductive(c.facts(**g)),
@@ -247,5 +249,5 @@ def _as_it_is(kind: type[Evidence]) -> Callable[..., Evidence]:
     return lambda codec, **given: kind(**{n: data(v) for n, v in given.items()})
 
 
-_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged
+_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged, Differing
 _READ |= {KINDS[k]: _as_it_is(k) for k in _PLAIN}

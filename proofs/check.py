@@ -169,6 +169,9 @@ class Checker:
         if not goals and not known and claim["check"] in (*WHOLE, *NOTHING, *LINES):
             return Checked(Answer.INVALID, "the spec has no such line")
         try:
+            if claim["verdict"] == "REFUTED" and line:
+                self.claimed[claim["check"], claim["name"]].refuted([p.evidence for p in parts])
+                return Checked(Answer.VALID)
             if claim["verdict"] == "REFUTED":
                 refuted(self.watch, self.solvers, claim, goals, parts)
                 return Checked(Answer.VALID)
