@@ -23,6 +23,7 @@ from .runs import Limits, OutOfReach
 from .spectrum import Alike, Apart, Under, equivalent, included
 from .terms import specs as terms
 from .upgrading import Upgrade, upgrade
+from .walking import walked
 
 OUTCOME = "outcome"
 FEW = "of any number of instances only a few were looked at"
@@ -159,6 +160,8 @@ def compare_specs(
         rest = compare(one, other, asked, levels, inclusion)
         if all(isinstance(f, Open) for f in rest.levels.values()):
             rest = _replayed(specs, looked, asked, levels, inclusion) or rest
+        if all(isinstance(f, Open) for f in rest.levels.values()):
+            rest = _walked((one, other), asked, levels, inclusion) or rest
         return rest
     if left and found is not None and found.operators > LARGE:
         known |= dict.fromkeys(left, _too_large(found.operators))
@@ -211,6 +214,30 @@ def _replayed(
     if OUTCOME in levels and found.different is not None:
         out[OUTCOME] = Fails(different=found.different)
     return Comparison(out, names)
+
+
+def _walked(
+    systems: tuple[TransitionSystem, TransitionSystem],
+    asked: Asked,
+    levels: Sequence[str],
+    inclusion: bool,
+) -> Comparison | None:
+    """What runs by chance tell apart; None: nothing."""
+    if asked.hide or any(s.any_number for s in systems):
+        return None
+    names = asked.observed if asked.observed is not None else in_both(*systems)
+    one, other = (View(names, asked.watched, renamed) for renamed in asked.rename)
+    sides = [Exploring(s, v) for s, v in zip(systems, (one, other), strict=True)]
+    free = sides[0].free() | sides[1].free()
+    try:
+        found = walked(systems, (one, other), free, asked.size.seconds / 2, inclusion)
+    except OutOfReach:
+        return None
+    if found is None:
+        return None
+    why = Open("the run that tells them apart has no end, or one that both have")
+    known: dict[str, Finding] = {n: Fails(found) if n != OUTCOME else why for n in levels}
+    return Comparison(known, names) if known.keys() - {OUTCOME} else None
 
 
 def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upgrade:
