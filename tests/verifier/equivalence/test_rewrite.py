@@ -51,6 +51,11 @@ def body(found: Proposal) -> str:
         ("while (vip) { if (vip) { ship } }", "while (vip) { ship }", {"while-if"}),
         ("charge ; pack + charge ; ship", "charge ; (pack + ship)", {"choice-seq-left"}),
         ("(pack || skip) || ship", "pack || ship", {"par-skip"}),
+        (
+            "try { if (vip) { pack } else { pack } } catch Late { skip ; ship }",
+            "try { pack } catch Late { ship }",
+            {"if-same", "seq-skip-left"},
+        ),
     ],
 )
 def test_shorter(before: str, after: str, laws: set[str]) -> None:
