@@ -16,7 +16,8 @@ from wfverify.semantics.evidence import Differing
 from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View, in_both
 from wfverify.verifier.equivalence.evidence import told
-from wfverify.verifier.equivalence.workflows import LEVELS, Asked, Fails, compare
+from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails
+from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = 40
 

@@ -19,9 +19,10 @@ from ...semantics.trace import Trace
 from ..chosen import allowed
 from ..equivalence.behaviour import Size
 from ..equivalence.evidence import told
+from ..equivalence.findings import OUTCOME, Asked, Fails, Finding, Holds
 from ..equivalence.runs import OutOfReach
 from ..equivalence.words import of_log, of_places, why
-from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare_specs, upgrading
+from ..equivalence.workflows import compare_specs, upgrading
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 

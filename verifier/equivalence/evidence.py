@@ -15,13 +15,13 @@ from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, sub
 from ...semantics.smtlib import literal, text
 from .behaviour import Exploring
 from .coupling import Coupling, Pair
+from .findings import Fails
 from .formula import All, Can, Forever, Formula, Not, Until
 from .internal import contract
 from .lts import INTERNAL, made
 from .partition import refine
 from .runs import OutOfReach
 from .symbolic import Moves, Place
-from .workflows import Fails
 
 Steps = Sequence[Sequence[tuple[str, int]]]
 Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]

@@ -10,11 +10,11 @@ from wfverify.dsl import load_text, parse_text
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.format_inline import inline
 from wfverify.verifier.equivalence.behaviour import Size
+from wfverify.verifier.equivalence.findings import Fails, Holds
 from wfverify.verifier.equivalence.rewrite import Proposal, proposal
 from wfverify.verifier.equivalence.terms.read import read
 from wfverify.verifier.equivalence.terms.store import Store
 from wfverify.verifier.equivalence.terms.write import write
-from wfverify.verifier.equivalence.workflows import Fails, Holds
 
 ROOT = Path(__file__).parents[3]
 SPEC = """\

@@ -13,9 +13,10 @@ from wfverify.semantics.lower.alone import silent
 from wfverify.semantics.observing import View, in_both
 from wfverify.verifier.equivalence import walking
 from wfverify.verifier.equivalence.behaviour import Exploring
+from wfverify.verifier.equivalence.findings import Asked, Fails, Open
 from wfverify.verifier.equivalence.spectrum import Apart
+from wfverify.verifier.equivalence.suggested import by_chance
 from wfverify.verifier.equivalence.walking import walked
-from wfverify.verifier.equivalence.workflows import Asked, Fails, Open, _walked
 
 PAIRS = 20
 
@@ -63,7 +64,7 @@ def wide(branches: list[list[str]]) -> str:
 def told(branches: list[list[str]], asked: Asked, inclusion: bool = False) -> Apart:
     specs = (silent(load_text(wide(b), "w.wf")) for b in (BRANCHES, branches))
     one, two = map(lower, specs)
-    found = _walked((one, two), asked, ("trace", "outcome"), inclusion)
+    found = by_chance((one, two), asked, ("trace", "outcome"), inclusion)
     assert found is not None and isinstance(found.levels["outcome"], Open)
     trace = found.levels["trace"]
     assert isinstance(trace, Fails) and trace.apart is not None
