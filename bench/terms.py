@@ -1,6 +1,7 @@
 """The engines that compare terms: large guarded terms, wide parallel ones, pairs of smaller ones.
 
     python bench/terms.py
+    python bench/terms.py --files DIR [OPERATORS]    # writes them and asks `wfverify equiv`
 
 Prints seconds of processor time.  Terms are random; the second of a pair is the first after laws
 that keep its meaning have been used all over it, and for a no one action of it is changed.
@@ -9,8 +10,12 @@ that keep its meaning have been used all over it, and for a no one action of it 
 from __future__ import annotations
 
 import random
+import resource
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from wfverify.verifier.equivalence.terms import guarded, normal, pomset
 from wfverify.verifier.equivalence.terms.decide import TooMany
@@ -166,7 +171,71 @@ def kept(s: Store, left: int, right: int, rng: random.Random) -> str:
     return "no run comes to it" if found is None else f"a run of {len(found.found.run)} steps"
 
 
+def as_text(s: Store, root: int) -> str:
+    """The term as it stands in a file."""
+    said: dict[int, str] = {}
+    for t in s.below(root):
+        kids = [said[k] for k in s.kids[t]]
+        match s.op[t]:
+            case Op.SKIP:
+                said[t] = "skip"
+            case Op.ACT | Op.TEST:
+                said[t] = s.label[t]
+            case Op.NOT:
+                said[t] = f"not ({kids[0]})"
+            case Op.AND | Op.OR as op:
+                said[t] = "(" + f" {op} ".join(kids) + ")"
+            case Op.SEQ:
+                said[t] = ";\n".join(kids)  # (in braces it would be too deep for a file)
+            case Op.IF:
+                other = "" if s.kids[t][2] == s.skip else f" else {{ {kids[2]} }}"
+                said[t] = f"if ({kids[0]}) {{ {kids[1]} }}{other}"
+            case Op.WHILE:
+                said[t] = f"while ({kids[0]}) {{ {kids[1]} }}"
+            case op:
+                raise AssertionError(f"{op} is no guarded term")
+    return said[root]
+
+
+def as_spec(s: Store, roots: Sequence[int], root: int) -> str:
+    """The file of one of them: tests are variables, of which each activity may change three."""
+    below = {t for r in roots for t in s.below(r)}
+    tests = sorted({s.label[t] for t in below if s.op[t] is Op.TEST})
+    names = sorted({s.label[t] for t in below if s.op[t] is Op.ACT})
+    lines = ["workflow w() {"]
+    lines += [f"  var {b}: bool = false" for b in tests]
+    for i, a in enumerate(names):
+        mine = {tests[k % len(tests)] for k in (i, 7 * i + 3, 11 * i + 5)}
+        lines.append(f"  activity {a} {{ writes {', '.join(sorted(mine))} }}")
+    return "\n".join([*lines, f"  run {{ {as_text(s, root)} }}", "}", ""])
+
+
+def files(folder: Path, operators: int) -> None:
+    """Writes and compares them."""
+    rng = random.Random(1)
+    s = Store()
+    left = guarded_term(s, rng, operators, 40, 30)
+    right = shuffled(s, rng, left)
+    folder.mkdir(parents=True, exist_ok=True)
+    terms = {"left": left, "same": right, "other": changed(s, rng, right)}
+    for name, t in terms.items():
+        (folder / f"{name}.wf").write_text(as_spec(s, [*terms.values()], t))
+        print(f"{name}.wf: {s.operators(t)} operators")
+    for name in ("same", "other"):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "wfverify", "equiv"]
+        given = [str(folder / "left.wf"), str(folder / f"{name}.wf")]
+        done = subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        first = (done.stdout + done.stderr).strip().split("\n")[0]
+        print(f"  {seconds:5.2f} s  {first}")
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--files"]:
+        files(Path(sys.argv[2]), int(sys.argv[3]) if sys.argv[3:] else 100_000)
+        return
     rng = random.Random(1)
     for name, make in (
         ("random", lambda s: guarded_term(s, rng, 100_000, 40, 30)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import time
@@ -358,6 +359,7 @@ class Reader:
             try:
                 spec = load_spec(file)
                 made = Checker(lower(spec), self.solvers, comparisons(spec))
+                gc.freeze()  # it stays until the end: nothing to look for in it
                 self._checkers[file] = spec_hash(spec.source), made
             except (Rejected, OSError):
                 self._checkers[file] = "", None

@@ -6,10 +6,9 @@ names, evaluate constants, resolve types, then visit every item once.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_activity import check_activity
 from .check_blocks import find_cycle
 from .check_calls import Context
@@ -28,7 +27,7 @@ from .prune import prune
 from .static_bounds import unbounded
 from .support import unsupported
 from .unused import unused
-from .walk import items_of, walk, with_items
+from .walk import Kinds, items_of, walk, with_items
 
 
 def check(spec: ast.Spec, damage: Damage | None = None) -> tuple[ast.Spec, tuple[Diagnostic, ...]]:
@@ -67,9 +66,11 @@ class _Checker:
         for message in warnings:
             self.report.found.append(message)
         rebuilt = _rebuilt(spec, done)
+        nodes = Kinds.of(items_of(rebuilt))
         # Where something is lost, a bound may be what is.
-        bounds = () if self.damaged else unbounded(rebuilt, symbols.constants)
-        for later in (*bounds, *misread(rebuilt), *misplaced(rebuilt), *unsupported(rebuilt)):
+        bounds = () if self.damaged else unbounded(nodes, symbols.constants)
+        other = (*misread(rebuilt, nodes), *misplaced(rebuilt, nodes), *unsupported(rebuilt, nodes))
+        for later in (*bounds, *other):
             self.report.error(later.code, later.span, later.message, later.fix)
         return rebuilt, tuple(self.report.found)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_calls import Context
 from .check_claims import Resolved
 from .check_control import placement

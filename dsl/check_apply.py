@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .names import Reporter, Scope, Symbols
 from .transform_expr import FUNCTIONS, PREDICATES
 from .types import Array, Bool, Duration, Instance, Int, Option, Real, SetOf, Type

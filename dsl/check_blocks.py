@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_calls import CallRules, Context
 from .constants import evaluate
 from .names import Scope, Symbol

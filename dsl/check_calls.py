@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_claims import ClaimRules
 from .check_expr import ExprChecker
 from .errors import Span

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_expr import ExprChecker
 from .constants import evaluate
 from .errors import Span

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from . import ast
+from .changed import replace
 from .check_terms import TermChecker
 from .constants import evaluate
 from .errors import Span

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_literals import LiteralRules
 from .constants import evaluate, whole
 from .errors import Span

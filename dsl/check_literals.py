@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_apply import ApplyRules
 from .errors import Span
 from .names import Scope, Symbol

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from . import ast
+from .changed import replace
 from .check_calls import Context
 from .check_terms import TermChecker
 from .names import BUILT_CHECKS, Scope

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_calls import counted
 from .check_terms import TermChecker
 from .collect import Collected

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, assert_never
 
 from . import ast
 from .ast import RefKind
+from .changed import replace
 from .check_blocks import BlockRules
 from .check_calls import Context
 from .constants import evaluate

@@ -12,7 +12,7 @@ from typing import Final
 
 from . import ast
 from .errors import Diagnostic, Span
-from .walk import children, items_of, walk
+from .walk import Kinds, children, items_of, walk
 
 _READ: Final[dict[Hashable, tuple[str, ...]]] = {
     ast.Assign: ("value",),
@@ -34,12 +34,11 @@ _ONE_STEP: Final[dict[Hashable, tuple[str, ...]]] = {
 }
 
 
-def misread(spec: ast.Spec) -> tuple[Diagnostic, ...]:
-    """E0406 for every `now` that stands anywhere else, in source order."""
-    items = items_of(spec)
-    if not reads(items):
+def misread(spec: ast.Spec, nodes: Kinds) -> tuple[Diagnostic, ...]:
+    """E0406 for every `now` that stands anywhere else, in source order; `nodes` of its items."""
+    if not any(nodes.all(ast.Now)):
         return ()
-    found = [span for item in items for span in _places(item)]
+    found = [span for item in items_of(spec) for span in _places(item)]
     return tuple(
         Diagnostic(
             "E0406",

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from .changed import replace
 from .errors import Diagnostic, Span
 from .lexer import Tokens
 from .transform_expr import FUNCTIONS, PREDICATES

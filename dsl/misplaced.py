@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from . import ast
 from .errors import Diagnostic
-from .walk import items_of, walk
+from .walk import Kinds, items_of, walk
 
 _OF_RUNS = ("started", "running", "done", "failed", "times", "held")
 
 
-def misplaced(spec: ast.Spec) -> tuple[Diagnostic, ...]:
-    """All of them in a checked tree, in source order."""
-    found = [*_of_calls(spec), *_of_controllers(spec), *_too_early(spec)]
+def misplaced(spec: ast.Spec, nodes: Kinds) -> tuple[Diagnostic, ...]:
+    """All of them in a checked tree, in source order; `nodes` of its items."""
+    found = [*_of_calls(spec, nodes), *_of_controllers(spec), *_too_early(spec, nodes)]
     return tuple(sorted(found, key=lambda d: (d.span.line, d.span.col)))
 
 
-def _of_calls(spec: ast.Spec) -> Iterator[Diagnostic]:
+def _of_calls(spec: ast.Spec, nodes: Kinds) -> Iterator[Diagnostic]:
     """A call is no run of its own, and the patterns of runs speak of one."""
-    called = {node.name for node in walk(items_of(spec)) if isinstance(node, ast.Call)}
+    called = {node.name for node in nodes.all(ast.Call)}
     for w in spec.workflows:
         for p in w.properties:
             if isinstance(p, ast.Pattern) and w.name in called:
@@ -45,6 +45,8 @@ def _of_controllers(spec: ast.Spec) -> Iterator[Diagnostic]:
             )
     # How much is free changes by itself where a controller sets how much there is.
     shifting = {m.name for m in spec.metrics if any(_free(n, pools) for n in walk(m.value))}
+    if not pools and not shifting:
+        return
     for item in items_of(spec):
         if isinstance(item, ast.Metric | ast.Detector | ast.Controller):
             continue
@@ -65,10 +67,10 @@ def _free(node: ast.Node, pools: set[str]) -> bool:
     return False
 
 
-def _too_early(spec: ast.Spec) -> Iterator[Diagnostic]:
+def _too_early(spec: ast.Spec, nodes: Kinds) -> Iterator[Diagnostic]:
     """What a run has done is not asked before there is one."""
     of_runs = {m.name for m in spec.metrics if any(_asks(n, set()) for n in walk(m.value))}
-    for node in walk(items_of(spec)):
+    for node in nodes.all(ast.Workflow, ast.Shared, ast.InstanceDecl):
         match node:
             case ast.Workflow(variables=declared):
                 first: list[object] = [v.init for v in declared]
@@ -76,8 +78,6 @@ def _too_early(spec: ast.Spec) -> Iterator[Diagnostic]:
                 first = [decl.init]
             case ast.InstanceDecl(args=args):
                 first = [value for _, value in args]
-            case _:
-                continue
         for e in walk(tuple(first)):
             if _asks(e, of_runs):
                 yield Diagnostic(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -198,15 +197,26 @@ class Reporter:
     def word(self, span: Span, name: str) -> Span:
         """Where `name` first stands in `span`: nodes keep names without a place of their own."""
         lines = self.lines()
-        pattern = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
         for number in range(span.line, min(span.end_line, span.line + 200, len(lines)) + 1):
             line = lines[number - 1]
             begin = span.col - 1 if number == span.line else 0
             end = span.end_col - 1 if number == span.end_line else len(line)
-            match = pattern.search(line, begin, end)
-            if match:
-                return Span(span.file, number, match.start() + 1, number, match.end() + 1)
+            at = _word_in(line, name, begin, end)
+            if at >= 0:
+                return Span(span.file, number, at + 1, number, at + 1 + len(name))
         return span
+
+
+def _word_in(line: str, word: str, begin: int, end: int) -> int:
+    """Where it stands by itself; -1: nowhere."""
+    at = line.find(word, begin, end)
+    while at >= 0:
+        after = at + len(word)
+        sides = line[at - 1 : at] if at else "", line[after : min(after + 1, end)]
+        if not any(c == "_" or c.isalnum() for c in sides):
+            return at
+        at = line.find(word, at + 1, end)
+    return -1
 
 
 MOST_LISTED: Final = 6

@@ -70,6 +70,7 @@ class _Driver:
     ) -> None:
         self.tokens, self.builder, self.errors, self.losses = tokens, builder, errors, losses
         self.tables = tables()
+        self.chains: dict[tuple[int, int, str], tuple[int, list[list[int]]]] = {}
         self.act: list[Callable[[list[Any], Span], Any] | None] = [
             getattr(builder, "on_" + rule.action) if rule.action and rule.kind != PASS else None
             for rule in self.tables.rules
@@ -115,7 +116,10 @@ class _Driver:
                 continue
             rule = rules[-1 - action]
             length = rule.length
-            if rule.kind == PASS:
+            if rule.unit and kind is kinds[i]:
+                states[-1], popped = self.chain(states[-2], states[-1], kind)
+                undo += popped
+            elif rule.kind == PASS:
                 undo.append(states[-length:])
                 if length > 1:
                     k = rule.simple[0] - length  # type: ignore[index]
@@ -154,6 +158,24 @@ class _Driver:
             if states[-1] == end and kind == "$END":
                 spec: Spec = values[-1]
                 return spec
+
+    def chain(self, below: int, state: int, kind: str) -> tuple[int, list[list[int]]]:
+        """The state after all reductions in a row that only rename what is on top of the stack
+        (`a` is a factor, a product, a sum, ..), and what each of them pops."""
+        found = self.chains.get((below, state, kind))
+        if found is None:
+            popped: list[list[int]] = []
+            top = state
+            while True:
+                action = self.tables.actions[top].get(kind)
+                if action is None or action >= 0 or not self.tables.rules[-1 - action].unit:
+                    break
+                popped.append([top])
+                top = self.tables.gotos[below][self.tables.rules[-1 - action].origin]
+                if top == self.tables.end:
+                    break
+            found = self.chains[below, state, kind] = top, popped
+        return found
 
     def word(self, i: int, row: dict[str, int], states: list[int], recovery: Recovery) -> str:
         """The kind of a word that is a keyword only in its place."""

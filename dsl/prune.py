@@ -5,9 +5,8 @@ Whatever speaks of them finds no declaration, and `Damage.words` says that this 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from . import ast
+from .changed import replace
 from .damage import Damage
 from .errors import Span
 from .walk import items_of, with_items

@@ -7,9 +7,9 @@ be read again, so that one slip is reported once and the rest of the file is sti
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
+from .changed import replace
 from .damage import Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, RESERVED, Tokens
@@ -79,7 +79,25 @@ class Recovery:
 
     def accepts(self, states: list[int], kind: str) -> bool:
         """Whether the automaton can shift `kind` after the reductions it calls for."""
-        return self.shifted(states, kind) is not None
+        actions, gotos, rules = self.tables.actions, self.tables.gotos, self.tables.rules
+        base = len(states)  # as in `shifted`, whose result nobody needs here
+        top: list[int] = []
+        state = states[-1]
+        while True:
+            action = actions[state].get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                return True
+            rule = rules[-1 - action]
+            cut = min(rule.length, len(top))
+            if cut:
+                del top[-cut:]
+            base -= rule.length - cut
+            state = gotos[top[-1] if top else states[base - 1]][rule.origin]
+            top.append(state)
+            if kind == "$END" and state == self.tables.end and base == 1:
+                return True
 
     def shifted(self, states: list[int], kind: str) -> list[int] | None:
         """The stack after shifting `kind`, or None.  Copies only the touched top of the stack."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from .ast import Spec
+from .changed import replace
+from .collector import uncollected
 from .errors import Diagnostic, Rejected, Severity, Span
 from .parser import Parsed, parse
 from .text import unified
@@ -38,11 +39,12 @@ def examine(text: str, file: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
     """
     from .check import check
 
-    parsed = _parsed(text, file)
-    if parsed.spec is None:
-        return None, _sorted(parsed.errors)
-    spec, found = check(parsed.spec, parsed.damage)
-    return spec, _sorted((*parsed.errors, *found))
+    with uncollected():
+        parsed = _parsed(text, file)
+        if parsed.spec is None:
+            return None, _sorted(parsed.errors)
+        spec, found = check(parsed.spec, parsed.damage)
+        return spec, _sorted((*parsed.errors, *found))
 
 
 def parse_text(text: str, file: str) -> Spec:

@@ -8,13 +8,14 @@ nor does the number of instances (`w[*]`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from . import ast
 from .constants import whole
 from .errors import Diagnostic, Span
 from .extent import Known, boundless
 from .types import Int
-from .walk import items_of, walk
+from .walk import Kinds, walk
 
 _RANGE = "a range or a type with bounds, such as `int 0..20`"
 _ROOM = "say how many messages it holds, `capacity 8`: a send waits while it is full"
@@ -33,18 +34,31 @@ def without_bounds(what: str, span: Span) -> Diagnostic:
     return Diagnostic("E0411", span, f"{what} needs bounds that are known before a run", mend)
 
 
-def unbounded(spec: ast.Spec, constants: Mapping[str, object]) -> tuple[Diagnostic, ...]:
-    """Every such place of a checked tree, in source order.
+def unbounded(nodes: Kinds, constants: Mapping[str, object]) -> tuple[Diagnostic, ...]:
+    """Every such place of the nodes of a checked tree, in source order.
 
     `constants` are their values.  Some bounds are known only where an activity is called, and how
     much is sent to a channel only of the whole: what has none there is told when rules are made.
     """
     known = whole(constants)
     found: dict[tuple[str, Span], None] = {}
-    for node in walk(items_of(spec)):
+    for node in nodes.all(*_BOUNDED):
         found.update(dict.fromkeys(_places(node, known)))
     ordered = sorted(found, key=lambda f: (f[1].line, f[1].col, f[0]))
     return tuple(without_bounds(what, span) for what, span in ordered)
+
+
+_BOUNDED: Final[tuple[type[ast.Node], ...]] = (
+    ast.Each,
+    ast.Quantifier,
+    ast.Atomic,
+    ast.Transaction,
+    ast.Undo,
+    ast.Activity,
+    ast.Channel,
+    ast.Resource,
+    ast.InstanceDecl,
+)
 
 
 def _places(node: ast.Node, known: Known) -> Iterator[tuple[str, Span]]:

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 from . import ast
 from .errors import Diagnostic, Span
-from .walk import items_of, walk
+from .walk import Kinds, items_of, walk
 
 
-def unsupported(spec: ast.Spec) -> tuple[Diagnostic, ...]:
-    """Every use of such a form: `not supported yet: FORM`, code E0900, in source order.
+def unsupported(spec: ast.Spec, nodes: Kinds | None = None) -> tuple[Diagnostic, ...]:
+    """Every use of such a form: `not supported yet: FORM`, code E0900, in source order; `nodes` of
+    its items, where they are known already.
 
     What depends on types is not seen in an unchecked tree.
     """
     found: dict[tuple[str, Span], Diagnostic] = {}
-    for item in items_of(spec):
-        for node in walk(item):
-            for form, span in _forms(node):
-                found.setdefault((form, span), not_supported(form, span))
+    for law in (nodes or Kinds.of(items_of(spec))).all(ast.Law):
+        for form, span in _forms(law):
+            found.setdefault((form, span), not_supported(form, span))
     return tuple(sorted(found.values(), key=lambda d: (d.span.line, d.span.col, d.message)))
 
 
@@ -68,9 +68,7 @@ def _word(part: ast.Node) -> str:
             return type(part).__name__.lower()
 
 
-def _forms(node: ast.Node) -> Iterator[tuple[str, Span]]:
-    match node:
-        case ast.Law(left=left, right=right):
-            for part in walk((left, right)):
-                if not isinstance(part, _IN_LAWS) or _beyond(part):
-                    yield f"a law with `{_word(part)}`", part.span
+def _forms(law: ast.Law) -> Iterator[tuple[str, Span]]:
+    for part in walk((law.left, law.right)):
+        if not isinstance(part, _IN_LAWS) or _beyond(part):
+            yield f"a law with `{_word(part)}`", part.span

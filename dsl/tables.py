@@ -14,7 +14,8 @@ class Rule:
 
     `kind`: PASS hands its only child on, LIST makes an inlined list, COLLECT hands a single
     child on and acts on several, ACT calls the action.  `simple` holds the indices of the
-    children where none is inlined and none absent, otherwise `steps` says it all.
+    children where none is inlined and none absent, otherwise `steps` says it all.  A `unit` only
+    hands on what is on top of the stack.
     """
 
     origin: int
@@ -24,6 +25,7 @@ class Rule:
     simple: tuple[int, ...] | None
     steps: tuple[tuple[int, bool, int], ...]
     trailing: int
+    unit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,14 @@ def _rule(
         kind = PASS if plain and len(steps) == 1 else COLLECT
     else:
         kind = ACT
+    simple = tuple(i for i, _, _ in steps) if plain else None
     return Rule(
         origin,
         length,
         kind,
         action,
-        tuple(i for i, _, _ in steps) if plain else None,
+        simple,
         tuple((i, bool(inline), absent) for i, inline, absent in steps),
         trailing,
+        kind in (PASS, COLLECT) and length == 1 and simple == (0,),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
 from . import ast
@@ -28,6 +29,7 @@ UNITS: Final[dict[str, Fraction]] = {
 CHAIN: Final = 8
 
 
+@lru_cache(4096)
 def duration(text: str) -> tuple[Fraction, bool]:
     """Seconds, and whether the units stand largest first, each at most once."""
     total, last, ordered = Fraction(0), Fraction(10**9), True

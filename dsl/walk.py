@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from . import ast
 from .ast import Node
+from .changed import replace
+
+N = TypeVar("N", bound=Node)
+
+# Annotations of fields in which no node stands.
+_LEAVES: Final = frozenset(
+    (
+        *("str", "bool", "int", "Fraction", "str | None", "tuple[str, ...]"),
+        *("Span", "Type | None", "RefKind | None", "tuple[Diagnostic, ...]"),
+    )
+)
 
 
 @cache
 def children(kind: Hashable) -> tuple[str, ...]:
     """Names of the fields of a class of nodes in which other nodes may stand."""
-    names = getattr(kind, "__match_args__")  # noqa: B009
-    return tuple(f for f in names if f not in ("source", "file", "doc"))
+    return tuple(f.name for f in fields(kind) if f.type not in _LEAVES)  # type: ignore[arg-type]
+
+
+@cache
+def _reader(kind: Hashable) -> Callable[[Node], tuple[object, ...]]:
+    """Reads these fields, the last first."""
+    names = children(kind)[::-1]
+    if len(names) > 1:
+        return attrgetter(*names)
+    return (lambda node: (getattr(node, names[0]),)) if names else (lambda node: ())
 
 
 def walk(root: object) -> Iterator[Node]:
@@ -23,15 +43,39 @@ def walk(root: object) -> Iterator[Node]:
     stack = [root]
     while stack:
         node = stack.pop()
-        if isinstance(node, tuple):
-            stack.extend(reversed(node))
-        elif isinstance(node, Node):
+        if isinstance(node, Node):
             yield node
             kind: Hashable = node.__class__  # type: ignore[assignment]
-            for name in reversed(children(kind)):
-                value = getattr(node, name)
-                if isinstance(value, tuple | Node):
-                    stack.append(value)
+            stack += _reader(kind)(node)
+        elif isinstance(node, tuple):
+            stack += reversed(node)
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """All nodes of some items by their classes, those of one class in source order."""
+
+    found: Mapping[type, Sequence[Any]]
+
+    @staticmethod
+    def of(root: object) -> Kinds:
+        found: dict[type, list[Any]] = {}
+        for node in walk(root):
+            found.setdefault(node.__class__, []).append(node)
+        return Kinds(found)
+
+    def all(self, *kinds: type[N]) -> Iterator[N]:
+        """Those of some classes."""
+        for kind in kinds:
+            yield from self.found.get(kind, ())
+
+    def each(self, holds: Callable[[Node], bool], of_each: tuple[type, ...]) -> bool:
+        """Does it hold of all nodes?  Of those `of_each` it depends on the node, of all others on
+        the class alone."""
+        return all(
+            all(map(holds, nodes)) if kind in of_each else holds(nodes[0])
+            for kind, nodes in self.found.items()
+        )
 
 
 def parts_of(node: Node) -> Iterator[tuple[object, ...] | Node]:

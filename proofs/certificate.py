@@ -214,24 +214,10 @@ class Codec:
         return Rank(whole(thread), tuple(whole(r) for r in ranks))
 
 
-KINDS: dict[type[Evidence], str] = {
-    Inductive: "inductive",
-    States: "reachable",
-    Peaks: "peaks",
-    Progress: "progress",
-    Measure: "measure",
-    Pairs: "pairs",
-    Runs: "runs",
-    Syntactic: "syntactic",
-    Trusted: "trusted",
-    Classes: "classes",
-    Followed: "followed",
-    Answered: "answered",
-    Derivation: "derivation",
-    Merged: "merged",
-    Coupled: "coupled",
-    Differing: "differing",
-}
+_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged, Differing
+_OTHERS = Inductive, States, Peaks, Progress, Measure, Pairs, Runs
+KINDS: dict[type[Evidence], str] = {k: k.__name__.lower() for k in (*_PLAIN, *_OTHERS)}
+KINDS[States] = "reachable"
 _READ: dict[str, Callable[..., Evidence]] = {
     "inductive": lambda c, **g: Inductive(c.facts(**g)),
     "reachable": Codec.states,
@@ -249,5 +235,4 @@ def _as_it_is(kind: type[Evidence]) -> Callable[..., Evidence]:
     return lambda codec, **given: kind(**{n: data(v) for n, v in given.items()})
 
 
-_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged, Differing
 _READ |= {KINDS[k]: _as_it_is(k) for k in _PLAIN}

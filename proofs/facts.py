@@ -29,6 +29,7 @@ from .said import stays
 from .shapes import Known, fresh, linking, quiet
 from .solvers import Solvers
 from .sums import zero
+from .truth import decided
 
 
 class Wrong(Exception):
@@ -78,14 +79,16 @@ class Prover:
         known = {self.key(p) for p in (*premises, *hypotheses)}
         if any(self.key(g) in known for g in (goal, *(goal.args if goal.op is Op.OR else ()))):
             return True
-        return self.solvers.proves([*premises, *hypotheses], goal)
+        plainly = decided(self.key, [*premises, *hypotheses], goal)
+        return self.solvers.proves([*premises, *hypotheses], goal) if plainly is None else plainly
 
     def follows(self, step: Step, goal: Expr, known: Known) -> bool:
         """Does the goal, a condition on the state before the step, hold whenever it is taken?"""
         if goal is TRUE:
             return True
         # What is near is nearly always enough, and much less.
-        few = known.above_of([goal, *step.premises])
+        data = not variables([goal]) & self.model.locations
+        few = known.about([goal]) if data else known.above_of([goal, *step.premises])
         for near in (few, known.about([step.rule.guard, *step.premises, goal])):
             given = [p for f in near if (p := step.before(f)) is not TRUE]
             if self.implies(step.premises, goal, given):

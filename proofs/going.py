@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, fold, not_, or_, rebuild, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Op, fold_early, not_, or_, rebuild, variables
 from ..semantics.system import Point, PointKind, Rule, Thread
 from .facts import Prover
 from .shapes import OVER
@@ -73,6 +73,12 @@ class Going:
 
     def step(self, t: Thread, p: Point) -> Expr:
         """When some rule of it can be taken there, if those below it and before it are through."""
+        mine = self.rules.get((t.location, p.id), ())
+        for rule in mine:
+            match rule.guard.op, rule.guard.args:
+                case Op.EQ, (Expr(op=Op.VAR, value=v), Expr(op=Op.CONST, value=point)):
+                    if (v, point) == (t.location, p.id):
+                        return TRUE  # no more is asked
         here = self.place(t, p.id)
         if here is None:
             return TRUE
@@ -83,7 +89,7 @@ class Going:
             return TRUE  # one of them never is
         free = frozenset(self.later(t, p))
         left: list[Expr] = []
-        for rule in self.rules.get((t.location, p.id), ()):
+        for rule in mine:
             guard = self.read(rule.guard, here, waits, free)
             if guard is TRUE:
                 return TRUE
@@ -107,27 +113,35 @@ class Going:
         """What is left of a guard where threads are at these places, some are through, and nothing
         is in use of what is free."""
         waiting = frozenset(through) - here.keys()
+        located, resting = self.tree.points, self.tree.resting
+
+        def leaf(e: Expr) -> Expr | None:
+            if not e.args:
+                return e
+            a, b = e.args[0], e.args[-1]
+            if e.op is Op.EQ and a.op is Op.VAR and b.op is Op.CONST:
+                v = a.index
+                if v not in located:
+                    return e
+                places = here.get(v) or resting(v, here)
+                if places is not None and b.value not in places:
+                    return FALSE
+                if places is not None and len(places) == 1:
+                    return TRUE
+                return TRUE if v in waiting and self.passed(e, v) else e
+            if e.op is Op.LE and b.op is Op.CONST and isinstance(b.value, int):
+                return TRUE if fits(a, b.value, free) else None
+            return None
 
         def build(e: Expr, args: Sequence[Expr]) -> Expr:
-            out = rebuild(e, list(args)) if e.args else e
-            match e.op, e.args:
-                case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST) as b):
-                    if a.index in self.tree.points:
-                        places = here.get(a.index) or self.tree.resting(a.index, here)
-                        if places is not None and b.value not in places:
-                            return FALSE
-                        if places is not None and len(places) == 1:
-                            return TRUE
-                case Op.LE, (most, Expr(op=Op.CONST, value=int(room))):
-                    if fits(most, room, free):
-                        return TRUE
+            out = e if all(x is y for x, y in zip(args, e.args, strict=True)) else rebuild(e, args)
             if waiting and e.op in (Op.EQ, Op.OR) and out.op is not Op.CONST:
                 some = variables([out]) & waiting
                 if len(some) == 1 and self.passed(e, *some):
                     return TRUE
             return out
 
-        return fold(guard, build)
+        return fold_early(guard, leaf, build)
 
     def passed(self, e: Expr, v: int) -> bool:
         """Does the condition hold wherever the branch is through?"""

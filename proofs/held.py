@@ -13,6 +13,8 @@ from ..semantics.system import Obligation, Rule, VarKind
 from .sums import sum_of
 from .tree import Places, Tree
 
+Sum = Mapping[int, int]  # keys of parts, and how often each is there
+
 
 class Held(Tree):
     """With the resources."""
@@ -67,16 +69,12 @@ class Held(Tree):
             for u, held in self.holders.items()
         }
         out -= {u for u, es in amounts.items() if variables(es) & self.writing.keys()}
-        of: dict[int, list[int]] = {}
-        for u, held in self.holders.items():
-            for v in held:
-                of.setdefault(v, []).append(u)
         for r in system.rules:
-            for u in self._unlinked(r, of):
+            for u in self._unlinked(r):
                 out.discard(u)
         return out
 
-    def _unlinked(self, rule: Rule, of: Mapping[int, list[int]]) -> Iterator[int]:
+    def _unlinked(self, rule: Rule) -> Iterator[int]:
         """What the rule changes otherwise than the threads that it moves."""
         at, own = self.before[rule.index], self.sent[rule.index]
         gone = self.cancelled(rule.bundle)
@@ -84,19 +82,24 @@ class Held(Tree):
             return
         wanted: dict[int, Counter[int]] = {}
         for v, p in (*own.items(), *gone.items()):
-            for u in of.get(v, ()):
-                held = self.holders[u][v]
-                total = wanted.setdefault(u, Counter())
-                self._add(total, held.get(p, ()), 1)
-                old = at.get(v) or self.resting(v, at) or self.points[v]
-                ways = {frozenset(self._sum(held.get(q, ())).items()) for q in old}
-                if len(ways) == 1:
-                    self._add(total, held.get(next(iter(old)), ()), -1)
-                else:  # as much as it holds, wherever it is
-                    here = var(v, Sort.INT)
-                    places = [(eq(here, const(q)), es) for q, es in held.items()]
-                    for now, es in places:
-                        self._add(total, [ite(now, e, const(0)) for e in es], -1)
+            if v not in self._held:
+                continue
+            sums = self._held[v]
+            self._put(wanted, sums.get(p, {}), 1)
+            old = at.get(v) or self.resting(v, at) or self.points[v]
+            ways = [sums.get(q, {}) for q in old]
+            if len(ways) == 1:
+                self._put(wanted, ways[0], -1)
+                continue
+            here = var(v, Sort.INT)
+            for u in {u for way in ways for u in way}:
+                if all(way.get(u) == ways[0].get(u) for way in ways):
+                    self._put(wanted, {u: ways[0][u]}, -1)
+                    continue
+                for q, es in self.holders[u][v].items():  # as much as it holds, wherever it is
+                    now = eq(here, const(q))
+                    total = wanted.setdefault(u, Counter())
+                    self._add(total, [ite(now, e, const(0)) for e in es], -1)
         seen: set[int] = set()
         for u, e in rule.updates:
             if self.system.variables[u].kind is VarKind.USED:
@@ -107,12 +110,27 @@ class Held(Tree):
                 self._add(wanted[u], [var(u, Sort.INT)], 1)
         yield from (u for u, total in wanted.items() if any(total.values()))
 
-    def _sum(self, terms: list[Expr] | tuple[Expr, ...]) -> Counter[int]:
-        out: Counter[int] = Counter()
-        self._add(out, terms, 1)
-        return Counter({k: n for k, n in out.items() if n})
+    @cached_property
+    def _held(self) -> dict[int, dict[int, dict[int, Sum]]]:
+        """By location, by point, by what is in use: the same amounts, summed up."""
+        out: dict[int, dict[int, dict[int, Sum]]] = {}
+        for u, held in self.holders.items():
+            for v, points in held.items():
+                for p, terms in points.items():
+                    total: Counter[int] = Counter()
+                    self._add(total, terms, 1)
+                    found = {k: n for k, n in total.items() if n}
+                    if found:
+                        out.setdefault(v, {}).setdefault(p, {})[u] = found
+        return out
 
-    def _add(self, total: Counter[int], terms: list[Expr] | tuple[Expr, ...], sign: int) -> None:
+    def _put(self, wanted: dict[int, Counter[int]], held: Mapping[int, Sum], sign: int) -> None:
+        for u, parts in held.items():
+            total = wanted.setdefault(u, Counter())
+            for k, n in parts.items():
+                total[k] += sign * n
+
+    def _add(self, total: Counter[int], terms: list[Expr], sign: int) -> None:
         """Terms by their keys, the constant under -1."""
         for term in terms:
             for s, leaf in sum_of(term, sign):

@@ -47,7 +47,7 @@ def atomic(prover: Prover) -> None:
         for v in folded.keys() | updates.keys():
             own = var(v, system.variables[v].sort)
             left, right = folded.get(v, own), updates.get(v, own)
-            if prover.key(left) == prover.key(right):
+            if left is right or prover.key(left) == prover.key(right):
                 continue
             same = eq(left, right)
             if same.op is Op.EQ and left.sort in NUMBERS:

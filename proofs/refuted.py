@@ -12,14 +12,17 @@ from ..semantics.idle import alike, idle
 from ..semantics.system import Obligation, TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
+from .compared import Comparing
 from .facts import Open, Wrong
 from .onward import onward, waits_for_ever
 from .parting import parted
 from .plain import late
+from .racing import race
 from .recurring import endless
 from .runs import Watch, steps
 from .shapes import OVER
 from .solvers import Solvers
+from .striking import struck
 
 # Of two runs; whether durations are answers.
 ENVIRONMENT = {"deterministic": True, "timing_independent": False}
@@ -32,8 +35,13 @@ def refuted(
     claim: Mapping[str, str],
     goals: Sequence[Obligation],
     parts: Sequence[Part],
+    both: Comparing | None = None,
 ) -> None:
-    """`Wrong` where it is no refutation, `Open` where not all of it can be checked here."""
+    """`Wrong` where it is no refutation, `Open` where not all of it can be checked here.  `both`:
+    the two workflows that the claim is about."""
+    if both is not None:
+        both.refuted([p.evidence for p in parts])
+        return
     check, name = claim["check"], claim["name"]
     if check == "messages":  # one line of all channels
         goals = [o for o in watch.system.obligations if o.check == check]
@@ -44,7 +52,7 @@ def refuted(
             return
         case [Part(Runs(runs), _)] if runs:
             limits = [x for x in watch.system.limits if (x.check, x.name) == (check, name)]
-            broken = [_breaks(watch, solvers, check, goals, limits, t) for t in runs]
+            broken = [_breaks(watch, solvers, claim, goals, limits, t) for t in runs]
         case _:
             raise Wrong("a refutation is one or two runs")
     if (goals or limits) and True not in broken and check != "messages":
@@ -62,13 +70,13 @@ def _scheduled(watch: Watch) -> None:
 def _breaks(
     watch: Watch,
     solvers: Solvers,
-    check: str,
+    claim: Mapping[str, str],
     goals: Sequence[Obligation],
     limits: Sequence[TimeLimit],
     trace: Trace,
 ) -> bool:
     """Raises `Wrong` where it is no run."""
-    broken = stuck = False
+    check, broken, stuck = claim["check"], False, False
     since: dict[int, Fraction] = {}  # of what is owed, by its limit
     before: list[Scalar] = []
     states: list[tuple[Scalar, ...]] = []
@@ -80,6 +88,10 @@ def _breaks(
                 inputs = trace.steps[number - 1].inputs
                 broken = broken or evaluate(goal.cond, before, inputs, run.state) is False
         broken = late(limits, run, since) or broken
+        if check == "race_free" and number == len(trace.steps):
+            broken = race(run)
+        if check == "timeouts":
+            broken = broken or struck(claim["name"], before, run, rule)
         before = list(run.state)
         if evaluate(watch.system.excluded, before) is True:
             raise Wrong("the run comes to where an assumption is false: it does not count")

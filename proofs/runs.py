@@ -164,6 +164,15 @@ class Run:
         if high is not None and self.now - begun > high:
             raise Wrong(f"`{self.system.rules[i].name}` waits longer than it may")
 
+    @property
+    def until(self) -> Fraction | None:
+        """How long nothing need happen; None: for ever."""
+        if self.urgent:
+            return self.now
+        alone = [x for i, x in self.since.items() if self.system.rules[i].group is None]
+        ends = [(begun, high) for begun, _, high in alone] + [*self.attempts.values()]
+        return min((begun + high for begun, high in ends if high is not None), default=None)
+
     def end(self) -> None:
         """What is still enabled has not stayed too long."""
         for i in list(self.since):

@@ -1,14 +1,21 @@
-"""What is said of a place: that a condition holds while a thread is at some points."""
+"""What the rules show without a question: that a number stays below a bound, and what is said of a
+place, that a condition holds while a thread is at some points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..semantics.expr import Expr, Op, fold, variables
+from .bounded import bounded
 from .tree import Places, Tree
 
 
 def stays(tree: Tree, fact: Expr) -> bool:
+    """Whether the rules show by themselves that a fact always holds."""
+    return bounded(tree, fact) or _at_points(tree, fact)
+
+
+def _at_points(tree: Tree, fact: Expr) -> bool:
     """Whether a fact says of a thread that something holds while it is at some points, and
     every step that brings it there finds it so, or it was there before."""
     parts = fact.args if fact.op is Op.OR else ()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
-from ..semantics.expr import Expr, Op, fold
+from ..semantics.expr import Expr, Op
 from ..semantics.system import Bundle, Rule, Thread, TransitionSystem
 from .shapes import QUIET
 
@@ -54,7 +54,20 @@ class Tree:
     def where(self, e: Expr) -> Places | None:
         """Of threads about which a condition says something, at which points they can be when it
         holds; None: it never does.  (The terms of rules live as long as the system.)"""
-        return fold(e, self._place, self._where)
+        known = self._where
+        stack = [e]
+        while stack:
+            node = stack[-1]
+            # (Only what is joined is looked into.)
+            inside = node.args if node.op is Op.AND or node.op is Op.OR else ()
+            missing = [a for a in inside if id(a) not in known]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            if id(node) not in known:
+                known[id(node)] = self._place(node, [known[id(a)] for a in inside])
+        return known[id(e)]
 
     def _place(self, e: Expr, args: Sequence[Places | None]) -> Places | None:
         match e.op, e.args:

@@ -46,9 +46,14 @@ def headline(result: Result, verdict: Refuted, width: int) -> Iterator[Styled]:
 
 
 def refutation(
-    report: Report, result: Result, verdict: Refuted, width: int, ascii_only: bool
+    report: Report,
+    result: Result,
+    verdict: Refuted,
+    width: int,
+    ascii_only: bool,
+    whole: bool = False,
 ) -> Iterator[Styled]:
-    """All lines about one refuted result."""
+    """All lines about one refuted result; `whole`: with the steps that do not matter."""
     yield from headline(result, verdict, width)
     earlier = shown_before(report, result)
     if earlier:
@@ -59,12 +64,14 @@ def refutation(
         return
     span = verdict.span if verdict.span.line else result.span
     yield from _source(report, span)
-    first = of_result(report.system, result, verdict.trace)
+    core = None if whole else verdict.core
+    first = of_result(report.system, result, core or verdict.trace)
     second = of_result(report.system, result, verdict.second)
     if first is not None and second is not None:
         yield from two_runs(first, second, width)
     elif first is not None:
-        yield from run(first, width)
+        beside = 0 if core is None else len(verdict.trace.steps) - len(core.steps)
+        yield from run(first, width, beside=beside)
         yield from _last_step(report, first, span)
         yield from lane_picture(first, width, ascii_only)
     for note in verdict.notes:
@@ -99,10 +106,16 @@ def _source(report: Report, span: Span) -> Iterator[Styled]:
         yield Styled(f"    {text}", DIM if "^" not in text else "red")
 
 
-def run(shown: RunView, width: int, last: str = "at the violation") -> Iterator[Styled]:
-    """The numbered steps and the state after them, which `last` names."""
+def run(
+    shown: RunView, width: int, last: str = "at the violation", beside: int = 0
+) -> Iterator[Styled]:
+    """The numbered steps and the state after them, which `last` names; `beside`: how many steps
+    that happen meanwhile are left out."""
     count = len(shown.steps)
     what = f"{count} step{'s' * (count != 1)}"
+    if beside:
+        matter = "does not matter" if beside == 1 else "do not matter"
+        what += f"; {beside} beside {'it' if count == 1 else 'them'} that {matter}: -v"
     if shown.loop_at is not None:
         what += f", the last {count - shown.loop_at} for ever"
     yield Styled(f"  the run ({what}):" if count else "  already at the start:")

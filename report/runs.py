@@ -22,7 +22,7 @@ from ..semantics.system import (
     VarKind,
 )
 from ..semantics.trace import Trace
-from ..semantics.values import State, fire, show, show_duration
+from ..semantics.values import State, evaluate, fire, show, show_duration
 from ..semantics.words import in_words
 from ..verifier.verdict import Result
 from .values import Plain, to_plain
@@ -182,15 +182,19 @@ def of_result(
     """The view of a result's run; None where there is no run (a contradiction needs none)."""
     if system is None or trace is None or len(trace.initial) != len(system.variables):
         return None
-    return view(system, trace, relevant(system, result))
+    return view(system, trace, relevant(system, result, trace))
 
 
-def relevant(system: TransitionSystem, result: Result) -> set[int] | None:
+def relevant(system: TransitionSystem, result: Result, trace: Trace) -> set[int] | None:
     """The variables that the violated condition reads; None when it is not known."""
     found = [o for o in system.obligations if _answers(o, result)]
     if not found:
         return None
-    conditions = [o.cond for o in found]
+    # Of a claim about each instance, those that the end of the run breaks.
+    last = states(system, trace)[-1]
+    rule = trace.steps[-1].rule if trace.steps else None
+    broken = [o for o in found if _may_break(o, rule, last)]
+    conditions = [o.cond for o in broken or found]
     return variables(conditions) | variables(conditions, Op.POST)
 
 
@@ -200,11 +204,21 @@ def _answers(obligation: Obligation, result: Result) -> bool:
     return obligation.name == result.name or obligation.span == result.span
 
 
+def _may_break(obligation: Obligation, rule: int | None, last: State) -> bool:
+    """Can the last step, or the state after it, break it?"""
+    if obligation.rule is not None or obligation.every_step:
+        return obligation.rule in (None, rule)
+    return evaluate(obligation.cond, last) is False
+
+
 def _start(system: TransitionSystem, trace: Trace) -> tuple[Value, ...]:
-    """Arguments, parameters, and the variables that may start with any value."""
+    """Arguments of those who move, parameters, and variables that may start with any value."""
+    moved = {system.rules[step.rule].instance for step in trace.steps}
+    idle = {i.id for i in system.instances} - moved if moved else set()
     return tuple(
         _value(system, v, trace.initial)
         for v in system.variables
+        if v.instance not in idle
         if v.kind in (VarKind.ARG, VarKind.PARAM)
         or (v.init is None and v.kind in (VarKind.DATA, VarKind.SHARED))
     )

@@ -146,7 +146,7 @@ def _result(report: Report, result: Result) -> Json | None:
 
 def _flows(report: Report, result: Result, verdict: Refuted) -> list[Json]:
     out = []
-    for trace in (verdict.trace, verdict.second):
+    for trace in (verdict.core or verdict.trace, verdict.second):
         shown = of_result(report.system, result, trace)
         if shown is None or not shown.steps:
             continue

@@ -98,7 +98,9 @@ def _sections(report: Report, style: Style) -> Iterator[list[Styled]]:
         full = style.verbose or (not result.warning and shown < MAX_RUNS)
         if full:
             shown += 1
-            yield list(refutation(report, result, verdict, style.width, style.ascii_only))
+            yield list(
+                refutation(report, result, verdict, style.width, style.ascii_only, style.verbose)
+            )
         else:
             lines = list(headline(result, verdict, style.width))
             mend = mend_of(report, result)

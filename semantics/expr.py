@@ -88,8 +88,13 @@ ONE = Expr(Op.CONST, (), Sort.INT, 1)
 EMPTY = Expr(Op.CONST, (), Sort.STACK, ())  # type: ignore[arg-type]
 
 
+_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(1024))
+
+
 def const(value: Scalar) -> Expr:
     """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
+    if type(value) is int:  # the small ones are shared: there are very many of them
+        return _FEW[value] if 0 <= value < len(_FEW) else Expr(Op.CONST, (), Sort.INT, value)
     if value is True:
         return TRUE
     if value is False:
@@ -140,6 +145,8 @@ def _junction(op: Op, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
     for part in parts:
         if part is unit or id(part) in seen:
             continue
+        if part is zero:
+            return zero
         if part.op is Op.CONST:
             if part.value is zero.value:
                 return zero
@@ -199,7 +206,7 @@ def eq(a: Expr, b: Expr) -> Expr:
 
 def le(a: Expr, b: Expr) -> Expr:
     if a.op is Op.CONST and b.op is Op.CONST:
-        return const(_number(a) <= _number(b))
+        return FALSE if _less(_number(b), _number(a)) else TRUE
     if same(a, b):
         return TRUE
     return Expr(Op.LE, (a, b), Sort.BOOL)
@@ -207,10 +214,15 @@ def le(a: Expr, b: Expr) -> Expr:
 
 def lt(a: Expr, b: Expr) -> Expr:
     if a.op is Op.CONST and b.op is Op.CONST:
-        return const(_number(a) < _number(b))
+        return TRUE if _less(_number(a), _number(b)) else FALSE
     if same(a, b):
         return FALSE
     return Expr(Op.LT, (a, b), Sort.BOOL)
+
+
+def _less(a: int | Fraction, b: int | Fraction) -> bool:
+    """a < b.  (Comparing two fractions looks at what kind of numbers they are, which is slow.)"""
+    return a.numerator * b.denominator < b.numerator * a.denominator
 
 
 def ne(a: Expr, b: Expr) -> Expr:
@@ -353,20 +365,20 @@ def postorder(roots: Iterable[Expr]) -> list[Expr]:
     """Every distinct node below `roots`, arguments before users; no recursion."""
     seen: set[int] = set()
     out: list[Expr] = []
-    stack: list[tuple[Expr, bool]] = [(r, False) for r in roots]
+    stack: list[Expr | None] = [*roots]  # None: what is below it is done
+    open_: list[Expr] = []
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            out.append(node)
-            continue
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if not node.args:
-            out.append(node)
-            continue
-        stack.append((node, True))
-        stack.extend((a, False) for a in node.args if id(a) not in seen)
+        node = stack.pop()
+        if node is None:
+            out.append(open_.pop())
+        elif id(node) not in seen:
+            seen.add(id(node))
+            if node.args:
+                open_.append(node)
+                stack.append(None)
+                stack += node.args
+            else:
+                out.append(node)
     return out
 
 
@@ -380,16 +392,48 @@ def fold(
     done: dict[int, T] = {} if memo is None else memo
     if id(root) in done:
         return done[id(root)]
-    stack: list[tuple[Expr, bool]] = [(root, False)]
+    stack = [root]
     while stack:
-        node, ready = stack.pop()
-        if id(node) in done:
+        node = stack[-1]
+        # (The last first, as they are taken from the stack.)
+        missing = [a for a in node.args if id(a) not in done]
+        if missing:
+            stack += missing
             continue
-        if ready or not node.args:
+        stack.pop()
+        if id(node) not in done:
             done[id(node)] = build(node, [done[id(a)] for a in node.args])
+    return done[id(root)]
+
+
+def fold_early(
+    root: Expr, leaf: Callable[[Expr], Expr | None], build: Callable[[Expr, Sequence[Expr]], Expr]
+) -> Expr:
+    """The same for terms, where one argument may decide: nothing is made of the arguments after
+    FALSE in a conjunction, or after TRUE in a disjunction.  What `leaf` answers is not looked into.
+    """
+    done: dict[int, Expr] = {}
+    if (answer := leaf(root)) is not None:
+        return answer
+    stack: list[tuple[Expr, list[Expr]]] = [(root, [])]
+    while stack:
+        node, args = stack[-1]
+        decides = FALSE if node.op is Op.AND else TRUE if node.op is Op.OR else None
+        while len(args) < len(node.args):
+            a = node.args[len(args)]
+            answer = done.get(id(a)) or leaf(a)
+            if answer is None:
+                stack.append((a, []))
+                break
+            done[id(a)] = answer
+            args.append(answer)
+            if answer is decides:
+                done[id(node)] = answer
+                stack.pop()
+                break
         else:
-            stack.append((node, True))
-            stack.extend((a, False) for a in node.args if id(a) not in done)
+            done[id(node)] = build(node, args)
+            stack.pop()
     return done[id(root)]
 
 
@@ -454,10 +498,10 @@ def variables(roots: Iterable[Expr], op: Op = Op.VAR) -> set[int]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if not node.args:
-            if node.op is op:
-                out.add(node.index)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack += node.args
+        if node.args:
+            if id(node) not in seen:
+                seen.add(id(node))
+                stack += node.args
+        elif node.op is op:
+            out.add(node.value)  # type: ignore[arg-type]
     return out

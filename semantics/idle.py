@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
+from ..dsl.changed import replace
 from .expr import Expr, Op, Scalar, Sort, const, variables
 from .system import Rule, TransitionSystem, Variable, VarKind
 from .values import evaluate, fits

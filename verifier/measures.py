@@ -53,10 +53,11 @@ def components(structure: Structure, hints: Sequence[Rank], apart: bool = True) 
         terms = _ready(left, given) or list(itertools.islice(_terms(left), 1))
         if not terms and given:
             terms = [given.pop(0)]  # whether it falls, a solver may see
+        writing = _writing(left)
         for term in terms:
             out.append(Rank(term=term))
-            for i, r in list(left.items()):
-                if _falls(r, term):
+            for i in {i for v in variables([term]) for i in writing.get(v, ())}:
+                if i in left and _falls(left[i], term):
                     del left[i]
         if not terms and len(left) == before:
             break
@@ -65,17 +66,23 @@ def components(structure: Structure, hints: Sequence[Rank], apart: bool = True) 
 
 def _ready(left: dict[int, Rule], given: list[Expr]) -> list[Expr]:
     """Those that some rule makes fall and none makes grow, as is plain; taken out of the list."""
-    writing: dict[int, list[Rule]] = {}
-    for r in left.values():
-        for v, _ in r.updates:
-            writing.setdefault(v, []).append(r)
+    writing = _writing(left)
     out = []
     for term in list(given):
-        mine = {id(r): r for v in variables([term]) for r in writing.get(v, ())}
-        changes = [_change(r, term) for r in mine.values()]
+        mine = {i for v in variables([term]) for i in writing.get(v, ())}
+        changes = [_change(left[i], term) for i in sorted(mine)]
         if all(d is not None and d <= 0 for d in changes) and any(changes):
             out.append(term)
             given.remove(term)
+    return out
+
+
+def _writing(left: dict[int, Rule]) -> dict[int, list[int]]:
+    """Rules by what they write."""
+    out: dict[int, list[int]] = {}
+    for i, r in left.items():
+        for v, _ in r.updates:
+            out.setdefault(v, []).append(i)
     return out
 
 

@@ -21,6 +21,7 @@ from .engines.linking import Linking
 from .engines.linking import check as check_linking
 from .engines.search_graph import Graph
 from .engines.structure import Structure
+from .essential import essential
 from .limit import Limit
 from .prompt import alike
 from .verdict import Proved, Refuted, Unknown, Verdict
@@ -238,7 +239,8 @@ class Session:
             return Unknown(
                 engine, f"a run was found that breaks it, but {self.unlikely}: {message}"
             )
-        steps = len(timed.steps)
+        core = essential(self.system, timed, self._breaking(breaks))
+        steps = len((core or timed).steps)
         return Refuted(
             engine,
             message,
@@ -246,7 +248,19 @@ class Session:
             span,
             figure or f"{steps}-step run",
             notes=notes,
+            core=core,
         )
+
+    def _breaking(
+        self, breaks: Callable[[Sequence[tuple[Scalar, ...]], Trace], bool]
+    ) -> Callable[[Trace], bool]:
+        """Is it a run that counts, and breaks the claim?  Times are not looked at."""
+
+        def asked(trace: Trace) -> bool:
+            replayed = self.replay(self.system, trace)
+            return replayed.ok and self.counts(replayed.states) and breaks(replayed.states, trace)
+
+        return asked
 
     def _expected(self, states: Sequence[tuple[Scalar, ...]], loop_at: int) -> bool:
         """Does all that is assumed to come again and again come in the loop?"""

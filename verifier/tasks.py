@@ -19,15 +19,13 @@ from .checks import (
     coverage,
     ending,
     events,
-    intime,
     limits,
     liveness,
     loops,
     messages,
     obligations,
+    otherwise,
     outcomes,
-    readings,
-    simulated,
     timeouts,
     vacuity,
 )
@@ -40,7 +38,6 @@ OVER = "the time budget was used up (--timeout)"
 NEVER_BEGUN = "the time budget was used up before it began (--timeout)"
 PROPERTY = "property "
 LIMIT = "limit "  # then check and name
-IN_TIME = 0.3  # of what is left, to look at what the clocks rule out
 EARLY = 0.1  # for what clocks alone decide, before the engines
 CLAIMS = 0.7  # of the time for claims; the rest is for runs at random, and for trivial reasons
 
@@ -182,16 +179,18 @@ class Checks:
                 tell(Found({members[left[k]]: v for k, v in found.items()}, done=False))
 
         with session.limit(), session.slot(EARLY):
-            told = _simulated(session, groups, {k: _unasked(session, groups[k]) for k in left})
+            told = otherwise.at_random(
+                session, groups, {k: _unasked(session, groups[k]) for k in left}
+            )
         settled({left.index(k): v for k, v in told.items()})
         verdicts |= told
         left = [k for k in left if k not in told]
         with session.slot(CLAIMS):
             more = obligations.decide(session, [groups[k] for k in left], settled)
         verdicts |= {k: more[n] for n, k in enumerate(left)}
-        verdicts |= _by_clocks(session, groups, verdicts)
+        verdicts |= otherwise.by_clocks(session, groups, verdicts)
         with session.limit():
-            verdicts |= _simulated(session, groups, verdicts)
+            verdicts |= otherwise.at_random(session, groups, verdicts)
             verdicts |= vacuity.warned(session, self.spec, groups, verdicts)
         return {i: verdicts[k] for k, i in enumerate(members)}
 
@@ -305,45 +304,3 @@ def _unasked(session: Session, claim: Claim) -> Verdict:
         for g in claim.goals
     )
     return Unknown("", "") if by_clock else Proved("", "")
-
-
-def _by_clocks(
-    session: Session, groups: Sequence[Claim], verdicts: Mapping[int, Verdict]
-) -> dict[int, Verdict]:
-    """Proofs of what is open without the time-outs that come at no times, where that is known."""
-    left = [k for k in range(len(groups)) if isinstance(verdicts[k], Unknown)]
-    out: dict[int, Verdict] = {}
-    with session.limit(), session.slot(IN_TIME):
-        for k in left:
-            read = readings.decided(session, groups[k].goals)
-            if read is not None:
-                out[k] = read
-        left = [k for k in left if k not in out]
-        timely = intime.in_time(session) if left else session
-        if timely is session:
-            return out
-        found = obligations.decide(timely, [groups[k] for k in left], lambda _: None)
-        for n, k in enumerate(left):
-            verdict = found[n]
-            if isinstance(verdict, Proved):
-                how = f"{verdict.how} (without time-outs that no clock reaches)"
-                out[k] = replace(verdict, how=how, evidence=())
-    return out
-
-
-def _simulated(
-    session: Session, groups: Sequence[Claim], verdicts: Mapping[int, Verdict]
-) -> dict[int, Verdict]:
-    """Refutations of claims that are open."""
-    wanted = [
-        (i, goal)
-        for i, group in enumerate(groups)
-        if isinstance(verdicts.get(i), Unknown)
-        for goal in group.goals
-    ]
-    found = simulated.violated(session, [goal for _, goal in wanted])
-    out: dict[int, Verdict] = {}
-    for k, verdict in found.items():
-        i = wanted[k][0]
-        out[i] = obligations.together([verdict, *([out[i]] if i in out else [])])
-    return out

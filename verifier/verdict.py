@@ -23,7 +23,8 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """`trace` was replayed; `second` is the other run where the claim is about two runs."""
+    """`trace` was replayed; `second` is the other run where the claim is about two runs.  `core`
+    has the steps of `trace` that matter, where these are not all (see `essential`)."""
 
     engine: str
     message: str
@@ -34,6 +35,7 @@ class Refuted:
     notes: tuple[str, ...] = ()  # e.g. the wait-for cycle, line by line
     abstract: tuple[str, ...] = ()  # abstractions of an importer that it rests on
     told: Differing | None = None  # of two workflows: how they differ
+    core: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)

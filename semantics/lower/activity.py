@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Bool
 from ..expr import (
     FALSE,

@@ -6,9 +6,8 @@ does not receive is taken from it at once.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import NOWHERE, Diagnostic, Rejected
 from ...dsl.walk import walk
 

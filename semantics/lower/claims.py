@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import reduce
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.types import Duration, Int
 from ...dsl.walk import walk

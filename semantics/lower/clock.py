@@ -7,10 +7,10 @@ that is shown, it is the time at which the step is taken.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
 from ...dsl import ast, clock
+from ...dsl.changed import replace
 from ...dsl.types import Duration
 from ..expr import Expr, Op, Sort, and_, const, inp, le, substitute, variables
 from ..system import Bundle, Input, PointKind, RuleKind, VarKind

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Bool, Type
 from ..expr import (
     FALSE,
@@ -34,7 +35,7 @@ from .context import Ctx, step
 from .data import Value, build, default, leaves, sort_of
 from .drafts import Attempt, Done
 from .effects import effect
-from .env import Env, collecting
+from .env import Env, collecting, unasked
 from .expressions import scalar
 from .place import At
 from .repeats import Repeats, typed
@@ -113,8 +114,8 @@ def completion(
     # is proved.
     computed = set(done.updates)
     having = replace(post_env, store=made)
-    with collecting(having) as (inner, _):
-        assumed = [scalar(inner, e) for e in a.ensures if not _speaks_of(having, e, computed)]
+    given = [e for e in a.ensures if not _speaks_of(having, e, computed)]
+    assumed = [scalar(unasked(having), e) for e in given]
     relation = allowed = and_(*ranges, *assumed)
     if often.unsure and any(variables([e], Op.INPUT) for e in updates.values()):
         often = often.answered(ctx, place, start, inputs, relation)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ..expr import (
     FALSE,
@@ -57,7 +58,7 @@ RETURN = "return"  # not an error: `return` on its way out of the workflow
 UNDO_FAILED = "UndoFailed"  # ends the workflow, whatever frames there are
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # (without slots: it is copied very often)
 class Ctx:
     b: Builder
     world: World

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import TypeVar
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type

@@ -8,13 +8,13 @@ log, a clock (docs/decisions/0017-laws.md).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TypeGuard, get_args
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Rejected, Span
 from ...dsl.types import Enum
-from ...dsl.walk import walk
+from ...dsl.walk import Kinds, walk
 from ..claimed import Tests
 from ..expr import TRUE, Expr, Op, Sort, and_, const, le, var, variables
 from ..system import RuleKind, Variable, VarKind
@@ -64,15 +64,16 @@ def differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.W
         return None
     if without_bodies(old) != without_bodies(new):
         return None
-    called = {n.name for s in both for w in s.workflows for n in walk(w.body) if _calls(n)}
+    nodes = [[Kinds.of(w.body) for w in s.workflows] for s in both]
+    called = {name for found in nodes for body in found for name in _called(body)}
     pairs = []
-    for mine, yours in zip(old.workflows, new.workflows, strict=True):
+    each = zip(old.workflows, new.workflows, *nodes, strict=True)
+    for mine, yours, my_nodes, your_nodes in each:
         if _same(mine.body, yours.body):
             continue
         # (How long a call lasts may be looked at where it stands.)
-        if mine.name in called or not all(
-            _plain(s, w, n) for s, w in ((old, mine), (new, yours)) for n in walk(w.body)
-        ):
+        plain = _plain(old, mine, my_nodes) and _plain(new, yours, your_nodes)
+        if mine.name in called or not plain:
             return None
         pairs.append((mine, yours))
     return pairs
@@ -115,7 +116,7 @@ def plain_terms(both: tuple[ast.Term, ast.Term]) -> tuple[ast.Term, ast.Term] | 
 def _by_itself(s: ast.Spec) -> ast.Spec:
     """Without what is not called, and whatever the workflow that runs is called."""
     main = alone_runs(s)
-    if main is None or any(_calls(n) and not _activity(s, main, n.name) for n in walk(main.body)):
+    if main is None or not _called(Kinds.of(main.body)) <= _activities(s, main):
         return s
     only = replace(main, name="w")
     return replace(s, workflows=(only,), system=ast.System((ast.InstanceDecl("w"),)))
@@ -137,18 +138,19 @@ def _calls(node: ast.Node) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call)
 
 
-def _activity(s: ast.Spec, w: ast.Workflow, name: str) -> bool:
-    return any(a.name == name for a in (*w.activities, *s.activities))
+def _called(nodes: Kinds) -> set[str]:
+    return {c.name for c in nodes.all(ast.Call)}
 
 
-def _plain(s: ast.Spec, w: ast.Workflow, node: ast.Node) -> bool:
+def _activities(s: ast.Spec, w: ast.Workflow) -> set[str]:
+    return {a.name for a in (*w.activities, *s.activities)}
+
+
+def _plain(s: ast.Spec, w: ast.Workflow, nodes: Kinds) -> bool:
     """Nothing in which the place of a term matters, and nothing that names something."""
-    match node:
-        case ast.Call(name=name):
-            return _activity(s, w, name)
-        case ast.Using():
-            return all(r.lease is None for r in s.resources)
-    return _form(node)
+    if any(nodes.all(ast.Using)) and any(r.lease is not None for r in s.resources):
+        return False
+    return _called(nodes) <= _activities(s, w) and nodes.each(_form, (ast.Par, ast.While))
 
 
 def _form(node: ast.Node) -> bool:

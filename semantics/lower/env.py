@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ..expr import TRUE, Expr, Op, post, substitute
 from .data import Value, transform
@@ -41,7 +41,7 @@ class Definedness:
     check: str = "arithmetic"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # (without slots: it is copied very often)
 class Env:
     """What names mean at a place.
 
@@ -67,7 +67,7 @@ class Env:
     after: bool = False  # inside next(..)
 
     def bind(self, **more: Value) -> Env:
-        return replace(self, names=layered(self.names, more))
+        return replace(self, names=layered(self.names, more)) if more else self
 
 
 def layered(names: Mapping[str, Value], more: dict[str, Value]) -> ChainMap[str, Value]:
@@ -95,8 +95,17 @@ def unasked(env: Env) -> Env:
     return replace(env, defined=[])
 
 
-@contextmanager
-def collecting(env: Env) -> Iterator[tuple[Env, list[Definedness]]]:
+class collecting:
     """An environment that notes what must hold for the expressions to be defined."""
-    found: list[Definedness] = []
-    yield replace(env, defined=found), found
+
+    __slots__ = ("env", "found")
+
+    def __init__(self, env: Env) -> None:
+        self.found: list[Definedness] = []
+        self.env = replace(env, defined=self.found)
+
+    def __enter__(self) -> tuple[Env, list[Definedness]]:
+        return self.env, self.found
+
+    def __exit__(self, *_: object) -> None:
+        pass

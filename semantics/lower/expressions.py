@@ -7,12 +7,12 @@ at all (the right side of `and`, a branch), for check `arithmetic`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
 from ...dsl import ast
 from ...dsl.ast import RefKind
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.extent import Extent, extent
 from ...dsl.types import Enum, Int, Option, Record, SetOf, Type
@@ -79,10 +79,13 @@ def counted(env: Env, e: ast.Expression, least: int, most: int | None = None) ->
     return value
 
 
+_NO_TIME = const(Fraction(0))
+
+
 def measured(env: Env, e: ast.Expression) -> Expr:
     """A time that is waited or taken, or what it is multiplied by: not negative."""
     value = as_sort(env, e, Sort.REAL)
-    require(env, le(const(Fraction(0)), value), "this may be negative", e.span)
+    require(env, le(_NO_TIME, value), "this may be negative", e.span)
     return value
 
 
@@ -94,7 +97,7 @@ def lower(env: Env, e: ast.Expression) -> Value:
         case ast.IntLit(value=v):
             return const(v)
         case ast.RealLit(value=v) | ast.DurationLit(value=v):
-            return const(Fraction(v))
+            return const(v if v.__class__ is Fraction else Fraction(v))
         case ast.StrLit(value=s):
             return const(env.string(s))
         case ast.Name():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ..expr import FALSE, TRUE, Expr, add, and_, const, eq, ite, le, not_, or_
 from ..system import Loop, Place, PointKind, RuleKind
 from .context import Ctx, raise_error, real_error, step

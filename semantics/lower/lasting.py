@@ -14,11 +14,11 @@ place has no longest time (`Reading.restless`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, mul, not_, or_

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ..expr import TRUE, Expr, Sort, const, ite, to_real
 from .context import UNDO_FAILED, Ctx, real_error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ...dsl import ast
+from ...dsl.changed import replace
 from ..expr import Expr, Sort, add, const, to_real
 from ..system import VarKind
 from .activity import activity_of

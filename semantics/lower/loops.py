@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.clock import reads
 from ..expr import FALSE, TRUE, Expr, Op, add, and_, const, ite, le, lt, not_
 from ..system import Loop, Place, PointKind, RuleKind

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ..expr import FALSE, TRUE, Expr, Op, and_, ite, or_, substitute, var
 from .builder import PointDraft, Update

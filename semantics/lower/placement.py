@@ -10,9 +10,9 @@ several those in which the activity would go beyond it are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Int
 from ..expr import TRUE, Expr, Sort, and_, const, implies, le, or_
 from ..system import ResourceInfo, VarKind

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.format_expr import expr as text
 from ..expr import (

@@ -4,9 +4,9 @@ who receives, and what must hold of messages."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Bool, Int
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, ite, not_, or_, to_real
 from ..phrases import LEFT, ORPHAN

@@ -6,11 +6,11 @@ the thread.  It returns how control may pass through `t` without a step.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Bool
 from ..expr import (
     FALSE,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
+from ...dsl.changed import replace
 from ...dsl.types import Stack
 from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, var, variables
 from ..system import VarKind

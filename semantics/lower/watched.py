@@ -8,9 +8,10 @@ kept from then on.  What is proved for whatever it names is proved of all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...dsl import ast
+from ...dsl.changed import replace
 from ...dsl.types import Bool
 from ..expr import (
     FALSE,

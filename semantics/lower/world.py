@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 
 from ...dsl import ast
+from ...dsl.changed import replace
+from ...dsl.collector import uncollected
 from ...dsl.types import Int
 from ..expr import (
     FALSE,
@@ -70,9 +71,10 @@ def lower(
     `room`: for how many messages a channel without a bound has room here (`ChannelInfo.full`);
     None: it is refused.
     """
-    lowering = _Lowering(spec, few, run, room)
-    lowering.world.open = open or {}
-    return lowering.run()
+    with uncollected():
+        lowering = _Lowering(spec, few, run, room)
+        lowering.world.open = open or {}
+        return lowering.run()
 
 
 def contexts(spec: ast.Spec, room: int | None = None) -> list[Ctx]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2] / "proofs"
 # What every certificate goes through; beside it one module for each kind of evidence.
-KERNEL = ("reading", "shapes", "facts", "sums", "solvers", "certificate", "check")
+KERNEL = ("reading", "shapes", "facts", "sums", "solvers", "certificate", "check", "truth")
 SKIPPED = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 

@@ -19,14 +19,16 @@ from specgen import contention, from_seed
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.proofs.apart import Apart
+from wfverify.proofs.bounded import bounded
 from wfverify.proofs.check import Checker
 from wfverify.proofs.facts import Wrong
+from wfverify.proofs.reading import conjuncts
 from wfverify.proofs.shapes import OVER
 from wfverify.proofs.solvers import Solvers
 from wfverify.semantics.evidence import Facts, Pairs
-from wfverify.semantics.expr import Op, Sort, and_, const, eq, not_, or_, var
+from wfverify.semantics.expr import Op, Sort, and_, const, eq, le, not_, or_, var
 from wfverify.semantics.lower import lower
-from wfverify.semantics.system import Rule, TransitionSystem
+from wfverify.semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from wfverify.semantics.values import evaluate
 from wfverify.verifier.certify import _measures, _progress
 from wfverify.verifier.engines.structure import Structure
@@ -107,6 +109,51 @@ def test_places_and_what_is_in_use(seed: int) -> None:
                 before = tree.before[rule]
                 assert before is not None
                 assert all(state[v] in points for v, points in before.items())
+
+
+def test_bounds_that_guards_show() -> None:
+    """Of a number that no step lets grow beyond a bound; with what is torn, some do."""
+    counts = Counter[bool]()
+    for seed in range(SEEDS):
+        for system, checker, found in every(seed):
+            for v in system.variables:
+                if v.sort is not Sort.INT:
+                    continue
+                seen = [int(s[v.index]) for s in found.states]
+                for most in range(-1, max(seen) + 2):
+                    fact = le(var(v.index, v.sort), const(most))
+                    known = bounded(checker.prover.tree, fact)
+                    counts[known] += 1
+                    assert not known or max(seen) <= most, v.name
+    assert min(counts.values()) > 20, counts
+
+
+def test_a_claim_without_its_guard_is_not_bounded() -> None:
+    system = lower(load_text(CLAIMS, "w.wf"))
+    used = next(v.index for v in system.variables if v.kind is VarKind.USED)
+
+    def shown(system: TransitionSystem, most: int) -> bool:
+        tree = Checker(system, Solvers(second=False)).prover.tree
+        return bounded(tree, le(var(used, Sort.INT), const(most)))
+
+    assert [shown(system, k) for k in range(-1, 5)] == [False] * 4 + [True] * 2
+    starts = [r for r in system.rules if r.kind is RuleKind.START]
+    assert len(starts) == 3
+    for r in starts:
+        fewer = replace(r, guard=and_(*(p for p in conjuncts(r.guard) if p.op is not Op.LE)))
+        torn = replace(system, rules=tuple(fewer if x is r else x for x in system.rules))
+        assert not shown(torn, 3)
+
+
+CLAIMS = """
+resource p : pool(3)
+workflow w() {
+  activity a { uses p 2  takes 1s..2s }
+  activity b { uses p 1  fails Lost  retry 2 }
+  run { par any { a || b || a } }
+}
+error Lost transient
+"""
 
 
 def over(system: TransitionSystem, state: tuple[object, ...]) -> bool:

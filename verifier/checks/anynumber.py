@@ -186,8 +186,7 @@ class AnyNumber:
                 found = how(s, needed[0], needed[1])
                 return found if isinstance(found, Proved) else None
             case "race_free":
-                clash = next(conflicts.conflicts(s.structure), None)
-                return None if clash else Proved("structure", conflicts.APART)
+                return conflicts.locally(s)[0]
             case "timing_independent" | "deterministic" if not crashes and not soon:
                 return self._alike(check, known)
         return None

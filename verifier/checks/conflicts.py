@@ -4,13 +4,14 @@ or a common lock keeps them apart."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from ...semantics.expr import Expr, Op, Scalar, and_, not_
+from ...semantics.expr import Expr, Op, Scalar, and_, not_, variables
 from ...semantics.system import Obligation, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
+from ..engines.common import conjuncts
 from ..engines.structure import Structure, upper
 from ..prompt import alike
 from ..session import Session
@@ -25,9 +26,14 @@ from .simulated import FAILING, RUNS, broken_at
 
 MOST_PAIRS = 400
 MOST_SEARCHED = 40
+MOST_ALONE = 20_000  # states of one instance by itself
 APART = (
     "steps that may run side by side share no data that one of them writes, "
     "but under a common lock or by commuting updates"
+)
+ALONE = (
+    "steps that conflict are steps of one instance, which can never take both at once, whatever "
+    "others do"
 )
 UNTIMELY = "no run was found in which both can be taken at one instant"
 
@@ -146,16 +152,27 @@ def _amounts(holds: Iterable[tuple[int, Expr]]) -> dict[int, int | None]:
 
 
 def race_free(session: Session) -> Verdict:
+    proved, found = locally(session)
+    return proved or _reachable(session, found)
+
+
+def locally(session: Session) -> tuple[Proved | None, list[Pair]]:
+    """Proved, where structure or what one instance does by itself keeps all steps that conflict
+    apart, of any number of instances; and the pairs that are left."""
     pairs: dict[tuple[int, int], list[int]] = {}
     for c in conflicts(session.structure):
         pairs.setdefault((c.first, c.second), []).append(c.variable)
         if len(pairs) > MOST_PAIRS:
             break
     if not pairs:
-        return Proved("structure", APART)
+        return Proved("structure", APART), []
     rules = session.system.rules
     found = [Pair(rules[a], rules[b], tuple(vs)) for (a, b), vs in pairs.items()]
-    return _reachable(session, found)
+    if len(pairs) <= MOST_PAIRS and session.may("search"):
+        found, states = _left_by_one_instance(session, found)
+        if not found:
+            return Proved("search", ALONE, f"{states} states"), []
+    return None, found
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +182,51 @@ class Pair:
     a: Rule
     b: Rule
     variables: tuple[int, ...]
+
+
+def _left_by_one_instance(session: Session, found: list[Pair]) -> tuple[list[Pair], int]:
+    """The pairs that are not seen to be kept apart by what their instance does by itself, whatever
+    others write and hold; with the number of states that were looked at.
+
+    Others may be any number: what the members of its own kind write counts as theirs, too.
+    """
+    from ..engines.search import Holds, explore
+    from ..engines.slice import slice_for
+
+    system = session.system
+    crowd = {m for kind in system.any_number for m in kind.members}
+    left = [p for p in found if p.a.instance != p.b.instance]
+    states = 0
+    for instance in sorted({p.a.instance for p in found if p.a.instance == p.b.instance}):
+        mine = [p for p in found if p.a.instance == p.b.instance == instance]
+        cut = {v.index for v in system.variables if v.kind is VarKind.USED}
+        for rule in system.rules:
+            if rule.instance != instance:
+                cut.update(v for v, _ in rule.updates)
+            elif instance in crowd:
+                cut.update(v for v, _ in rule.updates if system.variables[v].instance is None)
+        goals = [_never_both_without(system, p, cut) for p in mine]
+        result = explore(
+            system,
+            goals,
+            max_states=MOST_ALONE,
+            seconds=session.share(0.1),
+            cone=slice_for(system, goals, cut),
+            reduce=True,
+        )
+        for pair, finding in zip(mine, result.findings, strict=True):
+            if isinstance(finding, Holds):
+                states = max(states, finding.states)
+            else:
+                left.append(pair)
+    return left, states
+
+
+def _never_both_without(system: TransitionSystem, pair: Pair, cut: Collection[int]) -> Obligation:
+    """The same, with what depends on some variables taken as true."""
+    goal = _never_both(system, pair)
+    parts = [p for p in conjuncts(not_(goal.cond)) if variables([p]).isdisjoint(cut)]
+    return replace(goal, cond=not_(and_(*parts)))
 
 
 def _reachable(session: Session, found: list[Pair]) -> Verdict:

@@ -17,7 +17,7 @@ from ..engines.search_graph import CUT_OFF, Graph, counting
 from ..engines.search_threads import Threads
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import intime, obligations
+from . import obligations, otherwise
 from .graph import full_graph
 from .stuck import blocked_for_ever
 from .waiters import place_of, wait_for, waiting_in, waits_for_message
@@ -44,15 +44,8 @@ def _lost(session: Session) -> list[Verdict]:
     if not by_channel:
         return []
     claims = [obligations.Claim("messages", c, tuple(goals)) for c, goals in by_channel.items()]
-    with session.slot(0.5):
-        found = obligations.decide(session, claims)
-    verdicts = [found[k] for k in range(len(claims))]
-    if not any(isinstance(v, Unknown) for v in verdicts):
-        return verdicts
-    return [
-        (isinstance(v, Unknown) and intime.holds(session, c.goals)) or v
-        for v, c in zip(verdicts, claims, strict=True)
-    ]
+    found = otherwise.decided(session, claims)
+    return [found[k] for k in range(len(claims))]
 
 
 def _waits(session: Session, deadlock: Verdict) -> Verdict:

@@ -393,6 +393,8 @@ class _Deciding:
                 how = f"all {n} states that can matter were visited: nothing there breaks it"
                 if finding.up_to:
                     how += f" (of states that differ by {finding.up_to}, one was looked at)"
+                if finding.by:
+                    how += f" ({finding.by})"
                 self.verdicts[k] = Proved("search", how, f"{n} states")
             elif isinstance(finding, Open):
                 self.tried[k] = f"{finding.reason} (no violation within {finding.depth} steps)"

@@ -12,44 +12,45 @@ Some zones of a state are kept as they are: a run ends at their bound.  Of the o
 kept, which may hold more, so no run ends later than the last of them (as schedule-abstraction
 graphs merge states: Nasri, Brandenburg 2017).  More zones are kept in each round, until both bounds
 meet.  States from which no run can end later than one that is known are left out: by Graham's bound
-for what is left (`semantics/lower/measure`), and by how much can follow in the round before.
+for what is left (`semantics/lower/measure`), by what can keep each activity that is left waiting
+(`response_busy`), and by how much can follow in the round before.
+
+Late runs are known from the start, by chance (`response_late`).  At first all is left out that ends
+less than `NEAR` later; when that is shown, what was left out is looked at as well.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from operator import add
 
 from ...semantics.network import Task
 from .response_ahead import Edges, Following
+from .response_busy import Busy
+from .response_late import late_run
 from .response_network import Event, Network, State, members
 from .response_parts import in_sequence, joined, restricted, side_by_side
 from .schedules import Latest
 
-BEAM = 200  # states at one depth, where only a late run is looked for
-MOST_STATES = 50_000  # at one depth
+MOST_STATES = 200_000
+NEAR = 20  # one part in so many is near enough at first
 
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """How many zones of a state are kept as they are, and how many hulls of others (0: the others
-    are lost); how many states at one depth."""
+    """How many zones of a state are kept as they are, and how many hulls of others."""
 
     single: int
     hulls: int
-    states: int = MOST_STATES
 
 
 ROUNDS = (
-    _Round(4, 0, BEAM),
     _Round(0, 1),
-    _Round(4, 0, BEAM),
     _Round(2, 2),
-    _Round(4, 0, BEAM),
     _Round(4, 8),
-    _Round(16, 0, 2 * BEAM),
     _Round(8, 32),
     _Round(16, 128),
     _Round(64, 1024),
@@ -83,23 +84,30 @@ def _together(
 
 
 def _searched(network: Network, until: float) -> Latest:
-    bound = network.left(0) // network.scale
-    best: _Zone | None = None
-    ahead: Mapping[State, list[int]] | None = None
-    for size in ROUNDS:
-        known = best.upper[0] if best is not None else -1
-        search = _Search(network, size, known, ahead, until)
-        done = search.run()
-        best = search.best or best
-        if size.hulls:
+    busy = Busy(network)
+    bound = min(network.left(0) // network.scale, busy.within(0, {}, {}, 0))
+    guess = late_run(network, bound, time.monotonic() + (until - time.monotonic()) / 4)
+    if guess is None:
+        return network.latest(bound, None)
+    end, best = guess.end, network.planned(guess)
+    for near in (True, False):
+        ahead: Mapping[State, list[int]] | None = None
+        for size in ROUNDS:
+            goal = end + end // NEAR if near else end
+            if bound <= goal:
+                break
+            search = _Search(network, busy, size, goal, ahead, until)
+            done = search.run()
             bound = min(bound, search.bound)
-        if not done or (best is not None and best.upper[0] >= bound):
-            break
-        if size.hulls:
+            if search.best is not None:
+                end = search.best.upper[0]
+                best = network.latest(bound, search.best.steps())
+            if not done:
+                return replace(best, bound=Fraction(bound, network.grain))
             ahead = Following(network, search.edges, until).found()
             if ahead is None:
-                break
-    return network.latest(bound, None if best is None else best.steps())
+                return replace(best, bound=Fraction(bound, network.grain))
+    return replace(best, bound=Fraction(bound, network.grain))
 
 
 class _Zone:
@@ -169,7 +177,7 @@ class _Kept:
         if size.hulls == 1 and self.hulls:
             self.hulls[0].widen(zone)
             return
-        if not size.hulls or any(zone.within(z) for z in self.hulls):
+        if any(zone.within(z) for z in self.hulls):
             return
         if len(self.hulls) < size.hulls:
             self.hulls.append(zone)
@@ -187,12 +195,14 @@ class _Search:
     def __init__(
         self,
         network: Network,
+        busy: Busy | None,
         size: _Round,
         known: int,
         ahead: Mapping[State, list[int]] | None,
         until: float,
     ) -> None:
         self.network = network
+        self.busy = busy
         self.size = size
         self.ahead = ahead
         self.until = until
@@ -211,17 +221,17 @@ class _Search:
             rows = [[0] * many for _ in range(many)]
             self.keep(begun.state, _Zone([0] * many, rows, (None, Event(-1, begun.order, False))))
         for depth, states in enumerate(self.layers[:-1]):
-            if not self.size.hulls and len(states) > self.size.states:
-                states = self.chosen(states)
             order = iter(states.items())
             for state, kept in order:
+                if self.hopeless(state, (*kept.single, *kept.hulls)):
+                    continue
                 for zone in (*kept.single, *kept.hulls):
                     self.ends(state, zone)
                 self.many += 1
                 if time.monotonic() > self.until or self.many > MOST_STATES:
                     for rest in (order, *(layer.items() for layer in self.layers[depth + 1 :])):
                         for other, zones in rest:
-                            self.bound = max(self.bound, min(self.promise(other, zones)))
+                            self.bound = max(self.bound, self.promise(other, zones))
                     return False
             states.clear()
         return True
@@ -237,19 +247,27 @@ class _Search:
             self.known = now
             self.best = zone
 
-    def promise(self, state: State, kept: _Kept) -> tuple[int, int]:
+    def hopeless(self, state: State, zones: Sequence[_Zone]) -> bool:
+        """Nothing ends later from here on than what is known, by what can keep it waiting."""
+        if self.busy is None:
+            return False
+        network = self.network
+        ended, running, _ = state
+        works, least = {}, {}
+        for place, k in enumerate(members(running), 1):
+            works[k] = network.hi[k] + min(0, max(z.rows[place][0] for z in zones))
+            least[k] = max(0, network.lo[k] - max(z.rows[0][place] for z in zones))
+        limit = self.known - max(z.upper[0] for z in zones)
+        return self.busy.within(ended, works, least, limit) <= limit
+
+    def promise(self, state: State, kept: _Kept) -> int:
         """Nothing ends later from here on: by what can follow, and by Graham's bound."""
         zones = (*kept.single, *kept.hulls)
         rest = self.network.left(state[0]) // self.network.scale
         plain = max(z.upper[0] for z in zones) + rest
         if self.ahead is None:
-            return plain, plain
-        return max(self.latest(state, z.upper) for z in zones), plain
-
-    def chosen(self, states: dict[State, _Kept]) -> dict[State, _Kept]:
-        """Those that promise the most."""
-        order = sorted(states, key=lambda s: self.promise(s, states[s]), reverse=True)
-        return {state: states[state] for state in order[: self.size.states]}
+            return plain
+        return min(plain, max(self.latest(state, z.upper) for z in zones))
 
     def ends(self, state: State, zone: _Zone) -> None:
         """One activity of those that run ends next: each that can."""
@@ -309,8 +327,7 @@ class _Search:
                 new.rows = [[rows[i][j] for j in order] for i in order]
             if self.ahead is not None and self.latest(then.state, new.upper) <= self.known:
                 continue
-            if self.size.hulls:
-                self.edges.setdefault(then.state, {})[state] = (k, started)
+            self.edges.setdefault(then.state, {})[state] = (k, started)
             self.keep(then.state, new)
 
     def latest(self, state: State, upper: list[int]) -> int:

@@ -35,6 +35,16 @@ class Event:
     at_once: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """It ends at `end`; the how-manieth to begin each activity is, by number, and how long it
+    takes."""
+
+    end: int
+    begins: tuple[int, ...]
+    takes: tuple[int, ...]
+
+
 class Network:
     """The activities in whole numbers of a grain of time, sets of them as bits."""
 
@@ -63,10 +73,11 @@ class Network:
             r: c + 1 - max((a.get(r, 0) for a in self.asks), default=0)
             for r, c in self.capacity.items()
         }
+        self.spare = spare
         self.scale = lcm(*spare.values())
-        share = [sum(self.scale * q // spare[r] for r, q in a.items()) for a in self.asks]
-        self.work = [s * h for s, h in zip(share, self.hi, strict=True)]
-        self.chain = [max(0, self.scale - s) * h for s, h in zip(share, self.hi, strict=True)]
+        self.share = [sum(self.scale * q // spare[r] for r, q in a.items()) for a in self.asks]
+        self.work = [s * h for s, h in zip(self.share, self.hi, strict=True)]
+        self.chain = [max(0, self.scale - s) * h for s, h in zip(self.share, self.hi, strict=True)]
         own = list(self.chain)
         for k in reversed(range(len(self.tasks))):
             for b in self.tasks[k].before:
@@ -150,6 +161,15 @@ class Network:
             if not self.lo[k] and over not in seen:
                 seen.add(over)
                 yield from self._grants(*over, free, (*order, k), seen)
+
+    def planned(self, run: Run) -> Latest:
+        """A run that is known."""
+        return Latest(
+            Fraction(run.end, self.grain),
+            Fraction(run.end, self.grain),
+            tuple(map(Fraction, run.begins)),
+            tuple(Fraction(n, self.grain) for n in run.takes),
+        )
 
     def latest(self, bound: int, steps: Sequence[Event] | None) -> Latest:
         """The run with these events, as late as it may be: shortest paths in the bounds on its

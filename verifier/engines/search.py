@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
-from .packed.run import Outcome, PackedSearch, Reductions
+from .packed.beside import Machine
+from .packed.graph_search import GraphSearch
+from .packed.reports import Outcome
+from .packed.run import PackedSearch, Reductions
 from .search_graph import Graph
 from .search_run import Pace, Search
 from .search_space import Space, Unsupported
@@ -25,10 +28,12 @@ class Violated:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """In every reachable state (or step); `states` nodes were enough to see it, `up_to` what."""
+    """In every reachable state (or step); `states` nodes were enough to see it, `up_to` what; `by`:
+    why it took long, if it did."""
 
     states: int
     up_to: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class Exploration:
 
 FIRST = 3_000  # states that are looked at before any is left out
 PACKED = 20  # times as many packed states are seen in the same time as others
-MOST = 2_000_000  # packed states; each takes about 250 bytes
+MOST = 2_000_000  # packed states in Python; each takes about 250 bytes
+MACHINE = Machine()
 
 
 def explore(
@@ -72,6 +78,7 @@ def explore(
     reduce: bool = False,
     together: Sequence[int] | None = None,
     resigns: bool = False,
+    machine: Machine | None = MACHINE,
 ) -> Exploration:
     """Searches for violations of the goals, shortest first.
 
@@ -86,7 +93,7 @@ def explore(
     """
     begin = time.monotonic()
     used = whole(system) if cone is None or want_graph else cone
-    call = _Call(system, used, goals, max_states, begin + seconds, reduce, together)
+    call = _Call(system, used, goals, max_states, begin + seconds, reduce, together, machine)
     try:
         try:
             if not want_graph:
@@ -120,9 +127,10 @@ def findings(out: Outcome, goals: Sequence[Obligation], cone: Slice, up_to: str)
         elif k in out.failed:
             found.append(Open(out.failed[k], out.depth))
         elif out.stop or unsure:
-            found.append(Open(out.stop or "steps outside the slice", out.depth))
+            why = ", ".join(filter(None, (out.stop, out.by))) if out.stop else ""
+            found.append(Open(why or "steps outside the slice", out.depth))
         else:
-            found.append(Holds(out.states, up_to))
+            found.append(Holds(out.states, up_to, out.by))
     return found
 
 
@@ -136,7 +144,14 @@ def at_ends(
     for reductions, states in ((Reductions(), min(FIRST, most)), (Reductions(True, True), most)):
         try:
             search = PackedSearch(
-                system, whole(system), [goal], states, begin + seconds, reductions, None, True
+                system,
+                whole(system),
+                [goal],
+                states,
+                begin + seconds,
+                reductions,
+                at_ends=True,
+                machine=MACHINE,
             )
             out = search.run()
         except Unsupported as reason:
@@ -156,6 +171,7 @@ class _Call:
     deadline: float
     reduce: bool
     together: Sequence[int] | None
+    machine: Machine | None
     space: Space | None = None
 
     def packed(self, begin: float) -> Exploration:
@@ -197,6 +213,7 @@ class _Call:
             reductions,
             self.together,
             space=self.space,
+            machine=self.machine,
         )
 
     def outcome(self, reductions: Reductions, most: int) -> Outcome:
@@ -219,7 +236,30 @@ class _Call:
         # A short search of a large system would be over before it has looked at a state.
         search.deadline = time.monotonic() + seconds
         search.pace = Pace(time.process_time(), seconds) if resigns else None
+        if want_graph and not self.goals:
+            return self.graph(search, begin)
         search.run()
+        return self.searched(search, begin)
+
+    def graph(self, search: Search, begin: float) -> Exploration:
+        """A graph without goals: in machine code, once that is there."""
+        beside = GraphSearch(
+            self.system, search.space, self.max_states, search.deadline, self.machine
+        )
+        search.beside = beside
+        try:
+            search.run()
+        finally:
+            beside.close()
+        if search.graph is None:
+            return self.searched(search, begin)
+        states = len(search.graph.nodes)
+        out = Outcome({}, {}, beside.stop, states, beside.transitions, beside.depth)
+        done = self.result(out, begin)
+        done.graph = search.graph
+        return done
+
+    def searched(self, search: Search, begin: float) -> Exploration:
         out = Outcome(
             search.found,
             search.failed,

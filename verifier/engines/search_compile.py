@@ -48,7 +48,8 @@ def remainder(a: int, b: int) -> int:
 
 
 class Writer:
-    """Emits the lines of one function."""
+    """Emits the lines of one function.  (`source` and `assign` say how a term reads in Python; a
+    writer for another language overrides them.)"""
 
     def __init__(self, leaf: Callable[[Expr], str]) -> None:
         self.lines: list[str] = []
@@ -75,7 +76,8 @@ class Writer:
     def line(self, text: str) -> None:
         self.lines.append("    " * self.indent + text)
 
-    def assign(self, name: str, source: str) -> None:
+    def assign(self, name: str, source: str, node: Expr) -> None:
+        """The value of a term gets a name."""
         self.line(f"{name} = {source}")
 
     def bind(self, value: object) -> str:
@@ -102,7 +104,7 @@ class Writer:
             level = 1 + max((depth[id(a)] for a in node.args), default=-1)
             if node.args and (uses.get(id(node), 0) > 1 or level > DEEP):
                 self._locals += 1
-                self.assign(f"t{self._locals}", source)
+                self.assign(f"t{self._locals}", source, node)
                 source, level = f"t{self._locals}", 0
             text[id(node)], depth[id(node)] = source, level
         return [text[id(r)] for r in roots]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ...semantics.expr import FALSE, Expr, Op, Scalar, not_
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from ...semantics.trace import Trace
 from .common import concerns, is_state, touched, written
 from .search_compile import StepTest, Test, compile_state, compile_step
-from .search_graph import EXCLUDED, SPLIT, Edge
+from .search_graph import EXCLUDED, SPLIT, Edge, Graph
 from .search_reduce import Reducer
 from .search_space import Move, Space, State, Unsupported
 from .search_terms import Condition
 from .search_trace import Path, realize
 from .slice import Slice
 
+LOOK = 64  # states between two looks at what goes on beside
 EARLY = 0.15  # of its time: before, there is no telling
 ENOUGH = 2.0
 
@@ -90,6 +92,16 @@ class Pace:
         return waiting * used / expanded > ENOUGH * (self.seconds - used)
 
 
+class Beside(Protocol):
+    """Makes the same graph in another way, if it can."""
+
+    @property
+    def begun(self) -> bool: ...
+
+    def ready(self, states: int, /) -> Graph | None:
+        """The graph, once it is there; this search is at so many states."""
+
+
 class Search:
     def __init__(
         self,
@@ -126,6 +138,8 @@ class Search:
         self.reducer = Reducer(cone.system, goals) if reduce and not want_graph else None
         self.pace: Pace | None = None
         self.visited = 0
+        self.beside: Beside | None = None
+        self.graph: Graph | None = None  # from elsewhere
 
     # --- nodes ------------------------------------------------------------------------------
 
@@ -298,7 +312,11 @@ class Search:
                     self.stop = f"more than {self.max_states} states"
                 elif time.monotonic() > self.deadline:
                     self.stop = "out of time"
-                elif self.pace is not None:
+                elif self.beside is not None and self.visited % LOOK == 0:
+                    self.graph = self.beside.ready(len(self.nodes))
+                    if self.graph is not None:
+                        return
+                elif self.pace is not None and not (self.beside is not None and self.beside.begun):
                     waiting = len(self.nodes) - self.visited
                     if self.pace.hopeless(self.visited, waiting):
                         self.stop = "too many states for the time"

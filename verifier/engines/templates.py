@@ -29,7 +29,8 @@ from ...semantics.expr import (
 )
 from ...semantics.expr import var as variable_term
 from ...semantics.system import Obligation, Rule, Thread, TransitionSystem, Variable, VarKind
-from .common import conjuncts, fixed_by
+from .common import conjuncts, fixed_by, touched
+from .potentials import potentials
 from .slice import slice_for
 
 LIMIT = 1500
@@ -54,11 +55,17 @@ class _Collector:
 
 
 def ranges(system: TransitionSystem, goals: Sequence[Obligation]) -> list[Expr]:
-    """Of what may matter for the goals: the bounds that are declared, and not being negative."""
+    """Of what may matter for the goals: the bounds that are declared, not being negative, and how
+    much of it can have been added up where control is."""
     out = _Collector()
-    for i in sorted(slice_for(system, goals).variables):
-        if system.variables[i].kind not in CONTROL:
-            _bounds(out, system.variables[i])
+    cone = slice_for(system, goals)
+    data = [system.variables[i] for i in sorted(cone.variables)]
+    data = [v for v in data if v.kind not in CONTROL]
+    for variable in data:
+        _bounds(out, variable)
+    asked = set().union(*(touched(g.cond) for g in goals))
+    for bound in potentials(system, cone.system.rules, data, asked):
+        out.add(bound)
     return out.found
 
 
@@ -89,6 +96,9 @@ def templates(
     for variable in data:
         _constants(out, system, variable, rules)
     _in_step(out, data, rules)
+    asked = set().union(*(touched(g.cond) for g in goals))
+    for bound in potentials(system, rules, data, asked):
+        out.add(bound)
     own: dict[int, set[int]] = {}  # what the rules of a thread write
     for rule in rules:
         own.setdefault(rule.thread, set()).update(v for v, _ in rule.updates)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
-from functools import lru_cache
 
 import pytest
 from pytest import MonkeyPatch
@@ -33,40 +32,53 @@ def _network(seed: int, most: int = 6, single: bool = False) -> tuple[list[Task]
     return tasks, capacity
 
 
-def latest_of_all(tasks: list[Task], capacity: dict[str, int]) -> int:
-    """Whole seconds suffice: see the head of the engine."""
-    everyone = frozenset(range(len(tasks)))
+Ages = tuple[tuple[int, int], ...]
 
-    def starts(ended: frozenset[int], running: dict[int, int]) -> list[int]:
-        free = dict(capacity)
+
+class Seconds:
+    """All runs of a network, second by second.  Whole seconds suffice: see the head of the
+    engine."""
+
+    def __init__(self, tasks: list[Task], capacity: dict[str, int]) -> None:
+        self.tasks = tasks
+        self.capacity = capacity
+        self.everyone = frozenset(range(len(tasks)))
+        self.known: dict[tuple[frozenset[int], Ages], int] = {}
+
+    def starts(self, ended: frozenset[int], running: dict[int, int]) -> list[int]:
+        free = dict(self.capacity)
         for k in running:
-            for r, q in tasks[k].asks:
+            for r, q in self.tasks[k].asks:
                 free[r] -= q
         return [
             k
-            for k in everyone - ended - running.keys()
-            if ended.issuperset(tasks[k].before) and all(free[r] >= q for r, q in tasks[k].asks)
+            for k in self.everyone - ended - running.keys()
+            if ended.issuperset(self.tasks[k].before)
+            and all(free[r] >= q for r, q in self.tasks[k].asks)
         ]
 
-    @lru_cache(None)
-    def rest(ended: frozenset[int], ages: tuple[tuple[int, int], ...]) -> int:
-        """Seconds until the last end, from one point of an instant."""
-        if ended == everyone:
-            return 0
-        running = dict(ages)
-        out = -(10**6)
+    def rest(self, ended: frozenset[int], ages: Ages) -> int:
+        """Seconds until the last end, from one point of an instant; by what has ended, and how long
+        what runs has run."""
+        if (ended, ages) in self.known:
+            return self.known[ended, ages]
+        tasks, running = self.tasks, dict(ages)
+        out = 0 if ended == self.everyone else -(10**6)
         for k, age in ages:
             if age >= tasks[k].least:
                 others = tuple(a for a in ages if a[0] != k)
-                out = max(out, rest(ended | {k}, others))
-        able = starts(ended, running)
+                out = max(out, self.rest(ended | {k}, others))
+        able = self.starts(ended, running)
         for k in able:
-            out = max(out, rest(ended, tuple(sorted({**running, k: 0}.items()))))
-        if not able and all(age < tasks[k].most for k, age in ages):
-            out = max(out, 1 + rest(ended, tuple((k, age + 1) for k, age in ages)))
+            out = max(out, self.rest(ended, tuple(sorted({**running, k: 0}.items()))))
+        if ages and not able and all(age < tasks[k].most for k, age in ages):
+            out = max(out, 1 + self.rest(ended, tuple((k, age + 1) for k, age in ages)))
+        self.known[ended, ages] = out
         return out
 
-    return rest(frozenset(), ())
+
+def latest_of_all(tasks: list[Task], capacity: dict[str, int]) -> int:
+    return Seconds(tasks, capacity).rest(frozenset(), ())
 
 
 def test_the_bound_is_the_latest_end_of_all_runs() -> None:
@@ -77,13 +89,24 @@ def test_the_bound_is_the_latest_end_of_all_runs() -> None:
         assert found.bound == found.seconds == real, seed
 
 
+def _search(tasks: list[Task], capacity: dict[str, int], size: response._Round) -> response._Search:
+    """With nothing known before, and nothing left out."""
+    return response._Search(Network(tasks, capacity), None, size, -1, None, float("inf"))
+
+
+def searched(tasks: list[Task], capacity: dict[str, int], size: response._Round) -> int:
+    search = _search(tasks, capacity, size)
+    assert search.run()
+    return search.bound
+
+
 @pytest.mark.parametrize("seed", [333])
 def test_two_may_end_before_what_waits_is_granted(seed: int, monkeypatch: MonkeyPatch) -> None:
     tasks, capacity = _network(seed, 9, True)
     real = latest_of_all(tasks, capacity)
-    assert latest_end(tasks, capacity, 60.0).bound == real
+    assert searched(tasks, capacity, SIZES[-1]) == real
     monkeypatch.setattr(Network, "_forestalled", lambda *_: False)
-    assert latest_end(tasks, capacity, 60.0).bound < real
+    assert searched(tasks, capacity, SIZES[-1]) < real
 
 
 # Two ends in one instant before what waits is granted (454); more than one run for a state (the
@@ -93,7 +116,7 @@ def test_few_zones_for_each_state_bound_all_runs(seed: int, monkeypatch: MonkeyP
     tasks, capacity = _network(seed, 8)
     real = latest_of_all(tasks, capacity)
     for size in SIZES:
-        search = response._Search(Network(tasks, capacity), size, -1, None, float("inf"))
+        search = _search(tasks, capacity, size)
         assert search.run() and search.bound >= real
         assert search.best is None or search.best.upper[0] <= real
         if size.hulls == 1:

@@ -46,32 +46,50 @@ class Field:
         return number << self.offset
 
 
-WORD = 64
+WORD = 64  # bits of a machine word
 
 
 class Layout:
-    """Fields in the order of `kept`, without gaps; or `aligned`, so that none crosses the border of
-    a machine word."""
+    """A place in the state for each of the `kept` variables.  No field crosses the border of a
+    word; a block (the variables of one, in their order, side by side) that fits in a word does not
+    either, and a larger one begins with a word and has its words for itself: so what `blocks` of
+    one shape hold can be compared and exchanged.
+    """
 
     def __init__(
         self,
         system: TransitionSystem,
         kept: Iterable[int],
         level: int = 0,
-        aligned: bool = False,
+        blocks: Sequence[Sequence[int]] = (),
     ) -> None:
         points = {t.location: len(t.points) for t in system.threads}
+        inside = {v for block in blocks for v in block}
         self.fields: dict[int, Field] = {}
-        at = 0
-        for v in kept:
-            bits, low = _size(system.variables[v], points.get(v), level)
-            if aligned and at // WORD != (at + bits - 1) // WORD:
-                at += -at % WORD
-            self.fields[v] = Field(v, at, bits, low)
-            at += bits
-        if at > MOST_BITS:
+        self.widths: dict[int, int] = {}  # bits of a unit, by its first variable
+        room: list[int] = []  # bits that are free at the end of each word
+        first = 0  # the words before it are full
+        for unit in [*blocks, *((v,) for v in kept if v not in inside)]:
+            sizes = [_size(system.variables[v], points.get(v), level) for v in unit]
+            offsets, end = _beside([bits for bits, _ in sizes])
+            if end > WORD:
+                at = len(room) * WORD
+                end += -end % WORD
+                room += [0] * (end // WORD)
+            else:
+                k = next((k for k in range(first, len(room)) if room[k] >= end), len(room))
+                if k == len(room):
+                    room.append(WORD)
+                at = k * WORD + WORD - room[k]
+                room[k] -= end
+                while first < len(room) and not room[first]:
+                    first += 1
+            self.widths[unit[0]] = end
+            for v, (bits, low), offset in zip(unit, sizes, offsets, strict=True):
+                self.fields[v] = Field(v, at + offset, bits, low)
+        if len(room) * WORD > MOST_BITS:
             raise Unsupported("too many variables for one number")
-        self.bits = at
+        self.words = max(1, len(room))
 
     def pack(self, values: Mapping[int, Scalar]) -> int:
         """Raises Overflow."""
@@ -85,6 +103,20 @@ class Layout:
             value = ((state >> f.offset) & f.mask) + f.low
             out.append(bool(value) if v in booleans else value)
         return tuple(out)
+
+
+def _beside(sizes: Sequence[int]) -> tuple[list[int], int]:
+    """Offsets of fields that begin with a word, and their end; if they do not fit in one word,
+    none crosses a border."""
+    whole = sum(sizes) <= WORD
+    out: list[int] = []
+    at = 0
+    for bits in sizes:
+        if not whole and at // WORD != (at + bits - 1) // WORD:
+            at += -at % WORD
+        out.append(at)
+        at += bits
+    return out, at
 
 
 def _size(variable: Variable, points: int | None, level: int) -> tuple[int, int]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ....semantics.expr import FALSE, Scalar, Sort
+from ....semantics.expr import FALSE, Sort
 from ....semantics.system import Obligation, TransitionSystem
-from ....semantics.trace import Trace
-from ..common import concerns, is_state, touched
-from ..search_compile import compile_state, compile_step
+from ..common import is_state, touched
 from ..search_reduce import Reducer
-from ..search_space import Space, State, Unsupported
-from ..search_terms import NOTHING
-from ..search_trace import Path, realize
+from ..search_space import Space, Unsupported
 from ..slice import Slice
-from .layout import WIDTHS, Layout, Overflow
+from .beside import Beside, Machine
+from .layout import WIDTHS, Field, Layout, Overflow
 from .python import Expand, Test, compile_group, compile_packed
+from .reports import Nodes, Outcome, Reports
 from .rules import Group, pack_rules
 from .symmetry import Family, Symmetry, symmetry
+
+if TYPE_CHECKING:
+    from .c_search import Program
+    from .native import Native
 
 MOST_RULES = 4_000
 CHUNK = 512  # states between two looks at the clock
@@ -35,23 +38,12 @@ class Reductions:
     symmetry: bool = False
 
 
-@dataclass(slots=True)
-class Outcome:
-    """As `search_run.Search` keeps it: runs that break goals, and why others were not decided."""
-
-    found: dict[int, Trace] = field(default_factory=dict)
-    failed: dict[int, str] = field(default_factory=dict)
-    stop: str = ""
-    states: int = 0
-    transitions: int = 0
-    depth: int = 0
-
-
 class PackedSearch:
     """One search; raises Unsupported where data is not finite and whole.
 
     `space` is that of the cone, if it has been made.  With `at_ends` the goals, which are about
-    states, are looked at only where no step can be taken.
+    states, are looked at only where no step can be taken.  It begins in Python and goes over to
+    machine code as `machine` says (None: never).
     """
 
     def __init__(
@@ -65,11 +57,12 @@ class PackedSearch:
         together: Sequence[int] | None = None,
         at_ends: bool = False,
         space: Space | None = None,
+        machine: Machine | None = None,
     ) -> None:
         if len(cone.system.rules) > MOST_RULES:
             raise Unsupported("too many rules for a search of packed states")
-        self.system, self.cone, self.goals = system, cone, goals
-        self.max_states, self.deadline, self.together = max_states, deadline, together
+        self.goals = goals
+        self.max_states, self.deadline, self.machine = max_states, deadline, machine
         self.about: dict[int, AbstractSet[int]] | None = None  # what a goal about states reads
         self.at_ends = at_ends
         self.space = space or Space(cone.system, cone.variables)
@@ -78,7 +71,6 @@ class PackedSearch:
             cone.system.variables[v].sort not in (Sort.BOOL, Sort.INT) for v in kept
         ):
             raise Unsupported("data that is not finite and whole")
-        self.booleans = frozenset(v for v in kept if cone.system.variables[v].sort is Sort.BOOL)
         self.symmetry = symmetry(self.space, goals) if reductions.symmetry else Symmetry()
         self.reducer: Reducer | None = None
         if reductions.ample and cone.system.excluded is FALSE:
@@ -86,8 +78,7 @@ class PackedSearch:
             self.reducer = Reducer(cone.system, [] if at_ends else goals)
             if not any(self.reducer.local.values()):
                 self.reducer = None
-        self.open = set(range(len(goals)))
-        self.out = Outcome()
+        self._judging = (system, cone, goals, self.space, self.symmetry.moved, deadline, together)
 
     @property
     def reduces(self) -> bool:
@@ -107,19 +98,17 @@ class PackedSearch:
     def run(self) -> Outcome:
         """Raises Unsupported if numbers grow too large for any field."""
         for level in range(len(WIDTHS)):
+            self.reports = Reports(*self._judging)
+            self.open = self.reports.open
+            self.out = self.reports.out
+            blocks = [block for family in self.symmetry.families for block in family]
+            layout = Layout(self.space.system, self.space.kept, level, blocks)
             try:
-                self._search(Layout(self.space.system, self._order(), level))
+                self._search(layout)
                 return self.out
             except Overflow:
-                self.open = set(range(len(self.goals)))
-                self.out = Outcome()
+                continue
         raise Unsupported("numbers grow too large")
-
-    def _order(self) -> list[int]:
-        """Blocks without gaps, then the others."""
-        first = [v for family in self.symmetry.families for block in family for v in block]
-        inside = set(first)
-        return first + [v for v in self.space.kept if v not in inside]
 
     # --- the loop ---------------------------------------------------------------------------
 
@@ -131,6 +120,7 @@ class PackedSearch:
         self.parents: list[int] = []
         self.seen: dict[int, int] = {}
         self.compile()
+        self.nodes = Nodes(layout, self.states, self.parents.__getitem__, self.canonical)
         everything = self.state_test(None)
         for first in self.space.initial():
             raw = layout.pack(dict(zip(self.space.kept, first.values, strict=True)))
@@ -142,13 +132,25 @@ class PackedSearch:
                 self.states.append(state)
                 self.parents.append(-1)
                 if everything is not None and not self.at_ends and not everything(raw):
-                    self.report_state(len(self.states) - 1)
+                    self.reports.report_state(self.nodes, len(self.states) - 1)
+        self.initial = len(self.states)
+        beside = Beside(self.machine, len(self.space.system.rules), self.deadline)
+        try:
+            self._levels(beside)
+        finally:
+            beside.close()
+
+    def _levels(self, beside: Beside) -> None:
+        """In Python, until the machine code is ready."""
         begin = 0
         while begin < len(self.states) and self.open:
             end = len(self.states)
             for at in range(begin, end, CHUNK):
                 if not self.open:
                     break
+                native = beside.ready(len(self.states), self.max_states, self.program)
+                if native is not None and self._machine(native, beside):
+                    return
                 if len(self.states) > self.max_states:
                     self.out.stop = f"more than {self.max_states} states"
                 elif time.monotonic() > self.deadline:
@@ -162,6 +164,61 @@ class PackedSearch:
             if begin < len(self.states):
                 self.out.depth += 1
         self.out.states = len(self.states)
+        self.out.by = beside.why
+
+    def program(self) -> Program:
+        """What is to be searched in machine code."""
+        from .c_search import Program
+
+        local = [(location, points) for location, points, _, _ in self.local]
+        return Program(
+            self.layout,
+            self.groups,
+            len(self.goals),
+            {k: self.goals[k].cond for k in sorted(self.open) if is_state(self.goals[k])},
+            self.space.excluded,
+            self.symmetry.families,
+            local,
+            self.at_ends,
+        )
+
+    def _machine(self, native: Native, beside: Beside) -> bool:
+        """The same search from its beginning: it soon comes to where Python is.  False: it had to
+        be given up."""
+        from .native import Code
+
+        nodes = Nodes(self.layout, native.states, native.parent, self.canonical)
+        code = native.start(self.states[: self.initial], sorted(self.open))
+        while code in (Code.MORE, Code.REPORT) and self.open:
+            if time.monotonic() > self.deadline:
+                self.out.stop = "out of time"
+                break
+            code = native.run()
+            if code is Code.REPORT:
+                before = len(self.open)
+                for node in native.wrong:
+                    self.reports.report_state(nodes, node)
+                for goal in native.broken:
+                    if goal in self.open:
+                        self.reports.report_step(nodes, goal, native.view.node)
+                if len(self.open) == before:  # the two do not agree: Python has the last word
+                    code = Code.GIVE_UP
+                native.look_at(sorted(self.open))
+        if code is Code.WIDER:
+            raise Overflow
+        if code is Code.GIVE_UP:
+            self.compile()
+            beside.why = "in Python: a number does not fit in 64 bits"
+            return False
+        if code is Code.FULL:
+            self.out.stop = f"more than {len(native.states)} states, which fill the memory"
+        elif code is Code.MANY:
+            self.out.stop = f"more than {native.most} states"
+        self.out.states = len(native.states)
+        self.out.transitions = native.view.transitions
+        self.out.machine = native.seconds
+        self.out.depth = native.view.depth
+        return True
 
     def canonical(self, state: int) -> int:
         for family in self.sorts:
@@ -195,7 +252,7 @@ class PackedSearch:
             else:
                 f = layout.fields[location]
                 self.tables.append((f.offset, f.mask, [table.get(k) for k in range(f.mask + 1)]))
-        self.local: list[tuple[int, int, frozenset[int], Table]] = []
+        self.local: list[tuple[int, frozenset[int], Field, Table]] = []
         if self.reducer is not None:
             at = {offset: table for offset, mask, table in self.tables if mask}
             for thread, points in self.reducer.local.items():
@@ -205,7 +262,7 @@ class PackedSearch:
                     table_of = at.get(f.offset)
                     if table_of is not None:
                         chosen = frozenset(int(p) for p in points)
-                        self.local.append((f.offset, f.mask, chosen, table_of))
+                        self.local.append((location, chosen, f, table_of))
 
     def state_test(self, writes: frozenset[int] | None) -> Test | None:
         """Of the open goals about states that what is written may break; None if there is none."""
@@ -269,7 +326,7 @@ class PackedSearch:
         self,
         node: int,
         s: int,
-        local: Sequence[tuple[int, int, frozenset[int], Table]],
+        local: Sequence[tuple[int, frozenset[int], Field, Table]],
         out: list[int],
         broken: list[tuple[int, int]],
         wrong: list[int],
@@ -280,8 +337,8 @@ class PackedSearch:
         are in order of expansion), it is not put off for ever.
         """
         states, seen = self.states, self.seen
-        for offset, mask, points, table in local:
-            at = s >> offset & mask
+        for _, points, f, table in local:
+            at = s >> f.offset & f.mask
             if at not in points:
                 continue
             entry = table[at]
@@ -306,100 +363,12 @@ class PackedSearch:
             del broken[kept:]
         return 0
 
-    # --- violations -------------------------------------------------------------------------
-
     def violations(self, wrong: Sequence[int], broken: Sequence[tuple[int, int]]) -> None:
         before = len(self.open)
         for node in wrong:
-            self.report_state(node)
+            self.reports.report_state(self.nodes, node)
         for goal, state in broken:
             if goal in self.open:
-                self.report_step(goal, self.seen[state])
+                self.reports.report_step(self.nodes, goal, self.seen[state])
         if len(self.open) < before and self.open:
             self.compile()
-
-    def report_state(self, node: int) -> None:
-        path, values = self.concrete(node)
-        as_stored = self.layout.unpack(self.states[node], self.space.kept, self.booleans)
-        for state in (values, as_stored):
-            for goal in sorted(self.open):
-                if is_state(self.goals[goal]):
-                    test = compile_state([self.goals[goal].cond], self.space.slots)
-                    if not test(state):
-                        self.report(goal, path if state is values else None)
-
-    def report_step(self, suspect: int, node: int) -> None:
-        """A step from here breaks a goal."""
-        path, values = self.concrete(node)
-        for goal in sorted(self.open):
-            if is_state(self.goals[goal]):
-                continue
-            test = compile_step([self.goals[goal]], self.space.slots)
-            for move in self.space.moves(State(values, NOTHING)):
-                if concerns(self.goals[goal], move.rule) and not test(
-                    values, move.inputs, move.target.values
-                ):
-                    self.report(goal, path.then(move.rule.index, move.inputs))
-                    break
-        if suspect in self.open:
-            self.report(suspect, None)
-
-    def report(self, goal: int, path: Path | None) -> None:
-        """Closes a goal: with a run, or where its mirror image has one, without."""
-        trace = None
-        if self.cone.exact and path is not None:
-            left = max(0.2, min(5.0, self.deadline - time.monotonic()))
-            trace = realize(self.system, path, self.goals[goal], None, int(left * 1000))
-        self.open.discard(goal)
-        if trace is None:
-            self.out.failed[goal] = (
-                "a possible violation could not be made a run"
-                if self.cone.exact
-                else "not shown by the slice"
-            )
-        else:
-            self.out.found[goal] = trace
-            if self.together is not None:
-                mates = {g for g in self.open if self.together[g] == self.together[goal]}
-                self.give_up(mates, "another goal of the claim is broken")
-        if goal in self.symmetry.moved:
-            # What is left must be symmetric, so images are looked for no longer.
-            self.give_up(self.open & self.symmetry.moved, "its mirror image is broken")
-
-    def give_up(self, goals: set[int], why: str) -> None:
-        """Also of all that an exchange may make one of these goals."""
-        if goals & self.symmetry.moved:
-            goals = goals | (self.open & self.symmetry.moved)
-        self.out.failed.update(dict.fromkeys(goals, why))
-        self.open -= goals
-
-    def raw(self, values: Sequence[Scalar]) -> int:
-        return self.layout.pack(dict(zip(self.space.kept, values, strict=True)))
-
-    def concrete(self, node: int) -> tuple[Path, tuple[Scalar, ...]]:
-        """A run to a state of this orbit, step by step from an initial state."""
-        nodes = [node]
-        while self.parents[nodes[-1]] >= 0:
-            nodes.append(self.parents[nodes[-1]])
-        wanted = [self.states[n] for n in reversed(nodes)]
-        values = next(
-            s.values
-            for s in self.space.initial()
-            if self.canonical(self.raw(s.values)) == wanted[0]
-        )
-        path = Path(
-            {
-                v: value
-                for v, value in zip(self.space.kept, values, strict=True)
-                if self.system.variables[v].init is None
-            }
-        )
-        for state in wanted[1:]:
-            move = next(
-                m
-                for m in self.space.moves(State(values, NOTHING))
-                if self.canonical(self.raw(m.target.values)) == state
-            )
-            path = path.then(move.rule.index, move.inputs)
-            values = move.target.values
-        return path, values

@@ -123,6 +123,7 @@ class _Matching:
     def __init__(self, checker: _Checker, rules: Mapping[int, Sequence[Rule]]) -> None:
         self.system, self.rules, self.mentioned = checker.space.system, rules, checker.mentioned
         self.inside = checker.kept
+        self.points = {t.location: len(t.points) for t in self.system.threads}
         self.conditions = [
             ("state" if is_state(g) else "step", touched(g.cond), g.cond) for g in checker.goals
         ]
@@ -179,7 +180,14 @@ class _Matching:
         if known or a not in self.inside or b not in self.inside:
             return
         one, two = self.system.variables[a], self.system.variables[b]
-        if (one.sort, one.kind, one.lo, one.hi) == (two.sort, two.kind, two.lo, two.hi):
+        sizes = self.points.get(a), self.points.get(b)  # they have to fit in the same places
+        if (one.sort, one.kind, one.lo, one.hi, sizes[0]) == (
+            two.sort,
+            two.kind,
+            two.lo,
+            two.hi,
+            sizes[1],
+        ):
             self.out[a] = b
 
     def updates(self, r: Rule, q: Rule) -> None:
@@ -328,8 +336,7 @@ class Family:
     """Equal stretches of a state that may be put in any order."""
 
     def __init__(self, layout: Layout, blocks: Sequence[Sequence[int]]) -> None:
-        first = [layout.fields[v] for v in blocks[0]]
-        self.width = sum(f.bits for f in first)
+        self.width = layout.widths[blocks[0][0]]
         self.mask = (1 << self.width) - 1
         self.offsets = [layout.fields[b[0]].offset for b in blocks]
         self.keep = ~sum(self.mask << o for o in self.offsets)

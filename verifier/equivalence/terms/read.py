@@ -15,6 +15,7 @@ Build = Callable[[Sequence[int]], int]
 Part = ast.Term | ast.Expression
 _SKIP = ast.Skip()
 _NOTED = (Op.ACT, Op.TEST, Op.OTHER)
+_PLACES = (ast.Seq, ast.If, ast.While)
 
 
 def read(
@@ -31,22 +32,40 @@ def read(
     """
     values: list[int] = []
     todo: list[Part | tuple[int, Build, Part]] = [term]
+    names: dict[str, int] = {}  # of plain calls and of plain tests, which are most of the leaves
     while todo:
         item = todo.pop()
+        kids: Sequence[int] = ()
         if isinstance(item, tuple):
             number, build, source = item
             kids = values[len(values) - number :]
             del values[len(values) - number :]
-            values.append(build(kids))
-            if sources is not None and store.op[values[-1]] in _NOTED:
-                sources.setdefault(values[-1], source)
-            if nodes is not None and isinstance(source, ast.Seq | ast.If | ast.While):
-                nodes.setdefault(values[-1], []).append(source)
-            continue
-        parts, build = _parts(store, item)
-        todo.append((len(parts), build, item))
-        todo.extend(reversed(parts))
+        else:
+            source = item
+            plain = _plain(source)
+            if plain in names:
+                values.append(names[plain])
+                continue
+            parts, build = _parts(store, source)
+            if parts:
+                todo.append((len(parts), build, source))
+                todo.extend(reversed(parts))
+                continue
+            if plain:
+                names[plain] = build(())
+        values.append(build(kids))
+        if sources is not None and store.op[values[-1]] in _NOTED:
+            sources.setdefault(values[-1], source)
+        if nodes is not None and isinstance(source, _PLACES):
+            nodes.setdefault(values[-1], []).append(source)
     return values[0]
+
+
+def _plain(t: Part) -> str:
+    """A name for what nothing but a name is said of; "" of anything else."""
+    if isinstance(t, ast.Call):
+        return "" if t.args or t.bind is not None or t.place else f"{t.name}()"
+    return t.name if isinstance(t, ast.Name) else ""
 
 
 def _parts(s: Store, t: Part) -> tuple[list[Part], Build]:

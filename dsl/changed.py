@@ -1,0 +1,66 @@
+"""`dataclasses.replace` for the many small values of which trees and rules are made.
+
+Building a large system copies hundreds of thousands of them; the one of the standard library looks
+at the class anew each time, and goes through `__init__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, fields
+from functools import cache
+from operator import attrgetter, is_
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Put = Callable[[Any, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """`read` all fields at once, and how to `put` each into a new one; by name in `named`."""
+
+    frozen: bool
+    plain: bool  # its fields are kept in a dictionary
+    read: Callable[[Any], tuple[Any, ...]]
+    put: tuple[Put, ...]
+    named: dict[str, Put]
+
+
+@cache
+def _kind(cls: Hashable) -> _Kind:
+    names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    assert not hasattr(cls, "__post_init__"), "its values are not made of its fields alone"
+    frozen: bool = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    plain = not hasattr(cls, "__slots__")
+    named = {} if plain else {n: getattr(cls, n).__set__ for n in names}
+    return _Kind(frozen, plain, attrgetter(*names, "__class__"), tuple(named.values()), named)
+
+
+def replace(value: T, /, **new: Any) -> T:
+    """A dataclass with other fields; of a frozen one `value` itself where they are what it has."""
+    cls: Hashable = value.__class__  # type: ignore[assignment]
+    kind = _kind(cls)
+    if kind.frozen:
+        for name, given in new.items():
+            old = getattr(value, name)
+            if given is not old and not (given.__class__ is tuple and _same(given, old)):
+                break
+        else:
+            return value
+    made: T = object.__new__(value.__class__)
+    if kind.plain:
+        own = made.__dict__
+        own.update(value.__dict__)
+        own.update(new)
+        return made
+    for put, old in zip(kind.put, kind.read(value), strict=False):
+        put(made, old)
+    for name, given in new.items():
+        kind.named[name](made, given)
+    return made
+
+
+def _same(a: tuple[object, ...], b: object) -> bool:
+    """Of the same parts."""
+    return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))

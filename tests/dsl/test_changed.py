@@ -1,0 +1,70 @@
+"""Copies of nodes, against those of the standard library; nodes by kind, against a plain walk."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from wfverify.dsl import ast
+from wfverify.dsl.changed import replace
+from wfverify.dsl.errors import NOWHERE, Span
+from wfverify.dsl.source import examine, parse_text
+from wfverify.dsl.walk import Kinds, children, walk
+
+FORMS = (Path(__file__).parent / "every_form.wf").read_text()
+
+
+@dataclasses.dataclass(frozen=True)
+class Plain:
+    a: int
+    b: tuple[object, ...] = ()
+
+
+@dataclasses.dataclass
+class Open:
+    a: int
+
+
+def test_copies_are_those_of_the_standard_library() -> None:
+    place = Span("f", 1, 2, 3, 4)
+    for node in walk(parse_text(FORMS, "f.wf").items):
+        assert replace(node, span=place) == dataclasses.replace(node, span=place)
+        assert replace(node, span=place).span is place
+        for f in dataclasses.fields(node):
+            new = replace(node, **{f.name: "other"})
+            old = dataclasses.replace(node, **{f.name: "other"})
+            assert [getattr(new, g.name) for g in dataclasses.fields(node)] == [
+                getattr(old, g.name) for g in dataclasses.fields(node)
+            ]
+    assert replace(Plain(1), b=(2,)) == Plain(1, (2,))
+
+
+def test_what_stays_as_it_is_is_no_copy() -> None:
+    name = ast.Name("x", span=NOWHERE)
+    call = ast.Call("a", (name,))
+    assert replace(call, args=(name,)) is call
+    assert replace(call, args=(ast.Name("x"),)) is not call
+    assert replace(name, type=None) is name
+    # What can be changed in place is always copied.
+    one = Open(1)
+    assert replace(one, a=1) == one and replace(one, a=1) is not one
+
+
+def test_every_node_is_found_in_its_fields() -> None:
+    """Fields that `children` leaves out have no nodes in them, before and after checking."""
+
+    def nodes(value: object) -> bool:
+        return isinstance(value, ast.Node) or (isinstance(value, tuple) and any(map(nodes, value)))
+
+    checked, _ = examine(FORMS, "f.wf")
+    assert checked is not None
+    for spec in (parse_text(FORMS, "f.wf"), checked):
+        seen = 0
+        for node in walk(spec.items):
+            left = {f.name for f in dataclasses.fields(node)} - {*children(type(node))}
+            assert not any(nodes(getattr(node, name)) for name in left), type(node)
+            seen += 1
+        kinds = Kinds.of(spec.items)
+        assert seen == sum(len(found) for found in kinds.found.values()) > 500
+        calls = [n for n in walk(spec.items) if isinstance(n, ast.Call)]
+        assert [*map(id, kinds.all(ast.Call))] == [*map(id, calls)]
