@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -26,7 +27,9 @@ class Answer:
     states: int = 0
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
     memory: float = 0.0  # MB
-    elapsed: float = 0.0  # of the search by its own clock: without setting its memory up
+    # Of the search: by its own clock (without setting its memory up), or of processor time, if that
+    # is less.
+    elapsed: float = 0.0
     detail: str = ""
 
 
@@ -56,11 +59,19 @@ def check(
         times.append(time.perf_counter())
         if built.returncode:
             raise SpinFailed(f"gcc: {built.stderr[-800:]}")
+        used = _processor()
         try:
             done = _run(["./pan", *options, *([] if ends else ["-E"])], folder, seconds)
         except subprocess.TimeoutExpired:
             return Answer(TIME, seconds=_three([*times, time.perf_counter()]))
-        return _answer(done.stdout + done.stderr, _three([*times, time.perf_counter()]))
+        used = _processor() - used
+        return _answer(done.stdout + done.stderr, _three([*times, time.perf_counter()]), used)
+
+
+def _processor() -> float:
+    """Seconds of processor time of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _run(
@@ -76,7 +87,7 @@ def _three(times: Sequence[float]) -> tuple[float, float, float]:
     return b - a, c - b, d - c
 
 
-def _answer(out: str, seconds: tuple[float, float, float]) -> Answer:
+def _answer(out: str, seconds: tuple[float, float, float], processor: float) -> Answer:
     stored = re.search(r"^\s*([\d.e+]+) states, stored", out, re.M)
     used = re.search(r"^\s*([\d.]+)\s+total actual memory usage", out, re.M)
     clock = re.search(r"^pan: elapsed time ([\d.e+-]+) seconds", out, re.M)
@@ -96,4 +107,5 @@ def _answer(out: str, seconds: tuple[float, float, float]) -> Answer:
         verdict = HOLDS
     else:
         raise SpinFailed(out[-800:])
-    return Answer(verdict, states, seconds, memory, float(clock[1]) if clock else 0.0, detail)
+    elapsed = min(processor, float(clock[1]) if clock else 0.0)
+    return Answer(verdict, states, seconds, memory, elapsed, detail)

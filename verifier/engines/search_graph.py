@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.system import TransitionSystem
 from ...semantics.trace import Trace
+from .search_compile import compile_state
 from .search_space import Move, Space, State
 from .search_trace import Path, realize
 
@@ -70,12 +71,30 @@ class Graph:
                 return answer
         return None
 
+    def where(self, expr: Expr) -> set[int]:
+        """The nodes at which a condition holds, if it reads no symbolic data."""
+        test = compile_state([expr], self.space.slots)
+        return {n for n, state in enumerate(self.nodes) if test(state.values)}
+
+    def back(self, wanted: set[int], barred: Collection[int]) -> set[int]:
+        """The wanted nodes, and those from which they may be reached without one of `barred`."""
+        before: Mapping[int, Sequence[int]] = self.before
+        found = set(wanted)
+        queue = list(found)
+        everything = len(self.nodes) + (EXCLUDED in found) - len(barred)
+        while queue and len(found) < everything:
+            for source in before.get(queue.pop(), ()):
+                if source not in found and source not in barred:
+                    found.add(source)
+                    queue.append(source)
+        return found
+
     def at(self, node: int, location: int) -> int:
         """A location's value."""
         return int(self.nodes[node].values[self.space.slots[location]])
 
     @cached_property
-    def before(self) -> dict[int, list[int]]:
+    def before(self) -> Mapping[int, Sequence[int]]:
         """Predecessors."""
         out: dict[int, list[int]] = {}
         for node, edges in enumerate(self.edges):
@@ -175,29 +194,13 @@ def strong(following: Sequence[Sequence[int]]) -> list[list[int]]:
 
 def reaching(graph: Graph, wanted: Iterable[int]) -> set[int]:
     """Nodes from which one of `wanted` may be reached."""
-    before: dict[int, list[int]] = graph.before
-    found = set(wanted)
-    queue = list(found)
-    everything = len(graph.nodes) + (EXCLUDED in found)
-    while queue and len(found) < everything:
-        for source in before.get(queue.pop(), ()):
-            if source not in found:
-                found.add(source)
-                queue.append(source)
-    return found
+    return graph.back(set(wanted), ())
 
 
 def counting(graph: Graph, wanted: Iterable[int]) -> set[int]:
     """Nodes from which a run that counts may come to `wanted`, and all of which no run counts."""
     lost = graph.discounted
-    found = set(wanted) - lost
-    queue = list(found)
-    while queue:
-        for source in graph.before.get(queue.pop(), ()):
-            if source not in found and source not in lost:
-                found.add(source)
-                queue.append(source)
-    return found | lost
+    return graph.back(set(wanted) - lost, lost) | lost
 
 
 def surely(

@@ -107,12 +107,9 @@ def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
     """(node, thread): it waits for resources, from here on for ever."""
     out: list[tuple[int, int]] = []
     for thread in graph.system.threads:
-        released = set(threads.moving(thread.id))
-        released.update(
-            n
-            for n in range(len(graph.nodes))
-            if n not in released and not threads.waiting(n, thread)[0]
-        )
+        still = set(range(len(graph.nodes))) - threads.moving(thread.id)
+        waiting = threads.waits(thread, still)
+        released = {n for n in range(len(graph.nodes)) if n not in waiting}
         # What may leave the explored part may do anything.
         may = counting(graph, released | graph.frontier)
         out.extend((n, thread.id) for n in range(len(graph.nodes)) if n not in may)
@@ -126,16 +123,12 @@ def _dead_instances(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
         good: set[int] = set()
         for thread in {r.thread for r in graph.system.rules if r.instance == instance.id}:
             good |= threads.moving(thread)
-        good.update(
-            n
-            for n in range(len(graph.nodes))
-            if n not in good and threads.ended(n, instance.id) is not False
-        )
+        good |= threads.over(instance)[1]
         may = counting(graph, good | graph.frontier)
         mine = [t for t in graph.system.threads if t.instance == instance.id]
         for node in range(len(graph.nodes)):
             if node not in may:
-                waiting = [t.id for t in mine if threads.waiting(node, t)[0]]
+                waiting = [t.id for t in mine if threads.waits(t, (node,))]
                 out.extend((node, t) for t in waiting or [instance.root])
     return out
 
@@ -155,7 +148,7 @@ def _doubt(graph: Graph, threads: Threads) -> str:
         return alive[thread]
 
     for thread in graph.system.threads:
-        released = {n for n in count if not threads.waiting(n, thread)[1]}
+        released = set(count) - threads.unfinished(thread, count)
         if graph.concrete:
             fine = counting(graph, released | threads.moving(thread.id))
         else:
@@ -178,7 +171,7 @@ def _late(graph: Graph, threads: Threads) -> str:
         return ""
     count = range(len(graph.nodes))
     for thread in graph.system.threads:
-        goal = {n for n in count if not threads.waiting(n, thread)[1]}
+        goal = set(count) - threads.unfinished(thread, count)
         for one in (thread.id, *threads.below(thread.id)):
             goal |= threads.moving(one)
         if len(goal) < len(count) and len(Game(view, goal, True).won()) < len(count):
@@ -214,9 +207,9 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
     threads = Threads(graph)
     system = graph.system
     count = range(len(graph.nodes))
-    answers = [[threads.ended(n, i.id) for i in system.instances] for n in count]
-    done = {n for n in count if all(a is True for a in answers[n])}
-    perhaps = {n for n in count if all(a is not False for a in answers[n])}
+    over = [threads.over(i) for i in system.instances]
+    done = set(count).intersection(*(surely for surely, _ in over))
+    perhaps = set(count).intersection(*(maybe for _, maybe in over))
     may = counting(graph, perhaps | graph.frontier)
     must = counting(graph, done) if graph.concrete else surely(graph, done, (), False)
     doubt = ""
@@ -231,7 +224,7 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
             continue
         trace = graph.trace(node)
         if trace is not None and (graph.concrete or _never_ends(system, trace)):
-            left = [i.id for i, a in zip(system.instances, answers[node], strict=True) if not a]
+            left = [i.id for i in system.instances if not threads.ended(node, i.id)]
             return NeverEnds(trace, tuple(left))
         doubt = "a state without an end could not be reached by a run"
     if graph.frontier:
@@ -431,7 +424,5 @@ def doomed(graph: Graph, among: Collection[int] | None = None) -> list[int]:
         mine = threads.rules_of(thread.id)
         moving = {n for n, edges in enumerate(graph.edges) if any(e.rule in mine for e in edges)}
         may = counting(graph, moving | graph.frontier)
-        for node in range(len(graph.nodes)):
-            if node not in may and threads.waiting(node, thread)[1]:
-                out.add(node)
+        out |= threads.unfinished(thread, [n for n in range(len(graph.nodes)) if n not in may])
     return sorted(out - graph.uncertain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, postorder, var
 from ...semantics.system import Instance, PointKind, Rule, Thread, TransitionSystem, VarKind
@@ -27,14 +27,15 @@ class Threads:
             rules.setdefault(rule.thread, []).append(rule)
         kinds = [v.kind for v in self.system.variables]
         self._unclaimed: dict[int, Reading] = {}
+        self._without: dict[int, Expr] = {}  # who would have a step but for resources or messages
+        self._known: dict[int, tuple[set[int], set[int]]] = {}
         self.children: dict[int, list[int]] = {}
         self._moving: dict[int, set[int]] | None = None
         for thread in self.system.threads:
             mine = rules.get(thread.id, [])
             self.rules[thread.id] = frozenset(r.index for r in mine)
-            self._unclaimed[thread.id] = self._reading(
-                or_(*(without_waits(self.system, r, kinds) for r in mine))
-            )
+            self._without[thread.id] = or_(*(without_waits(self.system, r, kinds) for r in mine))
+            self._unclaimed[thread.id] = self._reading(self._without[thread.id])
             if thread.parent is not None:
                 self.children.setdefault(thread.parent, []).append(thread.id)
         self._ended = [self._reading(ended(self.system, i)) for i in self.system.instances]
@@ -71,6 +72,50 @@ class Threads:
             return surely, True
         above = self.system.threads[thread.parent].location
         return surely, surely or self.graph.at(node, above) == thread.fork
+
+    def waits(self, thread: Thread, among: Collection[int]) -> set[int]:
+        """Those of the nodes at which it surely waits."""
+        if self.graph.concrete:
+            return self._everywhere(thread)[0].intersection(among)
+        return {n for n in among if self.waiting(n, thread)[0]}
+
+    def unfinished(self, thread: Thread, among: Collection[int]) -> set[int]:
+        """Those of the nodes at which it is perhaps unfinished."""
+        if self.graph.concrete:
+            return self._everywhere(thread)[1].intersection(among)
+        return {n for n in among if self.waiting(n, thread)[1]}
+
+    def _everywhere(self, thread: Thread) -> tuple[set[int], set[int]]:
+        """`waiting` at all nodes of a concrete graph, by one test of each."""
+        if thread.id not in self._known:
+            at = var(thread.location, Sort.INT)
+            over = [p.id for p in thread.points if p.kind in (PointKind.END, PointKind.FAILED)]
+            instance = self.system.instances[thread.instance]
+            going = and_(
+                *(not_(eq(at, const(p))) for p in over), not_(ended(self.system, instance))
+            )
+            asks = self._without[thread.id]
+            perhaps = going
+            if thread.parent is not None and thread.fork is not None:
+                above = self.system.threads[thread.parent].location
+                forked = eq(var(above, Sort.INT), const(thread.fork))
+                perhaps = and_(going, or_(asks, forked))
+            self._known[thread.id] = (
+                self.graph.where(and_(going, asks)),
+                self.graph.where(perhaps),
+            )
+        return self._known[thread.id]
+
+    def over(self, instance: Instance) -> tuple[set[int], set[int]]:
+        """The nodes at which an instance is surely over, and perhaps, or does not exist."""
+        if self.graph.concrete:
+            found = self.graph.where(ended(self.system, instance))
+            return found, found
+        answers = [self.ended(n, instance.id) for n in range(len(self.graph.nodes))]
+        return (
+            {n for n, answer in enumerate(answers) if answer is True},
+            {n for n, answer in enumerate(answers) if answer is not False},
+        )
 
     def below(self, thread: int) -> set[int]:
         """The threads that a thread may fork, and theirs."""

@@ -83,6 +83,12 @@ class Beside:
         self._program = printed, program.goals
         self._compilation = Compilation(printed.text, machine.level)
 
+    def given(self) -> Native:
+        """The search in machine code, to keep."""
+        native, self._native = self._native, None
+        assert native is not None
+        return native
+
     @property
     def begun(self) -> bool:
         """The compiler is at work."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, overload
 
-from ....semantics.expr import Scalar, Sort
+from ....semantics.expr import Expr, Scalar, Sort
 from ....semantics.system import TransitionSystem
 from ..search_graph import EXCLUDED, Edge, Graph
 from ..search_space import Move, Space, State
@@ -16,7 +16,8 @@ from ..search_terms import NOTHING
 from ..search_trace import Path
 from .c_search import Printed
 from .layout import WORD, Field, Layout
-from .native import NOBODY, Native
+from .native import NOBODY, Library, Native, address
+from .python import compile_packed
 
 KEPT = 2_000_000  # edges; where there are more, each is read again whenever it is asked for
 
@@ -26,8 +27,8 @@ Label = tuple[int, tuple[Scalar, ...]]  # a rule and its inputs
 class PackedGraph(Graph):
     """A `Graph` over arrays."""
 
-    steps: _Edges
     reverse: _Reverse
+    library: Library  # whose code goes through the arrays; its own memory is given back
 
     @staticmethod
     def of(system: TransitionSystem, space: Space, layout: Layout, native: Native) -> PackedGraph:
@@ -61,12 +62,35 @@ class PackedGraph(Graph):
             _Paths(system, space, nodes, steps, parents),
             _First(space, nodes, steps, first),
         )
-        object.__setattr__(found, "steps", steps)
+        native.library.empty()
         object.__setattr__(found, "reverse", reverse)
+        object.__setattr__(found, "library", native.library)
+        return found
+
+    def where(self, expr: Expr) -> set[int]:
+        states: _States = self.nodes  # type: ignore[assignment]
+        test = compile_packed([expr], states.layout)
+        return {n for n, state in enumerate(states.packed()) if test(state)}
+
+    def back(self, wanted: set[int], barred: Collection[int]) -> set[int]:
+        count = len(self.nodes)
+        marks = bytearray(count + 1)
+        for mark, nodes in ((1, wanted), (2, barred)):
+            for node in nodes:
+                marks[count if node == EXCLUDED else node] = mark
+        queue = array("I", bytes(4 * (count + 1)))
+        begins, sources = self.reverse.begins, self.reverse.sources
+        self.library.back(
+            address(begins), address(sources), address(marks), address(queue), count + 1
+        )
+        found = {n for n, mark in enumerate(marks) if mark == 1}
+        if count in found:
+            found.remove(count)
+            found.add(EXCLUDED)
         return found
 
     @cached_property
-    def before(self) -> Mapping[int, Sequence[int]]:  # type: ignore[override]
+    def before(self) -> Mapping[int, Sequence[int]]:
         return self.reverse
 
 
@@ -87,7 +111,7 @@ def _copied(kind: str, pointer: Any, size: int) -> array[int]:
 
 class _States(Sequence[State]):
     def __init__(self, words: array[int], width: int, layout: Layout, space: Space) -> None:
-        self._words, self._width = words, width
+        self._words, self._width, self.layout = words, width, layout
         self._count = len(words) // width
         self._values = _reader([layout.fields[v] for v in space.kept], space, width)
         self._known: list[State | None] | None = [None] * self._count
@@ -110,6 +134,14 @@ class _States(Sequence[State]):
         if state is None:
             state = self._known[at] = self._of(at)
         return state
+
+    def packed(self) -> Iterable[int]:
+        """Each as one number."""
+        words, width = self._words, self._width
+        if width == 1:
+            return words
+        parts = (words[k::width] for k in range(width))
+        return (sum(w << WORD * k for k, w in enumerate(ws)) for ws in zip(*parts, strict=True))
 
     def _of(self, node: int) -> State:
         if not -self._count <= node < self._count:
@@ -195,20 +227,20 @@ class _Reverse(Mapping[int, Sequence[int]]):
     """Predecessors, by node; only nodes that have some are in it."""
 
     def __init__(self, begins: array[int], sources: array[int], count: int) -> None:
-        self._begins, self._sources, self._count = begins, sources, count
+        self.begins, self.sources, self._count = begins, sources, count
 
     def __getitem__(self, node: int) -> Sequence[int]:
         at = self._count if node == EXCLUDED else node
         if not 0 <= at <= self._count:
             raise KeyError(node)
-        found = self._sources[self._begins[at] : self._begins[at + 1]]
+        found = self.sources[self.begins[at] : self.begins[at + 1]]
         if not found:
             raise KeyError(node)
         return found
 
     def get(self, node: int, default: Any = None) -> Any:
         at = self._count if node == EXCLUDED else node
-        return self._sources[self._begins[at] : self._begins[at + 1]] or default
+        return self.sources[self.begins[at] : self.begins[at + 1]] or default
 
     def __iter__(self) -> Iterator[int]:
         nodes: Iterable[int] = (*range(self._count), EXCLUDED)

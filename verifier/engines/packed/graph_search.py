@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ....semantics.expr import Sort
@@ -32,7 +33,9 @@ class GraphSearch:
         machine: Machine | None,
     ) -> None:
         self.system, self.space = system, space
-        self.max_states, self.deadline, self.machine = max_states, deadline, machine
+        self.max_states, self.deadline = max_states, deadline
+        # Whoever asks for a graph goes through it in Python: no more nodes than without.
+        self.machine = machine and replace(machine, more=1)
         sorts = {space.system.variables[v].sort for v in space.kept}
         if len(space.system.rules) > MOST_RULES or space.symbolic or sorts - {Sort.BOOL, Sort.INT}:
             self.machine = None
@@ -96,6 +99,4 @@ class GraphSearch:
         elif code is Code.MANY:
             self.stop = f"more than {native.most} states"
         self.depth, self.transitions = native.view.depth, native.view.transitions
-        graph = PackedGraph.of(self.system, self.space, layout, native)
-        native.close()
-        return graph
+        return PackedGraph.of(self.system, self.space, layout, self._beside.given())

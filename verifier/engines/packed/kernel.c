@@ -80,38 +80,49 @@ static int resized(void **what, uint64_t bytes)
     return 1;
 }
 
+/* As many as wanted, or at least so many as fit and are needed; 0: those do not fit. */
+static uint64_t fitting(uint64_t wanted, uint64_t needed, uint64_t others, uint64_t each)
+{
+    uint64_t most = others < most_bytes ? (most_bytes - others) / each : 0;
+    return wanted <= most ? wanted : needed <= most ? most : 0;
+}
+
 /* Room for whatever one node may add. */
 static int reserve(void)
 {
-    if ((uint64_t)V.count + MOST_STEPS + 1 > room) {
-        uint64_t more = room < 4096 ? 8192 + MOST_STEPS : (uint64_t)room + room / 2 + MOST_STEPS;
-        if (more > (uint64_t)UINT32_MAX - 2)
-            return FULL;
-        if (size(more, edge_room, slots) > most_bytes
+    uint64_t needed = (uint64_t)V.count + MOST_STEPS + 1;
+    if (needed > room) {
+        uint64_t more = fitting(needed + room / 2 + 8192, needed, size(0, edge_room, slots),
+                                size(1, 0, 0));
+        if (!more || more > (uint64_t)UINT32_MAX - 2
             || !resized((void **)&V.states, more * sizeof(word) * WORDS)
             || !resized((void **)&V.parents, more * sizeof(uint32_t))
             || (EDGES && !resized((void **)&V.first, (more + 1) * sizeof(uint64_t))))
             return FULL;
         room = (uint32_t)more;
     }
-    if (EDGES && V.edges + MOST_STEPS > edge_room) {
-        uint64_t more = edge_room + edge_room / 2 + 8192 + MOST_STEPS;
-        if (size(room, more, slots) > most_bytes
+    needed = V.edges + MOST_STEPS;
+    if (EDGES && needed > edge_room) {
+        uint64_t more = fitting(needed + edge_room / 2 + 8192, needed, size(room, 0, slots),
+                                size(0, 1, 0));
+        if (!more
             || !resized((void **)&V.targets, more * sizeof(uint32_t))
             || !resized((void **)&V.labels, more * sizeof(uint32_t)))
             return FULL;
         edge_room = more;
     }
-    if (((uint64_t)V.count + MOST_STEPS) * 2 > slots) {
+    V.bytes = size(room, edge_room, slots);
+    needed = (uint64_t)V.count + MOST_STEPS + 1;
+    if (needed * 2 > slots) {
         uint64_t more = slots ? slots * 2 : 1 << 14;
-        while (((uint64_t)V.count + MOST_STEPS) * 2 > more)
+        while (needed * 2 > more)
             more *= 2;
-        uint64_t *old = table;
-        if (size(room, edge_room, slots + more) > most_bytes
-            || !(table = calloc(more, sizeof(uint64_t)))) {
-            table = old;
-            return FULL;
-        }
+        uint64_t *old = table, *new = NULL;
+        if (size(room, edge_room, slots + more) <= most_bytes)
+            new = calloc(more, sizeof(uint64_t));
+        if (!new)  /* a fuller table is slower, but there must be an end to each look-up */
+            return needed < slots - slots / 8 ? MORE : FULL;
+        table = new;
         free(old);
         slots = more;
         for (uint32_t n = 0; n < V.count; n++) {
@@ -121,8 +132,8 @@ static int reserve(void)
                 at = (at + 1) & (slots - 1);
             table[at] = (h >> 32) << 32 | (n + 1);
         }
+        V.bytes = size(room, edge_room, slots);
     }
-    V.bytes = size(room, edge_room, slots);
     return MORE;
 }
 
@@ -314,6 +325,23 @@ EXPORT void wfverify_reverse(uint64_t *begins, uint32_t *sources)
     for (uint32_t n = 0; n <= V.count; n++)
         begins[n] = begins[n + 1];
     begins[V.count + 1] = V.edges;
+}
+
+/* Marks with 1 the nodes from which one that has this mark may be reached; those with 2 are not
+   entered.  There is room for all nodes in `queue`. */
+EXPORT void wfverify_back(const uint64_t *begins, const uint32_t *sources, unsigned char *marks,
+                          uint32_t *queue, uint32_t nodes)
+{
+    uint32_t end = 0;
+    for (uint32_t n = 0; n < nodes; n++)
+        if (marks[n] == 1)
+            queue[end++] = n;
+    for (uint32_t at = 0; at < end; at++)
+        for (uint64_t e = begins[queue[at]]; e < begins[queue[at] + 1]; e++)
+            if (!marks[sources[e]]) {
+                marks[sources[e]] = 1;
+                queue[end++] = sources[e];
+            }
 }
 
 EXPORT void wfverify_finish(void)

@@ -159,6 +159,8 @@ class Library:
         self.start.argtypes = [ctypes.c_uint64, ctypes.c_uint32]
         self.put = handle.wfverify_put
         self.put.argtypes = [ctypes.POINTER(ctypes.c_uint64)]
+        self.back = handle.wfverify_back
+        self.back.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_uint32]
         self._close = weakref.finalize(self, _unload, handle, file)
 
     def numbers(self, name: str, kind: type[Any], size: int) -> ctypes.Array[Any]:
@@ -166,8 +168,12 @@ class Library:
         array: ctypes.Array[Any] = (kind * size).in_dll(self.handle, name)
         return array
 
+    def empty(self) -> None:
+        """Its memory is given back; the code stays."""
+        self.handle.wfverify_finish()
+
     def close(self) -> None:
-        """Its memory is gone."""
+        """The code is gone, too."""
         self._close()
 
 
@@ -177,6 +183,13 @@ def _unload(handle: ctypes.CDLL, file: int) -> None:
         _ctypes.dlclose(handle._handle)
     if file >= 0:
         os.close(file)
+
+
+def address(values: array[int] | bytearray) -> ctypes.c_void_p:
+    """Of the first item."""
+    if isinstance(values, array):
+        return ctypes.c_void_p(values.buffer_info()[0])
+    return ctypes.cast((ctypes.c_ubyte * len(values)).from_buffer(values), ctypes.c_void_p)
 
 
 class States(Sequence[int]):
@@ -217,7 +230,7 @@ class Native:
         self._broken = library.numbers("wfverify_broken", ctypes.c_uint32, goals + 1)
         self.states = States(library, printed.words)
         self._budget = 4096
-        self.seconds = 0.0  # in machine code
+        self.seconds = 0.0  # of processor time in machine code
 
     def start(self, initial: Sequence[int], opened: Sequence[int]) -> Code:
         """From these states (packed, canonical, each once)."""
@@ -240,11 +253,11 @@ class Native:
 
     def run(self) -> Code:
         """A piece of some hundredths of a second."""
-        begin = time.perf_counter()
+        begin, used = time.perf_counter(), time.process_time()
         before = self.view.done
         code = Code(self.library.run(self._budget))
         took = time.perf_counter() - begin
-        self.seconds += took
+        self.seconds += time.process_time() - used
         if code is Code.MORE and self.view.done - before == self._budget:
             factor = min(4.0, max(0.25, PIECE / max(took, 1e-6)))
             self._budget = max(16, min(1 << 20, int(self._budget * factor)))
@@ -269,10 +282,7 @@ class Native:
         """The sources of edges, by their targets: where those of a node begin, and all of them."""
         begins = array("Q", bytes(8 * (self.view.count + 2)))
         sources = array("I", bytes(4 * max(1, self.view.edges)))
-        self.library.handle.wfverify_reverse(
-            (ctypes.c_uint64 * len(begins)).from_buffer(begins),
-            (ctypes.c_uint32 * len(sources)).from_buffer(sources),
-        )
+        self.library.handle.wfverify_reverse(address(begins), address(sources))
         return begins, sources
 
     def parent(self, node: int) -> int:
