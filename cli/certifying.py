@@ -13,10 +13,10 @@ from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
-from ..proofs.behaviour import begun
+from ..proofs.behaviour import begun, in_flight, unfinished
 from ..proofs.certificate import Certificate, Damaged, parse, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
-from ..proofs.compared import Comparing, in_flight, unfinished
+from ..proofs.compared import Comparing
 from ..proofs.facts import Open, Wrong
 from ..proofs.plain import some_only
 from ..proofs.solvers import Solvers
@@ -73,6 +73,9 @@ class Certifier:
             claim = self._claim(result, self.level(result), "PROVED")
             parts = [*self.parts(claim, verdict)]
             self.checker.solvers.until = float("inf")
+            checked = self.checker.judged(claim, parts)
+        elif isinstance(verdict, Refuted) and verdict.told is not None:
+            claim, parts = self._claim(result, "error", "REFUTED"), [Part(verdict.told)]
             checked = self.checker.judged(claim, parts)
         elif isinstance(verdict, Refuted) and verdict.trace.initial:
             runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
@@ -285,6 +288,7 @@ def replayed(path: str) -> int:
     checked, steps = line.checked, 0
     if checked.answer is not Answer.INVALID:
         certificate = parse(Path(path).read_bytes())
+        steps = sum(len(e.get("run", ())) for e in certificate.evidence)
         for trace, system in reader.runs(certificate):
             steps += len(trace.steps)
             wrong = _disagrees(system, trace)

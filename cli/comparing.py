@@ -17,10 +17,10 @@ from ..report.outcome import Exit
 from ..semantics.observing import View, activity_name, data_names
 from ..semantics.system import AnyNumber, TransitionSystem
 from ..verifier.equivalence.behaviour import Exploring, Size
+from ..verifier.equivalence.findings import LEVELS, Asked, Comparison
 from ..verifier.equivalence.lts import Lts
 from ..verifier.equivalence.runs import Limits, OutOfReach
 from ..verifier.equivalence.spectrum import Under
-from ..verifier.equivalence.workflows import LEVELS, Asked, Comparison
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, say_rejected
 from .terminal import Progress, complain, style, write

@@ -10,8 +10,8 @@ from ..report.outcome import Exit
 from ..report.rewriting import as_text
 from ..semantics.lower.alone import alone
 from ..verifier.equivalence.behaviour import Size
+from ..verifier.equivalence.findings import Fails, Holds
 from ..verifier.equivalence.rewrite import Proposal, proposal
-from ..verifier.equivalence.workflows import Fails, Holds
 from .interrupts import stopping_solver
 from .loading import load_spec, opened, say_rejected
 from .terminal import Progress, complain, style, write

@@ -6,13 +6,13 @@ numbered as they are found, breadth first.  Time is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from ..semantics.claimed import Side
 from ..semantics.expr import FALSE, Expr, Op, variables
-from ..semantics.observing import Act, Observer, needed, plain
+from ..semantics.observing import INTERNAL, Act, Observer, needed, plain
 from ..semantics.system import TransitionSystem, VarKind
 from ..semantics.values import show
 from .facts import Wrong
@@ -22,6 +22,8 @@ from .states import State, View, domain
 MOST = 50_000  # states
 FREE = VarKind.ARG, VarKind.PARAM
 Start = tuple[dict[str, str], int]
+Edges = Sequence[Sequence[tuple[Act, int]]]
+Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +143,31 @@ def _bounded(view: View) -> None:
     for rule in view.system.rules:
         if rule.guard is not FALSE and any(domain(i) is None for i in rule.inputs):
             raise Wrong(f"too many answers of `{rule.name}`")
+
+
+def unfinished(b: Behaviour) -> Edges:
+    """Without the steps that are its end."""
+    return [[(a, t) for a, t in edges if a.outcome is None] for edges in b.edges]
+
+
+def in_flight(old: Behaviour, new: Behaviour) -> Starts:
+    """Where the two may begin with the same arguments, as far as both have them."""
+    out: dict[str, tuple[list[int], list[int]]] = {}
+    for n, (given, s) in enumerate(old.starts):
+        others = [
+            t for other, t in new.starts if all(given.get(k, x) == x for k, x in other.items())
+        ]
+        out[str(n)] = [s], others
+    return out
+
+
+def quiet(edges: Edges, states: Iterable[int]) -> set[int]:
+    """With what is reached by internal steps."""
+    found = set(states)
+    todo = list(found)
+    while todo:
+        for act, t in edges[todo.pop()]:
+            if act.text == INTERNAL and t not in found:
+                found.add(t)
+                todo.append(t)
+    return found

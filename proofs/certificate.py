@@ -18,6 +18,7 @@ from ..semantics.evidence import (
     Classes,
     Coupled,
     Derivation,
+    Differing,
     Evidence,
     Facts,
     Followed,
@@ -213,7 +214,7 @@ class Codec:
         return Rank(whole(thread), tuple(whole(r) for r in ranks))
 
 
-_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged
+_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged, Differing
 _OTHERS = Inductive, States, Peaks, Progress, Measure, Pairs, Runs
 KINDS: dict[type[Evidence], str] = {k: k.__name__.lower() for k in (*_PLAIN, *_OTHERS)}
 KINDS[States] = "reachable"

@@ -161,7 +161,8 @@ class Checker:
             return Checked(Answer.INVALID, "the spec has no such line")
         try:
             if claim["verdict"] == "REFUTED":
-                refuted(self.watch, self.solvers, claim, goals, parts)
+                both = self.claimed.get((claim["check"], claim["name"]))
+                refuted(self.watch, self.solvers, claim, goals, parts, both)
                 return Checked(Answer.VALID)
             return self.proof(claim["check"], claim["name"], goals, parts)
         except Open as hole:

@@ -8,7 +8,7 @@ Glabbeek, Luttik and Trcka 2009 (with explicit divergence).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
@@ -18,22 +18,22 @@ from ..semantics.evidence import (
     Classes,
     Coupled,
     Derivation,
+    Differing,
     Evidence,
     Followed,
     Merged,
 )
 from ..semantics.observing import INTERNAL, Act
 from .answering import same_answered
-from .behaviour import Behaviour, begun, both
+from .behaviour import Behaviour, Edges, Starts, begun, both, in_flight, quiet, unfinished
 from .coupled import coupled
 from .derived import derived
-from .facts import Wrong
+from .differing import differ
+from .facts import Open, Wrong
 from .merged import merged
 from .outcomes import same_outcomes
 from .solvers import Solvers
 
-Edges = Sequence[Sequence[tuple[Act, int]]]
-Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
 Related = Sequence[tuple[int, tuple[int, ...]]]
 RUNS = UNDER[2:]  # what is said of runs
 
@@ -84,6 +84,25 @@ class Comparing:
             raise Wrong("the evidence has another form") from None
         except Rejected as error:
             raise Wrong(f"one of them by itself is no spec: {error}") from None
+
+    def refuted(self, parts: Sequence[Evidence]) -> None:
+        """`Wrong` where the evidence does not show that the claim is false, `Open` where that
+        cannot be seen here."""
+        match parts:
+            case [Differing() as told]:
+                pass
+            case _:
+                raise Wrong("this evidence does not belong to this claim")
+        try:
+            sides = self.sides()
+        except Wrong as wrong:
+            raise Open(f"that it refutes {self.claimed.kind} was not checked: {wrong}") from None
+        except Rejected as error:
+            raise Wrong(f"one of them by itself is no spec: {error}") from None
+        try:
+            differ(self.claimed.kind, self.claimed.under, *sides, told)
+        except (TypeError, ValueError, IndexError, KeyError, AttributeError):
+            raise Wrong("the evidence has another form") from None
 
     def _answered(self, solvers: Solvers) -> None:
         """With the answers that there are, or else with terms for them."""
@@ -222,7 +241,7 @@ def follows(
         sets.setdefault(s, []).append(frozenset(there))
 
     def goes_on(state: int, others: Iterable[int]) -> None:
-        here = _quiet(right, others)
+        here = quiet(right, others)
         if not any(known <= here for known in sets.get(state, ())):
             raise Wrong("there is a run of one that the other does not have")
 
@@ -233,7 +252,7 @@ def follows(
             raise Wrong("they do not begin alike")
     for s, known in sets.items():
         for others in known:
-            here = _quiet(right, others)
+            here = quiet(right, others)
             after: dict[str, set[int]] = {INTERNAL: here}
             for t in here:
                 for act, u in right[t]:
@@ -250,31 +269,3 @@ def follows(
 
 def _offers(edges: Sequence[tuple[Act, int]]) -> set[str]:
     return {act.text for act, _ in edges}
-
-
-def _quiet(edges: Edges, states: Iterable[int]) -> set[int]:
-    """With what is reached by internal steps."""
-    found = set(states)
-    todo = list(found)
-    while todo:
-        for act, t in edges[todo.pop()]:
-            if act.text == INTERNAL and t not in found:
-                found.add(t)
-                todo.append(t)
-    return found
-
-
-def unfinished(b: Behaviour) -> Edges:
-    """Without the steps that are its end."""
-    return [[(a, t) for a, t in edges if a.outcome is None] for edges in b.edges]
-
-
-def in_flight(old: Behaviour, new: Behaviour) -> Starts:
-    """Where the two may begin with the same arguments, as far as both have them."""
-    out: dict[str, tuple[list[int], list[int]]] = {}
-    for n, (given, s) in enumerate(old.starts):
-        others = [
-            t for other, t in new.starts if all(given.get(k, x) == x for k, x in other.items())
-        ]
-        out[str(n)] = [s], others
-    return out

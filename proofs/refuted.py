@@ -12,6 +12,7 @@ from ..semantics.idle import alike, idle
 from ..semantics.system import Obligation, TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
+from .compared import Comparing
 from .facts import Open, Wrong
 from .onward import onward, waits_for_ever
 from .parting import parted
@@ -34,8 +35,13 @@ def refuted(
     claim: Mapping[str, str],
     goals: Sequence[Obligation],
     parts: Sequence[Part],
+    both: Comparing | None = None,
 ) -> None:
-    """`Wrong` where it is no refutation, `Open` where not all of it can be checked here."""
+    """`Wrong` where it is no refutation, `Open` where not all of it can be checked here.  `both`:
+    the two workflows that the claim is about."""
+    if both is not None:
+        both.refuted([p.evidence for p in parts])
+        return
     check, name = claim["check"], claim["name"]
     if check == "messages":  # one line of all channels
         goals = [o for o in watch.system.obligations if o.check == check]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..verifier.equivalence.findings import LEVELS, Comparison, Fails, Finding, Holds, Open
 from ..verifier.equivalence.words import why
-from ..verifier.equivalence.workflows import LEVELS, Comparison, Fails, Finding, Holds, Open
 from .outcome import Exit
 from .refutation import Styled, hanging
 from .text import Style, paint

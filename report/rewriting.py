@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..dsl import ast, format_spec
+from ..verifier.equivalence.findings import Fails, Holds
 from ..verifier.equivalence.rewrite import Proposal
-from ..verifier.equivalence.workflows import Fails, Holds
 from .refutation import Styled, hanging
 from .text import Style, paint
 

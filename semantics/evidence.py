@@ -165,7 +165,32 @@ class Merged:
     meant: tuple[tuple[str, str, str], ...] = ()
 
 
-Compared = Classes | Followed | Answered | Derivation | Coupled | Merged
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """That two workflows do not do the same.  `how`:
+
+    - "run": one (`whose`: "first" or "second") has this run, and the other has not; `run` as an
+      observer sees it, behind `begin with n = 3` if it has arguments;
+    - "refusal": after this run it may refuse all of `refused`, and the other may not;
+    - "outcome": under an environment it comes to this outcome, and the other does not: from
+      `arguments`, where `answers` say what is answered to what for which time (with `again`, for
+      ever so from that one on; -1: no more is asked);
+    - "formula": holds of the first one, and not of the second one, or the other way round; nodes
+      (form, label, parts), parts first and by number (see proofs/differing).
+    """
+
+    how: str
+    whose: str
+    run: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    outcome: str = ""
+    arguments: str = ""
+    answers: tuple[tuple[str, int, str], ...] = ()
+    again: int = -1
+    formula: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
+
+
+Compared = Classes | Followed | Answered | Derivation | Coupled | Merged | Differing
 Evidence = (
     Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Compared | Trusted
 )

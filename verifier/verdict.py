@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..dsl.errors import Span
-from ..semantics.evidence import Part
+from ..semantics.evidence import Differing, Part
 from ..semantics.trace import Trace
 
 
@@ -34,6 +34,7 @@ class Refuted:
     second: Trace | None = None
     notes: tuple[str, ...] = ()  # e.g. the wait-for cycle, line by line
     abstract: tuple[str, ...] = ()  # abstractions of an importer that it rests on
+    told: Differing | None = None  # of two workflows: how they differ
     core: Trace | None = None
 
 

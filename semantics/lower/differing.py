@@ -186,6 +186,9 @@ def effects(
     found: list[dict[int, Expr | None]] = [{} for _ in steps]
     for rule in system.rules:
         if rule.span.file != MARK:
+            # (What has no place of its own may belong to each.)
+            for own in found:
+                own.update((v, None) for v, _ in rule.updates if v in steady)
             continue
         own = found[rule.span.line - 1]
         for v, e in rule.updates:

@@ -16,7 +16,8 @@ from wfverify.proofs.solvers import Solvers
 from wfverify.semantics.claimed import Side
 from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View
-from wfverify.verifier.equivalence.workflows import Asked, Fails, Holds, compare
+from wfverify.verifier.equivalence.findings import Asked, Fails, Holds
+from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "24"))
 

@@ -25,7 +25,8 @@ from wfverify.semantics.evidence import Answered, Classes, Compared, Followed
 from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View
 from wfverify.verifier.equivalence.evidence import candidates
-from wfverify.verifier.equivalence.workflows import INCLUDED, Asked, Holds, compare
+from wfverify.verifier.equivalence.findings import Asked, Holds
+from wfverify.verifier.equivalence.workflows import INCLUDED, compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "16"))
 STATES = 150

@@ -26,8 +26,9 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View
 from wfverify.verifier.equivalence.aut import read
 from wfverify.verifier.equivalence.behaviour import Exploring, Size
+from wfverify.verifier.equivalence.findings import LEVELS
 from wfverify.verifier.equivalence.lts import Lts
-from wfverify.verifier.equivalence.workflows import LEVELS, compare_lts
+from wfverify.verifier.equivalence.workflows import compare_lts
 
 ROOT = Path(__file__).parents[2]
 theory = runpy.run_path(str(ROOT / "bench" / "theory.py"))

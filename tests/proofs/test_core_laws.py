@@ -17,7 +17,8 @@ from wfverify.dsl import load_text
 from wfverify.proofs.laws.catalogue import LAWS
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
-from wfverify.verifier.equivalence.workflows import LEVELS, Asked, compare
+from wfverify.verifier.equivalence.findings import LEVELS, Asked
+from wfverify.verifier.equivalence.workflows import compare
 
 ROOT = Path(__file__).parents[2]
 TABLE = tomllib.loads((ROOT / "proofs" / "theory" / "theorems.toml").read_text(encoding="utf-8"))

@@ -22,7 +22,8 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View
 from wfverify.semantics.system import TransitionSystem
 from wfverify.verifier.equivalence.evidence import inductions
-from wfverify.verifier.equivalence.workflows import LEVELS, Asked, Fails, compare
+from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails
+from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "5"))
 DATA = ("x", "y")

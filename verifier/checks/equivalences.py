@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator
 
 from ...dsl import ast
 from ...dsl.errors import Rejected
+from ...semantics.evidence import Differing
 from ...semantics.lower import lower
 from ...semantics.lower.alone import alone
 from ...semantics.system import TransitionSystem
 from ...semantics.trace import Trace
 from ..chosen import allowed
 from ..equivalence.behaviour import Size
+from ..equivalence.evidence import told
+from ..equivalence.findings import OUTCOME, Asked, Fails, Finding, Holds
 from ..equivalence.runs import OutOfReach
 from ..equivalence.words import of_log, of_places, why
-from ..equivalence.workflows import OUTCOME, Asked, Fails, Finding, Holds, compare_specs, upgrading
+from ..equivalence.workflows import compare_specs, upgrading
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -86,6 +89,7 @@ def _upgrade(
         Trace(()),
         p.span,
         notes=(*of_log(broken, p.left), *of_places(found)),
+        told=Differing("run", "first", broken.log[: broken.followed + 1]),
     )
 
 
@@ -105,5 +109,6 @@ def _said(
     if isinstance(finding, Fails):
         verb = "does not refine" if refines else "is not equivalent to"
         message = f"{p.left} {verb} {p.right} under {under}"
-        return Refuted("search", message, Trace(()), p.span, notes=tuple(lines))
+        notes = tuple(lines)
+        return Refuted("search", message, Trace(()), p.span, notes=notes, told=told(finding))
     return Unknown("search", "; ".join(lines))

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from typing import assert_never
 
 from ...semantics.claimed import OUTCOME, UNDER, Side
-from ...semantics.evidence import Answered, Classes, Compared, Coupled, Followed
+from ...semantics.evidence import Answered, Classes, Compared, Coupled, Differing, Followed
 from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, substitute
 from ...semantics.smtlib import literal, text
 from .behaviour import Exploring
 from .coupling import Coupling, Pair
+from .findings import Fails
+from .formula import All, Can, Forever, Formula, Not, Until
 from .internal import contract
 from .lts import INTERNAL, made
 from .partition import refine
@@ -196,3 +199,64 @@ class _Quiet:
                         todo.append(t)
             found = self.known[states] = frozenset(seen)
         return found
+
+
+def told(found: Fails) -> Differing | None:
+    """What shows that two workflows differ, as it is written down."""
+    if found.different is not None:
+        d = found.different
+        arguments = ", ".join(f"{n} = {v}" for n, v in d.environment.arguments)
+        answers = tuple((name, n, answer) for (name, n), answer in d.environment.answers)
+        again = -1 if d.environment.again is None else d.environment.again
+        return Differing("outcome", _whose(d.left), d.run, (), d.outcome, arguments, answers, again)
+    if found.apart is None:
+        return None
+    apart = found.apart
+    if apart.formula is not None:
+        return Differing("formula", "first", formula=tuple(_nodes(apart.formula)))
+    if apart.refused is not None:
+        return Differing("refusal", _whose(apart.left), apart.run, apart.refused)
+    return Differing("run", _whose(apart.left), apart.run)
+
+
+def _whose(left: bool) -> str:
+    return "first" if left else "second"
+
+
+Node = tuple[str, str, tuple[int, ...]]
+
+
+def _nodes(formula: Formula) -> list[Node]:
+    """Parts first, each once."""
+    out: list[Node] = []
+    number: dict[int, int] = {}
+    todo = [formula]
+    while todo:
+        f = todo[-1]
+        if id(f) in number:
+            todo.pop()
+            continue
+        op, label, kids = _form(f)
+        missing = [k for k in kids if id(k) not in number]
+        if missing:
+            todo += missing
+            continue
+        number[id(f)] = len(out)
+        out.append((op, label, tuple(number[id(k)] for k in kids)))
+        todo.pop()
+    return out
+
+
+def _form(f: Formula) -> tuple[str, str, tuple[Formula, ...]]:
+    match f:
+        case Not(of):
+            return "not", "", (of,)
+        case All(parts):
+            return "all", "", parts
+        case Can(label, then):
+            return "can", label, (then,)
+        case Until(through, label, then):
+            return "until", label, (through, then)
+        case Forever(through):
+            return "forever", "", (through,)
+    assert_never(f)

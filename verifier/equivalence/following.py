@@ -7,17 +7,18 @@ environment that the leader had.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
+from typing import Protocol, TypeVar
 
 from ...semantics.expr import Scalar, Sort, const, inp
 from ...semantics.observing import ENDS, Observer, View, plain
 from ...semantics.symbolic import Answer, Encoder, Smt
-from ...semantics.system import Input, Rule, RuleKind, TransitionSystem
+from ...semantics.system import Input, Rule, RuleKind, TransitionSystem, Variable
+from ...semantics.values import enabled as holds
 from ...semantics.values import (
-    enabled,
     evaluate,
     fire,
     initial_holds,
@@ -25,13 +26,13 @@ from ...semantics.values import (
     relation_holds,
 )
 from ..engines.common import domain, input_condition
-from .lazily import Lazily
 from .leading import MILLISECONDS, Run, Taken, Values, fired, observer, put
 from .lts import INTERNAL
 from .runs import OutOfReach
 
 MOST_STATES = 5_000
 DRAWN = 20  # answers, before the solver is asked for one
+T = TypeVar("T")
 _Config = tuple[Values, tuple[tuple[str, int], ...]]  # and how often each was asked
 
 
@@ -52,22 +53,33 @@ class Script:
     random: Random
     failing: bool = False  # as soon as ending
 
-    def draw(self, declared: Input) -> Scalar:
-        """A value of the type, a small one."""
-        values = domain(declared)
-        if values is not None:
-            return self.random.choice(values)
-        low = 0 if declared.lo is None else declared.lo
-        high = low + 3 if declared.hi is None else declared.hi
-        whole = self.random.randint(low, max(low, min(high, low + 3)))
-        return Fraction(whole) if declared.sort is Sort.REAL else whole
+
+def draw(random: Random, declared: Input | Variable) -> Scalar:
+    """A value of the type, a small one."""
+    values = domain(declared)
+    if values is not None:
+        return random.choice(values)
+    low = 0 if declared.lo is None else declared.lo
+    high = low + 3 if declared.hi is None else declared.hi
+    whole = random.randint(low, max(low, min(high, low + 3)))
+    return Fraction(whole) if declared.sort is Sort.REAL else whole
+
+
+class Rules(Protocol):
+    """A system, perhaps lowered only as far as runs have come."""
+
+    @property
+    def system(self) -> TransitionSystem: ...
+    def rules(self, state: Values) -> Iterable[Rule]: ...
+    def reached(self, rule: Rule) -> None: ...
+    def opening(self, found: Callable[[], T]) -> T: ...
 
 
 @dataclass(slots=True)
 class Follower:
     """Runs the other system with values, under what the leader was answered."""
 
-    lazily: Lazily
+    lazily: Rules
     view: View
     until: float
 
@@ -88,29 +100,35 @@ class Follower:
     def follows(self, run: Run) -> int | None:
         """How many of the steps that are seen it can take, too; None: all.  Raises OutOfReach,
         and `Reached`."""
-        system = self.lazily.system
-        seen = observer(system, self.view)
+        seen = observer(self.lazily.system, self.view)
         here = {self.start(run)}
         done = 0
         for taken in run.steps:
             if taken.act.text == INTERNAL:
                 continue
-            after = set()
-            for state in self._quiet(system, seen, here):
-                for rule in self._enabled(system, state):
-                    then = self._like(system, seen, rule, state, taken)
-                    if then is not None:
-                        after.add(then)
-            if not after:
+            here = self.after(seen, here, taken)
+            if not here:
                 return done
-            here, done = after, done + 1
+            done += 1
         return None
 
-    def _enabled(self, system: TransitionSystem, state: Values) -> Iterator[Rule]:
-        rules = self.lazily.at(state[self.lazily.location()])
+    def after(
+        self, seen: Observer, here: Iterable[Values], taken: Taken, most: int = MOST_STATES
+    ) -> set[Values]:
+        """Where it may stand after what looks like this step."""
+        system = self.lazily.system
+        return {
+            then
+            for state in self._quiet(system, seen, here, most)
+            for rule in self.enabled(system, state)
+            if (then := self._like(system, seen, rule, state, taken)) is not None
+        }
+
+    def enabled(self, system: TransitionSystem, state: Values) -> Iterator[Rule]:
+        rules = self.lazily.rules(state)
         # (What is not known of an environment is that attempts end.)
         for rule in sorted(rules, key=lambda r: r.kind is not RuleKind.COMPLETE):
-            if enabled(rule, state):
+            if holds(rule, state):
                 self.lazily.reached(rule)
                 yield rule
 
@@ -125,15 +143,15 @@ class Follower:
         return found[0] if found is not None and found[1].text == taken.act.text else None
 
     def _quiet(
-        self, system: TransitionSystem, seen: Observer, states: Iterable[Values]
+        self, system: TransitionSystem, seen: Observer, states: Iterable[Values], most: int
     ) -> set[Values]:
         found = set(states)
         todo = list(found)
         while todo:
             state = todo.pop()
-            if len(found) > MOST_STATES or time.monotonic() > self.until:
+            if len(found) > most or time.monotonic() > self.until:
                 raise OutOfReach(f"more than {len(found)} states")
-            for rule in self._enabled(system, state):
+            for rule in self.enabled(system, state):
                 if rule.inputs:
                     continue
                 step = fired(system, seen, rule, state, ())
@@ -157,7 +175,7 @@ class Follower:
             (state, counts), path = todo.pop()
             if len(met) > MOST_STATES or time.monotonic() > self.until:
                 raise OutOfReach(f"more than {len(met)} states")
-            rules = list(self._enabled(system, state))
+            rules = list(self.enabled(system, state))
             if script.failing:
                 script.random.shuffle(rules)
             for rule in rules:
@@ -191,7 +209,7 @@ class Follower:
         if key in script.known:
             inputs = script.known[key].inputs
         else:
-            inputs = self._drawn(rule, state, script)
+            inputs = self.drawn(rule, state, script)
         found = (
             fired(system, seen, rule, state, inputs) if len(inputs) == len(rule.inputs) else None
         )
@@ -206,9 +224,9 @@ class Follower:
             return None
         return after, taken, {**counts, key[0]: key[1]}
 
-    def _drawn(self, rule: Rule, state: Values, script: Script) -> Values:
+    def drawn(self, rule: Rule, state: Values, script: Script) -> Values:
         for _ in range(DRAWN if rule.inputs else 1):
-            drawn = tuple(script.draw(i) for i in rule.inputs)
+            drawn = tuple(draw(script.random, i) for i in rule.inputs)
             if relation_holds(rule, state, drawn, fire(rule, state, drawn)):
                 return drawn
         return self._some(rule, state)

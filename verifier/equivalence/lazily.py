@@ -62,6 +62,10 @@ class Lazily:
             self._placed = _placed(self._known)
         return self._known
 
+    def rules(self, state: Sequence[Scalar]) -> Sequence[Rule]:
+        """Those that may be taken there."""
+        return self.at(state[self.location()])
+
     def at(self, place: Scalar | None) -> Sequence[Rule]:
         """The rules that may be taken where control is there."""
         always, placed = self._placed
@@ -141,7 +145,14 @@ class Lazily:
 
 def _placed(system: TransitionSystem) -> Placed:
     """Rules that may be taken anywhere; and by place these with those that are taken there."""
-    location = system.threads[system.instances[0].root].location
+    always, placed = places(system.rules, system.threads[system.instances[0].root].location)
+    return always, {p: [*rules, *always] for p, rules in placed.items()}
+
+
+def places(
+    rules: Sequence[Rule], location: int
+) -> tuple[list[Rule], dict[Scalar | None, list[Rule]]]:
+    """Rules that may be taken wherever that control is; and by place those that are taken there."""
     memo: dict[int, frozenset[Scalar] | None] = {}
 
     def build(node: Expr, args: Sequence[frozenset[Scalar] | None]) -> frozenset[Scalar] | None:
@@ -157,13 +168,13 @@ def _placed(system: TransitionSystem) -> Placed:
             return frozenset().union(*known)
         return None
 
-    where = [fold(r.guard, build, memo) for r in system.rules]
-    always = [r for r, places in zip(system.rules, where, strict=True) if places is None]
+    where = [fold(r.guard, build, memo) for r in rules]
+    always = [r for r, at in zip(rules, where, strict=True) if at is None]
     placed: dict[Scalar | None, list[Rule]] = {}
-    for rule, places in zip(system.rules, where, strict=True):
-        for place in places or ():
+    for rule, at in zip(rules, where, strict=True):
+        for place in at or ():
             placed.setdefault(place, []).append(rule)
-    return always, {p: [*rules, *always] for p, rules in placed.items()}
+    return always, placed
 
 
 def _leaf(t: ast.Term) -> bool:

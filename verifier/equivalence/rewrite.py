@@ -15,11 +15,12 @@ from ...dsl.walk import walk
 from ...semantics.lower import lower
 from ...semantics.lower.alone import alone
 from .behaviour import Size
+from .findings import Asked, Finding
 from .terms.normal import normal_form
 from .terms.read import read
 from .terms.store import Store
 from .terms.write import Sources, write
-from .workflows import Asked, Finding, compare
+from .workflows import compare
 
 GOALS = ("short", "canonical", "parallel")
 

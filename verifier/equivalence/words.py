@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from .findings import Fails, Finding, Open
 from .formula import TRUE, All, Can, Forever, Formula, Not, Until
 from .lts import INTERNAL
 from .outcome import Different
 from .spectrum import Apart
 from .upgrading import Broken, Upgrade
-from .workflows import Fails, Finding, Open
 
 MOST_LINES = 24  # of a formula
 MOST_STEPS = 60  # of a run

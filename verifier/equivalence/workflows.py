@@ -4,82 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.expr import Op, postorder
-from ...semantics.lower import lower
-from ...semantics.lower.differing import alone_runs, without_bodies
 from ...semantics.observing import View, in_both
 from ...semantics.system import RuleKind, TransitionSystem
-from . import outcome
+from . import outcome, suggested
 from .behaviour import Behaviour, Exploring, Size, paired
-from .lazily import Lazily
+from .findings import LEVELS, OUTCOME, Asked, Comparison, Fails, Finding, Holds, Open
 from .lts import Lts
 from .outcome import Different
-from .replaying import replayed
 from .runs import Limits, OutOfReach
 from .spectrum import Alike, Apart, Under, equivalent, included
 from .terms import specs as terms
 from .upgrading import Upgrade, upgrade
 
-OUTCOME = "outcome"
 FEW = "of any number of instances only a few were looked at"
-LEVELS = (*(u.value for u in Under), OUTCOME)  # finest first
 INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
-MOST_SUGGESTED = 40  # runs
 LARGE = 2_000  # operators of a term, behind which not all states are looked at if terms say much
 TOO_LARGE = 20_000  # .. nor if they say nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    how: str
-    engine: str = "search"
-
-
-@dataclass(frozen=True, slots=True)
-class Fails:
-    """`apart` of an equivalence of runs and steps, `different` of outcomes."""
-
-    apart: Apart | None = None
-    different: Different | None = None
-    window: tuple[int, int] | None = None  # it was found among these values only
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    why: str
-
-
-Finding = Holds | Fails | Open
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """`observed` None: the data that both have.  `rename` is of the activities and channels of
-    each of the two, `hide` of both."""
-
-    observed: tuple[str, ...] | None = None
-    watched: tuple[str, ...] = ()
-    rename: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
-    hide: frozenset[str] = frozenset()
-    size: Size = field(default_factory=Size)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A finding for each of LEVELS that was asked for.  `observed`: of specs."""
-
-    levels: Mapping[str, Finding]
-    observed: tuple[str, ...] | None
-    sizes: tuple[tuple[int, int], tuple[int, int]] | None = None  # states and edges of each
-
-    def finest(self) -> str | None:
-        """The finest that is known to hold."""
-        return next((n for n in LEVELS if isinstance(self.levels.get(n), Holds)), None)
 
 
 def compare(
@@ -149,16 +94,18 @@ def compare_specs(
     left = tuple(n for n in levels if n in finer)
     if not known:
         if looked.operators > LARGE:
-            apart = _replayed(specs, looked, asked, levels, inclusion)
+            apart = suggested.by_terms(specs, looked, asked, levels, inclusion)
             if apart is not None:
                 return apart
         if looked.operators > TOO_LARGE:
             known = dict.fromkeys(levels, _too_large(looked.operators))
-            return Comparison(known, _observed(specs, asked))
+            return Comparison(known, suggested.observed(specs, asked))
         one, other = lowered()
         rest = compare(one, other, asked, levels, inclusion)
         if all(isinstance(f, Open) for f in rest.levels.values()):
-            rest = _replayed(specs, looked, asked, levels, inclusion) or rest
+            rest = suggested.by_terms(specs, looked, asked, levels, inclusion) or rest
+        if all(isinstance(f, Open) for f in rest.levels.values()):
+            rest = suggested.by_chance((one, other), asked, levels, inclusion) or rest
         return rest
     if left and found is not None and found.operators > LARGE:
         known |= dict.fromkeys(left, _too_large(found.operators))
@@ -166,51 +113,11 @@ def compare_specs(
         one, other = lowered()
         rest = compare(one, other, asked, left, inclusion)
         return replace(rest, levels={**rest.levels, **known})
-    return Comparison({n: known[n] for n in levels}, _observed(specs, asked))
+    return Comparison({n: known[n] for n in levels}, suggested.observed(specs, asked))
 
 
 def _too_large(operators: int) -> Open:
     return Open(f"of terms with {operators} operators not all states are looked at")
-
-
-def _observed(specs: tuple[ast.Spec, ast.Spec], asked: Asked) -> tuple[str, ...]:
-    if asked.observed is not None:
-        return asked.observed
-    return in_both(*(lower(without_bodies(s)) for s in specs))
-
-
-def _replayed(
-    specs: tuple[ast.Spec, ast.Spec],
-    looked: terms.Looked,
-    asked: Asked,
-    levels: Sequence[str],
-    inclusion: bool,
-) -> Comparison | None:
-    """Runs of one only that terms suggest, as far as the systems have them; None: no such run."""
-    suggested = islice(looked.suggested(), MOST_SUGGESTED)
-    running = [alone_runs(s) for s in specs]
-    if asked.hide or running[0] is None or running[1] is None:
-        return None
-    sides = tuple(Lazily(s, w.name) for s, w in zip(specs, running, strict=True) if w is not None)
-    names = _observed(specs, asked)
-    views = tuple(View(names, asked.watched) for _ in sides)
-    found = replayed(
-        (sides[0], sides[1]),
-        (views[0], views[1]),
-        suggested,
-        asked.size.seconds,
-        inclusion,
-        OUTCOME in levels,
-    )
-    if found.apart is None and found.different is None:
-        return None
-    why = Open("the run that tells them apart has no end, or one that both have")
-    out: dict[str, Finding] = {
-        n: Fails(found.apart) if found.apart and n != OUTCOME else why for n in levels
-    }
-    if OUTCOME in levels and found.different is not None:
-        out[OUTCOME] = Fails(different=found.different)
-    return Comparison(out, names)
 
 
 def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upgrade:

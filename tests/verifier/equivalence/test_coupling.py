@@ -12,9 +12,10 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View
 from wfverify.verifier.equivalence.behaviour import Exploring, Size, narrowed
 from wfverify.verifier.equivalence.coupling import Coupled, Coupling
+from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails, Holds
 from wfverify.verifier.equivalence.outcome_terms import AlwaysSame, Answering
 from wfverify.verifier.equivalence.runs import OutOfReach
-from wfverify.verifier.equivalence.workflows import LEVELS, Asked, Fails, Holds, compare
+from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "14"))
 HEAD = "error F permanent\n"

@@ -12,8 +12,7 @@ from wfverify.dsl import ast, load_text
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.alone import silent
 from wfverify.verifier.equivalence.behaviour import Size
-from wfverify.verifier.equivalence.terms.specs import looked, said
-from wfverify.verifier.equivalence.workflows import (
+from wfverify.verifier.equivalence.findings import (
     LEVELS,
     Asked,
     Comparison,
@@ -21,10 +20,10 @@ from wfverify.verifier.equivalence.workflows import (
     Finding,
     Holds,
     Open,
-    _replayed,
-    compare,
-    compare_specs,
 )
+from wfverify.verifier.equivalence.suggested import by_terms
+from wfverify.verifier.equivalence.terms.specs import looked, said
+from wfverify.verifier.equivalence.workflows import compare, compare_specs
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "10"))
 Specs = tuple[ast.Spec, ast.Spec]
@@ -105,7 +104,7 @@ def pair(seed: int) -> Specs:
 
 def replayed(specs: Specs, inclusion: bool = False) -> Comparison | None:
     asked = Asked(size=Size(5_000, 10.0))
-    return _replayed(specs, looked(*specs), asked, LEVELS, inclusion)
+    return by_terms(specs, looked(*specs), asked, LEVELS, inclusion)
 
 
 def wrong(specs: Specs, seen: dict[str, int]) -> str:

@@ -10,11 +10,11 @@ from wfverify.dsl import load_text, parse_text
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.format_inline import inline
 from wfverify.verifier.equivalence.behaviour import Size
+from wfverify.verifier.equivalence.findings import Fails, Holds
 from wfverify.verifier.equivalence.rewrite import Proposal, proposal
 from wfverify.verifier.equivalence.terms.read import read
 from wfverify.verifier.equivalence.terms.store import Store
 from wfverify.verifier.equivalence.terms.write import write
-from wfverify.verifier.equivalence.workflows import Fails, Holds
 
 ROOT = Path(__file__).parents[3]
 SPEC = """\
@@ -51,6 +51,11 @@ def body(found: Proposal) -> str:
         ("while (vip) { if (vip) { ship } }", "while (vip) { ship }", {"while-if"}),
         ("charge ; pack + charge ; ship", "charge ; (pack + ship)", {"choice-seq-left"}),
         ("(pack || skip) || ship", "pack || ship", {"par-skip"}),
+        (
+            "try { if (vip) { pack } else { pack } } catch Late { skip ; ship }",
+            "try { pack } catch Late { ship }",
+            {"if-same", "seq-skip-left"},
+        ),
     ],
 )
 def test_shorter(before: str, after: str, laws: set[str]) -> None:

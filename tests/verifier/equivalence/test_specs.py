@@ -13,17 +13,10 @@ from wfverify.dsl import ast, load_text
 from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.alone import alone, silent
 from wfverify.verifier.equivalence.behaviour import Size
+from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails, Holds, Open
 from wfverify.verifier.equivalence.terms.specs import said
 from wfverify.verifier.equivalence.terms.store import Op, Store
-from wfverify.verifier.equivalence.workflows import (
-    LEVELS,
-    Asked,
-    Fails,
-    Holds,
-    Open,
-    compare,
-    compare_specs,
-)
+from wfverify.verifier.equivalence.workflows import compare, compare_specs
 
 BENCH = runpy.run_path(str(Path(__file__).parents[3] / "bench" / "terms.py"))
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "10"))

@@ -17,9 +17,10 @@ from wfverify.semantics.observing import View
 from wfverify.semantics.system import TransitionSystem
 from wfverify.verifier.equivalence.behaviour import Exploring, Size
 from wfverify.verifier.equivalence.coupling import Coupling
+from wfverify.verifier.equivalence.findings import Asked, Fails
 from wfverify.verifier.equivalence.outcome_terms import Answering
 from wfverify.verifier.equivalence.runs import OutOfReach
-from wfverify.verifier.equivalence.workflows import Asked, Fails, compare
+from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "6"))
 EFFECTS = """\

@@ -12,7 +12,8 @@ from naive_workflows import Seen
 from oracle import TooBig
 from wfverify.dsl import load_text
 from wfverify.semantics.lower import lower
-from wfverify.verifier.equivalence.workflows import Asked, upgrading
+from wfverify.verifier.equivalence.findings import Asked
+from wfverify.verifier.equivalence.workflows import upgrading
 
 # A longer campaign: WFVERIFY_UPGRADES=300 pytest tests/verifier/equivalence/test_upgrading.py
 PAIRS = int(os.environ.get("WFVERIFY_UPGRADES", "40"))

@@ -16,7 +16,7 @@ from naive_workflows import Seen, TooLong, outcomes_differ, runs
 from oracle import TooBig
 from wfverify.dsl import load_text
 from wfverify.semantics.lower import lower
-from wfverify.verifier.equivalence.workflows import (
+from wfverify.verifier.equivalence.findings import (
     LEVELS,
     Asked,
     Comparison,
@@ -24,8 +24,8 @@ from wfverify.verifier.equivalence.workflows import (
     Finding,
     Holds,
     Open,
-    compare,
 )
+from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "24"))
 STATES = 400

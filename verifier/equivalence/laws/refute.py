@@ -25,13 +25,17 @@ from .setting import ERRORS, STUCK, Setting, system
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Terms for the metavariables; `beside` runs beside both sides ("": nothing does)."""
+    """Terms for the metavariables; `beside` runs beside both sides, and `then` comes after them, in
+    their branch ("": nothing does)."""
 
     terms: tuple[tuple[str, str], ...]
     beside: str = ""
+    then: str = ""
 
     def __str__(self) -> str:
         parts = [f"{p} = {t}" for p, t in self.terms]
+        if self.then:
+            parts.append(f"then {self.then}")
         if self.beside:
             parts.append(f"beside it {self.beside}")
         return ", ".join(parts) if parts else "as it stands"
@@ -65,6 +69,7 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
         out += [(2, f"if ({b}) {{ x := x + 1 }}") for b in law.tests]
     if "once" in law.words:
         out += [(2, f"{{ {p}x + skip }}"), (2, f"if (x > 1) {{ {p}1 }}")]
+        out += [(2, "if (x > 1) { x := 2 * x }")]
     if law.timed:
         out += [(2, f"{{ {{ x := x + 1 }} ; {p}1 }}"), (2, f"if (x > 1) {{ {p}1 }}")]
     if "while" in law.words:
@@ -106,6 +111,9 @@ def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
             if total - len(chosen) < most - 2:
                 place = sum(x[1] for x in chosen)
                 sized.append((total, place, Instance(terms, other)))
+                # Who waits for ever is seen by what never comes.
+                if STUCK in other and total + 1 - len(chosen) < most - 2:
+                    sized.append((total + 1, place, Instance(terms, other, "z2")))
     sized.sort(key=lambda x: x[:2])
     return (x[2] for x in sized)
 
@@ -114,6 +122,7 @@ def filled(term: str, instance: Instance) -> str:
     """A side of the law with the terms of an instance."""
     terms: Mapping[str, str] = dict(instance.terms)
     made = re.sub(r"\b\w+\b", lambda w: terms.get(w[0], w[0]), term)
+    made = f"{{ {made} }} ; {instance.then}" if instance.then else made
     return f"{{ {made} }} || {instance.beside}" if instance.beside else made
 
 

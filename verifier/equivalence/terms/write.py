@@ -14,15 +14,20 @@ Sources = Mapping[int, ast.Term | ast.Expression]  # where leaves and other form
 def write(s: Store, root: int, sources: Sources) -> ast.Term:
     """`sources` are those that `read` has noted."""
     done: dict[int, ast.Term | ast.Expression] = {}
+    # A form whose parts have changed is another term; its label says which form it is.
+    forms = {s.label[t]: source for t, source in sources.items() if s.op[t] is Op.OTHER}
     for t in s.below(root):
         kids = [done[k] for k in s.kids[t]]
-        done[t] = _one(s, t, kids, sources)
+        source = sources.get(t, forms.get(s.label[t]))
+        done[t] = _one(s, t, kids, source)
     made = done[root]
     assert not isinstance(made, ast.Expr)
     return made
 
 
-def _one(s: Store, t: int, kids: Sequence[object], sources: Sources) -> ast.Term | ast.Expression:
+def _one(
+    s: Store, t: int, kids: Sequence[object], source: ast.Term | ast.Expression | None
+) -> ast.Term | ast.Expression:
     parts: tuple[ast.Term, ...] = tuple(kids)  # type: ignore[arg-type]
     tests: tuple[ast.Expression, ...] = tuple(kids)  # type: ignore[arg-type]
     match s.op[t]:
@@ -53,9 +58,11 @@ def _one(s: Store, t: int, kids: Sequence[object], sources: Sources) -> ast.Term
                 made = ast.Binary(str(op), made, more)
             return made
         case Op.ACT | Op.TEST:
-            return sources[t]
+            assert source is not None
+            return source
         case Op.OTHER:
-            return _filled(sources[t], parts)
+            assert source is not None
+            return _filled(source, parts)
 
 
 def _filled(source: ast.Term | ast.Expression, parts: tuple[ast.Term, ...]) -> ast.Term:
