@@ -134,7 +134,9 @@ def _alike(left: str, right: str, pair: tuple[int, int], found: Merged) -> bool:
 
     known = two.conditions
     feasible = None if known is None else known.feasible
-    return isinstance(guarded.compare(s, *map(term, pair), feasible, meant=two.meant), Same)
+    one, other = map(term, pair)
+    machine = guarded.Machine(s, (one, other), meant=two.meant)
+    return isinstance(guarded.compare(s, one, other, feasible, machine), Same)
 
 
 def test_a_test_that_says_something_else_is_found() -> None:

@@ -31,6 +31,7 @@ from .lts import INTERNAL
 from .runs import OutOfReach
 
 MOST_STATES = 5_000
+MOST_STEPS = 1_500  # of one thread under one environment: a run that is longer may have no end
 DRAWN = 20  # answers, before the solver is asked for one
 T = TypeVar("T")
 _Config = tuple[Values, tuple[tuple[str, int], ...]]  # and how often each was asked
@@ -171,9 +172,10 @@ class Follower:
         todo: list[tuple[_Config, object]] = [(first, ())]
         met = {first}
         out: dict[str, tuple[Taken, ...]] = {}
+        most = MOST_STATES if len(system.threads) > 1 else MOST_STEPS
         while todo:
             (state, counts), path = todo.pop()
-            if len(met) > MOST_STATES or time.monotonic() > self.until:
+            if len(met) > most or time.monotonic() > self.until:
                 raise OutOfReach(f"more than {len(met)} states")
             rules = list(self.enabled(system, state))
             if script.failing:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from guarded_terms import NAMES, Stack, move, random_term
 from wfverify.verifier.equivalence.terms.decide import TooMany
-from wfverify.verifier.equivalence.terms.guarded import Differ, Same, compare, guarded
+from wfverify.verifier.equivalence.terms.guarded import Differ, Machine, Same, compare, guarded
 from wfverify.verifier.equivalence.terms.store import Op, Store
 
 BENCH = runpy.run_path(str(Path(__file__).parents[3] / "bench" / "terms.py"))
@@ -118,7 +118,8 @@ def test_more_than_it_can_hold_is_no_answer() -> None:
     s = Store()
     parts = [s.if_(s.test(f"x{i}"), s.act(f"a{i}")) for i in range(40)]
     with pytest.raises(TooMany):
-        compare(s, s.make(Op.SEQ, parts), s.make(Op.SEQ, parts[::-1]), limit=200)
+        left, right = s.make(Op.SEQ, parts), s.make(Op.SEQ, parts[::-1])
+        compare(s, left, right, machine=Machine(s, (left, right), 200))
 
 
 def test_what_is_guarded() -> None:

@@ -80,16 +80,15 @@ def compare(
     left: int,
     right: int,
     feasible: Callable[[Cube], bool] | None = None,
-    limit: int = 1_500_000,
-    meant: Meant | None = None,
+    machine: Machine | None = None,
 ) -> Same | Differ:
     """Whether two guarded terms are equivalent.  Raises decide.TooMany.
 
-    `feasible` says whether tests can have these values all at once; without it, all can.  `meant`:
-    tests that are always true or false, or that are others in other words.
+    `feasible` says whether tests can have these values all at once; without it, all can.
+    `machine`: of these two terms, where there is one already.
     """
     ends = left != right and rounds(store, left, right)
-    machine = Machine(store, (left, right), limit, meant)
+    machine = machine or Machine(store, (left, right))
     return _Merging(machine, feasible, ends).run(machine.state(left), machine.state(right))
 
 
@@ -120,7 +119,8 @@ class Machine:
     """States are stacks of what remains: 0 is the end, another a frame (term, fresh, rest).
 
     A `fresh` frame is a loop whose round has begun in this instant: to come back to it is to go
-    round without a step.  After an action no frame is fresh.
+    round without a step.  After an action no frame is fresh.  `meant`: tests that are always true
+    or false, or that are others in other words.
     """
 
     def __init__(

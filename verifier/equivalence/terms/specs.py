@@ -109,6 +109,7 @@ class Two:
         self.nodes: dict[int, list[ast.Term]] = {}
         self.left, self.right = (read(s, t, self.sources, self.nodes) for t in (left, right))
         self._reaching: Reaching | None = None
+        self._machine: guarded.Machine | None = None  # with what tests mean
         self.operators = max(s.operators(self.left), s.operators(self.right))
 
     @cached_property
@@ -131,13 +132,16 @@ class Two:
         if not guarded.guarded(s, a, b):
             return None
         try:
-            found = guarded.compare(s, a, b)
+            machine = guarded.Machine(s, (a, b))
+            found = guarded.compare(s, a, b, machine=machine)
             known = self.conditions if isinstance(found, guarded.Differ) else None
             if known is not None:
                 if self.meant:
-                    found = guarded.compare(s, a, b, meant=self.meant)
+                    machine = guarded.Machine(s, (a, b), meant=self.meant)
+                    found = guarded.compare(s, a, b, machine=machine)
+                self._machine = machine
                 if isinstance(found, guarded.Differ) and not _possible(found, known):
-                    found = guarded.compare(s, a, b, known.feasible, meant=self.meant)
+                    found = guarded.compare(s, a, b, known.feasible, machine)
         except TooMany:
             return None
         return found if isinstance(found, guarded.Same) else None
@@ -161,7 +165,7 @@ class Two:
         if not guarded.guarded(s, a, b):
             return None
         if self._reaching is None:
-            machine = guarded.Machine(s, (a, b), meant=self.meant)
+            machine = self._machine or guarded.Machine(s, (a, b), meant=self.meant)
             known = self._known(spec, workflow)
             self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
         return self._reaching
