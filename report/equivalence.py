@@ -65,9 +65,14 @@ def _lines(
             "bold red",
         )
     else:
+        failed = next((x for x in LEVELS[::-1] if isinstance(found.levels.get(x), Fails)), None)
+        does = f"{'does not refine' if inclusion else 'and'} {right}"
         yield Styled(
             f"whether {left} {'refines' if inclusion else 'and'} {right}"
-            f"{'' if inclusion else ' are ' + word} is not known",
+            f"{'' if inclusion else ' are ' + word} is not known"
+            if failed is None
+            else f"{left} {does}{'' if inclusion else ' are not equivalent'} under {failed};"
+            f" under {', '.join(LEVELS[LEVELS.index(failed) + 1 :])} it is not known",
             "bold yellow",
         )
     if finest is not None and verdict is Exit.REFUTED:
