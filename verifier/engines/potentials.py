@@ -33,6 +33,7 @@ from ...semantics.expr import (
     var,
     variables,
 )
+from ...semantics.intervals import UNKNOWN, Number, Range, interval, narrower, total, wider
 from ...semantics.system import Rule, Thread, TransitionSystem, Variable, VarKind
 from .common import conjuncts, written
 
@@ -40,10 +41,6 @@ MOST_NUMBERS = 12  # that are looked at in one cone
 MOST_POINTS = 200
 KINDS = (VarKind.DATA, VarKind.SHARED)
 START = -1  # a point before the first
-
-Number = int | Fraction
-Range = tuple[Number | None, Number | None]  # None: no bound
-UNKNOWN: Range = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +97,6 @@ def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Numb
         yield up, h
 
 
-def _sum(parts: Iterable[Number | None]) -> Number | None:
-    total: Number = 0
-    for part in parts:
-        if part is None:
-            return None
-        total += part
-    return total
-
-
-def _narrower(a: Range, b: Range) -> Range:
-    low = max((v for v in (a[0], b[0]) if v is not None), default=None)
-    return low, min((v for v in (a[1], b[1]) if v is not None), default=None)
-
-
-def _wider(a: Range, b: Range) -> Range:
-    low = None if a[0] is None or b[0] is None else min(a[0], b[0])
-    return low, None if a[1] is None or b[1] is None else max(a[1], b[1])
-
-
 class _Ranges:
     """Of the terms of a rule, where variables are within `known` before it."""
 
@@ -130,7 +108,7 @@ class _Ranges:
         for part in conjuncts(rule.relation):
             for k, declared in enumerate(self.inputs):
                 yes, _ = _compared(part, inp(k, rule.inputs[k].sort))
-                self.inputs[k] = _narrower(declared, yes)
+                self.inputs[k] = narrower(declared, yes)
 
     def change(self, x: int) -> _Change:
         if x not in self.updates:
@@ -147,40 +125,24 @@ class _Ranges:
             rest = [a for a in e.args if a not in own]
             if len(own) == 1 and x not in variables(rest):
                 ranges = [self.of(a) for a in rest]
-                return _Change(_sum(lo for lo, _ in ranges), _sum(hi for _, hi in ranges))
+                return _Change(total(lo for lo, _ in ranges), total(hi for _, hi in ranges))
         if e.op is Op.ITE:
             a, b = (self._grown(x, part) for part in e.args[1:])
             if a is not None and b is not None:
-                return _Change(*_wider((a.lo, a.hi), (b.lo, b.hi)))
+                return _Change(*wider((a.lo, a.hi), (b.lo, b.hi)))
         return None
 
     def of(self, e: Expr) -> Range:
+        return fold(e, self._of)
+
+    def _of(self, e: Expr, args: Sequence[Range]) -> Range:
         match e.op:
-            case Op.CONST if isinstance(e.value, int | Fraction) and not isinstance(e.value, bool):
-                return e.value, e.value
             case Op.VAR:
                 v = self.system.variables[e.index]
-                return _narrower((v.lo, v.hi), self.known.get(e.index, UNKNOWN))
+                return narrower((v.lo, v.hi), self.known.get(e.index, UNKNOWN))
             case Op.INPUT if e.index < len(self.inputs):
                 return self.inputs[e.index]
-            case Op.NEG:
-                lo, hi = self.of(e.args[0])
-                return (None if hi is None else -hi), (None if lo is None else -lo)
-            case Op.TO_REAL:
-                return self.of(e.args[0])
-            case Op.ADD:
-                ranges = [self.of(a) for a in e.args]
-                return _sum(lo for lo, _ in ranges), _sum(hi for _, hi in ranges)
-            case Op.ITE:
-                return _wider(self.of(e.args[1]), self.of(e.args[2]))
-            case Op.MUL if len(e.args) == 2:
-                (a, b), (c, d) = map(self.of, e.args)
-                if a is not None and b is not None and c is not None and d is not None:
-                    ends = [x * y for x in (a, b) for y in (c, d)]
-                    return min(ends), max(ends)
-            case _:
-                pass
-        return UNKNOWN
+        return interval(e, args)
 
 
 def _values(e: Expr) -> set[int]:
@@ -249,7 +211,7 @@ def _limits(cond: Expr, x: Expr, location: Expr, places: Collection[int]) -> Pla
 def _met(parts: Sequence[Places]) -> Places:
     out = dict(parts[0])
     for part in parts[1:]:
-        out = {p: _narrower(here, part[p]) for p, here in out.items() if p in part}
+        out = {p: narrower(here, part[p]) for p, here in out.items() if p in part}
     return out
 
 
@@ -257,7 +219,7 @@ def _joined(parts: Sequence[Places]) -> Places:
     out: Places = {}
     for part in parts:
         for p, here in part.items():
-            out[p] = _wider(out[p], here) if p in out else here
+            out[p] = wider(out[p], here) if p in out else here
     return out
 
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...semantics.evidence import Evidence
-from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, postorder, var, variables
+from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, fold, not_, postorder, var, variables
+from ...semantics.intervals import UNKNOWN, Range, interval
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from .antichain import heaviest_antichain
 from .common import conjuncts, initial_condition, may_stand
@@ -25,48 +26,28 @@ from .cycles import find_cycle, shortest_cycle
 
 def upper(e: Expr, system: TransitionSystem) -> int | None:
     """An upper bound of a non-negative amount, from constants and ranged constants of the run."""
-    interval = _interval(e, system)
-    return None if interval is None else interval[1]
+    found = _interval(e, system)
+    return None if found is None else found[1]
 
 
 def lower(e: Expr, system: TransitionSystem) -> int | None:
     """A lower bound of an amount, from the same."""
-    interval = _interval(e, system)
-    return None if interval is None else interval[0]
+    found = _interval(e, system)
+    return None if found is None else found[0]
 
 
 def _interval(e: Expr, system: TransitionSystem) -> tuple[int, int] | None:
-    if e.sort is not Sort.INT:
-        return None
-    match e.op:
-        case Op.CONST:
-            assert isinstance(e.value, int)
-            return e.value, e.value
-        case Op.VAR:
-            v = system.variables[e.index]
+    def leaf(node: Expr, args: Sequence[Range]) -> Range:
+        if node.op is Op.VAR:
+            v = system.variables[node.index]
+            # Only a free initial value is known to keep its range.
             if v.kind.name in ("ARG", "PARAM") and v.lo is not None and v.hi is not None:
-                # Only a free initial value is known to keep its range.
-                return (v.lo, v.hi) if v.init is None else _interval(v.init, system)
-            return None
-        case Op.ADD:
-            parts = [_interval(a, system) for a in e.args]
-            if any(p is None for p in parts):
-                return None
-            return sum(p[0] for p in parts if p), sum(p[1] for p in parts if p)
-        case Op.NEG:
-            inner = _interval(e.args[0], system)
-            return None if inner is None else (-inner[1], -inner[0])
-        case Op.MUL:
-            a, b = _interval(e.args[0], system), _interval(e.args[1], system)
-            if a is None or b is None:
-                return None
-            products = [x * y for x in a for y in b]
-            return min(products), max(products)
-        case Op.ITE:
-            a, b = _interval(e.args[1], system), _interval(e.args[2], system)
-            return None if a is None or b is None else (min(a[0], b[0]), max(a[1], b[1]))
-        case _:
-            return None
+                return (v.lo, v.hi) if v.init is None else fold(v.init, leaf)
+            return UNKNOWN
+        return interval(node, args)
+
+    lo, hi = fold(e, leaf) if e.sort is Sort.INT else UNKNOWN
+    return (lo, hi) if isinstance(lo, int) and isinstance(hi, int) else None
 
 
 @dataclass(frozen=True, slots=True)

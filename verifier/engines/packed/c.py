@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ....semantics.expr import Expr, Op, Sort
+from ....semantics.intervals import interval
 from ..search_compile import Writer
 from ..search_space import Unsupported
 from .layout import WORD, Field, Layout
@@ -112,30 +113,20 @@ class CWriter(Writer):
             raise Unsupported("no whole number")
         r = [self.range(x) for x in node.args]
         match node.op:
-            case Op.CONST:
-                value = node.value
-                assert isinstance(value, int)
-                return (value, value)
             case Op.VAR | Op.POST:
                 f = self.layout.fields[node.index]
                 return (f.low, f.low + f.mask)
             case Op.INPUT:
                 return self.answers[node.index]
-            case Op.ITE:
-                return (min(r[1][0], r[2][0]), max(r[1][1], r[2][1]))
-            case Op.ADD:
-                return (sum(low for low, _ in r), sum(high for _, high in r))
-            case Op.NEG:
-                return (-r[0][1], -r[0][0])
-            case Op.MUL:
-                ends = [x * y for x in r[0] for y in r[1]]
-                return (min(ends), max(ends))
             case Op.DIV:
                 most = max(abs(x) for x in r[0])
                 return (-most, most)
             case Op.MOD:
                 return (0, max(abs(x) for x in r[1]))
-        raise Unsupported("no whole number")
+        low, high = interval(node, r)
+        if not isinstance(low, int) or not isinstance(high, int):
+            raise Unsupported("no whole number")
+        return low, high
 
 
 def number(value: object) -> str:
