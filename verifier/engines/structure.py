@@ -37,6 +37,9 @@ def lower(e: Expr, system: TransitionSystem) -> int | None:
 
 
 def _interval(e: Expr, system: TransitionSystem) -> tuple[int, int] | None:
+    if e.op is Op.CONST and type(e.value) is int:
+        return e.value, e.value  # nearly all amounts are
+
     def leaf(node: Expr, args: Sequence[Range]) -> Range:
         if node.op is Op.VAR:
             v = system.variables[node.index]
