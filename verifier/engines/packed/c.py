@@ -58,8 +58,8 @@ class CWriter(Writer):
         match node.op:
             case Op.CONST:
                 return number(node.value)
-            case Op.VAR | Op.POST | Op.INPUT:
-                return self._leaf(node)
+            case Op.VAR | Op.POST | Op.INPUT | Op.EQ | Op.LE | Op.LT | Op.NEG:
+                return super().source(node, a)  # as in Python
             case Op.NOT:
                 return f"(!{a[0]})"
             case Op.AND:
@@ -68,16 +68,8 @@ class CWriter(Writer):
                 return f"({' || '.join(a)})" if a else "0"
             case Op.ITE:
                 return f"({a[0]} ? {a[1]} : {a[2]})"
-            case Op.EQ:
-                return f"({a[0]} == {a[1]})"
-            case Op.LE:
-                return f"({a[0]} <= {a[1]})"
-            case Op.LT:
-                return f"({a[0]} < {a[1]})"
             case Op.ADD:
                 return self._sum(node, a)
-            case Op.NEG:
-                return f"(-{a[0]})"
             case Op.MUL:
                 if low >= -LARGEST and high <= LARGEST:
                     return f"({a[0]} * {a[1]})"
