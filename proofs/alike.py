@@ -12,66 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise, permutations, product
 
-from ..dsl.changed import replace
-from ..semantics.expr import FALSE, Expr, Op, const, fold, post, rebuild, var, variables
-from ..semantics.system import Bundle, Delay, Rule, RuleKind, Thread, TransitionSystem
+from ..semantics.expr import FALSE, Expr, Op, fold, post, rebuild, var, variables
+from ..semantics.system import Delay, Rule, RuleKind, Thread, TransitionSystem
 from .facts import Wrong
 from .reading import conjuncts
 
 FEWEST = 3  # a question is about a claim of two, and a step of another one
 
 Moves = Mapping[int, int]  # instances, and for which each stands
-
-
-def all_there(system: TransitionSystem) -> TransitionSystem:
-    """With as many of each kind as are declared, whatever the parameter says."""
-    sizes = {g.number: const(len(g.members)) for g in system.any_number if g.number is not None}
-    memo: dict[int, Expr] = {}
-    bundles: dict[int, Bundle] = {}
-
-    def build(node: Expr, args: list[Expr]) -> Expr:
-        if not node.args:
-            return sizes.get(node.index, node) if node.op is Op.VAR else node
-        if all(x is y for x, y in zip(args, node.args, strict=True)):
-            return node
-        return rebuild(node, args)
-
-    def put(e: Expr) -> Expr:
-        return fold(e, build, memo)  # type: ignore[arg-type]
-
-    def pairs(found: Iterable[tuple[int, Expr]]) -> tuple[tuple[int, Expr], ...]:
-        return tuple((v, put(e)) for v, e in found)
-
-    def bundle(b: Bundle) -> Bundle:
-        if id(b) not in bundles:
-            bundles[id(b)] = replace(b, updates=pairs(b.updates))
-        return bundles[id(b)]
-
-    def delay(d: Delay) -> Delay:
-        return replace(d, lo=put(d.lo), hi=None if d.hi is None else put(d.hi))
-
-    def rule(r: Rule) -> Rule:
-        return replace(
-            r,
-            guard=put(r.guard),
-            relation=put(r.relation),
-            turn=put(r.turn),
-            own=pairs(r.own),
-            bundle=None if r.bundle is None else bundle(r.bundle),
-            delay=None if r.delay is None else delay(r.delay),
-        )
-
-    return replace(
-        system,
-        variables=tuple(
-            v if v.init is None else replace(v, init=put(v.init)) for v in system.variables
-        ),
-        initial=put(system.initial),
-        excluded=put(system.excluded),
-        rules=tuple(map(rule, system.rules)),
-        instances=tuple(replace(i, active=put(i.active)) for i in system.instances),
-        obligations=tuple(replace(o, cond=put(o.cond)) for o in system.obligations),
-    )
 
 
 class Alike:
@@ -93,7 +41,7 @@ class Alike:
             self.member.pop(v, None)
         self.own: dict[int, list[int]] = {m: [] for m in self.group}
         for v, m in self.member.items():
-            self.own[m].append(v)  # type: ignore[index]
+            self.own[m].append(v)
         self.place = {v: k for mine in self.own.values() for k, v in enumerate(mine)}
         self.threads: dict[int, list[Thread]] = {m: [] for m in self.group}
         self.rules: dict[int, list[Rule]] = {m: [] for m in self.group}
@@ -192,7 +140,7 @@ class Alike:
     def _terms(self, r: Rule) -> list[Expr]:
         delay = [] if r.delay is None else [r.delay.lo, *([r.delay.hi] if r.delay.hi else [])]
         amounts = [e for _, e in (*r.holds, *r.gains)]
-        return [r.guard, r.relation, r.turn, *(e for _, e in r.updates), *delay, *amounts]
+        return [r.guard, r.relation, *(e for _, e in r.updates), *delay, *amounts]
 
     def _touched(self, r: Rule) -> set[int]:
         terms = self._terms(r)
@@ -232,7 +180,7 @@ class Alike:
             return (
                 r.kind,
                 position.get(r.thread),
-                *map(key, (r.guard, r.relation, r.turn, r.priority)),
+                *map(key, (r.guard, r.relation, r.priority)),
                 frozenset((named(v), key(e)) for v, e in r.updates),
                 tuple((i.sort, i.type, i.lo, i.hi, i.clock) for i in r.inputs),
                 at(r.delay, r),

@@ -10,7 +10,7 @@ shown part by part, and answers no question (decision 27).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,28 +22,32 @@ from ..semantics.evidence import (
     Facts,
     Inductive,
     Measure,
+    Pairs,
     Part,
     Peaks,
+    Progress,
     Rank,
     Runs,
     States,
     Trusted,
 )
-from ..semantics.expr import Expr, Op, and_, variables
-from ..semantics.system import Obligation, TransitionSystem
-from .alike import Alike, all_there
+from ..semantics.expr import TRUE, Expr, Op, add, and_, const, ite, le, variables
+from ..semantics.system import Obligation, Point, Thread, TransitionSystem
+from .alike import Alike
 from .check import WHOLE, Checked, Checker, Claims
 from .facts import Prover, Wrong
 from .plain import some_only
 from .reading import Model, conjuncts
-from .shapes import Known
+from .shapes import Known, at
 from .solvers import Solvers
+from .there import all_there
 
 MOST = 2  # of those of whom one fact speaks
 
 
 class Near(Known):
-    """Of a question, only what is known of those of whom it speaks."""
+    """Of a question, only what is known of those of whom it speaks; and that of what all hold these
+    hold at most all."""
 
     def __init__(self, facts: Sequence[Expr], system: TransitionSystem, alike: Alike) -> None:
         super().__init__(facts, system)
@@ -55,12 +59,26 @@ class Near(Known):
     def about(self, terms: Iterable[Expr]) -> list[Expr]:
         terms = [*terms]
         here = self.alike.members(terms)
-        near = {k for v in variables(terms) for k in self.index.all.get(v, ())}
+        near = sorted({k for v in variables(terms) for k in self.index.all.get(v, ())})
+        few = {k for k in near if len(self.spoken[k]) <= MOST}
         return [
-            self.facts[k]
-            for k in sorted(near)
-            if self.spoken[k] <= here and len(self.spoken[k]) <= MOST
+            *(self.facts[k] for k in near if k in few and self.spoken[k] <= here),
+            *(e for k in near if k not in few for e in self._at_most(k, here)),
         ]
+
+    def _at_most(self, k: int, here: frozenset[int]) -> Iterator[Expr]:
+        """Where a number is the sum of parts that are never negative: those of some are no more."""
+        parts = self.sums[k][0] if k in self.sums else []
+        total = [e for sign, e in parts if sign == 1]
+        others = [e for sign, e in parts if sign != 1]
+        if [e.op for e in total] == [Op.VAR] and all(map(_no_less_than_0, others)):
+            mine = [e for e in others if self.alike.members([e]) <= here]
+            yield le(add(const(0), *mine), total[0])
+
+
+def _no_less_than_0(e: Expr) -> bool:
+    ends = e.args[1:] if e.op is Op.ITE else (e,)
+    return all(x.op is Op.CONST and isinstance(x.value, int) and x.value >= 0 for x in ends)
 
 
 class OfEach(Prover):
@@ -88,23 +106,29 @@ class OfEach(Prover):
         return self.alike.images(e)
 
     def written_out(self, shape: str) -> list[Expr]:
+        """What an instance holds is nothing at the start, and depends on nobody else's steps."""
         if shape.startswith("linking "):
             name = shape.removeprefix("linking ")
             mine = {v.index for v in self.model.system.variables if v.name == name}
             for t in self.model.system.threads:
                 for p in t.points:
                     for v, amount in p.holds:
-                        if v in mine and (p.id == 0 or not self._lasting(t.instance, amount)):
-                            raise Wrong("what is held changes while it is held")
+                        if v in mine and not self._own(t, p, amount):
+                            raise Wrong("what one holds depends on what others do")
         return super().written_out(shape)
 
-    def _lasting(self, instance: int, amount: Expr) -> bool:
-        own = self.alike.members([amount]) <= {instance}
-        return own and variables([amount]) <= self.alike.fixed
+    def _own(self, t: Thread, p: Point, amount: Expr) -> bool:
+        shared = variables([amount]) - self.alike.member.keys()
+        first = self.model.start(ite(at(t, (p.id,)), amount, const(0)))
+        alone = self.alike.members([amount]) <= {t.instance} and shared <= self.alike.fixed
+        return alone and first.op is Op.CONST and first.value == 0
 
 
+@dataclass
 class Each(Checker):
-    """Of the system in which all are there."""
+    """Of the system in which all are there.  `turns`: in the whole somebody waits for a turn."""
+
+    turns: bool = False
 
     def __post_init__(self) -> None:
         whole, self.system = self.system, replace(self.system, any_number=())
@@ -135,6 +159,8 @@ class Each(Checker):
                 self.tried.shown(self.prover, self.spread[id(evidence)][1])
             case Peaks() | Runs():
                 raise Wrong("this evidence is of a few instances")
+            case Progress() | Pairs() if self.turns and check != "race_free":
+                raise Wrong("who may go on waits for its turn")
             case _:
                 super().part(check, evidence, goals, ends)
 
@@ -177,6 +203,9 @@ class Each(Checker):
                 of = self.alike.members([c.term])
                 if variables([c.term]) & self.alike.numbers:
                     raise Wrong("a fact speaks of how many there are")
+                shared = variables([c.term]) - self.alike.member.keys()
+                if of and not shared <= self.alike.fixed:
+                    raise Wrong("others may make a term of the measure fall")
             else:
                 if c.thread is None or not 0 <= c.thread < len(threads):
                     raise Wrong("a rank of no thread")
@@ -211,7 +240,9 @@ class OfAnyNumber(Checker):
         try:
             if not self.apart:
                 raise Wrong("a step may look at how many instances there are")
-            self.each = Each(all_there(self.system), self.solvers, self.claimed)
+            turns = any(r.turn is not TRUE for r in self.system.rules)
+            whole = all_there(self.system, self.prover.key)
+            self.each = Each(whole, self.solvers, self.claimed, turns)
         except Wrong as wrong:
             self.why = str(wrong)
 

@@ -124,9 +124,7 @@ class Prover:
                 new: Sequence[Expr] = facts.invariants
             else:
                 less = Facts((), facts.shapes[:-1])
-                before = (
-                    self.established(less) if facts.shapes else self.knowing((), self.model.system)
-                )
+                before = self.established(less) if facts.shapes else Known((), self.model.system)
                 new = self.written_out(facts.shapes[-1]) if facts.shapes else ()
             known = self.knowing([*before.facts, *new], self.model.system)
             if len(known.sums) == len(before.sums) + len(new):
