@@ -202,8 +202,8 @@ class ExprChecker(LiteralRules):
             article = "an" if kind[0] in "aeiou" else "a"
             return Missing(f"`{name}` is {article} {kind}, no value", "")
         known = [*scope.all(), *self.symbols.enum_values]
-        kind = "int" if expected is None else expected
-        hint = f"declare it: `var {name}: {kind}`, or as a `const`, a `param` or an argument"
+        wanted = "int" if expected is None else str(expected)
+        hint = f"declare it: `var {name}: {wanted}`, or as a `const`, a `param` or an argument"
         return Missing(f"unknown name `{name}`", self.report.suggest(name, known, hint))
 
     # --- operators -------------------------------------------------------------------------------
