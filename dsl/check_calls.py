@@ -44,7 +44,8 @@ class CallRules(ClaimRules):
         if callee is None and t.name in self.symbols.workflows:
             callee = self.symbols.workflows[t.name]
             self.calls.setdefault(self.caller, []).append((t.name, t.span))
-        bind = self.target(t.bind, scope, ctx) if t.bind is not None else None
+        result = None if callee is None else self.resolver.returned(callee)
+        bind = self.target(t.bind, scope, ctx, result) if t.bind is not None else None
         if callee is None:
             self.unknown_callee(t, scope, ctx)
             args = tuple(self.x.beside(a, scope, None) for a in t.args)
@@ -63,7 +64,6 @@ class CallRules(ClaimRules):
         types = [self.resolver.resolved(p) for p in params]
         args = tuple(self.x.beside(a, scope, kind) for a, kind in zip(t.args, types, strict=True))
         if bind is not None:
-            result = self.resolver.returned(callee)
             if callee.returns is None:
                 self.report.error(
                     "E0306",
@@ -98,8 +98,11 @@ class CallRules(ClaimRules):
 
     # --- targets ---------------------------------------------------------------------------------
 
-    def target(self, e: ast.Expression, scope: Scope, ctx: Context) -> ast.Expression:
-        typed = self.x.visit(e, scope)
+    def target(
+        self, e: ast.Expression, scope: Scope, ctx: Context, given: Type | None = None
+    ) -> ast.Expression:
+        """`given`: the type of what is assigned, where that is known before."""
+        typed = self.x.visit(e, scope, given)
         root: ast.Expression = typed
         while isinstance(root, ast.Index | ast.Member):
             root = root.base

@@ -180,11 +180,11 @@ class ExprChecker(LiteralRules):
                 "rename one of them, or compare with a variable",
             )
             return e
-        missing = self.missing(e.name, scope)
+        missing = self.missing(e.name, scope, expected)
         self.report.error("E0201", e.span, missing.message, missing.fix)
         return e
 
-    def missing(self, name: str, scope: Scope) -> Missing:
+    def missing(self, name: str, scope: Scope, expected: Type | None = None) -> Missing:
         if name == "result":
             return Missing(
                 "`result` has no meaning here",
@@ -202,10 +202,9 @@ class ExprChecker(LiteralRules):
             article = "an" if kind[0] in "aeiou" else "a"
             return Missing(f"`{name}` is {article} {kind}, no value", "")
         known = [*scope.all(), *self.symbols.enum_values]
-        return Missing(f"unknown name `{name}`", self.report.suggest(name, known, self.hint(name)))
-
-    def hint(self, name: str) -> str:
-        return f"declare it: `var {name}: int`, or as a `const`, a `param` or an argument"
+        wanted = "int" if expected is None else str(expected)
+        hint = f"declare it: `var {name}: {wanted}`, or as a `const`, a `param` or an argument"
+        return Missing(f"unknown name `{name}`", self.report.suggest(name, known, hint))
 
     # --- operators -------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import assert_never
 
 from ...dsl import ast
@@ -25,6 +26,7 @@ from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, mul, not_, or_
 from ..expr import variables as variables_of
 from ..system import VarKind
 from .context import RETURN, UNDO_FAILED, Ctx
+from .counting import counters, rounds
 from .data import equal, leaves
 from .env import unasked
 from .expressions import as_sort, lower
@@ -290,7 +292,7 @@ def _while(r: Reading, ctx: Ctx, t: ast.While) -> Times:
     body = read(r, ctx, t.body)
     if not steady(r, ctx, t.cond):
         r.restless.append(t.span)
-    n = fixed(ctx, t.at_most, Sort.REAL) if t.at_most is not None else None
+    n = fixed(ctx, t.at_most, Sort.REAL) if t.at_most is not None else _counted(r, ctx, t)
     done = body.ways.get(DONE)
     if n is None:
         if done is not None and done.hi is not ZERO:
@@ -310,9 +312,21 @@ def _while(r: Reading, ctx: Ctx, t: ast.While) -> Times:
             ways[end] = Lasts(lasts.lo, hi, and_(lasts.may, le(const(Fraction(1)), n)), False)
     most = times(n, round_.hi)
     ways[DONE] = Lasts(ZERO, most, exact=False)
-    if done is not None:
+    if done is not None and t.at_most is not None:
         ways["TooMany"] = Lasts(times(n, round_.lo) or ZERO, most, exact=False)
     return Times(ways, body.after, None)
+
+
+def _counted(r: Reading, ctx: Ctx, t: ast.While) -> Expr | None:
+    """How often it goes round where it says so itself."""
+    for w in ctx.world.spec.workflows:
+        if w.name not in r.counters:
+            r.counters[w.name] = {id(n) for n in walk(w) if isinstance(n, ast.While)}, counters(w)
+        inside, known = r.counters[w.name]
+        if id(t) in inside:
+            n = rounds(t, known, partial(fixed, ctx))
+            return None if n is None else const(Fraction(n))
+    return None
 
 
 def _takes_no_time(done: Lasts | None) -> bool:

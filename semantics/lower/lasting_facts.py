@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ...dsl.errors import Span
 from ..expr import Expr, add
+from .counting import Counters
 from .measure import Measure
 from .times import Arithmetic, Lasts
 
@@ -66,6 +67,8 @@ class Reading:
     calls: dict[str, list[Lasts]] = field(default_factory=dict)  # of child workflows
     cuts: list[Cut] = field(default_factory=list)
     beats: list[Beats] = field(default_factory=list)
+    # By workflow: its loops (identities), and what counts in it.
+    counters: dict[str, tuple[set[int], Counters]] = field(default_factory=dict)
     measure: Measure | None = None
     asked: int = 0  # claims that may wait, with a measure
     losing: int = 0  # sagas an undo of which may fail
