@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, fold_early, not_, or_, rebuild, variables
-from ..semantics.system import Point, PointKind, Rule, Thread
+from ..semantics.system import Point, PointKind, Rule, RuleKind, Thread
 from .facts import Prover
 from .shapes import OVER
 from .sums import sum_of
@@ -49,7 +49,7 @@ class Going:
                 bundles.add(id(rule.bundle))
                 self.entered |= set((self.tree.cancelled(rule.bundle) or {}).items())
             mine = self.system.threads[rule.thread].location
-            if rule.relation is TRUE:  # any answer will do
+            if rule.relation is TRUE and rule.kind is not RuleKind.CRASH:  # any answer will do
                 for v in {mine} | {v for v, p in own.items() if p not in self.tree.rest[v]}:
                     for p in before.get(v, ()):
                         self.rules.setdefault((v, p), []).append(rule)

@@ -18,6 +18,7 @@ WAITING = {
     "starvation_free": (VarKind.USED,),
     "messages": (VarKind.CHANNEL,),
     "deadlock_free": (VarKind.USED, VarKind.CHANNEL),
+    "terminates": (VarKind.USED, VarKind.CHANNEL),
 }
 
 
@@ -29,8 +30,8 @@ class Onward:
     ends: bool
 
 
-def onward(system: TransitionSystem, state: Sequence[Scalar]) -> Onward:
-    """`Open` where there are too many states."""
+def onward(system: TransitionSystem, state: Sequence[Scalar], crashes: bool = True) -> Onward:
+    """`Open` where there are too many states.  `crashes`: they are among what can happen."""
     try:
         view = View(system, tuple(range(len(system.variables))))
     except Wrong as why:
@@ -43,6 +44,8 @@ def onward(system: TransitionSystem, state: Sequence[Scalar]) -> Onward:
         here = todo.pop()
         ends = ends or all(_over(system, k, here) for k in range(len(system.instances)))
         for move, _, after in view.steps(here):
+            if move.rule.kind is RuleKind.CRASH and not crashes:
+                continue
             moved.update(v for v, _ in move.rule.updates)
             if after not in found:
                 found.add(after)
@@ -60,7 +63,7 @@ def _over(system: TransitionSystem, k: int, state: Sequence[Scalar]) -> bool:
 
 def waits_for_ever(system: TransitionSystem, check: str, state: Sequence[Scalar]) -> bool:
     """Has somebody a step but for a claim, or for a message or room for one, who never moves
-    again?"""
+    again unless somebody crashes?"""
     kinds = WAITING.get(check, ())
     asked = {v.index for v in system.variables if v.kind in kinds}
     places = {t.location for t in system.threads}
@@ -74,4 +77,4 @@ def waits_for_ever(system: TransitionSystem, check: str, state: Sequence[Scalar]
             missing = [bool(mine) for p, mine in parts if evaluate(p, state) is not True]
             if not mixed and missing and all(missing):
                 stuck.add(system.threads[rule.thread].location)
-    return bool(stuck) and bool(stuck - onward(system, state).moved)
+    return bool(stuck) and bool(stuck - onward(system, state, crashes=False).moved)

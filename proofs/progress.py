@@ -20,7 +20,7 @@ from ..semantics.expr import (
     substitute,
     var,
 )
-from ..semantics.system import Input, Point, PointKind, Rule, Thread, TransitionSystem
+from ..semantics.system import Input, Point, PointKind, Rule, RuleKind, Thread, TransitionSystem
 from .facts import Prover, Wrong
 from .going import Below, Going
 from .reading import Step, pinned, settled
@@ -50,7 +50,7 @@ def progress(prover: Prover, evidence: Progress) -> None:
         if Going(prover, below, later).all():
             return
     taken: dict[int, dict[int, Rule]] = {}
-    for r in system.rules:
+    for r in (r for r in system.rules if r.kind is not RuleKind.CRASH):  # (which need not come)
         for v in {system.threads[r.thread].location} | {v for v, _ in r.updates}:
             taken.setdefault(v, {})[r.index] = r
     for t in system.threads:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, eq, not_, substitute
-from ..semantics.system import Rule
+from ..semantics.system import Rule, RuleKind
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .facts import Open, Wrong
@@ -111,8 +111,8 @@ def _fair(watch: Watch, around: Sequence[Rule], states: Sequence[Sequence[Scalar
     moving = {r.thread for r in around}
     for k, state in enumerate(states):
         for r in watch.system.rules:
-            if evaluate(r.guard, state) is not True:
-                continue
+            if r.kind is RuleKind.CRASH or evaluate(r.guard, state) is not True:
+                continue  # (a crash need not come)
             if r.thread not in moving:
                 raise Open(f"that others may be kept waiting was not checked: `{r.name}`")
             if k == 0 and r.delay is not None:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from ..semantics.evidence import Part, Runs
 from ..semantics.expr import Scalar
 from ..semantics.idle import alike, idle
-from ..semantics.system import Obligation, TimeLimit
+from ..semantics.system import Obligation, RuleKind, TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
 from .compared import Comparing
@@ -97,7 +97,9 @@ def _breaks(
             raise Wrong("the run comes to where an assumption is false: it does not count")
         if number in (trace.loop_at, len(trace.steps)):
             states.append(tuple(before))
-        stuck = not run.urgent and not run.since
+        # (A crash need not come.)
+        due = [i for i in run.since if watch.system.rules[i].kind is not RuleKind.CRASH]
+        stuck = not run.urgent and not due
     if trace.loop_at is not None:
         closes = len(states) == 2 and alike(states[0], states[1], idle(watch.system))
         if not closes and (len(states) < 2 or trace.recurs is None):

@@ -15,7 +15,7 @@ from itertools import product
 from ..dsl.types import Enum
 from ..semantics.evidence import States
 from ..semantics.expr import Expr, Op, Scalar, Sort, substitute, var, variables
-from ..semantics.system import Input, Obligation, Rule, TransitionSystem, Variable
+from ..semantics.system import Input, Obligation, Rule, RuleKind, TransitionSystem, Variable
 from ..semantics.values import evaluate
 from .facts import Wrong
 from .reading import conjuncts, pinned, touched
@@ -221,7 +221,9 @@ def finishes(view: View, states: Collection[State]) -> None:
         following[state] = set()
         for move, _, after in view.steps(state):
             following[state].add(after)
-            sure = sure or (move.all_seen and all(e is not None for _, e in move.updates))
+            # (A crash need not come.)
+            seen = move.all_seen and move.rule.kind is not RuleKind.CRASH
+            sure = sure or (seen and all(e is not None for _, e in move.updates))
         if not sure and not _over(view, state):
             raise Wrong("somebody may be stuck")
     missing = dict.fromkeys(following, 0)

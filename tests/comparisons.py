@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from random import Random
 
 import clockgen
@@ -276,10 +277,10 @@ def crowds(seed: int, timeout: float = 3) -> Compared:
     return compared
 
 
-def endless(seed: int, timeout: float = 4) -> Compared:
+def endless(seed: int, timeout: float = 4, crash: bool = False) -> Compared:
     """What comes at last, of any number of instances, where runs may go on for ever: against the
-    definition of a fair run, for 1, 2, .. of them."""
-    text = endlessgen.from_seed(seed)
+    definition of a fair run, for 1, 2, .. of them.  `crash`: instances may crash."""
+    text = endlessgen.from_seed(seed, crash)
     compared = Compared(text)
     try:
         results = verified(text, timeout)
@@ -293,6 +294,8 @@ def endless(seed: int, timeout: float = 4) -> Compared:
         try:
             graph = naive.explore(lower(spec, (n, n)), STATES)
         except naive.TooBig:
+            if n == 1:
+                raise LeftOut("too many states") from None
             complete &= n > 3
             break
         for name in lasting_wrong(graph):
@@ -316,7 +319,12 @@ LASTING = ("deadlock_free", "terminates", "starvation_free")
 def lasting_wrong(graph: naive.Naive) -> Iterator[str]:
     """What fails in a system: checks and names of properties."""
     system = graph.system
-    stopped = [s for s in graph.states if not graph.successors[s] and s not in graph.leaves]
+    stopped = [
+        s
+        for s in graph.states
+        if all(system.rules[r].kind is RuleKind.CRASH for r, _, _ in graph.successors[s])
+        and s not in graph.leaves
+    ]
     dead = any(stuck(graph, s) for s in graph.states)
     if dead:
         yield "deadlock_free"
@@ -446,6 +454,7 @@ KINDS: Mapping[str, Callable[[int, float], Compared]] = {
     "messages_in_time": messages_in_time,
     "crowds": crowds,
     "endless": endless,
+    "endless_crash": partial(endless, crash=True),
     "durations": durations,
     "terms": terms,
     "clock": clock,

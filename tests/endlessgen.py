@@ -6,7 +6,9 @@ import random
 
 
 class Maker:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, crash: bool = False) -> None:
+        """`crash`: instances may crash."""
+        self.crash = crash
         self.random = random.Random(seed)
         self.capacity = self.random.randint(1, 2)
         self.names = 0
@@ -36,6 +38,9 @@ class Maker:
             out.append(self.workflow("v"))
             groups.append(self.pick("v", "v", "v[*]"))
         groups.append(self.pick("", "", "scheduler fair", "scheduler fifo", "scheduler priority"))
+        if self.crash:
+            how = self.pick("never", "back within 2s", "")
+            groups.append(f"faults crash w at_most {self.pick('1', '1', '2')} {how}")
         out.append("system { " + "  ".join(groups) + " }")
         if self.chance(40):
             out.append(f"property top : {self.pattern('f', 's >= 2', 's == 1')}")
@@ -106,5 +111,5 @@ class Maker:
         return f"{{ {sub()} + {sub()} }}"
 
 
-def from_seed(seed: int) -> str:
-    return Maker(seed).spec()
+def from_seed(seed: int, crash: bool = False) -> str:
+    return Maker(seed, crash).spec()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from naive import Naive, State, value
-from wfverify.semantics.system import Rule
+from wfverify.semantics.system import Rule, RuleKind
 
 
 def for_ever(graph: Naive, holds: Callable[[State], bool]) -> bool:
@@ -38,7 +38,9 @@ def _stays(graph: Naive, among: set[State], timeless: bool) -> bool:
                 ]
                 if not set.intersection(*urgent) <= moved:
                     continue
-            running = [{_clock(r) for r in now if r.delay is not None} for now in able]
+            # (A crash need not come.)
+            due = [[r for r in now if r.kind is not RuleKind.CRASH] for now in able]
+            running = [{_clock(r) for r in now if r.delay is not None} for now in due]
             rung = {_clock(r) for r in taken if r.delay is not None}
             if not timeless and not set.intersection(*running) <= rung:
                 continue

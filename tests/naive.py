@@ -18,6 +18,7 @@ from wfverify.semantics.system import (
     Obligation,
     PointKind,
     Rule,
+    RuleKind,
     TransitionSystem,
     Variable,
 )
@@ -169,12 +170,18 @@ class Naive:
         return t.points[state[t.location]].kind
 
     def never_moves(self, state: State) -> set[int]:
-        """Threads that move in no state reachable from this one."""
-        moving = {
-            self.system.rules[rule].thread
-            for s in self.reach(state)
-            for rule, _, _ in self.successors[s]
-        }
+        """Threads that move in no state reachable from this one without a crash, which need not
+        come."""
+        found, todo = {state}, [state]
+        moving = set()
+        for s in todo:
+            for rule, _, after in self.successors[s]:
+                if self.system.rules[rule].kind is RuleKind.CRASH:
+                    continue
+                moving.add(self.system.rules[rule].thread)
+                if after not in found:
+                    found.add(after)
+                    todo.append(after)
         return {t.id for t in self.system.threads} - moving
 
     def dead_threads(self, state: State) -> set[int]:

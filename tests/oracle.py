@@ -246,10 +246,16 @@ class World:
                 return out
             out |= more
 
-    def backwards(self, goal: Iterable[int]) -> set[int]:
+    def calm(self, n: int) -> list[Move]:
+        """The steps there that are no crash, which need not come."""
+        rules = self.system.rules
+        return [m for m in self.moves[n] if rules[m[0]].kind is not RuleKind.CRASH]
+
+    def backwards(self, goal: Iterable[int], crashes: bool = True) -> set[int]:
         """States from which a run that counts can reach one of the goals, or no run counts."""
         before: dict[int, list[int]] = {}
-        for n, moves in enumerate(self.moves):
+        for n in range(len(self.states)):
+            moves = self.moves[n] if crashes else self.calm(n)
             for _, _, to in moves:
                 if n not in self.uncounted and to not in self.uncounted:
                     before.setdefault(to, []).append(n)
@@ -269,7 +275,7 @@ class World:
 
     def stuck(self) -> set[int]:
         """States in which nothing can move though something has not ended."""
-        return {n for n, s in enumerate(self.states) if not self.moves[n] and not self.over(s)}
+        return {n for n, s in enumerate(self.states) if not self.calm(n) and not self.over(s)}
 
     def dead_threads(self) -> dict[int, set[int]]:
         """For each state, threads that wait, and will in every state from there on, without ever
@@ -280,17 +286,17 @@ class World:
             v = t.location
             sources = [
                 n
-                for n, moves in enumerate(self.moves)
+                for n in range(len(self.states))
                 if not self.waits(self.states[n], t.id)
                 or any(
                     to not in self.uncounted
                     and (
                         self.states[to][v] != self.states[n][v] or system.rules[rule].thread == t.id
                     )
-                    for rule, _, to in moves
+                    for rule, _, to in self.calm(n)
                 )
             ]
-            changing[t.id] = self.backwards(sources)
+            changing[t.id] = self.backwards(sources, crashes=False)
         out: dict[int, set[int]] = {}
         for n, state in enumerate(self.states):
             for t in system.threads:
@@ -340,7 +346,7 @@ class World:
         location = self.system.threads[thread].location
         while todo:
             here = todo.pop()
-            for rule, _, to in self.moves[here]:
+            for rule, _, to in self.calm(here):
                 if to in self.uncounted:
                     continue
                 if self.system.rules[rule].thread == thread:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
+from math import inf
 
 from ..semantics.expr import Scalar
 from ..semantics.idle import idle
@@ -117,9 +119,11 @@ def by_clock(system: TransitionSystem, trace: Trace) -> Trace | None:
     return Trace(trace.initial, tuple(done)) if done else None
 
 
-def rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[Trace]:
+def rounds(
+    system: TransitionSystem, flat: Trace, moving: set[int], until: float = inf
+) -> Iterator[Trace]:
     """Beginnings of the run, shortest first, that end with a fair round in which at least these
-    threads move.
+    threads move; `until` (of the monotonic clock) they are looked for.
 
     In a longer one each clock may show at the end what it showed at its begin.
     """
@@ -135,6 +139,8 @@ def rounds(system: TransitionSystem, flat: Trace, moving: set[int]) -> Iterator[
         states.append(fire(rules[step.rule], states[-1], step.inputs))
         visited = visits.setdefault(seen(states[-1]), [])
         for begin in visited:
+            if time.monotonic() > until:
+                return
             around = flat.steps[begin:end]
             moved = {rules[s.rule].thread for s in around}
             if moving <= moved and is_fair(system, around, states[begin:end]):
@@ -154,7 +160,9 @@ def is_fair(
     moved = {r.thread for r in taken}
     rung = {clock(r) for r in taken if r.delay is not None}
     threads = {r.thread for r in rules} - moved
-    clocks = set() if timeless else {clock(r) for r in rules if r.delay is not None} - rung
+    # (A crash need not come.)
+    due = {clock(r) for r in rules if r.delay is not None and r.kind is not RuleKind.CRASH}
+    clocks = set() if timeless else due - rung
     for state in states:
         if not threads and not clocks:
             break

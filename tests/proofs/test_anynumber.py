@@ -20,6 +20,7 @@ from golden import CASES, names
 from wfverify.cli.certifying import Certifier
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
+from wfverify.proofs import falling
 from wfverify.proofs.alike import Alike
 from wfverify.proofs.anynumber import OfAnyNumber, checker
 from wfverify.proofs.check import WHOLE, Answer, claim_of
@@ -223,6 +224,21 @@ def test_what_is_in_use_by_a_few_bounds_nothing() -> None:
         c.each.prover.established(few)
     # (Of the five alone it is true, and shown in this way.)
     assert Prover(Model(c.each.system), Solvers(second=False)).established(few)
+
+
+def test_a_measure_uses_no_sum_over_a_few() -> None:
+    """With five instances at most five units are in use, so a term that counts down from five
+    would be bounded; with more it is not."""
+    c = of(COUNT)
+    assert c.each is not None
+    prover = c.each.prover
+    facts = Facts((), ("fresh", "linking slot"))
+    used = variable(c.system, "slot")
+    rules = [r for r in prover.model.system.rules if r.gains]
+    for known in (prover.established(facts), falling._near(prover, facts, rules)):
+        near = known.about([rules[0].guard, le(used, const(5))])
+        assert not prover.implies([], le(used, const(5)), near)
+        assert prover.implies([], le(const(0), used), near)
 
 
 def test_how_many_there_are_is_no_fact() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from certified import certified, system_of
 from wfverify.dsl import load
+from wfverify.dsl.errors import Rejected
 from wfverify.interpreter import replay, schedule, simulator
 from wfverify.proofs.check import Answer
 from wfverify.proofs.racing import race
@@ -82,7 +83,10 @@ def test_a_race_is_seen_only_where_it_is_not_proved_absent() -> None:
         if "exit 2" in expected or any(x in file.read_text() for x in ("[*]", "skip_check race")):
             continue
         spec = load(str(file))
-        system = lower(spec)
+        try:
+            system = lower(spec)
+        except Rejected:  # a channel without a bound
+            continue
         if len(system.threads) < 2 or len(system.rules) > 150 or system.in_order:
             continue
         found = seen(system)

@@ -288,6 +288,8 @@ def _by_ends(session: Session, messages: bool = False) -> Verdict | None:
         return None
     if not messages and any(loops.by_messages(system, loop) for loop in system.loops):
         return None
+    if any(r.kind is RuleKind.CRASH for r in system.rules):
+        return None  # it may be the only step there is, and need not come
     if not all(loops.ends(session, loop) for loop in system.loops):
         return None
     over = and_(*(ended(system, i) for i in system.instances))

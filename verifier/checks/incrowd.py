@@ -29,6 +29,7 @@ from ..engines.common import Budget, in_domain
 from ..engines.crowd import Crowd, Unsupported, crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_graph import Graphs
+from ..engines.held import with_steps
 from ..engines.induction import Inductive, prove_invariants
 from ..engines.search import Holds, explore
 from ..engines.slice import slice_for, steps_stutter
@@ -150,7 +151,8 @@ class InCrowd:
             graphs = self.graphs[coarse]
             if graphs is None:
                 return None
-            return Endless(graphs, self.session.of(self.free).linking, seconds, granting)
+            linking = with_steps(self.free, self.session.of(self.free).linking)
+            return Endless(graphs, linking, seconds, granting)
         except Unsupported:
             return None
 

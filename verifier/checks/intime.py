@@ -45,8 +45,8 @@ class Timed:
     parents: list[tuple[int, Move] | None] = field(default_factory=list)
     arcs: list[list[Arc]] = field(default_factory=list)
 
-    @property
-    def view(self) -> View:
+    def view(self, crashes: bool = True) -> View:
+        """`crashes`: they are among what can happen (they need not)."""
         clocks = [frozenset(c for c, _ in n.armed) for n in self.nodes]
         lows = [
             {(c, kind, error): lo for c, ends in n.armed for kind, error, lo, _ in ends}
@@ -60,7 +60,10 @@ class Timed:
                 return True
             return lows[node].get((clock(rule), rule.kind.value, rule.error), 0) <= 0
 
-        return View(self.tracked.system, self.arcs, clocks, instant)
+        arcs = self.arcs
+        if not crashes:
+            arcs = [[a for a in out if rules[a.rule].kind is not RuleKind.CRASH] for out in arcs]
+        return View(self.tracked.system, arcs, clocks, instant, crashes)
 
     def reaching(self, goal: Collection[int]) -> set[int]:
         before: dict[int, list[int]] = {}
@@ -282,7 +285,7 @@ def can_finish(session: Session, by_clocks: bool) -> Verdict | None:
         found = _shown(session, graph, hopeless, message, left[0].root, by_clocks)
         if found is not None:
             return found
-    elif len(Game(graph.view, done, False).won()) == len(graph.nodes):
+    elif len(Game(graph.view(), done, False).won()) == len(graph.nodes):
         return Proved("search", PROVED, f"{len(graph.nodes)} states")
     return None
 
@@ -340,7 +343,9 @@ def deadlock_free(session: Session, by_clocks: bool) -> Verdict | None:
                 if found is not None:
                     return found
             proved = False
-        proved = proved and len(Game(graph.view, goal, True).won()) == len(graph.nodes)
+        proved = proved and len(Game(graph.view(crashes=False), goal, True).won()) == len(
+            graph.nodes
+        )
     return Proved("search", PROVED, f"{len(graph.nodes)} states") if proved else None
 
 

@@ -77,13 +77,14 @@ def by_runs(session: Session, holds: Callable[[tuple[Scalar, ...]], bool]) -> It
     """Rounds of timed runs, so that there are times for them: of a long way to a round, the times
     that each step takes are hard to find afterwards."""
     simulate = session.simulator()
+    until = time.monotonic() + session.share(0.1)
     for seed in range(RUNS if simulate is not None else 0):
         assert simulate is not None
         made = simulate(session.options.seed + seed, 0.0, {}, ())
         if made is None or not made.steps or session.left() <= 0:
             return
         flat = replace(made, steps=made.steps[:MOST_STEPS])
-        for trace in islice(rounds(session.system, flat, set()), MOST_ROUNDS):
+        for trace in islice(rounds(session.system, flat, set(), until), MOST_ROUNDS):
             states = session.replay(session.system, trace).states
             if all(map(holds, states[trace.loop_at :])):
                 yield trace

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from ...dsl.errors import Span
 from ...semantics.expr import FALSE, TRUE, Expr, or_, variables
-from ...semantics.system import Liveness, Thread, TransitionSystem, VarKind
+from ...semantics.system import Liveness, RuleKind, Thread, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
-from ..engines.search_graph import Graph
+from ..engines.search_graph import SPLIT, Graph
 from ..engines.search_threads import without_claims
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
@@ -75,14 +75,15 @@ def _stops(
     session: Session, graph: Graph, owing: Collection[int], goal: Liveness
 ) -> Verdict | None:
     """A run after which nothing can happen any more, though something is owed."""
-    rules = session.system.rules
+    # (A crash need not come.)
+    rules = [r for r in session.system.rules if r.kind is not RuleKind.CRASH]
 
     def over(states: States, _: Trace) -> bool:
         last = states[-1]
         return bool(evaluate(goal.owed, last)) and not any(enabled(r, last) for r in rules)
 
     for node in sorted(owing):
-        if graph.edges[node] or node in graph.frontier:
+        if not _at_rest(graph, node):
             continue
         trace = graph.trace(node)
         if trace is None:
@@ -90,6 +91,13 @@ def _stops(
         message = f"{goal.at_end.message}: nothing more happens"
         return session.confirm("search", message, trace, goal.at_end.span, over)
     return None
+
+
+def _at_rest(graph: Graph, node: int) -> bool:
+    """No step can be taken there but a crash, which need not come."""
+    rules = graph.system.rules
+    only = all(e.rule != SPLIT and rules[e.rule].kind is RuleKind.CRASH for e in graph.edges[node])
+    return only and node not in graph.frontier
 
 
 def _goes_round(
@@ -152,7 +160,7 @@ def _stuck_asking(session: Session, deadlock: Refuted) -> bool:
 def _starved(session: Session, graph: Graph) -> Verdict | None:
     for thread, cond, names in waits_for_claims(session.system):
         nodes = {n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False}
-        if any(not graph.edges[n] for n in nodes - graph.frontier):
+        if any(_at_rest(graph, n) for n in nodes):
             return Unknown("search", f"{thread.name} may be stuck where it waits for {names}")
         message = f"{thread.name} may wait for {names} for ever"
         found = _goes_round(session, graph, nodes, cond, message, thread.span)

@@ -53,7 +53,11 @@ class _Stuck:
         self.state = state
         self.read = reader(state)
         self.thread_at = {t.location: t.id for t in self.system.threads}
-        self.moving = structure.moving()
+        # A crash need not come.
+        self.moving = {
+            t: [r for r in rules if r.kind is not RuleKind.CRASH]
+            for t, rules in structure.moving().items()
+        }
         self.writers = structure.writers()
         self.holders: dict[int, list[int]] = {}  # USED variable -> threads that hold some now
         for r in self.system.resources:

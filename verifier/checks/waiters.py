@@ -17,7 +17,7 @@ from .stuck import blocked_for_ever
 def waiting_in(system: TransitionSystem, state: Sequence[Scalar]) -> list[int]:
     """Unfinished threads of which no rule can be taken."""
     read = reader(state)
-    able = {r.thread for r in system.rules if read(r.guard)}
+    able = {r.thread for r in system.rules if r.kind is not RuleKind.CRASH and read(r.guard)}
     out = []
     for t in system.threads:
         kind = t.points[int(state[t.location])].kind

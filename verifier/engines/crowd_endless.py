@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...semantics.expr import TRUE, Expr, Op, and_, const, le, lt, not_, or_, var, variables
+from ...semantics.expr import TRUE, Expr, Op, and_, const, eq, le, lt, not_, or_, var, variables
 from ...semantics.symbolic import is_valid
 from ...semantics.system import PointKind, Rule, RuleKind, Thread, VarKind
 from .common import conjuncts, initial_condition, put, weakest
@@ -55,8 +55,8 @@ class Endless:
 
     def __init__(self, made: Graphs, linking: Linking, seconds: float, granting: bool) -> None:
         system = made.system
-        if system.controls or any(r.kind is RuleKind.CRASH for r in system.rules):
-            raise Unsupported("crashes and controllers")
+        if system.controls:
+            raise Unsupported("controllers")
         if any(r.turn is not TRUE for r in system.rules) or (granting and system.in_order):
             raise Unsupported("the scheduler says who is next")
         self.system = system
@@ -159,11 +159,15 @@ class Endless:
                 {
                     clock(self.rules[a.rule])
                     for a in graph.arcs[n]
-                    if a.sure and not a.claims and self.rules[a.rule].delay is not None
+                    if a.sure and not a.claims and self._due(self.rules[a.rule])
                 }
                 for n in part
             )
         )
+
+    def _due(self, rule: Rule) -> bool:
+        """It has a clock that rings at last.  (A crash need not come.)"""
+        return rule.delay is not None and rule.kind is not RuleKind.CRASH
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -234,7 +238,9 @@ class Endless:
 
     def _holds(self, graph: Around, node: int, threads: Sequence[Thread], used: int) -> bool:
         return any(
-            v == used for t in threads for v, _ in t.points[graph.at(node, t.location)].holds
+            v == used and graph.may(node, not_(eq(amount, const(0))))
+            for t in threads
+            for v, amount in t.points[graph.at(node, t.location)].holds
         )
 
     # --- what comes again and again ----------------------------------------------------------
@@ -250,7 +256,7 @@ class Endless:
                     raise Unsupported("out of time")
                 if not self.linking.linked.get(u) or u in known.free:
                     continue
-                taking = any(v == u for r in known.live for v, _ in self.rules[r].gains)
+                taking = any(self._takes(self.rules[r], u) for r in known.live)
                 if u in known.let_go:
                     kept = False
                 else:
@@ -261,6 +267,11 @@ class Endless:
                         known.free.add(u)
             if (len(known.live), len(known.free), len(known.let_go)) == before:
                 return known
+
+    def _takes(self, rule: Rule, used: int) -> bool:
+        """Who comes back after a crash claims again what it had."""
+        again = rule.kind is RuleKind.RECOVER and any(v == used for v, _ in rule.updates)
+        return again or any(v == used for v, _ in rule.gains)
 
     def _prune(self, known: _Known, timeless: bool) -> None:
         while True:
@@ -343,7 +354,11 @@ class Endless:
     def _able(self, graph: Around, node: int, claims: Collection[int]) -> bool:
         """Whether somebody has a step that waits for none but these claims."""
         return any(
-            a.sure and a.claims <= set(claims) and a.rule not in self.like for a in graph.arcs[node]
+            a.sure
+            and a.claims <= set(claims)
+            and a.rule not in self.like
+            and self.rules[a.rule].kind is not RuleKind.CRASH
+            for a in graph.arcs[node]
         )
 
     def goes_on(self, cond: Expr, instance: int | None) -> bool:

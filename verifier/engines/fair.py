@@ -44,17 +44,26 @@ class View:
     """A graph of states, or of states and clocks, as the questions about time see it.
 
     `clocks`: those that surely run at each node.  `instant`: may the rule be taken there, in a run
-    that comes there, without time passing since it became possible?
+    that comes there, without time passing since it became possible?  `crashes`: those that can come
+    do (where it is asked what can be).
     """
 
     system: TransitionSystem
     arcs: Sequence[Sequence[Arc]]
     clocks: Sequence[frozenset[Clock]]
     instant: Callable[[int, int], bool]
+    crashes: bool = False
 
     @cached_property
     def served(self) -> frozenset[int]:
         return served(self.system)
+
+    @cached_property
+    def never_due(self) -> frozenset[Clock]:
+        """A crash may come at any time, or not at all."""
+        if self.crashes:
+            return frozenset()
+        return frozenset(clock(r) for r in self.system.rules if r.kind is RuleKind.CRASH)
 
 
 def served(system: TransitionSystem) -> frozenset[int]:
@@ -82,7 +91,7 @@ def constant(system: TransitionSystem, expr: Expr) -> bool:
     return kinds <= {VarKind.ARG, VarKind.PARAM}
 
 
-def of_graph(graph: Graph) -> View:
+def of_graph(graph: Graph, crashes: bool = False) -> View:
     system = graph.system
     rules = system.rules
     clocks = [
@@ -111,7 +120,7 @@ def of_graph(graph: Graph) -> View:
         [Arc(*e, e.sure and (e.rule == SPLIT or rules[e.rule].delay is None)) for e in edges]
         for edges in graph.edges
     ]
-    return View(system, arcs, clocks, instant)
+    return View(system, arcs, clocks, instant, crashes)
 
 
 def parts(view: View, within: Collection[int], timeless: bool) -> list[list[int]]:
@@ -213,7 +222,7 @@ def demands(view: View, part: Iterable[int], timeless: bool, strong: bool = Fals
         threads |= set().union(*(asking(view, n) for n in nodes))
     clocks: frozenset[Clock] = frozenset()
     if not timeless:
-        clocks = frozenset.intersection(*(view.clocks[n] for n in nodes))
+        clocks = frozenset.intersection(*(view.clocks[n] for n in nodes)) - view.never_due
     return Demands(frozenset(threads), clocks)
 
 

@@ -127,7 +127,7 @@ class Game:
                 not self.excluded and any(a.target == EXCLUDED for a in view.arcs[node])
             ):
                 bad.add(node)  # it may end here
-        staying = View(view.system, kept, view.clocks, view.instant)
+        staying = View(view.system, kept, view.clocks, view.instant, view.crashes)
         for timeless in (False, True):
             for part in parts(staying, rest, timeless):
                 if bad.issuperset(part):

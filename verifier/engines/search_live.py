@@ -18,6 +18,7 @@ from ...semantics.expr import (
 )
 from ...semantics.system import (
     Obligation,
+    RuleKind,
     TransitionSystem,
 )
 from ...semantics.trace import Step, Trace
@@ -80,8 +81,10 @@ def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
     Refuted by a state from which on a thread always waits for resources and never moves, or by
     one from which on a whole instance never moves and never ends.  Free when from every state
     every unfinished thread must be able to move, to be released (ended, cancelled, or control
-    goes on past its fork), or to have threads below it that can move.
+    goes on past its fork), or to have threads below it that can move.  A crash need not come, so
+    it releases nobody.
     """
+    graph = calm(graph)
     threads = Threads(graph)
     doubt = ""
     dead = _dead_threads(graph, threads) + _dead_instances(graph, threads)
@@ -101,6 +104,16 @@ def deadlocks(graph: Graph) -> Stuck | Free | Undecided:
         return Undecided(doubt)
     late = _late(graph, threads)
     return Undecided(late, True) if late else Free(len(graph.nodes))
+
+
+def calm(graph: Graph) -> Graph:
+    """The same states, of which no step is a crash."""
+    crashes = {r.index for r in graph.system.rules if r.kind is RuleKind.CRASH}
+    if not crashes:
+        return graph
+    edges = [[e for e in out if e.rule not in crashes] for out in graph.edges]
+    kept = graph.nodes, edges, graph.frontier, graph.path, graph.first
+    return Graph(graph.system, graph.space, *kept)
 
 
 def _dead_threads(graph: Graph, threads: Threads) -> list[tuple[int, int]]:
@@ -231,7 +244,7 @@ def can_finish(graph: Graph) -> NeverEnds | Free | Undecided:
         return Undecided(doubt or "the graph is not complete")
     if doubt:
         return Undecided(doubt)
-    view = of_graph(graph)
+    view = of_graph(graph, crashes=True)
     if cyclic(view) and len(Game(view, done, False).won()) < len(count):
         return Undecided("an end can be reached, but not shown is that the clocks let it", True)
     return Free(len(graph.nodes))
@@ -376,7 +389,7 @@ def _round(
         assert where is not None
         go(part[where - 1])
     running = frozenset[Clock]() if timeless else frozenset().union(*(view.clocks[n] for n in part))
-    for k in sorted(running - wanted.clocks):
+    for k in sorted(running - wanted.clocks - view.never_due):
         if all(k in view.clocks[n] for n in _walk(begin, steps)):
             go(next(n for n in part if k not in view.clocks[n]))
     go(begin)
@@ -416,6 +429,7 @@ def _way(around: Mapping[int, Sequence[Arc]], source: int, target: int) -> list[
 def doomed(graph: Graph, among: Collection[int] | None = None) -> list[int]:
     """Nodes, in breadth-first order, at which some unfinished thread (`among` these) can never
     move again."""
+    graph = calm(graph)
     threads = Threads(graph)
     out: set[int] = set()
     for thread in graph.system.threads:
