@@ -359,7 +359,9 @@ class Reader:
             try:
                 spec = load_spec(file)
                 made = Checker(lower(spec), self.solvers, comparisons(spec))
-                gc.freeze()  # it stays until the end: nothing to look for in it
+                # It stays until the end: nothing to look for in it, nor in what is made of it.
+                gc.freeze()
+                gc.set_threshold(2_000_000, 100, 100)
                 self._checkers[file] = spec_hash(spec.source), made
             except (Rejected, OSError):
                 self._checkers[file] = "", None
