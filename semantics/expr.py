@@ -88,13 +88,14 @@ ONE = Expr(Op.CONST, (), Sort.INT, 1)
 EMPTY = Expr(Op.CONST, (), Sort.STACK, ())  # type: ignore[arg-type]
 
 
-_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(1024))
+_MANY = 1024
+_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(_MANY))
 
 
 def const(value: Scalar) -> Expr:
     """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
     if type(value) is int:  # the small ones are shared: there are very many of them
-        return _FEW[value] if 0 <= value < len(_FEW) else Expr(Op.CONST, (), Sort.INT, value)
+        return _FEW[value] if 0 <= value < _MANY else Expr(Op.CONST, (), Sort.INT, value)
     if value is True:
         return TRUE
     if value is False:
