@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from wfverify.proofs.laws import table
-from wfverify.proofs.laws.catalogue import DECLARED, LAWS, Law
+from wfverify.proofs.laws.catalogue import DECLARED, EFFECTS, LAWS, Law
 from wfverify.verifier.equivalence.laws.answer import answered
 from wfverify.verifier.equivalence.laws.prove import claim
 
@@ -25,7 +25,7 @@ LIMIT = 120_000
 
 def found(law: Law, limit: int = LIMIT) -> dict[str, object]:
     """What is found of a law, as it is kept."""
-    answer = answered(claim(law.left, law.right, DECLARED), law.needs, limit)
+    answer = answered(claim(law.left, law.right, DECLARED, EFFECTS), law.needs, limit)
     return {
         "holds": [
             {"needs": h.needs, "alone": h.alone, "anywhere": h.anywhere} for h in answer.holds

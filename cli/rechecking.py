@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
+from ..proofs.anynumber import checker
 from ..proofs.certificate import Certificate, Damaged, parse, spec_hash
 from ..proofs.check import Answer, Checked, Checker
 from ..proofs.compared import Comparing
@@ -145,7 +146,7 @@ class Reader:
         if file not in self._checkers:
             try:
                 spec = load_spec(file)
-                made = Checker(lower(spec), self.solvers, comparisons(spec))
+                made = checker(spec, lower(spec), self.solvers, comparisons(spec))
                 # It stays until the end: nothing to look for in it, nor in what is made of it.
                 gc.freeze()
                 gc.set_threshold(2_000_000, 100, 100)

@@ -6,7 +6,7 @@ sums only the parts are looked at that the rule changes: what it adds to both si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from ..semantics.expr import (
     var,
     variables,
 )
-from ..semantics.system import Obligation, Thread, VarKind
+from ..semantics.system import Obligation, Thread, TransitionSystem, VarKind
 from .held import Held
 from .reading import Model, Step, pinned, settled
 from .said import stays
@@ -46,6 +46,7 @@ class Prover:
 
     model: Model
     solvers: Solvers
+    knowing: Callable[[Sequence[Expr], TransitionSystem], Known] = Known
     _keys: dict[tuple[object, ...], int] = field(default_factory=dict)
     _memo: dict[int, int] = field(default_factory=dict)
     _alive: list[Expr] = field(default_factory=list)
@@ -123,14 +124,12 @@ class Prover:
             if new:
                 before = self.established(Facts((), shapes))
             elif self.tree.shows(shapes):  # each without the help of the others
-                before, new = (
-                    Known((), system),
-                    [f for s in shapes for f in self.written_out(s, system.threads)],
-                )
+                before = Known((), system)
+                new = [f for s in shapes for f in self.written_out(s, system.threads)]
             else:
                 before = self.established(Facts((), shapes[:-1]))
                 new = self.written_out(shapes[-1], system.threads)
-            known = Known([*before.facts, *new], system)
+            known = self.knowing([*before.facts, *new], system)
             if len(known.sums) == len(before.sums) + len(new):
                 known.placed = before.placed  # sums say nothing of places
             asked = set(range(len(before.facts), len(known.facts)))

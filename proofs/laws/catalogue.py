@@ -37,6 +37,7 @@ def _law(name: str, left: str, right: str, *needs: tuple[str, ...]) -> tuple[str
 
 _FIXED = ("fixed",)
 _UNDO = ("nothing to undo",)
+_CALM = ("no throw p", "no throw q")
 _EACH = "if (i == 0) { p } else { q }"
 
 _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -274,7 +275,7 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
         _law("saga-plain", "saga { p }", "p", _UNDO),
         _law("saga-skip", "saga { skip }", "skip"),
         _law("saga-fail", "saga { fail F }", "fail F"),
-        _law("saga-once", "saga { saga { p } }", "saga { p }", _UNDO),
+        _law("saga-once", "saga { saga { p } }", "saga { p }"),
         _law("saga-no-throw", "saga { u1 ; u2 }", "u1 ; u2"),
         _law("saga-undo", "saga { u1 ; fail F }", "u1 ; v1 ; fail F"),
         _law("saga-undo-order", "saga { u1 ; u2 ; fail F }", "u1 ; u2 ; v2 ; v1 ; fail F"),
@@ -288,10 +289,31 @@ _TABLE: dict[str, tuple[tuple[str, ...], ...]] = {
             "saga-seq-undo",
             "saga { u1 ; p }",
             "saga { u1 } ; saga { p }",
-            ("nothing to undo",),
-            ("nothing to undo", "no throw p"),
+            ("no throw p",),
         ),
-        _law("saga-nested-seq", "saga { saga { u1 } ; p }", "saga { u1 ; p }", _UNDO),
+        _law("saga-nested-seq", "saga { saga { u1 } ; p }", "saga { u1 ; p }"),
+        _law("saga-inner-left", "saga { saga { p } ; q }", "saga { p ; q }"),
+        _law("saga-inner-right", "saga { p ; saga { q } }", "saga { p ; q }"),
+        _law("saga-inner-par", "saga { saga { p } || q }", "saga { p || q }", _CALM),
+        _law(
+            "saga-inner-try",
+            "saga { try { saga { p } } catch * { h } }",
+            "saga { try { p } catch * { h } }",
+            _UNDO,
+            ("no throw p",),
+        ),
+        _law("saga-choice", "saga { p + q }", "saga { p } + saga { q }"),
+        _law(
+            "saga-if",
+            "saga { if (b) { p } else { q } }",
+            "if (b) { saga { p } } else { saga { q } }",
+        ),
+        _law("saga-par", "saga { p || q }", "saga { p } || saga { q }", _CALM),
+        _law("saga-seq-fail", "saga { p ; fail F }", "saga { p } ; fail F", _UNDO),
+        _law("saga-try", "saga { try { p } catch * { h } }", "try { saga { p } } catch * { h }"),
+        _law(
+            "saga-finally", "saga { try { p } finally { q } }", "try { saga { p } } finally { q }"
+        ),
     ),
     "using": (
         _law("using-skip", "using (m) { skip }", "skip", ("alone",)),
@@ -368,3 +390,7 @@ DECLARED = """\
   activity u1 { undo v1() }
   activity u2 { undo v2() }
 """
+# The same in instances: what undoes leaves a trace in the data.
+EFFECTS = DECLARED.replace("activity v1 { }", "activity v1 { do { x := x + 1 } }").replace(
+    "activity v2 { }", "activity v2 { do { x := 2 * x } }"
+)

@@ -105,6 +105,8 @@ def _entangled(places: Iterable[Place]) -> list[list[Place]]:
 
 def _beside(a: ThreadDraft, b: ThreadDraft) -> bool:
     """May both be running something at once?  Branches of one fork may, and what is below them."""
+    if a is b:
+        return False
     forks: dict[int, ForkDraft] = {}  # around `a`, by the thread that forks
     at = a
     while at.fork is not None:

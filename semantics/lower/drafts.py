@@ -35,6 +35,7 @@ from .refusals import Refusals
 
 if TYPE_CHECKING:
     from .channels import Channel
+    from .context import Ctx
     from .open import Open
 
 
@@ -88,6 +89,16 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """What an open process has completed (see `open`): whether there is anything to undo in it,
+    whether there will be if it is cut off now, and the lowering of its undo."""
+
+    flag: Expr
+    perhaps: Expr
+    undo: Callable[[Ctx, At, int], Out]
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """The undo log of a term: in sequence, or of branches that ran side by side.
 
@@ -95,7 +106,7 @@ class Log:
     `sure`: the flags of what is certainly done once control has passed to the term's exit.
     """
 
-    parts: tuple[Log | Done | Rounds, ...] = ()
+    parts: tuple[Log | Done | Owed | Rounds, ...] = ()
     parallel: bool = False
     after: tuple[tuple[int, ...], ...] = ()
     sure: frozenset[int] = frozenset()

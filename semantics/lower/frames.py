@@ -168,7 +168,7 @@ def retry(
     inner = replace(outer, frame=frame, again=ctx.again or not attempt, retried=retried)
     out = body(inner, replace(whole, points=at.points), k)
     log = out.log
-    if ctx.in_saga and back is not None and not attempt:
+    if back is not None and not attempt:
         # A failed attempt keeps what it completed on the log.
         log = rounds(ctx, log, frozenset(), back, since)
         log = replace(log, sure=out.log.sure)

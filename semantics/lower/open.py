@@ -7,44 +7,58 @@ workflow as an undo that fails does.  Where it can be cancelled, it may be in a 
 or have a cleanup to run.  Its rules are named `p: ..`, and say after the colon what the token was
 before and is after the step.
 
+With an undo, each step says as well whether there is anything to undo then, or will be if the token
+is cut off there (an attempt that may have had its effect).  Its undo is a token, too: it is passed
+without a step where there is nothing to undo, and only there; it begins with a step, goes on, and
+ends with one or, as parts that are passed do, without one; with any step it may fail, which stops
+the workflow.
+
 Whether it can take a step when it might is for the term that it stands for: a proof answers each
-of its steps by the same step of the same token (docs/decisions/0017-laws.md).
+of its steps by the same step of the same token (docs/decisions/0017-laws.md, 0025-open-undos.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...dsl import ast
-from ..expr import Expr
+from ..expr import FALSE, TRUE, Expr, ite, not_
 from ..system import PointKind, RuleKind
 from .context import RETURN, UNDO_FAILED, Ctx, raise_error, step
-from .drafts import Out
+from .drafts import Log, Out, Owed
 from .frames import cleanup, leave, protected, unwound
 from .place import At, union
+
+IN_SAGA = " in a saga"  # the end of a place's name
+TO_UNDO = " to undo"  # after a place's name: the variable that says whether there is anything
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
     """`errors`: those it may raise.  `first`, `later`: the shared variables that are its test, at
     the start and after a step; "" for a term that is never passed without a step.  `shields`: it
-    may hold out against cancellation.  `returns`: it may end the workflow."""
+    may hold out against cancellation.  `returns`: it may end the workflow.  `undo`: what it
+    completes may have an undo."""
 
     errors: tuple[str, ...] = ()
     first: str = ""
     later: str = ""
     shields: bool = False
     returns: bool = False
+    undo: bool = False
 
 
 def open_(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
+    """Lowers a call of an open process.  Each rule's `activity` is the place of the call."""
     o = ctx.world.open[t.name]
     token = _Token(ctx, t, o, k)
     token.steps(ctx, at, "start")
     passed = _under(ctx, at, o.first)
     here = token.running()
     later = _under(ctx, here, o.later)
-    return Out(union(passed, later))
+    log = Log((token.owed,)) if token.owed is not None else Log()
+    return Out(union(passed, later), log)
 
 
 def _under(ctx: Ctx, at: At, test: str) -> At | None:
@@ -58,11 +72,18 @@ def _under(ctx: Ctx, at: At, test: str) -> At | None:
 
 class _Token:
     """The points of a token: running, and where it can be cancelled, in its shield, and with a
-    cleanup."""
+    cleanup; and what it has to undo, where a saga asks for it."""
 
     def __init__(self, ctx: Ctx, t: ast.Call, o: Open, k: int) -> None:
         self.ctx, self.t, self.o, self.k = ctx, t, o, k
+        self.place = _place(ctx, t)
+        self.owed: Owed | None = None
+        if o.undo and ctx.in_saga:
+            flag = ctx.b.hidden(f"{self.place}{TO_UNDO}", ctx.inst.id, False)
+            perhaps = ctx.b.hidden(f"{self.place}{TO_UNDO} if cut off", ctx.inst.id, False)
+            self.owed = Owed(flag, perhaps, self.undone)
         self.run = ctx.point(PointKind.READY, f"in {t.name}", t.span)
+        self._cut(ctx, self.run)
         self.exposed = ctx.thread.fork is not None and not ctx.protected
         self.safe = self.kept = 0
         if not o.shields:
@@ -74,14 +95,35 @@ class _Token:
         before = self.clean.ctx if self.exposed else ctx
         self.safe = inside.point(PointKind.READY, f"in {t.name}, shielded", t.span)
         self.kept = before.point(PointKind.READY, f"in {t.name}, with a cleanup", t.span)
+        self._cut(ctx, self.kept)
 
-    def _go(self, ctx: Ctx, at: At, what: str, target: int) -> None:
-        step(ctx, at, RuleKind.STEP, f"{self.t.name}: {what}", self.t.span, target)
+    def _cut(self, ctx: Ctx, point: int) -> None:
+        if self.owed is not None:
+            flag, perhaps = self.owed.flag, self.owed.perhaps
+            ctx.thread.points[point].cut = {flag.index: ite(perhaps, TRUE, flag)}
+
+    def _debts(self, open_: bool) -> list[tuple[str, Mapping[int, Expr]]]:
+        """What may be to undo after a step, as its name says it.  `open_`: to where the token may
+        be cut off."""
+        if not self.o.undo:
+            return [("", {})]
+        kinds = [("", FALSE, FALSE), (", to undo", TRUE, FALSE)]
+        kinds += [(", to undo if cut off", FALSE, TRUE)] if open_ else []
+        owed = self.owed
+        if owed is None:
+            return [(said, {}) for said, _, _ in kinds]
+        return [(said, {owed.flag.index: a, owed.perhaps.index: b}) for said, a, b in kinds]
+
+    def _go(self, ctx: Ctx, at: At, what: str, target: int, open_: bool = False) -> None:
+        for said, debt in self._debts(open_):
+            name = f"{self.t.name}: {what}{said}"
+            place = self.place
+            step(ctx, at, RuleKind.STEP, name, self.t.span, target, updates=debt, activity=place)
 
     def steps(self, ctx: Ctx, at: At, where: str) -> None:
         """Every step from a place outside a shield."""
         o, outer = self.o, self.ctx
-        self._go(ctx, at, f"{where} to run", self.run)
+        self._go(ctx, at, f"{where} to run", self.run, True)
         self._go(ctx, at, f"{where} to end", self.k)
         if o.shields:
             inner = self.shield.ctx if self.exposed else outer
@@ -91,22 +133,30 @@ class _Token:
             end = self.shield.end if self.exposed else self.run
             self._go(inner, at.guarded(), f"{where} through a shield to run", end)
             self._raise(inner, at.guarded(), f"{where} through a shield")
-            self._go(around, at.guarded(), f"{where} to cleanup", self.kept)
+            self._go(around, at.guarded(), f"{where} to cleanup", self.kept, True)
         if where != "cleanup":  # an error inside would make it clean up first
             self._raise(outer, at, where)
 
     def _raise(self, ctx: Ctx, at: At, where: str) -> None:
-        t = self.t
         for error in self.o.errors:
-            raise_error(ctx, at, error, RuleKind.RAISE, f"{t.name}: {where} to {error}", t.span)
+            self._error(ctx, at, error, RuleKind.RAISE, f"{where} to {error}")
         if self.o.returns:
-            raise_error(ctx, at, RETURN, RuleKind.STEP, f"{t.name}: {where} to return", t.span)
+            self._error(ctx, at, RETURN, RuleKind.STEP, f"{where} to return")
             self._stop(ctx, at, where)
+
+    def _error(self, ctx: Ctx, at: At, error: str, kind: RuleKind, what: str) -> None:
+        t = self.t
+        for said, debt in self._debts(False):
+            name = f"{t.name}: {what}{said}"
+            raise_error(ctx, at, error, kind, name, t.span, updates=debt, activity=self.place)
 
     def _stop(self, ctx: Ctx, at: At, where: str) -> None:
         if self.o.returns:
-            what = f"{self.t.name}: {where} to {UNDO_FAILED}"
-            raise_error(ctx, at, UNDO_FAILED, RuleKind.RAISE, what, self.t.span)
+            self._undo_failed(ctx, at, f"{where} to {UNDO_FAILED}")
+
+    def _undo_failed(self, ctx: Ctx, at: At, what: str) -> None:
+        name, place = f"{self.t.name}: {what}", self.place
+        raise_error(ctx, at, UNDO_FAILED, RuleKind.RAISE, name, self.t.span, activity=place)
 
     def running(self) -> At:
         """The steps after the first; where it may be passed without one."""
@@ -149,3 +199,29 @@ class _Token:
         exit_, _ = leave(self.ctx, c.guarded, None, t.span, [], name)
         c.guarded.region.passed(exit_.cond)
         c.region.passed(exit_.cond)
+
+    def undone(self, ctx: Ctx, at: At, k: int) -> Out:
+        """The token's undo, in the protected part of a saga: from `at`, to `k`."""
+        owed, t = self.owed, self.t
+        assert owed is not None
+        busy = ctx.point(PointKind.UNWIND, f"undoing {t.name}", t.span)
+        over = ctx.point(PointKind.UNWIND, f"undone {t.name}", t.span)
+        done = {owed.flag.index: FALSE}
+        for here, where in ((at.under(owed.flag), "start"), (ctx.at(busy), "run")):
+            ways = [("to run", busy, {}), ("to end", k, done), ("to its exit", over, done)]
+            for what, target, updates in ways:
+                name, place = f"{t.name}: undo {where} {what}", self.place
+                kind = RuleKind.UNDO
+                step(ctx, here, kind, name, t.span, target, updates=updates, activity=place)
+            self._undo_failed(ctx, here, f"undo {where} to {UNDO_FAILED}")
+        nothing = At(at.under(not_(owed.flag)).cond, at.moves, None, at.test, at.open)
+        return Out(union(nothing, ctx.at(over)))
+
+
+def _place(ctx: Ctx, t: ast.Call) -> str:
+    """The name of a call: one of its own, as those of activities have."""
+    place = f"{t.name}{ctx.tag}"
+    number = ctx.inst.occurrences.get(place, 0) + 1
+    ctx.inst.occurrences[place] = number
+    place = f"{ctx.inst.name}.{place}" + (f"#{number}" if number > 1 else "")
+    return place + IN_SAGA if ctx.in_saga else place

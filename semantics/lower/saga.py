@@ -28,14 +28,14 @@ from ..system import EventKind, PointKind, RuleKind, SagaInfo, VarKind
 from . import activity, parallel
 from .builder import Builder, RuleDraft
 from .context import UNDO_FAILED, Ctx, raise_error, real_error, step
-from .drafts import Done, Frame, Landing, Log, Out, Rounds
+from .drafts import Done, Frame, Landing, Log, Out, Owed, Rounds
 from .effects import effect
 from .entry import forget
 from .env import collecting, unasked
 from .expressions import scalar
 from .frames import cleanup, leave, unwound
 from .place import At, union
-from .undolog import Part, earlier, entries, repeated, to_undo
+from .undolog import Part, earlier, entries, owed, repeated, to_undo
 from .watched import Watched, undone, watch
 
 
@@ -58,11 +58,12 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
         c.region.passed(out.exit.cond)
     done = list(entries(out.log))
     again = list(repeated(out.log))
+    open_ = [x for o in owed(out.log) for x in (o.flag, o.perhaps)]
     entering = [r for r in b.rules[first:last] if entered.index in r.updates]
     if ctx.again and not ctx.in_saga:
         for rule in entering:
             marks = [m for d in done for m in (d.flag, d.was, d.instead) if m is not None]
-            for mark in (*marks, *(r.count for r in again)):
+            for mark in (*marks, *open_, *(r.count for r in again)):
                 rule.updates.setdefault(mark.index, ite(at.cond, zero(mark.sort), mark))
     # The variables of a child workflow that is called inside are none of the saga's.
     written = {i for i in _written(b, done, first, last) if i < since}
@@ -86,7 +87,8 @@ def saga(ctx: Ctx, t: ast.Saga, at: At, k: int) -> Out:
     if not ctx.in_saga:
         # A log that is no longer wanted would only tell apart states that are alike.
         stacks = (r.stack for r in again if r.stack is not None)
-        dead = (entered, *(d.flag for d in done), *(r.count for r in again), *stacks)
+        flags = (*(d.flag for d in done), *open_)
+        dead = (entered, *flags, *(r.count for r in again), *stacks)
         forget(ctx, b.rules[first:], range(points, len(ctx.thread.points)), dead)
         exit_ = exit_.plus(*((m.index, zero(m.sort)) for m in dead)) if exit_ is not None else None
     return Out(exit_, out.log)
@@ -98,6 +100,8 @@ def _undo(ctx: Ctx, log: Part, at: At | None, k: int, span: Span) -> Out:
         return Out(None)
     if isinstance(log, Done):
         return _undo_one(ctx, log, at, k)
+    if isinstance(log, Owed):
+        return log.undo(ctx, at, k)
     if isinstance(log, Rounds):
         return _undo_rounds(ctx, log, at, span)
     parts = [p for p in log.parts if to_undo(p)]

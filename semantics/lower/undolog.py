@@ -10,9 +10,9 @@ from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, v
 from ..system import VarKind
 from .builder import RuleDraft
 from .context import Ctx
-from .drafts import Done, Log, Rounds
+from .drafts import Done, Log, Owed, Rounds
 
-Part = Log | Done | Rounds
+Part = Log | Done | Owed | Rounds
 
 
 def entries(part: Part) -> Iterator[Done]:
@@ -24,6 +24,18 @@ def entries(part: Part) -> Iterator[Done]:
         case Log():
             for p in part.parts:
                 yield from entries(p)
+
+
+def owed(part: Part) -> Iterator[Owed]:
+    """The open processes in it."""
+    match part:
+        case Owed():
+            yield part
+        case Rounds():
+            yield from owed(part.body)
+        case Log():
+            for p in part.parts:
+                yield from owed(p)
 
 
 def repeated(part: Part) -> Iterator[Rounds]:
@@ -38,7 +50,14 @@ def repeated(part: Part) -> Iterator[Rounds]:
 
 
 def to_undo(part: Part) -> bool:
-    return any(d.undo is not None and d.undo.kind in ("block", "call") for d in entries(part))
+    return bool(_undoable(part))
+
+
+def _undoable(part: Part) -> list[Expr]:
+    """The flags of all in it that has an undo."""
+    asks = ("block", "call")
+    done = [d.flag for d in entries(part) if d.undo is not None and d.undo.kind in asks]
+    return [*done, *(o.flag for o in owed(part))]
 
 
 def all_of(parts: Iterable[Log], parallel: bool = False) -> Log:
@@ -54,16 +73,15 @@ def unsure(log: Log) -> Log:
 
 def rounds(ctx: Ctx, log: Log, sure: frozenset[int], again: RuleDraft, since: int) -> Log:
     """The log of a body that may be run again after the step `again`; `since` is the number of
-    the first variable that belongs to the body."""
-    if not to_undo(log):
+    the first variable that belongs to the body.  Outside of a saga nobody counts the rounds."""
+    if not ctx.in_saga or not to_undo(log):
         return log
     b = ctx.b
     inside = range(since, len(b.variables))
     count = b.hidden(f"{ctx.inst.name} rounds done{ctx.tag}", ctx.inst.id)
     again.updates[count.index] = add(count, const(1))
-    for d in entries(log):
-        if to_undo(d):
-            again.updates[d.flag.index] = FALSE
+    for flag in _undoable(log):
+        again.updates[flag.index] = FALSE
     for inner in repeated(log):
         again.updates[inner.count.index] = const(0)
     return Log((Rounds(log, sure, count, again, inside),))

@@ -9,7 +9,7 @@ from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...semantics.trace import Trace
 from ..equivalence.laws.explore import TooLarge, Unsuitable
-from ..equivalence.laws.prove import CONTEXTS, LEVELS, Claim, finest, within
+from ..equivalence.laws.prove import LEVELS, Claim, contexts, finest, within
 from ..equivalence.laws.read import plain, read, stands_for
 from ..equivalence.laws.refute import refuted
 from ..equivalence.terms.specs import by_laws
@@ -78,7 +78,7 @@ def _where(law: Claim, level: str) -> str:
     """Whether one side may be put for the other anywhere, as far as that is soon known."""
     begun = time.process_time()
     try:
-        for context in CONTEXTS:
+        for context in contexts(law):
             found = finest(within(law, context), limit=AROUND)
             late = time.process_time() > begun + SOON
             if not found or LEVELS.index(found) > LEVELS.index(level) or late:

@@ -17,8 +17,11 @@ from wfverify.proofs.laws.catalogue import DECLARED, LAWS
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import RuleKind, TransitionSystem
 from wfverify.verifier.equivalence.laws.answer import UNKNOWN, proved
-from wfverify.verifier.equivalence.laws.prove import LEVELS, claim, finest, within
+from wfverify.verifier.equivalence.laws.explore import Changes, Unsuitable, explored
+from wfverify.verifier.equivalence.laws.prove import LEVELS, claim, finest, settings, within
 from wfverify.verifier.equivalence.laws.refute import Instance, differ, refuted, sides
+from wfverify.verifier.equivalence.laws.setting import system
+from wfverify.verifier.equivalence.lts import Lts
 from wfverify.verifier.equivalence.terms import guarded, normal
 from wfverify.verifier.equivalence.terms.store import Store
 
@@ -140,21 +143,25 @@ def guarded_term(s: Store, rng: random.Random, n: int) -> int:
 # --- instances, by checkers that share nothing with the proofs ---------------------------------
 
 
-def random_term(
-    rng: random.Random, name: str, depth: int, calm: bool = False, fixed: bool = False
-) -> str:
-    """A term without loops; its activities are `name`1, `name`2 and, failing, `name`x.
+def random_term(rng: random.Random, name: str, depth: int, *keeps: str) -> str:
+    """A term without loops; its activities are `name`1, `name`2 and, failing, `name`x; `name`u is
+    undone, the undo of `name`w may fail, and of `name`l nobody knows whether it happened.
 
-    `calm`: it raises nothing; `fixed`: it writes no test."""
+    `keeps`, of these: calm (it raises nothing), fixed (it writes no test), undone (it may have to
+    be undone)."""
+    calm, undone = "calm" in keeps, "undone" in keeps
     leaves = ["skip", f"{name}1", f"{name}2", "wait until (false)"]
-    leaves += [] if fixed else ["{ b := not b }"]
+    leaves += [] if "fixed" in keeps else ["{ b := not b }"]
     leaves += [] if calm else ["fail E", "fail F", f"{name}x", "return"]
+    leaves += [f"{name}u", f"{name}u", f"{name}l"] if undone else []
+    leaves += [f"{name}w"] if undone and not calm else []
     if depth == 0:
         return rng.choice(leaves)
-    p, q = (random_term(rng, name, depth - 1, calm, fixed) for _ in range(2))
+    p, q = (random_term(rng, name, depth - 1, *keeps) for _ in range(2))
     forms = [f"{{ {p} ; {q} }}", f"({p} + {q})", f"({p} || {q})", f"nocancel {{ {p} }}"]
     forms += [f"if (b) {{ {p} }} else {{ {q} }}", f"try {{ {p} }} catch E {{ {q} }}"]
     forms += [f"try {{ {p} }} finally {{ {q} }}", f"if (c) {{ {p} }}", *leaves]
+    forms += [f"saga {{ {p} }}", f"saga {{ {p} ; {q} }}", *leaves] if undone else []
     return rng.choice(forms)
 
 
@@ -169,6 +176,9 @@ def spec(term: str, names: list[str]) -> TransitionSystem:
         f"workflow w fails E, F {{\n{DECLARED}",
         *(f"  activity {p}{i} {{ }}" for p in names for i in (1, 2)),
         *(f"  activity {p}x {{ fails E }}" for p in names),
+        *(f"  activity {p}u {{ undo {p}2() }}" for p in names),
+        *(f"  activity {p}w {{ undo {p}x() }}" for p in names),
+        *(f"  activity {p}l {{ at_least_once undo {p}2() }}" for p in names),
         f"  run {{ {term} }}\n}}",
     ]
     return lower(load_text("\n".join(lines), "law.wf"))
@@ -212,6 +222,9 @@ PLAIN = [
     if "9s" not in law.left + law.right
 ]
 WHERE = ["X", "{ X } ; z1", "{ { X } || zx } ; z1", "{ X } + z1", "try { X } catch * { z1 }"]
+# Where a saga may have to undo what the terms do.
+IN_SAGAS = ["saga { X ; zx }", "saga { { { X } || zx } ; z1 }", "saga { { X } || { zu ; zx } }"]
+IN_SAGAS += ["saga { try { X } catch * { zu } ; zx }", "saga { zu ; X ; fail E }", *WHERE]
 
 
 def instance(
@@ -220,10 +233,12 @@ def instance(
     """Both sides with random terms, in a context."""
     of = claim(left, right)
     given = needs or []
-    terms = {
-        p: random_term(rng, p, rng.randint(0, 2), f"no throw {p}" in given, "fixed" in given)
-        for p in of.metavariables
-    }
+    undone = of.undoes and "nothing to undo" not in given
+    everyone = [*(["fixed"] if "fixed" in given else []), *(["undone"] if undone else [])]
+    terms = {}
+    for p in of.metavariables:
+        keeps = [*everyone, "calm"] if f"no throw {p}" in given else everyone
+        terms[p] = random_term(rng, p, rng.randint(0, 2), *keeps)
     put_in = (re.sub(r"\b[pqrshk]\b", lambda m: terms[m[0]], x) for x in (of.left, of.right))
     return [where.replace("X", side) for side in put_in]
 
@@ -249,6 +264,92 @@ def test_instances_of_laws_hold(seed: int) -> None:
         if (found := graphs(texts)) is not None:
             tried += 1
             assert agree(*found, level), f"{law.name} under {level}: {texts[0]} and {texts[1]}"
+
+
+# Sagas around any terms, and what they may have to undo.
+SAGAS = [(law, entry) for law, entry in PLAIN if law.family == "saga"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_instances_of_sagas_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    tried = undone = 0
+    while tried < 40:
+        law, entry = rng.choice(SAGAS)
+        everywhere = IN_SAGAS if "nothing to undo" not in entry["needs"] else WHERE
+        where = rng.choice(everywhere) if entry["anywhere"] in LEVELS else "X"
+        level = entry["anywhere"] if where != "X" else entry["alone"]
+        texts = instance(rng, law.left, law.right, where, entry["needs"])
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            undone += any(re.search(r"\b[pqhz][uwl]\b", t) is not None for t in texts)
+            assert agree(*found, level), f"{law.name} under {level}: {texts[0]} and {texts[1]}"
+    assert undone >= 5
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("saga { p }", "p"),
+        ("saga { p ; q }", "saga { q ; p }"),
+        ("saga { p ; q }", "saga { p } ; saga { q }"),
+        ("saga { saga { p } ; q }", "saga { p } ; saga { q }"),
+        ("saga { p ; saga { q } }", "saga { p } ; saga { q }"),
+        ("saga { p ; fail F }", "saga { p } ; fail F"),
+        ("saga { p || q }", "saga { p ; q }"),
+        ("saga { u1 ; u2 ; fail F }", "u1 ; u2 ; v1 ; v2 ; fail F"),
+        ("saga { u1 ; p }", "u1 ; saga { p }"),
+        ("saga { u1 ; p ; fail F }", "u1 ; saga { p ; fail F } ; v1"),
+        ("saga { saga { p } || q }", "saga { p || q }"),
+        ("try { saga { p } } catch * { h }", "saga { try { p } catch * { h } }"),
+    ],
+)
+def test_sagas_that_undo_something_else_are_told_apart(left: str, right: str) -> None:
+    """None is proved, and the instance that refutes each is one for a naive checker, too."""
+    law = claim(left, right, DECLARED)
+    assert finest(law) == ""
+    found = refuted(law, LEVELS)
+    assert "trace" in found
+    terms = dict(found["trace"].terms)
+    texts = [re.sub(r"\b[pqh]\b", lambda m: terms[m[0]], t) for t in (left, right)]
+    both = graphs(texts)
+    assert both is not None and not agree(*both, "trace"), f"{found['trace']}"
+
+
+def test_a_saga_asks_for_an_undo_on_both_sides_or_rounds_have_other_steps() -> None:
+    """A round of a loop in `p` ends with a step of its own in a saga."""
+    needs = ("nothing to undo", "no throw p")
+    assert finest(claim("saga { p }", "p"), needs) == "branching"
+    assert finest(claim("saga { skip } ; p", "p"), needs) == "bisimulation"
+
+
+def test_runs_that_are_undone_are_numbered() -> None:
+    """Two runs of one process may have something to undo: which of them is undone is seen."""
+    law = claim("saga { p ; p ; fail F }", "skip")
+    (setting, *_) = [s for s in settings(law, ()) if s.open["p"].undo]
+    (lts, *_) = explored(system(setting, law.left), setting, Changes())
+    said = {name for name in lts.labels if ": undo start to run" in name}
+    assert said == {f"p: undo start to run, of run {n}" for n in (1, 2)}
+    begun = {name.split(", ")[-1] for name in lts.labels if ": start " in name}
+    assert begun == {"run 1", "run 2"}
+    # The first is undone after the second.
+    last = {t for s, a, t in edges(lts) if a == "p: undo start to end, of run 1"}
+    assert not [a for s, a, _ in edges(lts) if s in last and "of run 2" in a]
+
+
+def edges(lts: Lts) -> list[tuple[int, str, int]]:
+    return [
+        (s, lts.labels[a], t) for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
+    ]
+
+
+def test_what_is_undone_round_by_round_is_not_known() -> None:
+    law = claim("saga { while (b) { p } }", "saga { while (b) { p } }")
+    with pytest.raises(Unsuitable):
+        finest(law)
+    assert finest(law, ("nothing to undo",)) == "bisimulation"
+    # Outside of a saga rounds are not counted.
+    assert finest(claim("while (b) { saga { p } }", "while (b) { saga { p } }")) == "bisimulation"
 
 
 @pytest.mark.parametrize(

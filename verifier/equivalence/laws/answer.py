@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .explore import TooLarge, Unsuitable
-from .prove import CONTEXTS, LEVELS, Claim, finest, within
+from .prove import LEVELS, Claim, contexts, finest, within
 from .refute import refuted
 
 UNKNOWN = "?"  # not explored
@@ -42,7 +42,7 @@ def answered(law: Claim, needs: Sequence[tuple[str, ...]], limit: int = 60_000) 
 def _holds(law: Claim, needs: tuple[str, ...], limit: int) -> Holds:
     alone = proved(law, needs, limit)
     anywhere = alone
-    for context in CONTEXTS:
+    for context in contexts(law):
         if anywhere in ("", UNKNOWN) or "independent" in needs:
             break
         anywhere = coarser(anywhere, proved(within(law, context), needs, limit))

@@ -7,17 +7,17 @@ any other step is internal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
 from typing import Any
 
-from ....dsl.errors import Span
 from ....semantics.expr import Scalar
 from ....semantics.system import Rule, RuleKind, TransitionSystem
 from ...engines.search_space import Space, State
 from ...engines.search_terms import NOTHING
 from ..lts import INTERNAL, Lts, made
+from .owing import OF_RUN, Owing, Runs, Where
 from .setting import WORKFLOW, Setting
 
 COMPLETED = "completes"
@@ -54,8 +54,9 @@ class Changes:
 Values = tuple[Any, ...]
 Place = tuple[Values, frozenset[int]]  # with the pools that others use
 Order = frozenset[tuple[int, int]]  # of timers that run: the first began no later than the second
-Node = tuple[Place, Order]
-Edge = tuple[str, Place, int | None]  # with the timer that it is, or begins anew
+Node = tuple[Place, Order, Runs]
+# With the timer that it is, or begins anew, and the runs that may be undone after it.
+Edge = tuple[str, Place, int | None, Runs]
 TIMERS = (RuleKind.INTERRUPT, RuleKind.TIMER, RuleKind.BACKOFF)
 
 
@@ -100,7 +101,11 @@ class Labelling:
         self.pools = {
             self.space.slots[r.used]: r.name for r in system.resources if r.name in setting.pools
         }
-        self.inside = self._inside()
+        self.owing = Owing(system, self.space.slots, setting.open)
+        if self.owing.stacked:
+            raise Unsuitable("what is done again and again is undone round by round")
+        self.inside = self._inside(_running)
+        self.exposed = {p: list(x.values()) for p, x in self._inside(_exposed).items()}
         self.tokens = [self._token(r) for r in system.rules]
         self.timers = {r.index for r in system.rules if _timed(r)}
         self.running: dict[Values, frozenset[int]] = {}  # timers, by state
@@ -111,18 +116,21 @@ class Labelling:
             self._with(first.values, sorted(self.tests), chosen)
             for chosen in product((False, True), repeat=len(self.tests))
         ]
+        none = self.owing.none
         starts: list[Node] = [
-            ((values, frozenset()), self._ordered(frozenset(), values, None)) for values in begun
+            ((values, frozenset()), self._ordered(frozenset(), values, None), none)
+            for values in begun
         ]
         number = {node: i for i, node in enumerate(starts)}
         order = list(starts)
         edges: list[tuple[int, str, int]] = []
         for node in order:
             here = number[node]
-            place, order_ = node
+            place, order_, runs = node
             self._alone(place[0])
-            for label, then, timer in chain(self._beside(place), self._steps(place, order_)):
-                after = then, self._ordered(order_, then[0], timer)
+            steps = chain(self._beside(place, runs), self._steps(place, order_, runs))
+            for label, then, timer, left in steps:
+                after = then, self._ordered(order_, then[0], timer), left
                 target = number.get(after)
                 if target is None:
                     target = number[after] = len(order)
@@ -166,27 +174,28 @@ class Labelling:
         assert delay is not None and delay.lo.value is not None
         return delay.lo.value
 
-    def _beside(self, place: Place) -> Iterator[Edge]:
+    def _beside(self, place: Place, runs: Runs) -> Iterator[Edge]:
         values, taken = place
         if self.changes.beside:
             for slot, name in self.tests.items():
                 state = "false" if values[slot] else "true"
                 changed = self._with(values, [slot], [not values[slot]])
                 label = f"{name} becomes {state}" + self._begin(values, changed)
-                yield label, (changed, taken), None
+                yield label, (changed, taken), None, runs
         if self.changes.contended:
             for slot, name in self.pools.items():
                 if slot in taken:
                     given = self._with(values, [slot], [values[slot] - 1])
-                    yield f"{name} is given back beside", (given, taken - {slot}), None
+                    yield f"{name} is given back beside", (given, taken - {slot}), None, runs
                 elif values[slot] == 0:
                     yield (
                         f"{name} is taken beside",
                         (self._with(values, [slot], [1]), taken | {slot}),
                         None,
+                        runs,
                     )
 
-    def _steps(self, place: Place, order: Order) -> Iterator[Edge]:
+    def _steps(self, place: Place, order: Order, runs: Runs) -> Iterator[Edge]:
         values, taken = place
         begun: set[str] = set()
         going: set[str] = set()
@@ -199,10 +208,16 @@ class Labelling:
             after = tuple(move.target.values)
             name = self.tokens[move.rule.index]
             label = self._label(move.rule, values, name)
+            if move.rule.bundle is not None:
+                label += self._cut_off(values, after, name)
+            said, left = self.owing.said(move.rule, name, runs)
+            left = self.owing.kept(left, after, self._running_in(after)) if left else left
             if not name:
-                yield label + self._begin(values, after, index), (after, taken), index
+                yield label + self._begin(values, after, index), (after, taken), index, left
                 continue
-            (begun if f"{name}: start " in move.rule.name else going).add(name)
+            label += said
+            if not said.startswith(OF_RUN):
+                (begun if f"{name}: start " in move.rule.name else going).add(name)
             slots = [] if self.changes.beside else self.moved[name]
             for chosen in product((False, True), repeat=len(slots)):
                 seen = "".join(
@@ -210,7 +225,7 @@ class Labelling:
                     for i, v in zip(slots, chosen, strict=True)
                 )
                 then = self._with(after, slots, chosen)
-                yield label + seen + self._begin(values, then, index), (then, taken), index
+                yield label + seen + self._begin(values, then, index), (then, taken), index, left
         for p in begun & going:
             o = self.setting.open[p]
             if o.first and o.first == o.later:
@@ -277,24 +292,45 @@ class Labelling:
             case _:
                 return INTERNAL
 
-    def _inside(self) -> list[tuple[str, list[tuple[int, frozenset[int]]]]]:
-        """For each metavariable, the points of each of its occurrences at which it is running."""
-        found: dict[str, dict[tuple[int, Span], set[int]]] = {p: {} for p in self.setting.open}
+    def _inside(
+        self, labels: Callable[[str], frozenset[str]]
+    ) -> dict[str, dict[Where, tuple[int, frozenset[int]]]]:
+        """For each metavariable, where it occurs: the slot of the thread's location, and the points
+        that have one of these labels."""
+        found: dict[str, dict[Where, set[int]]] = {p: {} for p in self.setting.open}
         for thread in self.system.threads:
             for point in thread.points:
                 for p in self.setting.open:
-                    if point.label in _running(p):
+                    if point.label in labels(p):
                         found[p].setdefault((thread.location, point.span), set()).add(point.id)
         slots = self.space.slots
-        return [
-            (p, [(slots[location], frozenset(ids)) for (location, _), ids in places.items()])
+        return {
+            p: {where: (slots[where[0]], frozenset(ids)) for where, ids in places.items()}
             for p, places in found.items()
-        ]
+        }
 
     def _alone(self, values: Values) -> None:
-        for p, places in self.inside:
-            if sum(values[slot] in ids for slot, ids in places) > 1:
+        for p, places in self.inside.items():
+            if sum(values[slot] in ids for slot, ids in places.values()) > 1:
                 raise Unsuitable(f"two of {p} may run at once")
+
+    def _cut_off(self, before: Values, after: Values, but: str) -> str:
+        """Which metavariables a step cuts off where they may leave something behind."""
+        gone = [
+            f", {p} is cut off"
+            for p, places in self.exposed.items()
+            if p != but
+            and any(before[slot] in ids and after[slot] not in ids for slot, ids in places)
+        ]
+        return "".join(gone)
+
+    def _running_in(self, values: Values) -> frozenset[Where]:
+        return frozenset(
+            where
+            for places in self.inside.values()
+            for where, (slot, ids) in places.items()
+            if values[slot] in ids
+        )
 
 
 def _without(label: str, marks: Sequence[str]) -> str:
@@ -305,6 +341,10 @@ def _without(label: str, marks: Sequence[str]) -> str:
 
 def _timed(rule: Rule) -> bool:
     return rule.kind in TIMERS and rule.delay is not None
+
+
+def _exposed(p: str) -> frozenset[str]:
+    return frozenset((f"in {p}", f"in {p}, with a cleanup"))
 
 
 def _running(p: str) -> frozenset[str]:

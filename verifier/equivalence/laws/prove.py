@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ....semantics.lower.open import Open
+from ....semantics.system import TransitionSystem
 from ..lts import INTERNAL, Lts, adjacency, made, relabelled
 from ..runs import OutOfReach
 from ..spectrum import Alike, Under, equivalent, included
 from .explore import COMPLETED, FAILS, Changes, Shared, explored
+from .owing import in_sagas
 from .setting import ERRORS, STUCK, Setting, system
 
 LEVELS = ("bisimulation", "branching", "failures", "trace", "outcome")  # from fine to coarse
@@ -33,8 +35,15 @@ class Claim:
     tests: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
     inside: str = ""  # declarations in the workflow
+    effects: str = ""  # the same in instances, where what they do shows in the data `x`
     around: tuple[str, ...] = ()  # metavariables of the context that it stands in
     errors: tuple[tuple[str, str], ...] = ()  # that it names, with their kinds
+    undone: bool = False  # it stands in a saga that may have to undo its metavariables
+
+    @property
+    def undoes(self) -> bool:
+        """Whether the metavariables may stand for what is undone."""
+        return self.undone or ("saga" in self.words and not self.around)
 
     @property
     def words(self) -> frozenset[str]:
@@ -47,7 +56,7 @@ class Claim:
         )
 
 
-def claim(left: str, right: str, inside: str = "") -> Claim:
+def claim(left: str, right: str, inside: str = "", effects: str = "") -> Claim:
     """A claim by the conventions of the catalogue: p q r s h k, b c, m n; `stuck`."""
     words = _WORD.findall(f"{left} {right}")
     used = sorted(set(words))
@@ -58,6 +67,7 @@ def claim(left: str, right: str, inside: str = "") -> Claim:
         tuple(w for w in used if w in ("b", "c")),
         tuple(w for w in used if w in ("m", "n")),
         inside,
+        effects or inside,
     )
 
 
@@ -65,6 +75,14 @@ def claim(left: str, right: str, inside: str = "") -> Claim:
 # seen in one of these: whether it may be passed, what its first step is (+), how it ends (;), what
 # becomes of it when it is cancelled (||: y may raise G), and whether it can be begun anew.
 CONTEXTS = ("{ { X } || y } ; z", "{ X } + y", "while (t) { X }", "saga { { X } ; y }")
+# Of what may have to be undone also what is left of it when it is cancelled, or fails and the error
+# is caught.
+IN_SAGAS = ("saga { { { X } || y } ; z }", "saga { try { X } catch * { y } ; z }")
+
+
+def contexts(law: Claim) -> tuple[str, ...]:
+    """Where a law is to hold as well, if it is to hold anywhere."""
+    return (*CONTEXTS, *IN_SAGAS) if law.undoes else CONTEXTS
 
 
 def within(law: Claim, context: str) -> Claim:
@@ -72,18 +90,19 @@ def within(law: Claim, context: str) -> Claim:
     left, right = (re.sub(r"\bX\b", side, context) for side in (law.left, law.right))
     more = tuple(w for w in ("y", "z") if re.search(rf"\b{w}\b", context))
     tests = (*law.tests, "t") if re.search(r"\bt\b", context) else law.tests
-    return replace(law, left=left, right=right, tests=tests, around=more)
+    return replace(law, left=left, right=right, tests=tests, around=more, undone=law.undoes)
 
 
 def settings(law: Claim, needs: Sequence[str], apart: bool = False) -> Iterator[Setting]:
     """All kinds of processes that the metavariables may stand for, as far as the rules look at
-    what is inside of a term: whether it may be passed without a step, and shields.
+    what is inside of a term: whether it may be passed without a step, shields, and undos.
 
     `apart`: whether it may be passed at the start is another question than after a step."""
     kinds_of = ERRORS | dict(law.errors)
     errors = (*kinds_of, "Timeout") if "within" in law.words else tuple(kinds_of)
     calm = "independent" in needs
     kinds: list[list[Open]] = []
+    undoes = law.undoes and not {"nothing to undo", "independent"} & set(needs)
     looked_at = bool(law.words & {"while", "using"})
     shields = (False, True) if "using" in law.words else (True,)
     for p in law.metavariables:
@@ -93,11 +112,15 @@ def settings(law: Claim, needs: Sequence[str], apart: bool = False) -> Iterator[
         passes = [("", ""), (first, f"{p}_passes_later" if apart else first)]
         if f"moves {p}" in needs:
             passes = passes[:1]
-        kinds.append([Open(own, *t, s, not quiet) for t in passes for s in shields])
+        kinds.append([Open(own, *t, s, returns=not quiet) for t in passes for s in shields])
     for opens in product(*kinds) if looked_at else _alike(kinds):
-        open_ = dict(zip(law.metavariables, opens, strict=True))
-        open_ |= {y: Open(("G",)) for y in law.around}
-        yield Setting(open_, law.tests, errors, law.pools, law.inside, kinds_of)
+        # A saga asks which of its parts have an undo at all.
+        for undos in product((False, True), repeat=len(opens) if undoes else 0):
+            has = undos or [False] * len(opens)
+            mixed = [replace(o, undo=u) for o, u in zip(opens, has, strict=True)]
+            open_ = dict(zip(law.metavariables, mixed, strict=True))
+            open_ |= {y: Open(("G",)) for y in law.around}
+            yield Setting(open_, law.tests, errors, law.pools, law.inside, kinds_of)
 
 
 def _alike(kinds: list[list[Open]]) -> Iterator[tuple[Open, ...]]:
@@ -122,19 +145,31 @@ def finest(law: Claim, needs: Sequence[str] = (), limit: int = 60_000) -> str:
 
 
 def _finest(law: Claim, needs: Sequence[str], limit: int, apart: bool) -> str:
-    saga = "saga" in law.words and not law.around
-    if saga and law.metavariables and "nothing to undo" not in needs:
-        return ""  # open processes have nothing to undo
     if "independent" in needs:
         return "outcome" if _commuting(law, needs, limit, apart) else ""
     level = 0
     for setting in settings(law, needs, apart):
         rule = changes(law, needs)
-        sides = [explored(system(setting, t), setting, rule, limit) for t in (law.left, law.right)]
+        systems = [system(setting, t) for t in (law.left, law.right)]
+        if level == 0 and _asked_by_one(systems[0], systems[1], law.metavariables):
+            level = 1
+        sides = [explored(s, setting, rule, limit) for s in systems]
         while level < len(LEVELS) and not _alike_from_all(sides[0], sides[1], LEVELS[level]):
             level += 1
     # Only what is matched step by step keeps times.
     return LEVELS[level] if level < (2 if law.timed else len(LEVELS)) else ""
+
+
+def _asked_by_one(
+    left: TransitionSystem, right: TransitionSystem, metavariables: Sequence[str]
+) -> bool:
+    """Whether a saga asks for the undo of a term on one side only: a round of its loops has a
+    step more there, and so has the undo of a loop around it; both are internal."""
+    for p in metavariables:
+        one, other = in_sagas(left, p), in_sagas(right, p)
+        if len(one | other) > 1 or (True in one) != (True in other):
+            return True
+    return False
 
 
 def _alike_from_all(left: tuple[Lts, ...], right: tuple[Lts, ...], level: str) -> bool:

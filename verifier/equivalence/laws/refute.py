@@ -49,14 +49,14 @@ def _errors(law: Claim) -> list[str]:
 def small(p: str, law: Claim) -> list[tuple[int, str]]:
     """Terms to put in for a metavariable, with their sizes.
 
-    Its activities are p1, p2, which do not fail, px, which may fail, and pu, which pv
-    undoes with a trace in the data `x`."""
+    Its activities are p1, p2, which do not fail, px, which may fail, pu, which pv undoes with a
+    trace in the data `x`, and pw, whose undo may fail."""
     first, *rest = _errors(law)
     out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, f"fail {first}"), (1, f"{p}x")]
     out += [(1, f"fail {e}") for e in rest]
     out += [(1, "{ x := x + 1 }"), (1, "{ x := 2 * x }"), (1, "return")]
     out += [(1, f"{{ {b} := not {b} }}") for b in law.tests]
-    out += [(1, f"{p}u")] if "saga" in law.words else []
+    out += [(1, f"{p}u"), (1, f"{p}w")] if "saga" in law.words else []
     out += [(1, "fail Timeout")] if law.timed else []
     out += [(2, f"{{ {p}1 ; {p}2 }}"), (2, f"{{ {p}1 + {p}2 }}"), (2, f"nocancel {{ {p}1 }}")]
     out += [(2, f"{{ {{ x := x + 1 }} ; {b} := not {b} }}") for b in law.tests]
@@ -131,13 +131,16 @@ def setting(law: Claim) -> Setting:
     raised = ", ".join(_errors(law))
     takes = "takes 6s..6s" if law.timed else ""
     names = sorted({*law.metavariables, "z"})
-    lines = [law.inside] if "var x" in law.inside else [law.inside, "  var x: int = 1"]
+    lines = [law.effects] if "var x" in law.effects else [law.effects, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
     lines += [f"  activity {p}x {{ {takes} fails {raised} }}" for p in names]
     lines += [
         f"  activity {p}v {{ {takes} do {{ x := x + 1 }} }}" for p in names if "saga" in law.words
     ]
-    lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names if "saga" in law.words]
+    if "saga" in law.words:
+        lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names]
+        lines += [f"  activity {p}f {{ {takes} fails {raised} }}" for p in names]
+        lines += [f"  activity {p}w {{ {takes} undo {p}f() }}" for p in names]
     kinds = {"E": ERRORS["E"], "F": ERRORS["F"], **dict(law.errors)}
     errors = (*kinds, "Timeout") if law.timed else tuple(kinds)
     return Setting({}, law.tests, errors, law.pools, "\n".join(lines), kinds)
