@@ -56,6 +56,7 @@ def recheck(args: argparse.Namespace) -> int:
         found.append(reader.one(path))
     progress.clear()
     to_stdout(shown.table(found, solvers.used, args.verbose))
+    gc.freeze()  # the process ends: nothing to look for in what was made of the rules either
     answers = {line.checked.answer for line in found}
     if Answer.INVALID in answers:
         return Exit.REFUTED
