@@ -16,8 +16,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from wfverify.cli.certifying import Certifier, Reader
+from wfverify.cli.certifying import Certifier
 from wfverify.cli.loading import load_spec
+from wfverify.cli.rechecking import Reader
 from wfverify.dsl.errors import Rejected
 from wfverify.interpreter import replay, schedule, simulator
 from wfverify.proofs.solvers import Solvers

@@ -54,9 +54,9 @@ def _run(argv: list[str]) -> int:
 
         return running.replay(args)
     if command == "recheck":
-        from . import certifying
+        from . import rechecking
 
-        return certifying.recheck(args)
+        return rechecking.recheck(args)
     if command == "watch":
         from . import watching
 

@@ -1,50 +1,37 @@
-"""`--certify` and `wfverify recheck`: certificates written, and read again."""
+"""`--certify`: certificates written."""
 
 from __future__ import annotations
 
-import argparse
-import gc
 import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..dsl.ast import Spec
-from ..dsl.errors import Rejected
 from ..proofs.anynumber import OfAnyNumber, checker
 from ..proofs.behaviour import begun, in_flight, unfinished
-from ..proofs.certificate import Certificate, Damaged, parse, spec_hash, write
+from ..proofs.certificate import Certificate, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
-from ..proofs.compared import Comparing
 from ..proofs.facts import Open, Wrong
 from ..proofs.plain import some_only
 from ..proofs.solvers import Solvers
 from ..proofs.states import View, explored
 from ..report import certificates as shown
-from ..report.outcome import Exit
 from ..semantics.claimed import OUTCOME
 from ..semantics.evidence import Answered, Evidence, Part, Runs, States, Trusted
-from ..semantics.lower import lower
-from ..semantics.lower.claimed import claimed
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
-from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.equivalence.evidence import candidates, inductions
 from ..verifier.equivalence.terms.specs import derivation, merged
 from ..verifier.verdict import Proved, Refuted, Result
-from .loading import load_spec
-from .terminal import Progress, complain
-from .terminal import write as to_stdout
+from .rechecking import comparisons
 
 MOST_STATES = 20_000
 PATIENCE = 5.0  # seconds for one candidate, and as many for each thousand rules
-
-
-# --- writing -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -239,11 +226,6 @@ class Certifier:
         return True
 
 
-def comparisons(spec: Spec) -> dict[tuple[str, str], Comparing]:
-    """What a spec claims of two workflows, for the checker."""
-    return {line: Comparing(c) for line, c in claimed(spec).items()}
-
-
 def certify(
     spec: Spec,
     system: TransitionSystem,
@@ -261,124 +243,3 @@ def certify(
         if checked is not None:
             found.append(checked)
     return shown.written(folder, found)
-
-
-# --- checking again ----------------------------------------------------------------------------
-
-
-def recheck(args: argparse.Namespace) -> int:
-    """Checks every certificate of a folder.
-
-    Status 0: all valid; 1: one is invalid; 3: none is, but something had to be trusted; 2: there
-    is no certificate to check.
-    """
-    folder = Path(args.folder)
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else [folder]
-    if not files or not files[0].is_file():
-        complain(f"there is no certificate in {folder}; make some: wfverify SPEC --certify DIR")
-        return Exit.USAGE
-    solvers = Solvers()
-    progress = Progress()
-    reader = Reader(folder if folder.is_dir() else folder.parent, args.spec, solvers)
-    found: list[shown.Line] = []
-    for path in files:
-        progress(path.name)
-        found.append(reader.one(path))
-    progress.clear()
-    to_stdout(shown.table(found, solvers.used, args.verbose))
-    answers = {line.checked.answer for line in found}
-    if Answer.INVALID in answers:
-        return Exit.REFUTED
-    return Exit.UNKNOWN if Answer.HOLEY in answers else Exit.PROVED
-
-
-def replayed(path: str) -> int:
-    """Is the counterexample of a file a run of its spec, and does it break its claim?
-
-    The checker says so by itself; the interpreter's replay must agree.  Status 0: accepted; 1:
-    rejected; 3: the run is one, but that it breaks the claim was not checked; 2: no such file.
-    """
-    reader = Reader(Path(path).parent, None, Solvers(second=False))
-    line = reader.one(Path(path))
-    if line.claim.get("verdict") != "REFUTED" and line.claim:
-        complain(f"{path} is no counterexample: `wfverify recheck {path}` checks it")
-        return Exit.USAGE
-    checked, steps = line.checked, 0
-    if checked.answer is not Answer.INVALID:
-        certificate = parse(Path(path).read_bytes())
-        steps = sum(len(e.get("run", ())) for e in certificate.evidence)
-        for trace, system in reader.runs(certificate):
-            steps += len(trace.steps)
-            wrong = _disagrees(system, trace)
-            if wrong:
-                checked = Checked(Answer.INVALID, wrong)
-    to_stdout(shown.replayed(path, replace(line, checked=checked), steps))
-    status = {Answer.VALID: Exit.PROVED, Answer.HOLEY: Exit.UNKNOWN, Answer.INVALID: Exit.REFUTED}
-    return status[checked.answer]
-
-
-def _disagrees(system: TransitionSystem, trace: Trace) -> str:
-    """What the interpreter has against a run; "" for nothing."""
-    from ..interpreter import Scheduling, replay
-    from ..interpreter.following import follows
-
-    found = replay(system, trace)
-    if not found.ok:
-        return found.why
-    scheduling = Scheduling(system)
-    late = scheduling.misplaced(replace(trace, loop_at=None))
-    if late is not None:
-        return f"step {late + 1} cannot happen at its time"
-    if system.in_order and not follows(scheduling.plan, trace):
-        return f"`scheduler {system.scheduler}` does not take this run"
-    return ""
-
-
-@dataclass
-class Reader:
-    """Checks files; each spec that they name is read once."""
-
-    folder: Path
-    spec: str | None
-    solvers: Solvers
-    _checkers: dict[str, tuple[str, Checker | None]] = field(default_factory=dict)
-
-    def one(self, path: Path) -> shown.Line:
-        try:
-            certificate = parse(path.read_bytes())
-        except (Damaged, OSError) as wrong:
-            return shown.Line(path.name, {}, "", Checked(Answer.INVALID, str(wrong)))
-        checked = self.check(certificate)
-        return shown.Line(path.name, dict(certificate.claim), certificate.kind, checked)
-
-    def check(self, certificate: Certificate) -> Checked:
-        named = certificate.spec.get("file", "")
-        file = self.spec or os.path.normpath(self.folder / named)
-        sha256, checker = self._checker(file)
-        if checker is None:
-            return Checked(Answer.INVALID, f"its spec {file} cannot be read")
-        if sha256 != certificate.spec.get("sha256"):
-            return Checked(Answer.INVALID, f"its spec {file} is another one, or was changed")
-        return checker.check(certificate)
-
-    def runs(self, certificate: Certificate) -> Iterator[tuple[Trace, TransitionSystem]]:
-        """Of a counterexample that was read."""
-        file = self.spec or os.path.normpath(self.folder / certificate.spec["file"])
-        _, checker = self._checker(file)
-        assert checker is not None
-        for fields in certificate.evidence:
-            evidence = checker.codec.decode(fields).evidence
-            if isinstance(evidence, Runs):
-                for trace in evidence.runs:
-                    yield trace, checker.system
-
-    def _checker(self, file: str) -> tuple[str, Checker | None]:
-        if file not in self._checkers:
-            try:
-                spec = load_spec(file)
-                made = checker(spec, lower(spec), self.solvers, comparisons(spec))
-                gc.freeze()  # it stays until the end: nothing to look for in it
-                self._checkers[file] = spec_hash(spec.source), made
-            except (Rejected, OSError):
-                self._checkers[file] = "", None
-        return self._checkers[file]

@@ -204,9 +204,9 @@ def replay(args: argparse.Namespace) -> int:
     A counterexample (`--certify`) is taken again instead.
     """
     if args.log.endswith(".json") and os.path.isfile(args.log):
-        from . import certifying
+        from . import rechecking
 
-        return certifying.replayed(args.log)
+        return rechecking.replayed(args.log)
     name = STDIN if args.log == "-" else args.log
     specs = _Specs()
     progress = Progress()

@@ -71,6 +71,8 @@ class _Driver:
         self.tokens, self.builder, self.errors, self.losses = tokens, builder, errors, losses
         self.tables = tables()
         self.chains: dict[tuple[int, int, str], tuple[int, list[list[int]]]] = {}
+        # By state and word: for the top of a stack, whether it can be a keyword there.
+        self.words: dict[tuple[int, str], list[tuple[list[int], bool]]] = {}
         self.act: list[Callable[[list[Any], Span], Any] | None] = [
             getattr(builder, "on_" + rule.action) if rule.action and rule.kind != PASS else None
             for rule in self.tables.rules
@@ -194,7 +196,14 @@ class _Driver:
             typed = kinds[i + 1] in ("IDENT", "SOFT") or texts[i + 1] in "({"
             return text if typed else "IDENT"
         # Lookaheads are merged over contexts: only a real parse says whether it can be a keyword.
-        return text if recovery.accepts(states, text) else "IDENT"
+        known = self.words.setdefault((states[-1], text), [])
+        for top, able in known:
+            if states[-len(top) :] == top:
+                return text if able else "IDENT"
+        able, depth = recovery.looked(states, text)
+        if len(known) < 8:  # more than few are no help
+            known.append((states[-depth:], able))
+        return text if able else "IDENT"
 
 
 def _children(rule: Rule, values: list[Any]) -> list[Any]:

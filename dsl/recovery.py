@@ -79,6 +79,10 @@ class Recovery:
 
     def accepts(self, states: list[int], kind: str) -> bool:
         """Whether the automaton can shift `kind` after the reductions it calls for."""
+        return self.looked(states, kind)[0]
+
+    def looked(self, states: list[int], kind: str) -> tuple[bool, int]:
+        """The same, and how many states from the top say so: whatever is below, they say it."""
         actions, gotos, rules = self.tables.actions, self.tables.gotos, self.tables.rules
         base = len(states)  # as in `shifted`, whose result nobody needs here
         top: list[int] = []
@@ -86,9 +90,9 @@ class Recovery:
         while True:
             action = actions[state].get(kind)
             if action is None:
-                return False
+                return False, len(states) - base + 1
             if action >= 0:
-                return True
+                return True, len(states) - base + 1
             rule = rules[-1 - action]
             cut = min(rule.length, len(top))
             if cut:
@@ -97,7 +101,7 @@ class Recovery:
             state = gotos[top[-1] if top else states[base - 1]][rule.origin]
             top.append(state)
             if kind == "$END" and state == self.tables.end and base == 1:
-                return True
+                return True, len(states)
 
     def shifted(self, states: list[int], kind: str) -> list[int] | None:
         """The stack after shifting `kind`, or None.  Copies only the touched top of the stack."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..semantics.expr import Expr, Op
 from ..semantics.system import Rule
 from .reading import conjuncts
@@ -33,13 +35,22 @@ def _room(rule: Rule, v: int, most: int) -> bool:
 
 def _guarded(rule: Rule, v: int, most: int) -> bool:
     """Does the guard say `x <= most`, or more?"""
-    for p in conjuncts(rule.guard):
-        match p.op, p.args:
-            case Op.LE, (side, Expr(op=Op.CONST, value=int(room))):
+    for p in _parts(rule.guard):
+        if p.op is not Op.LE:
+            continue
+        match p.args:
+            case side, Expr(op=Op.CONST, value=int(room)):
                 units = grown(side, v, exact=True)
                 if units is not None and room - units <= most:
                     return True
     return False
+
+
+def _parts(guard: Expr) -> Iterator[Expr]:
+    """Of a conjunction, those on top first: mostly one of them says so."""
+    if guard.op is Op.AND:
+        yield from guard.args
+    yield from conjuncts(guard)
 
 
 def grown(e: Expr, v: int, exact: bool = False) -> int | None:

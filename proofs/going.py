@@ -29,7 +29,7 @@ class Going:
 
     prover: Prover
     below: Below
-    later: Callable[[Thread, Point], Collection[int]]
+    later: Callable[[Thread, Point], frozenset[int]]
     rules: dict[tuple[int, int], list[Rule]] = field(default_factory=dict)  # by location and point
     # By location: the points at which the thread may be through, unless the condition holds.
     through: dict[int, list[tuple[int, Expr]]] = field(default_factory=dict)
@@ -44,10 +44,10 @@ class Going:
             before, own = self.tree.before[rule.index], self.tree.sent[rule.index]
             if before is None or own is None:
                 continue
-            self.entered |= set(own.items())
+            self.entered.update(own.items())
             if rule.bundle is not None and id(rule.bundle) not in bundles:
                 bundles.add(id(rule.bundle))
-                self.entered |= set((self.tree.cancelled(rule.bundle) or {}).items())
+                self.entered.update((self.tree.cancelled(rule.bundle) or {}).items())
             mine = self.system.threads[rule.thread].location
             if rule.relation is TRUE and rule.kind is not RuleKind.CRASH:  # any answer will do
                 for v in {mine} | {v for v, p in own.items() if p not in self.tree.rest[v]}:
@@ -88,7 +88,7 @@ class Going:
             waits += [self.system.threads[a].location for a in t.after]
         if not all(self.through[v] for v in waits):
             return TRUE  # one of them never is
-        read = self.reader(here, waits, frozenset(self.later(t, p)))
+        read = self.reader(here, waits, self.later(t, p))
         left: list[Expr] = []
         for rule in mine:
             guard = self.asked(rule.guard, read)
@@ -132,10 +132,13 @@ class Going:
         located, resting = self.tree.points, self.tree.resting
 
         def leaf(e: Expr) -> Expr | None:
+            op = e.op
+            if op is Op.AND or op is Op.OR:
+                return None
             if not e.args:
                 return e
             a, b = e.args[0], e.args[-1]
-            if e.op is Op.EQ and a.op is Op.VAR and b.op is Op.CONST:
+            if op is Op.EQ and a.op is Op.VAR and b.op is Op.CONST:
                 v = a.index
                 if v not in located:
                     return e
@@ -145,19 +148,20 @@ class Going:
                 if places is not None and len(places) == 1:
                     return TRUE
                 return TRUE if v in waiting and self.passed(e, v) else e
-            if e.op is Op.LE and b.op is Op.CONST and isinstance(b.value, int):
+            if op is Op.LE and b.op is Op.CONST and isinstance(b.value, int):
                 return TRUE if fits(a, b.value, free) else None
             return None
 
         def build(e: Expr, args: Sequence[Expr]) -> Expr:
-            out = e if all(x is y for x, y in zip(args, e.args, strict=True)) else rebuild(e, args)
+            out = e if e.args == tuple(args) else rebuild(e, args)  # (equal: the same terms)
             if waiting and e.op in (Op.EQ, Op.OR) and out.op is not Op.CONST:
                 some = variables([out]) & waiting
                 if len(some) == 1 and self.passed(e, *some):
                     return TRUE
             return out
 
-        return lambda e: fold_early(e, leaf, build)
+        memo: dict[int, Expr] = {}  # (It is asked about guards, which stay.)
+        return lambda e: fold_early(e, leaf, build, memo)
 
     def passed(self, e: Expr, v: int) -> bool:
         """Does the condition hold wherever the branch is through?"""

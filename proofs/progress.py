@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
 from ..semantics.evidence import Progress
@@ -66,7 +66,7 @@ def _by_steps(
     below: Below,
     t: Thread,
     p: Point,
-    free: Sequence[int],
+    free: Collection[int],
     mine: Sequence[Rule],
 ) -> None:
     """Asks about one place, with all that is known."""
@@ -80,7 +80,7 @@ def _by_steps(
     ways = [not_(over(c)) for c in below.get((t.id, p.id), ())]
     if p.kind is PointKind.ENTRY:
         ways += [not_(over(system.threads[a])) for a in t.after]
-    ways += [lt(const(0), var(u, Sort.INT)) for u in free]
+    ways += [lt(const(0), var(u, Sort.INT)) for u in sorted(free)]
     for rule in mine:
         for step in prover.model.cases(rule):
             pin = step.pins.get(t.location)
@@ -120,7 +120,7 @@ def _some(declared: Input, choose: int) -> Scalar:
 
 def _ordered(
     system: TransitionSystem, order: Sequence[int], shapes: Sequence[str]
-) -> Callable[[Thread, Point], list[int]]:
+) -> Callable[[Thread, Point], frozenset[int]]:
     """For a place, what is in use of the resources that come after all that is held there and
     around it."""
     rank: dict[int, int] = {}
@@ -139,13 +139,20 @@ def _ordered(
     ):
         raise Wrong("somebody may hold something at rest")
 
-    def later(t: Thread, p: Point) -> list[int]:
-        held = [rank[u] for u, _ in p.holds if u in rank]
-        while t.parent is not None and t.fork is not None:
-            up = system.threads[t.parent]
-            held += [rank[u] for u, _ in up.points[t.fork].holds if u in rank]
-            t = up
-        return [u for us in parts[max(held, default=-1) + 1 :] for u in us]
+    behind = [frozenset(u for us in parts[n:] for u in us) for n in range(len(parts) + 1)]
+    around: dict[int, int] = {}  # by thread: behind which of them it is
+
+    def most(p: Point) -> int:
+        return max((rank[u] + 1 for u, _ in p.holds if u in rank), default=0)
+
+    def later(t: Thread, p: Point) -> frozenset[int]:
+        if t.id not in around:
+            held, a = 0, t
+            while a.parent is not None and a.fork is not None:
+                up = system.threads[a.parent]
+                held, a = max(held, most(up.points[a.fork])), up
+            around[t.id] = held
+        return behind[max(around[t.id], most(p))]
 
     return later
 

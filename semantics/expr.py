@@ -11,7 +11,7 @@ them with `fold` or a memo keyed by `id`, never by naive recursion over `args`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -88,13 +88,14 @@ ONE = Expr(Op.CONST, (), Sort.INT, 1)
 EMPTY = Expr(Op.CONST, (), Sort.STACK, ())  # type: ignore[arg-type]
 
 
-_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(1024))
+_MANY = 1024
+_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(_MANY))
 
 
 def const(value: Scalar) -> Expr:
     """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
     if type(value) is int:  # the small ones are shared: there are very many of them
-        return _FEW[value] if 0 <= value < len(_FEW) else Expr(Op.CONST, (), Sort.INT, value)
+        return _FEW[value] if 0 <= value < _MANY else Expr(Op.CONST, (), Sort.INT, value)
     if value is True:
         return TRUE
     if value is False:
@@ -428,34 +429,47 @@ def fold(
 
 
 def fold_early(
-    root: Expr, leaf: Callable[[Expr], Expr | None], build: Callable[[Expr, Sequence[Expr]], Expr]
+    root: Expr,
+    leaf: Callable[[Expr], Expr | None],
+    build: Callable[[Expr, Sequence[Expr]], Expr],
+    memo: dict[int, Expr] | None = None,
 ) -> Expr:
     """The same for terms, where one argument may decide: nothing is made of the arguments after
     FALSE in a conjunction, or after TRUE in a disjunction.  What `leaf` answers is not looked into.
     """
-    done: dict[int, Expr] = {}
-    if (answer := leaf(root)) is not None:
+    done = {} if memo is None else memo
+    if (answer := done.get(id(root)) or leaf(root)) is not None:
         return answer
-    stack: list[tuple[Expr, list[Expr]]] = [(root, [])]
-    while stack:
-        node, args = stack[-1]
-        decides = FALSE if node.op is Op.AND else TRUE if node.op is Op.OR else None
-        while len(args) < len(node.args):
-            a = node.args[len(args)]
+    stack: list[tuple[Expr, Iterator[Expr], list[Expr]]] = [(root, iter(root.args), [])]
+    while True:
+        node, rest, args = stack[-1]
+        decides = _decides(node)
+        found: Expr | None = None
+        for a in rest:
             answer = done.get(id(a)) or leaf(a)
             if answer is None:
-                stack.append((a, []))
+                stack.append((a, iter(a.args), []))
                 break
             done[id(a)] = answer
-            args.append(answer)
             if answer is decides:
-                done[id(node)] = answer
-                stack.pop()
+                found = answer
                 break
+            args.append(answer)
         else:
-            done[id(node)] = build(node, args)
+            found = build(node, args)
+        while found is not None:
+            done[id(node)] = found
             stack.pop()
-    return done[id(root)]
+            if not stack:
+                return found
+            node, _, args = stack[-1]
+            if found is not _decides(node):
+                args.append(found)
+                found = None
+
+
+def _decides(e: Expr) -> Expr | None:
+    return FALSE if e.op is Op.AND else TRUE if e.op is Op.OR else None
 
 
 def rebuild(node: Expr, args: Sequence[Expr]) -> Expr:

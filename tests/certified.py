@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from wfverify.cli.certifying import Certifier, comparisons
+from wfverify.cli.certifying import Certifier
+from wfverify.cli.rechecking import comparisons
 from wfverify.dsl import load_text
 from wfverify.dsl.ast import Spec
 from wfverify.interpreter import replay, schedule, simulator

@@ -100,7 +100,8 @@ class PointDraft:
 
     @property
     def protected(self) -> bool:
-        return any(r.kind == RegionKind.PROTECTED for r in self.regions)
+        regions = self.regions  # (mostly none: this is asked of every point)
+        return bool(regions) and any(r.kind == RegionKind.PROTECTED for r in regions)
 
 
 @dataclass(eq=False, slots=True)
@@ -114,9 +115,14 @@ class ThreadDraft:
     points: list[PointDraft] = field(default_factory=list)
     after: tuple[int, ...] = ()
     forks: list[ForkDraft] = field(default_factory=list)
+    _at: dict[int, Expr] = field(default_factory=dict)
 
     def at(self, point: int) -> Expr:
-        return eq(var(self.location, Sort.INT), const(point))
+        """The one term for it, which all that ask share."""
+        found = self._at.get(point)
+        if found is None:
+            found = self._at[point] = eq(var(self.location, Sort.INT), const(point))
+        return found
 
 
 @dataclass(eq=False, slots=True)

@@ -154,7 +154,7 @@ def lower(env: Env, e: ast.Expression) -> Value:
 
 def require(env: Env, cond: Expr, message: str, span: Span, check: str = "arithmetic") -> None:
     """What a partial expression needs.  Who lowers it says when it is read: see `collecting`."""
-    needed = implies(env.guard, cond)
+    needed = implies(env.guard, cond) if cond is not TRUE else TRUE
     if needed is TRUE:
         return
     assert env.defined is not None, f"{span}: nobody asks whether this is defined"

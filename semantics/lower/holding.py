@@ -15,6 +15,8 @@ def gained(
 
     Read afterwards: a claim may take its amount with this step, and a lease may be `lost` with it.
     """
+    if not held and not then:
+        return {}
     before, after = _split(held, then, lost)
     return difference([(used, _after(amount, updates)) for used, amount in after], before)
 

@@ -53,7 +53,7 @@ class Keeping:
         self.on_return: dict[tuple[int, int], int] = {}  # the same when a `return` crosses it
         self._landing: dict[tuple[int, int], int] = {}
         self.leased: list[tuple[ThreadDraft, int, Holds, list[ForkDraft], Revocable]] = []
-        self.living = {id(f) for f in b.forks if _lives_on(f)}
+        self.living = _living(b)
         for host in b.threads:
             if host.fork is not None:
                 self._cancelled(host, [f for f in host.forks if id(f) in self.living], crossed)
@@ -208,15 +208,16 @@ def _gone(x: Expr, lease: Revocable) -> Expr:
     return TRUE if x.op is Op.VAR and x.index == lease.lost.index else x
 
 
-def _lives_on(f: ForkDraft) -> bool:
-    """May something below be protected?"""
-    stack = list(f.children)
-    while stack:
-        t = stack.pop()
+def _living(b: Builder) -> set[int]:
+    """Forks, by identity, below which something may be protected."""
+    out: set[int] = set()
+    for t in b.threads:
         if any(p.protected for p in t.points):
-            return True
-        stack.extend(c for g in t.forks for c in g.children)
-    return False
+            around = t.fork
+            while around is not None and id(around) not in out:
+                out.add(id(around))
+                around = around.host.fork
+    return out
 
 
 def _target(host: ThreadDraft, p: PointDraft) -> PointDraft:

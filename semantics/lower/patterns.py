@@ -45,6 +45,8 @@ class Watched:
 
 def watched(b: Builder, rules: Sequence[Rule], patterns: Sequence[Pattern], over: Expr) -> Watched:
     """The rules with the ghosts of the patterns; `over`: every instance has ended."""
+    if not patterns:
+        return Watched(tuple(rules), (), (), ())
     ghosts = _Ghosts(b, rules)
     obligations: list[Obligation] = []
     liveness: list[Liveness] = []

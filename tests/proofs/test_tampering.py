@@ -256,7 +256,7 @@ def test_what_a_changed_certificate_says_is_judged(made: Certified) -> None:
 
 def test_a_changed_spec_is_found(tmp_path: Path) -> None:
     made = certified(SOURCE, tmp_path / "proofs")
-    from wfverify.cli.certifying import Reader
+    from wfverify.cli.rechecking import Reader
     from wfverify.proofs.solvers import Solvers
 
     (tmp_path / "one.json").write_bytes(made.files["w.invariant-once.json"])
