@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
-from ..proofs.behaviour import begun, in_flight, unfinished
 from ..proofs.certificate import Certificate, Damaged, parse, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
 from ..proofs.compared import Comparing
@@ -23,8 +22,7 @@ from ..proofs.solvers import Solvers
 from ..proofs.states import View, explored
 from ..report import certificates as shown
 from ..report.outcome import Exit
-from ..semantics.claimed import OUTCOME
-from ..semantics.evidence import Answered, Evidence, Part, Runs, States, Trusted
+from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.lower import lower
 from ..semantics.lower.claimed import claimed
 from ..semantics.smtlib import Unreadable
@@ -32,9 +30,10 @@ from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.trace import Trace
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
-from ..verifier.equivalence.evidence import candidates, inductions
-from ..verifier.equivalence.terms.specs import derivation, merged
 from ..verifier.verdict import Proved, Refuted, Result
+from . import certifying_pairs
+from .certifying_pairs import AGAINST
+from .comparing_evidence import compared
 from .loading import load_spec
 from .terminal import Progress, complain
 from .terminal import write as to_stdout
@@ -129,7 +128,7 @@ class Certifier:
             yield Part(trusted, tuple(range(len(goals))))
             return
         if check in LINES:
-            yield Part(self._compared(claim) or trusted)
+            yield Part(compared(self.checker, claim, self.patience) or trusted)
             return
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
@@ -155,44 +154,6 @@ class Certifier:
             done.setdefault(found, []).append(k)
         for evidence, mine in done.items():
             yield Part(evidence, mine)
-
-    def _compared(self, claim: Mapping[str, str]) -> Evidence | None:
-        """That two workflows do the same."""
-        comparing = self.checker.claimed[claim["check"], claim["name"]]
-        kind, under = comparing.claimed.kind, comparing.claimed.under
-        terms = comparing.claimed.terms()
-        if terms is not None:
-            laws = derivation(*terms, under)
-            if laws is not None and self._valid(claim, laws):
-                return laws
-            both = merged(*terms, comparing.claimed.tests)
-            if both is not None and self._valid(claim, both):
-                return both
-        if comparing.claimed.sides is None:
-            return None
-        try:
-            left, right = comparing.sides()
-        except Wrong:
-            left_, right_ = comparing.claimed.sides()
-            for inclusion in (False, True)[: 1 if kind == "equivalent" else 2]:
-                for found in inductions(left_, right_, under, self.patience, inclusion):
-                    if self._valid(claim, found):
-                        return found
-            last = Answered()
-            return last if under == OUTCOME and self._valid(claim, last) else None
-        running = kind == "upgrade"
-        starts = in_flight(left, right) if running else begun(left, right)
-        one, other = (
-            [[(a.text, t) for a, t in out] for out in edges]
-            for edges in (unfinished(left) if running else left.edges, right.edges)
-        )
-        for evidence in candidates(kind, under, one, other, starts):
-            if self._valid(claim, evidence):
-                return evidence
-        return None
-
-    def _valid(self, claim: Mapping[str, str], evidence: Evidence) -> bool:
-        return self.checker.judged(claim, [Part(evidence)]).answer is Answer.VALID
 
     def _made(self, evidence: Evidence) -> Evidence | None:
         if not isinstance(evidence, States) or evidence.states:
@@ -334,6 +295,8 @@ class Reader:
         return shown.Line(path.name, dict(certificate.claim), certificate.kind, checked)
 
     def check(self, certificate: Certificate) -> Checked:
+        if AGAINST in certificate.spec:
+            return self._pair(certificate)
         named = certificate.spec.get("file", "")
         file = self.spec or os.path.normpath(self.folder / named)
         sha256, checker = self._checker(file)
@@ -343,8 +306,21 @@ class Reader:
             return Checked(Answer.INVALID, f"its spec {file} is another one, or was changed")
         return checker.check(certificate)
 
+    def _pair(self, certificate: Certificate) -> Checked:
+        """Of two specs."""
+        names = (certificate.spec.get("file", ""), certificate.spec[AGAINST])
+        files = [os.path.normpath(self.folder / name) for name in names]
+        try:
+            specs = [load_spec(f) for f in files]
+            return certifying_pairs.check(certificate, files, specs, self.solvers)
+        except (Rejected, OSError, ValueError):
+            both = " and ".join(files)
+            return Checked(Answer.INVALID, f"its specs {both} cannot be read and compared")
+
     def runs(self, certificate: Certificate) -> Iterator[tuple[Trace, TransitionSystem]]:
-        """Of a counterexample that was read."""
+        """Of a counterexample that was read; of two specs, none is a run of one of them alone."""
+        if AGAINST in certificate.spec:
+            return
         file = self.spec or os.path.normpath(self.folder / certificate.spec["file"])
         _, checker = self._checker(file)
         assert checker is not None
