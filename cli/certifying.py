@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
+from ..proofs.anynumber import OfAnyNumber, checker
 from ..proofs.certificate import Certificate, Damaged, parse, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
 from ..proofs.compared import Comparing
@@ -57,13 +58,15 @@ class Certifier:
     written: list[Path] = field(default_factory=list)
     most_states: int = MOST_STATES
     _sets: dict[tuple[int, ...], States | None] = field(default_factory=dict)
+    _each: Certifier | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.structure = Structure(self.system)
         self.patience = PATIENCE * (1 + len(self.system.rules) / 1000)
         # The second solver is for whoever checks again.
-        self.checker = Checker(self.system, Solvers(second=False), comparisons(self.spec))
+        solvers = Solvers(second=False)
+        self.checker = checker(self.spec, self.system, solvers, comparisons(self.spec))
 
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
@@ -125,7 +128,7 @@ class Certifier:
         goals = goals_of(self.system, check, claim["name"], claim["level"])
         trusted = Trusted(verdict.engine, verdict.how)
         if some_only(self.system, check, goals, check in WHOLE):
-            yield Part(trusted, tuple(range(len(goals))))
+            yield from self.of_all(claim, verdict) or [Part(trusted, tuple(range(len(goals))))]
             return
         if check in LINES:
             yield Part(compared(self.checker, claim, self.patience) or trusted)
@@ -134,7 +137,7 @@ class Certifier:
             whole = [p.evidence for p in verdict.evidence]
             for several in for_whole(self.structure, check, whole):
                 self.checker.solvers.until = time.monotonic() + self.patience
-                ready = [self._made(e) for e in several]
+                ready = [self.made(e) for e in several]
                 parts = [Part(e) for e in ready if e is not None and self._fits(e)]
                 if self.checker.judged(claim, parts).answer is not Answer.INVALID:
                     yield from parts
@@ -145,9 +148,9 @@ class Certifier:
         done: dict[Evidence, list[int]] = {}
         for k, goal in enumerate(goals):
             found: Evidence = trusted
-            for evidence in for_goal(self.structure, goal, hints.get(k)):
+            for evidence in self.candidates(goal, hints.get(k)):
                 self.checker.solvers.until = time.monotonic() + self.patience
-                made = self._made(evidence)
+                made = self.made(evidence)
                 if made is not None and self._fits(made) and self._shows(check, made, goal):
                     found = made
                     break
@@ -155,7 +158,22 @@ class Certifier:
         for evidence, mine in done.items():
             yield Part(evidence, mine)
 
-    def _made(self, evidence: Evidence) -> Evidence | None:
+    def candidates(self, goal: Obligation, hint: Evidence | None) -> Iterator[Evidence]:
+        """What may show a goal, the likeliest first."""
+        return for_goal(self.structure, goal, hint)
+
+    def of_all(self, claim: Mapping[str, str], verdict: Proved) -> list[Part]:
+        """Evidence on a few instances that shows a claim about any number of them; or nothing."""
+        if not isinstance(self.checker, OfAnyNumber) or self.checker.each is None:
+            return []
+        if self._each is None:
+            from .certifying_each import OfEach
+
+            self._each = OfEach(self)
+        parts = [*self._each.parts(claim, verdict)]
+        return parts if self.checker.judged(claim, parts).answer is Answer.VALID else []
+
+    def made(self, evidence: Evidence) -> Evidence | None:
         if not isinstance(evidence, States) or evidence.states:
             return evidence
         if evidence.variables not in self._sets:
@@ -334,7 +352,7 @@ class Reader:
         if file not in self._checkers:
             try:
                 spec = load_spec(file)
-                made = Checker(lower(spec), self.solvers, comparisons(spec))
+                made = checker(spec, lower(spec), self.solvers, comparisons(spec))
                 gc.freeze()  # it stays until the end: nothing to look for in it
                 self._checkers[file] = spec_hash(spec.source), made
             except (Rejected, OSError):

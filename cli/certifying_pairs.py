@@ -53,7 +53,7 @@ def certify(
         part = _part(checker, claim, finding, patience)
         if part is None:
             continue
-        done.append(checker.judged(claim, [part]))
+        done.append(_of_few(checker, claim, checker.judged(claim, [part])))
         certificate = Certificate(_named(pair, folder, level), claim, (checker.codec.encode(part),))
         path = folder / _file(pair, level, verdict)
         path.write_text(write(certificate), encoding="utf-8")
@@ -112,4 +112,14 @@ def check(
     if kind not in KINDS or under not in LEVELS or certificate.claim.get("name") != under:
         return Checked(Answer.INVALID, "the spec makes another claim of this name")
     pair = Pair((files[0], files[1]), (specs[0], specs[1]), options_of(spec))
-    return pair.checker(kind, under, solvers).check(certificate)
+    checker = pair.checker(kind, under, solvers)
+    return _of_few(checker, certificate.claim, checker.check(certificate))
+
+
+def _of_few(checker: Checker, claim: Mapping[str, str], checked: Checked) -> Checked:
+    """Of any number of instances a few are compared: what holds of them is not shown of all."""
+    several = checker.system.any_number
+    if checked.answer is not Answer.VALID or claim["verdict"] != "PROVED" or not several:
+        return checked
+    few = ", ".join(f"{len(a.members)} of {a.workflow}[*]" for a in several)
+    return Checked(Answer.HOLEY, f"it is shown of a few instances only: {few}")

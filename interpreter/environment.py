@@ -214,7 +214,7 @@ class Environment:
             clocks = [k for k, i in enumerate(made.inputs) if i.clock]
             fixed = {**fixed, **dict.fromkeys(clocks, self._clock.seconds(now))}
         view = state if places is None else [state[v] for v in places]
-        drawn = sampler.draw(view, self._random, fixed)
+        drawn = sampler.draw(view, self._random, fixed, self._pace)
         if drawn is None and answer is not None and answer.values:
             what = ", ".join(dict.fromkeys(made.inputs[k].name for k in fixed))
             raise AnswerRefused(

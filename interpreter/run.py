@@ -53,7 +53,8 @@ class RunOptions:
     max_steps: int = 1_000_000
     failing: float = FAILURE
     wanted: Collection[int] = ()  # ends of attempts that are chosen wherever they are possible
-    pace: float | None = None  # the chance that what has bounds takes longest, else shortest
+    # The chance that what has bounds takes longest, else shortest; of answers: is largest.
+    pace: float | None = None
     initial: Mapping[int, Scalar] = field(default_factory=dict)  # by variable, beside set_values
     source: str = ""  # for the log: where the spec came from, and its hash
     spec_sha256: str = ""

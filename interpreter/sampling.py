@@ -18,6 +18,7 @@ from .compile import Compiler, Term
 from .plan import conjuncts
 
 _TRIES = 24
+_ENDS = 3  # of these with the ends of ranges, where they are asked for
 _SPREAD = 9  # how far from a bound a number is looked for, when the other side is open
 
 
@@ -102,9 +103,17 @@ class Sampler:
             self._parts.append(_Part(unknowns, of[root], compiler))
 
     def draw(
-        self, state: Sequence[Scalar], random: Random, fixed: Mapping[int, Scalar] | None = None
+        self,
+        state: Sequence[Scalar],
+        random: Random,
+        fixed: Mapping[int, Scalar] | None = None,
+        lean: float | None = None,
     ) -> tuple[Scalar, ...] | None:
-        """A solution, with the values in `fixed` kept; None when there is none (or none found)."""
+        """A solution, with the values in `fixed` kept; None when there is none (or none found).
+
+        `lean`: the chance that a number with two ends is the larger one, else the smaller one
+        (None: any number between, often near them).
+        """
         if not all(g(state, ()) for g in self._ground):
             return None
         answer: list[Scalar] = [0] * len(self.declared)
@@ -112,7 +121,7 @@ class Sampler:
             answer[k] = value
         return (
             tuple(answer)
-            if all(self._draw(p, state, random, fixed or {}, answer) for p in self._parts)
+            if all(self._draw(p, state, random, fixed or {}, answer, lean) for p in self._parts)
             else None
         )
 
@@ -123,6 +132,7 @@ class Sampler:
         random: Random,
         fixed: Mapping[int, Scalar],
         answer: list[Scalar],
+        lean: float | None,
     ) -> bool:
         open_ = [k for k in part.unknowns if k not in fixed]
         ranges = {}
@@ -134,7 +144,10 @@ class Sampler:
         for attempt in range(_TRIES if open_ else 1):
             for k in open_:
                 low, high, hints = ranges[k]
-                answer[k] = self._guess(k, low, high, hints if attempt else [], random)
+                if lean is not None and attempt < _ENDS and low is not None and high is not None:
+                    answer[k] = high if random.random() < lean else low
+                else:
+                    answer[k] = self._guess(k, low, high, hints if attempt else [], random)
             if part.holds(state, answer):
                 return True
         if not open_:

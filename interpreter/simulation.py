@@ -29,7 +29,7 @@ class Simulate(Protocol):
 def simulator(system: TransitionSystem) -> Simulate:
     """A function to a timed run from a seed, a chance of failure, chosen initial values, ends of
     attempts that are chosen wherever they are possible, and the chance that something takes as long
-    as it may, or else as short (None: any time between).
+    as it may, or else as short (None: any time between), and that an answer is as large.
 
     None where no initial state was found.
     """

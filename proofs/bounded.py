@@ -25,7 +25,7 @@ def bounded(tree: Tree, fact: Expr) -> bool:
 def _room(rule: Rule, v: int, most: int) -> bool:
     for w, e in rule.updates:
         if w == v:
-            more = _grown(e, v)
+            more = grown(e, v)
             if more is None or (more > 0 and not _guarded(rule, v, most - more)):
                 return False
     return True
@@ -36,13 +36,13 @@ def _guarded(rule: Rule, v: int, most: int) -> bool:
     for p in conjuncts(rule.guard):
         match p.op, p.args:
             case Op.LE, (side, Expr(op=Op.CONST, value=int(room))):
-                units = _grown(side, v, exact=True)
+                units = grown(side, v, exact=True)
                 if units is not None and room - units <= most:
                     return True
     return False
 
 
-def _grown(e: Expr, v: int, exact: bool = False) -> int | None:
+def grown(e: Expr, v: int, exact: bool = False) -> int | None:
     """`e` is `x` and a constant; or, not `exact`, at most that."""
     own = total = 0
     for sign, part in sum_of(e, 1):

@@ -6,7 +6,7 @@ sums only the parts are looked at that the rule changes: what it adds to both si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,11 +22,11 @@ from ..semantics.expr import (
     var,
     variables,
 )
-from ..semantics.system import Obligation, VarKind
+from ..semantics.system import Obligation, Thread, TransitionSystem, VarKind
 from .held import Held
 from .reading import Model, Step, pinned, settled
 from .said import stays
-from .shapes import Known, fresh, linking, quiet
+from .shapes import RESTS, Known, below, linking
 from .solvers import Solvers
 from .sums import zero
 from .truth import decided
@@ -46,6 +46,7 @@ class Prover:
 
     model: Model
     solvers: Solvers
+    knowing: Callable[[Sequence[Expr], TransitionSystem], Known] = Known
     _keys: dict[tuple[object, ...], int] = field(default_factory=dict)
     _memo: dict[int, int] = field(default_factory=dict)
     _alive: list[Expr] = field(default_factory=list)
@@ -61,6 +62,8 @@ class Prover:
 
     def key(self, e: Expr) -> int:
         """Equal for terms that are written alike."""
+        if (known := self._memo.get(id(e))) is not None:
+            return known
         self._alive.append(e)  # the memo is by identity
 
         def build(node: Expr, args: Sequence[int]) -> int:
@@ -97,15 +100,13 @@ class Prover:
 
     # --- facts ------------------------------------------------------------------------------
 
-    def written_out(self, shape: str) -> list[Expr]:
-        """The facts that a shape stands for."""
+    def written_out(self, shape: str, threads: Sequence[Thread]) -> list[Expr]:
+        """The facts that a shape stands for; of these threads, where it speaks of each."""
         system = self.model.system
         word, _, name = shape.partition(" ")
         used = [v.index for v in system.variables if v.kind is VarKind.USED and v.name == name]
-        if shape == "quiet":
-            return quiet(system)
-        if shape == "fresh":
-            return fresh(system)
+        if shape in RESTS:
+            return below(system, threads, RESTS[shape])
         if word == "linking" and used:
             return [linking(system, u) for u in used]
         raise Wrong(f"there is no shape `{shape}`")
@@ -118,20 +119,25 @@ class Prover:
             for f in facts.invariants:
                 if f.sort is not Sort.BOOL or any(variables([f], op) for op in (Op.POST, Op.INPUT)):
                     raise Wrong("an invariant is no condition on a state")
-            if facts.invariants:
-                before = self.established(Facts((), facts.shapes))
-                new: Sequence[Expr] = facts.invariants
+            system, shapes = self.model.system, facts.shapes
+            new: Sequence[Expr] = facts.invariants
+            if new:
+                before = self.established(Facts((), shapes))
+            elif self.tree.shows(shapes):  # each without the help of the others
+                before, new = (
+                    Known((), system),
+                    [f for s in shapes for f in self.written_out(s, system.threads)],
+                )
             else:
-                less = Facts((), facts.shapes[:-1])
-                before = self.established(less) if facts.shapes else Known((), self.model.system)
-                new = self.written_out(facts.shapes[-1]) if facts.shapes else ()
-            known = Known([*before.facts, *new], self.model.system)
+                before = self.established(Facts((), shapes[:-1]))
+                new = self.written_out(shapes[-1], system.threads)
+            known = self.knowing([*before.facts, *new], system)
             if len(known.sums) == len(before.sums) + len(new):
                 known.placed = before.placed  # sums say nothing of places
             asked = set(range(len(before.facts), len(known.facts)))
             if facts.invariants:
                 asked -= {k for k in asked if stays(self.tree, known.facts[k])}
-            elif self.tree.shows(facts.shapes[-1:]):
+            elif self.tree.shows(shapes[-1:]):
                 asked = set()
             self._inductive(known, asked)
             self._shown[name] = known

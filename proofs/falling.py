@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..semantics.evidence import Measure, Rank
+from ..semantics.evidence import Facts, Measure, Rank
 from ..semantics.expr import Expr, Op, Sort, add, and_, const, le, variables
-from ..semantics.system import Rule
+from ..semantics.system import Rule, Thread
 from .facts import Prover, Wrong
 from .reading import Step
 from .shapes import Known
@@ -33,16 +33,38 @@ def measure(prover: Prover, evidence: Measure) -> None:
         for v in touched:
             concerned.setdefault(v, []).append(k)
     plain = prover.tree.steady and prover.tree.shows(evidence.facts.shapes)
+    left: list[tuple[Rule, list[Rank]]] = []
     for rule in prover.model.system.rules:
-        order = sorted({k for v, _ in rule.updates for k in concerned.get(v, ())})
-        mine = [evidence.components[k] for k in order]
-        if plain and _plainly(prover.tree, rule, mine):
-            continue
+        order = {k for v, _ in rule.updates if v in concerned for k in concerned[v]}
+        mine = [evidence.components[k] for k in sorted(order)]
+        if not plain or not _plainly(prover.tree, rule, mine):
+            left.append((rule, mine))
+    if not left:
+        return
+    if plain:
+        known = _near(prover, evidence.facts, [rule for rule, _ in left])
+    else:
         known = prover.established(evidence.facts)
+    for rule, mine in left:
         for case in prover.model.cases(rule):
             step = prover.placed(case, known)
             if step is not None and not any(_falls(prover, step, c, known) for c in mine):
                 raise Wrong(f"`{step.rule.name}` makes nothing fall")
+
+
+def _near(prover: Prover, facts: Facts, rules: Sequence[Rule]) -> Known:
+    """The facts, where their shapes are shown by the tree: of what these say, only what concerns
+    the threads of which the rules speak, and those above them."""
+    system = prover.model.system
+    spoken = variables(r.guard for r in rules) | {v for r in rules for v, _ in r.updates}
+    near: dict[int, Thread] = {}
+    for v in spoken & prover.tree.thread.keys():
+        t: Thread | None = prover.tree.thread[v]
+        while t is not None and t.id not in near:
+            near[t.id] = t
+            t = None if t.parent is None else system.threads[t.parent]
+    shown = [f for s in facts.shapes for f in prover.written_out(s, [*near.values()])]
+    return Known([*shown, *prover.established(Facts(facts.invariants)).facts], system)
 
 
 def _plainly(tree: Tree, rule: Rule, components: Sequence[Rank]) -> bool:

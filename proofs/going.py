@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, fold_early, not_, or_, rebuild, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, fold_early, not_, or_, rebuild, variables
 from ..semantics.system import Point, PointKind, Rule, Thread
 from .facts import Prover
 from .shapes import OVER
@@ -34,6 +34,7 @@ class Going:
     # By location: the points at which the thread may be through, unless the condition holds.
     through: dict[int, list[tuple[int, Expr]]] = field(default_factory=dict)
     _passed: dict[tuple[int, int], bool] = field(default_factory=dict)
+    _above: dict[int, Places | None] = field(default_factory=dict)  # by thread
 
     def __post_init__(self) -> None:
         self.tree, self.system = self.prover.tree, self.prover.model.system
@@ -87,31 +88,46 @@ class Going:
             waits += [self.system.threads[a].location for a in t.after]
         if not all(self.through[v] for v in waits):
             return TRUE  # one of them never is
-        free = frozenset(self.later(t, p))
+        read = self.reader(here, waits, frozenset(self.later(t, p)))
         left: list[Expr] = []
         for rule in mine:
-            guard = self.read(rule.guard, here, waits, free)
+            guard = self.asked(rule.guard, read)
             if guard is TRUE:
                 return TRUE
-            if not variables([guard]) & self.tree.points.keys():
-                left.append(guard)
+            left.append(guard)
         active = self.system.instances[t.instance].active if t.parent is None else TRUE
         given = [e for e in (active, not_(self.system.excluded)) if e is not TRUE]
         can = or_(*left)
         return TRUE if can is not FALSE and self.prover.implies(given, can) else can
 
+    def asked(self, guard: Expr, read: Callable[[Expr], Expr]) -> Expr:
+        """What is left of a guard; FALSE where it still asks where some thread is.  Part by part,
+        the plain ones first: of most rules one of them says so."""
+        left: list[Expr] = []
+        for part in sorted(guard.args, key=_joined) if guard.op is Op.AND else (guard,):
+            asked = read(part)
+            if asked is TRUE:
+                continue
+            if asked is FALSE or variables([asked]) & self.tree.points.keys():
+                return FALSE
+            left.append(asked)
+        return and_(*left)
+
     def place(self, t: Thread, point: int) -> Places | None:
         """With the threads above; a branch is looked at while its parent is at its fork."""
-        here = {t.location: frozenset((point,))}
-        if t.parent is not None and t.fork is not None:
-            here[self.system.threads[t.parent].location] = frozenset((t.fork,))
-        return self.tree.above(here)
+        if t.id not in self._above:
+            up = {}
+            if t.parent is not None and t.fork is not None:
+                up = {self.system.threads[t.parent].location: frozenset((t.fork,))}
+            self._above[t.id] = self.tree.above(up)
+        above = self._above[t.id]
+        return None if above is None else {**above, t.location: frozenset((point,))}
 
-    def read(
-        self, guard: Expr, here: Places, through: Sequence[int], free: frozenset[int] = frozenset()
-    ) -> Expr:
-        """What is left of a guard where threads are at these places, some are through, and nothing
-        is in use of what is free."""
+    def reader(
+        self, here: Places, through: Sequence[int], free: frozenset[int] = frozenset()
+    ) -> Callable[[Expr], Expr]:
+        """Answers what is left of a condition where threads are at these places, some are through,
+        and nothing is in use of what is free."""
         waiting = frozenset(through) - here.keys()
         located, resting = self.tree.points, self.tree.resting
 
@@ -141,7 +157,7 @@ class Going:
                     return TRUE
             return out
 
-        return fold_early(guard, leaf, build)
+        return lambda e: fold_early(e, leaf, build)
 
     def passed(self, e: Expr, v: int) -> bool:
         """Does the condition hold wherever the branch is through?"""
@@ -155,8 +171,12 @@ class Going:
         if here is None:
             return True
         waits = [c.location for c in self.below.get((t.id, point), ())]
-        left = or_(self.read(e, here, waits), unless)
+        left = or_(self.reader(here, waits)(e), unless)
         return left is TRUE or (left is not FALSE and self.prover.implies([], left))
+
+
+def _joined(e: Expr) -> bool:
+    return e.op is Op.OR
 
 
 def fits(most: Expr, room: int, free: Collection[int]) -> bool:

@@ -3,17 +3,23 @@ they are (*linking*)."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import Expr, Op, Sort, const, eq, ite, var, variables
 from ..semantics.system import Obligation, Rule, VarKind
+from .bounded import grown
 from .sums import sum_of
 from .tree import Places, Tree
 
 Sum = Mapping[int, int]  # keys of parts, and how often each is there
+Total = defaultdict[int, int]
+
+
+def _nothing() -> Total:
+    return defaultdict(int)
 
 
 class Held(Tree):
@@ -80,7 +86,7 @@ class Held(Tree):
         gone = self.cancelled(rule.bundle)
         if at is None or own is None or gone is None:
             return
-        wanted: dict[int, Counter[int]] = {}
+        wanted: defaultdict[int, Total] = defaultdict(_nothing)
         for v, p in (*own.items(), *gone.items()):
             if v not in self._held:
                 continue
@@ -98,15 +104,18 @@ class Held(Tree):
                     continue
                 for q, es in self.holders[u][v].items():  # as much as it holds, wherever it is
                     now = eq(here, const(q))
-                    total = wanted.setdefault(u, Counter())
-                    self._add(total, [ite(now, e, const(0)) for e in es], -1)
+                    self._add(wanted[u], [ite(now, e, const(0)) for e in es], -1)
         seen: set[int] = set()
         for u, e in rule.updates:
             if self.system.variables[u].kind is VarKind.USED:
                 if u in seen:
                     yield u
                 seen.add(u)
-                self._add(wanted.setdefault(u, Counter()), [e], -1)
+                more = grown(e, u, exact=True)
+                if more is not None:
+                    wanted[u][-1] -= more
+                    continue
+                self._add(wanted[u], [e], -1)
                 self._add(wanted[u], [var(u, Sort.INT)], 1)
         yield from (u for u, total in wanted.items() if any(total.values()))
 
@@ -117,20 +126,20 @@ class Held(Tree):
         for u, held in self.holders.items():
             for v, points in held.items():
                 for p, terms in points.items():
-                    total: Counter[int] = Counter()
+                    total = _nothing()
                     self._add(total, terms, 1)
                     found = {k: n for k, n in total.items() if n}
                     if found:
                         out.setdefault(v, {}).setdefault(p, {})[u] = found
         return out
 
-    def _put(self, wanted: dict[int, Counter[int]], held: Mapping[int, Sum], sign: int) -> None:
+    def _put(self, wanted: Mapping[int, Total], held: Mapping[int, Sum], sign: int) -> None:
         for u, parts in held.items():
-            total = wanted.setdefault(u, Counter())
+            total = wanted[u]
             for k, n in parts.items():
                 total[k] += sign * n
 
-    def _add(self, total: Counter[int], terms: list[Expr], sign: int) -> None:
+    def _add(self, total: Total, terms: list[Expr], sign: int) -> None:
         """Terms by their keys, the constant under -1."""
         for term in terms:
             for s, leaf in sum_of(term, sign):

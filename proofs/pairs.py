@@ -120,9 +120,12 @@ def meetings(prover: Prover, kinds: Sequence[VarKind] | None) -> Iterator[tuple[
 
 
 def races(prover: Prover, facts: Facts) -> None:
-    """No two steps that conflict on data meet; `x := x + e` and `x := x + f` do not conflict."""
+    """No two steps that conflict on data meet; `x := x + e` and `x := x + f` do not conflict.  A
+    crash is nobody's step: what it loses is a matter of the properties."""
     known = prover.established(facts)
     for a, b in meetings(prover, DATA):
+        if RuleKind.CRASH in (a.rule.kind, b.rule.kind):
+            continue
         pair = Pair(prover, a, b, known)
         if pair.never:
             continue

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ..semantics.events import fold_updates
 from ..semantics.evidence import Part, Syntactic, Trusted
-from ..semantics.expr import NUMBERS, TRUE, Op, and_, eq, var, variables
+from ..semantics.expr import NUMBERS, TRUE, Op, alike, and_, eq, var, variables
 from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem, VarKind
 from ..semantics.values import evaluate
 from .facts import Prover, Wrong
@@ -44,10 +44,14 @@ def atomic(prover: Prover) -> None:
     system = prover.model.system
     for rule in system.rules:
         folded, updates = fold_updates(rule), dict(rule.updates)
+        if folded == updates:  # (Terms are equal where they are the same.)
+            continue
         for v in folded.keys() | updates.keys():
+            if (v in folded and v in updates) and alike(folded[v], updates[v]):
+                continue
             own = var(v, system.variables[v].sort)
             left, right = folded.get(v, own), updates.get(v, own)
-            if left is right or prover.key(left) == prover.key(right):
+            if prover.key(left) == prover.key(right):
                 continue
             same = eq(left, right)
             if same.op is Op.EQ and left.sort in NUMBERS:

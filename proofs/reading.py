@@ -108,9 +108,7 @@ def settled(e: Expr, values: dict[int, Expr]) -> Expr:
     """The same, with everything that is constant then folded away, junctions included."""
 
     def build(node: Expr, args: list[Expr]) -> Expr:
-        if not node.args:
-            return values.get(node.index, node) if node.op is Op.VAR else node
-        return rebuild(node, args)
+        return values.get(node.index, node) if node.op is Op.VAR else rebuild(node, args)
 
     return fold(e, build)  # type: ignore[arg-type]
 

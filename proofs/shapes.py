@@ -25,6 +25,8 @@ from .reading import Step
 
 OVER = (PointKind.END, PointKind.FAILED)
 QUIET = (PointKind.ENTRY, *OVER)
+Kinds = tuple[PointKind, ...]
+RESTS: dict[str, Kinds] = {"quiet": QUIET, "fresh": (PointKind.ENTRY,)}
 
 
 def at(thread: Thread, points: Iterable[int]) -> Expr:
@@ -32,21 +34,14 @@ def at(thread: Thread, points: Iterable[int]) -> Expr:
     return or_(*(eq(here, const(p)) for p in points))
 
 
-def quiet(system: TransitionSystem) -> list[Expr]:
+def below(system: TransitionSystem, threads: Iterable[Thread], rest: Kinds) -> list[Expr]:
     """A thread that is not at rest has its parent at its fork."""
-    out = []
-    for t in system.threads:
-        if t.parent is not None and t.fork is not None:
-            rest = at(t, (p.id for p in t.points if p.kind in QUIET))
-            out.append(or_(rest, at(system.threads[t.parent], (t.fork,))))
-    return out
-
-
-def fresh(system: TransitionSystem) -> list[Expr]:
-    """A thread that has begun has its parent at its fork."""
     return [
-        or_(at(t, (0,)), at(system.threads[t.parent], (t.fork,)))
-        for t in system.threads
+        or_(
+            at(t, (p.id for p in t.points if p.kind in rest)),
+            at(system.threads[t.parent], (t.fork,)),
+        )
+        for t in threads
         if t.parent is not None and t.fork is not None
     ]
 
@@ -140,9 +135,9 @@ class Known:
         # What a thread's place says of its parent's: few facts, by its location.
         self.above: dict[int, list[int]] = {}
         for t in system.threads:
-            if t.parent is not None:
+            if t.parent is not None and t.location in self.index.all:
                 up = system.threads[t.parent].location
-                both = set(self.index.all.get(t.location, ())) & set(self.index.all.get(up, ()))
+                both = set(self.index.all[t.location]) & set(self.index.all.get(up, ()))
                 self.above[t.location] = sorted(both - self.sums.keys())
         self.placed: dict[int, Step | None] = {}  # by identity: steps with what follows fixed
 

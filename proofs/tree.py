@@ -70,9 +70,11 @@ class Tree:
         return known[id(e)]
 
     def _place(self, e: Expr, args: Sequence[Places | None]) -> Places | None:
+        if e.op is Op.EQ:
+            a, b = e.args
+            here = a.op is Op.VAR and b.op is Op.CONST and a.index in self.points
+            return {a.index: frozenset((b.index,))} if here else {}
         match e.op, e.args:
-            case Op.EQ, (Expr(op=Op.VAR) as a, Expr(op=Op.CONST, value=int(p))):
-                return {a.index: frozenset((p,))} if a.index in self.points else {}
             case Op.NOT, (Expr(op=Op.EQ, args=(Expr(op=Op.VAR) as a, Expr(op=Op.CONST, value=p))),):
                 return {a.index: self.points[a.index] - {p}} if a.index in self.points else {}
             case Op.CONST, _:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, Protocol, TypeVar
 
-from .expr import Expr, Scalar, ite, var
+from .expr import Expr, Scalar, Sort, ite, var
 from .expr import add as add_terms
 from .expr import sub as subtract_terms
 from .system import EventKind, EventTemplate, Rule, TransitionSystem
@@ -110,16 +110,19 @@ def fold_updates(rule: Rule) -> dict[int, Expr]:
     the variable itself where only one of the two mentions it).
     """
     now: dict[int, Expr] = {}
-    sorts = {index: term.sort for index, term in rule.updates}
-
-    for template in rule.events:
-        for index, term in template.changes:
-            sorts.setdefault(index, term.sort)
+    sorts: dict[int, Sort] = {}
 
     def read(index: int) -> Expr:
-        return now[index] if index in now else var(index, sorts[index])
+        if index in now:
+            return now[index]
+        if not sorts:
+            changes = (change for template in rule.events for change in template.changes)
+            sorts.update((v, term.sort) for v, term in (*changes, *rule.updates))
+        return var(index, sorts[index])
 
     for template in rule.events:
+        if not template.changes:
+            continue
         for index, term in list(effect(template.kind, template.changes, read, _Terms())):
             now[index] = term if template.when is None else ite(template.when, term, read(index))
     return now

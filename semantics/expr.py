@@ -131,6 +131,18 @@ def same(a: Expr, b: Expr) -> bool:
     return a.value == b.value and a.sort is b.sort
 
 
+def alike(a: Expr, b: Expr) -> bool:
+    """Cheaply known to be equal: `same`, or a term of terms that are."""
+    if a is b:
+        return True
+    if a.op is not b.op or a.value != b.value or a.sort is not b.sort:
+        return False
+    inside = a.args
+    if not inside:
+        return same(a, b)
+    return len(inside) == len(b.args) and all(map(same, inside, b.args))
+
+
 def not_(a: Expr) -> Expr:
     if a.op is Op.CONST:
         return FALSE if a.value else TRUE
@@ -390,19 +402,28 @@ def fold(
     A caller who passes `memo` must keep the terms alive as long as the memo.
     """
     done: dict[int, T] = {} if memo is None else memo
-    if id(root) in done:
-        return done[id(root)]
+    if (k := id(root)) in done:
+        return done[k]
+    if not root.args:
+        found = done[k] = build(root, ())
+        return found
     stack = [root]
     while stack:
         node = stack[-1]
-        # (The last first, as they are taken from the stack.)
-        missing = [a for a in node.args if id(a) not in done]
-        if missing:
-            stack += missing
-            continue
-        stack.pop()
-        if id(node) not in done:
-            done[id(node)] = build(node, [done[id(a)] for a in node.args])
+        args, ready = [], True
+        for a in node.args:
+            if (k := id(a)) in done:
+                args.append(done[k])
+            elif a.args:  # (The last first, as they are taken from the stack.)
+                ready = False
+                stack.append(a)
+            else:  # Most are leaves: they take no turn of their own.
+                found = done[k] = build(a, ())
+                args.append(found)
+        if ready:
+            stack.pop()
+            if (k := id(node)) not in done:
+                done[k] = build(node, args)
     return done[id(root)]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from ..dsl.changed import replace
-from .expr import Expr, Op, Scalar, Sort, const, variables
-from .system import Rule, TransitionSystem, Variable, VarKind
+from .expr import Expr, Op, Scalar, Sort, const, postorder, variables
+from .system import Input, Rule, TransitionSystem, Variable, VarKind
 from .values import evaluate, fits
 
 
@@ -74,16 +74,54 @@ def _decides(rule: Rule) -> Iterator[Expr]:
 
 
 def without(system: TransitionSystem, left_out: frozenset[int]) -> TransitionSystem:
-    """The system in which these variables keep their initial value."""
+    """The system in which these variables keep their initial value; an answer that nothing else
+    looks at is one of those that are possible."""
     if not left_out:
         return system
     rules = [
-        replace(r, own=tuple(u for u in r.updates if u[0] not in left_out), bundle=None)
+        _unheard(replace(r, own=tuple(u for u in r.updates if u[0] not in left_out), bundle=None))
         if any(v in left_out for v, _ in r.updates)
         else r
         for r in system.rules
     ]
     return replace(system, rules=tuple(rules))
+
+
+def _unheard(rule: Rule) -> Rule:
+    parts = _conjuncts(rule.relation)
+    mine = {k: [c for c in parts if _only(c, k)] for k in range(len(rule.inputs))}
+    told = {id(c) for own in mine.values() for c in own}
+    heard = [c for c in parts if id(c) not in told]
+    heard += [e for e in _decides(rule) if e is not rule.relation]
+    heard += [e for _, e in rule.updates]
+    left = mine.keys() - variables(heard, Op.INPUT)
+    chosen = {k: x for k in left if (x := _answer(rule.inputs[k], k, mine[k])) is not None}
+    if not chosen:
+        return rule
+    inputs = [
+        replace(i, lo=chosen[k], hi=chosen[k]) if k in chosen else i
+        for k, i in enumerate(rule.inputs)
+    ]
+    return replace(rule, inputs=tuple(inputs))
+
+
+def _only(cond: Expr, k: int) -> bool:
+    """Whether it speaks of one answer alone."""
+    others = variables([cond]) or variables([cond], Op.POST)
+    return not others and variables([cond], Op.INPUT) == {k}
+
+
+def _answer(given: Input, k: int, allowed: Sequence[Expr]) -> int | None:
+    """An integer that the type and these conditions allow; None where none is plain."""
+    if given.sort is not Sort.INT or given.clock:
+        return None
+    near = [x for x in (given.lo, given.hi, 0) if x is not None]
+    ends = (n.value for n in postorder(allowed) if n.op is Op.CONST)
+    near += [e + d for e in ends if type(e) is int for d in (-1, 0, 1)]
+    for x in near:
+        if fits(given, x) and all(evaluate(c, (), (0,) * k + (x,)) is True for c in allowed):
+            return x
+    return None
 
 
 def alike(a: Sequence[Scalar], b: Sequence[Scalar], left_out: Iterable[int]) -> bool:

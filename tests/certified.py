@@ -9,6 +9,7 @@ from wfverify.cli.certifying import Certifier, comparisons
 from wfverify.dsl import load_text
 from wfverify.dsl.ast import Spec
 from wfverify.interpreter import replay, schedule, simulator
+from wfverify.proofs.anynumber import checker
 from wfverify.proofs.certificate import Certificate, parse
 from wfverify.proofs.check import Answer, Checked, Checker, claim_of, goals_of
 from wfverify.proofs.solvers import Solvers
@@ -35,7 +36,7 @@ class Certified:
         return one
 
     def checker(self, second: bool = False) -> Checker:
-        return Checker(self.system, Solvers(second=second), comparisons(self.spec))
+        return checker(self.spec, self.system, Solvers(second=second), comparisons(self.spec))
 
 
 def certified(

@@ -162,9 +162,10 @@ def for_whole(
                 yield (Pairs(facts),)
         case "timing_independent" | "deterministic":
             tree = Pairs(Facts((), ("fresh",))), Pairs(Facts((), ("quiet",)))
+            small = len(structure.system.rules) <= SMALL_RULES
             for measure in _measures(structure, hints):
                 for pairs in tree:
-                    for progress in _progress(structure, tree=True):
+                    for progress in _progress(structure, tree=not small):
                         yield measure, progress, pairs
             for measure in _measures(structure, hints):
                 for facts in _control(structure):
@@ -297,6 +298,7 @@ def _values(structure: Structure) -> tuple[Expr, ...]:
         structure.values = ()
         system = structure.system
         guesses: list[Expr] = [*structure.never_entered(), *structure.constants()]
+        guesses += _beside(system)
         for v in system.variables:
             given = _given(structure, v)
             if v.kind is not VarKind.HIDDEN or not given:
@@ -313,6 +315,18 @@ def _values(structure: Structure) -> tuple[Expr, ...]:
             kept = Prover(system, Budget(SECONDS)).thin(guesses).known.values()
             structure.values = tuple(e for e in kept if e is not TRUE)
     return structure.values
+
+
+def _beside(system: TransitionSystem) -> Iterator[Expr]:
+    """That an instance is not somewhere while a thread beside it (its crash) has begun."""
+    roots = {i.root for i in system.instances}
+    for one in system.threads:
+        if one.parent is None and one.id not in roots:
+            for t in system.threads:
+                if t.instance == one.instance and t.id in roots:
+                    for p in t.points:
+                        gone = not_(eq(var(t.location, Sort.INT), const(p.id)))
+                        yield or_(eq(var(one.location, Sort.INT), const(0)), gone)
 
 
 def _given(structure: Structure, v: Variable) -> set[Scalar]:

@@ -40,6 +40,7 @@ FORMS = (
 _LOOKING = (ast.Now, ast.StatePredicate)
 STEADY = frozenset((VarKind.DATA, VarKind.SHARED, VarKind.ARG, VarKind.PARAM))
 MARK = "a step"  # in place of a file
+ALONE = ast.System((ast.InstanceDecl("w"),))
 
 
 def alone_runs(s: ast.Spec) -> ast.Workflow | None:
@@ -59,7 +60,7 @@ def differing(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Term, ast.Term]] |
 
 def differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.Workflow]] | None:
     """The workflows that differ, in their bodies only; None as `differing`."""
-    old, new = both = _by_itself(old), _by_itself(new)
+    old, new = both = by_itself(old), by_itself(new)
     if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
         return None
     if without_bodies(old) != without_bodies(new):
@@ -82,7 +83,7 @@ def differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.W
 def tests(spec: ast.Spec, workflow: str, written: Sequence[ast.Expression]) -> Tests | None:
     """None: the workflow does not run in this spec, or is not understood without its body."""
     try:
-        found = contexts(without_bodies(_by_itself(spec)))
+        found = contexts(without_bodies(by_itself(spec)))
     except Rejected:
         return None
     ctx = next((c for c in found if c.inst.workflow.name == workflow), None)
@@ -113,13 +114,15 @@ def plain_terms(both: tuple[ast.Term, ast.Term]) -> tuple[ast.Term, ast.Term] | 
     return both if plain else None
 
 
-def _by_itself(s: ast.Spec) -> ast.Spec:
+def by_itself(s: ast.Spec) -> ast.Spec:
     """Without what is not called, and whatever the workflow that runs is called."""
     main = alone_runs(s)
+    if s.workflows == (main,) and s.system == ALONE:
+        return s
     if main is None or not _called(Kinds.of(main.body)) <= _activities(s, main):
         return s
-    only = replace(main, name="w")
-    return replace(s, workflows=(only,), system=ast.System((ast.InstanceDecl("w"),)))
+    only = replace(main, name=ALONE.instances[0].workflow)
+    return replace(s, workflows=(only,), system=ALONE)
 
 
 def _same(left: ast.Term, right: ast.Term) -> bool:
@@ -170,7 +173,7 @@ def effects(
     """What each of some calls and assignments makes of variables, if it comes to its end: a term
     over those before, or None for anything.  And the variables that nothing else changes while
     only one such workflow runs.  Numbers as in `tests`."""
-    spec = _by_itself(spec)
+    spec = by_itself(spec)
     # (Where they stand does not matter: side by side in a choice, each with its number for a line.)
     marked = tuple(replace(t, span=Span(MARK, k, 1, k, 1)) for k, t in enumerate(steps, 1))
     sides = marked if len(marked) > 1 else (*marked, ast.Skip())

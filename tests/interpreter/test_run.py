@@ -357,3 +357,19 @@ def test_ties_of_timers_come_in_either_order() -> None:
     (late,) = [v.index for v in system.variables if v.name == "w.late"]
     seen = {run(system, RunOptions(seed=seed)).final[late] for seed in range(40)}
     assert seen == {True, False}
+
+
+def test_answers_at_the_ends_of_what_is_allowed() -> None:
+    """A pace of one draws the largest of all answers, one of nought the smallest."""
+    text = """
+    workflow w {
+      var sum: int = 0
+      var x: int = 0
+      activity weigh -> int { ensures result >= 3 and result <= 4000 }
+      run { x <- weigh() ; sum := sum + x ; x <- weigh() ; sum := sum + x }
+    }
+    """
+    system = lower(load_text(text, "w.wf"))
+    (at,) = (v.index for v in system.variables if v.name.endswith("sum"))
+    ends = {pace: run(system, RunOptions(seed=1, pace=pace)).final[at] for pace in (0.0, 1.0)}
+    assert ends == {0.0: 6, 1.0: 8000}

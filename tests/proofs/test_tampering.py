@@ -112,11 +112,28 @@ workflow w(n: int 0..1) {
   run { { a || b } ; while (y < 2) { y := y + 1 } }
 }
 """
+CROWD = """\
+resource r : pool(2)
+resource l : lock
+shared total: int = 0
+workflow w(n: int 0..3) {
+  var x: int = 0
+  var y: int = 0
+  activity a { uses r 1  do { x := x + 1 } }
+  activity b { uses l exclusive  takes 1s..2s  do { total := total + 1 } }
+  run { (a || b) ; while (y < 3) { y := y + 1 } }
+  invariant once : x <= 1
+}
+invariant up : total >= 0
+invariant each_one : forall o in w: o.y <= 3
+system { w[*] }
+"""
 BYTES = 700
 SAID = 300
 KINDS = {
     SOURCE: {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"},
     PARTED: {"inductive", "progress", "measure", "runs"},
+    CROWD: {"inductive", "measure", "progress", "pairs", "reachable", "syntactic"},
     COMPARED: {"classes", "followed", "answered", "derivation", "coupled"},
 }
 
@@ -124,7 +141,7 @@ KINDS = {
 LINES = ("equivalent", "refines", "upgrade", "law")
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=["checks", "parted", "compared"])
+@pytest.fixture(scope="module", params=KINDS, ids=["checks", "parted", "crowd", "compared"])
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Certified]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
+from ...semantics.atonce import looks_at_instances, unlike
 from ...semantics.expr import TRUE, Expr, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
@@ -39,7 +40,6 @@ from . import (
     parts,
     peaks,
 )
-from .atonce import looks_at_instances, unlike
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims

@@ -235,6 +235,10 @@ def _by_search(session: Session, obstacle: str) -> Verdict:
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
+    if not graph.complete:
+        found = _by_ends(session, messages=True)
+        if found is not None:
+            return found
     answer = deadlocks(graph)
     match answer:
         case Stuck():
@@ -271,17 +275,18 @@ def stuck_in(session: Session, graph: Graph) -> Verdict | None:
     return _stuck(session, graph, answer) if isinstance(answer, Stuck) else None
 
 
-def _by_ends(session: Session) -> Verdict | None:
+def _by_ends(session: Session, messages: bool = False) -> Verdict | None:
     """Where every run is finite: is each state without a step an end of all?  Then whoever waits
     can be released, as every run to its end shows.  The graph itself is not needed, so that
-    interleavings and mirror images of states may be left out."""
+    interleavings and mirror images of states may be left out.  With `messages` also where rounds
+    send or receive, of which it is seldom known that they end."""
     from ..engines.search import Holds, Violated, at_ends
 
     system = session.system
     known = session.graph is not None and session.graph[0] is not None and session.graph[0].complete
     if known or system.excluded is not FALSE or _late(session):
         return None
-    if any(loops.by_messages(system, loop) for loop in system.loops):
+    if not messages and any(loops.by_messages(system, loop) for loop in system.loops):
         return None
     if not all(loops.ends(session, loop) for loop in system.loops):
         return None

@@ -240,9 +240,8 @@ class _Crowd:
         kept = {v: e for v, e in updates.items() if v not in self.mine}
         looked_at = variables([*guards, asked_for, *kept.values(), *moves.values()])
         for v in updates.keys() & self.mine:
-            if self.variables[v].instance != r.instance:
-                if self.variables[v].kind is not VarKind.CHANNEL:
-                    raise Unsupported(f"`{r.name}` touches other instances")
+            if self.variables[v].instance != r.instance and not self._any_value(v):
+                raise Unsupported(f"`{r.name}` touches other instances")
         inputs = list(r.inputs)
         pins: dict[int, Expr] = {}
         there: list[Expr] = []
@@ -282,6 +281,11 @@ class _Crowd:
             reads=(),
         )
 
+    def _any_value(self, v: int) -> bool:
+        """Whether of a variable of a member nothing is kept, so that others may write it: its
+        queue, and what is remembered for a claim only (what a saga is to leave behind, say)."""
+        return self.variables[v].kind in (VarKind.CHANNEL, VarKind.GHOST)
+
     def _beside(self, r: Rule, updates: Mapping[int, Expr]) -> Rule:
         """A step of an instance that is no member.  Of a member it only fills its queue, for which
         it may have to wait, or answers it; and what watches may look at one."""
@@ -290,7 +294,7 @@ class _Crowd:
         kept = {}
         for v, e in updates.items():
             if v in self.mine:
-                if self.variables[v].kind is not VarKind.CHANNEL:
+                if not self._any_value(v):
                     raise Unsupported(f"`{r.name}` touches other instances")
             elif not variables([e]) & self.mine:
                 kept[v] = e

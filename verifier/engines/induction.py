@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, not_, substitute, var, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem
+from .backwards import preconditions
 from .common import (
     Budget,
     conjuncts,
@@ -361,16 +362,16 @@ def prove_invariants(
 ) -> Induction:
     """Tries to prove the goals by induction, with help from the candidates that survive.
 
-    First with the candidates and the goals alone; then, with `guess`, also with templates made
-    of the spec's own terms; then, with `k` above 1, state goals by k-induction.  Nothing that
-    the solver did not answer counts as shown.
+    First with the candidates and the goals alone; then, with `guess`, also with what has to hold
+    before a goal; then with templates made of the spec's own terms, too; then, with `k` above 1,
+    state goals by k-induction.  Nothing that the solver did not answer counts as shown.
     """
     begin = time.monotonic()
     prover = Prover(system, budget or Budget())
     best: dict[int, Inductive] = {}
     answers: list[Inductive | NotInductive] = [NotInductive("out of time") for _ in goals]
     found: list[Expr] = []
-    for more in (False, True) if guess else (False,):
+    for more in range(3 if guess else 1):
         open_goals = [g for g in range(len(goals)) if g not in best]
         if not open_goals or prover.out_of_time():
             break
@@ -378,6 +379,8 @@ def prove_invariants(
         listed = list(own.values()) + [c for c in candidates if c is not TRUE]
         position = {g: at for at, g in enumerate(own)}
         if more:
+            listed += preconditions(system, [goals[g] for g in open_goals])
+        if more > 1:
             listed += templates(system, [goals[g] for g in open_goals], candidates)
         thinned = prover.thin(listed)
         if len(thinned.known) > len(found):

@@ -25,7 +25,6 @@ from ...semantics.expr import (
     eq,
     fold,
     implies,
-    inp,
     le,
     mul,
     neg,
@@ -33,9 +32,10 @@ from ...semantics.expr import (
     var,
     variables,
 )
-from ...semantics.intervals import UNKNOWN, Number, Range, interval, narrower, total, wider
+from ...semantics.intervals import UNKNOWN, Number, Range, narrower, total, wider
 from ...semantics.system import Rule, Thread, TransitionSystem, Variable, VarKind
-from .common import conjuncts, written
+from .common import written
+from .value_ranges import Ranges, against, compared, everywhere
 
 MOST_NUMBERS = 12  # that are looked at in one cone
 MOST_POINTS = 200
@@ -63,6 +63,9 @@ def potentials(
 ) -> Iterator[Expr]:
     """Bounds of numbers, and of differences of two that one thread changes; `asked`: variables of
     the goals, which come first."""
+    around = everywhere(system, rules)
+    for v in data:
+        yield from _within(v, around.get(v.index, UNKNOWN))
     numbers = [v for v in data if v.sort in NUMBERS and v.kind in KINDS]
     numbers.sort(key=lambda v: v.index not in asked)
     del numbers[MOST_NUMBERS:]
@@ -75,7 +78,7 @@ def potentials(
             continue
         place = system.threads[t].location
         moving = [r for r in rules if not written(r).isdisjoint({place, *mine})]
-        graph = _Graph(system, system.threads[t], moving)
+        graph = _Graph(system, system.threads[t], moving, around)
         for x in sorted(mine):
             yield from graph.bounds(x, None, 1, 0)
         graph.learn(x for x in mine if all(r.thread == t for r in rules if x in written(r)))
@@ -83,6 +86,14 @@ def potentials(
             if system.variables[x].sort is system.variables[c].sort:
                 for k, h in _ratios(graph.changes(x), graph.changes(c)):
                     yield from graph.bounds(x, c, k, h)
+
+
+def _within(v: Variable, found: Range) -> Iterator[Expr]:
+    lo, hi = found
+    if lo is not None:
+        yield le(_number(lo, v.sort), var(v.index, v.sort))
+    if hi is not None:
+        yield le(var(v.index, v.sort), _number(hi, v.sort))
 
 
 def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Number, Number]]:
@@ -97,83 +108,26 @@ def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Numb
         yield up, h
 
 
-class _Ranges:
-    """Of the terms of a rule, where variables are within `known` before it."""
-
-    def __init__(self, system: TransitionSystem, rule: Rule, known: Mapping[int, Range]) -> None:
-        self.system = system
-        self.known = known
-        self.updates = dict(rule.updates)
-        self.inputs: list[Range] = [(i.lo, i.hi) for i in rule.inputs]
-        for part in conjuncts(rule.relation):
-            for k, declared in enumerate(self.inputs):
-                yes, _ = _compared(part, inp(k, rule.inputs[k].sort))
-                self.inputs[k] = narrower(declared, yes)
-
-    def change(self, x: int) -> _Change:
-        if x not in self.updates:
-            return STAYS
-        e = self.updates[x]
-        return self._grown(x, e) or _Change(*self.of(e), True)
-
-    def _grown(self, x: int, e: Expr) -> _Change | None:
-        """None: it is not `x + something`."""
-        if e.op is Op.VAR and e.index == x:
-            return STAYS
-        if e.op is Op.ADD:
-            own = [a for a in e.args if a.op is Op.VAR and a.index == x]
-            rest = [a for a in e.args if a not in own]
-            if len(own) == 1 and x not in variables(rest):
-                ranges = [self.of(a) for a in rest]
-                return _Change(total(lo for lo, _ in ranges), total(hi for _, hi in ranges))
-        if e.op is Op.ITE:
-            a, b = (self._grown(x, part) for part in e.args[1:])
-            if a is not None and b is not None:
-                return _Change(*wider((a.lo, a.hi), (b.lo, b.hi)))
-        return None
-
-    def of(self, e: Expr) -> Range:
-        return fold(e, self._of)
-
-    def _of(self, e: Expr, args: Sequence[Range]) -> Range:
-        match e.op:
-            case Op.VAR:
-                v = self.system.variables[e.index]
-                return narrower((v.lo, v.hi), self.known.get(e.index, UNKNOWN))
-            case Op.INPUT if e.index < len(self.inputs):
-                return self.inputs[e.index]
-        return interval(e, args)
+def _grown(ranges: Ranges, x: int, e: Expr) -> _Change | None:
+    """How much x grows if it becomes `e`; None: that is not `x + something`."""
+    if e.op is Op.VAR and e.index == x:
+        return STAYS
+    if e.op is Op.ADD:
+        own = [a for a in e.args if a.op is Op.VAR and a.index == x]
+        rest = [a for a in e.args if a not in own]
+        if len(own) == 1 and x not in variables(rest):
+            parts = [ranges.of(a) for a in rest]
+            return _Change(total(lo for lo, _ in parts), total(hi for _, hi in parts))
+    if e.op is Op.ITE:
+        a, b = (_grown(ranges, x, part) for part in e.args[1:])
+        if a is not None and b is not None:
+            return _Change(*wider((a.lo, a.hi), (b.lo, b.hi)))
+    return None
 
 
 def _values(e: Expr) -> set[int]:
     found = (n.value for n in postorder([e]) if n.op is Op.CONST)
     return {v for v in found if type(v) is int}
-
-
-def _against(node: Expr, leaf: Expr) -> Number | None:
-    """The constant with which a variable or an input is compared."""
-    for a, b in (node.args, node.args[::-1]):
-        if a.op is leaf.op and a.index == leaf.index and b.op is Op.CONST:
-            if isinstance(b.value, int | Fraction) and not isinstance(b.value, bool):
-                return b.value
-    return None
-
-
-def _compared(node: Expr, leaf: Expr) -> tuple[Range, Range]:
-    """What a comparison says of a variable or an input: if it holds, and if it does not."""
-    if node.op is Op.NOT:
-        yes, no = _compared(node.args[0], leaf)
-        return no, yes
-    c = _against(node, leaf) if node.op in (Op.EQ, Op.LE, Op.LT) else None
-    if c is None:
-        return UNKNOWN, UNKNOWN
-    if node.op is Op.EQ:
-        return (c, c), UNKNOWN
-    one = 1 if leaf.sort is Sort.INT else 0
-    strict = one if node.op is Op.LT else 0
-    if node.args[0].op is leaf.op:
-        return (None, c - strict), (c + one - strict, None)
-    return (c + strict, None), (None, c - one + strict)
 
 
 Places = dict[int, Range]  # where a thread may be, with the range of a number there
@@ -197,11 +151,11 @@ def _limits(cond: Expr, x: Expr, location: Expr, places: Collection[int]) -> Pla
                 both[met] = _met([a[met] for a in args])
                 both[joined] = _joined([a[joined] for a in args])
                 return both[0], both[1]
-            case Op.EQ if (c := _against(node, location)) is not None:
+            case Op.EQ if (c := against(node, location)) is not None:
                 yes = {p: UNKNOWN for p in places if p == c}
                 return yes, {p: UNKNOWN for p in places if p != c}
             case Op.EQ | Op.LE | Op.LT:
-                holds, fails = _compared(node, x)
+                holds, fails = compared(node, x)
                 return dict.fromkeys(places, holds), dict.fromkeys(places, fails)
         return anything, anything
 
@@ -236,8 +190,15 @@ class _Edge:
 class _Graph:
     """The points of a thread, and which rules lead from one to the other."""
 
-    def __init__(self, system: TransitionSystem, thread: Thread, rules: Sequence[Rule]) -> None:
+    def __init__(
+        self,
+        system: TransitionSystem,
+        thread: Thread,
+        rules: Sequence[Rule],
+        around: Mapping[int, Range],
+    ) -> None:
         self.system = system
+        self.around = around  # wherever control is
         self.location = thread.location
         self.points = range(len(thread.points))
         self.rules = rules
@@ -250,7 +211,8 @@ class _Graph:
             for p in self.points:
                 lo = None if low is None or p not in low else -low[p]
                 hi = None if high is None or p not in high else high[p]
-                self.known.setdefault(p, {})[x] = lo, hi
+                here = narrower((lo, hi), self.around.get(x, UNKNOWN))
+                self.known.setdefault(p, {})[x] = here
 
     def changes(self, x: int) -> Iterator[_Change]:
         """Of x, by the rules that write it, wherever control is."""
@@ -266,7 +228,9 @@ class _Graph:
     def _change(self, rule: Rule, begin: int, x: int) -> _Change:
         if x not in written(rule):
             return STAYS
-        return _Ranges(self.system, rule, self.known.get(begin, {})).change(x)
+        e = dict(rule.updates)[x]
+        ranges = Ranges(self.system, rule, {**self.around, **self.known.get(begin, {})})
+        return _grown(ranges, x, e) or _Change(*ranges.of(e), True)
 
     def bounds(
         self,
@@ -353,7 +317,7 @@ class _Graph:
         variable = self.system.variables[v]
         if variable.init is None:
             return variable.lo, variable.hi
-        return _Ranges(self.system, self.rules[0], {}).of(variable.init)
+        return Ranges(self.system, self.rules[0], {}).of(variable.init)
 
 
 def _most_of(x: Range, c: Range, k: Number, h: Number) -> Number | None:

@@ -39,7 +39,10 @@ from .schedules import Latest
 
 MOST_STATES = 200_000
 NEAR = 20  # one part in so many is near enough at first
-MANY = 600  # cases that are looked at
+MANY = 600  # cases that are looked at for what would be near enough
+FEWER = 6  # times fewer cases for what would be nearer than before
+SHARE = 3  # one part in so many of the time is for states, until it is known that they are few
+MORE = 8  # times as many cases, each time that it was not enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,38 +96,56 @@ def _searched(network: Network, until: float) -> Latest:
     guess = late_run(network, bound, time.monotonic() + (until - time.monotonic()) / 4)
     if guess is None:
         return network.latest(bound, None)
-    end, best = guess.end, network.planned(guess)
+    best = network.planned(guess)
+    few = True  # states, as far as is known
     for near in (True, False):
-        ahead: Mapping[State, list[int]] | None = None
-        for size in ROUNDS:
-            goal = end + end // NEAR if near else end
-            if bound <= goal:
-                break
-            if size is ROUNDS[0]:
-                bound = _supposed(last, goal, bound, until)
-                if bound <= goal:
-                    break
-            search = _Search(network, busy, size, goal, ahead, until)
-            done = search.run()
-            bound = min(bound, search.bound)
-            if search.best is not None:
-                end = search.best.upper[0]
-                best = network.latest(bound, search.best.steps())
-            if not done:
-                return replace(best, bound=Fraction(bound, network.grain))
-            ahead = Following(network, search.edges, until).found()
-            if ahead is None:
-                return replace(best, bound=Fraction(bound, network.grain))
+        end = int(best.seconds * network.grain)
+        goal = end + end // NEAR if near else end
+        if bound > goal:
+            bound = _supposed(last, goal, bound, MANY, until)
+        if bound > goal and few:
+            # (Where there are too many states, suppositions do better.)
+            share = time.monotonic() + (until - time.monotonic()) / SHARE
+            bound, best = _by_states(network, busy, best, goal, bound, share)
+            goal = max(goal, int(best.seconds * network.grain))
+            few = bound <= goal
+        cases = MANY
+        while bound > goal and last.cut and time.monotonic() < until:
+            cases *= MORE
+            last.cut = False
+            bound = _supposed(last, goal, bound, cases, until)
     return replace(best, bound=Fraction(bound, network.grain))
 
 
-def _supposed(last: Last, low: int, high: int, until: float) -> int:
+def _by_states(
+    network: Network, busy: Busy, best: Latest, goal: int, bound: int, until: float
+) -> tuple[int, Latest]:
+    """What is over later than `goal`, in rounds that keep more and more apart: nothing is over
+    later than the first; the latest run."""
+    ahead: Mapping[State, list[int]] | None = None
+    for size in ROUNDS:
+        search = _Search(network, busy, size, goal, ahead, until)
+        done = search.run()
+        bound = min(bound, search.bound)
+        if search.best is not None:
+            best = network.latest(bound, search.best.steps())
+            goal = max(goal, search.best.upper[0])
+        if not done or bound <= goal:
+            break
+        ahead = Following(network, search.edges, until).found()
+        if ahead is None:
+            break
+    return bound, best
+
+
+def _supposed(last: Last, low: int, high: int, cases: int, until: float) -> int:
     """Nothing is over later: the least time from `low` on of which that is shown."""
-    if low < high and last.never(0, {}, {}, low, MANY):
+    if low < high and last.never(0, {}, {}, low, cases):
         return low
+    few = max(1, cases // FEWER)
     while low + 1 < high and time.monotonic() < until:
         middle = (low + high) // 2
-        if last.never(0, {}, {}, middle):
+        if last.never(0, {}, {}, middle, few):
             high = middle
         else:
             low = middle

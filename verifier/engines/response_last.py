@@ -6,7 +6,9 @@ last of what is before it, was over late in turn; where that may be one of sever
 at.  This gives earliest times to a chain of activities, and to all that comes after them; with
 these less can keep others waiting, and so on, until one would have to be over later than it can be.
 All waits of the chain together take no more than the work of others that can run in them, of which
-each is done once.  Where that does not do, times are halved, and both cases are looked at.
+each is done once.  Where that does not do, times are halved, and both cases are looked at: those of
+what much of the work that can keep the chain waiting comes after, for whether it comes early or
+late says where that work is, in all pools together.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from .response_network import members
 
 FEW_CASES = 20
 MOST_TURNS = 12
-SMALL = 2  # of a time in which one of the chain may begin: others are halved first
 PASSES = 3  # of lowering the latest times, between raising the earliest
 
 
@@ -29,6 +30,7 @@ class Last:
     def __init__(self, busy: Busy) -> None:
         self.busy = busy
         self.cases = 0
+        self.cut = False  # more cases might have shown more
 
     def never(
         self,
@@ -54,6 +56,7 @@ class Last:
         next one was over, and is over no earlier than `floor` says."""
         self.cases -= 1
         if self.cases < 0 or time.monotonic() > self.busy.until:
+            self.cut = True
             return False
         busy, times, floor = self.busy, times.copy(), dict(floor)
         for _ in range(MOST_TURNS):
@@ -80,28 +83,35 @@ class Last:
         return all(self._refuted(times, (*chain, b), {**floor, b: due}) for b in before)
 
     def _halved(self, times: Times, chain: tuple[int, ...], floor: dict[int, int]) -> bool:
-        """It begins in the first half of the time in which it may, or in the second: one of the
-        chain, or of what it waits for."""
-        busy = self.busy
-        open_ = [k for k in chain if times.start[k] - times.soonest[k] > SMALL]
-        if not open_:
-            pools = {c.resource for k in chain if (c := busy.claims[k]) is not None}
-            open_ = [
-                k
-                for k in members(times.left & ~times.running)
-                if (c := busy.claims[k]) is not None
-                and c.resource in pools
-                and times.start[k] > times.soonest[k]
-            ]
+        """One activity begins in the first half of the time in which it may, or in the second: that
+        of which it matters most, as far as times and work say."""
+        open_ = [
+            k for k in members(times.left & ~times.running) if times.start[k] > times.soonest[k]
+        ]
         if not open_:
             return False
-        k = max(open_, key=lambda k: (times.start[k] - times.soonest[k]) * times.works[k])
+        matters = self._matters(times, chain)
+        k = max(open_, key=lambda k: (times.start[k] - times.soonest[k]) * matters[k])
         middle = (times.start[k] + times.soonest[k]) // 2
         first, second = times.copy(), times.copy()
         first.start[k] = middle
         first.over[k] = min(first.over[k], middle + times.works[k])
         second.after[k] = middle + 1
         return self._refuted(first, chain, floor) and self._refuted(second, chain, floor)
+
+    def _matters(self, times: Times, chain: Sequence[int]) -> list[int]:
+        """Of each activity, how much of the work that can keep the chain waiting comes no sooner
+        than it; of one of the chain also its own."""
+        busy = self.busy
+        pools = {c.resource for k in chain if (c := busy.claims[k]) is not None}
+        keeps = [
+            k not in chain and c is not None and c.resource in pools
+            for k, c in enumerate(busy.claims)
+        ]
+        return [
+            sum(times.works[x] for x in members(follows | 1 << k) if keeps[x] or x == k in chain)
+            for k, follows in enumerate(busy.follows)
+        ]
 
     def _causes(
         self, times: Times, chain: Sequence[int], floor: Mapping[int, int]

@@ -10,7 +10,7 @@ plain data and is replayed by proofs/laws/derivation.py, which shares nothing wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .store import Op, Store
 
@@ -70,6 +70,34 @@ class Derivation:
 def allowed(under: str) -> frozenset[str]:
     """The laws that may be used for an answer under an equivalence."""
     return frozenset(n for n, finest in LAWS.items() if ORDER.index(finest) >= ORDER.index(under))
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """The normal forms of two terms under an equivalence, and the steps that lead there."""
+
+    under: str
+    left: int
+    right: int
+    steps: tuple[Step, ...] = ()
+
+
+def forms(store: Store, left: int, right: int) -> Forms:
+    """Under the finest equivalence."""
+    n = Normaliser(store, allowed(ORDER[-1]))
+    a, b = n.of(left), n.of(right)
+    return Forms(ORDER[-1], a, b, tuple(n.steps))
+
+
+def further(store: Store, found: Forms, under: str) -> Forms:
+    """By what a coarser equivalence allows as well."""
+    more = allowed(under) - allowed(found.under)
+    below = {store.op[t] for t in store.below(found.left, found.right)}
+    if not any(law in more for op in below for law, _ in _RULES.get(op, ())):
+        return replace(found, under=under)
+    n = Normaliser(store, allowed(under))
+    a, b = n.of(found.left), n.of(found.right)
+    return Forms(under, a, b, (*found.steps, *n.steps))
 
 
 def equal(store: Store, left: int, right: int, under: str = "strong") -> Derivation | None:

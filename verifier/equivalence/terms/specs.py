@@ -15,7 +15,14 @@ from ....dsl import ast
 from ....semantics.claimed import Read
 from ....semantics.evidence import Derivation, Merged
 from ....semantics.joins import WIDEST
-from ....semantics.lower.differing import alone_runs, differing_in, effects, plain_terms, tests
+from ....semantics.lower.differing import (
+    alone_runs,
+    by_itself,
+    differing_in,
+    effects,
+    plain_terms,
+    tests,
+)
 from . import guarded, normal
 from .decide import TooMany
 from .guarded import Meant
@@ -80,6 +87,7 @@ def said(old: ast.Spec, new: ast.Spec) -> Said | None:
 
 def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     """The same, and how they may differ."""
+    old, new = by_itself(old), by_itself(new)
     pairs = differing_in(old, new)
     if pairs is None:
         return Looked(None)
@@ -109,7 +117,6 @@ class Two:
         self.nodes: dict[int, list[ast.Term]] = {}
         self.left, self.right = (read(s, t, self.sources, self.nodes) for t in (left, right))
         self._reaching: Reaching | None = None
-        self._machine: guarded.Machine | None = None  # with what tests mean
         self.operators = max(s.operators(self.left), s.operators(self.right))
 
     @cached_property
@@ -126,6 +133,16 @@ class Two:
     def meant(self) -> Meant:
         return {} if self.conditions is None else self.conditions.meant()
 
+    @cached_property
+    def forms(self) -> normal.Forms:
+        """Both by the laws that hold under each equivalence."""
+        return normal.forms(self.store, self.left, self.right)
+
+    @cached_property
+    def machine(self) -> guarded.Machine:
+        """Of the terms as they are written, with what tests mean."""
+        return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
+
     def alike(self) -> guarded.Same | None:
         """As guarded terms: first by the names of tests, then by what they say."""
         s, a, b = self.store, self.left, self.right
@@ -137,9 +154,8 @@ class Two:
             known = self.conditions if isinstance(found, guarded.Differ) else None
             if known is not None:
                 if self.meant:
-                    machine = guarded.Machine(s, (a, b), meant=self.meant)
+                    machine = self.machine
                     found = guarded.compare(s, a, b, machine=machine)
-                self._machine = machine
                 if isinstance(found, guarded.Differ) and not _possible(found, known):
                     found = guarded.compare(s, a, b, known.feasible, machine)
         except TooMany:
@@ -155,17 +171,22 @@ class Two:
         except TooMany:
             return None
         level = LEVELS[0]
-        if reaching.mixed or reaching.m.silent or guarded.rounds(self.store, self.left, self.right):
+        rounds = guarded.rounds(self.store, self.forms.left, self.forms.right)
+        if reaching.mixed or reaching.m.silent or rounds:
             level = "trace" if reaching.mixed else "failures"
         return Said(level, (), max(1, len(reaching.before)), self.operators, kept=True)
 
     def reaching(self, spec: ast.Spec, workflow: str) -> Reaching | None:
-        """How the two can part where nothing runs beside them.  Raises TooMany."""
-        s, a, b = self.store, self.left, self.right
+        """How the two can part where nothing runs beside them.  Raises TooMany.
+
+        Looked at are their normal forms: they do the same step by step, and what both have in
+        common is one state.
+        """
+        s, a, b = self.store, self.forms.left, self.forms.right
         if not guarded.guarded(s, a, b):
             return None
         if self._reaching is None:
-            machine = self._machine or guarded.Machine(s, (a, b), meant=self.meant)
+            machine = guarded.Machine(s, (a, b), meant=self.meant)
             known = self._known(spec, workflow)
             self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
         return self._reaching
@@ -206,11 +227,11 @@ class Two:
             if reaching is None:
                 return
             for told in reaching.runs():
-                machine, found = reaching.m, told.found
+                found = told.found
                 parts = tuple(
                     tuple((n, most) for t, most in through.items() for n in self.nodes.get(t, ()))
                     for through in (
-                        passed(machine, root, found) for root in (self.left, self.right)
+                        passed(self.machine, root, found) for root in (self.left, self.right)
                     )
                 )
                 for one in _suggested(found, calls):
@@ -236,16 +257,16 @@ def _possible(found: guarded.Differ, known: Conditions) -> bool:
 
 def compared(two: Two, single: bool) -> Said | None:
     """`single`: nothing runs beside them.  The cheapest first."""
-    s, a, b, size = two.store, two.left, two.right, two.operators
-    wide = _wide(s, a, b)
+    s, size, forms = two.store, two.operators, two.forms
+    wide = _wide(s, two.left, two.right)
     same: guarded.Same | None = None
     for under in ("strong", "branching", "trace"):
         if under == "trace" and same is not None and single:
             # (A round that ends with a step of its own may be the first step of all.)
             return Said("trace" if same.mixed else "failures", (), same.related, size)
-        found = normal.equal(s, a, b, under)
-        if found is not None:
-            return _by_laws(found, under, wide, size)
+        forms = normal.further(s, forms, under)
+        if forms.left == forms.right:
+            return _by_laws(forms, under, wide, size)
         if under == "strong":
             same = two.alike()
             if same is not None and not (same.rounds or same.silent):
@@ -266,7 +287,7 @@ def by_laws(left: ast.Term, right: ast.Term) -> Said | None:
     return None
 
 
-def _by_laws(found: normal.Derivation, under: str, wide: str, size: int) -> Said:
+def _by_laws(found: normal.Derivation | normal.Forms, under: str, wide: str, size: int) -> Said:
     level = LEVELS[0] if under == "strong" else under
     used = tuple(sorted(Counter(t.law for t in found.steps).items()))
     return Said(_coarser(level, wide), used, operators=size)

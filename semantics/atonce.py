@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...dsl import ast
-from ...dsl.walk import walk
+from ..dsl import ast
+from ..dsl.walk import walk
 
 
 def looks_at_instances(spec: ast.Spec, many: frozenset[str]) -> bool:
