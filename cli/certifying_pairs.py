@@ -53,8 +53,9 @@ def certify(
         part = _part(checker, claim, finding, patience)
         if part is None:
             continue
-        done.append(_of_few(checker, claim, checker.judged(claim, [part])))
-        certificate = Certificate(_named(pair, folder, level), claim, (checker.codec.encode(part),))
+        encoded = (checker.codec.encode(part),)
+        certificate = Certificate(_named(pair, folder, level), claim, encoded)
+        done.append(_of_few(checker, certificate, checker.judged(claim, [part])))
         path = folder / _file(pair, level, verdict)
         path.write_text(write(certificate), encoding="utf-8")
     return shown.written(str(folder), done)
@@ -113,13 +114,15 @@ def check(
         return Checked(Answer.INVALID, "the spec makes another claim of this name")
     pair = Pair((files[0], files[1]), (specs[0], specs[1]), options_of(spec))
     checker = pair.checker(kind, under, solvers)
-    return _of_few(checker, certificate.claim, checker.check(certificate))
+    return _of_few(checker, certificate, checker.check(certificate))
 
 
-def _of_few(checker: Checker, claim: Mapping[str, str], checked: Checked) -> Checked:
-    """Of any number of instances a few are compared: what holds of them is not shown of all."""
+def _of_few(checker: Checker, certificate: Certificate, checked: Checked) -> Checked:
+    """Of any number of instances a few are compared: what holds of them is not shown of all,
+    unless laws of terms show it of each."""
     several = checker.system.any_number
-    if checked.answer is not Answer.VALID or claim["verdict"] != "PROVED" or not several:
+    of_each = certificate.claim["verdict"] != "PROVED" or certificate.kind == "derivation"
+    if checked.answer is not Answer.VALID or of_each or not several:
         return checked
     few = ", ".join(f"{len(a.members)} of {a.workflow}[*]" for a in several)
     return Checked(Answer.HOLEY, f"it is shown of a few instances only: {few}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from ..proofs.behaviour import begun, in_flight, unfinished
@@ -16,15 +17,22 @@ from ..verifier.equivalence.terms.specs import derivation, merged
 def compared(checker: Checker, claim: Mapping[str, str], patience: float) -> Evidence | None:
     """That two workflows do the same, or one what the other does: what the checker accepts, the
     cheapest first; None: there is nothing such.  `patience`: seconds of one attempt."""
+
+    def valid(evidence: Evidence, limited: bool = True) -> bool:
+        checker.solvers.until = time.monotonic() + patience if limited else float("inf")
+        shown = checker.judged(claim, [Part(evidence)]).answer is Answer.VALID
+        checker.solvers.until = float("inf")
+        return shown
+
     comparing = checker.claimed[claim["check"], claim["name"]]
     kind, under = comparing.claimed.kind, comparing.claimed.under
     terms = comparing.claimed.terms()
     if terms is not None:
         laws = derivation(*terms, under)
-        if laws is not None and _valid(checker, claim, laws):
+        if laws is not None and valid(laws, False):
             return laws
         both = merged(*terms, comparing.claimed.tests)
-        if both is not None and _valid(checker, claim, both):
+        if both is not None and valid(both, False):
             return both
     if comparing.claimed.sides is None:
         return None
@@ -34,10 +42,10 @@ def compared(checker: Checker, claim: Mapping[str, str], patience: float) -> Evi
         left_, right_ = comparing.claimed.sides()
         for inclusion in (False, True)[: 1 if kind == "equivalent" else 2]:
             for found in inductions(left_, right_, under, patience, inclusion):
-                if _valid(checker, claim, found):
+                if valid(found):
                     return found
         last = Answered()
-        return last if under == OUTCOME and _valid(checker, claim, last) else None
+        return last if under == OUTCOME and valid(last) else None
     running = kind == "upgrade"
     starts = in_flight(left, right) if running else begun(left, right)
     one, other = (
@@ -45,10 +53,6 @@ def compared(checker: Checker, claim: Mapping[str, str], patience: float) -> Evi
         for edges in (unfinished(left) if running else left.edges, right.edges)
     )
     for evidence in candidates(kind, under, one, other, starts):
-        if _valid(checker, claim, evidence):
+        if valid(evidence):
             return evidence
     return None
-
-
-def _valid(checker: Checker, claim: Mapping[str, str], evidence: Evidence) -> bool:
-    return checker.judged(claim, [Part(evidence)]).answer is Answer.VALID
