@@ -17,6 +17,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "  wfverify equiv old.wf new.wf\n"
         "  wfverify equiv old.wf new.wf --under trace --observing paid,status\n"
         "  wfverify equiv old.wf new.wf --workflow trip --rename pay=charge --hide audit\n"
+        "  wfverify equiv old.wf new.wf --certify kept && wfverify recheck kept\n"
         "  wfverify equiv a.aut b.aut --under failures\n",
     ),
     "lts": (
@@ -92,6 +93,11 @@ def fill(
     if command == "equiv":
         out.add_argument("--refines", action="store_true", help="NEW does only what OLD does")
         out.add_argument("-v", "--verbose", action="store_true", help="all that does not hold")
+        out.add_argument(
+            "--certify",
+            metavar="DIR",
+            help="write what shows the answers, for `recheck` and `replay`; of specs",
+        )
     out.add_argument("--timeout", type=seconds, metavar="S", help="for each of its parts")
     out.add_argument("--max-states", type=count, metavar="N", help="of each; default 200000")
     return out

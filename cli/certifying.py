@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..dsl.ast import Spec
 from ..proofs.anynumber import OfAnyNumber, checker
-from ..proofs.behaviour import begun, in_flight, unfinished
 from ..proofs.certificate import Certificate, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
 from ..proofs.facts import Open, Wrong
@@ -19,15 +18,13 @@ from ..proofs.plain import some_only
 from ..proofs.solvers import Solvers
 from ..proofs.states import View, explored
 from ..report import certificates as shown
-from ..semantics.claimed import OUTCOME
-from ..semantics.evidence import Answered, Evidence, Part, Runs, States, Trusted
+from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from ..verifier.certify import for_goal, for_whole
 from ..verifier.engines.structure import Structure
-from ..verifier.equivalence.evidence import candidates, inductions
-from ..verifier.equivalence.terms.specs import derivation, merged
 from ..verifier.verdict import Proved, Refuted, Result
+from .comparing_evidence import compared
 from .rechecking import comparisons
 
 MOST_STATES = 20_000
@@ -119,7 +116,7 @@ class Certifier:
             yield from self.of_all(claim, verdict) or [Part(trusted, tuple(range(len(goals))))]
             return
         if check in LINES:
-            yield Part(self._compared(claim) or trusted)
+            yield Part(compared(self.checker, claim, self.patience) or trusted)
             return
         if not goals:
             whole = [p.evidence for p in verdict.evidence]
@@ -160,44 +157,6 @@ class Certifier:
             self._each = OfEach(self)
         parts = [*self._each.parts(claim, verdict)]
         return parts if self.checker.judged(claim, parts).answer is Answer.VALID else []
-
-    def _compared(self, claim: Mapping[str, str]) -> Evidence | None:
-        """That two workflows do the same."""
-        comparing = self.checker.claimed[claim["check"], claim["name"]]
-        kind, under = comparing.claimed.kind, comparing.claimed.under
-        terms = comparing.claimed.terms()
-        if terms is not None:
-            laws = derivation(*terms, under)
-            if laws is not None and self._valid(claim, laws):
-                return laws
-            both = merged(*terms, comparing.claimed.tests)
-            if both is not None and self._valid(claim, both):
-                return both
-        if comparing.claimed.sides is None:
-            return None
-        try:
-            left, right = comparing.sides()
-        except Wrong:
-            left_, right_ = comparing.claimed.sides()
-            for inclusion in (False, True)[: 1 if kind == "equivalent" else 2]:
-                for found in inductions(left_, right_, under, self.patience, inclusion):
-                    if self._valid(claim, found):
-                        return found
-            last = Answered()
-            return last if under == OUTCOME and self._valid(claim, last) else None
-        running = kind == "upgrade"
-        starts = in_flight(left, right) if running else begun(left, right)
-        one, other = (
-            [[(a.text, t) for a, t in out] for out in edges]
-            for edges in (unfinished(left) if running else left.edges, right.edges)
-        )
-        for evidence in candidates(kind, under, one, other, starts):
-            if self._valid(claim, evidence):
-                return evidence
-        return None
-
-    def _valid(self, claim: Mapping[str, str], evidence: Evidence) -> bool:
-        return self.checker.judged(claim, [Part(evidence)]).answer is Answer.VALID
 
     def made(self, evidence: Evidence) -> Evidence | None:
         if not isinstance(evidence, States) or evidence.states:

@@ -125,12 +125,22 @@ def _equiv(args: argparse.Namespace, progress: Progress) -> int:
         raise _Misused(f"--refines is known under {', '.join(INCLUDED)}; not under {under}")
     progress("looking at all states")
     decide = _of_files if all(aut) else _of_specs
+    if args.certify and any(aut):
+        raise _Misused("--certify is for specs; of .aut files there is no claim to be made again")
+    if args.certify and "-" in paths:
+        raise _Misused("--certify names the files that were compared; - is none")
     names, found = decide(args, paths)
+    kept = ""
+    if args.certify:
+        progress("writing certificates")
+        kept = _certified(args, paths, found, under)
     progress.clear()
     if args.format == "json":
         write(json.dumps(as_json(found, names, under), indent=2, ensure_ascii=False) + "\n")
     else:
         write(as_text(found, names, under, style(args.verbose), args.refines))
+    if kept:
+        complain(kept)
     return exit_status(found.levels, under)
 
 
@@ -149,13 +159,14 @@ def _of_files(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
 
 
 def _of_specs(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
+    from ..semantics.lower.between import alike
     from ..verifier.equivalence.workflows import compare_specs
 
     (one, other), (left, right) = _chosen(paths, args.workflow)
 
     @cache
     def lowered() -> list[TransitionSystem]:
-        return _alike([left, right])
+        return alike([left, right])
 
     # Where no names are to be looked up, terms may decide before there are rules.
     asked = _asked(args, lowered() if any(map(args.__dict__.get, OPTIONS[1:])) else [])
@@ -164,6 +175,25 @@ def _of_specs(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
         found = compare_specs((right, left), lambda: lowered()[::-1], asked, inclusion=True)
         return (other, one), found
     return (one, other), compare_specs((left, right), lowered, asked)
+
+
+def _certified(
+    args: argparse.Namespace, paths: tuple[str, str], found: Comparison, under: str
+) -> str:
+    """Writes what shows the answers; what to say of it."""
+    from ..semantics.lower.between import Options
+    from .certifying_pairs import Pair, certify
+
+    one, other = (load_spec(*opened(p)) for p in paths)
+    options = Options(
+        args.workflow or "",
+        ",".join(args.observing or ()),
+        ",".join(f"{a}={b}" for a, b in args.rename),
+        ",".join(args.hide),
+    )
+    kind = "refines" if args.refines else "equivalent"
+    pair = Pair(paths, (one, other), options)
+    return certify(pair, found, kind, under, Path(args.certify), _seconds(args))
 
 
 def _migrate(args: argparse.Namespace, progress: Progress) -> int:
@@ -188,24 +218,15 @@ def _systems(
     paths: Sequence[str], workflow: str | None
 ) -> tuple[list[str], list[TransitionSystem]]:
     """What each is called, and its rules.  Raises `Rejected`."""
-    names, chosen = _chosen(paths, workflow)
-    return names, _alike(chosen)
+    from ..semantics.lower.between import alike
 
-
-def _alike(specs: Sequence[Spec]) -> list[TransitionSystem]:
-    """Their rules; with as many instances where there may be any number of them."""
-    from ..semantics.lower import lower
-
-    systems = [lower(s) for s in specs]
-    several = [len(a.members) for s in systems for a in s.any_number]
-    if len(set(several)) <= 1 and all(s.any_number for s in systems) is bool(several):
-        return systems
-    return [lower(s, (1, max(several))) if several else lower(s) for s in specs]
+    names, found = _chosen(paths, workflow)
+    return names, alike(found)
 
 
 def _chosen(paths: Sequence[str], workflow: str | None) -> tuple[list[str], list[Spec]]:
     """What each is called, and what is looked at of it.  Raises `Rejected`."""
-    from ..semantics.lower.alone import alone, silent
+    from ..semantics.lower.between import chosen
 
     wanted = [None] * len(paths) if workflow is None else workflow.split(",")
     if len(wanted) == 1:
@@ -216,9 +237,8 @@ def _chosen(paths: Sequence[str], workflow: str | None) -> tuple[list[str], list
     same = len(set(paths)) < len(paths)
     if same and workflow is None and len(specs[0].workflows) > 1:
         raise _Misused("this is one file; say which of its workflows with --workflow OLD,NEW")
-    chosen = [silent(s) if w is None else alone(s, w) for s, w in zip(specs, wanted, strict=True)]
     names = [w if w and same else p for p, w in zip(paths, wanted, strict=True)]
-    return names, chosen
+    return names, chosen(specs, workflow or "")
 
 
 def _asked(args: argparse.Namespace, systems: Sequence[TransitionSystem]) -> Asked:

@@ -26,7 +26,9 @@ from ..semantics.lower import lower
 from ..semantics.lower.claimed import claimed
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
+from . import rechecking_pairs
 from .loading import load_spec
+from .rechecking_pairs import AGAINST
 from .terminal import Progress, complain
 from .terminal import write as to_stdout
 
@@ -123,6 +125,8 @@ class Reader:
         return shown.Line(path.name, dict(certificate.claim), certificate.kind, checked)
 
     def check(self, certificate: Certificate) -> Checked:
+        if AGAINST in certificate.spec:
+            return self._pair(certificate)
         named = certificate.spec.get("file", "")
         file = self.spec or os.path.normpath(self.folder / named)
         sha256, checker = self._checker(file)
@@ -132,8 +136,21 @@ class Reader:
             return Checked(Answer.INVALID, f"its spec {file} is another one, or was changed")
         return checker.check(certificate)
 
+    def _pair(self, certificate: Certificate) -> Checked:
+        """Of two specs."""
+        names = (certificate.spec.get("file", ""), certificate.spec[AGAINST])
+        files = [os.path.normpath(self.folder / name) for name in names]
+        try:
+            specs = [load_spec(f) for f in files]
+            return rechecking_pairs.check(certificate, files, specs, self.solvers)
+        except (Rejected, OSError, ValueError):
+            both = " and ".join(files)
+            return Checked(Answer.INVALID, f"its specs {both} cannot be read and compared")
+
     def runs(self, certificate: Certificate) -> Iterator[tuple[Trace, TransitionSystem]]:
-        """Of a counterexample that was read."""
+        """Of a counterexample that was read; of two specs, none is a run of one of them alone."""
+        if AGAINST in certificate.spec:
+            return
         file = self.spec or os.path.normpath(self.folder / certificate.spec["file"])
         _, checker = self._checker(file)
         assert checker is not None

@@ -44,13 +44,20 @@ class Comparing:
 
     claimed: Claimed
     _sides: tuple[Behaviour, Behaviour] | None = None
+    _unknown: str = ""  # why it is not found out
 
     def sides(self) -> tuple[Behaviour, Behaviour]:
         """`Wrong` where not all that they do can be found out, `Rejected` where one is no spec."""
+        if self._unknown:
+            raise Wrong(self._unknown)
         if self._sides is None:
             if self.claimed.sides is None:
                 raise Wrong("this evidence does not belong to this claim")
-            self._sides = both(*self.claimed.sides())
+            try:
+                self._sides = both(*self.claimed.sides())
+            except Wrong as wrong:
+                self._unknown = str(wrong)
+                raise
         return self._sides
 
     def check(self, parts: Sequence[Evidence], solvers: Solvers) -> None:

@@ -223,8 +223,8 @@ PLAIN = [
 ]
 WHERE = ["X", "{ X } ; z1", "{ { X } || zx } ; z1", "{ X } + z1", "try { X } catch * { z1 }"]
 # Where a saga may have to undo what the terms do.
-IN_SAGAS = ["saga { X ; zx }", "saga { { { X } || zx } ; z1 }", "saga { { X } || { zu ; zx } }"]
-IN_SAGAS += ["saga { try { X } catch * { zu } ; zx }", "saga { zu ; X ; fail E }", *WHERE]
+IN_SAGAS = ["saga { { X } ; zx }", "saga { { { X } || zx } ; z1 }", "saga { { X } || { zu ; zx } }"]
+IN_SAGAS += ["saga { try { X } catch * { zu } ; zx }", "saga { zu ; { X } ; fail E }", *WHERE]
 
 
 def instance(

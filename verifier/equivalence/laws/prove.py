@@ -8,7 +8,7 @@ still be a law, so that is no refutation: that is an instance (`refute`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -151,7 +151,7 @@ def _finest(law: Claim, needs: Sequence[str], limit: int, apart: bool) -> str:
     for setting in settings(law, needs, apart):
         rule = changes(law, needs)
         systems = [system(setting, t) for t in (law.left, law.right)]
-        if level == 0 and _asked_by_one(systems[0], systems[1], law.metavariables):
+        if level == 0 and _asked_by_one(systems[0], systems[1], setting.open):
             level = 1
         sides = [explored(s, setting, rule, limit) for s in systems]
         while level < len(LEVELS) and not _alike_from_all(sides[0], sides[1], LEVELS[level]):
@@ -161,13 +161,13 @@ def _finest(law: Claim, needs: Sequence[str], limit: int, apart: bool) -> str:
 
 
 def _asked_by_one(
-    left: TransitionSystem, right: TransitionSystem, metavariables: Sequence[str]
+    left: TransitionSystem, right: TransitionSystem, open_: Mapping[str, Open]
 ) -> bool:
     """Whether a saga asks for the undo of a term on one side only: a round of its loops has a
     step more there, and so has the undo of a loop around it; both are internal."""
-    for p in metavariables:
+    for p, o in open_.items():
         one, other = in_sagas(left, p), in_sagas(right, p)
-        if len(one | other) > 1 or (True in one) != (True in other):
+        if len(one | other) > 1 or (o.undo and (True in one) != (True in other)):
             return True
     return False
 
