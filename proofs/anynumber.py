@@ -105,7 +105,7 @@ class OfEach(Prover):
             raise Wrong("a fact speaks of how many there are")
         return self.alike.images(e)
 
-    def written_out(self, shape: str) -> list[Expr]:
+    def written_out(self, shape: str, threads: Sequence[Thread]) -> list[Expr]:
         """What an instance holds is nothing at the start, and depends on nobody else's steps."""
         if shape.startswith("linking "):
             name = shape.removeprefix("linking ")
@@ -115,7 +115,7 @@ class OfEach(Prover):
                     for v, amount in p.holds:
                         if v in mine and not self._own(t, p, amount):
                             raise Wrong("what one holds depends on what others do")
-        return super().written_out(shape)
+        return super().written_out(shape, threads)
 
     def _own(self, t: Thread, p: Point, amount: Expr) -> bool:
         shared = variables([amount]) - self.alike.member.keys()

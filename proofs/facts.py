@@ -124,10 +124,8 @@ class Prover:
             if new:
                 before = self.established(Facts((), shapes))
             elif self.tree.shows(shapes):  # each without the help of the others
-                before, new = (
-                    Known((), system),
-                    [f for s in shapes for f in self.written_out(s, system.threads)],
-                )
+                before = Known((), system)
+                new = [f for s in shapes for f in self.written_out(s, system.threads)]
             else:
                 before = self.established(Facts((), shapes[:-1]))
                 new = self.written_out(shapes[-1], system.threads)

@@ -64,7 +64,7 @@ def _near(prover: Prover, facts: Facts, rules: Sequence[Rule]) -> Known:
             near[t.id] = t
             t = None if t.parent is None else system.threads[t.parent]
     shown = [f for s in facts.shapes for f in prover.written_out(s, [*near.values()])]
-    return Known([*shown, *prover.established(Facts(facts.invariants)).facts], system)
+    return prover.knowing([*shown, *prover.established(Facts(facts.invariants)).facts], system)
 
 
 def _plainly(tree: Tree, rule: Rule, components: Sequence[Rank]) -> bool:
