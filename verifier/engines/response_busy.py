@@ -27,8 +27,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import lcm
+from typing import Any
 
 from .response_network import Network, members
 
@@ -47,12 +48,15 @@ class _Claim:
     need: int
 
 
+_Rivals = Sequence[tuple[int, int]]  # by number, and how many units each has
+
+
 @dataclass(slots=True)
 class Times:
     """Of each activity, by number, where it is left: the latest that it may be ready, begin and be
     over; `queued`, over `scale`: when it begins if all work there is comes first; the earliest that
-    it may be ready, begin and be over; `after`: it is supposed not to begin before; how long it
-    takes at most.  Sets are bits."""
+    it may be ready, begin and be over; `after`: it is supposed not to begin before; `ends`: not to
+    be over before; how long it takes at least and at most.  Sets are bits."""
 
     left: int
     running: int
@@ -64,20 +68,14 @@ class Times:
     soonest: list[int]
     first: list[int]
     after: list[int]
+    ends: list[int]
+    least: list[int]
     works: list[int]
 
     def copy(self) -> Times:
-        return replace(
-            self,
-            ready=list(self.ready),
-            start=list(self.start),
-            over=list(self.over),
-            queued=list(self.queued),
-            asked=list(self.asked),
-            soonest=list(self.soonest),
-            first=list(self.first),
-            after=list(self.after),
-        )
+        mine = {f.name: getattr(self, f.name) for f in fields(self)}
+        lists: dict[str, Any] = {name: list(x) for name, x in mine.items() if isinstance(x, list)}
+        return replace(self, **lists)
 
 
 class Busy:
@@ -116,9 +114,27 @@ class Busy:
         self.units = [
             {r: 1 if r in self.alike else q for r, q in a.items() if q} for a in network.asks
         ]
+        self.rivals = [self._rivals(k) for k in everyone]
         needs = [c.need for c in self.claims if c is not None]
         self.scale = lcm(network.scale, *needs)
         self._chains()
+
+    def _rivals(self, k: int) -> list[tuple[int, int, bool]]:
+        """What else uses what `k` claims and may come before it: by number, how many units, and
+        whether it starts at once where one more claim like that of `k` fits."""
+        claim = self.claims[k]
+        if claim is None:
+            return []
+        name, follows = claim.resource, self.follows[k]
+        return [
+            (
+                x,
+                self.units[x][name],
+                self.claims[x] is not None and self.units[x][name] <= claim.units,
+            )
+            for x in self.users[name]
+            if x != k and not follows >> x & 1
+        ]
 
     def _chains(self) -> None:
         network = self.network
@@ -145,6 +161,8 @@ class Busy:
             [0] * many,
             [0] * many,
             [0] * many,
+            [0] * many,
+            list(network.lo),
             lasts,
         )
         for k, longest in works.items():
@@ -157,14 +175,14 @@ class Busy:
         """With what is over at the earliest as `floor` says."""
         network = self.network
         for k in members(times.left):
-            over = floor.get(k, 0)
+            over = max(floor.get(k, 0), times.ends[k])
             if times.running >> k & 1:
                 times.first[k] = max(times.first[k], over)
                 continue
             before = members(network.before[k] & times.left)
             times.asked[k] = max((times.first[b] for b in before), default=0)
             times.soonest[k] = max(times.asked[k], over - times.works[k], times.after[k])
-            times.first[k] = max(times.soonest[k] + network.lo[k], over)
+            times.first[k] = max(times.soonest[k] + times.least[k], over)
 
     def within(
         self, ended: int, works: Mapping[int, int], least: Mapping[int, int], limit: int
@@ -192,7 +210,7 @@ class Busy:
         ready = max((times.over[b] for b in self.before(k, times)), default=0)
         ready = min(ready, times.ready[k])
         start, queued = self.begins(k, ready, times)
-        start = min(start, times.start[k], times.over[k] - self.network.lo[k])
+        start = min(start, times.start[k], times.over[k] - times.least[k])
         over = min(start + times.works[k], times.over[k])
         changed = (
             ready < times.ready[k]
@@ -218,56 +236,44 @@ class Busy:
         return ready, ready * self.scale
 
     def _start(self, k: int, claim: _Claim, ready: int, times: Times) -> tuple[int, int]:
-        name = claim.resource
-        follows = self.follows[k]
-        others = [
-            x for x in self.users[name] if x != k and times.left >> x & 1 and not follows >> x & 1
-        ]
         # What may not have started before stays the same between two of these, and the later begins
         # are the worse: if the units are in use from a time between on, they are from here on.
         begins = {0, ready}
-        for x in others:
-            at = times.ready[x] if self._fits(x, claim) else times.start[x]
-            if 0 < at < ready:
-                begins.add(at)
+        left, running, works, over = times.left, times.running, times.works, times.over
+        others = []  # and by when each has surely started where one more claim like this one fits
+        for x, units, fits in self.rivals[k]:
+            if left >> x & 1:
+                at = times.ready[x] if fits else times.start[x]
+                if 0 < at < ready:
+                    begins.add(at)
+                others.append((x, units, -1 if running >> x & 1 else at))
         start, queued = ready, ready * self.scale
         share = self.scale // claim.need
         top = times.start[k]
         for begin in sorted(begins, reverse=True):
-            later, carried = [], []
-            for x in others:
-                if not begin or self._unstarted(x, claim, begin, times):
-                    later.append(x)
-                elif times.over[x] > begin:
-                    carried.append(x)
-            work = sum(times.works[x] * self.units[x][name] for x in later)
-            most = [
-                (min(times.works[x], times.over[x] - begin), self.units[x][name]) for x in carried
-            ]
-            work += _fitting(most, claim.need - 1)
+            later, carried, most = [], [], []
+            work = 0
+            for x, units, at in others:
+                if not begin or at >= begin:
+                    later.append((x, units))
+                    work += works[x] * units
+                elif over[x] > begin:
+                    carried.append((x, units))
+                    most.append((min(works[x], over[x] - begin), units))
+            if most:
+                work += _fitting(most, claim.need - 1)
             queued = max(queued, begin * self.scale + work * share)
             if begin + work // claim.need > start and start < top:
                 found = self._busy(k, claim, begin, (later, carried), times, (start, top))
                 start = max(start, found)
         return start, queued
 
-    def _unstarted(self, x: int, claim: _Claim, begin: int, times: Times) -> bool:
-        """May it not have started just before?  There, one more claim like this one fitted."""
-        if times.running >> x & 1:
-            return False
-        at = times.ready[x] if self._fits(x, claim) else times.start[x]
-        return at >= begin
-
-    def _fits(self, x: int, claim: _Claim) -> bool:
-        """Does it start at once where one more claim like this one fits?"""
-        return self.claims[x] is not None and self.units[x][claim.resource] <= claim.units
-
     def _busy(
         self,
         k: int,
         claim: _Claim,
         begin: int,
-        among: tuple[Sequence[int], Sequence[int]],
+        among: tuple[_Rivals, _Rivals],
         times: Times,
         between: tuple[int, int],
     ) -> int:
@@ -293,7 +299,7 @@ class Busy:
         claim: _Claim,
         begin: int,
         end: int,
-        among: tuple[Sequence[int], Sequence[int]],
+        among: tuple[_Rivals, _Rivals],
         times: Times,
     ) -> bool:
         work = self._work(k, claim, begin, end, among, times)
@@ -305,22 +311,23 @@ class Busy:
         claim: _Claim,
         begin: int,
         end: int,
-        among: tuple[Sequence[int], Sequence[int]],
+        among: tuple[_Rivals, _Rivals],
         times: Times,
     ) -> int:
         """Units in use from `begin` to `end` at most, times how long, over `scale`."""
         later, carried = among
         name, scale = claim.resource, self.scale
+        soonest, works = times.soonest, times.works
         does = {}
         total = 0
-        for x in later:
-            since = max(begin, times.soonest[x])
-            lasts = min(times.works[x], end - since)
+        for x, units in later:
+            since = soonest[x] if soonest[x] > begin else begin
+            lasts = end - since if end - since < works[x] else works[x]
             if lasts > 0:
-                does[x] = lasts * self.units[x][name]
-                total += does[x]
+                does[x] = lasts * units
+                total += lasts * units
         held = []
-        for x in carried:
+        for x, units in carried:
             over = times.over[x] * scale
             mine = self.claims[x]
             if name in self.alike and mine is not None and not times.running >> x & 1:
@@ -334,7 +341,7 @@ class Busy:
                 over = min(over, began + times.works[x] * scale)
             lasts = min(times.works[x] * scale, (end - begin) * scale, over - begin * scale)
             if lasts > 0:
-                held.append((lasts, self.units[x][name]))
+                held.append((lasts, units))
         return total * scale + _fitting(held, claim.need - 1)
 
     def _in_chains(self, times: Times) -> bool:

@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 
 from .response_busy import Busy, Times
 from .response_network import members
+from .response_sure import narrowed
 
 FEW_CASES = 20
 MOST_TURNS = 12
-PASSES = 3  # of lowering the latest times, between raising the earliest
+PASSES = 1  # of lowering the latest times, between raising the earliest
 
 
 class Last:
@@ -66,6 +67,8 @@ class Last:
             if not (self._raised(times, chain, floor) and self._together(times, chain, floor)):
                 return True
             if any(times.over[k] < least for k, least in floor.items()):
+                return True
+            if not narrowed(busy, times):
                 return True
             waiting = members(times.left & ~times.running)
             if any(times.start[k] < times.soonest[k] for k in waiting):
