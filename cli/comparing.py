@@ -182,7 +182,8 @@ def _certified(
 ) -> str:
     """Writes what shows the answers; what to say of it."""
     from ..semantics.lower.between import Options
-    from .certifying_pairs import Pair, certify
+    from .certifying_pairs import certify
+    from .rechecking_pairs import Pair
 
     one, other = (load_spec(*opened(p)) for p in paths)
     options = Options(
