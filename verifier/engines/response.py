@@ -41,7 +41,7 @@ MOST_STATES = 200_000
 NEAR = 20  # one part in so many is near enough at first
 MANY = 600  # cases that are looked at for what would be near enough
 FEWER = 6  # times fewer cases for what would be nearer than before
-# How much of the time is for states: to be near, and then to be exact, where they are not too many.
+# How much of the time is for states: to be near, and then to be exact.
 STAGES = ((True, 0.3), (False, 0.8))
 MORE = 8  # times as many cases, each time that it was not enough
 
@@ -98,18 +98,16 @@ def _searched(network: Network, until: float) -> Latest:
     if guess is None:
         return network.latest(bound, None)
     best = network.planned(guess)
-    few = True  # states, as far as is known
     for near, part in STAGES:
         end = int(best.seconds * network.grain)
         goal = end + end // NEAR if near else end
         if bound > goal:
             bound = _supposed(last, goal, bound, MANY, until)
-        if bound > goal and few:
+        if bound > goal:
             # (Where there are too many states, suppositions do better.)
             share = time.monotonic() + part * (until - time.monotonic())
             bound, best = _by_states(network, busy, best, goal, bound, share)
             goal = max(goal, int(best.seconds * network.grain))
-            few = bound <= goal
         cases = MANY
         while bound > goal and last.cut and time.monotonic() < until:
             cases *= MORE
