@@ -47,9 +47,9 @@ _BEFORE_OPERANDS: Final = frozenset(["(", "[", ",", "=", ":=", "+=", "-=", "<-",
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 # Codes of a name that has no meaning, or another one than its place wants.
 _OF_NAMES: Final = frozenset(["E0115", "E0304"])
-# Words of expressions that are no names on their own: what followed them is lost.
+# Words that are no names on their own: what followed them is lost.
 _WITH_ARGUMENTS: Final = (
-    FUNCTIONS | PREDICATES | {"forall", "exists", "sum", "count", "set", "option"}
+    FUNCTIONS | PREDICATES | {"forall", "exists", "sum", "count", "set", "option", "request"}
 )
 _UNKNOWN: Final = frozenset(["E0201", "E0205", "E0207"])
 

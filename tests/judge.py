@@ -424,6 +424,7 @@ def _terminates(world: World, verdict: object) -> list[str]:
         {
             owner[m[0]]
             for m in world.moves[world.number[states[k]]]
+            if rules[m[0]].kind is not RuleKind.CRASH  # (it need not come)
             if not still or _at_once(rules[m[0]], states[k], "hi")
         }
         for k in round_

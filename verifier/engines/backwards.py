@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from ...semantics.expr import TRUE, Expr, Op, not_, or_, postorder, variables
+from ...semantics.expr import TRUE, Expr, Op, fold, not_, or_, postorder, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from .common import after, conjuncts, fixed_by, is_state, put, touched, weakest, written
 
 MOST = 40  # candidates, of one goal
+MOST_OF_ALL = 400
 MOST_VARIABLES = 10
-MOST_NODES = 120
+MOST_NODES = 250  # written out
 
 
 def preconditions(system: TransitionSystem, goals: Sequence[Obligation]) -> list[Expr]:
@@ -28,11 +29,15 @@ def preconditions(system: TransitionSystem, goals: Sequence[Obligation]) -> list
             writers.setdefault(v, []).append(rule)
     found: dict[str, Expr] = {}
     for goal in goals:
+        if len(found) >= MOST_OF_ALL:
+            break
         if is_state(goal):
             start = goal.cond
         elif not goal.every_step and goal.rule in rules:
             rule = rules[goal.rule]
             start = or_(not_(rule.guard), after(rule, goal.cond))
+            if not _small(start):
+                continue
             found.setdefault(repr(start), start)
         else:
             continue
@@ -58,7 +63,8 @@ def _back(
                 continue
             then = put(weakest(rule, cond), fixed_by(conjuncts(rule.guard)))
             before = TRUE if then is TRUE else or_(not_(rule.guard), then)
-            if before.op is Op.CONST or repr(before) in found or not _small(before):
+            # (Written out, a term of shared terms may be as long as you like.)
+            if before.op is Op.CONST or not _small(before) or repr(before) in found:
                 continue
             found[repr(before)] = before
             todo.append(before)
@@ -66,7 +72,10 @@ def _back(
 
 
 def _small(cond: Expr) -> bool:
-    nodes = postorder([cond])
-    if len(nodes) > MOST_NODES or len(touched(cond)) > MOST_VARIABLES:
+    if any(n.op in (Op.INPUT, Op.POST) for n in postorder([cond])):
         return False
-    return not any(n.op in (Op.INPUT, Op.POST) for n in nodes)
+
+    def size(node: Expr, args: Sequence[int]) -> int:
+        return 1 + sum(args)
+
+    return fold(cond, size) <= MOST_NODES and len(touched(cond)) <= MOST_VARIABLES

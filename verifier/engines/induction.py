@@ -378,13 +378,16 @@ def prove_invariants(
         own = {g: goals[g].cond for g in range(len(goals)) if is_state(goals[g])}
         listed = list(own.values()) + [c for c in candidates if c is not TRUE]
         position = {g: at for at, g in enumerate(own)}
+        before = range(len(listed), len(listed))  # (only of use for these goals)
         if more:
             listed += preconditions(system, [goals[g] for g in open_goals])
+            before = range(before.start, len(listed))
         if more > 1:
             listed += templates(system, [goals[g] for g in open_goals], candidates)
         thinned = prover.thin(listed)
-        if len(thinned.known) > len(found):
-            found = list(thinned.known.values())
+        kept = [c for n, c in thinned.known.items() if n not in before]
+        if len(kept) > len(found):
+            found = kept
         for g in open_goals:
             goal = goals[g]
             if is_state(goal):
