@@ -118,10 +118,11 @@ def _answer(given: Input, k: int, allowed: Sequence[Expr]) -> int | None:
     near = [x for x in (given.lo, given.hi, 0) if x is not None]
     ends = (n.value for n in postorder(allowed) if n.op is Op.CONST)
     near += [e + d for e in ends if type(e) is int for d in (-1, 0, 1)]
-    for x in near:
-        if fits(given, x) and all(evaluate(c, (), (0,) * k + (x,)) is True for c in allowed):
-            return x
-    return None
+
+    def holds(x: int) -> bool:
+        return all(evaluate(c, (), (0,) * k + (x,)) is True for c in allowed)
+
+    return next((x for x in near if fits(given, x) and holds(x)), None)
 
 
 def alike(a: Sequence[Scalar], b: Sequence[Scalar], left_out: Iterable[int]) -> bool:
@@ -172,12 +173,11 @@ def _conjuncts(e: Expr) -> list[Expr]:
 
 def _some(variable: Variable, allowed: Sequence[Expr]) -> Scalar | None:
     """A value that the type and these conditions allow; None where none is plain."""
-    ends = [x for x in (variable.lo, variable.hi) if x is not None]
-    for x in (*ends, 0):
-        value: Scalar = Fraction(x) if variable.sort is Sort.REAL else x
-        if variable.sort is Sort.BOOL:
-            value = False
-        state = [value] * (variable.index + 1)
-        if fits(variable, value) and all(evaluate(c, state) is True for c in allowed):
-            return value
-    return None
+    ends = [x for x in (variable.lo, variable.hi, 0) if x is not None]
+    near: list[Scalar] = [Fraction(x) if variable.sort is Sort.REAL else x for x in ends]
+
+    def holds(x: Scalar) -> bool:
+        return all(evaluate(c, [x] * (variable.index + 1)) is True for c in allowed)
+
+    near = [False] if variable.sort is Sort.BOOL else near
+    return next((x for x in near if fits(variable, x) and holds(x)), None)

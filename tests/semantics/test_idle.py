@@ -93,3 +93,26 @@ def left_out_of(system: TransitionSystem, limit: int = 20_000) -> frozenset[int]
     if all(system.variables[v].init is not None for v in left_out):
         assert len(kept) == len(less.states) <= len(whole.states)
     return left_out
+
+
+def test_an_answer_that_is_only_recorded_is_one_of_those_that_are_possible() -> None:
+    text = """
+    workflow w {{
+      var x: int = 0
+      var y: int = 0
+      activity weigh -> int {{ ensures result >= 3 and result <= 4000 {more} }}
+      activity go {{ takes 1s }}
+      run {{ x <- weigh() ; y := x ; {then} }}
+    }}
+    """
+
+    def answers(more: str, then: str) -> tuple[int | None, int | None]:
+        system = lower(load_text(text.format(more=more, then=then), "w.wf"))
+        bare = without(system, idle(system))
+        (given,) = (i for r in bare.rules for i in r.inputs)
+        return given.lo, given.hi
+
+    lo, hi = answers("", "go")
+    assert lo == hi and lo is not None and 3 <= lo <= 4000
+    assert answers("", "if (y > 7) { go }") == (None, None)  # somebody looks at it
+    assert answers("and result < 2", "go") == (None, None)  # none is possible

@@ -60,3 +60,21 @@ def test_where_a_goal_always_holds_so_do_they(seed: int) -> None:
             # (A rule that asks the environment goes on only where it has an answer.)
             if all(not r.inputs for r in system.rules) and is_state(goal):
                 assert all(naive.value(cond, s) for s in graph.states)
+
+
+def test_terms_that_grow_with_each_round_are_left_out() -> None:
+    """What is shared in them would be written out again and again."""
+    text = """
+    param B: int 1..50
+    workflow w(n: int 0..10000) {
+      var left: int = n
+      var sent: int = 0
+      activity ship(k: int) { takes 1s..2s  do { sent := sent + k } }
+      run { while (left > 0) { ship(min(left, B)) ; left := left - min(left, B) } }
+      ensures sent == n
+    }
+    """
+    system = lower(load_text(text, "w.wf"))
+    goals = [o for o in system.obligations if o.check == "ensures"]
+    found = preconditions(system, goals)
+    assert found and all(len(repr(c)) < 10_000 for c in found)
