@@ -40,6 +40,7 @@ from . import (
     parts,
     peaks,
 )
+from .arrivals import arrivals
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -65,7 +66,10 @@ class AnyNumber:
             self.free = lower(_unscheduled(spec), TWO)
         self.span = session.system.any_number[0].span
         turns = self.free is not self.two
-        self.crowd = InCrowd(session, self.free, self.span, turns) if self.apart else None
+        self.crowd: InCrowd | None = None
+        if self.apart:
+            rooms = arrivals(session, spec).rooms
+            self.crowd = InCrowd(session, self.free, self.span, turns, rooms)
 
     # --- claims ----------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from types import MappingProxyType
 
 from ...dsl.types import Int
 from ...semantics.expr import (
@@ -50,6 +51,7 @@ from ...semantics.system import (
     VarKind,
 )
 from .common import after, conjuncts, in_domain, put
+from .crowd_arrivals import Limited
 from .crowd_claims import Claims
 from .crowd_control import Group, groups, targets, value_at, which
 from .crowd_moves import moving
@@ -75,17 +77,26 @@ class Crowd:
     counters: frozenset[int]  # variables that say where those of the crowd are
     tracked: int  # how many variables of a member its place tells
     ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
+    said: str = ""  # what is known of how many are under way, in words
 
 
-def crowd(system: TransitionSystem, within: Collection[int] = (), data: bool = False) -> Crowd:
+def crowd(
+    system: TransitionSystem,
+    within: Collection[int] = (),
+    data: bool = False,
+    rooms: Mapping[str, int] = MappingProxyType({}),
+) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
 
     `data`: what finite data a member has is part of its place, if these are not too many.
 
     `within`: variables of `a` that are known to stay in their ranges, in every run with any number
-    of instances, up to the step that is looked at.  Raises `Unsupported`.
+    of instances, up to the step that is looked at.
+
+    `rooms`: of some workflows whose instances arrive, how many are under way at once at most.
+    Raises `Unsupported`.
     """
-    made = _Crowd(system, frozenset(within), data)
+    made = _Crowd(system, frozenset(within), data, rooms)
     return made.run()
 
 
@@ -94,6 +105,7 @@ class _Crowd:
     system: TransitionSystem
     within: frozenset[int] = frozenset()
     data: bool = False
+    rooms: Mapping[str, int] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
@@ -120,6 +132,7 @@ class _Crowd:
         moves = moving(
             system, self.mine, self.members, self.groups, self.counters, self.variables, ranged
         )
+        limited = Limited(system, self.rooms, self.groups, self.counters)
         made = replace(
             system,
             variables=tuple(self.variables),
@@ -127,7 +140,7 @@ class _Crowd:
                 *(p for p in conjuncts(system.initial) if not variables([p]) & self.mine),
                 *(le(const(0), n) for n in self.others.values()),
             ),
-            rules=tuple(self._rule(r) for r in system.rules),
+            rules=tuple(limited.rule(r, self._rule(r)) for r in system.rules),
             obligations=obligations,
             loops=tuple(
                 x for x in system.loops if system.threads[x.thread].instance not in self.members
@@ -144,10 +157,15 @@ class _Crowd:
             any_number=(),
         )
         could = {a for a in self.twins.values() if _has_range(system.variables[a])}
-        invariants = (*self._facts(), *place_invariants(made, self.standing))
+        invariants = (
+            *self._facts(),
+            *limited.facts(),
+            *place_invariants(made, self.standing),
+        )
         counters = frozenset(c.index for places in self.counters for c in places)
         tracked = sum(len(g.tracked) for g in self.groups)
-        return Crowd(made, invariants, frozenset(lost), moves, counters, tracked, frozenset(could))
+        known, limits = frozenset(could), limited.said()
+        return Crowd(made, invariants, frozenset(lost), moves, counters, tracked, known, limits)
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
