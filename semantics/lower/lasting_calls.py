@@ -28,8 +28,9 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     if t.name in ctx.world.workflows:
         return _child(r, ctx, t)
     a = activity_of(ctx, t.name)
-    if a.runs_in is not None:
-        return unread(r, t.span)  # it may have to wait for its environment
+    open_ = a.runs_in is not None and len(a.runs_in.environments) > 1
+    if open_ and r.measure is not None and not r.measure.blocks:
+        return unread(r, t.span)  # whose units it works with depends on where there is room
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
