@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
@@ -24,6 +25,9 @@ from .growth import lifted as lifted_to_any_room
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from .checks.anynumber import AnyNumber
 
 SAFETY = (
     "invariant",
@@ -147,6 +151,7 @@ class _Run:
         self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
         self.shown: set[int | str] = set()  # proved of any number of instances
+        self.proofs: AnyNumber | None = None  # of any number
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -219,7 +224,7 @@ class _Run:
         since = time.monotonic()
         found: dict[int | str, Verdict] = {}
         with self.session.limit():
-            proofs = AnyNumber(self.session, self.spec, self.claims)
+            proofs = self.proofs = AnyNumber(self.session, self.spec, self.claims)
             self.progress("any number of instances")
             chosen = self.session.options.engines
             found.update(proofs.all_claims(self.claims).items())
@@ -358,6 +363,10 @@ class _Run:
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted
 
+            if key == "no_dead_code" and isinstance(verdict, Refuted) and self.proofs is not None:
+                with self.session.limit():
+                    if self.proofs.dead(verdict):
+                        return verdict
             lasting = _kind_of(key) is Kind.LIVENESS
             verdict = lifted(verdict, str(key), self.session, lasting)
         if system.controls:

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import TRUE, Expr, variables
+from ...semantics.expr import FALSE, TRUE, Expr, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ..engines.crowd import Crowd
@@ -41,6 +41,7 @@ from . import (
     peaks,
 )
 from .arrivals import arrivals
+from .coverage import sources
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -48,6 +49,7 @@ from .obligations import Claim, claims
 FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
+MOST_RULES = 6  # of a place that nobody may come to
 
 
 class AnyNumber:
@@ -153,6 +155,24 @@ class AnyNumber:
         ]
         found = peaks.by_structure(self.session, [goal for _, _, goal in mine])
         return {(i, k): found[n] for n, (i, k, _) in enumerate(mine) if n in found}
+
+    def dead(self, found: Refuted) -> bool:
+        """Whether what no few run can be run by none of any number."""
+        if self.crowd is None:
+            return False
+        counted = {g.members[1] for g in self.free.any_number}
+        goals = [
+            Obligation("no_dead_code", "", FALSE, "", s.span, rule=r)
+            for s in sources(self.free.places)
+            if s.span == found.span and found.message.startswith(s.what)
+            for c in s.copies
+            for r in c.rules
+            if self.free.rules[r].instance not in counted
+        ]
+        if not goals or len(goals) > MOST_RULES:
+            return False
+        with self.session.slot(0.5):
+            return all(self.crowd.goals(lambda _: goals))
 
     # --- the whole system ------------------------------------------------------------------
 
