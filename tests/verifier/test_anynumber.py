@@ -85,7 +85,7 @@ def test_steps_that_count_instances_leave_it_open(guard: str) -> None:
 
 def test_a_dead_place_may_come_alive_with_more_instances() -> None:
     text = WORKER.replace("run { work }", "run { work ; if (n > 6) { work } }")
-    (found,) = (r for r in verified(text) if r.check == "no_dead_code")
+    (found,) = (r for r in verified(text, 20) if r.check == "no_dead_code")
     assert isinstance(found.verdict, Unknown)
 
 
@@ -213,5 +213,5 @@ workflow w {{
 }}
 system {{ w[*] }}
 """
-    (found,) = (r for r in verified(text) if r.check == "no_dead_code")
+    (found,) = (r for r in verified(text, 20) if r.check == "no_dead_code")
     assert isinstance(found.verdict, verdict)
