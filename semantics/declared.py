@@ -53,6 +53,12 @@ class ChannelInfo:
     # By queue and slot, what a slot consists of; () where messages grow old.
     slots: tuple[tuple[tuple[int, ...], ...], ...] = ()
     in_order: bool = True  # the oldest message is taken, whatever it is
+    chosen: bool = False  # somebody receives only what fits
+    # There is room for what so many instances send that stand for any number of them: more
+    # instances have more.
+    by_instances: bool = False
+    asks: bool = False  # its messages are requests: the last part of a slot says who asks
+    hands: tuple[int, ...] = ()  # who asked what has been received and is not answered yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def fitted(
             with session.slot(1 / 2):
                 found = _within(session, room)
             if all(isinstance(v, Proved) for v in found.values()):
-                return Fitted(system, found)
+                return Fitted(system, _of_any_number(spec, session, found, room))
             filled = pumped(session, made)
         if filled is not None:
             system, refuted = filled
@@ -71,6 +71,27 @@ def fitted(
         if session.left() <= 0.1:
             break
     return Fitted(system, {n: _open(v, room) for n, v in found.items()})
+
+
+def _of_any_number(
+    spec: ast.Spec, session: Session, found: dict[str, Verdict], room: int
+) -> dict[str, Verdict]:
+    """The room that was enough for a few instances, for any number of them."""
+    if not session.system.any_number:
+        return found
+    from .checks.anynumber import AnyNumber, bounded
+
+    proofs = AnyNumber(session, spec)
+    return {n: bounded(proofs, n, room) or _few(session, v, room) for n, v in found.items()}
+
+
+def _few(session: Session, verdict: Verdict, room: int) -> Verdict:
+    most = max(len(g.members) for g in session.system.any_number)
+    return Unknown(
+        verdict.engine,
+        f"whether it grows without bound was not decided; up to {most} instances leave no more "
+        f"than {room} messages there",
+    )
 
 
 def _open(verdict: Verdict, room: int = 0) -> Verdict:

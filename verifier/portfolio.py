@@ -350,10 +350,10 @@ class _Run:
         """What a verdict on the rules says of the system: of any number of instances, where it is
         about a few; of a capacity that changes, where it is about one that does not."""
         system = self.session.system
-        if key not in (
-            "messages",
-            "atomicity",
-        ):  # (The first says so itself, the other is of rules.)
+        # (`messages` says so itself, `atomicity` is of rules; a crowd has room for all.)
+        if key not in ("messages", "atomicity") and not (
+            key in self.shown and isinstance(verdict, Proved)
+        ):
             verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted

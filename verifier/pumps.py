@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from ..semantics.expr import TRUE, Scalar, and_, const, le, var
 from ..semantics.idle import idle, without
 from ..semantics.system import ChannelInfo, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate
+from .queued import Queue, left_by_round, words
 from .session import Session
 from .verdict import Refuted, Verdict
 
@@ -166,11 +166,7 @@ def _left(session: Session, channels: Sequence[ChannelInfo], trace: Trace) -> di
     """How many messages each round leaves in each channel; None where the round is none that can
     be taken again and again.
 
-    Nothing but the messages in these channels differs after it.  Of each queue the messages that it
-    takes out must be the same in every round: with `w` in it before, `v` put in and `x` taken out,
-    `w v v v ..` and `x x x ..` are one word.  Both have a period, so they are one if they agree for
-    the length of w, v and x together (Fine and Wilf, 1965).  Where receivers choose, all messages
-    must be the same.
+    Nothing but the messages in these channels differs after it (`queued` says when these may).
     """
     system = session.system
     replayed = session.replay(system, replace(trace, loop_at=None))
@@ -188,43 +184,15 @@ def _left(session: Session, channels: Sequence[ChannelInfo], trace: Trace) -> di
     out: dict[str, int] = {}
     for c in channels:
         for length, slots in zip(c.lengths, c.slots, strict=True):
+            asks = c.asks and all(slot[-1] not in recording for slot in slots)
             kept = [[v for v in slot if v not in recording] for slot in slots]
-            queue = [_word(s, length, kept) for s in states]
-            put: list[object] = []
-            taken: list[object] = []
-            for old, new in pairwise(queue):
-                if len(new) >= len(old):
-                    if new[: len(old)] != old:
-                        return None
-                    put += new[len(old) :]
-                else:
-                    out_of = range(1) if c.in_order else range(len(old))
-                    at = next((i for i in out_of if old[:i] + old[i + 1 :] == new), None)
-                    if at is None:
-                        return None
-                    taken.append(old[at])
-            more = len(put) - len(taken)
+            held = list(words(states, length, kept, asks))
+            more = left_by_round(held, Queue(c.in_order, c.chosen))
             # What looks at how many there are may do something else in the next round.
-            if more < 0 or (more > 0 and c.tested):
-                return None
-            alike = len({*queue[0], *put}) <= 1
-            if not alike and not (c.in_order and _same_word(queue[0], put, taken)):
+            if more is None or (more > 0 and c.tested):
                 return None
             out[c.name] = out.get(c.name, 0) + more
     return out if any(out.values()) else None
-
-
-def _word(state: State, length: int, slots: Sequence[Sequence[int]]) -> list[object]:
-    return [tuple(state[v] for v in slot) for slot in slots[: int(state[length])]]
-
-
-def _same_word(before: list[object], put: list[object], taken: list[object]) -> bool:
-    """Does each round take out what the first one does?"""
-    if not taken:
-        return True
-    size = len(before) + len(put) + len(taken)
-    given = (before + put * size)[:size]
-    return given == (taken * size)[:size]
 
 
 def _bare(trace: Trace) -> Trace:

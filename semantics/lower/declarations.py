@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 from ...dsl import ast
@@ -30,6 +30,7 @@ from ..system import (
     Within,
 )
 from . import channels, control
+from .arriving import several
 from .builder import Builder
 from .context import UNDO_FAILED
 from .crashes import Crashing
@@ -43,7 +44,7 @@ from .placement import declared, pools
 from .predicates import Predicates, bound
 from .rates import refilled
 from .refusals import without_bounds
-from .sends import by_any_number, most_sent
+from .sends import most_sent, senders
 
 T = TypeVar("T")
 
@@ -60,10 +61,16 @@ class Declarations:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
     def __init__(
-        self, spec: ast.Spec, few: tuple[int, int] | None, running: bool, room: int | None
+        self,
+        spec: ast.Spec,
+        few: tuple[int, int] | None,
+        running: bool,
+        room: int | None,
+        crowd: bool = False,
     ) -> None:
         self.spec = spec
         self.room = room
+        self.crowd = crowd
         self.few = few
         self.running = running
         self.rates: list[tuple[ResourceInfo, ast.Resource]] = []
@@ -209,27 +216,39 @@ class Declarations:
         self.world.refusals.tell()
 
     def _channel(self, c: ast.Channel, drafts: Sequence[InstanceDraft]) -> None:
-        unbounded = False
+        unbounded = by_instances = False
         takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
+        capacity: Expr | None
         if c.capacity is not None:
             capacity = self._fixed(partial(scalar, e=c.capacity))
             size = bounds(self.env, c.capacity)[1]
         else:
             # As many as will ever be sent: a send never waits.
-            most = 0 if c.environment else most_sent(self.spec, c, self._known)
+            most = 0 if c.environment else most_sent(self.spec, c, self._known, self.members[1])
+            by_instances = any(s.instances is None for s in senders(self.spec, c, self._known))
             unbounded = most is None
-            if most is None:
-                if by_any_number(self.spec):
-                    raise without_bounds("a channel among any number of instances", c.span)
-                if self.room is None:
-                    raise without_bounds("a channel that a loop sends to", c.span)
-                most = self.room
-            size = max(1, most)
-            capacity = const(size)
+            if self.crowd and (unbounded or by_instances):
+                size, capacity, unbounded = 0, None, False
+            else:
+                if most is None:
+                    if self.room is None:
+                        raise without_bounds("a channel that a loop sends to", c.span)
+                    most = self.room
+                size = max(1, most)
+                capacity = const(size)
         ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
         self.world.channels[c.name] = channels.declared(
-            self.b, c, capacity, size, takers, ttl, unbounded
+            self.b, c, capacity, size, takers, ttl, unbounded, by_instances
         )
+
+    @cached_property
+    def members(self) -> tuple[int, int]:
+        """The least and the largest number of instances that stand for any number of them."""
+        if self.few is not None:
+            return self.few
+        given = (c for c in self.spec.channels if c.capacity is not None and not c.broadcast)
+        sizes = [self._known(c.capacity) for c in given if c.capacity is not None]
+        return 1, several(self.b.resources.values(), (s for s in sizes if s is not None))
 
     def _known(self, e: ast.Expression) -> int | None:
         try:
