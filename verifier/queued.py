@@ -101,14 +101,22 @@ def _anew(word: Word, added: Sequence[Letter]) -> Word:
 
 
 def words(
-    states: Sequence[Sequence[object]], length: int, slots: Sequence[Sequence[int]], asks: bool
+    states: Sequence[Sequence[object]],
+    length: int,
+    slots: Sequence[Sequence[int]],
+    turns: Sequence[int],
+    asks: bool,
 ) -> Iterator[Word]:
     """What a queue holds in these states.  `slots`: of each what is kept, with `asks` its asker
-    last."""
+    last; `turns`: of each which message it has, from 1 (none: the oldest is in the first slot)."""
     for state in states:
         there = state[length]
         assert isinstance(there, int)
-        yield [_letter([state[v] for v in slot], asks) for slot in slots[:there]]
+        order = (
+            {state[turn]: slot for turn, slot in zip(turns, slots, strict=True)} if turns else {}
+        )
+        held = [order[k + 1] if turns else slots[k] for k in range(there)]
+        yield [_letter([state[v] for v in slot], asks) for slot in held]
 
 
 def _letter(values: list[object], asks: bool) -> Letter:

@@ -212,6 +212,11 @@ class Channel:
             self.capacity,
             or_(*self.full) if self.unbounded else None,
             self._slots(),
+            tuple(
+                tuple(turn.index for turn in q.turns)
+                for q in self.queues.values()
+                if isinstance(q, Cells)
+            ),
             self.decl.order != "unordered" and not self._chosen(spec),
             self._chosen(spec),
             self.by_instances,
@@ -220,7 +225,7 @@ class Channel:
         )
 
     def _slots(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        if self.ttl is not None or self.capacity is None:
+        if self.capacity is None:
             return ()
         queues = self.queues.values()
         return tuple(tuple(tuple(x.index for x in leaves(s)) for s in q.slots) for q in queues)

@@ -13,9 +13,12 @@ from ...dsl.changed import replace
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type
+from ...dsl.walk import walk
 from ..expr import (
     TRUE,
     Expr,
+    Op,
+    Sort,
     and_,
     const,
     implies,
@@ -37,7 +40,7 @@ from .crashes import Crashing
 from .data import Value, default, leaves
 from .drafts import InstanceDraft, World
 from .env import Bound, Definedness, Env, NotConstant, collecting
-from .expressions import bounds, measured, ranged, scalar
+from .expressions import as_sort, bounds, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .first import initially
 from .placement import declared, pools
@@ -224,8 +227,9 @@ class Declarations:
             size = bounds(self.env, c.capacity)[1]
         else:
             # As many as will ever be sent: a send never waits.
-            most = 0 if c.environment else most_sent(self.spec, c, self._known, self.members[1])
-            by_instances = any(s.instances is None for s in senders(self.spec, c, self._known))
+            sent = self.spec, c, self._known, self._seconds
+            most = 0 if c.environment else most_sent(*sent, self.members[1])
+            by_instances = any(s.instances is None for s in senders(*sent))
             unbounded = most is None
             if self.crowd and (unbounded or by_instances):
                 size, capacity, unbounded = 0, None, False
@@ -256,6 +260,26 @@ class Declarations:
         except NotConstant:
             return None
         return low if low == high else None
+
+    def _seconds(self, e: ast.Expression) -> Fraction | None:
+        """A time that is the same wherever it is read."""
+        named = {n.name for n in walk(e) if isinstance(n, ast.Name)}
+        if not named <= self._never_hidden:
+            return None
+        value = as_sort(self.env, e, Sort.REAL)
+        return Fraction(value.value) if value.op is Op.CONST and value.value is not None else None
+
+    @cached_property
+    def _never_hidden(self) -> frozenset[str]:
+        """Constants whose names mean nothing else anywhere."""
+        spec = self.spec
+        inside = {
+            n.name
+            for n in walk((spec.workflows, spec.activities))
+            if isinstance(n, ast.Param | ast.VarDecl)
+        }
+        bound = {n.var for n in walk(spec.workflows) if isinstance(n, ast.Each | ast.Receive)}
+        return frozenset(c.name for c in spec.constants) - inside - bound
 
     def _set_by_control(self, r: ast.Resource, first: Expr, within: Within) -> Expr:
         """In a run it begins as declared; for proofs it is any value within the bounds."""

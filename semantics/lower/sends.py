@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import NamedTuple, get_args
 
 from ...dsl import ast
 from ...dsl.extent import Known, extent
 from ...dsl.types import Array, Enum, SetOf
 from ...dsl.walk import parts_of, walk
+from .rounds import Least, Seconds
 
 
 class Sent(NamedTuple):
@@ -26,14 +28,16 @@ class Sent(NamedTuple):
     left: int | None = 0
 
 
-def most_sent(spec: ast.Spec, channel: ast.Channel, known: Known, many: int = 0) -> int | None:
+def most_sent(
+    spec: ast.Spec, channel: ast.Channel, known: Known, seconds: Seconds, many: int = 0
+) -> int | None:
     """The number of messages, repeated ones included; None: a loop may send for ever.
 
     Branches that exclude each other are counted one by one: it is a bound.  `many`: how many
     instances stand for any number of them.
     """
     total = 0
-    for sent in senders(spec, channel, known):
+    for sent in senders(spec, channel, known, seconds):
         if sent.most is None:
             return None
         total += sent.most * (many if sent.instances is None else sent.instances)
@@ -49,20 +53,45 @@ class Sender(NamedTuple):
     instances: int | None
 
 
-def senders(spec: ast.Spec, channel: ast.Channel, known: Known) -> Iterator[Sender]:
-    """By group of instances in the system, those that send something."""
+def senders(
+    spec: ast.Spec, channel: ast.Channel, known: Known, seconds: Seconds
+) -> Iterator[Sender]:
+    """By group of instances in the system, those that send something.
+
+    Of messages that grow too old only those count that are sent within this time (a `ttl`, its
+    ends included, for at one instant any order of the steps is possible); so rounds that take
+    time are few.  (Who crashes begins anew, and nothing is said of how long that takes.)
+    """
     revoked = {
         r.name for r in spec.resources if r.lease is not None or r.on_busy == "cancel_holder"
     }
     workflows = {w.name: w for w in spec.workflows}
     copies = 2 if channel.delivery == "at_least_once" else 1
-    counting = _Counting(channel, copies, workflows, known, frozenset(revoked))
+    ttl = seconds(channel.ttl) if channel.ttl is not None else None
+    crashes = spec.system is not None and bool(spec.system.faults)
+    counting = _Counting(
+        channel,
+        copies,
+        workflows,
+        known,
+        frozenset(revoked),
+        Least(_activities(spec), workflows, seconds),
+        None if crashes else ttl,
+    )
     for name, instances in _instances(spec, known):
         if name not in workflows:
             continue  # an error of its own
         most = counting.of(workflows[name].body).most
         if most != 0:
             yield Sender(name, most, instances)
+
+
+def _activities(spec: ast.Spec) -> dict[str, list[ast.Activity]]:
+    """All of one name, of whatever workflow."""
+    out: dict[str, list[ast.Activity]] = {}
+    for a in (*spec.activities, *(a for w in spec.workflows for a in w.activities)):
+        out.setdefault(a.name, []).append(a)
+    return out
 
 
 def _instances(spec: ast.Spec, known: Known) -> Iterator[tuple[str, int | None]]:
@@ -120,6 +149,8 @@ class _Counting:
     workflows: Mapping[str, ast.Workflow]
     known: Known
     revoked: frozenset[str]
+    least: Least
+    ttl: Fraction | None  # messages older than that are gone
     memo: dict[str, Sent] = field(default_factory=dict)
 
     def of(self, node: object) -> Sent:
@@ -139,9 +170,9 @@ class _Counting:
                     self.memo[name] = self.of(self.workflows[name].body)
                 return self.memo[name]
             case ast.While(body=body, at_most=most):
-                return _times(None if most is None else self._most(most), self.of(body))
+                return self._rounds(None if most is None else self._most(most), body)
             case ast.Each(body=body, domain=domain, sequential=True):
-                return _times(_size(domain, self.known), self.of(body))
+                return self._rounds(_size(domain, self.known), body)
             case ast.Each(body=body, domain=domain):
                 return _given_up(_at_once(_size(domain, self.known), self.of(body)))
             case ast.Retry(body=body, spec=spec):
@@ -159,6 +190,13 @@ class _Counting:
             case ast.Node():
                 return _in_turn([self.of(part) for part in parts_of(node)])
         return Sent()
+
+    def _rounds(self, rounds: int | None, body: ast.Term) -> Sent:
+        if self.ttl is not None:
+            alive = self.least.rounds(body, self.ttl)
+            if alive is not None:
+                rounds = alive if rounds is None else min(rounds, alive)
+        return _times(rounds, self.of(body))
 
     def _most(self, e: ast.Expression) -> int | None:
         bounds = extent(e, self.known)

@@ -40,6 +40,7 @@ from . import (
     parts,
     peaks,
 )
+from .anyroom import in_range
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -70,6 +71,15 @@ class AnyNumber:
         # (Whether a message that fits is there cannot be told from how many there are.)
         told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
         self.crowd = InCrowd(session, self.free, self.span, turns) if told else None
+        if self.crowd is not None and not self._sends_in_range(self.crowd):
+            self.crowd = None
+
+    def _sends_in_range(self, crowd: InCrowd) -> bool:
+        """Whether messages of which nothing is kept say what their type allows, as is assumed."""
+        names = {c.name for c in self.counted}
+        if not in_range(self.free, names):
+            return True
+        return None not in crowd.goals(lambda made: in_range(made.system, names))
 
     # --- claims ----------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ class InCrowd:
     def _asks_once(self) -> bool:
         """Whether nobody asks while an older request of the same place is under way."""
         assert self.first is not None
-        if not any(c.asks and c.slots for c in self.first.system.channels):
+        if not any(c.asks and c.slots and not c.turns for c in self.first.system.channels):
             return False
         made = crowd(self.free, tidy=True)
         session = self.session.of(made.system)

@@ -114,7 +114,13 @@ def asks_once(made: Crowd) -> list[Obligation]:
     members = {i.id for i in made.system.instances} - made.members
     for c in made.system.channels:
         for r in made.system.rules:
-            if c.asks and r.kind is RuleKind.SEND and r.channel == c.name and r.instance in members:
+            if (
+                c.asks
+                and not c.turns
+                and r.kind is RuleKind.SEND
+                and r.channel == c.name
+                and r.instance in members
+            ):
                 conds = [_stays(v) for v in c.hands]
                 for length, slots in zip(c.lengths, c.slots, strict=bool(c.slots)):
                     there = var(length, Sort.INT)
