@@ -183,6 +183,8 @@ class _Run:
             yield from self._lines(soon, Found({"messages": self.verdicts["messages"]}))
         if self.many:
             yield from self._of_any_number()
+        elif any(not isinstance(v, Proved) for v in self.session.growth.values()):
+            yield from self._of_any_room()
         yield from self._rare()
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
@@ -243,6 +245,25 @@ class _Run:
             mine = {k: v for k, v in found.items() if kinds[k] is kind}
             share = seconds * len(mine) / max(1, len(found))
             yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
+
+    def _of_any_room(self) -> Iterator[Result]:
+        """What is proved however many messages there are in channels without a bound."""
+        from .checks.anyroom import AnyRoom
+
+        since = time.monotonic()
+        found: dict[int | str, Verdict] = {}
+        with self.session.limit():
+            self.progress("channels that grow")
+            proofs = AnyRoom(self.session, self.spec)
+            found.update(proofs.claims(self.claims).items())
+            free = proofs.race_free()
+            if free is not None:
+                found["race_free"] = self.verdicts["race_free"] = free
+        self.shown |= found.keys()
+        share = (time.monotonic() - since) / max(1, len(found))
+        for kind in (Kind.CLAIMS, Kind.WHOLE):
+            mine = {k: v for k, v in found.items() if _kind_of(k) is kind}
+            yield from self._lines(Task(kind, "any"), Found(mine, seconds=share * len(mine)))
 
     def _is_soon_known(self, check: str) -> bool:
         """Structure alone decides it: nothing has to be searched."""
@@ -355,10 +376,10 @@ class _Run:
         """What a verdict on the rules says of the system: of any number of instances, where it is
         about a few; of a capacity that changes, where it is about one that does not."""
         system = self.session.system
-        if key not in (
-            "messages",
-            "atomicity",
-        ):  # (The first says so itself, the other is of rules.)
+        # (`messages` says so itself, `atomicity` is of rules; a crowd has room for all.)
+        if key not in ("messages", "atomicity") and not (
+            key in self.shown and isinstance(verdict, Proved)
+        ):
             verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted
@@ -378,7 +399,8 @@ class _Run:
         return verdict
 
     def _lifted_line(self, line: Result) -> Result:
-        if line.verdict is not None:
+        by_steps = line.check == "contracts" and line.name != "assume"  # (of single ones)
+        if line.verdict is not None and not by_steps:
             line = replace(line, verdict=lifted_to_any_room(self.session, line.verdict))
         if not self.many:
             return line

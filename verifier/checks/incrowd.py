@@ -27,7 +27,7 @@ from ...semantics.expr import (
 from ...semantics.system import Obligation, TransitionSystem, VarKind
 from ..engines.admission import Numbers
 from ..engines.common import Budget, in_domain
-from ..engines.crowd import Crowd, Unsupported, crowd
+from ..engines.crowd import Crowd, Unsupported, asks_once, crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_graph import Graphs
 from ..engines.held import with_steps
@@ -64,6 +64,7 @@ class InCrowd:
         self.span = span
         self.made: list[tuple[Crowd, Session]] = []
         self.all = False  # of the ways to look at the others
+        self.tidy = False  # nobody asks while an older request of the same place is under way
         self.first: Crowd | None = None
         self.graphs: dict[bool, Graphs | None] = {}  # by whether they are coarse
         self.forever: dict[tuple[bool, bool], Endless | None] = {}
@@ -72,7 +73,26 @@ class InCrowd:
         except Unsupported:
             self.all = True
             return
+        self.tidy = self._asks_once()
         self.made.append((self.first, session.of(self.first.system)))
+
+    def _asks_once(self) -> bool:
+        """Whether nobody asks while an older request of the same place is under way."""
+        assert self.first is not None
+        if not any(c.asks and c.slots and not c.turns for c in self.first.system.channels):
+            return False
+        made = crowd(self.free, tidy=True, rooms=self.rooms)
+        session = self.session.of(made.system)
+        goals = asks_once(made)
+        out: list[Proved | None] = [None] * len(goals)
+        if session.may("search"):
+            out = [_searched(made, session, g) for g in goals]
+        if None in out and session.may("induction"):
+            _inductive(made, session, goals, out, False)
+        if not goals or None in out:
+            return False
+        self.first = made
+        return True
 
     def views(self) -> Iterator[tuple[Crowd, Session]]:
         """The system with the crowd, in all ways."""
@@ -92,7 +112,7 @@ class InCrowd:
         assert self.first is not None
         within = self.first.ranged
         while self.session.may("induction") and self.session.left() > 0:
-            made = crowd(self.free, within, data, self.rooms)
+            made = crowd(self.free, within, data, self.tidy, self.rooms)
             if data and made.tracked == self.first.tracked:
                 return None
             session = self.session.of(made.system)

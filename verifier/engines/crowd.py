@@ -39,13 +39,16 @@ from ...semantics.expr import (
     ite,
     le,
     or_,
+    post,
     var,
     variables,
 )
 from ...semantics.system import (
     AnyNumber,
     Delay,
+    Obligation,
     Rule,
+    RuleKind,
     TransitionSystem,
     Variable,
     VarKind,
@@ -75,6 +78,8 @@ class Crowd:
     lost: frozenset[tuple[str, str]]
     moves: Expr | None
     counters: frozenset[int]  # variables that say where those of the crowd are
+    others: tuple[int, ...]  # variables that say how many they are, by group
+    members: frozenset[int]  # instances that stand for all of the crowd
     tracked: int  # how many variables of a member its place tells
     ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
     said: str = ""  # what is known of how many are under way, in words
@@ -84,6 +89,7 @@ def crowd(
     system: TransitionSystem,
     within: Collection[int] = (),
     data: bool = False,
+    tidy: bool = False,
     rooms: Mapping[str, int] = MappingProxyType({}),
 ) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
@@ -93,11 +99,44 @@ def crowd(
     `within`: variables of `a` that are known to stay in their ranges, in every run with any number
     of instances, up to the step that is looked at.
 
+    `tidy`: it is known, in the same way, that nobody asks from a place while an older request from
+    there is still under way: so that no request loses its number (see `asks_once`).
+
     `rooms`: of some workflows whose instances arrive, how many are under way at once at most.
     Raises `Unsupported`.
     """
-    made = _Crowd(system, frozenset(within), data, rooms)
+    made = _Crowd(system, frozenset(within), data, tidy, rooms)
     return made.run()
+
+
+def asks_once(made: Crowd) -> list[Obligation]:
+    """That one instance, when it asks, has no older request from there under way: none loses its
+    number, in the queue or in somebody's hands.
+
+    Shown of a crowd of which it is taken for granted (`tidy`) it holds of all: the first step of a
+    run that breaks it is a step of somebody, before which nobody has broken it; and all are alike.
+    """
+    out = []
+    members = {i.id for i in made.system.instances} - made.members
+    for c in made.system.channels:
+        for r in made.system.rules:
+            if (
+                c.asks
+                and not c.turns
+                and r.kind is RuleKind.SEND
+                and r.channel == c.name
+                and r.instance in members
+            ):
+                conds = [_stays(v) for v in c.hands]
+                for length, slots in zip(c.lengths, c.slots, strict=bool(c.slots)):
+                    there = var(length, Sort.INT)
+                    conds += [or_(le(there, const(i)), _stays(s[-1])) for i, s in enumerate(slots)]
+                out.append(Obligation("messages", c.name, and_(*conds), "", r.span, r.index))
+    return out
+
+
+def _stays(v: int) -> Expr:
+    return eq(post(v, Sort.INT), var(v, Sort.INT))
 
 
 @dataclass(slots=True)
@@ -105,6 +144,7 @@ class _Crowd:
     system: TransitionSystem
     within: frozenset[int] = frozenset()
     data: bool = False
+    tidy: bool = False
     rooms: Mapping[str, int] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
@@ -164,8 +204,18 @@ class _Crowd:
         )
         counters = frozenset(c.index for places in self.counters for c in places)
         tracked = sum(len(g.tracked) for g in self.groups)
-        known, limits = frozenset(could), limited.said()
-        return Crowd(made, invariants, frozenset(lost), moves, counters, tracked, known, limits)
+        return Crowd(
+            made,
+            invariants,
+            frozenset(lost),
+            moves,
+            counters,
+            tuple(n.index for n in self.others.values()),
+            frozenset(self.members),
+            tracked,
+            frozenset(could),
+            limited.said(),
+        )
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
@@ -274,7 +324,8 @@ class _Crowd:
                 here = self.counters[n]
                 there.append(or_(*(and_(is_, le(const(1), here[k])) for k, is_ in places)))
         ranged = {b: self.variables[a] for b, a in self.twins.items() if a in self.within}
-        opened = Opened(self.mine, pins, inputs, ranged, self.names)
+        tidy = self.tidy and r.kind is RuleKind.SEND
+        opened = Opened(self.mine, pins, inputs, ranged, self.names, tidy)
         parts = [opened(p) for p in guards]
         relation = opened(asked_for)
         new = {v: opened(e) for v, e in kept.items()}
