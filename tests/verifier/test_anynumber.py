@@ -209,7 +209,8 @@ resource r : pool({pool}) on_busy fail Busy
 workflow w {{
   var n: int = 0
   activity a {{ uses r 1  takes 1s..2s }}
-  run {{ if ({test}) {{ skip }} ; try {{ a }} catch Busy {{ skip }} }}
+  activity b {{ takes 1s..2s }}
+  run {{ if ({test}) {{ b }} ; try {{ a }} catch Busy {{ skip }} }}
 }}
 system {{ w[*] }}
 """
