@@ -31,6 +31,7 @@ def found(law: Law, limit: int = LIMIT) -> dict[str, object]:
             {"needs": h.needs, "alone": h.alone, "anywhere": h.anywhere} for h in answer.holds
         ],
         "fails": dict(answer.fails),
+        "undone": answer.undone,
     }
 
 

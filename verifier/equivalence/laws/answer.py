@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .explore import TooLarge, Unsuitable
-from .prove import LEVELS, Claim, contexts, finest, within
+from .prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
 from .refute import refuted
 
 UNKNOWN = "?"  # not explored
@@ -25,10 +25,13 @@ class Holds:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`holds`: first without side conditions.  `fails`: for levels that are not proved without
-    them, an instance that refutes the law, as text; a level in neither is open."""
+    them, an instance that refutes the law, as text; a level in neither is open.  `undone`: the
+    finest level that is proved wherever it stands in a saga, of terms that may have to be undone
+    (of a law that has a saga itself: wherever it stands)."""
 
     holds: tuple[Holds, ...]
     fails: tuple[tuple[str, str], ...]
+    undone: str
 
 
 def answered(law: Claim, needs: Sequence[tuple[str, ...]], limit: int = 60_000) -> Answer:
@@ -36,7 +39,17 @@ def answered(law: Claim, needs: Sequence[tuple[str, ...]], limit: int = 60_000) 
     alone = holds[0].alone
     left = LEVELS[: LEVELS.index(alone)] if alone in LEVELS else LEVELS
     fails = refuted(law, left) if left else {}
-    return Answer(holds, tuple((level, str(fails[level])) for level in left if level in fails))
+    told = tuple((level, str(fails[level])) for level in left if level in fails)
+    return Answer(holds, told, holds[0].anywhere if law.undoes else _undone(law, alone, limit))
+
+
+def _undone(law: Claim, alone: str, limit: int) -> str:
+    level = alone
+    for context in WITH_UNDO:
+        if level in ("", UNKNOWN):
+            break
+        level = coarser(level, proved(within(replace(law, undone=True), context), (), limit))
+    return level
 
 
 def _holds(law: Claim, needs: tuple[str, ...], limit: int) -> Holds:
