@@ -25,13 +25,10 @@ class Holds:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`holds`: first without side conditions.  `fails`: for levels that are not proved without
-    them, an instance that refutes the law, as text; a level in neither is open.  `undone`: the
-    finest level that is proved wherever it stands in a saga, of terms that may have to be undone
-    (of a law that has a saga itself: wherever it stands)."""
+    them, an instance that refutes the law, as text; a level in neither is open."""
 
     holds: tuple[Holds, ...]
     fails: tuple[tuple[str, str], ...]
-    undone: str
 
 
 def answered(law: Claim, needs: Sequence[tuple[str, ...]], limit: int = 60_000) -> Answer:
@@ -39,13 +36,14 @@ def answered(law: Claim, needs: Sequence[tuple[str, ...]], limit: int = 60_000) 
     alone = holds[0].alone
     left = LEVELS[: LEVELS.index(alone)] if alone in LEVELS else LEVELS
     fails = refuted(law, left) if left else {}
-    told = tuple((level, str(fails[level])) for level in left if level in fails)
-    return Answer(holds, told, holds[0].anywhere if law.undoes else _undone(law, alone, limit))
+    return Answer(holds, tuple((level, str(fails[level])) for level in left if level in fails))
 
 
-def _undone(law: Claim, alone: str, limit: int) -> str:
-    level = alone
-    for context in WITH_UNDO:
+def undone(law: Claim, level: str, limit: int = 60_000) -> str:
+    """The finest level that is proved wherever it stands in a saga, of terms that may have to be
+    undone; `level`: what is proved wherever it stands, of a law that has a saga itself for such
+    terms, too."""
+    for context in () if law.undoes else WITH_UNDO:
         if level in ("", UNKNOWN):
             break
         level = coarser(level, proved(within(replace(law, undone=True), context), (), limit))
