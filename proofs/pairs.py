@@ -1,8 +1,9 @@
 """Pairs of steps that different threads may take in one state: do they get in each other's way?
 
-Two steps meet in a state if both guards hold there.  *Commuting*: steps that meet leave each other possible, and give the
-same state in either order; then all finite runs of one environment are permutations of one another
-(Keller 1975; Mazurkiewicz 1977), provided that within a thread the environment alone decides.
+Two steps meet in a state if both guards hold there.  *Commuting*: steps that meet leave each other
+possible, and give the same state in either order; then all finite runs of one environment are
+permutations of one another (Keller 1975; Mazurkiewicz 1977), provided that within a thread the
+environment alone decides.
 """
 
 from __future__ import annotations
