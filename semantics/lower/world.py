@@ -35,7 +35,7 @@ from ..system import (
     VarKind,
 )
 from . import child, control, control_loop, requests
-from .arriving import arrived, one_by_one, several
+from .arriving import arrived, limited, one_by_one, several
 from .context import Ctx, step
 from .crashes import crashes, crashing
 from .data import Value, default, leaves
@@ -239,7 +239,8 @@ class _Lowering(Declarations):
     def _any_number(self, w: ast.Workflow, d: ast.InstanceDecl, taken: int) -> None:
         """A few instances; their number is a parameter."""
         sizes = [c.capacity for c in self.world.channels.values() if c.decl.capacity is not None]
-        least, most = self.few or (1, several(self.b.resources.values(), sizes))
+        waits = limited(w, self.spec.activities)
+        least, most = self.few or (1, several(self.b.resources.values(), sizes, waits))
         count: Expr = const(most)
         if least < most:
             kind = Int(least, most)

@@ -4,14 +4,27 @@ A rule that only watches is added: its clock runs while something is owed, and i
 has been so for longer than it may.  All bounds are multiples of one `grain` and closed, so the
 longest that something can be owed is such a multiple or not bounded; `longer than d` is therefore
 `at least d + grain`, which is closed as well.
+
+First all ways to a place (a state, and which clocks run) count as one, with the hull of what their
+clocks may show: that has more runs, so what is not reached so is not reached.  Then ways are kept
+apart, which is exact.  In both,
+
+- what a clock shows beyond all that is asked of it is forgotten (`zones.extrapolated`): of the
+  watching clock, that something is owed for less; so a later way stands for earlier ones;
+- of the steps of one instant those come first that no other can tell or prevent: no time passes
+  before they are taken, so each run has one with the same steps in which they are first (the ample
+  sets of `search_reduce`; without a proviso, because whether the watching rule may fire is looked
+  at before any of them);
+- alike branches and instances are exchanged (`timed_alike`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import lcm
 
 from ...dsl.types import Bool
@@ -20,7 +33,6 @@ from ...semantics.expr import (
     TRUE,
     Expr,
     Op,
-    Scalar,
     Sort,
     add,
     and_,
@@ -31,6 +43,7 @@ from ...semantics.expr import (
 )
 from ...semantics.system import (
     Delay,
+    Obligation,
     Rule,
     RuleKind,
     TimeLimit,
@@ -41,11 +54,17 @@ from ...semantics.system import (
 from ...semantics.trace import Step, Trace
 from .confluence import Armed, Confluence, Node
 from .environments import full_start
+from .search_reduce import Reducer
+from .timed_alike import Alike
 from .tracked import Move, State, Tracked, Unsupported
-from .zones import INFINITE, covers
+from .zones import INFINITE, Bound, Zone, apart, covers, extrapolated, hull
 
 MOST_RULES = 1500
-MOST_NODES = 30_000
+MOST_NODES = 60_000
+# Until which part of the time so many zones of a place are kept apart.
+MERGED = ((0.7, 1), (0.8, 8))
+
+Option = tuple[Move, Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +113,33 @@ def search(
     """None where not all of it was looked at."""
     if len(system.rules) > MOST_RULES:
         return None
-    until = time.monotonic() + seconds
+    since = time.monotonic()
+    try:
+        for share, most in MERGED:
+            found = _with(system, limit, partial(_Graph.merged, most=most), since + share * seconds)
+            if found is not None:
+                return found
+        return _with(system, limit, _Graph.apart, since + seconds)
+    except Unsupported:
+        return None
+
+
+def _with(
+    system: TransitionSystem,
+    limit: TimeLimit,
+    explored: Callable[[_Graph, float], Found | None],
+    until: float,
+) -> tuple[Watched, Found] | None:
+    """With a grain that is fine enough for all bounds that are met."""
     grain = _grain(system, limit)
     while True:
         one = watched(system, limit, grain)
-        try:
-            found, seen = _explore(one, until)
-        except Unsupported:
-            return None
+        graph = _Graph(one)
+        found = explored(graph, until)
         if found is None:
             return None
-        if (finer := Fraction(1, lcm(grain.denominator, seen))) == grain:
+        finer = Fraction(1, lcm(grain.denominator, *graph.denominators))
+        if finer == grain:
             return one, found
         grain = finer
 
@@ -119,81 +154,143 @@ def _grain(system: TransitionSystem, limit: TimeLimit) -> Fraction:
     return Fraction(1, lcm(1, *whole))
 
 
-def _explore(one: Watched, until: float) -> tuple[Found | None, int]:
-    """What was found, and the denominator of all bounds that were seen."""
-    tracked = Tracked(one.system)
-    graph = Confluence(tracked, True)
-    nodes: list[Node] = []
-    parents: list[tuple[int, Move] | None] = []
-    places: dict[tuple[State, Armed], list[int]] = {}
-    denominators: set[int] = set()
-    armed: set[Armed] = set()
-
-    def add_node(node: Node, parent: tuple[int, Move] | None) -> None:
-        known = places.setdefault((node.state, node.armed), [])
-        if any(covers(nodes[k].zone, node.zone) for k in known):
-            return
-        known.append(len(nodes))
-        nodes.append(node)
-        parents.append(parent)
-        if node.armed not in armed:
-            armed.add(node.armed)
-            for _, bounds in node.armed:
-                for _, _, lo, hi in bounds:
-                    denominators.update(
-                        x.denominator
-                        for x in (lo, hi)
-                        if x != INFINITE and not isinstance(x, float)
-                    )
-
-    for state in tracked.initial():
-        add_node(graph.begin(state), None)
-    at = 0
-    found: Found | None = None
-    while at < len(nodes) and found is None:
-        if len(nodes) > MOST_NODES or time.monotonic() > until:
-            return None, 1
-        node = nodes[at]
-        options = list(graph.steps(node))
-        for move, after in options:
-            if move.rule.index == one.rule:
-                trace = _trace(tracked, graph, nodes, parents, at, move, after)
-                found = Found(len(nodes), True, trace)
-                break
-            add_node(after, (at, move))
-        at += 1
-    return found or Found(len(nodes), False), lcm(1, *denominators)
+Place = tuple[State, Armed]
 
 
-def _trace(
-    tracked: Tracked,
-    graph: Confluence,
-    nodes: Sequence[Node],
-    parents: Sequence[tuple[int, Move] | None],
-    at: int,
-    late: Move,
-    after: Node,
-) -> Trace | None:
-    """There, with the watching step, and one more if there is any."""
-    steps: list[Step] = []
-    k = at
-    while (parent := parents[k]) is not None:
-        k, move = parent
-        steps.append(Step(move.rule.index, _inputs(move)))
-    steps.reverse()
-    steps.append(Step(late.rule.index, ()))
-    more = next(_next(graph, after, late.rule.index), None)
-    if more is not None:
-        steps.append(Step(more.rule.index, _inputs(more)))
-    initial = full_start(tracked, nodes[k].state)
-    return None if initial is None else Trace(initial, tuple(steps))
+class _Graph:
+    """Of a watched system.  `denominators` are those of all bounds that were met."""
+
+    def __init__(self, one: Watched) -> None:
+        self.one = one
+        rule = one.system.rules[one.rule]
+        owed = Obligation("deadline", "", rule.guard, "", rule.span)
+        self.tracked = Tracked(one.system, results=False)
+        self.graph = Confluence(self.tracked, True)
+        self.reducer = Reducer(one.system, [owed])
+        self.alike = Alike(self.tracked, owed)
+        self.denominators: set[int] = set()
+        self._armed: set[Armed] = set()
+
+    # --- many ways to a place as one --------------------------------------------------------
+
+    def merged(self, until: float, most: int) -> Found | None:
+        """A proof, or None; with at most so many zones for each place."""
+        kept: dict[Place, list[Zone]] = {}
+        waiting: dict[tuple[Place, int], None] = {}  # in order
+
+        def add(node: Node) -> None:
+            node = self.plain(node)
+            place = node.state, node.armed
+            zones = kept.setdefault(place, [])
+            if any(covers(z, node.zone) for z in zones):
+                return
+            at = len(zones)
+            if at < most:
+                zones.append(node.zone)
+            else:
+                at = min(range(most), key=lambda k: apart(zones[k], node.zone))
+                zones[at] = hull(zones[at], node.zone)
+            waiting.setdefault((place, at))
+
+        for state in self.tracked.initial():
+            add(self.graph.begin(state))
+        many = 0
+        while waiting:
+            many += 1
+            if many > MOST_NODES or time.monotonic() > until:
+                return None
+            place, at = next(iter(waiting))
+            del waiting[place, at]
+            state, armed = place
+            options = list(self.graph.steps(Node(state, armed, kept[place][at])))
+            if self.late(options) is not None:
+                return None
+            for _, after in self.first(state, options):
+                add(after)
+        return Found(sum(map(len, kept.values())), False)
+
+    # --- ways apart -------------------------------------------------------------------------
+
+    def apart(self, until: float) -> Found | None:
+        nodes: list[Node] = []
+        parents: list[int | None] = []
+        places: dict[Place, list[Zone]] = {}
+
+        def add(node: Node, parent: int | None) -> None:
+            node = self.plain(node)
+            known = places.setdefault((node.state, node.armed), [])
+            if not any(covers(zone, node.zone) for zone in known):
+                known.append(node.zone)
+                nodes.append(node)
+                parents.append(parent)
+
+        for state in self.tracked.initial():
+            add(self.graph.begin(state), None)
+        for at, node in enumerate(nodes):  # (which grow)
+            if len(nodes) > MOST_NODES or time.monotonic() > until:
+                return None
+            options = list(self.graph.steps(node))
+            if self.late(options) is not None:
+                path = []
+                k: int | None = at
+                while k is not None:
+                    path.append(nodes[k])
+                    k = parents[k]
+                return Found(len(nodes), True, self.trace(path[::-1]))
+            for _, after in self.first(node.state, options):
+                add(after, at)
+        return Found(len(nodes), False)
+
+    def trace(self, path: Sequence[Node]) -> Trace | None:
+        """A run through nodes that stand for these, with the watching step and one more if there is
+        any; None where it is lost, because more than one node stands for alike ones."""
+        begun = (self.graph.begin(s) for s in self.tracked.initial())
+        node = next((n for n in begun if self.plain(n) == path[0]), None)
+        if node is None:
+            return None
+        initial = full_start(self.tracked, node.state)
+        steps: list[Step] = []
+        for wanted in path[1:]:
+            options = self.first(node.state, list(self.graph.steps(node)))
+            taken = next((o for o in options if self.plain(o[1]) == wanted), None)
+            if taken is None:
+                return None
+            steps.append(_step(taken[0]))
+            node = taken[1]
+        late = self.late(list(self.graph.steps(node)))
+        if late is None or initial is None:
+            return None
+        steps.append(_step(late[0]))
+        others = (m for m, _ in self.graph.steps(late[1]) if m.rule.index != self.one.rule)
+        more = next(others, None)
+        return Trace(initial, (*steps, *([_step(more)] if more is not None else [])))
+
+    # --- nodes ------------------------------------------------------------------------------
+
+    def late(self, options: Sequence[Option]) -> Option | None:
+        return next((o for o in options if o[0].rule.index == self.one.rule), None)
+
+    def first(self, state: State, options: Sequence[Option]) -> Sequence[Option]:
+        """Those that come first without a loss."""
+        moves = [m for m, _ in options]
+        for mine in self.reducer.ample(state, moves, self.tracked.slots):
+            if all(m.rule.delay is None for m in mine):
+                return [o for o in options if o[0] in mine]
+        return options
+
+    def plain(self, node: Node) -> Node:
+        """The node that stands for it, with all readings of its clocks that come to no more."""
+        lows: list[Bound | None] = []
+        limited: list[bool] = []
+        for _, bounds in node.armed:
+            lows.append(max((lo for _, _, lo, _ in bounds if lo > 0), default=None))
+            limited.append(any(hi != INFINITE for *_, hi in bounds))
+        if node.armed not in self._armed:
+            self._armed.add(node.armed)
+            ends = [x for _, bounds in node.armed for *_, lo, hi in bounds for x in (lo, hi)]
+            self.denominators |= {x.denominator for x in ends if not isinstance(x, float)}
+        return self.alike.one(replace(node, zone=extrapolated(node.zone, lows, limited)))
 
 
-def _inputs(move: Move) -> tuple[Scalar, ...]:
-    return tuple(x for x in move.inputs if x is not None)
-
-
-def _next(graph: Confluence, node: Node, watching: int) -> Iterator[Move]:
-    for move, _ in graph.steps(node):
-        if move.rule.index != watching:
-            yield move
+def _step(move: Move) -> Step:
+    return Step(move.rule.index, tuple(x for x in move.inputs if x is not None))
