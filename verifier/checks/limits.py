@@ -257,7 +257,7 @@ def _by_states(session: Session, limit: TimeLimit, start: dict[int, Scalar]) -> 
     system = session.system
     if not session.may("search") or system.excluded is not FALSE:
         return None
-    result = search(system, limit, session.share(0.5))
+    result = search(system, limit, session.share(0.75))
     if result is None:
         return None
     watched, found = result

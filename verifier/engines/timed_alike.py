@@ -9,7 +9,7 @@ tell two apart their order is left open, which costs nodes but is no error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...semantics.expr import Op, variables
@@ -32,24 +32,38 @@ class _Family:
 
 
 class Alike:
-    """Of a tracked system; `goal` is to be the same after any exchange."""
+    """Of a tracked system; `goal` is to be the same after any exchange, and so are the `rules`
+    together."""
 
-    def __init__(self, tracked: Tracked, goal: Obligation) -> None:
+    def __init__(self, tracked: Tracked, goal: Obligation, rules: frozenset[int]) -> None:
         self.families: list[_Family] = []
+        self.images: list[Mapping[int, int]] = []  # of rules, by exchanges that are used
         try:
             found = symmetry(Space(tracked.system, tracked.kept), [goal], clocks=True)
         except Unsupported:
             return
         for blocks, images in zip(found.families, found.images, strict=True):
             family = _family(tracked, blocks, images)
-            if family is not None:
+            kept = all((i in rules) == (k in rules) for image in images for i, k in image.items())
+            if family is not None and kept:
                 self.families.append(family)
+                self.images += images
 
     def one(self, node: Node) -> Node:
         """The node that stands for it."""
         for family in self.families:
             node = _sorted(family, node)
         return node
+
+    def orbit(self, rules: Iterable[int]) -> set[int]:
+        """With all that exchanges make of these rules."""
+        out = set(rules)
+        size = -1
+        while size < len(out):
+            size = len(out)
+            for image in self.images:
+                out |= {image[r] for r in out if r in image}
+        return out
 
 
 def first_of_each(system: TransitionSystem, limits: Sequence[TimeLimit]) -> list[TimeLimit]:

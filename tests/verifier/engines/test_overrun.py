@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from durationgen import Maker, ends
-from ticking import TooMuch
+from ticking import TICK, Ticking, TooMuch
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import schedule
-from wfverify.semantics.expr import const
+from wfverify.semantics.expr import FALSE, TRUE, const
 from wfverify.semantics.limits import overrun
 from wfverify.semantics.lower import lower
-from wfverify.semantics.system import TimeLimit, TransitionSystem
+from wfverify.semantics.system import Obligation, TimeLimit, TransitionSystem
+from wfverify.verifier.checks.intime import BY_CLOCK
 from wfverify.verifier.engines.overrun import search
+from wfverify.verifier.engines.timed_states import TimedStates
 from wfverify.verifier.engines.zones import INFINITE, Zone, closed, covers, extrapolated, later
 
 FAR = 1e9
@@ -185,3 +188,25 @@ def test_hulls_cover_what_comes_after() -> None:
         zone = _zone(rng, 3)
         after = later(zone, [9, 9, INFINITE])
         assert after is None or covers(closed([list(r) for r in after]), after)
+
+
+def test_no_run_takes_what_is_not_taken_though_ways_count_as_one() -> None:
+    """.. of those that reach an end of the naive exploration."""
+    seen: Counter[str] = Counter()
+    for seed in range(100, 130):
+        text = Small(seed).three()
+        try:
+            system = lower(load_text(text, "s.wf"))
+            real = Ticking(system, 2000, cap=20)
+        except (Rejected, TooMuch):
+            continue
+        taken = {rule for moves in real.moves.values() for rule, _ in moves if rule != TICK}
+        anything = Obligation("", "", TRUE, "", system.instances[0].span)
+        states = TimedStates(system, anything, frozenset())
+        if not states.merged(time.monotonic() + FAR, 1):
+            continue
+        assert taken <= states.taken, f"{[system.rules[r] for r in taken - states.taken]}\n{text}"
+        late = {r.index for r in system.rules if r.kind in BY_CLOCK and r.guard is not FALSE}
+        seen["never"] += len(late - states.taken)
+        seen["taken"] += len(late & states.taken)
+    assert seen["never"] > 3 and seen["taken"] > 3, seen
