@@ -28,6 +28,7 @@ from .verdict import Proved, Refuted, Unknown, Verdict
 
 if TYPE_CHECKING:
     from ..semantics.lower.durations import Duration
+    from .checks.arrivals import Arrivals
     from .checks.contended import Scheduled
     from .checks.intime import Timed
 
@@ -109,6 +110,7 @@ class Session:
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
     timely: tuple[set[int] | None] | None = None  # rules that are taken at some times
     durations: tuple[Duration, ...] | None = None  # by structure
+    arrivals: Arrivals | None = None
     waiting: dict[int, Fraction] | None = None  # the same where claims wait, in seconds
     scheduled: tuple[Scheduled | None] | None = None  # by all schedules of activities; made once
     until: Callable[[], float] | None = None  # the end of what the check that runs may use

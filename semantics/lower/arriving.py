@@ -15,7 +15,7 @@ from .place import At
 FEW, SEVERAL = 3, 5
 
 
-def several(resources: Iterable[ResourceInfo], channels: Iterable[Expr], limited: bool) -> int:
+def several(resources: Iterable[ResourceInfo], channels: Iterable[int], limited: bool) -> int:
     """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
     a pool (one more where waits are `limited`), or to ask for more than there is of what nobody
     waits for, or more than a bucket has at once, or to fill a channel (of this capacity) and
@@ -26,15 +26,18 @@ def several(resources: Iterable[ResourceInfo], channels: Iterable[Expr], limited
         if n is not None and r.exclusive is None:
             waits = limited or not r.enforced or r.kind != "pool"
             sizes.append(n + 1 if waits else n)
-    sizes += [n + 1 for n in map(whole, channels) if n is not None]
+    sizes += [n + 1 for n in channels]
     return max(FEW, min(SEVERAL, max(sizes, default=0)))
 
 
-def limited(w: ast.Workflow, activities: Iterable[ast.Activity]) -> bool:
+def limited(spec: ast.Spec) -> bool:
     """Whether something else may happen where a claim waits for too long."""
-    timed = (a.timeout_schedule for a in (*w.activities, *activities))
-    limits = (n for n in walk(w.body) if isinstance(n, ast.Within))
-    return any(t is not None for t in timed) or any(n.duration is not None for n in limits)
+    for n in walk((*spec.workflows, *spec.activities)):
+        if isinstance(n, ast.Within) and n.duration is not None:
+            return True
+        if isinstance(n, ast.Activity) and n.timeout_schedule is not None:
+            return True
+    return False
 
 
 def one_by_one(group: Sequence[InstanceDraft], between: Expr) -> None:

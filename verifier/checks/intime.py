@@ -141,29 +141,6 @@ def _merged(session: Session) -> set[int] | None:
         return None
 
 
-def holds(session: Session, goals: Sequence[Obligation]) -> Verdict | None:
-    """PROVED of claims about states, and about steps that no run takes at any times; else None."""
-    graph = timed_graph(session)
-    if graph is None:
-        return None
-    taken = {a.rule for arcs in graph.arcs for a in arcs}
-    views = [graph.tracked.view(n.state) for n in graph.nodes]
-    for goal in goals:
-        if goal.rule is not None and goal.rule in taken:
-            return None
-        if goal.rule is None and (goal.every_step or not all(_holds(goal.cond, v) for v in views)):
-            return None
-    how = "whatever the clocks show; all states were visited with their clocks"
-    return Proved("search", how, f"{len(graph.nodes)} states")
-
-
-def _holds(e: Expr, view: Sequence[Scalar]) -> bool:
-    try:
-        return evaluate(e, view) is True
-    except KeyError:  # of a variable that the graph does not keep
-        return False
-
-
 def races(
     session: Session, pairs: Sequence[tuple[Rule, Rule, Sequence[int]]]
 ) -> tuple[int, Iterator[tuple[int, Trace]]]:
