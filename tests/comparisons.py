@@ -27,7 +27,7 @@ from lasting import for_ever
 from lowered import run
 from message_specs import Explorer
 from oracle import reading
-from ticking import Config, Ticking, TooMuch
+from ticking import TICK, Config, Ticking, TooMuch
 from wfverify.dsl import load_text
 from wfverify.dsl.ast import Spec
 from wfverify.dsl.errors import Rejected
@@ -389,7 +389,9 @@ def durations(seed: int, timeout: float = 0) -> Compared:
     compared = Compared(text)
     try:
         spec = load_text(text, "s.wf")
-        real = durationgen.ends(lower(spec), 1500)
+        system = lower(spec)
+        world = Ticking(system, 1500, cap=20)
+        real = durationgen.ends(system, world=world)
     except (Rejected, TooMuch) as error:
         raise LeftOut(type(error).__name__) from None
     (d,) = lasting(spec, ["r", "box.c", "mac.c"])
@@ -407,6 +409,11 @@ def durations(seed: int, timeout: float = 0) -> Compared:
         if not within or (lasts.exact and (lo, hi) != (got.least, got.most)):
             compared.problems.append(f"{which}: {lo}..{hi}, but {got.least}..{got.most}")
         compared.counts[f"{which} {'EXACT' if lasts.exact else 'BOUND'}"] += 1
+    taken = {r for moves in world.moves.values() for r, _ in moves if r != TICK}
+    for r in (system.rules[k] for k in sorted(taken)):
+        if r.kind is RuleKind.INTERRUPT and r.span in d.spared:
+            compared.problems.append(f"{r.name} at {r.span}: it is taken")
+    compared.counts["limit SPARED"] += len(d.spared)
     return compared
 
 

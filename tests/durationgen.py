@@ -151,9 +151,11 @@ class Ends:
     most: int | None
 
 
-def ends(system: TransitionSystem, limit: int = 4000) -> dict[str, Ends]:
+def ends(
+    system: TransitionSystem, limit: int = 4000, world: Ticking | None = None
+) -> dict[str, Ends]:
     """Of the first instance: "done", "failed", "ends" (None of `most`: it may never end)."""
-    world = Ticking(system, limit, cap=20)
+    world = world or Ticking(system, limit, cap=20)
     instance = system.instances[0]
     root = system.threads[instance.root].location
     names = {instance.completed: "done", instance.failed: "failed"}

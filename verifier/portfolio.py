@@ -97,7 +97,7 @@ def verify(
     unasked = Unknown("", "whether it grows without bound was not asked")
     known = {c.name: (growth or {}).get(c.name, unasked) for c in system.open_channels}
     session = Session(settled(assumed(system, known)), options, replay, schedule, simulate)
-    session.growth = known
+    session.growth, session.spec = known, spec
     run = _Run(spec, session, progress or (lambda _: None), cache)
     results: list[Result] = []
     with closing(run.all()) as lines:

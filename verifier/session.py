@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
+from ..dsl import ast
 from ..dsl.errors import Span
 from ..semantics.evidence import Rank
 from ..semantics.expr import FALSE, Expr, Scalar
@@ -111,6 +112,7 @@ class Session:
     timely: tuple[set[int] | None] | None = None  # rules that are taken at some times
     durations: tuple[Duration, ...] | None = None  # by structure
     arrivals: Arrivals | None = None
+    spec: ast.Spec | None = None  # of which the system was made, as it is
     waiting: dict[int, Fraction] | None = None  # the same where claims wait, in seconds
     scheduled: tuple[Scheduled | None] | None = None  # by all schedules of activities; made once
     until: Callable[[], float] | None = None  # the end of what the check that runs may use

@@ -26,7 +26,7 @@ class Duration:
     `restless` are places where a wait may start anew, `contended` resources that are waited for.
 
     Expressions are Real-sorted, in seconds, over variables of the system that never change; a
-    longest time is one of all runs.
+    longest time is one of all runs.  `spared` are blocks with a limit that never strikes.
     """
 
     instance: int
@@ -43,6 +43,7 @@ class Duration:
     cuts: tuple[Cut, ...]
     beats: tuple[Beats, ...]
     calls: dict[str, Lasts]
+    spared: tuple[Span, ...]
     arithmetic: Arithmetic
 
     def of(self, workflow: str) -> Lasts | None:
@@ -115,6 +116,7 @@ def _duration(ctx: Ctx, free: frozenset[str], measure: Measure | None) -> Durati
         ),
         tuple(replace(b, late=_replaced(ctx, b.late)) for b in r.beats),
         {name: _given(ctx, x) for name, x in calls.items()},
+        () if r.restless else tuple(s for s, late in r.strikes.items() if late is FALSE),
         arithmetic,
     )
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.walk import walk
-from ..expr import FALSE, TRUE, Expr, Sort, add, const, div, ite, mul, not_, sub, to_real
+from ..expr import FALSE, TRUE, Expr, Sort, add, const, div, ite, mul, not_, or_, sub, to_real
 from .context import RETURN, UNDO_FAILED, Ctx, real_error
 from .data import Value
 from .env import NotConstant, unasked
@@ -323,6 +323,7 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
             del r.open[opened:]  # the limit bounds them
         r.cuts += [Cut(retry, limit, t.span, whole.hi) for retry in r.retries[retries:]]
     raised = "Timeout" if t.duration is not None else "Interrupted"
+    late = TRUE
     if limit is None:
         ways = dict(vague(body).ways)
         cut = later(Lasts(ZERO, whole.hi, exact=False), body.after)
@@ -330,6 +331,7 @@ def within(r: Reading, ctx: Ctx, t: ast.Within) -> Times:
         ways = {e: _by(r, x, limit, e, body.after) for e, x in body.ways.items()}
         late = TRUE if whole.hi is None else not_(r.arithmetic.below(whole.hi, limit))
         cut = later(Lasts(limit, limit, late, whole.exact), body.after)
+    r.strikes[t.span] = or_(r.strikes.get(t.span, FALSE), late)
     if t.orelse is None:
         other: Mapping[str, Lasts] = {raised: cut}
         after = body.after

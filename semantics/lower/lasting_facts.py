@@ -67,6 +67,8 @@ class Reading:
     calls: dict[str, list[Lasts]] = field(default_factory=dict)  # of child workflows
     cuts: list[Cut] = field(default_factory=list)
     beats: list[Beats] = field(default_factory=list)
+    # By limit (of a `within`): where it may strike, of all places from which it is called.
+    strikes: dict[Span, Expr] = field(default_factory=dict)
     # By workflow: its loops (identities), and what counts in it.
     counters: dict[str, tuple[set[int], Counters]] = field(default_factory=dict)
     measure: Measure | None = None

@@ -112,7 +112,9 @@ def timed_graph(session: Session) -> Timed | None:
 
 def never(session: Session) -> set[int] | None:
     """Rules that no run takes at any times; None: not known.  Where the graph is too large, those
-    that are not taken though many ways to a place count as one."""
+    that are not taken though many ways to a place count as one, and limits that by structure never
+    strike."""
+    spared = _spared(session)
     graph = timed_graph(session)
     if graph is not None:
         taken: set[int] | None = {a.rule for arcs in graph.arcs for a in arcs}
@@ -121,8 +123,22 @@ def never(session: Session) -> set[int] | None:
             session.timely = (_merged(session),)
         taken = session.timely[0]
     if taken is None:
-        return None
-    return {r.index for r in session.system.rules if r.index not in taken}
+        return spared or None
+    return spared | {r.index for r in session.system.rules if r.index not in taken}
+
+
+def _spared(session: Session) -> set[int]:
+    """Interrupts by a limit that is longer than all that it watches."""
+    from .limits import lasting
+
+    if session.spec is None or not session.may("structure"):
+        return set()
+    limits = {(d.instance, span) for d in lasting(session, session.spec) for span in d.spared}
+    return {
+        r.index
+        for r in session.system.rules
+        if r.kind is RuleKind.INTERRUPT and (r.instance, r.span) in limits
+    }
 
 
 def _merged(session: Session) -> set[int] | None:
