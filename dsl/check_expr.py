@@ -181,7 +181,8 @@ class ExprChecker(LiteralRules):
             )
             return e
         missing = self.missing(e.name, scope, expected)
-        self.report.error("E0201", e.span, missing.message, missing.fix)
+        fix = self.report.mend(e.name, missing.fix)
+        self.report.error("E0201", e.span, missing.message, fix)
         return e
 
     def missing(self, name: str, scope: Scope, expected: Type | None = None) -> Missing:

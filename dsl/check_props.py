@@ -26,12 +26,13 @@ class PropertyChecker:
                 with self.x.words("next"):
                     return replace(p, cond=self.x.expr(p.cond, scope, Bool()))
             case ast.Pattern():
-                return replace(
-                    p,
-                    p=self.x.expr(p.p, scope, Bool()),
-                    q=self.terms.maybe(p.q, scope, Bool()),
-                    within=self.terms.maybe_time(p.within, scope),
-                )
+                with self.report.known_elsewhere(self.reach(p)):
+                    return replace(
+                        p,
+                        p=self.x.expr(p.p, scope, Bool()),
+                        q=self.terms.maybe(p.q, scope, Bool()),
+                        within=self.terms.maybe_time(p.within, scope),
+                    )
             case ast.CheckOn():
                 for name in p.names:
                     self.check_name(name, p)
@@ -80,6 +81,19 @@ class PropertyChecker:
             case _:
                 pass
         return p
+
+    def reach(self, p: ast.Pattern) -> dict[str, str]:
+        """What to do where a name is meant that a quantifier of the other side binds."""
+        out = {}
+        for e in (p.p, p.q):
+            if isinstance(e, ast.Quantifier):
+                said = f"`{e.kind} {e.var}` ends before `{p.kind.removeprefix('never_')}`"
+                d = e.domain
+                mend = "quantify on each side"
+                if isinstance(d, ast.Name) and d.name in self.symbols.workflows:
+                    mend = f"put the property into `workflow {d.name}`, where it is said of each"
+                out[e.var] = f"{said}: {mend}"
+        return out
 
     def check_name(self, name: str, p: ast.Node) -> None:
         if name not in BUILT_CHECKS:

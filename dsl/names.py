@@ -149,6 +149,17 @@ class Reporter:
         self.found: list[Diagnostic] = []
         self._lines: list[str] | None = None
         self.suggestions = 0
+        self._mends: Mapping[str, str] = {}  # by name, of those that are known elsewhere
+
+    @contextmanager
+    def known_elsewhere(self, mends: Mapping[str, str]) -> Iterator[None]:
+        """What to do where one of these names is unknown in its body."""
+        before, self._mends = self._mends, mends
+        yield
+        self._mends = before
+
+    def mend(self, name: str, otherwise: str) -> str:
+        return self._mends.get(name, otherwise)
 
     def error(
         self,
@@ -181,7 +192,7 @@ class Reporter:
             return  # where syntax was mended there is no name: that has been said
         known = list(dict.fromkeys(known))
         there = _listed(what.rstrip(":"), known)
-        mend = self.suggest(name, known, fix or there)
+        mend = self.mend(name, "") or self.suggest(name, known, fix or there)
         self.error(code, self.word(span, name), f"unknown {what} `{name}`", mend)
 
     def suggest(self, name: str, known: Iterable[str], otherwise: str = "") -> str:

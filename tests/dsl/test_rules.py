@@ -322,3 +322,18 @@ def test_a_tree_that_was_built_and_not_read_is_checked() -> None:
     checked, found = check(spec)
     assert [d.code for d in found] == ["E0201"]
     assert checked == spec
+
+
+@pytest.mark.parametrize(
+    ("other", "mend"),
+    [
+        ("started(o.a)", "put the property into `workflow w`"),
+        ("o.x > 0", "put the property into `workflow w`"),
+    ],
+)
+def test_a_quantifier_ends_before_the_word_of_a_pattern(other: str, mend: str) -> None:
+    text = flow("a") + f"property p : forall o in w: done(o.a) precedes {other}\n"
+    with pytest.raises(Rejected) as caught:
+        load_text(text, "s.wf")
+    (found,) = (d for d in caught.value.diagnostics if d.code == "E0201")
+    assert mend in found.fix
