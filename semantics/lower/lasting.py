@@ -107,6 +107,8 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return unread(r, t.span)
         case ast.Send(answers=str() as asked) if asked:
             return STEP  # an answer waits for nobody
+        case ast.Send() if ctx.world.channels[t.channel].decl.capacity is None:
+            return STEP  # there is always room
         case ast.Send() | ast.Receive() | ast.Request():
             return _waits(r, ctx, t)
         case _:
