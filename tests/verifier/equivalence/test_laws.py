@@ -261,6 +261,42 @@ def edges(lts: Lts) -> list[tuple[int, str, int]]:
     ]
 
 
+# What earlier attempts have done is undone after what the last one has.
+RETRIED = [
+    ("saga { retry(1 on E) { p } }", "saga { try { p } catch E { p } }", "branching"),
+    ("saga { retry(1 on E) { saga { p } } }", "retry(1 on E) { saga { p } }", "branching"),
+    ("saga { retry(1 on E) { p } ; fail F }", "saga { retry(1 on E) { p } ; fail F }", LEVELS[0]),
+    ("saga { retry(1) { p } ; fail E }", "saga { try { p } catch F { p } ; fail E }", ""),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "level"), RETRIED)
+def test_attempts_are_undone_one_by_one(left: str, right: str, level: str) -> None:
+    assert finest(claim(left, right)) == level
+    rng = random.Random(left)
+    tried = 0
+    while level and tried < 12:
+        texts = instance(rng, left, right, rng.choice(IN_SAGAS[:1]) if tried % 2 else "X")
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            assert agree(*found, "branching"), f"{texts[0]} and {texts[1]}"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (
+            "saga { retry(1 on E) { p } ; fail F }",
+            "saga { try { saga { p } } catch E { p } ; fail F }",
+        ),
+        ("saga { retry(2 on E) { p } ; fail F }", "saga { retry(1 on E) { p } ; fail F }"),
+    ],
+)
+def test_attempts_that_are_undone_otherwise_are_told_apart(left: str, right: str) -> None:
+    assert finest(claim(left, right)) == ""
+    assert "trace" in refuted(claim(left, right), LEVELS)
+
+
 def test_what_is_undone_round_by_round_is_not_known() -> None:
     law = claim("saga { while (b) { p } }", "saga { while (b) { p } }")
     with pytest.raises(Unsuitable):
