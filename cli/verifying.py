@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,8 +174,7 @@ def _verify(args: argparse.Namespace, spec: Spec, system: TransitionSystem, foun
                 fit = fitted(spec, system, options, replay, schedule, simulator)
             found.system = system = fit.system
             growth = fit.growth
-            left = options.timeout - (time.monotonic() - since)
-            options = replace(options, timeout=max(1.0, left))
+            options = fit.left(options, time.monotonic() - since)
         with stopping_solver():
             results = verify(
                 spec,

@@ -24,7 +24,6 @@ _MENDS = {
     "an `each` in one step": f"give it {_RANGE}; or take it out of the step",
     "a number of instances": f"give it {_RANGE}; or write `w[*]`, for any number of them",
     "a channel that a loop sends to": _ROOM,
-    "a channel among any number of instances": _ROOM,
 }
 
 

@@ -110,6 +110,8 @@ class Alike:
         system = self.system
         if system.excluded is not FALSE:
             raise Wrong("runs in which an assumption is false do not count")
+        if any(c.by_instances for c in system.channels):
+            raise Wrong("a channel holds what so many instances send")
         if any(variables(self._terms(r)) & self.numbers for r in system.rules):
             raise Wrong("a step looks at how many there are")
         for r in system.rules:

@@ -50,9 +50,18 @@ class ChannelInfo:
     # Of a channel without a bound, which was given room for so many: somebody would send, and has
     # no room.  As long as that is never so, it is as if there were no bound.
     full: Expr | None = None
-    # By queue and slot, what a slot consists of; () where messages grow old.
+    # By queue and slot, what a slot consists of.
     slots: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    # Of messages that grow old, by queue and slot: which one it is, from 1 (0: the slot is empty).
+    # Otherwise () and the oldest is in the first slot.
+    turns: tuple[tuple[int, ...], ...] = ()
     in_order: bool = True  # the oldest message is taken, whatever it is
+    chosen: bool = False  # somebody receives only what fits
+    # There is room for what so many instances send that stand for any number of them: more
+    # instances have more.
+    by_instances: bool = False
+    asks: bool = False  # its messages are requests: the last part of a slot says who asks
+    hands: tuple[int, ...] = ()  # who asked what has been received and is not answered yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +135,14 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class AnyNumber:
     """`w[*]`: of any number of instances, the first few; `number` is the variable (None: a
-    constant) that says how many of them there are."""
+    constant) that says how many of them there are.  `between`: where they arrive one after the
+    other, the seconds from one to the next."""
 
     workflow: str
     members: tuple[int, ...]  # ids of instances, all alike
     number: int | None
     span: Span
+    between: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,14 @@ class Maker:
         more = self.pick("", "", " unordered", " delivery at_most_once", " delivery at_least_once")
         more += " broadcast" if self.chance(20) else ""
         return [
-            f"channel c : int 0..1 capacity {self.random.randint(1, 2)}{optional}",
-            f"channel d : int 0..2 capacity {self.random.randint(1, 2)}{more} optional",
+            f"channel c : int 0..1{self.room()}{optional}",
+            f"channel d : int 0..2{self.room()}{more} optional",
             "channel e : int 0..1 from environment",
-            f"channel r : int 0..1 -> bool capacity 1{self.pick('', ' optional')}",
+            f"channel r : int 0..1 -> bool{self.room()}{self.pick('', ' optional')}",
         ]
+
+    def room(self) -> str:
+        return "" if self.chance(30) else f" capacity {self.random.randint(1, 2)}"
 
     def message(self, depth: int) -> str:
         self.names += 1

@@ -30,8 +30,10 @@ class Maker:
             "shared f: bool = false",
         ]
         if self.messages:
-            out.append(f"channel c : int 0..1 capacity {self.random.randint(1, 2)} optional")
-            out.append("channel r : int 0..1 -> bool capacity 1 optional")
+            room = self.pick("", " capacity 1", " capacity 2")
+            out.append(f"channel c : int 0..1{room} optional")
+            room = self.pick("", " capacity 1", " capacity 1")
+            out.append(f"channel r : int 0..1 -> bool{room}{self.pick('', ' optional')}")
         out.append(self.workflow("w"))
         groups = [self.pick("w[*]", "w[*]", "w[*]", "w[*] arrive every 1s")]
         if second:

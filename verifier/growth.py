@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..dsl import ast
+from ..semantics.evidence import Runs
 from ..semantics.expr import FALSE, not_, or_
 from ..semantics.idle import idle, without
 from ..semantics.lower import lower
@@ -23,6 +24,7 @@ from .verdict import Proved, Refuted, Unknown, Verdict
 
 ROOMS = (1, 2, 4, 8)
 PART = 0.5  # of the time, for this question
+REST = 0.25  # of the time, for runs that refute something else, where it is not proved
 FULL = "there is no room for a message"
 
 
@@ -33,6 +35,14 @@ class Fitted:
 
     system: TransitionSystem
     growth: Mapping[str, Verdict]
+
+    def left(self, options: Options, seconds: float) -> Options:
+        """With the time that is left for all else after so many seconds: there is little else to
+        be found where a channel may grow."""
+        sure = all(isinstance(v, Proved) for v in self.growth.values())
+        left = options.timeout - seconds
+        most = left if sure else min(left, options.timeout * REST)
+        return replace(options, timeout=max(1.0, most))
 
 
 def fitted(
@@ -63,7 +73,7 @@ def fitted(
             with session.slot(1 / 2):
                 found = _within(session, room)
             if all(isinstance(v, Proved) for v in found.values()):
-                return Fitted(system, found)
+                return Fitted(system, _of_any_number(spec, session, found, room))
             filled = pumped(session, made)
         if filled is not None:
             system, refuted = filled
@@ -71,6 +81,27 @@ def fitted(
         if session.left() <= 0.1:
             break
     return Fitted(system, {n: _open(v, room) for n, v in found.items()})
+
+
+def _of_any_number(
+    spec: ast.Spec, session: Session, found: dict[str, Verdict], room: int
+) -> dict[str, Verdict]:
+    """The room that was enough for a few instances, for any number of them."""
+    if not session.system.any_number:
+        return found
+    from .checks.anynumber import AnyNumber, bounded
+
+    proofs = AnyNumber(session, spec)
+    return {n: bounded(proofs, n, room) or _few(session, v, room) for n, v in found.items()}
+
+
+def _few(session: Session, verdict: Verdict, room: int) -> Verdict:
+    most = max(len(g.members) for g in session.system.any_number)
+    return Unknown(
+        verdict.engine,
+        f"whether it grows without bound was not decided; up to {most} instances leave no more "
+        f"than {room} messages there",
+    )
 
 
 def _open(verdict: Verdict, room: int = 0) -> Verdict:
@@ -96,6 +127,8 @@ def assumed(system: TransitionSystem, growth: Mapping[str, Verdict]) -> Transiti
 
 def lifted(session: Session, verdict: Verdict) -> Verdict:
     """What was proved of runs in which no channel is full says nothing about the others."""
+    from .checks import liveness
+
     growth = session.growth
     grown = [n for n, v in growth.items() if not isinstance(v, Proved)]
     if not grown or isinstance(verdict, Unknown):
@@ -105,6 +138,8 @@ def lifted(session: Session, verdict: Verdict) -> Verdict:
         if all(session.counts(session.replay(session.system, t).states) for t in runs):
             return verdict
         return Unknown(verdict.engine, "the run that was found waits for room, which there is")
+    if _by_runs(session, verdict) or verdict.how == liveness.NOBODY:
+        return verdict
     refuted = any(isinstance(growth[n], Refuted) for n in grown)
     why = "which grows without bound" if refuted else "whose growth was not decided"
     names = ", ".join(f"`{n}`" for n in grown)
@@ -113,12 +148,21 @@ def lifted(session: Session, verdict: Verdict) -> Verdict:
     )
 
 
+def _by_runs(session: Session, verdict: Proved) -> bool:
+    """Whether runs show it in which no channel is full."""
+    shown = [p.evidence for p in verdict.evidence]
+    runs = [t for e in shown if isinstance(e, Runs) for t in e.runs]
+    if not shown or not all(isinstance(e, Runs) for e in shown):
+        return False
+    return all(session.counts(session.replay(session.system, t).states) for t in runs)
+
+
 # --- is the room enough? -----------------------------------------------------------------------
 
 
 def _within(session: Session, room: int) -> dict[str, Verdict]:
     """Does a send always find room?"""
-    from .checks import intime, obligations
+    from .checks import obligations, readings
 
     channels = session.system.open_channels
     claims = [
@@ -135,7 +179,7 @@ def _within(session: Session, room: int) -> dict[str, Verdict]:
     for k, (c, claim) in enumerate(zip(channels, claims, strict=True)):
         verdict = found[k]
         if isinstance(verdict, Unknown):
-            verdict = intime.holds(bare, claim.goals) or verdict
+            verdict = readings.decided(bare, claim.goals) or verdict
         if isinstance(verdict, Proved):
             said = f"never more than {room} message{'s' * (room > 1)} in `{c.name}`"
             verdict = replace(verdict, how=f"{said}: {verdict.how}", figure="", evidence=())

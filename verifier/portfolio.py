@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
@@ -24,6 +25,9 @@ from .growth import lifted as lifted_to_any_room
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
 from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from .checks.anynumber import AnyNumber
 
 SAFETY = (
     "invariant",
@@ -147,6 +151,7 @@ class _Run:
         self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
         self.shown: set[int | str] = set()  # proved of any number of instances
+        self.proofs: AnyNumber | None = None  # of any number
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -178,6 +183,8 @@ class _Run:
             yield from self._lines(soon, Found({"messages": self.verdicts["messages"]}))
         if self.many:
             yield from self._of_any_number()
+        elif any(not isinstance(v, Proved) for v in self.session.growth.values()):
+            yield from self._of_any_room()
         yield from self._rare()
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
@@ -219,7 +226,7 @@ class _Run:
         since = time.monotonic()
         found: dict[int | str, Verdict] = {}
         with self.session.limit():
-            proofs = AnyNumber(self.session, self.spec, self.claims)
+            proofs = self.proofs = AnyNumber(self.session, self.spec, self.claims)
             self.progress("any number of instances")
             chosen = self.session.options.engines
             found.update(proofs.all_claims(self.claims).items())
@@ -238,6 +245,25 @@ class _Run:
             mine = {k: v for k, v in found.items() if kinds[k] is kind}
             share = seconds * len(mine) / max(1, len(found))
             yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
+
+    def _of_any_room(self) -> Iterator[Result]:
+        """What is proved however many messages there are in channels without a bound."""
+        from .checks.anyroom import AnyRoom
+
+        since = time.monotonic()
+        found: dict[int | str, Verdict] = {}
+        with self.session.limit():
+            self.progress("channels that grow")
+            proofs = AnyRoom(self.session, self.spec)
+            found.update(proofs.claims(self.claims).items())
+            free = proofs.race_free()
+            if free is not None:
+                found["race_free"] = self.verdicts["race_free"] = free
+        self.shown |= found.keys()
+        share = (time.monotonic() - since) / max(1, len(found))
+        for kind in (Kind.CLAIMS, Kind.WHOLE):
+            mine = {k: v for k, v in found.items() if _kind_of(k) is kind}
+            yield from self._lines(Task(kind, "any"), Found(mine, seconds=share * len(mine)))
 
     def _is_soon_known(self, check: str) -> bool:
         """Structure alone decides it: nothing has to be searched."""
@@ -350,14 +376,18 @@ class _Run:
         """What a verdict on the rules says of the system: of any number of instances, where it is
         about a few; of a capacity that changes, where it is about one that does not."""
         system = self.session.system
-        if key not in (
-            "messages",
-            "atomicity",
-        ):  # (The first says so itself, the other is of rules.)
+        # (`messages` says so itself, `atomicity` is of rules; a crowd has room for all.)
+        if key not in ("messages", "atomicity") and not (
+            key in self.shown and isinstance(verdict, Proved)
+        ):
             verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
             from .checks.anynumber import lifted
 
+            if key == "no_dead_code" and isinstance(verdict, Refuted) and self.proofs is not None:
+                with self.session.limit():
+                    if self.proofs.dead(verdict):
+                        return verdict
             lasting = _kind_of(key) is Kind.LIVENESS
             verdict = lifted(verdict, str(key), self.session, lasting)
         if system.controls:
@@ -369,7 +399,8 @@ class _Run:
         return verdict
 
     def _lifted_line(self, line: Result) -> Result:
-        if line.verdict is not None:
+        by_steps = line.check == "contracts" and line.name != "assume"  # (of single ones)
+        if line.verdict is not None and not by_steps:
             line = replace(line, verdict=lifted_to_any_room(self.session, line.verdict))
         if not self.many:
             return line

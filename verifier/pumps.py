@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from ..semantics.expr import TRUE, Scalar, and_, const, le, var
+from ..semantics.expr import TRUE, Op, Scalar, and_, const, le, var
 from ..semantics.idle import idle, without
-from ..semantics.system import ChannelInfo, RuleKind, TransitionSystem
+from ..semantics.system import ChannelInfo, Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate
+from .queued import Queue, left_by_round, words
 from .session import Session
 from .verdict import Refuted, Verdict
 
@@ -159,18 +159,16 @@ def _parted(
 def _inside(channels: Sequence[ChannelInfo]) -> set[int]:
     """The variables of these channels."""
     slots = {v for c in channels for queue in c.slots for slot in queue for v in slot}
-    return slots | {v for c in channels for v in c.lengths}
+    turns = {v for c in channels for queue in c.turns for v in queue}
+    return slots | turns | {v for c in channels for v in c.lengths}
 
 
 def _left(session: Session, channels: Sequence[ChannelInfo], trace: Trace) -> dict[str, int] | None:
     """How many messages each round leaves in each channel; None where the round is none that can
     be taken again and again.
 
-    Nothing but the messages in these channels differs after it.  Of each queue the messages that it
-    takes out must be the same in every round: with `w` in it before, `v` put in and `x` taken out,
-    `w v v v ..` and `x x x ..` are one word.  Both have a period, so they are one if they agree for
-    the length of w, v and x together (Fine and Wilf, 1965).  Where receivers choose, all messages
-    must be the same.
+    Nothing but the messages in these channels differs after it (`queued` says when these may).
+    Where messages grow old it takes no time, so that none is ever too old.
     """
     system = session.system
     replayed = session.replay(system, replace(trace, loop_at=None))
@@ -187,44 +185,51 @@ def _left(session: Session, channels: Sequence[ChannelInfo], trace: Trace) -> di
         return None
     out: dict[str, int] = {}
     for c in channels:
-        for length, slots in zip(c.lengths, c.slots, strict=True):
+        if c.turns and _takes_time(system, trace):
+            return None
+        turns = c.turns or [()] * len(c.lengths)
+        for length, slots, order in zip(c.lengths, c.slots, turns, strict=True):
+            asks = c.asks and all(slot[-1] not in recording for slot in slots)
             kept = [[v for v in slot if v not in recording] for slot in slots]
-            queue = [_word(s, length, kept) for s in states]
-            put: list[object] = []
-            taken: list[object] = []
-            for old, new in pairwise(queue):
-                if len(new) >= len(old):
-                    if new[: len(old)] != old:
-                        return None
-                    put += new[len(old) :]
-                else:
-                    out_of = range(1) if c.in_order else range(len(old))
-                    at = next((i for i in out_of if old[:i] + old[i + 1 :] == new), None)
-                    if at is None:
-                        return None
-                    taken.append(old[at])
-            more = len(put) - len(taken)
+            held = list(words(states, length, kept, order, asks))
+            more = left_by_round(held, Queue(c.in_order, c.chosen))
             # What looks at how many there are may do something else in the next round.
-            if more < 0 or (more > 0 and c.tested):
-                return None
-            alike = len({*queue[0], *put}) <= 1
-            if not alike and not (c.in_order and _same_word(queue[0], put, taken)):
+            if more is None or (more > 0 and c.tested):
                 return None
             out[c.name] = out.get(c.name, 0) + more
     return out if any(out.values()) else None
 
 
-def _word(state: State, length: int, slots: Sequence[Sequence[int]]) -> list[object]:
-    return [tuple(state[v] for v in slot) for slot in slots[: int(state[length])]]
+def _takes_time(system: TransitionSystem, trace: Trace) -> bool:
+    """Whether some step of the round has to wait."""
+    delays = [system.rules[s.rule].delay for s in trace.steps[trace.loop_at :]]
+    return any(d is not None and (d.lo.op is not Op.CONST or d.lo.value != 0) for d in delays)
 
 
-def _same_word(before: list[object], put: list[object], taken: list[object]) -> bool:
-    """Does each round take out what the first one does?"""
-    if not taken:
-        return True
-    size = len(before) + len(put) + len(taken)
-    given = (before + put * size)[:size]
-    return given == (taken * size)[:size]
+def _wider(narrow: TransitionSystem, wide: TransitionSystem) -> list[int] | None:
+    """By rule, the same with more room: those by which messages grow too old are one for each
+    slot."""
+    old = [r for r in narrow.rules if not _by_slot(narrow, r)]
+    new = [r for r in wide.rules if not _by_slot(wide, r)]
+    if [r.name for r in old] != [r.name for r in new]:
+        return None
+    alike = {r.index: s.index for r, s in zip(old, new, strict=True)}
+    for c, d in zip(narrow.channels, wide.channels, strict=True):
+        mine, others = (
+            [r.index for r in s.rules if r.channel == c.name and _by_slot(s, r)]
+            for s in (narrow, wide)
+        )
+        if len(mine) != sum(map(len, c.turns)) or len(others) != sum(map(len, d.turns)):
+            return None
+        for few, many in zip(c.turns, d.turns, strict=True):
+            alike |= dict(zip(mine[: len(few)], others[: len(few)], strict=True))
+            mine, others = mine[len(few) :], others[len(many) :]
+    return [alike[r.index] for r in narrow.rules]
+
+
+def _by_slot(system: TransitionSystem, rule: Rule) -> bool:
+    thread = system.threads[rule.thread]
+    return rule.kind is RuleKind.TIMER and bool(rule.channel) and len(thread.points) == 1
 
 
 def _bare(trace: Trace) -> Trace:
@@ -247,13 +252,19 @@ def _replayed(
             initial.append(evaluate(v.init, initial))
         else:
             return None
-    if len(wide.rules) != len(session.system.rules):
-        return None  # (messages that grow old have rules of their own)
+    rules = _wider(session.system, wide)
+    if rules is None:
+        return None
     own = session.of(wide)
-    lasso = replace(trace, initial=tuple(initial))
+    steps = tuple(replace(s, rule=rules[s.rule]) for s in trace.steps)
+    lasso = replace(trace, initial=tuple(initial), steps=steps)
     assert trace.loop_at is not None
     replayed = own.replay(wide, replace(lasso, loop_at=None))
-    if not replayed.ok or own.schedule(wide, replace(lasso, recurs=TRUE)) is None:
+    timed = own.schedule(wide, replace(lasso, recurs=TRUE)) if replayed.ok else None
+    if timed is None:
+        return None
+    aging = any(c.turns for c in wide.open_channels if left.get(c.name))
+    if aging and len({s.time for s in timed.steps[trace.loop_at :]}) > 1:
         return None
     start = replayed.states[trace.loop_at]
     channels = [c for c in wide.open_channels if left.get(c.name)]

@@ -13,7 +13,7 @@ from .place import At
 FEW, SEVERAL = 3, 5
 
 
-def several(resources: Iterable[ResourceInfo], channels: Iterable[Expr]) -> int:
+def several(resources: Iterable[ResourceInfo], channels: Iterable[int]) -> int:
     """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
     a pool, or to ask for more than there is of what nobody waits for, or more than a bucket has at
     once, or to fill a channel (of this capacity) and wait."""
@@ -22,7 +22,7 @@ def several(resources: Iterable[ResourceInfo], channels: Iterable[Expr]) -> int:
         n = whole(r.capacity)
         if n is not None and r.exclusive is None:
             sizes.append(n if r.enforced and r.kind == "pool" else n + 1)
-    sizes += [n + 1 for n in map(whole, channels) if n is not None]
+    sizes += [n + 1 for n in channels]
     return max(FEW, min(SEVERAL, max(sizes, default=0)))
 
 

@@ -35,8 +35,9 @@ class Queue:
     nothing: Value
     gone: Expr = FALSE
 
-    def room(self, capacity: Expr) -> Expr:
-        return or_(self.gone, lt(self.length, capacity))
+    def room(self, capacity: Expr | None) -> Expr:
+        """Whether there is room for one more; without a capacity there always is."""
+        return TRUE if capacity is None else or_(self.gone, lt(self.length, capacity))
 
     def holds(self, i: int) -> Expr:
         return lt(const(i), self.length)
@@ -118,6 +119,15 @@ class Cells(Queue):
         yield self.length.index, ite(here, add(self.length, const(-1)), self.length)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted(Queue):
+    """Only the number of messages: what one says is any value of the type."""
+
+    def put(self, item: Value, here: Expr, twice: Expr) -> Iterator[tuple[int, Expr]]:
+        more = ite(twice, const(2), const(1))
+        yield self.length.index, ite(here, add(self.length, more), self.length)
+
+
 @dataclass(eq=False, slots=True)
 class Site:
     """A place that asks: its number in requests, where its thread waits, and its answer."""
@@ -145,7 +155,7 @@ class Channel:
 
     decl: ast.Channel
     type: Type
-    capacity: Expr
+    capacity: Expr | None  # None: only the number of messages is kept, whatever it is
     keys: int
     queues: dict[tuple[int, int | None], Queue]
     ttl: Expr | None = None
@@ -153,6 +163,7 @@ class Channel:
     replies: list[Reply] = field(default_factory=list)
     in_hand: list[Expr] = field(default_factory=list)  # variables that hold an asker
     unbounded: bool = False
+    by_instances: bool = False  # there is room for what the instances send that are there
     full: list[Expr] = field(default_factory=list)  # of an unbounded one: a send has no room
 
     @property
@@ -201,11 +212,20 @@ class Channel:
             self.capacity,
             or_(*self.full) if self.unbounded else None,
             self._slots(),
+            tuple(
+                tuple(turn.index for turn in q.turns)
+                for q in self.queues.values()
+                if isinstance(q, Cells)
+            ),
             self.decl.order != "unordered" and not self._chosen(spec),
+            self._chosen(spec),
+            self.by_instances,
+            self.decl.answer is not None,
+            tuple(x.index for x in self.in_hand),
         )
 
     def _slots(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        if self.ttl is not None:
+        if self.capacity is None:
             return ()
         queues = self.queues.values()
         return tuple(tuple(tuple(x.index for x in leaves(s)) for s in q.slots) for q in queues)
@@ -232,11 +252,12 @@ def _larger(a: Expr, b: Expr) -> Expr:
 def declared(
     b: Builder,
     c: ast.Channel,
-    capacity: Expr,
+    capacity: Expr | None,
     size: int,
     receivers: Sequence[InstanceDraft],
     ttl: Expr | None,
     unbounded: bool = False,
+    by_instances: bool = False,
 ) -> Channel:
     """The variables of a channel.  `receivers`: the instances of workflows that receive from it."""
     assert c.resolved is not None
@@ -250,7 +271,16 @@ def declared(
                 gone = or_(not_(d.active), ended(d)) if d is not None else FALSE
                 whose_ = d.id if d is not None else None
                 queues[k, whose_] = _queue(b, c, name, size, gone, whose_)
-    return Channel(c, c.resolved, capacity, len(labels), queues, ttl, unbounded=unbounded)
+    return Channel(
+        c,
+        c.resolved,
+        capacity,
+        len(labels),
+        queues,
+        ttl,
+        unbounded=unbounded,
+        by_instances=by_instances,
+    )
 
 
 def _labels(key: Type | None) -> list[str]:
@@ -275,6 +305,8 @@ def _queue(
         value = b.data(f"{name}[{i}]", c.resolved, kind, zero, instance, c.span)
         slots.append(_item(c, value, lambda i=i: _asker(b, c, f"{name}[{i}] {ASKER}")))
     nothing = _item(c, zero, lambda: const(0))
+    if size == 0:
+        return Counted(length, (), nothing, gone)
     if c.ttl is None:
         return Queue(length, tuple(slots), nothing, gone)
     turns = [

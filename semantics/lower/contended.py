@@ -21,6 +21,7 @@ from .lasting import fixed, read
 from .lasting_calls import called
 from .lasting_facts import Reading
 from .measure import Amounts, Measure, Unmeasured
+from .placement import anywhere
 from .times import DONE, ZERO, Arithmetic, number
 from .world import contexts
 
@@ -109,7 +110,7 @@ class _Bounds:
                 out |= self.asked(inner, w.body)
             elif isinstance(node, ast.Call):
                 a = activity_of(ctx, node.name)
-                out |= {c.resource for c in a.uses}
+                out |= {c.resource for c in anywhere(ctx, a)}
                 if a.undo is not None and a.undo.body is not None:
                     out |= self.asked(ctx, a.undo.body)
         return out - self.free

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 from ...dsl import ast
@@ -13,9 +13,12 @@ from ...dsl.changed import replace
 from ...dsl.constants import in_order
 from ...dsl.errors import Span
 from ...dsl.types import Enum, Int, Type
+from ...dsl.walk import walk
 from ..expr import (
     TRUE,
     Expr,
+    Op,
+    Sort,
     and_,
     const,
     implies,
@@ -30,20 +33,21 @@ from ..system import (
     Within,
 )
 from . import channels, control
+from .arriving import several
 from .builder import Builder
 from .context import UNDO_FAILED
 from .crashes import Crashing
 from .data import Value, default, leaves
 from .drafts import InstanceDraft, World
 from .env import Bound, Definedness, Env, NotConstant, collecting
-from .expressions import bounds, measured, ranged, scalar
+from .expressions import as_sort, bounds, measured, ranged, scalar
 from .expressions import lower as lower_expr
 from .first import initially
 from .placement import declared, pools
 from .predicates import Predicates, bound
 from .rates import refilled
 from .refusals import without_bounds
-from .sends import by_any_number, most_sent
+from .sends import most_sent, senders
 
 T = TypeVar("T")
 
@@ -60,10 +64,16 @@ class Declarations:
     """One call of `lower`: the builder, and what the expressions need to know."""
 
     def __init__(
-        self, spec: ast.Spec, few: tuple[int, int] | None, running: bool, room: int | None
+        self,
+        spec: ast.Spec,
+        few: tuple[int, int] | None,
+        running: bool,
+        room: int | None,
+        crowd: bool = False,
     ) -> None:
         self.spec = spec
         self.room = room
+        self.crowd = crowd
         self.few = few
         self.running = running
         self.rates: list[tuple[ResourceInfo, ast.Resource]] = []
@@ -209,27 +219,40 @@ class Declarations:
         self.world.refusals.tell()
 
     def _channel(self, c: ast.Channel, drafts: Sequence[InstanceDraft]) -> None:
-        unbounded = False
+        unbounded = by_instances = False
         takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
+        capacity: Expr | None
         if c.capacity is not None:
             capacity = self._fixed(partial(scalar, e=c.capacity))
             size = bounds(self.env, c.capacity)[1]
         else:
             # As many as will ever be sent: a send never waits.
-            most = 0 if c.environment else most_sent(self.spec, c, self._known)
+            sent = self.spec, c, self._known, self._seconds
+            most = 0 if c.environment else most_sent(*sent, self.members[1])
+            by_instances = any(s.instances is None for s in senders(*sent))
             unbounded = most is None
-            if most is None:
-                if by_any_number(self.spec):
-                    raise without_bounds("a channel among any number of instances", c.span)
-                if self.room is None:
-                    raise without_bounds("a channel that a loop sends to", c.span)
-                most = self.room
-            size = max(1, most)
-            capacity = const(size)
+            if self.crowd and (unbounded or by_instances):
+                size, capacity, unbounded = 0, None, False
+            else:
+                if most is None:
+                    if self.room is None:
+                        raise without_bounds("a channel that a loop sends to", c.span)
+                    most = self.room
+                size = max(1, most)
+                capacity = const(size)
         ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
         self.world.channels[c.name] = channels.declared(
-            self.b, c, capacity, size, takers, ttl, unbounded
+            self.b, c, capacity, size, takers, ttl, unbounded, by_instances
         )
+
+    @cached_property
+    def members(self) -> tuple[int, int]:
+        """The least and the largest number of instances that stand for any number of them."""
+        if self.few is not None:
+            return self.few
+        given = (c for c in self.spec.channels if c.capacity is not None and not c.broadcast)
+        sizes = [self._known(c.capacity) for c in given if c.capacity is not None]
+        return 1, several(self.b.resources.values(), (s for s in sizes if s is not None))
 
     def _known(self, e: ast.Expression) -> int | None:
         try:
@@ -237,6 +260,26 @@ class Declarations:
         except NotConstant:
             return None
         return low if low == high else None
+
+    def _seconds(self, e: ast.Expression) -> Fraction | None:
+        """A time that is the same wherever it is read."""
+        named = {n.name for n in walk(e) if isinstance(n, ast.Name)}
+        if not named <= self._never_hidden:
+            return None
+        value = as_sort(self.env, e, Sort.REAL)
+        return Fraction(value.value) if value.op is Op.CONST and value.value is not None else None
+
+    @cached_property
+    def _never_hidden(self) -> frozenset[str]:
+        """Constants whose names mean nothing else anywhere."""
+        spec = self.spec
+        inside = {
+            n.name
+            for n in walk((spec.workflows, spec.activities))
+            if isinstance(n, ast.Param | ast.VarDecl)
+        }
+        bound = {n.var for n in walk(spec.workflows) if isinstance(n, ast.Each | ast.Receive)}
+        return frozenset(c.name for c in spec.constants) - inside - bound
 
     def _set_by_control(self, r: ast.Resource, first: Expr, within: Within) -> Expr:
         """In a run it begins as declared; for proofs it is any value within the bounds."""

@@ -94,14 +94,15 @@ def put(
         inputs, lost = (Input("lost", Sort.BOOL, Bool()),), inp(0, Sort.BOOL)
     elif c.decl.delivery == "at_least_once":
         inputs, twice = (Input("twice", Sort.BOOL, Bool()),), inp(0, Sort.BOOL)
-        one_more = le(const(2), c.capacity)
-        fits = [
-            implies(and_(is_, not_(q.gone)), lt(q.length, sub(c.capacity, const(1))))
-            for is_, n in keys
-            for q in c.of_key(n)
-        ]
-        relation = implies(twice, and_(one_more, *fits))
-    if c.unbounded:
+        if c.capacity is not None:
+            one_more = le(const(2), c.capacity)
+            fits = [
+                implies(and_(is_, not_(q.gone)), lt(q.length, sub(c.capacity, const(1))))
+                for is_, n in keys
+                for q in c.of_key(n)
+            ]
+            relation = implies(twice, and_(one_more, *fits))
+    if c.unbounded and c.capacity is not None:
         # A message that comes twice needs room for both.
         most = c.capacity if twice is FALSE else sub(c.capacity, const(1))
         c.full += [and_(at.cond, is_, not_(q.room(most))) for is_, n in keys for q in c.of_key(n)]
@@ -264,6 +265,8 @@ def taken(ctx: Ctx, t: ast.Receive, at: At) -> Taken:
     c = ctx.world.channels[t.channel]
     if c.decl.environment:
         return _from_environment(ctx, c, t, at)
+    if c.capacity is None:
+        return _any_of_them(ctx, c, t, at)
     ways = []
     inputs: tuple[Input, ...] = ()
     pick: Expr | None = None
@@ -327,6 +330,25 @@ def _stored(ctx: Ctx, t: ast.Receive, message: Value) -> Iterable[tuple[int, Exp
         return assign(replace(ctx.env, defined=[]), target, message, None)
     place = ctx.env.names[t.var]
     return [(p.index, v) for p, v in zip(leaves(place), leaves(message), strict=True)]
+
+
+def _any_of_them(ctx: Ctx, c: Channel, t: ast.Receive, at: At) -> Taken:
+    """Any message, where there is one: only their number is known."""
+    took = _from_environment(ctx, c, t, at)
+    ways: list[Expr] = []
+    updates = dict(took.updates)
+    for is_, n in _keys(ctx, c, t.key, at):
+        q = c.mine(n, ctx.inst.id)
+        ways.append(and_(is_, lt(const(0), q.length)))
+        updates.update(q.without((), is_))
+    inputs = took.inputs
+    if c.decl.answer is not None and t.resolved is not None:
+        hand = ctx.env.names[t.var + ASKED]
+        assert isinstance(hand, Expr)
+        updates[hand.index] = inp(len(inputs), Sort.INT)
+        inputs = (*inputs, Input("asker", Sort.INT, Int()))
+    shown = (*key_of(ctx, c, t.key), *took.seen)
+    return Taken(or_(*ways), updates, inputs, took.relation, seen=shown)
 
 
 def _from_environment(ctx: Ctx, c: Channel, t: ast.Receive, at: At) -> Taken:

@@ -19,7 +19,7 @@ from .data import Rec, default, leaves, seen
 from .drafts import InstanceDraft, Out
 from .env import collecting
 from .expressions import lower, ranged
-from .messages import ASKED, put
+from .messages import ALWAYS, ASKED, put
 from .place import At
 from .predicates import ended
 
@@ -179,7 +179,9 @@ def _expire(b: Builder, c: Channel, ttl: Expr) -> None:
     thread = b.thread(f"channel {c.name}", 0, None, c.decl.span)
     b.point(thread, PointKind.END, f"channel {c.name}", c.decl.span)
     for q in c.queues.values():
-        for i in range(len(q.slots)):
+        # (Of messages that are only counted: one of them may be too old, at any time, or never.)
+        counted = c.capacity is None
+        for i in range(1 if counted else len(q.slots)):
             taken = [TRUE if j == i else FALSE for j in range(len(q.slots))]
             rule = RuleDraft(
                 index=len(b.rules),
@@ -195,7 +197,7 @@ def _expire(b: Builder, c: Channel, ttl: Expr) -> None:
                 event=EventKind.MESSAGE_DROPPED,
                 subject=c.name,
                 detail="too old",
-                delay=Delay(ttl, ttl),
+                delay=ALWAYS if counted else Delay(ttl, ttl),
                 channel=c.name,
             )
             b.rules.append(rule)

@@ -35,7 +35,7 @@ from ..system import (
     VarKind,
 )
 from . import child, control, control_loop, requests
-from .arriving import arrived, one_by_one, several
+from .arriving import arrived, one_by_one
 from .context import Ctx, step
 from .crashes import crashes, crashing
 from .data import Value, default, leaves
@@ -63,16 +63,18 @@ def lower(
     run: bool = False,
     open: Mapping[str, Open] | None = None,
     room: int | None = None,
+    crowd: bool = False,
 ) -> TransitionSystem:
     """The transition system of a checked spec; with `run`, of its runs, control loops included.
 
     `few`: the least and the largest number of instances that stand for any number of them
     (`w[*]`).  Which it is, a parameter says.  `open`: activities that stand for any term.
     `room`: for how many messages a channel without a bound has room here (`ChannelInfo.full`);
-    None: it is refused.
+    None: it is refused.  `crowd`: where any number of instances are beside it, such a channel is
+    no more than a number of messages: each that is taken out says anything.
     """
     with uncollected():
-        lowering = _Lowering(spec, few, run, room)
+        lowering = _Lowering(spec, few, run, room, crowd)
         lowering.world.open = open or {}
         return lowering.run()
 
@@ -206,12 +208,15 @@ class _Lowering(Declarations):
         )
         groups = Counter(d.workflow for d in decls)
         for d in decls:
-            before = len(self.instances[d.workflow])
+            before, counted = len(self.instances[d.workflow]), len(self.any_number)
             with self.world.refusals.collecting():
                 self._declare_group(d, groups[d.workflow] == 1)
                 if d.arrive is not None:
                     between = self._fixed(partial(measured, e=d.arrive))
                     one_by_one(self.instances[d.workflow][before:], between)
+                    self.any_number[counted:] = [
+                        replace(g, between=between) for g in self.any_number[counted:]
+                    ]
         self.world.refusals.tell()
         # A workflow with one instance may be named for it.
         self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}
@@ -238,8 +243,7 @@ class _Lowering(Declarations):
 
     def _any_number(self, w: ast.Workflow, d: ast.InstanceDecl, taken: int) -> None:
         """A few instances; their number is a parameter."""
-        sizes = [c.capacity for c in self.world.channels.values() if c.decl.capacity is not None]
-        least, most = self.few or (1, several(self.b.resources.values(), sizes))
+        least, most = self.members
         count: Expr = const(most)
         if least < most:
             kind = Int(least, most)

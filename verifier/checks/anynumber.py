@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import TRUE, Expr, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Sort, add, const, le, mul, var, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ..engines.crowd import Crowd
@@ -40,6 +40,9 @@ from . import (
     parts,
     peaks,
 )
+from .anyroom import in_range
+from .arrivals import arrivals
+from .coverage import sources
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -47,6 +50,7 @@ from .obligations import Claim, claims
 FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
+MOST_RULES = 6  # of a place that nobody may come to
 
 
 class AnyNumber:
@@ -59,13 +63,29 @@ class AnyNumber:
         self.many = frozenset(g.workflow for g in session.system.any_number)
         self.unlike = frozenset(unlike(spec, self.many))  # properties that tell numbers apart
         self.apart = not looks_at_instances(spec, self.many)  # no step depends on their number
-        self.two = lower(spec, TWO)
+        self.two = lower(spec, TWO, crowd=True)
+        # Channels of which only the number of messages is known.
+        self.counted = [c for c in self.two.channels if c.lengths and c.capacity is None]
         self.free = self.two  # the same, where nobody waits for a turn: it has more runs
         if any(r.turn is not TRUE for r in self.two.rules):
-            self.free = lower(_unscheduled(spec), TWO)
+            self.free = lower(_unscheduled(spec), TWO, crowd=True)
         self.span = session.system.any_number[0].span
         turns = self.free is not self.two
-        self.crowd = InCrowd(session, self.free, self.span, turns) if self.apart else None
+        # (Whether a message that fits is there cannot be told from how many there are.)
+        told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
+        self.crowd: InCrowd | None = None
+        if told:
+            rooms = arrivals(session, spec).rooms
+            self.crowd = InCrowd(session, self.free, self.span, turns, rooms)
+            if not self._sends_in_range(self.crowd):
+                self.crowd = None
+
+    def _sends_in_range(self, crowd: InCrowd) -> bool:
+        """Whether messages of which nothing is kept say what their type allows, as is assumed."""
+        names = {c.name for c in self.counted}
+        if not in_range(self.free, names):
+            return True
+        return None not in crowd.goals(lambda made: in_range(made.system, names))
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -149,6 +169,24 @@ class AnyNumber:
         ]
         found = peaks.by_structure(self.session, [goal for _, _, goal in mine])
         return {(i, k): found[n] for n, (i, k, _) in enumerate(mine) if n in found}
+
+    def dead(self, found: Refuted) -> bool:
+        """Whether what no few run can be run by none of any number."""
+        if self.crowd is None:
+            return False
+        counted = {g.members[1] for g in self.free.any_number}
+        goals = [
+            Obligation("no_dead_code", "", FALSE, "", s.span, rule=r)
+            for s in sources(self.free.places)
+            if s.span == found.span and found.message.startswith(s.what)
+            for c in s.copies
+            for r in c.rules
+            if self.free.rules[r].instance not in counted
+        ]
+        if not goals or len(goals) > MOST_RULES:
+            return False
+        with self.session.slot(0.5):
+            return all(self.crowd.goals(lambda _: goals))
 
     # --- the whole system ------------------------------------------------------------------
 
@@ -330,6 +368,8 @@ class AnyNumber:
             return Proved("structure", f"steps commute, so every schedule ends alike: {PAIRWISE}")
         if deadlock is None or not self.session.may("search") or self.session.system.controls:
             return None
+        if self.counted:  # (what a message says is no answer of the environment)
+            return None
         two = self.session.of(self.two)
         free = parts.granted(two.system)
         members = {i for g in two.system.any_number for i in g.members}
@@ -337,6 +377,32 @@ class AnyNumber:
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
+
+
+def bounded(proofs: AnyNumber, channel: str, room: int) -> Proved | None:
+    """That there are never more messages in a channel than some number, or than some number for
+    each instance: of those of any number, beside which it has no bound that the text says."""
+    if proofs.crowd is None:
+        return None
+    fixed = [r for r in (1, 2, 4, 8) if r <= room]
+    for each, most in [*((0, r) for r in fixed), (1, 0), (1, 1), (2, 0), (2, 2)]:
+
+        def of(made: Crowd, each: int = each, most: int = most) -> list[Obligation]:
+            (c,) = (c for c in made.system.channels if c.name == channel)
+            there = add(const(1), *(var(v, Sort.INT) for v in made.others))
+            limit = add(const(most), mul(const(each), there))
+            goals = (le(var(v, Sort.INT), limit) for v in c.lengths)
+            return [Obligation("messages", channel, g, "", c.span) for g in goals]
+
+        found = proofs.crowd.goals(of, guess=False)
+        sure = [v for v in found if v is not None]
+        if sure and len(sure) == len(found):
+            said = f"{most} message{'s' * (most != 1)}" if most or not each else ""
+            if each:
+                one = f"{each} for each instance of any number"
+                said = f"{said} and {one}" if said else one
+            return replace(sure[0], how=f"never more than {said} in `{channel}`: {sure[0].how}")
+    return None
 
 
 def whose(system: TransitionSystem, cond: Expr) -> int | None:

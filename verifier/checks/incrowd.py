@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from types import MappingProxyType
 
 from ...dsl.errors import Span
 from ...semantics.expr import (
@@ -26,7 +27,7 @@ from ...semantics.expr import (
 from ...semantics.system import Obligation, TransitionSystem, VarKind
 from ..engines.admission import Numbers
 from ..engines.common import Budget, in_domain
-from ..engines.crowd import Crowd, Unsupported, crowd
+from ..engines.crowd import Crowd, Unsupported, asks_once, crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_graph import Graphs
 from ..engines.held import with_steps
@@ -49,23 +50,49 @@ class InCrowd:
     runs than are meant, because who may move does not wait for a turn in it."""
 
     def __init__(
-        self, session: Session, free: TransitionSystem, span: Span, turns: bool = False
+        self,
+        session: Session,
+        free: TransitionSystem,
+        span: Span,
+        turns: bool = False,
+        rooms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.turns = turns
         self.session = session
         self.free = free
+        self.rooms = rooms  # of those that arrive, how many are under way at once at most
         self.span = span
         self.made: list[tuple[Crowd, Session]] = []
         self.all = False  # of the ways to look at the others
+        self.tidy = False  # nobody asks while an older request of the same place is under way
         self.first: Crowd | None = None
         self.graphs: dict[bool, Graphs | None] = {}  # by whether they are coarse
         self.forever: dict[tuple[bool, bool], Endless | None] = {}
         try:
-            self.first = crowd(free)
+            self.first = crowd(free, rooms=rooms)
         except Unsupported:
             self.all = True
             return
+        self.tidy = self._asks_once()
         self.made.append((self.first, session.of(self.first.system)))
+
+    def _asks_once(self) -> bool:
+        """Whether nobody asks while an older request of the same place is under way."""
+        assert self.first is not None
+        if not any(c.asks and c.slots and not c.turns for c in self.first.system.channels):
+            return False
+        made = crowd(self.free, tidy=True, rooms=self.rooms)
+        session = self.session.of(made.system)
+        goals = asks_once(made)
+        out: list[Proved | None] = [None] * len(goals)
+        if session.may("search"):
+            out = [_searched(made, session, g) for g in goals]
+        if None in out and session.may("induction"):
+            _inductive(made, session, goals, out, False)
+        if not goals or None in out:
+            return False
+        self.first = made
+        return True
 
     def views(self) -> Iterator[tuple[Crowd, Session]]:
         """The system with the crowd, in all ways."""
@@ -85,7 +112,7 @@ class InCrowd:
         assert self.first is not None
         within = self.first.ranged
         while self.session.may("induction") and self.session.left() > 0:
-            made = crowd(self.free, within, data)
+            made = crowd(self.free, within, data, self.tidy, self.rooms)
             if data and made.tracked == self.first.tracked:
                 return None
             session = self.session.of(made.system)
@@ -177,7 +204,7 @@ def _inductive(
     found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
     for k, answer in zip(left, found.answers, strict=True):
         if isinstance(answer, Inductive):
-            how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
+            how = f"{BY_CROWD}{made.said}: it holds at the start, and every step keeps it"
             out[k] = Proved("induction", how)
 
 
@@ -233,5 +260,6 @@ def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
             cone=None if everywhere else slice_for(system, [asked], cut),
         ).findings[0]
         if isinstance(found, Holds):
-            return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
+            how = f"{BY_CROWD}{made.said}: all {found.states} states that can matter"
+            return Proved("search", how)
     return None

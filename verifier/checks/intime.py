@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from ...semantics.expr import FALSE, Expr, Scalar, and_, or_
-from ...semantics.system import Obligation, PointKind, Rule, RuleKind, TransitionSystem
+from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import enabled, evaluate
 from ..engines.confluence import Armed, Confluence, Node, deadline
@@ -116,29 +116,6 @@ def never(session: Session) -> set[int] | None:
         return None
     taken = {a.rule for arcs in graph.arcs for a in arcs}
     return {r.index for r in session.system.rules if r.index not in taken}
-
-
-def holds(session: Session, goals: Sequence[Obligation]) -> Verdict | None:
-    """PROVED of claims about states, and about steps that no run takes at any times; else None."""
-    graph = timed_graph(session)
-    if graph is None:
-        return None
-    taken = {a.rule for arcs in graph.arcs for a in arcs}
-    views = [graph.tracked.view(n.state) for n in graph.nodes]
-    for goal in goals:
-        if goal.rule is not None and goal.rule in taken:
-            return None
-        if goal.rule is None and (goal.every_step or not all(_holds(goal.cond, v) for v in views)):
-            return None
-    how = "whatever the clocks show; all states were visited with their clocks"
-    return Proved("search", how, f"{len(graph.nodes)} states")
-
-
-def _holds(e: Expr, view: Sequence[Scalar]) -> bool:
-    try:
-        return evaluate(e, view) is True
-    except KeyError:  # of a variable that the graph does not keep
-        return False
 
 
 def races(

@@ -19,6 +19,7 @@ from ...semantics.values import evaluate, fits, initial_state, show_duration
 from ..engines.common import in_domain
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from .arrivals import arrivals
 from .pacing import runs
 from .walk import Walker
 
@@ -29,7 +30,8 @@ FEW, MANY = 8, 200  # runs that are tried, before all states and after
 def lasting(session: Session, spec: ast.Spec) -> tuple[Duration, ...]:
     """How long each instance takes, by structure, given which claims never wait; made once."""
     if session.durations is None:
-        session.durations = durations(spec, uncontended(session), room=session.system.room)
+        free = {*uncontended(session), *arrivals(session, spec).free}
+        session.durations = durations(spec, free, room=session.system.room)
     return session.durations
 
 

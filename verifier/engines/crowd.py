@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from types import MappingProxyType
 
 from ...dsl.types import Int
 from ...semantics.expr import (
@@ -38,18 +39,22 @@ from ...semantics.expr import (
     ite,
     le,
     or_,
+    post,
     var,
     variables,
 )
 from ...semantics.system import (
     AnyNumber,
     Delay,
+    Obligation,
     Rule,
+    RuleKind,
     TransitionSystem,
     Variable,
     VarKind,
 )
 from .common import after, conjuncts, in_domain, put
+from .crowd_arrivals import Limited
 from .crowd_claims import Claims
 from .crowd_control import Group, groups, targets, value_at, which
 from .crowd_moves import moving
@@ -73,20 +78,65 @@ class Crowd:
     lost: frozenset[tuple[str, str]]
     moves: Expr | None
     counters: frozenset[int]  # variables that say where those of the crowd are
+    others: tuple[int, ...]  # variables that say how many they are, by group
+    members: frozenset[int]  # instances that stand for all of the crowd
     tracked: int  # how many variables of a member its place tells
     ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
+    said: str = ""  # what is known of how many are under way, in words
 
 
-def crowd(system: TransitionSystem, within: Collection[int] = (), data: bool = False) -> Crowd:
+def crowd(
+    system: TransitionSystem,
+    within: Collection[int] = (),
+    data: bool = False,
+    tidy: bool = False,
+    rooms: Mapping[str, int] = MappingProxyType({}),
+) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
 
     `data`: what finite data a member has is part of its place, if these are not too many.
 
     `within`: variables of `a` that are known to stay in their ranges, in every run with any number
-    of instances, up to the step that is looked at.  Raises `Unsupported`.
+    of instances, up to the step that is looked at.
+
+    `tidy`: it is known, in the same way, that nobody asks from a place while an older request from
+    there is still under way: so that no request loses its number (see `asks_once`).
+
+    `rooms`: of some workflows whose instances arrive, how many are under way at once at most.
+    Raises `Unsupported`.
     """
-    made = _Crowd(system, frozenset(within), data)
+    made = _Crowd(system, frozenset(within), data, tidy, rooms)
     return made.run()
+
+
+def asks_once(made: Crowd) -> list[Obligation]:
+    """That one instance, when it asks, has no older request from there under way: none loses its
+    number, in the queue or in somebody's hands.
+
+    Shown of a crowd of which it is taken for granted (`tidy`) it holds of all: the first step of a
+    run that breaks it is a step of somebody, before which nobody has broken it; and all are alike.
+    """
+    out = []
+    members = {i.id for i in made.system.instances} - made.members
+    for c in made.system.channels:
+        for r in made.system.rules:
+            if (
+                c.asks
+                and not c.turns
+                and r.kind is RuleKind.SEND
+                and r.channel == c.name
+                and r.instance in members
+            ):
+                conds = [_stays(v) for v in c.hands]
+                for length, slots in zip(c.lengths, c.slots, strict=bool(c.slots)):
+                    there = var(length, Sort.INT)
+                    conds += [or_(le(there, const(i)), _stays(s[-1])) for i, s in enumerate(slots)]
+                out.append(Obligation("messages", c.name, and_(*conds), "", r.span, r.index))
+    return out
+
+
+def _stays(v: int) -> Expr:
+    return eq(post(v, Sort.INT), var(v, Sort.INT))
 
 
 @dataclass(slots=True)
@@ -94,6 +144,8 @@ class _Crowd:
     system: TransitionSystem
     within: frozenset[int] = frozenset()
     data: bool = False
+    tidy: bool = False
+    rooms: Mapping[str, int] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
@@ -120,6 +172,7 @@ class _Crowd:
         moves = moving(
             system, self.mine, self.members, self.groups, self.counters, self.variables, ranged
         )
+        limited = Limited(system, self.rooms, self.groups, self.counters)
         made = replace(
             system,
             variables=tuple(self.variables),
@@ -127,7 +180,7 @@ class _Crowd:
                 *(p for p in conjuncts(system.initial) if not variables([p]) & self.mine),
                 *(le(const(0), n) for n in self.others.values()),
             ),
-            rules=tuple(self._rule(r) for r in system.rules),
+            rules=tuple(limited.rule(r, self._rule(r)) for r in system.rules),
             obligations=obligations,
             loops=tuple(
                 x for x in system.loops if system.threads[x.thread].instance not in self.members
@@ -144,10 +197,25 @@ class _Crowd:
             any_number=(),
         )
         could = {a for a in self.twins.values() if _has_range(system.variables[a])}
-        invariants = (*self._facts(), *place_invariants(made, self.standing))
+        invariants = (
+            *self._facts(),
+            *limited.facts(),
+            *place_invariants(made, self.standing),
+        )
         counters = frozenset(c.index for places in self.counters for c in places)
         tracked = sum(len(g.tracked) for g in self.groups)
-        return Crowd(made, invariants, frozenset(lost), moves, counters, tracked, frozenset(could))
+        return Crowd(
+            made,
+            invariants,
+            frozenset(lost),
+            moves,
+            counters,
+            tuple(n.index for n in self.others.values()),
+            frozenset(self.members),
+            tracked,
+            frozenset(could),
+            limited.said(),
+        )
 
     def _counted(self, group: AnyNumber) -> None:
         member = group.members[1]
@@ -256,7 +324,8 @@ class _Crowd:
                 here = self.counters[n]
                 there.append(or_(*(and_(is_, le(const(1), here[k])) for k, is_ in places)))
         ranged = {b: self.variables[a] for b, a in self.twins.items() if a in self.within}
-        opened = Opened(self.mine, pins, inputs, ranged, self.names)
+        tidy = self.tidy and r.kind is RuleKind.SEND
+        opened = Opened(self.mine, pins, inputs, ranged, self.names, tidy)
         parts = [opened(p) for p in guards]
         relation = opened(asked_for)
         new = {v: opened(e) for v, e in kept.items()}

@@ -119,6 +119,8 @@ class Graphs:
             or (v.instance in others and not self._serving(v.index))
             or self._too_large(v.index)
         }
+        # How many messages there are in a channel of which no more is known.
+        aside |= {v for c in system.channels if c.capacity is None for v in c.lengths}
         mine = {t.location for t in system.threads if t.instance not in others | self.members}
         goals = [
             Obligation("", "", FALSE, "", NOWHERE, rule=r.index)

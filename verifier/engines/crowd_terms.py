@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...dsl.types import Bool, Int, Real, Type
 from ...semantics.expr import (
+    FALSE,
     Expr,
     Op,
     Sort,
@@ -67,7 +68,7 @@ class Opened:
     step.
 
     `names`: what tells one member from another, and the one name that all of the crowd have.
-    Whether a thing that has this name is the member's own is open.
+    Whether a thing that has this name is the member's own is open; with `tidy` it is not.
     """
 
     mine: Collection[int]
@@ -75,6 +76,7 @@ class Opened:
     inputs: list[Input]
     ranged: Mapping[int, Variable] = field(default_factory=dict)
     names: Mapping[int, Expr] = field(default_factory=dict)
+    tidy: bool = False
     known: dict[int, Expr] = field(default_factory=dict)
     tops: dict[tuple[int, Sort], Expr] = field(default_factory=dict)
     kept: list[Expr] = field(default_factory=list)  # keeps identities
@@ -105,7 +107,7 @@ class Opened:
 
     def _named(self, node: Expr, args: Sequence[Expr]) -> Expr:
         if node.op is Op.EQ:
-            return and_(rebuild(node, args), self.fresh(Sort.BOOL))
+            return FALSE if self.tidy else and_(rebuild(node, args), self.fresh(Sort.BOOL))
         if node.op is Op.ITE:
             return rebuild(node, args)
         raise Unsupported("a step computes with what tells instances apart")
