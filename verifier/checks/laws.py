@@ -11,7 +11,8 @@ from ...dsl.errors import Rejected
 from ...dsl.support import callable_in
 from ...semantics.trace import Trace
 from ..equivalence.laws.explore import TooLarge, Unsuitable
-from ..equivalence.laws.needs import candidates, told
+from ..equivalence.laws.needs import candidates
+from ..equivalence.laws.needs import told as condition
 from ..equivalence.laws.prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
 from ..equivalence.laws.read import plain, read, stands_for
 from ..equivalence.laws.refute import refuted, stood_for
@@ -55,8 +56,10 @@ def _verdict(
     names = ", ".join(p.metavariables)
     said = by_laws(p.left, p.right) if session.may("terms") else None
     if said is not None and LEVELS.index(said.level) <= wanted:
-        told = _told(said.level, names)
-        return Proved("terms", f"{told}, wherever they stand: {said}", said.level)
+        told = f"{_told(said.level, names)}, wherever they stand"
+        if said.in_sagas != said.level:
+            told += f" ({_undone(said.in_sagas)})"
+        return Proved("terms", f"{told}: {said}", said.level)
     if not session.may("search"):
         return Unknown("search", "it is decided by search, which is not to be used (--engine)")
     law = read(p, kinds, activities)
@@ -90,9 +93,13 @@ def _if(session: Session, law: Claim, under: str) -> list[str]:
             except (TooLarge, Unsuitable):
                 continue
             if level and LEVELS.index(level) <= LEVELS.index(under):
-                found.append(plain(f"under {level} it holds if {told(needs)}"))
+                found.append(plain(f"under {level} it holds if {condition(needs)}"))
                 break
     return found
+
+
+def _undone(level: str) -> str:
+    return f"in a saga that may have to undo them: under {level}" if level else NOTHING_TO_UNDO
 
 
 def _told(level: str, names: str) -> str:

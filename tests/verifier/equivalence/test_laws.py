@@ -81,6 +81,18 @@ def test_normal_forms_use_laws_where_they_are_proved() -> None:
         assert table.holds(KNOWN[name], level), f"{name} under {level}"
 
 
+def test_what_is_said_of_sagas_is_proved() -> None:
+    for name, finest_level in normal.IN_SAGAS.items():
+        level = "bisimulation" if finest_level == "strong" else finest_level
+        assert KNOWN[name]["undone"] == level, name
+
+
+@pytest.mark.parametrize("name", ["seq-skip-right", "seq-stuck-left", "choice-stuck", "if-true"])
+def test_laws_are_proved_in_sagas_anew(name: str) -> None:
+    anywhere = KNOWN[name]["holds"][0]["anywhere"]
+    assert BENCH["in_sagas"](BY_NAME[name], anywhere, 6_000) == KNOWN[name]["undone"]
+
+
 def test_left_distribution_has_two_answers() -> None:
     law = claim("p ; { q + r }", "p ; q + p ; r")
     assert finest(law) == "trace"
@@ -232,6 +244,27 @@ def test_sagas_that_undo_something_else_are_told_apart(left: str, right: str) ->
     texts = [re.sub(r"\b[pqh]\b", lambda m: terms[m[0]], t) for t in (left, right)]
     both = graphs(texts)
     assert both is not None and not agree(*both, "trace"), f"{found['trace']}"
+
+
+# Laws without a saga, where one may have to undo what is put in.
+@pytest.mark.parametrize("seed", range(3))
+def test_instances_in_sagas_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    tried = 0
+    while tried < 12:
+        name = rng.choice(sorted(n for n in KNOWN if KNOWN[n].get("undone") in LEVELS[:4]))
+        law, level = BY_NAME[name], KNOWN[name]["undone"]
+        of = claim(law.left, law.right)
+        terms = {p: random_term(rng, p, rng.randint(0, 1), "undone") for p in of.metavariables}
+        put_in = [
+            re.sub(r"\b[pqrshk]\b", lambda m: terms[m[0]], side)  # noqa: B023
+            for side in (of.left, of.right)
+        ]
+        where = rng.choice(IN_SAGAS[:5])
+        texts = [where.replace("X", side) for side in put_in]
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            assert agree(*found, level), f"{name} under {level}: {texts[0]} and {texts[1]}"
 
 
 def test_a_saga_asks_for_an_undo_on_both_sides_or_rounds_have_other_steps() -> None:

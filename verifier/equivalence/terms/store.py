@@ -140,10 +140,10 @@ class Store:
                     texts = (
                         [f"{label} {{ ", *[" } { "] * (len(kids) - 1), " }"] if kids else [label]
                     )
-                for text, kid in zip(texts, (*kids, None), strict=True):
+                for text, part in zip(texts, (*kids, None), strict=True):
                     yield text
-                    if kid is not None:
-                        yield kid
+                    if part is not None:
+                        yield part
             case Op.ACT | Op.TEST:
                 yield label
             case Op.SKIP | Op.STUCK | Op.TRUE | Op.FALSE as op:
