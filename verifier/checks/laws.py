@@ -25,6 +25,7 @@ STATES = 40_000  # of each side
 AROUND = 3_000  # in a context
 SOON = 1.5  # seconds of work, for all contexts together
 TRIES = 1_500  # instances
+PART = 0.3  # of what is left, for one of several laws
 FOR_NEEDS = 4.0  # seconds, for a condition under which it holds
 NEAR = 8_000  # states of each side then
 SHARE = 0.5  # of what is left, for that
@@ -39,13 +40,14 @@ def laws(
     """A line for each that is selected (by its kind and name)."""
     all_ = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
     kinds = {e.name: e.kind for e in spec.errors}
-    for p in all_:
-        if isinstance(p, ast.Law) and selected("law", p.name):
-            since = time.monotonic()
-            verdict: Verdict = Unknown("search", OVER)
-            with session.limit():
-                verdict = _verdict(session, p, kinds, callable_in(spec, p))
-            yield Result("law", p.name, verdict, p.span, seconds=time.monotonic() - since)
+    chosen = [p for p in all_ if isinstance(p, ast.Law) and selected("law", p.name)]
+    for k, p in enumerate(chosen):
+        since = time.monotonic()
+        verdict: Verdict = Unknown("search", OVER)
+        # No law takes the time of all that come after it.
+        with session.limit(), Limit(session.share(max(PART, 1 / (len(chosen) - k)))):
+            verdict = _verdict(session, p, kinds, callable_in(spec, p))
+        yield Result("law", p.name, verdict, p.span, seconds=time.monotonic() - since)
 
 
 def _verdict(
