@@ -23,7 +23,7 @@ from .dispatch import Dispatch
 from .growth import assumed
 from .growth import lifted as lifted_to_any_room
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
-from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
+from .tasks import GROUPS, LIMIT, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
 
 if TYPE_CHECKING:
@@ -238,10 +238,14 @@ class _Run:
                 verdict = proofs.comes_at_last(name, self.verdicts)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[PROPERTY + name] = verdict
+            for task in self._limits():
+                verdict = proofs.in_time(limits_by_line(self.session.system)[task.name])
+                if verdict is not None:
+                    found[task.name] = verdict
         self.shown |= found.keys()
         seconds = time.monotonic() - since
         kinds = {k: _kind_of(k) for k in found}
-        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS):
+        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS, Kind.LIMIT):
             mine = {k: v for k, v in found.items() if kinds[k] is kind}
             share = seconds * len(mine) / max(1, len(found))
             yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
@@ -341,7 +345,7 @@ class _Run:
         """Time limits, those of one line together."""
         for name, (limit, *_) in limits_by_line(self.session.system).items():
             skipped = any(s.name == limit.check and s.at is None for s in self.said.skips)
-            if not skipped and self._selected(limit.check, limit.name):
+            if name not in self.shown and not skipped and self._selected(limit.check, limit.name):
                 yield Task(Kind.LIMIT, "limits", name)
 
     # --- lines of the table ----------------------------------------------------------------
@@ -382,6 +386,7 @@ class _Run:
         ):
             verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
+            from .checks import limits as by_time
             from .checks.anynumber import lifted
 
             if key == "no_dead_code" and isinstance(verdict, Refuted) and self.proofs is not None:
@@ -389,7 +394,11 @@ class _Run:
                     if self.proofs.dead(verdict):
                         return verdict
             lasting = _kind_of(key) is Kind.LIVENESS
-            verdict = lifted(verdict, str(key), self.session, lasting)
+            because = ""
+            if _kind_of(key) is Kind.LIMIT:
+                limits = limits_by_line(system)[str(key)]
+                because = by_time.in_the_way(self.session, self.spec, limits)
+            verdict = lifted(verdict, str(key), self.session, lasting, because)
         if system.controls:
             from .checks.controlled import of_claim, of_whole
 
@@ -462,6 +471,8 @@ def _kind_of(key: int | str) -> Kind:
     """Of what a verdict is about."""
     if isinstance(key, int):
         return Kind.CLAIMS
+    if key.startswith(LIMIT):
+        return Kind.LIMIT
     return Kind.LIVENESS if key.startswith(PROPERTY) else Kind.WHOLE
 
 

@@ -108,6 +108,7 @@ class Session:
     witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
+    timely: tuple[set[int] | None] | None = None  # rules that are taken at some times
     durations: tuple[Duration, ...] | None = None  # by structure
     arrivals: Arrivals | None = None
     waiting: dict[int, Fraction] | None = None  # the same where claims wait, in seconds

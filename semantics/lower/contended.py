@@ -49,13 +49,14 @@ def longest(spec: ast.Spec, free: Collection[str], room: int | None = None) -> d
 
 
 def _other(spec: ast.Spec) -> bool:
-    """Are there more than workflows that begin at once, and are granted claims that fit?"""
+    """Are there more than workflows that begin at once, so many as are named, and are granted
+    claims that fit?"""
     system = spec.system
     if system is None:
         return False
     if system.scheduler == "head_of_line":
         return True  # units may be free for which somebody waits
-    return bool(system.faults) or any(d.arrive for d in system.instances)
+    return bool(system.faults) or any(d.arrive or d.any_number for d in system.instances)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Runs of a few instances refute, because so many may be meant; they prove nothing
 - *rule by rule*: `atomicity`, and from the structure whatever looks at each thread, or at each
   pair of threads, by itself.  All instances have the same rules up to names, and two of them are
   among the few; what they may hold together is without bound (`Structure.peak`).
+- *by itself*: a `deadline` that an instance keeps however long its claims wait.
 - *by a crowd* (`engines.crowd`): claims about states and steps, shown of one instance among any
   number of others that are counted.  The same for a loop: it ends whatever the others do.
 - from these: `terminates`, `can_finish`, `starvation_free` as for a fixed number.
@@ -21,7 +22,7 @@ from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
 from ...semantics.expr import FALSE, TRUE, Expr, Sort, add, const, le, mul, var, variables
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, RuleKind, TransitionSystem
+from ...semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem
 from ..engines.crowd import Crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_terms import serves
@@ -40,6 +41,7 @@ from . import (
     parts,
     peaks,
 )
+from . import limits as by_time
 from .anyroom import in_range
 from .arrivals import arrivals
 from .coverage import sources
@@ -88,6 +90,13 @@ class AnyNumber:
         return None not in crowd.goals(lambda made: in_range(made.system, names))
 
     # --- claims ----------------------------------------------------------------------------
+
+    def in_time(self, limits: Sequence[TimeLimit]) -> Proved | None:
+        """Time limits that each instance keeps by itself: the others can make it wait for claims
+        only, and every pool counts as contended."""
+        if not self.apart or not self.session.may("structure"):
+            return None
+        return by_time.of_each(self.session, self.spec, limits)
 
     def settled(self, check: str, known: Mapping[str, Verdict]) -> Verdict | None:
         """A check of the whole: proved at once, or refuted by few, or proved at length."""
@@ -427,8 +436,11 @@ def _same_places(a: Claim, b: Claim) -> bool:
     return [(g.message, g.span) for g in a.goals] == [(g.message, g.span) for g in b.goals]
 
 
-def lifted(verdict: Verdict, check: str, session: Session, lasting: bool = False) -> Verdict:
-    """A verdict on a few instances, of any number of them.  `lasting`: of what comes at last."""
+def lifted(
+    verdict: Verdict, check: str, session: Session, lasting: bool = False, because: str = ""
+) -> Verdict:
+    """A verdict on a few instances, of any number of them.  `lasting`: of what comes at last;
+    `because`: what is in the way of a proof."""
     most = max(len(g.members) for g in session.system.any_number)
     few = f"up to {most} instances of " + ", ".join(
         dict.fromkeys(g.workflow for g in session.system.any_number)
@@ -438,6 +450,8 @@ def lifted(verdict: Verdict, check: str, session: Session, lasting: bool = False
             return verdict  # by runs, which are runs of so many instances
         case Proved():
             why = f"it holds for {few}; for any number it was not proved"
+            if because:
+                why += f": {because}"
             if lasting:
                 why += ", where every run has to end for that (`terminates`)"
             return Unknown(verdict.engine, why)
