@@ -60,6 +60,9 @@ IN_SAGAS: Mapping[str, str] = {
     "if-false": "branching",
     "if-not": "strong",
     "if-same": "strong",
+    "if-nested-then": "branching",
+    "if-nested-else": "branching",
+    "while-false": "branching",
 }
 
 ORDER = ("outcome", "trace", "failures", "branching", "strong")  # from coarse to fine
