@@ -32,7 +32,8 @@ def table() -> str:
     out: list[str] = []
     for family in dict.fromkeys(law.family for law in LAWS):
         out += [f"### {family.capitalize()}", ""]
-        out += ["| law | | holds | with a side condition | fails |", "|---|---|---|---|---|"]
+        out += ["| law | | holds | to be undone | with a side condition | fails |"]
+        out += ["|---|---|---|---|---|---|"]
         out += [_row(law, known[law.name]) for law in LAWS if law.family == family]
         out.append("")
     return "\n".join(out)
@@ -42,8 +43,16 @@ def _row(law: Law, entry: Mapping[str, Any]) -> str:
     first, *more = entry["holds"]
     conditions = "; ".join(w for h in more if (w := _with(h)))
     sides = f"`{_cell(law.left)}` == `{_cell(law.right)}`"
-    cells = (law.name, sides, _where(first), conditions, "; ".join(_fails(first, entry["fails"])))
+    fails = "; ".join(_fails(first, entry["fails"]))
+    cells = (law.name, sides, _where(first), _undone(law, entry), conditions, fails)
     return f"| {' | '.join(cells)} |"
+
+
+def _undone(law: Law, entry: Mapping[str, Any]) -> str:
+    """Of terms that may have to be undone, in a saga; "" where that is not known."""
+    saga = "saga" in f"{law.left} {law.right}"
+    level = entry["holds"][0]["anywhere"] if saga else entry.get("undone", "")
+    return level if level in LEVELS else ""
 
 
 def _cell(text: str) -> str:

@@ -11,7 +11,8 @@ from ...dsl.errors import Rejected
 from ...dsl.support import callable_in
 from ...semantics.trace import Trace
 from ..equivalence.laws.explore import TooLarge, Unsuitable
-from ..equivalence.laws.needs import candidates, told
+from ..equivalence.laws.needs import candidates
+from ..equivalence.laws.needs import told as condition
 from ..equivalence.laws.prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
 from ..equivalence.laws.read import plain, read, stands_for
 from ..equivalence.laws.refute import refuted, stood_for
@@ -24,6 +25,7 @@ STATES = 40_000  # of each side
 AROUND = 3_000  # in a context
 SOON = 1.5  # seconds of work, for all contexts together
 TRIES = 1_500  # instances
+PART = 0.3  # of what is left, for one of several laws
 FOR_NEEDS = 4.0  # seconds, for a condition under which it holds
 NEAR = 8_000  # states of each side then
 SHARE = 0.5  # of what is left, for that
@@ -38,13 +40,14 @@ def laws(
     """A line for each that is selected (by its kind and name)."""
     all_ = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
     kinds = {e.name: e.kind for e in spec.errors}
-    for p in all_:
-        if isinstance(p, ast.Law) and selected("law", p.name):
-            since = time.monotonic()
-            verdict: Verdict = Unknown("search", OVER)
-            with session.limit():
-                verdict = _verdict(session, p, kinds, callable_in(spec, p))
-            yield Result("law", p.name, verdict, p.span, seconds=time.monotonic() - since)
+    chosen = [p for p in all_ if isinstance(p, ast.Law) and selected("law", p.name)]
+    for k, p in enumerate(chosen):
+        since = time.monotonic()
+        verdict: Verdict = Unknown("search", OVER)
+        # No law takes the time of all that come after it.
+        with session.limit(), Limit(session.share(max(PART, 1 / (len(chosen) - k)))):
+            verdict = _verdict(session, p, kinds, callable_in(spec, p))
+        yield Result("law", p.name, verdict, p.span, seconds=time.monotonic() - since)
 
 
 def _verdict(
@@ -55,8 +58,10 @@ def _verdict(
     names = ", ".join(p.metavariables)
     said = by_laws(p.left, p.right) if session.may("terms") else None
     if said is not None and LEVELS.index(said.level) <= wanted:
-        told = _told(said.level, names)
-        return Proved("terms", f"{told}, wherever they stand: {said}", said.level)
+        told = f"{_told(said.level, names)}, wherever they stand"
+        if said.in_sagas != said.level:
+            told += f" ({_undone(said.in_sagas)})"
+        return Proved("terms", f"{told}: {said}", said.level)
     if not session.may("search"):
         return Unknown("search", "it is decided by search, which is not to be used (--engine)")
     law = read(p, kinds, activities)
@@ -90,9 +95,13 @@ def _if(session: Session, law: Claim, under: str) -> list[str]:
             except (TooLarge, Unsuitable):
                 continue
             if level and LEVELS.index(level) <= LEVELS.index(under):
-                found.append(plain(f"under {level} it holds if {told(needs)}"))
+                found.append(plain(f"under {level} it holds if {condition(needs)}"))
                 break
     return found
+
+
+def _undone(level: str) -> str:
+    return f"in a saga that may have to undo them: under {level}" if level else NOTHING_TO_UNDO
 
 
 def _told(level: str, names: str) -> str:

@@ -22,6 +22,9 @@ from .terms.store import Store
 from .terms.write import Sources, write
 from .workflows import compare
 
+WIDE = 120  # characters of a term in a step that are shown as they are
+LONG = 4_000  # that are looked at
+AROUND = 6  # words before and after what differs
 GOALS = ("short", "canonical", "parallel")
 
 
@@ -53,11 +56,11 @@ def proposal(spec: ast.Spec, workflow: str, goal: str, under: str, size: Size) -
     w = next(w for w in spec.workflows if w.name == workflow)
     s = Store()
     sources: dict[int, ast.Term | ast.Expression] = {}
-    root = read(s, w.body, sources)
+    root = read(s, w.body, sources, sagas=True)
     steps: list[Taken] = []
     if goal == "parallel":
         body = _side_by_side(spec, w, w.body, steps)
-        new = read(s, body, sources)
+        new = read(s, body, sources, sagas=True)
     else:
         new, body = _normal(s, root, sources, under, steps)
     operators = s.operators(root), s.operators(new)
@@ -74,8 +77,26 @@ def _normal(
 ) -> tuple[int, ast.Term]:
     level = "strong" if under == "bisimulation" else under
     new, taken = normal_form(s, root, level)
-    steps += (Taken(t.law, s.show(t.before, 120), s.show(t.after, 120)) for t in taken)
+    steps += (Taken(t.law, *_apart(s.show(t.before, LONG), s.show(t.after, LONG))) for t in taken)
     return new, write(s, new, sources)
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Two texts without most of what long ones have in common at their ends."""
+    if max(len(before), len(after)) <= WIDE:
+        return before, after
+    words = before.split(" "), after.split(" ")
+    least = min(map(len, words))
+    front = next((k for k in range(least) if words[0][k] != words[1][k]), least)
+    rest = least - front
+    back = next((k for k in range(rest) if words[0][-1 - k] != words[1][-1 - k]), rest)
+    out = []
+    for own in words:
+        first, last = max(0, front - AROUND), min(len(own), len(own) - back + AROUND)
+        text = " ".join((*([".."] if first else []), *own[first:last]))
+        cut = len(text) > 2 * WIDE
+        out.append((text[: 2 * WIDE] if cut else text) + (" .." if cut or last < len(own) else ""))
+    return out[0], out[1]
 
 
 # --- more at once ------------------------------------------------------------------------------
@@ -115,8 +136,14 @@ def _side_by_side(spec: ast.Spec, w: ast.Workflow, t: ast.Term, steps: list[Take
             return out[0] if len(out) == 1 else replace(t, parts=tuple(out))
         case ast.If():
             return replace(t, then=go(t.then), orelse=t.orelse and go(t.orelse))
-        case ast.While() | ast.Try() | ast.Using() | ast.Retry():
+        case ast.While() | ast.Using() | ast.Retry() | ast.Saga() | ast.NoCancel() | ast.Each():
             return replace(t, body=go(t.body))
+        case ast.Within():
+            return replace(t, body=go(t.body), orelse=t.orelse and go(t.orelse))
+        case ast.Try():
+            handlers = tuple(replace(h, body=go(h.body)) for h in t.handlers)
+            final = t.final and go(t.final)
+            return replace(t, body=go(t.body), handlers=handlers, final=final)
         case ast.Par() | ast.Choice():
             return replace(t, parts=tuple(map(go, t.parts)))
         case _:

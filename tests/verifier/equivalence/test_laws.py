@@ -81,6 +81,18 @@ def test_normal_forms_use_laws_where_they_are_proved() -> None:
         assert table.holds(KNOWN[name], level), f"{name} under {level}"
 
 
+def test_what_is_said_of_sagas_is_proved() -> None:
+    for name, finest_level in normal.IN_SAGAS.items():
+        level = "bisimulation" if finest_level == "strong" else finest_level
+        assert KNOWN[name]["undone"] == level, name
+
+
+@pytest.mark.parametrize("name", ["seq-skip-right", "seq-stuck-left", "choice-stuck", "if-true"])
+def test_laws_are_proved_in_sagas_anew(name: str) -> None:
+    anywhere = KNOWN[name]["holds"][0]["anywhere"]
+    assert BENCH["in_sagas"](BY_NAME[name], anywhere, 6_000) == KNOWN[name]["undone"]
+
+
 def test_left_distribution_has_two_answers() -> None:
     law = claim("p ; { q + r }", "p ; q + p ; r")
     assert finest(law) == "trace"
@@ -234,6 +246,27 @@ def test_sagas_that_undo_something_else_are_told_apart(left: str, right: str) ->
     assert both is not None and not agree(*both, "trace"), f"{found['trace']}"
 
 
+# Laws without a saga, where one may have to undo what is put in.
+@pytest.mark.parametrize("seed", range(3))
+def test_instances_in_sagas_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    tried = 0
+    while tried < 12:
+        name = rng.choice(sorted(n for n in KNOWN if KNOWN[n].get("undone") in LEVELS[:4]))
+        law, level = BY_NAME[name], KNOWN[name]["undone"]
+        of = claim(law.left, law.right)
+        terms = {p: random_term(rng, p, rng.randint(0, 1), "undone") for p in of.metavariables}
+        put_in = [
+            re.sub(r"\b[pqrshk]\b", lambda m: terms[m[0]], side)  # noqa: B023
+            for side in (of.left, of.right)
+        ]
+        where = rng.choice(IN_SAGAS[:5])
+        texts = [where.replace("X", side) for side in put_in]
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            assert agree(*found, level), f"{name} under {level}: {texts[0]} and {texts[1]}"
+
+
 def test_a_saga_asks_for_an_undo_on_both_sides_or_rounds_have_other_steps() -> None:
     """A round of a loop in `p` ends with a step of its own in a saga."""
     needs = ("nothing to undo", "no throw p")
@@ -259,6 +292,42 @@ def edges(lts: Lts) -> list[tuple[int, str, int]]:
     return [
         (s, lts.labels[a], t) for s, a, t in zip(lts.source, lts.label, lts.target, strict=True)
     ]
+
+
+# What earlier attempts have done is undone after what the last one has.
+RETRIED = [
+    ("saga { retry(1 on E) { p } }", "saga { try { p } catch E { p } }", "branching"),
+    ("saga { retry(1 on E) { saga { p } } }", "retry(1 on E) { saga { p } }", "branching"),
+    ("saga { retry(1 on E) { p } ; fail F }", "saga { retry(1 on E) { p } ; fail F }", LEVELS[0]),
+    ("saga { retry(1) { p } ; fail E }", "saga { try { p } catch F { p } ; fail E }", ""),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "level"), RETRIED)
+def test_attempts_are_undone_one_by_one(left: str, right: str, level: str) -> None:
+    assert finest(claim(left, right)) == level
+    rng = random.Random(left)
+    tried = 0
+    while level and tried < 12:
+        texts = instance(rng, left, right, rng.choice(IN_SAGAS[:1]) if tried % 2 else "X")
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            assert agree(*found, "branching"), f"{texts[0]} and {texts[1]}"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (
+            "saga { retry(1 on E) { p } ; fail F }",
+            "saga { try { saga { p } } catch E { p } ; fail F }",
+        ),
+        ("saga { retry(2 on E) { p } ; fail F }", "saga { retry(1 on E) { p } ; fail F }"),
+    ],
+)
+def test_attempts_that_are_undone_otherwise_are_told_apart(left: str, right: str) -> None:
+    assert finest(claim(left, right)) == ""
+    assert "trace" in refuted(claim(left, right), LEVELS)
 
 
 def test_what_is_undone_round_by_round_is_not_known() -> None:

@@ -56,6 +56,11 @@ def body(found: Proposal) -> str:
             "try { pack } catch Late { ship }",
             {"if-same", "seq-skip-left"},
         ),
+        (
+            "saga { skip ; if (vip) { pack } else { pack } ; fail Late }",
+            "saga { pack ; fail Late }",
+            {"if-same", "seq-skip-left"},
+        ),
     ],
 )
 def test_shorter(before: str, after: str, laws: set[str]) -> None:
@@ -116,7 +121,40 @@ def test_what_is_read_is_written_again(path: Path) -> None:
     for w in spec.workflows:
         s = Store()
         sources: dict[int, object] = {}
-        t = read(s, w.body, sources)  # type: ignore[arg-type]
-        assert read(s, write(s, t, sources)) == t  # type: ignore[arg-type]
+        t = read(s, w.body, sources, sagas=True)  # type: ignore[arg-type]
+        assert read(s, write(s, t, sources), sagas=True) == t  # type: ignore[arg-type]
         texts = [inline(x).replace(" else { skip }", "") for x in (write(s, t, sources), w.body)]  # type: ignore[arg-type]
         assert texts[0] == texts[1]
+
+
+def test_calls_in_every_block_are_put_side_by_side() -> None:
+    for block in (
+        "saga {{ {} }}",
+        "nocancel {{ {} }}",
+        "within 1h {{ {} }}",
+        "each i in 0..1 seq {{ {} }}",
+        "try {{ {} }} finally {{ {} }}",
+    ):
+        found = made(block.format(*["charge ; pack"] * 2), "parallel")
+        assert body(found) == block.format(*["charge || pack"] * 2)
+        assert isinstance(found.found, Holds), block
+
+
+def test_a_long_step_shows_where_it_differs() -> None:
+    long = " ; ".join(["charge ; pack ; ship ; look"] * 8)
+    found = made(f"{long} ; {{ skip ; {long} }} ; skip", "short")
+    for step in found.steps:
+        assert step.before != step.after and max(len(step.before), len(step.after)) < 260
+
+
+def test_a_form_with_parts_is_shown_as_it_is_written() -> None:
+    s = Store()
+    for text in (
+        "try { charge } catch Late { pack } finally { ship }",
+        "saga { charge ; pack }",
+        "par any { charge || pack }",
+        "within 5s { charge } else { pack }",
+    ):
+        spec = load_text(SPEC.format(body=text), "order.wf")
+        root = read(s, spec.workflows[0].body, sagas=True)
+        assert s.show(root) == text

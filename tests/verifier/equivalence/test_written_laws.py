@@ -142,6 +142,21 @@ def test_what_refutes_a_law_refutes_it_naively() -> None:
         assert not agree(*both, "trace"), f"{texts[0]} and {texts[1]}"
 
 
+def test_an_error_that_is_not_named_is_always_there() -> None:
+    """Whatever names the law gives to those that it names."""
+    named = "".join(f"error {e} permanent " for e in "EFGH")
+    spec = load_text(
+        f"{named} workflow w fails E {{ run {{ fail E }} }} "
+        "law it forall a, b : try { a } catch E, F, G, H { b } == try { a } catch * { b }",
+        "law.wf",
+    )
+    (law,) = spec.properties
+    claim = read(law, dict.fromkeys("EFGH", "permanent"), {})  # type: ignore[arg-type]
+    assert finest(claim) == ""
+    found = refuted(claim, ("trace",))["trace"]
+    assert dict(found.terms)["a__"] == "fail G_"
+
+
 @pytest.mark.parametrize(
     ("needs", "said"),
     [

@@ -17,11 +17,12 @@ from ....semantics.system import Rule, RuleKind, TransitionSystem
 from ...engines.search_space import Space, State
 from ...engines.search_terms import NOTHING
 from ..lts import INTERNAL, Lts, made
-from .owing import OF_RUN, Owing, Runs, Where
+from .owing import OF_RUN, Endless, Owing, Runs, Where
 from .setting import WORKFLOW, Setting
 
 COMPLETED = "completes"
 FAILS = "fails with "
+ROUND_BY_ROUND = "what is done again and again, without end, is undone round by round"
 
 
 class Unsuitable(Exception):
@@ -101,9 +102,10 @@ class Labelling:
         self.pools = {
             self.space.slots[r.used]: r.name for r in system.resources if r.name in setting.pools
         }
-        self.owing = Owing(system, self.space.slots, setting.open)
-        if self.owing.stacked:
-            raise Unsuitable("what is done again and again is undone round by round")
+        try:
+            self.owing = Owing(system, self.space.slots, setting.open)
+        except Endless:
+            raise Unsuitable(ROUND_BY_ROUND) from None
         self.inside = self._inside(_running)
         self.exposed = {p: list(x.values()) for p, x in self._inside(_exposed).items()}
         self.tokens = [self._token(r) for r in system.rules]
@@ -211,7 +213,11 @@ class Labelling:
             if move.rule.bundle is not None:
                 label += self._cut_off(values, after, name)
             said, left = self.owing.said(move.rule, name, runs)
-            left = self.owing.kept(left, after, self._running_in(after)) if left else left
+            if self.owing.places:
+                try:
+                    left = self.owing.after(left, move.rule, values, after, self._running_in(after))
+                except Endless:
+                    raise Unsuitable(ROUND_BY_ROUND) from None
             if not name:
                 yield label + self._begin(values, after, index), (after, taken), index, left
                 continue

@@ -101,8 +101,8 @@ def raised(law: Claim) -> tuple[dict[str, str], str]:
     Those that it does not name are handed on as they are: one of each kind stands for all, since
     two tell whose error it is.  Where a retry looks at kinds there are two of each."""
     named = dict(law.errors)
-    both = {e: kind for e, kind in ERRORS.items() if e in law.words or "retry" in law.words}
-    named = both | named
+    asked = "retry" in law.words
+    named = {e: ERRORS[e] for e in ("E", "F") if asked or e in law.words} | named
     other = [next(n for n in (e, f"{e}_", f"{e}__") if n not in named) for e in ("G", "H")]
     return named | {e: ERRORS[e[0]] for e in other}, other[0]
 

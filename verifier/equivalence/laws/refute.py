@@ -19,7 +19,7 @@ from ..runs import OutOfReach
 from ..spectrum import Alike, Under, equivalent
 from .clocked import TICK, Labels, timed
 from .explore import COMPLETED, FAILS, Changes, Labelling, TooLarge, Unsuitable, explored
-from .prove import LEVELS, Claim
+from .prove import LEVELS, Claim, raised
 from .setting import ERRORS, STUCK, Setting, system
 
 
@@ -54,6 +54,7 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     first, *rest = _errors(law)
     out = [(1, "skip"), (1, f"{p}1"), (1, STUCK), (1, f"fail {first}"), (1, f"{p}x")]
     out += [(1, f"fail {e}") for e in rest]
+    out += [(1, f"fail {raised(law)[1]}")] if law.errors else []  # that it does not name
     out += [(1, "{ x := x + 1 }"), (1, "{ x := 2 * x }"), (1, "return")]
     out += [(1, f"{{ {b} := not {b} }}") for b in law.tests]
     out += [(1, f"{p}u"), (1, f"{p}w")] if "saga" in law.words else []
@@ -144,20 +145,21 @@ def filled(term: str, instance: Instance) -> str:
 
 def setting(law: Claim) -> Setting:
     """What the terms of instances may name.  Where time matters, each activity takes 6 seconds."""
-    raised = ", ".join(_errors(law))
+    fails = ", ".join(_errors(law))
     takes = "takes 6s..6s" if law.timed else ""
     names = sorted({*law.metavariables, "z"})
     lines = [law.effects] if "var x" in law.effects else [law.effects, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
-    lines += [f"  activity {p}x {{ {takes} fails {raised} }}" for p in names]
+    lines += [f"  activity {p}x {{ {takes} fails {fails} }}" for p in names]
     lines += [
         f"  activity {p}v {{ {takes} do {{ x := x + 1 }} }}" for p in names if "saga" in law.words
     ]
     if "saga" in law.words:
         lines += [f"  activity {p}u {{ {takes} undo {p}v() }}" for p in names]
-        lines += [f"  activity {p}f {{ {takes} fails {raised} }}" for p in names]
+        lines += [f"  activity {p}f {{ {takes} fails {fails} }}" for p in names]
         lines += [f"  activity {p}w {{ {takes} undo {p}f() }}" for p in names]
     kinds = {"E": ERRORS["E"], "F": ERRORS["F"], **dict(law.errors)}
+    kinds |= {raised(law)[1]: ERRORS["G"]} if law.errors else {}
     errors = (*kinds, "Timeout") if law.timed else tuple(kinds)
     return Setting({}, law.tests, errors, law.pools, "\n".join(lines), kinds)
 

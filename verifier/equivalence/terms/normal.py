@@ -41,6 +41,30 @@ LAWS: Mapping[str, str] = {
     "while-twice": "strong",
 }
 
+# The same in a saga, for terms that may have to be undone, as far as it is known.
+IN_SAGAS: Mapping[str, str] = {
+    "seq-assoc": "strong",
+    "seq-skip-left": "strong",
+    "seq-skip-right": "branching",
+    "seq-stuck-left": "branching",
+    "seq-fail-left": "branching",
+    "par-comm": "strong",
+    "par-skip": "branching",
+    "choice-assoc": "strong",
+    "choice-comm": "strong",
+    "choice-idem": "strong",
+    "choice-stuck": "strong",
+    "choice-seq-right": "strong",
+    "choice-seq-left": "trace",
+    "if-true": "branching",
+    "if-false": "branching",
+    "if-not": "strong",
+    "if-same": "strong",
+    "if-nested-then": "branching",
+    "if-nested-else": "branching",
+    "while-false": "branching",
+}
+
 ORDER = ("outcome", "trace", "failures", "branching", "strong")  # from coarse to fine
 
 

@@ -23,12 +23,14 @@ def read(
     term: ast.Term,
     sources: dict[int, Part] | None = None,
     nodes: dict[int, list[ast.Term]] | None = None,
+    sagas: bool = False,
 ) -> int:
     """The term; forms without laws of their own are OTHER, with all but their parts as label.
 
     Names mean what they mean where the term stands: terms are compared within one scope only.
     `sources` notes where leaves and other forms come from, for `write`; `nodes` all places where a
-    term stands.
+    term stands.  `sagas`: what stands in one is read as well.  Not every law holds there under
+    every equivalence, so what is made of it is to be compared with what it was.
     """
     values: list[int] = []
     todo: list[Part | tuple[int, Build, Part]] = [term]
@@ -46,7 +48,7 @@ def read(
             if plain in names:
                 values.append(names[plain])
                 continue
-            parts, build = _parts(store, source)
+            parts, build = _parts(store, source, sagas)
             if parts:
                 todo.append((len(parts), build, source))
                 todo.extend(reversed(parts))
@@ -68,7 +70,7 @@ def _plain(t: Part) -> str:
     return t.name if isinstance(t, ast.Name) else ""
 
 
-def _parts(s: Store, t: Part) -> tuple[list[Part], Build]:
+def _parts(s: Store, t: Part, sagas: bool) -> tuple[list[Part], Build]:
     match t:
         case ast.Skip():
             return [], lambda _: s.skip
@@ -93,7 +95,7 @@ def _parts(s: Store, t: Part) -> tuple[list[Part], Build]:
         case ast.Binary(op="and" | "or" as op, left=left, right=right):
             return [left, right], lambda k: s.make(Op.AND if op == "and" else Op.OR, k)
         case _:
-            return _other(s, t)
+            return _other(s, t, sagas)
 
 
 def _clocked(e: ast.Expression) -> bool:
@@ -101,7 +103,7 @@ def _clocked(e: ast.Expression) -> bool:
     return any(isinstance(n, ast.Now) for n in walk(e))
 
 
-def _other(s: Store, t: Part) -> tuple[list[Part], Build]:
+def _other(s: Store, t: Part, sagas: bool) -> tuple[list[Part], Build]:
     """An atomic test or step, or a form of which only the parts are read."""
     parts: list[Part]
     bare: ast.Term
@@ -122,12 +124,14 @@ def _other(s: Store, t: Part) -> tuple[list[Part], Build]:
         case ast.Retry() | ast.Using() | ast.NoCancel() | ast.Each() | ast.While():
             parts = [t.body]
             bare = replace(t, body=_SKIP)
+        case ast.Saga() if sagas:
+            parts = [t.body]
+            bare = replace(t, body=_SKIP)
         case ast.Call() | ast.Assign():
             return [], lambda _: s.act(inline(t))
         case ast.Expr():
             return [], lambda _: s.test(expr(t))
         case _:
-            # Whatever is in it stays as it is written; so does a saga, in which laws hold of parts
-            # only that have nothing to undo.
+            # Whatever is in it stays as it is written.
             return [], lambda _: s.make(Op.OTHER, (), inline(t))
     return parts, lambda k: s.make(Op.OTHER, k, inline(bare))

@@ -47,6 +47,15 @@ class Said:
     operators: int = 0  # of the larger one
     kept: bool = False  # since tests keep their values while nothing writes what they read
 
+    @property
+    def in_sagas(self) -> str:
+        """The finest level in a saga, for terms that may have to be undone; "" if not known."""
+        if self.guarded or not all(law in normal.IN_SAGAS for law, _ in self.laws):
+            return ""
+        under = (normal.IN_SAGAS[law] for law, _ in self.laws)
+        found = (LEVELS[0] if u == "strong" else u for u in under)
+        return max((self.level, *found), key=LEVELS.index)
+
     def __str__(self) -> str:
         if self.guarded:
             alike = f"both are guarded terms, and {self.guarded} pairs of states are alike"

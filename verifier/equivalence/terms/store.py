@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import Final
 
 
 class Op(StrEnum):
@@ -25,6 +27,7 @@ class Op(StrEnum):
     OR = "or"
 
 
+_SKIP: Final = re.compile(r"\bskip\b")
 TESTS = frozenset((Op.TRUE, Op.FALSE, Op.TEST, Op.NOT, Op.AND, Op.OR))
 
 
@@ -131,9 +134,16 @@ class Store:
             case Op.FAIL:
                 yield f"fail {label}"
             case Op.OTHER:
-                yield label
-                for kid in kids:
-                    yield from (" { ", kid, " }")
+                # Each part stands where the form has a `skip` (see `read`).
+                texts = _SKIP.split(label)
+                if len(texts) != len(kids) + 1:
+                    texts = (
+                        [f"{label} {{ ", *[" } { "] * (len(kids) - 1), " }"] if kids else [label]
+                    )
+                for text, part in zip(texts, (*kids, None), strict=True):
+                    yield text
+                    if part is not None:
+                        yield part
             case Op.ACT | Op.TEST:
                 yield label
             case Op.SKIP | Op.STUCK | Op.TRUE | Op.FALSE as op:

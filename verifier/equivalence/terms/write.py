@@ -67,6 +67,8 @@ def _one(
 
 def _filled(source: ast.Term | ast.Expression, parts: tuple[ast.Term, ...]) -> ast.Term:
     """The form with other parts, in the order in which `read` gave them."""
+    if not parts:  # it was read as one
+        return source  # type: ignore[return-value]
     match source:
         case ast.Try():
             n = len(source.handlers)
@@ -79,8 +81,7 @@ def _filled(source: ast.Term | ast.Expression, parts: tuple[ast.Term, ...]) -> a
             return replace(source, body=parts[0], orelse=orelse)
         case ast.Par():
             return replace(source, parts=parts)
-        case ast.Retry() | ast.Using() | ast.NoCancel() | ast.Each() | ast.While():
+        case ast.Retry() | ast.Using() | ast.NoCancel() | ast.Each() | ast.While() | ast.Saga():
             return replace(source, body=parts[0])
         case _:
-            assert not parts
-            return source  # type: ignore[return-value]
+            raise AssertionError(f"{type(source).__name__} has no parts")
