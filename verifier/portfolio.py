@@ -64,6 +64,7 @@ CHECKS = (
 WHOLE = CHECKS[len(SAFETY) :]
 
 Progress = Callable[[str | Result], None]
+FOR_ANY_NUMBER = 0.7  # of the time, for its proofs; the rest is for runs of a few that refute
 WEIGHT = 3.0  # of the claims together, in sharing out the time
 
 
@@ -220,7 +221,7 @@ class _Run:
 
         since = time.monotonic()
         found: dict[int | str, Verdict] = {}
-        with self.session.limit():
+        with self.session.limit(), self.session.slot(FOR_ANY_NUMBER):
             proofs = AnyNumber(self.session, self.spec, self.claims)
             self.progress("any number of instances")
             chosen = self.session.options.engines

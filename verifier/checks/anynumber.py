@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import TRUE, Expr, Sort, add, const, le, mul, var, variables
+from ...semantics.expr import TRUE, Expr, Sort, add, and_, const, le, mul, var, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ..engines.crowd import Crowd
@@ -48,6 +48,8 @@ from .obligations import Claim, claims
 FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
+# How many messages there may be at most: for each instance, and beside.
+LIMITS = ((0, 1), (0, 2), (0, 4), (1, 0), (2, 0), (2, 2))
 
 
 class AnyNumber:
@@ -79,7 +81,7 @@ class AnyNumber:
         names = {c.name for c in self.counted}
         if not in_range(self.free, names):
             return True
-        return None not in crowd.goals(lambda made: in_range(made.system, names))
+        return None not in crowd.goals(lambda made: in_range(made.system, names), search=False)
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -355,30 +357,40 @@ class AnyNumber:
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
 
 
-def bounded(proofs: AnyNumber, channel: str, room: int) -> Proved | None:
-    """That there are never more messages in a channel than some number, or than some number for
-    each instance: of those of any number, beside which it has no bound that the text says."""
+def bounded(proofs: AnyNumber) -> dict[str, tuple[Proved, int]] | None:
+    """That there are never more messages than some number, or than some number for each instance,
+    in channels that have no bound that the text says, by name; None if it is not shown of all.
+
+    With each, for how many there has to be room beside the few instances that there are.
+    """
     if proofs.crowd is None:
         return None
-    fixed = [r for r in (1, 2, 4, 8) if r <= room]
-    for each, most in [*((0, r) for r in fixed), (1, 0), (1, 1), (2, 0), (2, 2)]:
+    system = proofs.session.system
+    names = [c.name for c in system.open_channels]
+    few = sum(len(g.members) for g in system.any_number)
 
-        def of(made: Crowd, each: int = each, most: int = most) -> list[Obligation]:
-            (c,) = (c for c in made.system.channels if c.name == channel)
-            there = add(const(1), *(var(v, Sort.INT) for v in made.others))
-            limit = add(const(most), mul(const(each), there))
-            goals = (le(var(v, Sort.INT), limit) for v in c.lengths)
-            return [Obligation("messages", channel, g, "", c.span) for g in goals]
+    def of(made: Crowd) -> list[Obligation]:
+        there = add(const(1), *(var(v, Sort.INT) for v in made.others))
+        channels = {c.name: c for c in made.system.channels}
+        out = []
+        for c in (channels[name] for name in names):
+            for each, most in LIMITS:
+                limit = add(const(most), mul(const(each), there))
+                goal = and_(*(le(var(v, Sort.INT), limit) for v in c.lengths))
+                out.append(Obligation("messages", c.name, goal, "", c.span))
+        return out
 
-        found = proofs.crowd.goals(of, guess=False)
-        sure = [v for v in found if v is not None]
-        if sure and len(sure) == len(found):
-            said = f"{most} message{'s' * (most != 1)}" if most or not each else ""
-            if each:
-                one = f"{each} for each instance of any number"
-                said = f"{said} and {one}" if said else one
-            return replace(sure[0], how=f"never more than {said} in `{channel}`: {sure[0].how}")
-    return None
+    found = iter(proofs.crowd.goals(of, guess=False, search=False, part=0.5))
+    out: dict[str, tuple[Proved, int]] = {}
+    for name in names:
+        for each, most in LIMITS:
+            verdict = next(found, None)
+            if verdict is not None and name not in out:
+                said = f"{most} message{'s' * (most != 1)}" if most else ""
+                one = f"{each} for each instance of any number" if each else ""
+                how = f"never more than {' and '.join(filter(None, (said, one)))} in `{name}`"
+                out[name] = replace(verdict, how=f"{how}: {verdict.how}"), most + each * few
+    return out if len(out) == len(names) else None
 
 
 def whose(system: TransitionSystem, cond: Expr) -> int | None:

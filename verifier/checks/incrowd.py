@@ -123,7 +123,9 @@ class InCrowd:
             within = kept
         return None
 
-    def goals(self, of: Goals, guess: bool = True) -> list[Proved | None]:
+    def goals(
+        self, of: Goals, guess: bool = True, search: bool = True, part: float = 0.15
+    ) -> list[Proved | None]:
         """For each goal, why it holds.  `of`: the same goals of each system with a crowd, None
         where one of them cannot be said.  Without `guess` no invariants are made up."""
         out: list[Proved | None] = []
@@ -136,8 +138,8 @@ class InCrowd:
                 if None not in out or session.left() <= 0:
                     return out
                 if session.may("induction"):
-                    _inductive(made, session, goals, out, more)
-                if session.may("search") and not more:
+                    _inductive(made, session, goals, out, more, part)
+                if search and session.may("search") and not more:
                     for k, goal in enumerate(goals):
                         if out[k] is None and session.left() > 0:
                             out[k] = _searched(made, session, goal)
@@ -189,11 +191,12 @@ def _inductive(
     goals: Sequence[Obligation],
     out: list[Proved | None],
     guess: bool,
+    part: float = 0.15,
 ) -> None:
     left = [k for k, done in enumerate(out) if done is None]
     control = session.structure.never_entered() if len(made.system.rules) <= 2_000 else []
     candidates = [*made.invariants, *control]
-    budget = Budget(session.share(0.15))
+    budget = Budget(session.share(part))
     found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
     for k, answer in zip(left, found.answers, strict=True):
         if isinstance(answer, Inductive):

@@ -120,7 +120,7 @@ class Graphs:
             or self._too_large(v.index)
         }
         # How many messages there are in a channel of which no more is known.
-        aside |= {v for c in system.channels if c.capacity is None for v in c.lengths}
+        aside |= {v for c in system.channels if c.capacity is None for v in (*c.lengths, *c.taken)}
         mine = {t.location for t in system.threads if t.instance not in others | self.members}
         goals = [
             Obligation("", "", FALSE, "", NOWHERE, rule=r.index)
