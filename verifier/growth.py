@@ -63,7 +63,8 @@ def fitted(
 
     options = replace(options, timeout=options.timeout * PART)
     if system.any_number:
-        from .checks.anynumber import AnyNumber, bounded
+        from .checks.anynumber import AnyNumber
+        from .checks.inbounds import bounded
 
         session = Session(made(1), options, replay, schedule, simulate)
         sure = bounded(AnyNumber(session, spec))

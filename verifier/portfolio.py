@@ -148,6 +148,7 @@ class _Run:
         self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
         self.shown: set[int | str] = set()  # proved of any number of instances
+        self.anew: frozenset[int | str] = frozenset()  # and whatever capacity is set
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -235,6 +236,8 @@ class _Run:
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[PROPERTY + name] = verdict
         self.shown |= found.keys()
+        names = {PROPERTY + n if PROPERTY + n in found else n for n in proofs.anew}
+        self.anew = frozenset(names & found.keys())
         seconds = time.monotonic() - since
         kinds = {k: _kind_of(k) for k in found}
         for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS):
@@ -382,7 +385,7 @@ class _Run:
 
             lasting = _kind_of(key) is Kind.LIVENESS
             verdict = lifted(verdict, str(key), self.session, lasting)
-        if system.controls:
+        if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
             from .checks.controlled import of_claim, of_whole
 
             if isinstance(key, int):

@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import TRUE, Expr, Sort, add, and_, const, le, mul, var, variables
+from ...semantics.expr import TRUE, Expr, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ..engines.crowd import Crowd
@@ -27,6 +27,7 @@ from ..engines.crowd_endless import Endless
 from ..engines.crowd_terms import serves
 from ..engines.mailbox import MESSAGES
 from ..session import Session
+from ..tasks import PROPERTY
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 from . import (
     blocking,
@@ -41,6 +42,7 @@ from . import (
     peaks,
 )
 from .anyroom import in_range
+from .controlled import by_order
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -48,8 +50,6 @@ from .obligations import Claim, claims
 FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
-# How many messages there may be at most: for each instance, and beside.
-LIMITS = ((0, 1), (0, 2), (0, 4), (1, 0), (2, 0), (2, 2))
 
 
 class AnyNumber:
@@ -69,7 +69,10 @@ class AnyNumber:
         if any(r.turn is not TRUE for r in self.two.rules):
             self.free = lower(_unscheduled(spec), TWO, crowd=True)
         self.span = session.system.any_number[0].span
-        turns = self.free is not self.two
+        self.anew: set[str] = set()  # proved whatever capacity is set meanwhile, by key of a task
+        turns = {r.index: r.turn for r in self.two.rules if r.turn is not TRUE}
+        if [r.name for r in self.free.rules] != [r.name for r in self.two.rules]:
+            self.apart = False  # (the rules would have other numbers)
         # (Whether a message that fits is there cannot be told from how many there are.)
         told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
         self.crowd = InCrowd(session, self.free, self.span, turns) if told else None
@@ -192,6 +195,10 @@ class AnyNumber:
                 return None if soon and s.system.loops else self._terminates(known)
             case "starvation_free" if not liveness.anybody_waits(s.system):
                 return Proved("structure", liveness.NOBODY)
+            case "starvation_free" if s.system.controls and soon:
+                return None  # (what follows from others counts for a capacity that stays as it is)
+            case "starvation_free" if s.system.controls and (all_ := self._granted(known)):
+                return all_
             case "can_finish" | "starvation_free":
                 needed = known.get("deadlock_free"), known.get("terminates")
                 if not all(isinstance(v, Proved) for v in needed):
@@ -228,6 +235,12 @@ class AnyNumber:
         how = f"every run ends (`terminates`), and then nothing is owed: {words}"
         return Proved(engines, how)
 
+    def _calm(self, known: Mapping[str, Verdict]) -> bool:
+        """Whether nobody is ever stuck, whatever capacities are set."""
+        found = known.get("deadlock_free")
+        anew = not self.session.system.controls or (found is not None and by_order(found))
+        return isinstance(found, Proved) and anew
+
     def _passes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
         """The same where runs may go on for ever: what is owed does not stay so in any of them, nor
         where a run ends."""
@@ -235,7 +248,7 @@ class AnyNumber:
         goals = [g for g in self.crowd.first.system.liveness if g.name == name]
         if not goals:
             return None
-        calm = isinstance(known.get("deadlock_free"), Proved)
+        calm = self._calm(known)
         owed = [(g.owed, whose(self.crowd.free, g.owed)) for g in goals]
 
         def asks(runs: Endless) -> bool:
@@ -247,6 +260,7 @@ class AnyNumber:
         nodes = self.crowd.endless(asks)
         if not nodes:
             return None
+        self.anew.add(PROPERTY + name)
         how = f"{FOR_EVER} {nodes} nodes: in no fair run it is owed for ever"
         return Proved("search", how)
 
@@ -254,7 +268,7 @@ class AnyNumber:
         """Nobody waits for a resource for ever, though runs may go on for ever."""
         if self.crowd is None:
             return None
-        calm = isinstance(known.get("deadlock_free"), Proved)
+        calm = self._calm(known)
         waits = [
             (cond, t.instance)
             for t, cond, _ in liveness.waits_for_claims(self.crowd.free)
@@ -266,6 +280,8 @@ class AnyNumber:
             return all((calm or runs.goes_on(cond, i)) and runs.passes(cond, i) for cond, i in mine)
 
         nodes = self.crowd.endless(asks)
+        if nodes:
+            self.anew.add("starvation_free")
         how = f"{FOR_EVER} {nodes} nodes: in no fair run somebody waits for a resource for ever"
         return Proved("search", how) if nodes else None
 
@@ -355,42 +371,6 @@ class AnyNumber:
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
-
-
-def bounded(proofs: AnyNumber) -> dict[str, tuple[Proved, int]] | None:
-    """That there are never more messages than some number, or than some number for each instance,
-    in channels that have no bound that the text says, by name; None if it is not shown of all.
-
-    With each, for how many there has to be room beside the few instances that there are.
-    """
-    if proofs.crowd is None:
-        return None
-    system = proofs.session.system
-    names = [c.name for c in system.open_channels]
-    few = sum(len(g.members) for g in system.any_number)
-
-    def of(made: Crowd) -> list[Obligation]:
-        there = add(const(1), *(var(v, Sort.INT) for v in made.others))
-        channels = {c.name: c for c in made.system.channels}
-        out = []
-        for c in (channels[name] for name in names):
-            for each, most in LIMITS:
-                limit = add(const(most), mul(const(each), there))
-                goal = and_(*(le(var(v, Sort.INT), limit) for v in c.lengths))
-                out.append(Obligation("messages", c.name, goal, "", c.span))
-        return out
-
-    found = iter(proofs.crowd.goals(of, guess=False, search=False, part=0.5))
-    out: dict[str, tuple[Proved, int]] = {}
-    for name in names:
-        for each, most in LIMITS:
-            verdict = next(found, None)
-            if verdict is not None and name not in out:
-                said = f"{most} message{'s' * (most != 1)}" if most else ""
-                one = f"{each} for each instance of any number" if each else ""
-                how = f"never more than {' and '.join(filter(None, (said, one)))} in `{name}`"
-                out[name] = replace(verdict, how=f"{how}: {verdict.how}"), most + each * few
-    return out if len(out) == len(names) else None
 
 
 def whose(system: TransitionSystem, cond: Expr) -> int | None:

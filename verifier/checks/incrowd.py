@@ -46,12 +46,17 @@ Goals = Callable[[Crowd], Sequence[Obligation] | None]
 
 class InCrowd:
     """`free`: a system with exactly two members of each group of any number.  `turns`: it has more
-    runs than are meant, because who may move does not wait for a turn in it."""
+    runs than are meant, because who may move does not wait for a turn in it; by rule, that it has
+    its turn."""
 
     def __init__(
-        self, session: Session, free: TransitionSystem, span: Span, turns: bool = False
+        self,
+        session: Session,
+        free: TransitionSystem,
+        span: Span,
+        turns: Mapping[int, Expr] | None = None,
     ) -> None:
-        self.turns = turns
+        self.turns = turns or {}
         self.session = session
         self.free = free
         self.span = span
@@ -148,8 +153,8 @@ class InCrowd:
     def endless(self, asks: Callable[[Endless], bool], granting: bool = False) -> int:
         """Whether something is so of the runs that go on for ever, looked at more and more closely:
         the number of nodes that were enough for it, or 0."""
-        if self.first is None or self.turns or not self.session.may("search"):
-            return 0  # (who waits for a turn is not ready, whatever the graph says)
+        if self.first is None or not self.session.may("search"):
+            return 0
         for coarse in (True, False):
             key = granting, coarse
             if key not in self.forever:
@@ -169,7 +174,7 @@ class InCrowd:
         try:
             if coarse not in self.graphs:
                 self.graphs[coarse] = None
-                self.graphs[coarse] = Graphs(self.free, self.first, seconds, coarse)
+                self.graphs[coarse] = Graphs(self.free, self.first, seconds, coarse, self.turns)
             graphs = self.graphs[coarse]
             if graphs is None:
                 return None
