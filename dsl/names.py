@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -163,6 +164,13 @@ class Reporter:
 
     def warn(self, code: str, span: Span, message: str, fix: str = "") -> None:
         self.found.append(Diagnostic(code, span, message, fix, Severity.WARNING))
+
+    @contextmanager
+    def without_warnings(self) -> Iterator[None]:
+        """Of what is looked at in its body only errors are kept."""
+        before = len(self.found)
+        yield
+        self.found[before:] = [d for d in self.found[before:] if d.severity is Severity.ERROR]
 
     def unknown(
         self, code: str, span: Span, what: str, name: str, known: Iterable[str], fix: str = ""

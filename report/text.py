@@ -129,7 +129,8 @@ def _brief(report: Report, width: int) -> Iterator[Styled]:
 
 
 def _how(report: Report, width: int) -> Iterator[Styled]:
-    yield Styled("How it was proved:", "bold")
+    if any(isinstance(result.verdict, Proved) for result in report.results):
+        yield Styled("How it was proved:", "bold")
     for result in report.results:
         if isinstance(result.verdict, Proved):
             first, *more = result.verdict.how.splitlines() or [""]

@@ -137,12 +137,14 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class AnyNumber:
     """`w[*]`: of any number of instances, the first few; `number` is the variable (None: a
-    constant) that says how many of them there are."""
+    constant) that says how many of them there are.  `between`: where they arrive one after the
+    other, the seconds from one to the next."""
 
     workflow: str
     members: tuple[int, ...]  # ids of instances, all alike
     number: int | None
     span: Span
+    between: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,14 @@ RETRIES = (
 
 class Maker:
     """Timed terms; `claims` also lets them wait for each other's resources, `beats` watches
-    attempts and what is pending."""
+    attempts and what is pending, `elsewhere` has them run in environments with room for all, or
+    refuses them a resource that is in use."""
 
-    def __init__(self, seed: int, claims: bool = False, beats: bool = False) -> None:
+    def __init__(
+        self, seed: int, claims: bool = False, beats: bool = False, elsewhere: bool = False
+    ) -> None:
         self.rng = random.Random(seed)
+        self.elsewhere = random.Random(f"{seed} elsewhere") if elsewhere else None
         self.claims = claims
         self.beats = beats
         self.left = self.rng.randint(2, 4)
@@ -32,6 +36,9 @@ class Maker:
         data = [" var x: int = 0", " var y: bool = false"]
         head = ["error E transient", "error F permanent", "resource r : pool(1)"]
         body = self.term(3)
+        if self.elsewhere:
+            head += [f"environment {n} {{ kind docker capacity c 9 }}" for n in ("box", "mac")]
+            head.append("resource q : pool(1) on_busy fail E")
         head += ["workflow w fails E, F, Timeout {", *data, f" {parts}", f" run {{ {body} }}", "}"]
         return "\n".join(head) + "\n"
 
@@ -62,6 +69,9 @@ class Maker:
                 ]
             )
             timeout = f"{timeout} {beat}"
+        if self.elsewhere:
+            places = ["", "runs_in box", "runs_in box, mac (c 2)", "uses q 1", "uses q 1"]
+            uses += f" {self.elsewhere.choice(places)}"
         return f"activity {name} {{ {uses} takes {takes} {timeout} {fails} {retry} {do} {undo} }}"
 
     def leaf(self) -> str:

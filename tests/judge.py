@@ -281,7 +281,9 @@ def _problems(
     goals = _next(groups, result)
     if goals:
         broken = [g for g in goals if world.broken(g)]
-        if isinstance(verdict, Proved) and "that no clock reaches" in verdict.how:
+        if isinstance(verdict, Proved) and (
+            verdict.engine == "zones" or "that no clock reaches" in verdict.how
+        ):
             broken = [g for g in broken if _broken_in_time(world.system, g)]
         if proved:
             wrong = [f"PROVED, but it can be broken: {g.message}" for g in broken[:1]]

@@ -163,7 +163,7 @@ def _by_runs(session: Session, verdict: Proved) -> bool:
 
 def _within(session: Session, room: int) -> dict[str, Verdict]:
     """Does a send always find room?"""
-    from .checks import intime, obligations
+    from .checks import obligations, readings
 
     channels = session.system.open_channels
     claims = [
@@ -180,7 +180,7 @@ def _within(session: Session, room: int) -> dict[str, Verdict]:
     for k, (c, claim) in enumerate(zip(channels, claims, strict=True)):
         verdict = found[k]
         if isinstance(verdict, Unknown):
-            verdict = intime.holds(bare, claim.goals) or verdict
+            verdict = readings.decided(bare, claim.goals) or verdict
         if isinstance(verdict, Proved):
             said = f"never more than {room} message{'s' * (room > 1)} in `{c.name}`"
             verdict = replace(verdict, how=f"{said}: {verdict.how}", figure="", evidence=())

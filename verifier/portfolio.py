@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
@@ -22,8 +23,11 @@ from .dispatch import Dispatch
 from .growth import assumed
 from .growth import lifted as lifted_to_any_room
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
-from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
+from .tasks import GROUPS, LIMIT, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
+
+if TYPE_CHECKING:
+    from .checks.anynumber import AnyNumber
 
 SAFETY = (
     "invariant",
@@ -149,6 +153,7 @@ class _Run:
         self.claims = self._claims()
         self.shown: set[int | str] = set()  # proved of any number of instances
         self.anew: frozenset[int | str] = frozenset()  # and whatever capacity is set
+        self.proofs: AnyNumber | None = None  # of any number
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -223,7 +228,7 @@ class _Run:
         since = time.monotonic()
         found: dict[int | str, Verdict] = {}
         with self.session.limit(), self.session.slot(FOR_ANY_NUMBER):
-            proofs = AnyNumber(self.session, self.spec, self.claims)
+            proofs = self.proofs = AnyNumber(self.session, self.spec, self.claims)
             self.progress("any number of instances")
             chosen = self.session.options.engines
             found.update(proofs.all_claims(self.claims).items())
@@ -235,12 +240,15 @@ class _Run:
                 verdict = proofs.comes_at_last(name, self.verdicts)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[PROPERTY + name] = verdict
+            for task in self._limits():
+                verdict = proofs.in_time(limits_by_line(self.session.system)[task.name])
+                if verdict is not None:
+                    found[task.name] = verdict
         self.shown |= found.keys()
-        names = {PROPERTY + n if PROPERTY + n in found else n for n in proofs.anew}
-        self.anew = frozenset(names & found.keys())
+        self.anew = frozenset(proofs.anew & found.keys())
         seconds = time.monotonic() - since
         kinds = {k: _kind_of(k) for k in found}
-        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS):
+        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS, Kind.LIMIT):
             mine = {k: v for k, v in found.items() if kinds[k] is kind}
             share = seconds * len(mine) / max(1, len(found))
             yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
@@ -340,7 +348,7 @@ class _Run:
         """Time limits, those of one line together."""
         for name, (limit, *_) in limits_by_line(self.session.system).items():
             skipped = any(s.name == limit.check and s.at is None for s in self.said.skips)
-            if not skipped and self._selected(limit.check, limit.name):
+            if name not in self.shown and not skipped and self._selected(limit.check, limit.name):
                 yield Task(Kind.LIMIT, "limits", name)
 
     # --- lines of the table ----------------------------------------------------------------
@@ -381,11 +389,22 @@ class _Run:
         ):
             verdict = lifted_to_any_room(self.session, verdict)
         if self.many and key not in self.shown:
+            from .checks import limits as by_time
             from .checks.anynumber import lifted
 
+            if key == "no_dead_code" and isinstance(verdict, Refuted) and self.proofs is not None:
+                with self.session.limit():
+                    if self.proofs.dead(verdict):
+                        return verdict
             lasting = _kind_of(key) is Kind.LIVENESS
             verdict = lifted(verdict, str(key), self.session, lasting)
         if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
+            because = ""
+            if _kind_of(key) is Kind.LIMIT:
+                limits = limits_by_line(system)[str(key)]
+                because = by_time.in_the_way(self.session, self.spec, limits)
+            verdict = lifted(verdict, str(key), self.session, lasting, because)
+        if system.controls:
             from .checks.controlled import of_claim, of_whole
 
             if isinstance(key, int):
@@ -457,6 +476,8 @@ def _kind_of(key: int | str) -> Kind:
     """Of what a verdict is about."""
     if isinstance(key, int):
         return Kind.CLAIMS
+    if key.startswith(LIMIT):
+        return Kind.LIMIT
     return Kind.LIVENESS if key.startswith(PROPERTY) else Kind.WHOLE
 
 

@@ -28,6 +28,7 @@ from .verdict import Proved, Refuted, Unknown, Verdict
 
 if TYPE_CHECKING:
     from ..semantics.lower.durations import Duration
+    from .checks.arrivals import Arrivals
     from .checks.contended import Scheduled
     from .checks.intime import Timed
 
@@ -107,7 +108,9 @@ class Session:
     witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
     timed_graph: tuple[Timed | None] | None = None  # (None,): it was not finished
+    timely: tuple[set[int] | None] | None = None  # rules that are taken at some times
     durations: tuple[Duration, ...] | None = None  # by structure
+    arrivals: Arrivals | None = None
     waiting: dict[int, Fraction] | None = None  # the same where claims wait, in seconds
     scheduled: tuple[Scheduled | None] | None = None  # by all schedules of activities; made once
     until: Callable[[], float] | None = None  # the end of what the check that runs may use

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ...dsl import ast
+from ...dsl.walk import walk
 from ..expr import Expr, add, const, ite, mul, to_real, whole
 from ..system import Delay, EventKind, EventTemplate, PointKind, ResourceInfo, RuleKind
 from .context import Ctx, step
@@ -13,17 +15,29 @@ from .place import At
 FEW, SEVERAL = 3, 5
 
 
-def several(resources: Iterable[ResourceInfo], channels: Iterable[int]) -> int:
+def several(resources: Iterable[ResourceInfo], channels: Iterable[int], limited: bool) -> int:
     """How many instances stand for any number: FEW, or to SEVERAL if it takes so many to use up
-    a pool, or to ask for more than there is of what nobody waits for, or more than a bucket has at
-    once, or to fill a channel (of this capacity) and wait."""
+    a pool (one more where waits are `limited`), or to ask for more than there is of what nobody
+    waits for, or more than a bucket has at once, or to fill a channel (of this capacity) and
+    wait."""
     sizes = []
     for r in resources:
         n = whole(r.capacity)
         if n is not None and r.exclusive is None:
-            sizes.append(n if r.enforced and r.kind == "pool" else n + 1)
+            waits = limited or not r.enforced or r.kind != "pool"
+            sizes.append(n + 1 if waits else n)
     sizes += [n + 1 for n in channels]
     return max(FEW, min(SEVERAL, max(sizes, default=0)))
+
+
+def limited(spec: ast.Spec) -> bool:
+    """Whether something else may happen where a claim waits for too long."""
+    for n in walk((*spec.workflows, *spec.activities)):
+        if isinstance(n, ast.Within) and n.duration is not None:
+            return True
+        if isinstance(n, ast.Activity) and n.timeout_schedule is not None:
+            return True
+    return False
 
 
 def one_by_one(group: Sequence[InstanceDraft], between: Expr) -> None:

@@ -21,6 +21,7 @@ from .lasting import fixed, read
 from .lasting_calls import called
 from .lasting_facts import Reading
 from .measure import Amounts, Measure, Unmeasured
+from .placement import anywhere
 from .times import DONE, ZERO, Arithmetic, number
 from .world import contexts
 
@@ -48,13 +49,14 @@ def longest(spec: ast.Spec, free: Collection[str], room: int | None = None) -> d
 
 
 def _other(spec: ast.Spec) -> bool:
-    """Are there more than workflows that begin at once, and are granted claims that fit?"""
+    """Are there more than workflows that begin at once, so many as are named, and are granted
+    claims that fit?"""
     system = spec.system
     if system is None:
         return False
     if system.scheduler == "head_of_line":
         return True  # units may be free for which somebody waits
-    return bool(system.faults) or any(d.arrive for d in system.instances)
+    return bool(system.faults) or any(d.arrive or d.any_number for d in system.instances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class _Bounds:
                 out |= self.asked(inner, w.body)
             elif isinstance(node, ast.Call):
                 a = activity_of(ctx, node.name)
-                out |= {c.resource for c in a.uses}
+                out |= {c.resource for c in anywhere(ctx, a)}
                 if a.undo is not None and a.undo.body is not None:
                     out |= self.asked(ctx, a.undo.body)
         return out - self.free

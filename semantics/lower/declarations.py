@@ -33,7 +33,7 @@ from ..system import (
     Within,
 )
 from . import channels, control
-from .arriving import several
+from .arriving import limited, several
 from .builder import Builder
 from .context import UNDO_FAILED
 from .crashes import Crashing
@@ -252,7 +252,9 @@ class Declarations:
             return self.few
         given = (c for c in self.spec.channels if c.capacity is not None and not c.broadcast)
         sizes = [self._known(c.capacity) for c in given if c.capacity is not None]
-        return 1, several(self.b.resources.values(), (s for s in sizes if s is not None))
+        return 1, several(
+            self.b.resources.values(), (s for s in sizes if s is not None), limited(self.spec)
+        )
 
     def _known(self, e: ast.Expression) -> int | None:
         try:

@@ -19,7 +19,7 @@ from .heartbeat import heartbeat, sooner
 from .lasting import fixed, measured, read, unknown, unread
 from .lasting_facts import Beats, Reading
 from .lasting_frames import retried
-from .measure import Measure, Unmeasured, plain
+from .measure import Measure, Unmeasured, plain, refusing
 from .placement import anywhere
 from .times import DONE, ZERO, Lasts, Times, then, times
 
@@ -28,8 +28,9 @@ def call(r: Reading, ctx: Ctx, t: ast.Call) -> Times:
     if t.name in ctx.world.workflows:
         return _child(r, ctx, t)
     a = activity_of(ctx, t.name)
-    if a.runs_in is not None:
-        return unread(r, t.span)  # it may have to wait for its environment
+    open_ = a.runs_in is not None and len(a.runs_in.environments) > 1
+    if open_ and r.measure is not None and not r.measure.blocks:
+        return unread(r, t.span)  # whose units it works with depends on where there is room
     bound = {p.name: given(ctx, p, e, t.span) for p, e in zip(a.params, t.args, strict=True)}
     inner = replace(ctx, env=ctx.env.bind(**bound))
     pending = measured(r, inner, a.timeout_schedule) if a.timeout_schedule is not None else None
@@ -126,8 +127,8 @@ def claimed(
     pending: Expr | None = None,
 ) -> Times:
     """What may have to wait for a resource before it begins has no longest time by itself, unless
-    it may be `pending` for some time only."""
-    if watched(ctx, claims):
+    it may be `pending` for some time only.  What is refused is so at once."""
+    if watched(r, ctx, claims):
         for c in claims:
             r.contended.setdefault(c.resource, span)
         r.endless(span, "a claim may be refused or taken back")
@@ -141,32 +142,51 @@ def claimed(
     waits = waited_for(r, ctx, claims)
     if r.measure is not None:
         return _weighed(r, ctx, r.measure, claims, waits, span, body, pending)
+    longest: Expr | None = ZERO if not waits else pending
+    refused = {
+        e: Lasts(ZERO, longest, TRUE, False)
+        for x in _declared(ctx, claims)
+        if refusing(x) and _contested(r, ctx, x.name)
+        for e in [x.busy_error or ""]
+    }
     if not waits:
-        return body
+        if not refused:
+            return body
+        ways = {e: x.vague for e, x in body.ways.items()}
+        return replace(body, ways=r.arithmetic.merged(ways, refused))
     if pending is not None:
         waited = Lasts(ZERO, pending, TRUE, False)
         ways = {e: then(waited, x) for e, x in body.ways.items()}
         never = {"Timeout": Lasts(pending, pending, TRUE, False)}
-        return Times(r.arithmetic.merged(ways, never), body.after, False)
+        ways = r.arithmetic.merged(r.arithmetic.merged(ways, never), refused)
+        return Times(ways, body.after, False)
     for name in waits:
         r.contended.setdefault(name, span)
     ways = {e: Lasts(x.lo, None, x.may, False) for e, x in body.ways.items()}
-    return Times(ways, body.after, False)
+    return Times(r.arithmetic.merged(ways, refused), body.after, False)
 
 
-def watched(ctx: Ctx, claims: Sequence[ast.Claim]) -> bool:
-    """Who asks for these does not just wait until they are free, and give them back when done."""
+def _declared(ctx: Ctx, claims: Sequence[ast.Claim]) -> list[ast.Resource]:
     known = ctx.world.resources  # (Pools of environments are declared elsewhere.)
-    return not all(plain(known[c.resource]) for c in claims if c.resource in known)
+    return [known[c.resource] for c in claims if c.resource in known]
+
+
+def watched(r: Reading, ctx: Ctx, claims: Sequence[ast.Claim]) -> bool:
+    """Who asks for these does not just wait until they are free, or is refused at once, and give
+    them back when done."""
+    mine = _declared(ctx, claims)
+    return not all(plain(x) or (r.measure is None and refusing(x)) for x in mine)
 
 
 def waited_for(r: Reading, ctx: Ctx, claims: Sequence[ast.Claim]) -> list[str]:
     """Those for which it may have to wait."""
-    return [
-        c.resource
-        for c in claims
-        if any(x.enforced and x.name not in r.free for x in ctx.b.of_name(c.resource))
-    ]
+    never = {x.name for x in _declared(ctx, claims) if refusing(x)}
+    names = [c.resource for c in claims if c.resource not in never]
+    return [n for n in names if _contested(r, ctx, n)]
+
+
+def _contested(r: Reading, ctx: Ctx, name: str) -> bool:
+    return any(x.enforced and x.name not in r.free for x in ctx.b.of_name(name))
 
 
 def _weighed(
@@ -202,7 +222,7 @@ def _weighed(
 
 def block(r: Reading, ctx: Ctx, t: ast.Using, body: Times) -> Times:
     """`using`: a claim around a block."""
-    if r.measure is None or not (watched(ctx, t.claims) or waited_for(r, ctx, t.claims)):
+    if r.measure is None or not (watched(r, ctx, t.claims) or waited_for(r, ctx, t.claims)):
         return claimed(r, ctx, t.claims, t.span, body)
     if not r.measure.blocks:
         raise Unmeasured

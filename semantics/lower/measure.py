@@ -38,5 +38,13 @@ class Measure:
 
 def plain(r: ast.Resource) -> bool:
     """Whoever asks for it waits until it is free, and is not told when it is taken back."""
-    kept = r.lease is None or r.silent
-    return r.kind in ("pool", "lock") and r.on_busy == "wait" and kept
+    return r.on_busy == "wait" and _kept(r)
+
+
+def refusing(r: ast.Resource) -> bool:
+    """The same, but that a claim which would have to wait fails at once."""
+    return r.on_busy == "fail" and _kept(r)
+
+
+def _kept(r: ast.Resource) -> bool:
+    return r.kind in ("pool", "lock") and (r.lease is None or r.silent)

@@ -208,12 +208,15 @@ class _Lowering(Declarations):
         )
         groups = Counter(d.workflow for d in decls)
         for d in decls:
-            before = len(self.instances[d.workflow])
+            before, counted = len(self.instances[d.workflow]), len(self.any_number)
             with self.world.refusals.collecting():
                 self._declare_group(d, groups[d.workflow] == 1)
                 if d.arrive is not None:
                     between = self._fixed(partial(measured, e=d.arrive))
                     one_by_one(self.instances[d.workflow][before:], between)
+                    self.any_number[counted:] = [
+                        replace(g, between=between) for g in self.any_number[counted:]
+                    ]
         self.world.refusals.tell()
         # A workflow with one instance may be named for it.
         self.single = {name: bound(g[0]) for name, g in self.instances.items() if len(g) == 1}

@@ -19,7 +19,7 @@ from wfverify.semantics.evidence import Facts, Inductive, Part
 from wfverify.semantics.expr import const
 from wfverify.semantics.lower import lower
 from wfverify.verifier.engines.crowd import Unsupported, crowd
-from wfverify.verifier.verdict import Proved, Unknown
+from wfverify.verifier.verdict import Proved, Refuted, Unknown
 
 SEEDS = range(*map(int, os.environ.get("WFVERIFY_CROWDS", "0..14").split("..")))
 ENDLESS = range(*map(int, os.environ.get("WFVERIFY_ENDLESS", "3..9").split("..")))
@@ -87,7 +87,7 @@ def test_steps_that_count_instances_leave_it_open(guard: str) -> None:
 
 def test_a_dead_place_may_come_alive_with_more_instances() -> None:
     text = WORKER.replace("run { work }", "run { work ; if (n > 6) { work } }")
-    (found,) = (r for r in verified(text) if r.check == "no_dead_code")
+    (found,) = (r for r in verified(text, 20) if r.check == "no_dead_code")
     assert isinstance(found.verdict, Unknown)
 
 
@@ -209,3 +209,27 @@ system {{ w[*]  v  scheduler fair }}
 """
     (found,) = (r for r in verified(text, 10) if r.name == "comes")
     assert isinstance(found.verdict, Proved) == comes
+
+
+@pytest.mark.parametrize(
+    ("pool", "test", "verdict"),
+    [
+        (2, "n == 0", Proved),  # with three of them one is refused
+        (7, "n == 0", Unknown),  # with eight; no few are so many
+        (2, "n > 3", Refuted),  # nobody's n ever is
+    ],
+)
+def test_what_nobody_of_any_number_comes_to(pool: int, test: str, verdict: type) -> None:
+    text = f"""
+error Busy transient
+resource r : pool({pool}) on_busy fail Busy
+workflow w {{
+  var n: int = 0
+  activity a {{ uses r 1  takes 1s..2s }}
+  activity b {{ takes 1s..2s }}
+  run {{ if ({test}) {{ b }} ; try {{ a }} catch Busy {{ skip }} }}
+}}
+system {{ w[*] }}
+"""
+    (found,) = (r for r in verified(text, 20) if r.check == "no_dead_code")
+    assert isinstance(found.verdict, verdict)

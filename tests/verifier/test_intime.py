@@ -12,12 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from footprint import unsettled
+from oracle import reading
 from ticking import TICK, Ticking, TooMuch
 from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.timing import schedule
 from wfverify.semantics.lower import lower
-from wfverify.verifier.checks import intime
+from wfverify.verifier.checks import intime, readings
 from wfverify.verifier.checks.order import DATA
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.session import Session
@@ -139,6 +140,49 @@ def test_what_comes_at_no_times(seed: int) -> None:
 def test_random_loops(seed: int) -> None:
     text = Maker(seed).spec()
     assert problems(text) == [], text
+
+
+ATOMS = (
+    *("s", "not s", "x == 0", "x == 1", "used(l) == 0", "used(l) == 1", "done(w.a)"),
+    *("not done(w.a)", "running(w.b)", "running(v.c)", "times(v.d) == 1", "started(v.d)"),
+)
+
+
+def claims_and_what_they_are(seed: int) -> list[tuple[str, Verdict | None, bool]]:
+    """Of conjunctions that hold in no state: the claim, what clocks say, whether it is true."""
+    rng = random.Random(seed)
+    text = Maker(seed).spec()
+    claims = [
+        "not (" + " and ".join(rng.sample(ATOMS, rng.choice((2, 3, 3)))) + ")" for _ in "1234"
+    ]
+    text += "".join(f"invariant i{k} : {c}\n" for k, c in enumerate(claims))
+    system = lower(load_text(text, "s.wf"))
+    session = Session(system, Options(), replay, schedule)
+    try:
+        states = {state for state, _ in Ticking(system).moves}
+    except TooMuch:
+        return []
+    out = []
+    for k, claim in enumerate(claims):
+        goals = [o for o in system.obligations if o.check == "invariant" and o.name == f"i{k}"]
+        conds = [reading(g.cond, {}) for g in goals]
+        true = all(c(state, (), ()) for c in conds for state in states)
+        out.append((claim, readings.decided(session, goals), true))
+    return out
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_claims_about_data_with_clocks(seed: int) -> None:
+    for claim, verdict, true in claims_and_what_they_are(seed):
+        assert not isinstance(verdict, Proved) or true, claim
+        assert not isinstance(verdict, Refuted) or not true, claim
+
+
+def test_most_claims_about_data_are_decided_with_clocks() -> None:
+    found = [v for seed in range(8) for _, v, _ in claims_and_what_they_are(seed)]
+    decided = [v for v in found if v is not None]
+    assert len(decided) > len(found) * 0.8
+    assert {type(v) for v in decided} == {Proved, Refuted}
 
 
 @pytest.mark.parametrize("sides", ["{ a } + { b }", "{ b } + { a }"])

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
+from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import Scheduling, schedule
 from wfverify.semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, eq, not_, var, variables
 from wfverify.semantics.lower import lower
@@ -16,7 +17,7 @@ from wfverify.semantics.system import Rule
 from wfverify.semantics.values import evaluate, initial_state
 from wfverify.verifier.checks import independence
 from wfverify.verifier.engines.common import conjuncts
-from wfverify.verifier.engines.partings import contradiction
+from wfverify.verifier.engines.partings import choices_of, contradiction
 from wfverify.verifier.engines.tracked import Tracked
 from wfverify.verifier.engines.zones import between, later, nothing, rearranged
 from wfverify.verifier.portfolio import Options, verify
@@ -168,6 +169,44 @@ def test_the_two_runs_share_their_beginning() -> None:
     differ = [x.rule != y.rule for x, y in zip(ones, twos, strict=True)]
     assert not any(differ[:6]) and sum(differ) == 2
     assert "w.x is" in found.message
+
+
+@pytest.mark.parametrize("system", ["", "system { w scheduler fifo }"])
+def test_the_sides_of_a_choice_are_answered_alike_each_time(system: str) -> None:
+    """`i` and `j` part for a long while, so all runs are looked at; those that differ at the end
+    took different sides in the second round."""
+    long = "; ".join(f"m := {k}" for k in range(1, 10))
+    body = (
+        "{ while (n < 2) { { { g } + { h } } ; n += 1 } } ; { i || j } ; "
+        f"if (y == 1) {{ {long} }} else {{ m := 9 }} ; y := 0"
+    )
+    more = """
+  var m: int = 0
+  var n: int = 0
+  activity g { takes 1s do { x := x + 1 } }
+  activity h { takes 1s do { x := x + 10 } }
+  activity i { takes 1s..2s do { y := 1 } }
+  activity j { takes 1s..2s do { y := 2 } }"""
+    for verdict in verdicts(workflow(body, more) + system):
+        assert not isinstance(verdict, Refuted)
+
+
+@pytest.mark.parametrize(("sides", "alike"), [("gg", True), ("hh", True), ("gh", None)])
+def test_which_sides_a_run_was_answered(sides: str, alike: bool | None) -> None:
+    more = "activity g { takes 1s }\n  activity h { takes 1s }"
+    system = lower(
+        load_text(workflow("while (x < 2) { { { g } + { h } } ; x += 1 }", more), "s.wf")
+    )
+    simulate = simulator(system)
+    found = []
+    for seed in range(20):
+        trace = simulate(seed, 0.0, {})
+        assert trace is not None
+        names = [system.rules[s.rule].name for s in trace.steps]
+        if [n[-1] for n in names if n.startswith("start")] == list(sides):
+            found.append(choices_of(Tracked(system), trace, replay(system, trace).states))
+    assert found
+    assert all((f is not None) is bool(alike) for f in found)
 
 
 def test_one_set_of_durations() -> None:

@@ -5,6 +5,7 @@ Runs of a few instances refute, because so many may be meant; they prove nothing
 - *rule by rule*: `atomicity`, and from the structure whatever looks at each thread, or at each
   pair of threads, by itself.  All instances have the same rules up to names, and two of them are
   among the few; what they may hold together is without bound (`Structure.peak`).
+- *by itself*: a `deadline` that an instance keeps however long its claims wait.
 - *by a crowd* (`engines.crowd`): claims about states and steps, shown of one instance among any
   number of others that are counted.  The same for a loop: it ends whatever the others do.
 - from these: `terminates`, `can_finish`, `starvation_free` as for a fixed number.
@@ -19,9 +20,9 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import TRUE, Expr, variables
+from ...semantics.expr import FALSE, TRUE, Expr, variables
 from ...semantics.lower import lower
-from ...semantics.system import Obligation, RuleKind, TransitionSystem
+from ...semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem
 from ..engines.crowd import Crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_terms import serves
@@ -41,8 +42,11 @@ from . import (
     parts,
     peaks,
 )
+from . import limits as by_time
 from .anyroom import in_range
+from .arrivals import arrivals
 from .controlled import by_order
+from .coverage import sources
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -50,6 +54,7 @@ from .obligations import Claim, claims
 FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 TWO = (2, 2)
+MOST_RULES = 6  # of a place that nobody may come to
 
 
 class AnyNumber:
@@ -75,9 +80,12 @@ class AnyNumber:
             self.apart = False  # (the rules would have other numbers)
         # (Whether a message that fits is there cannot be told from how many there are.)
         told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
-        self.crowd = InCrowd(session, self.free, self.span, turns) if told else None
-        if self.crowd is not None and not self._sends_in_range(self.crowd):
-            self.crowd = None
+        self.crowd: InCrowd | None = None
+        if told:
+            rooms = arrivals(session, spec).rooms
+            self.crowd = InCrowd(session, self.free, self.span, turns, rooms)
+            if not self._sends_in_range(self.crowd):
+                self.crowd = None
 
     def _sends_in_range(self, crowd: InCrowd) -> bool:
         """Whether messages of which nothing is kept say what their type allows, as is assumed."""
@@ -87,6 +95,13 @@ class AnyNumber:
         return None not in crowd.goals(lambda made: in_range(made.system, names), search=False)
 
     # --- claims ----------------------------------------------------------------------------
+
+    def in_time(self, limits: Sequence[TimeLimit]) -> Proved | None:
+        """Time limits that each instance keeps by itself: the others can make it wait for claims
+        only, and every pool counts as contended."""
+        if not self.apart or not self.session.may("structure"):
+            return None
+        return by_time.of_each(self.session, self.spec, limits)
 
     def settled(self, check: str, known: Mapping[str, Verdict]) -> Verdict | None:
         """A check of the whole: proved at once, or refuted by few, or proved at length."""
@@ -168,6 +183,24 @@ class AnyNumber:
         ]
         found = peaks.by_structure(self.session, [goal for _, _, goal in mine])
         return {(i, k): found[n] for n, (i, k, _) in enumerate(mine) if n in found}
+
+    def dead(self, found: Refuted) -> bool:
+        """Whether what no few run can be run by none of any number."""
+        if self.crowd is None:
+            return False
+        counted = {g.members[1] for g in self.free.any_number}
+        goals = [
+            Obligation("no_dead_code", "", FALSE, "", s.span, rule=r)
+            for s in sources(self.free.places)
+            if s.span == found.span and found.message.startswith(s.what)
+            for c in s.copies
+            for r in c.rules
+            if self.free.rules[r].instance not in counted
+        ]
+        if not goals or len(goals) > MOST_RULES:
+            return False
+        with self.session.slot(0.5):
+            return all(self.crowd.goals(lambda _: goals))
 
     # --- the whole system ------------------------------------------------------------------
 
@@ -395,8 +428,11 @@ def _same_places(a: Claim, b: Claim) -> bool:
     return [(g.message, g.span) for g in a.goals] == [(g.message, g.span) for g in b.goals]
 
 
-def lifted(verdict: Verdict, check: str, session: Session, lasting: bool = False) -> Verdict:
-    """A verdict on a few instances, of any number of them.  `lasting`: of what comes at last."""
+def lifted(
+    verdict: Verdict, check: str, session: Session, lasting: bool = False, because: str = ""
+) -> Verdict:
+    """A verdict on a few instances, of any number of them.  `lasting`: of what comes at last;
+    `because`: what is in the way of a proof."""
     most = max(len(g.members) for g in session.system.any_number)
     few = f"up to {most} instances of " + ", ".join(
         dict.fromkeys(g.workflow for g in session.system.any_number)
@@ -406,6 +442,8 @@ def lifted(verdict: Verdict, check: str, session: Session, lasting: bool = False
             return verdict  # by runs, which are runs of so many instances
         case Proved():
             why = f"it holds for {few}; for any number it was not proved"
+            if because:
+                why += f": {because}"
             if lasting:
                 why += ", where every run has to end for that (`terminates`)"
             return Unknown(verdict.engine, why)

@@ -98,14 +98,14 @@ def _by_clocks(session: Session, doubt: Sequence[Source], seen: set[int]) -> Ref
     """REFUTED, if one of them is reached at no times.  Runs to the others are added to `seen`."""
     graph = intime.timed_graph(session)
     never = intime.never(session)
-    if graph is None or never is None:
+    if never is None:
         return None
     for source in doubt:
         rules = {r for c in source.copies for r in c.rules}
         if rules <= never:
             message = f"{source.what} can never run: no clock allows it"
             return Refuted("search", message, Trace(()), source.span, "dead")
-        trace = graph.witness(rules) if not source.among(seen) else None
+        trace = None if graph is None or source.among(seen) else graph.witness(rules)
         if trace is not None and session.replay(session.system, trace).ok:
             wanted = trace.steps[-1].rule
             timed = session.timed(trace, _takes(wanted))

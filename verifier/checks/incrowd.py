@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from types import MappingProxyType
 
 from ...dsl.errors import Span
 from ...semantics.expr import (
@@ -55,10 +56,12 @@ class InCrowd:
         free: TransitionSystem,
         span: Span,
         turns: Mapping[int, Expr] | None = None,
+        rooms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.turns = turns or {}
         self.session = session
         self.free = free
+        self.rooms = rooms  # of those that arrive, how many are under way at once at most
         self.span = span
         self.made: list[tuple[Crowd, Session]] = []
         self.all = False  # of the ways to look at the others
@@ -67,7 +70,7 @@ class InCrowd:
         self.graphs: dict[bool, Graphs | None] = {}  # by whether they are coarse
         self.forever: dict[tuple[bool, bool], Endless | None] = {}
         try:
-            self.first = crowd(free)
+            self.first = crowd(free, rooms=rooms)
         except Unsupported:
             self.all = True
             return
@@ -79,7 +82,7 @@ class InCrowd:
         assert self.first is not None
         if not any(c.asks and c.slots and not c.turns for c in self.first.system.channels):
             return False
-        made = crowd(self.free, tidy=True)
+        made = crowd(self.free, tidy=True, rooms=self.rooms)
         session = self.session.of(made.system)
         goals = asks_once(made)
         out: list[Proved | None] = [None] * len(goals)
@@ -110,7 +113,7 @@ class InCrowd:
         assert self.first is not None
         within = self.first.ranged
         while self.session.may("induction") and self.session.left() > 0:
-            made = crowd(self.free, within, data, self.tidy)
+            made = crowd(self.free, within, data, self.tidy, self.rooms)
             if data and made.tracked == self.first.tracked:
                 return None
             session = self.session.of(made.system)
@@ -205,7 +208,7 @@ def _inductive(
     found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
     for k, answer in zip(left, found.answers, strict=True):
         if isinstance(answer, Inductive):
-            how = f"{BY_CROWD}: it holds at the start, and every step keeps it"
+            how = f"{BY_CROWD}{made.said}: it holds at the start, and every step keeps it"
             out[k] = Proved("induction", how)
 
 
@@ -261,5 +264,6 @@ def _searched(made: Crowd, session: Session, goal: Obligation) -> Proved | None:
             cone=None if everywhere else slice_for(system, [asked], cut),
         ).findings[0]
         if isinstance(found, Holds):
-            return Proved("search", f"{BY_CROWD}: all {found.states} states that can matter")
+            how = f"{BY_CROWD}{made.said}: all {found.states} states that can matter"
+            return Proved("search", how)
     return None

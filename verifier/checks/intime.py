@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from ...semantics.expr import FALSE, Expr, Scalar, and_, or_
+from ...semantics.expr import FALSE, TRUE, Expr, Scalar, and_, or_
 from ...semantics.system import Obligation, PointKind, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import enabled, evaluate
@@ -22,6 +22,7 @@ from ..engines.environments import full_start
 from ..engines.fair import Arc, View, clock
 from ..engines.inevitable import Game
 from ..engines.search_threads import ended, without_claims
+from ..engines.timed_states import TimedStates
 from ..engines.tracked import Move, State, Tracked, Unsupported
 from ..engines.zones import covers
 from ..session import Session
@@ -110,35 +111,34 @@ def timed_graph(session: Session) -> Timed | None:
 
 
 def never(session: Session) -> set[int] | None:
-    """Rules that no run takes at any times; None: not known."""
+    """Rules that no run takes at any times; None: not known.  Where the graph is too large, those
+    that are not taken though many ways to a place count as one."""
     graph = timed_graph(session)
-    if graph is None:
+    if graph is not None:
+        taken: set[int] | None = {a.rule for arcs in graph.arcs for a in arcs}
+    else:
+        if session.timely is None:
+            session.timely = (_merged(session),)
+        taken = session.timely[0]
+    if taken is None:
         return None
-    taken = {a.rule for arcs in graph.arcs for a in arcs}
     return {r.index for r in session.system.rules if r.index not in taken}
 
 
-def holds(session: Session, goals: Sequence[Obligation]) -> Verdict | None:
-    """PROVED of claims about states, and about steps that no run takes at any times; else None."""
-    graph = timed_graph(session)
-    if graph is None:
+def _merged(session: Session) -> set[int] | None:
+    """The rules that are taken, and perhaps some others."""
+    system = session.system
+    seconds = session.share(0.2)
+    if len(system.rules) > MOST_RULES or system.excluded is not FALSE or seconds <= 0:
         return None
-    taken = {a.rule for arcs in graph.arcs for a in arcs}
-    views = [graph.tracked.view(n.state) for n in graph.nodes]
-    for goal in goals:
-        if goal.rule is not None and goal.rule in taken:
-            return None
-        if goal.rule is None and (goal.every_step or not all(_holds(goal.cond, v) for v in views)):
-            return None
-    how = "whatever the clocks show; all states were visited with their clocks"
-    return Proved("search", how, f"{len(graph.nodes)} states")
-
-
-def _holds(e: Expr, view: Sequence[Scalar]) -> bool:
+    if not session.may("search") or not any(r.kind in BY_CLOCK for r in system.rules):
+        return None
     try:
-        return evaluate(e, view) is True
-    except KeyError:  # of a variable that the graph does not keep
-        return False
+        anything = Obligation("", "", TRUE, "", system.instances[0].span)
+        states = TimedStates(system, anything, frozenset())
+        return states.taken if states.merged(time.monotonic() + seconds, 1) else None
+    except Unsupported:
+        return None
 
 
 def races(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Rejected
+from ...dsl.support import callable_in
 from ...semantics.trace import Trace
 from ..equivalence.laws.explore import TooLarge, Unsuitable
-from ..equivalence.laws.prove import LEVELS, Claim, contexts, finest, within
+from ..equivalence.laws.needs import candidates, told
+from ..equivalence.laws.prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
 from ..equivalence.laws.read import plain, read, stands_for
-from ..equivalence.laws.refute import refuted
+from ..equivalence.laws.refute import refuted, stood_for
 from ..equivalence.terms.specs import by_laws
+from ..limit import Limit
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 
@@ -20,7 +24,10 @@ STATES = 40_000  # of each side
 AROUND = 3_000  # in a context
 SOON = 1.5  # seconds of work, for all contexts together
 TRIES = 1_500  # instances
-SHARE = 0.3  # of what is left, for all of them
+FOR_NEEDS = 4.0  # seconds, for a condition under which it holds
+NEAR = 8_000  # states of each side then
+SHARE = 0.5  # of what is left, for that
+NOTHING_TO_UNDO = "in a saga: where what is put in has nothing to undo"
 OVER = "the time budget was used up (--timeout)"
 NOT_KNOWN = "it is not proved, and no small instance refutes it"
 
@@ -36,11 +43,13 @@ def laws(
             since = time.monotonic()
             verdict: Verdict = Unknown("search", OVER)
             with session.limit():
-                verdict = _verdict(session, p, kinds)
+                verdict = _verdict(session, p, kinds, callable_in(spec, p))
             yield Result("law", p.name, verdict, p.span, seconds=time.monotonic() - since)
 
 
-def _verdict(session: Session, p: ast.Law, kinds: dict[str, str]) -> Verdict:
+def _verdict(
+    session: Session, p: ast.Law, kinds: dict[str, str], activities: Mapping[str, ast.Activity]
+) -> Verdict:
     under = p.under or LEVELS[-1]
     wanted = LEVELS.index(under)
     names = ", ".join(p.metavariables)
@@ -50,7 +59,7 @@ def _verdict(session: Session, p: ast.Law, kinds: dict[str, str]) -> Verdict:
         return Proved("terms", f"{told}, wherever they stand: {said}", said.level)
     if not session.may("search"):
         return Unknown("search", "it is decided by search, which is not to be used (--engine)")
-    law = read(p, kinds)
+    law = read(p, kinds, activities)
     try:
         level = finest(law, limit=STATES)
     except (TooLarge, Unsuitable) as error:
@@ -60,14 +69,30 @@ def _verdict(session: Session, p: ast.Law, kinds: dict[str, str]) -> Verdict:
     if level and LEVELS.index(level) <= wanted:
         return Proved("search", f"{_told(level, names)}, {_where(law, level)}", level)
     found = refuted(law, (under,), TRIES).get(under)
+    holds = [f"under {level} it holds for all {names}"] if level else []
+    holds += _if(session, law, under)
     if found is None:
-        return Unknown("search", why)
+        return Unknown("search", "; ".join((why, *holds)))
     message = f"the two sides are not equivalent under {under}"
     notes = [f"for example with {plain(str(found))}"]
+    notes += [plain(text) for text in stood_for(law, found)]
     notes += [f"{b} is `{test}`" for b, test in stands_for(p).items() if b in notes[0]]
-    if level:
-        notes.append(f"under {level} they are equivalent for all {names}")
-    return Refuted("search", message, Trace(()), p.span, notes=tuple(notes))
+    return Refuted("search", message, Trace(()), p.span, notes=(*notes, *holds))
+
+
+def _if(session: Session, law: Claim, under: str) -> list[str]:
+    """Under what condition it holds, if that is soon known."""
+    found: list[str] = []
+    with Limit(min(FOR_NEEDS, session.share(SHARE))):
+        for needs in candidates(law, under):
+            try:
+                level = finest(law, needs, NEAR)
+            except (TooLarge, Unsuitable):
+                continue
+            if level and LEVELS.index(level) <= LEVELS.index(under):
+                found.append(plain(f"under {level} it holds if {told(needs)}"))
+                break
+    return found
 
 
 def _told(level: str, names: str) -> str:
@@ -77,12 +102,27 @@ def _told(level: str, names: str) -> str:
 def _where(law: Claim, level: str) -> str:
     """Whether one side may be put for the other anywhere, as far as that is soon known."""
     begun = time.process_time()
+    whole = "as whole workflows"
+
+    def all_(claim: Claim, contexts: Sequence[str]) -> bool | None:
+        for context in contexts:
+            if time.process_time() > begun + SOON:
+                return None
+            found = finest(within(claim, context), limit=AROUND)
+            if not found or LEVELS.index(found) > LEVELS.index(level):
+                return False
+        return True
+
     try:
-        for context in contexts(law):
-            found = finest(within(law, context), limit=AROUND)
-            late = time.process_time() > begun + SOON
-            if not found or LEVELS.index(found) > LEVELS.index(level) or late:
-                return "as whole workflows"
+        anywhere = all_(law, contexts(law))
     except (TooLarge, Unsuitable, Rejected):
-        return "as whole workflows"
-    return "wherever they stand"
+        anywhere = None
+    if anywhere is None:
+        return f"{whole} (of other places nothing was soon known)"
+    if not anywhere:
+        return whole
+    try:
+        undone = law.undoes or all_(replace(law, undone=True), WITH_UNDO)
+    except (TooLarge, Unsuitable, Rejected):
+        undone = None
+    return "wherever they stand" if undone else f"wherever they stand ({NOTHING_TO_UNDO})"

@@ -12,13 +12,16 @@ from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, implies, not_, var,
 from ...semantics.limits import overrun
 from ...semantics.lower.contended import longest
 from ...semantics.lower.durations import Duration, durations
+from ...semantics.lower.times import Lasts
 from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import TimeLimit, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate, fits, initial_state, show_duration
 from ..engines.common import in_domain
+from ..engines.timed_alike import first_of_each
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
+from .arrivals import arrivals
 from .pacing import runs
 from .walk import Walker
 
@@ -29,7 +32,8 @@ FEW, MANY = 8, 200  # runs that are tried, before all states and after
 def lasting(session: Session, spec: ast.Spec) -> tuple[Duration, ...]:
     """How long each instance takes, by structure, given which claims never wait; made once."""
     if session.durations is None:
-        session.durations = durations(spec, uncontended(session), room=session.system.room)
+        free = {*uncontended(session), *arrivals(session, spec).free}
+        session.durations = durations(spec, free, room=session.system.room)
     return session.durations
 
 
@@ -52,13 +56,20 @@ def waiting(session: Session, spec: ast.Spec) -> dict[int, Fraction]:
 def held(session: Session, spec: ast.Spec, limits: Sequence[TimeLimit]) -> Verdict:
     """Limits of one line of the table, all of them."""
     verdicts = []
-    for limit in limits:
+    for limit in _told_apart(session, limits):
         verdict = _held(session, spec, limit)
         if isinstance(verdict, Refuted):
             return verdict
         verdicts.append(verdict)
     unknown = [v for v in verdicts if isinstance(v, Unknown)]
     return unknown[0] if unknown else verdicts[0]
+
+
+def _told_apart(session: Session, limits: Sequence[TimeLimit]) -> list[TimeLimit]:
+    """Without those of instances that are like another one."""
+    later = {i for g in session.system.any_number for i in g.members[1:]}
+    mine = [x for x in limits if x.instance not in later]
+    return first_of_each(session.system, mine)
 
 
 def _held(session: Session, spec: ast.Spec, limit: TimeLimit) -> Verdict:
@@ -95,6 +106,41 @@ def _by_structure(
         verdict = _by_work(session, spec, limit, limit.instance)
         if verdict is not None:
             return verdict, {}, ""
+    return _by_itself(session, limit, mine, ends)
+
+
+def of_each(session: Session, spec: ast.Spec, limits: Sequence[TimeLimit]) -> Proved | None:
+    """A proof of limits of one line of the table, whatever else there is: how long an instance
+    takes by itself, where a claim that may have to wait takes any time unless a limit cuts it.  So
+    it holds beside any number of others."""
+    found: Proved | None = None
+    for limit in limits:
+        if not limit.workflow:
+            return None
+        mine = next(d for d in lasting(session, spec) if d.instance == limit.instance)
+        ends = mine.of(limit.workflow)
+        verdict = None if ends is None else _by_itself(session, limit, mine, ends)[0]
+        if verdict is None:
+            return None
+        found = found or verdict
+    return found
+
+
+def in_the_way(session: Session, spec: ast.Spec, limits: Sequence[TimeLimit]) -> str:
+    """Why an instance by itself may go beyond them."""
+    for limit in limits:
+        if limit.workflow:
+            mine = next(d for d in lasting(session, spec) if d.instance == limit.instance)
+            ends = mine.of(limit.workflow)
+            if ends is not None and ends.hi is None:
+                return mine.endless()
+    return ""
+
+
+def _by_itself(
+    session: Session, limit: TimeLimit, mine: Duration, ends: Lasts
+) -> tuple[Proved | None, dict[int, Scalar], str]:
+    """By the terms of the instance alone."""
     if ends.hi is None:
         return None, {}, f"it has no longest time by structure: {mine.endless()}"
     claim = implies(ends.may, mine.arithmetic.within(ends.hi, limit.within))
@@ -213,7 +259,7 @@ def _by_states(session: Session, limit: TimeLimit, start: dict[int, Scalar]) -> 
     system = session.system
     if not session.may("search") or system.excluded is not FALSE:
         return None
-    result = search(system, limit, session.share(0.5))
+    result = search(system, limit, session.share(0.75))
     if result is None:
         return None
     watched, found = result

@@ -18,9 +18,6 @@ def decided(session: Session, claims: Sequence[Claim]) -> dict[int, Verdict]:
     with session.slot(0.5):
         verdicts = obligations.decide(session, claims)
     verdicts |= by_clocks(session, claims, verdicts)
-    for k, claim in enumerate(claims):
-        if isinstance(verdicts[k], Unknown):
-            verdicts[k] = intime.holds(session, claim.goals) or verdicts[k]
     with session.limit():
         verdicts |= at_random(session, claims, verdicts)
     return verdicts

@@ -32,6 +32,7 @@ from ..engines.partings import (
     Runs,
     agree,
     answers_of,
+    choices_of,
     contradiction,
     endless_waits,
 )
@@ -329,6 +330,8 @@ class _Judge:
             return None
         system = self.session.system
         first, second = self._trace(x), self._trace(y)
+        if not self._same_sides(first, second):
+            return None  # of a choice that is passed again, its later answers were not compared
         if not self.durations:
             return jointly(system, (first, self._states(first)), (second, self._states(second)))
         one = self._taken(first, first)
@@ -336,6 +339,11 @@ class _Judge:
         if one is None or two is None or one_environment(self.session, one, two, True) is not None:
             return None
         return one, two
+
+    def _same_sides(self, one: Trace, two: Trace) -> bool:
+        """Are the two answered alike, at each `+` with the same open sides?"""
+        named = [choices_of(self.tracked, t, self._states(t)) for t in (one, two)]
+        return all(n is not None for n in named) and agree(*(n or {} for n in named))
 
     def _taken(self, trace: Trace, beside: Trace) -> Trace | None:
         """The run with times, or one with the same result that the scheduler takes; of one
@@ -350,6 +358,7 @@ class _Judge:
                 and results_of(system, states[-1]) == result
                 and not any(enabled(r, states[-1]) for r in system.rules)
                 and contradiction(answers_of(system, other, states, False), given) is None
+                and self._same_sides(other, beside)
             )
 
         if not system.in_order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -9,7 +10,7 @@ from itertools import chain
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, TRUE, Expr, Scalar, not_
+from ...semantics.expr import FALSE, TRUE, Expr, Scalar, const, lt, not_, or_, var
 from ...semantics.lower.durations import Duration
 from ...semantics.lower.lasting_facts import Beats, Cut, Open
 from ...semantics.symbolic import Answer
@@ -23,6 +24,7 @@ from .obligations import Claim, decide
 from .pacing import runs
 
 NOTHING = "no limit cuts off a retry, and each wait is bounded: by itself or by a limit around it"
+NEVER = "whatever the clocks show, the limit never strikes while the retry is under way"
 FAR = Fraction(3600)  # seconds that are added where nothing bounds a time
 FEW, MOST = 6, 60  # runs that are tried
 SECONDS = 2.0
@@ -68,6 +70,8 @@ def timeouts(session: Session, spec: ast.Spec, top: Span) -> Iterator[Result]:
         verdict = known or shown.get(open_.index(k))
         if verdict is None and k in watched:
             verdict = _never(session, watched[k][1])
+        if verdict is None and k < len(cuts):
+            verdict = _by_states(session, list(cuts.values())[k][0][1], *asked[open_.index(k)])
         if verdict is None:
             verdict = _unknown(warning, cuts, k)
         yield Result("timeouts", name, verdict, span, warning)
@@ -151,10 +155,51 @@ def _unknown(
     )
 
 
+def _by_states(session: Session, cut: Cut, seen: Seen, message: str, span: Span) -> Verdict | None:
+    """Whether the limit strikes while a retry is under way, by all states with their clocks."""
+    from ..engines.timed_states import MERGED, TimedStates, Unsupported
+
+    system = session.system
+    seconds = session.share(0.15)
+    if not session.may("search") or system.excluded is not FALSE or seconds <= 0:
+        return None
+    tries = [system.variables[v] for v in _tries(system, cut)]
+    again = or_(*(lt(const(0), var(v.index, v.sort)) for v in tries))
+    goal = Obligation("timeouts", "", again, message, span)
+    since = time.monotonic()
+    try:
+        states = TimedStates(system, goal, frozenset(_strikes(system, cut)))
+        many = states.merged(since + MERGED[0][0] * seconds, 1)
+        if many:
+            return Proved("search", NEVER, f"{many} states")
+        found = states.apart(since + seconds)
+    except Unsupported:
+        return None
+    if found is None:
+        return None
+    if found[1] is None:
+        return Proved("search", NEVER, f"{found[0]} states")
+    trace = states.trace(found[1])
+    timed = None if trace is None else session.schedule(system, trace)
+    if timed is None:
+        return None
+    end = seen(session.replay(system, timed).states, timed)
+    run = replace(timed, steps=timed.steps[:end])
+    verdict = session.confirm("search", message, run, span, lambda s, t: seen(s, t) is not None)
+    return verdict if isinstance(verdict, Refuted) else None
+
+
+def _strikes(system: TransitionSystem, cut: Cut) -> set[int]:
+    return {r.index for r in system.rules if r.kind is RuleKind.INTERRUPT and r.span == cut.span}
+
+
+def _tries(system: TransitionSystem, cut: Cut) -> list[int]:
+    return [r.tries for r in system.retries if r.span == cut.retry.span]
+
+
 def _cut_off(system: TransitionSystem, cut: Cut) -> Seen:
     """The limit strikes while a retry is under way."""
-    strikes = {r.index for r in system.rules if r.kind is RuleKind.INTERRUPT and r.span == cut.span}
-    tries = [r.tries for r in system.retries if r.span == cut.retry.span]
+    strikes, tries = _strikes(system, cut), _tries(system, cut)
 
     def seen(states: States, trace: Trace) -> int | None:
         for number, step in enumerate(trace.steps):

@@ -195,7 +195,7 @@ class Confluence:
                 continue
             armed = self._arm(move.target, node.armed, move.rule)
             place = {c: k for k, (c, _) in enumerate(node.armed, 1)}
-            fired = _clock(move.rule)
+            fired = clock_of(move.rule)
             kept = [None if c == fired else place.get(c) for c, _ in armed]
             yield move, Node(move.target, armed, rearranged(zone, kept))
 
@@ -214,7 +214,7 @@ class Confluence:
     def _when(self, node: Node, zone: Zone | None, move: Move) -> Zone | None:
         if move.rule.delay is None:
             return zone
-        clock = _clock(move.rule)
+        clock = clock_of(move.rule)
         for k, (c, bounds) in enumerate(node.armed, 1):
             if c == clock:
                 for kind, error, lo, hi in bounds:
@@ -230,10 +230,10 @@ class Confluence:
         """The clocks that run in `state`, after a step; those that run on keep their bounds."""
         old = dict(before)
         if fired is not None and fired.delay is not None:
-            old.pop(_clock(fired), None)
+            old.pop(clock_of(fired), None)
         enabled: dict[Clock, dict[int, Rule]] = {}
         for rule in self.tracked.delayed(state):
-            enabled.setdefault(_clock(rule), {})[rule.index] = rule
+            enabled.setdefault(clock_of(rule), {})[rule.index] = rule
         out: list[tuple[Clock, Bounds]] = []
         for clock, rules in enabled.items():
             bounds = old.get(clock)
@@ -379,7 +379,7 @@ class Confluence:
             out["choice", choice] += 1
         running = dict(before)
         if rule.delay is not None:
-            running.pop(_clock(rule), None)
+            running.pop(clock_of(rule), None)
         for clock, bounds in after:
             if clock[0] == "rule" and clock not in running and bounds[0][2] != bounds[0][3]:
                 out["wait", clock[1]] += 1
@@ -390,7 +390,8 @@ def _sorted(uses: Counter[object]) -> Uses:
     return tuple(sorted(uses.items(), key=repr))
 
 
-def _clock(rule: Rule) -> Clock:
+def clock_of(rule: Rule) -> Clock:
+    """Which clock shows when it is due: one for all ends of an attempt."""
     return ("attempt", rule.group) if rule.group is not None else ("rule", rule.index)
 
 

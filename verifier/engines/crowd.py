@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from types import MappingProxyType
 
 from ...dsl.types import Int
 from ...semantics.expr import (
@@ -53,6 +54,7 @@ from ...semantics.system import (
     VarKind,
 )
 from .common import after, conjuncts, in_domain, put
+from .crowd_arrivals import Limited
 from .crowd_claims import Claims
 from .crowd_control import Group, groups, targets, value_at, which
 from .crowd_moves import moving
@@ -80,6 +82,7 @@ class Crowd:
     members: frozenset[int]  # instances that stand for all of the crowd
     tracked: int  # how many variables of a member its place tells
     ranged: frozenset[int]  # variables of `a` that have a range, and stand for those of the crowd
+    said: str = ""  # what is known of how many are under way, in words
 
 
 def crowd(
@@ -87,6 +90,7 @@ def crowd(
     within: Collection[int] = (),
     data: bool = False,
     tidy: bool = False,
+    rooms: Mapping[str, int] = MappingProxyType({}),
 ) -> Crowd:
     """Of a system in which each `AnyNumber` has exactly two members.  Rules keep their numbers.
 
@@ -96,10 +100,12 @@ def crowd(
     of instances, up to the step that is looked at.
 
     `tidy`: it is known, in the same way, that nobody asks from a place while an older request from
-    there is still under way: so that no request loses its number (see `asks_once`).  Raises
-    `Unsupported`.
+    there is still under way: so that no request loses its number (see `asks_once`).
+
+    `rooms`: of some workflows whose instances arrive, how many are under way at once at most.
+    Raises `Unsupported`.
     """
-    made = _Crowd(system, frozenset(within), data, tidy)
+    made = _Crowd(system, frozenset(within), data, tidy, rooms)
     return made.run()
 
 
@@ -139,6 +145,7 @@ class _Crowd:
     within: frozenset[int] = frozenset()
     data: bool = False
     tidy: bool = False
+    rooms: Mapping[str, int] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     mine: set[int] = field(default_factory=set)  # variables of members of a crowd
     members: set[int] = field(default_factory=set)
@@ -165,6 +172,7 @@ class _Crowd:
         moves = moving(
             system, self.mine, self.members, self.groups, self.counters, self.variables, ranged
         )
+        limited = Limited(system, self.rooms, self.groups, self.counters)
         made = replace(
             system,
             variables=tuple(self.variables),
@@ -172,7 +180,7 @@ class _Crowd:
                 *(p for p in conjuncts(system.initial) if not variables([p]) & self.mine),
                 *(le(const(0), n) for n in self.others.values()),
             ),
-            rules=tuple(self._rule(r) for r in system.rules),
+            rules=tuple(limited.rule(r, self._rule(r)) for r in system.rules),
             obligations=obligations,
             loops=tuple(
                 x for x in system.loops if system.threads[x.thread].instance not in self.members
@@ -189,7 +197,11 @@ class _Crowd:
             any_number=(),
         )
         could = {a for a in self.twins.values() if _has_range(system.variables[a])}
-        invariants = (*self._facts(), *place_invariants(made, self.standing))
+        invariants = (
+            *self._facts(),
+            *limited.facts(),
+            *place_invariants(made, self.standing),
+        )
         counters = frozenset(c.index for places in self.counters for c in places)
         tracked = sum(len(g.tracked) for g in self.groups)
         return Crowd(
@@ -202,6 +214,7 @@ class _Crowd:
             frozenset(self.members),
             tracked,
             frozenset(could),
+            limited.said(),
         )
 
     def _counted(self, group: AnyNumber) -> None:

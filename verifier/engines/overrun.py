@@ -1,4 +1,4 @@
-"""Time limits by all states and what their clocks show, for systems small enough (a zone graph).
+"""Time limits by all states and what their clocks show, for systems small enough (`timed_states`).
 
 A rule that only watches is added: its clock runs while something is owed, and it may fire when that
 has been so for longer than it may.  All bounds are multiples of one `grain` and closed, so the
@@ -9,9 +9,10 @@ longest that something can be owed is such a multiple or not bounded; `longer th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from math import lcm
 
 from ...dsl.types import Bool
@@ -20,7 +21,6 @@ from ...semantics.expr import (
     TRUE,
     Expr,
     Op,
-    Scalar,
     Sort,
     add,
     and_,
@@ -31,6 +31,7 @@ from ...semantics.expr import (
 )
 from ...semantics.system import (
     Delay,
+    Obligation,
     Rule,
     RuleKind,
     TimeLimit,
@@ -38,14 +39,10 @@ from ...semantics.system import (
     Variable,
     VarKind,
 )
-from ...semantics.trace import Step, Trace
-from .confluence import Armed, Confluence, Node
-from .environments import full_start
-from .tracked import Move, State, Tracked, Unsupported
-from .zones import INFINITE, covers
+from ...semantics.trace import Trace
+from .timed_states import MERGED, TimedStates, Unsupported
 
 MOST_RULES = 1500
-MOST_NODES = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +91,50 @@ def search(
     """None where not all of it was looked at."""
     if len(system.rules) > MOST_RULES:
         return None
-    until = time.monotonic() + seconds
+    since = time.monotonic()
+    try:
+        for share, most in MERGED:
+            merged = partial(_merged, until=since + share * seconds, most=most)
+            found = _with(system, limit, merged)
+            if found is not None:
+                return found
+        return _with(system, limit, partial(_apart, until=since + seconds))
+    except Unsupported:
+        return None
+
+
+def _with(
+    system: TransitionSystem,
+    limit: TimeLimit,
+    explored: Callable[[TimedStates], Found | None],
+) -> tuple[Watched, Found] | None:
+    """With a grain that is fine enough for all bounds that are met."""
     grain = _grain(system, limit)
     while True:
         one = watched(system, limit, grain)
-        try:
-            found, seen = _explore(one, until)
-        except Unsupported:
-            return None
+        rule = one.system.rules[one.rule]
+        owed = Obligation("deadline", "", rule.guard, "", rule.span)
+        states = TimedStates(one.system, owed, frozenset((one.rule,)))
+        found = explored(states)
         if found is None:
             return None
-        if (finer := Fraction(1, lcm(grain.denominator, seen))) == grain:
+        finer = Fraction(1, lcm(grain.denominator, *states.denominators))
+        if finer == grain:
             return one, found
         grain = finer
+
+
+def _merged(states: TimedStates, until: float, most: int) -> Found | None:
+    many = states.merged(until, most)
+    return Found(many, False) if many else None
+
+
+def _apart(states: TimedStates, until: float) -> Found | None:
+    found = states.apart(until)
+    if found is None:
+        return None
+    many, path = found
+    return Found(many, path is not None, states.trace(path) if path is not None else None)
 
 
 def _grain(system: TransitionSystem, limit: TimeLimit) -> Fraction:
@@ -117,83 +145,3 @@ def _grain(system: TransitionSystem, limit: TimeLimit) -> Fraction:
     values = [n.value for n in postorder(terms) if n.op is Op.CONST]
     whole = (x.denominator for x in values if isinstance(x, Fraction))
     return Fraction(1, lcm(1, *whole))
-
-
-def _explore(one: Watched, until: float) -> tuple[Found | None, int]:
-    """What was found, and the denominator of all bounds that were seen."""
-    tracked = Tracked(one.system)
-    graph = Confluence(tracked, True)
-    nodes: list[Node] = []
-    parents: list[tuple[int, Move] | None] = []
-    places: dict[tuple[State, Armed], list[int]] = {}
-    denominators: set[int] = set()
-    armed: set[Armed] = set()
-
-    def add_node(node: Node, parent: tuple[int, Move] | None) -> None:
-        known = places.setdefault((node.state, node.armed), [])
-        if any(covers(nodes[k].zone, node.zone) for k in known):
-            return
-        known.append(len(nodes))
-        nodes.append(node)
-        parents.append(parent)
-        if node.armed not in armed:
-            armed.add(node.armed)
-            for _, bounds in node.armed:
-                for _, _, lo, hi in bounds:
-                    denominators.update(
-                        x.denominator
-                        for x in (lo, hi)
-                        if x != INFINITE and not isinstance(x, float)
-                    )
-
-    for state in tracked.initial():
-        add_node(graph.begin(state), None)
-    at = 0
-    found: Found | None = None
-    while at < len(nodes) and found is None:
-        if len(nodes) > MOST_NODES or time.monotonic() > until:
-            return None, 1
-        node = nodes[at]
-        options = list(graph.steps(node))
-        for move, after in options:
-            if move.rule.index == one.rule:
-                trace = _trace(tracked, graph, nodes, parents, at, move, after)
-                found = Found(len(nodes), True, trace)
-                break
-            add_node(after, (at, move))
-        at += 1
-    return found or Found(len(nodes), False), lcm(1, *denominators)
-
-
-def _trace(
-    tracked: Tracked,
-    graph: Confluence,
-    nodes: Sequence[Node],
-    parents: Sequence[tuple[int, Move] | None],
-    at: int,
-    late: Move,
-    after: Node,
-) -> Trace | None:
-    """There, with the watching step, and one more if there is any."""
-    steps: list[Step] = []
-    k = at
-    while (parent := parents[k]) is not None:
-        k, move = parent
-        steps.append(Step(move.rule.index, _inputs(move)))
-    steps.reverse()
-    steps.append(Step(late.rule.index, ()))
-    more = next(_next(graph, after, late.rule.index), None)
-    if more is not None:
-        steps.append(Step(more.rule.index, _inputs(more)))
-    initial = full_start(tracked, nodes[k].state)
-    return None if initial is None else Trace(initial, tuple(steps))
-
-
-def _inputs(move: Move) -> tuple[Scalar, ...]:
-    return tuple(x for x in move.inputs if x is not None)
-
-
-def _next(graph: Confluence, node: Node, watching: int) -> Iterator[Move]:
-    for move, _ in graph.steps(node):
-        if move.rule.index != watching:
-            yield move

@@ -20,7 +20,7 @@ from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
 from .confluence import Confluence, Node
-from .tracked import Move, State
+from .tracked import Move, State, Tracked
 
 Answers = Mapping[object, object]
 MOST_STEPS = 400
@@ -217,6 +217,22 @@ def answers_of(
             out[("time", question)] = (">", now - begun)  # type: ignore[operator]
         if system.ties and tied(system, trace, states):
             out["tie"] = True
+    return out
+
+
+def choices_of(
+    tracked: Tracked, trace: Trace, states: Sequence[State]
+) -> dict[object, object] | None:
+    """Which side of a `+` a run was answered, by the sides that could move; None if not always
+    the same."""
+    out: dict[object, object] = {}
+    for step, state in zip(trace.steps if tracked.sides else (), states, strict=False):
+        here = tracked.project(state)
+        move = next((m for m in tracked.moves(here) if m.rule.index == step.rule), None)
+        for choice, side in () if move is None else tracked.answered(here, move):
+            open_ = tuple(sorted(tracked.open_sides(here, choice)))
+            if len(open_) > 1 and out.setdefault((choice, open_), side) != side:
+                return None
     return out
 
 

@@ -106,9 +106,8 @@ def grain(system: TransitionSystem, goals: Sequence[Obligation]) -> Fraction:
 
 
 def read(system: TransitionSystem, goals: Sequence[Obligation], finest: Fraction) -> Read | None:
-    """None where more is done with times than this can tell."""
-    if system.clock is None:
-        return None
+    """None where more is done with times than this can tell, or steps are asked about and not
+    states.  Where no time is read, only what the goals read is added to what decides."""
     try:
         return _Reading(system, finest).run(goals)
     except Unsuited:

@@ -11,6 +11,7 @@ on which other threads are put off for ever).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from ...semantics.expr import Expr, Op, Scalar, postorder, variables
 from ...semantics.system import Obligation, Rule, TransitionSystem
@@ -24,7 +25,16 @@ from .common import (
     written,
 )
 from .search_compile import Values
-from .search_space import Move
+
+
+class Taken(Protocol):
+    """A step, of whichever search."""
+
+    @property
+    def rule(self) -> Rule: ...
+
+
+M = TypeVar("M", bound=Taken)
 
 
 class Reducer:
@@ -136,8 +146,8 @@ class Reducer:
         return self._compared[key]
 
     def ample(
-        self, values: Values, moves: Sequence[Move], slots: Mapping[int, int]
-    ) -> Iterator[list[Move]]:
+        self, values: Values, moves: Sequence[M], slots: Mapping[int, int]
+    ) -> Iterator[list[M]]:
         """The choices of one thread whose steps may be taken first."""
         for thread, points in self.local.items():
             slot = slots.get(self._location[thread])

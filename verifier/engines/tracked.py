@@ -69,9 +69,12 @@ class Tracked:
     Raises `Unsupported` when control depends on data that cannot be enumerated.
     """
 
-    def __init__(self, system: TransitionSystem, formal: bool = False) -> None:
+    def __init__(
+        self, system: TransitionSystem, formal: bool = False, results: bool = True
+    ) -> None:
         """`formal`: numbers in transit that are sums and products of arguments are tracked, too, as
-        polynomials in those; a state then is one for all of their values."""
+        polynomials in those; a state then is one for all of their values.  `results`: observed data
+        matter, not only what decides which steps there are."""
         self.system = system
         # No POST in relations: `after` reads what the rule itself writes.
         self.rules = tuple(replace(r, relation=after(r, r.relation)) for r in system.rules)
@@ -82,7 +85,7 @@ class Tracked:
                     self.sides[rule] = (*self.sides.get(rule, ()), (choice, side))
         flows = Flows(system, self.rules)
         control = flows.closure(flows.control())
-        matters = flows.closure(control | observed(system))
+        matters = flows.closure(control | observed(system)) if results else control
         wide = flows.wide(matters)
         ranged = wide & control
         self.formal = flows.formal(wide & matters - control, wide) if formal else frozenset()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 INFINITE = float("inf")
+FAR = 1_000_000  # counts for an end that one zone has and the other has not
 Bound = int | Fraction | float  # float only for INFINITE
 Zone = tuple[tuple[Bound, ...], ...]
 
@@ -65,5 +66,58 @@ def rearranged(zone: Zone, kept: Sequence[int | None]) -> Zone:
     return tuple(tuple(zone[a][b] for b in order) for a in order)
 
 
+def extrapolated(zone: Zone, lows: Sequence[Bound | None], limited: Sequence[bool]) -> Zone:
+    """A larger zone from which the same can be reached, by steps that ask of clock k only whether
+    it shows at least some number up to `lows[k - 1]` (None: they do not), and, if it is
+    `limited[k - 1]`, whether it shows at most some number.
+
+    Each reading that it adds is simulated by one that was there: a clock that shows more than
+    `lows` may show less of it, and one that is not limited may show more (Behrmann, Bouyer, Larsen,
+    Pelanek 2006, Extra-LU+, with upper bounds that are infinite or none; others would make open
+    zones).
+    """
+    low: list[Bound] = [0, *(-INFINITE if x is None else x for x in lows)]
+    rows: list[list[Bound]] = []
+    for i, row in enumerate(zone):
+        mine = list(row)
+        for j, most in enumerate(row):
+            if i == j:
+                continue
+            if j and not limited[j - 1]:
+                mine[j] = INFINITE if i else 0
+            elif i and (most > low[i] or -zone[0][i] > low[i]):
+                mine[j] = INFINITE
+        rows.append(mine)
+    out = tuple(map(tuple, rows))
+    return zone if out == zone else closed(rows)
+
+
+def closed(rows: list[list[Bound]]) -> Zone:
+    """With all bounds that follow from these (Floyd 1962); it must not be empty."""
+    for k, through in enumerate(rows):
+        for row in rows:
+            first = row[k]
+            if first != INFINITE and row is not through:
+                for j, last in enumerate(through):
+                    if first + last < row[j]:
+                        row[j] = first + last
+    return tuple(map(tuple, rows))
+
+
 def covers(big: Zone, small: Zone) -> bool:
     return all(a >= b for r, s in zip(big, small, strict=True) for a, b in zip(r, s, strict=True))
+
+
+def hull(a: Zone, b: Zone) -> Zone:
+    """The least zone that covers both."""
+    return tuple(tuple(map(max, r, s)) for r, s in zip(a, b, strict=True))
+
+
+def apart(a: Zone, b: Zone) -> Bound:
+    """How much their bounds differ in all."""
+    out: Bound = 0
+    for r, s in zip(a, b, strict=True):
+        for x, y in zip(r, s, strict=True):
+            if x != y:
+                out += FAR if INFINITE in (x, y) else max(x - y, y - x)
+    return out

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from ....semantics.expr import Expr, Op, variables
+from ....semantics.expr import FALSE, Expr, Op, variables
 from ....semantics.system import Obligation, Rule, Thread, TransitionSystem
 from ..common import is_state, touched, written
 from ..search_space import Space
@@ -34,25 +34,29 @@ class Symmetry:
     """Families of blocks; those of one may be put in any order.  No variable is in two.
 
     All goals together are the same after any exchange; `moved` are those that become another one.
+    With clocks, `images` has for each two neighbours of a family which rule becomes which.
     """
 
     families: tuple[list[Block], ...] = ()
     moved: frozenset[int] = frozenset()
+    images: tuple[list[Mapping[int, int]], ...] = ()
 
 
-def symmetry(space: Space, goals: Sequence[Obligation]) -> Symmetry:
-    """What may be exchanged in the system without a change of the goals."""
+def symmetry(space: Space, goals: Sequence[Obligation], clocks: bool = False) -> Symmetry:
+    """What may be exchanged in the system without a change of the goals; with `clocks`, neither of
+    how long anything takes."""
     system = space.system
     if len(system.rules) > MOST_RULES:
         return Symmetry()
     families = _families(system)
     if not families or sum(map(len, families)) * len(system.rules) > MOST_WORK:
         return Symmetry()
-    checker = _Checker(space, goals)
+    checker = _Checker(space, goals, clocks)
     rules: dict[int, list[Rule]] = {}
     for r in system.rules:
         rules.setdefault(r.thread, []).append(r)
     out: list[list[Block]] = []
+    images: list[list[Mapping[int, int]]] = []
     threads: set[int] = set()
     used: set[int] = set()
     for family in families:
@@ -60,11 +64,14 @@ def symmetry(space: Space, goals: Sequence[Obligation]) -> Symmetry:
             continue  # they lie in blocks that are exchanged as a whole
         for run, trees in _runs(checker, rules, family):
             mine = {v for block in run for v in block}
-            if not mine & used:
+            found = checker.images(run) if clocks else []
+            if not mine & used and found is not None:
                 used |= mine
                 threads |= trees
                 out.append(run)
-    return Symmetry(tuple(out), frozenset(checker.moved) if out else frozenset())
+                images.append(found)
+    moved = frozenset(checker.moved) if out else frozenset[int]()
+    return Symmetry(tuple(out), moved, tuple(images))
 
 
 def _runs(
@@ -231,8 +238,9 @@ class _Matching:
 class _Checker:
     """Numbers terms so that equal ones up to the order of arguments have equal numbers."""
 
-    def __init__(self, space: Space, goals: Sequence[Obligation]) -> None:
+    def __init__(self, space: Space, goals: Sequence[Obligation], clocks: bool) -> None:
         self.space = space
+        self.clocks = clocks
         self.goals = goals
         self.kept = set(space.kept)
         self.numbers: dict[tuple[object, ...], int] = {}
@@ -265,6 +273,35 @@ class _Checker:
             return False
         self.moved |= {k for k, (a, b) in enumerate(zip(asked, self.asked, strict=True)) if a != b}
         return True
+
+    def images(self, run: Sequence[Block]) -> list[Mapping[int, int]] | None:
+        """Which rule becomes which where neighbours are exchanged; None where that is not sure, or
+        the ends of one attempt become those of several."""
+        plain: dict[tuple[object, ...], int] = {}
+        twice: set[tuple[object, ...]] = set()
+        for i, key in self.plain.items():
+            if key in plain:
+                twice.add(key)
+            plain[key] = i
+        out: list[Mapping[int, int]] = []
+        for first, second in pairwise(run):
+            both = {
+                **dict(zip(first, second, strict=True)),
+                **dict(zip(second, first, strict=True)),
+            }
+            names = _Names(self, both)
+            some = set().union(*(self.mentioning.get(v, set()) for v in both))
+            keys = {i: names.rule(self.rules[i]) for i in some if self.rules[i].guard is not FALSE}
+            if twice & set(keys.values()):
+                return None
+            image = {i: plain[key] for i, key in keys.items()}
+            groups = {(self.rules[i].group, self.rules[k].group) for i, k in image.items()}
+            if len({a for a, _ in groups}) < len(groups) or len({b for _, b in groups}) < len(
+                groups
+            ):
+                return None
+            out.append(image)
+        return out
 
 
 class _Names:
@@ -301,7 +338,12 @@ class _Names:
 
     def rule(self, r: Rule) -> tuple[object, ...]:
         names, kept = self.names, self.checker.kept
+        delay: tuple[object, ...] = ()
+        if self.checker.clocks and r.delay is not None:
+            ends = r.delay.lo, r.delay.hi
+            delay = (r.kind, r.error, *(None if e is None else self.number(e) for e in ends))
         return (
+            delay,
             self.number(r.guard),
             self.number(r.relation),
             tuple((i.sort, i.lo, i.hi, str(i.type)) for i in r.inputs),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .explore import TooLarge, Unsuitable
-from .prove import LEVELS, Claim, contexts, finest, within
+from .prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
 from .refute import refuted
 
 UNKNOWN = "?"  # not explored
@@ -37,6 +37,17 @@ def answered(law: Claim, needs: Sequence[tuple[str, ...]], limit: int = 60_000) 
     left = LEVELS[: LEVELS.index(alone)] if alone in LEVELS else LEVELS
     fails = refuted(law, left) if left else {}
     return Answer(holds, tuple((level, str(fails[level])) for level in left if level in fails))
+
+
+def undone(law: Claim, level: str, limit: int = 60_000) -> str:
+    """The finest level that is proved wherever it stands in a saga, of terms that may have to be
+    undone; `level`: what is proved wherever it stands, of a law that has a saga itself for such
+    terms, too."""
+    for context in () if law.undoes else WITH_UNDO:
+        if level in ("", UNKNOWN):
+            break
+        level = coarser(level, proved(within(replace(law, undone=True), context), (), limit))
+    return level
 
 
 def _holds(law: Claim, needs: tuple[str, ...], limit: int) -> Holds:

@@ -78,6 +78,8 @@ CONTEXTS = ("{ { X } || y } ; z", "{ X } + y", "while (t) { X }", "saga { { X } 
 # Of what may have to be undone also what is left of it when it is cancelled, or fails and the error
 # is caught.
 IN_SAGAS = ("saga { { { X } || y } ; z }", "saga { try { X } catch * { y } ; z }")
+# All places in a saga, for a law without one.
+WITH_UNDO = (CONTEXTS[-1], *IN_SAGAS)
 
 
 def contexts(law: Claim) -> tuple[str, ...]:
@@ -93,12 +95,24 @@ def within(law: Claim, context: str) -> Claim:
     return replace(law, left=left, right=right, tests=tests, around=more, undone=law.undoes)
 
 
+def raised(law: Claim) -> tuple[dict[str, str], str]:
+    """The errors that there are, with their kinds, and a permanent one that the law does not name.
+
+    Those that it does not name are handed on as they are: one of each kind stands for all, since
+    two tell whose error it is.  Where a retry looks at kinds there are two of each."""
+    named = dict(law.errors)
+    both = {e: kind for e, kind in ERRORS.items() if e in law.words or "retry" in law.words}
+    named = both | named
+    other = [next(n for n in (e, f"{e}_", f"{e}__") if n not in named) for e in ("G", "H")]
+    return named | {e: ERRORS[e[0]] for e in other}, other[0]
+
+
 def settings(law: Claim, needs: Sequence[str], apart: bool = False) -> Iterator[Setting]:
     """All kinds of processes that the metavariables may stand for, as far as the rules look at
     what is inside of a term: whether it may be passed without a step, shields, and undos.
 
     `apart`: whether it may be passed at the start is another question than after a step."""
-    kinds_of = ERRORS | dict(law.errors)
+    kinds_of, other = raised(law)
     errors = (*kinds_of, "Timeout") if "within" in law.words else tuple(kinds_of)
     calm = "independent" in needs
     kinds: list[list[Open]] = []
@@ -119,7 +133,7 @@ def settings(law: Claim, needs: Sequence[str], apart: bool = False) -> Iterator[
             has = undos or [False] * len(opens)
             mixed = [replace(o, undo=u) for o, u in zip(opens, has, strict=True)]
             open_ = dict(zip(law.metavariables, mixed, strict=True))
-            open_ |= {y: Open(("G",)) for y in law.around}
+            open_ |= {y: Open((other,)) for y in law.around}
             yield Setting(open_, law.tests, errors, law.pools, law.inside, kinds_of)
 
 

@@ -80,6 +80,22 @@ def small(p: str, law: Claim) -> list[tuple[int, str]]:
     return out
 
 
+def stood_for(law: Claim, instance: Instance) -> tuple[str, ...]:
+    """What the activities of an instance are, as far as that matters, for a reader."""
+    text = str(instance)
+    kinds = (
+        ("x", "may fail"),
+        ("u", "is undone by {p}v"),
+        ("w", "is undone by what may fail"),
+    )
+    return tuple(
+        f"{p}{kind} is an activity that {said.format(p=p)}"
+        for p in (*law.metavariables, "z")
+        for kind, said in kinds
+        if re.search(rf"\b{p}{kind}\b", text)
+    )
+
+
 def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
     """Smaller ones first, and of one size those with simpler terms."""
     choices = [
