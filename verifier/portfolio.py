@@ -397,14 +397,12 @@ class _Run:
                     if self.proofs.dead(verdict):
                         return verdict
             lasting = _kind_of(key) is Kind.LIVENESS
-            verdict = lifted(verdict, str(key), self.session, lasting)
-        if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
             because = ""
             if _kind_of(key) is Kind.LIMIT:
                 limits = limits_by_line(system)[str(key)]
                 because = by_time.in_the_way(self.session, self.spec, limits)
             verdict = lifted(verdict, str(key), self.session, lasting, because)
-        if system.controls:
+        if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
             from .checks.controlled import of_claim, of_whole
 
             if isinstance(key, int):
