@@ -92,7 +92,9 @@ class AnyNumber:
         names = {c.name for c in self.counted}
         if not in_range(self.free, names):
             return True
-        return None not in crowd.goals(lambda made: in_range(made.system, names), search=False)
+        return None not in crowd.goals(
+            lambda made: in_range(made.system, names), search=False, part=0.3
+        )
 
     # --- claims ----------------------------------------------------------------------------
 
