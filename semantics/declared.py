@@ -62,6 +62,8 @@ class ChannelInfo:
     by_instances: bool = False
     asks: bool = False  # its messages are requests: the last part of a slot says who asks
     hands: tuple[int, ...] = ()  # who asked what has been received and is not answered yet
+    # By queue, how many have been taken out, of a channel of which only numbers are kept.
+    taken: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,10 +302,11 @@ def crowds(seed: int, timeout: float = 3) -> Compared:
     return compared
 
 
-def endless(seed: int, timeout: float = 4, crash: bool = False) -> Compared:
+def endless(seed: int, timeout: float = 4, crash: bool = False, queue: bool = False) -> Compared:
     """What comes at last, of any number of instances, where runs may go on for ever: against the
-    definition of a fair run, for 1, 2, .. of them.  `crash`: instances may crash."""
-    text = endlessgen.from_seed(seed, crash)
+    definition of a fair run, for 1, 2, .. of them.  `crash`: instances may crash; `queue`: claims
+    stand in one queue."""
+    text = endlessgen.from_seed(seed, crash, queue)
     compared = Compared(text)
     try:
         results = verified(text, timeout)

@@ -6,9 +6,10 @@ import random
 
 
 class Maker:
-    def __init__(self, seed: int, crash: bool = False) -> None:
-        """`crash`: instances may crash."""
+    def __init__(self, seed: int, crash: bool = False, queue: bool = False) -> None:
+        """`crash`: instances may crash.  `queue`: claims stand in one queue, by priority."""
         self.crash = crash
+        self.queue = queue
         self.random = random.Random(seed)
         self.capacity = self.random.randint(1, 2)
         self.names = 0
@@ -39,7 +40,8 @@ class Maker:
         if second:
             out.append(self.workflow("v"))
             groups.append(self.pick("v", "v", "v[*]"))
-        groups.append(self.pick("", "", "scheduler fair", "scheduler fifo", "scheduler priority"))
+        schedulers = ("", "", "scheduler fair", "scheduler fifo", "scheduler priority")
+        groups.append("scheduler head_of_line" if self.queue else self.pick(*schedulers))
         if self.crash:
             how = self.pick("never", "back within 2s", "")
             groups.append(f"faults crash w at_most {self.pick('1', '1', '2')} {how}")
@@ -76,7 +78,10 @@ class Maker:
 
     def uses(self) -> str:
         full = f"uses p {self.capacity}"
-        return self.pick("", "", "uses p 1", full, "uses k exclusive", "uses k shared")
+        claims = self.pick("", "", "uses p 1", full, "uses k exclusive", "uses k shared")
+        if claims and self.queue:
+            claims += f"  priority {self.random.randint(1, 2)}"
+        return claims
 
     def assign(self) -> str:
         return self.pick("s := 1", "n := 1", "s := 2", "b := true", "b := false", "f := true")
@@ -113,5 +118,5 @@ class Maker:
         return f"{{ {sub()} + {sub()} }}"
 
 
-def from_seed(seed: int, crash: bool = False) -> str:
-    return Maker(seed, crash).spec()
+def from_seed(seed: int, crash: bool = False, queue: bool = False) -> str:
+    return Maker(seed, crash, queue).spec()

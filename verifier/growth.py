@@ -41,6 +41,7 @@ class Fitted:
         be found where a channel may grow."""
         sure = all(isinstance(v, Proved) for v in self.growth.values())
         left = options.timeout - seconds
+        sure = sure or bool(self.system.any_number)  # (there the room is no matter for a crowd)
         most = left if sure else min(left, options.timeout * REST)
         return replace(options, timeout=max(1.0, most))
 
@@ -61,6 +62,16 @@ def fitted(
         return lower(spec, room=room)
 
     options = replace(options, timeout=options.timeout * PART)
+    if system.any_number:
+        from .checks.anynumber import AnyNumber
+        from .checks.inbounds import bounded
+
+        session = Session(made(1), options, replay, schedule, simulate)
+        sure = bounded(AnyNumber(session, spec))
+        if sure is not None:
+            return Fitted(
+                made(max(room for _, room in sure.values())), {n: v for n, (v, _) in sure.items()}
+            )
     first: Session | None = None
     found: dict[str, Verdict] = {}
     for number, room in enumerate(ROOMS):
@@ -73,7 +84,9 @@ def fitted(
             with session.slot(1 / 2):
                 found = _within(session, room)
             if all(isinstance(v, Proved) for v in found.values()):
-                return Fitted(system, _of_any_number(spec, session, found, room))
+                if session.system.any_number:
+                    found = {n: _few(session, v, room) for n, v in found.items()}
+                return Fitted(system, found)
             filled = pumped(session, made)
         if filled is not None:
             system, refuted = filled
@@ -81,18 +94,6 @@ def fitted(
         if session.left() <= 0.1:
             break
     return Fitted(system, {n: _open(v, room) for n, v in found.items()})
-
-
-def _of_any_number(
-    spec: ast.Spec, session: Session, found: dict[str, Verdict], room: int
-) -> dict[str, Verdict]:
-    """The room that was enough for a few instances, for any number of them."""
-    if not session.system.any_number:
-        return found
-    from .checks.anynumber import AnyNumber, bounded
-
-    proofs = AnyNumber(session, spec)
-    return {n: bounded(proofs, n, room) or _few(session, v, room) for n, v in found.items()}
 
 
 def _few(session: Session, verdict: Verdict, room: int) -> Verdict:

@@ -68,6 +68,7 @@ CHECKS = (
 WHOLE = CHECKS[len(SAFETY) :]
 
 Progress = Callable[[str | Result], None]
+FOR_ANY_NUMBER = 0.7  # of the time, for its proofs; the rest is for runs of a few that refute
 WEIGHT = 3.0  # of the claims together, in sharing out the time
 
 
@@ -151,6 +152,7 @@ class _Run:
         self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
         self.shown: set[int | str] = set()  # proved of any number of instances
+        self.anew: frozenset[int | str] = frozenset()  # and whatever capacity is set
         self.proofs: AnyNumber | None = None  # of any number
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
@@ -225,7 +227,7 @@ class _Run:
 
         since = time.monotonic()
         found: dict[int | str, Verdict] = {}
-        with self.session.limit():
+        with self.session.limit(), self.session.slot(FOR_ANY_NUMBER):
             proofs = self.proofs = AnyNumber(self.session, self.spec, self.claims)
             self.progress("any number of instances")
             chosen = self.session.options.engines
@@ -243,6 +245,7 @@ class _Run:
                 if verdict is not None:
                     found[task.name] = verdict
         self.shown |= found.keys()
+        self.anew = frozenset(proofs.anew & found.keys())
         seconds = time.monotonic() - since
         kinds = {k: _kind_of(k) for k in found}
         for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS, Kind.LIMIT):
@@ -399,7 +402,7 @@ class _Run:
                 limits = limits_by_line(system)[str(key)]
                 because = by_time.in_the_way(self.session, self.spec, limits)
             verdict = lifted(verdict, str(key), self.session, lasting, because)
-        if system.controls:
+        if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
             from .checks.controlled import of_claim, of_whole
 
             if isinstance(key, int):

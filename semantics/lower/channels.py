@@ -121,11 +121,18 @@ class Cells(Queue):
 
 @dataclass(frozen=True, slots=True)
 class Counted(Queue):
-    """Only the number of messages: what one says is any value of the type."""
+    """Only the number of messages: what one says is any value of the type.  `taken`: how many have
+    been taken out, so that what is sent can be told from what others have received."""
+
+    taken: Expr = const(0)
 
     def put(self, item: Value, here: Expr, twice: Expr) -> Iterator[tuple[int, Expr]]:
         more = ite(twice, const(2), const(1))
         yield self.length.index, ite(here, add(self.length, more), self.length)
+
+    def without(self, taken: Sequence[Expr], here: Expr) -> Iterator[tuple[int, Expr]]:
+        yield self.length.index, ite(here, add(self.length, const(-1)), self.length)
+        yield self.taken.index, ite(here, add(self.taken, const(1)), self.taken)
 
 
 @dataclass(eq=False, slots=True)
@@ -222,6 +229,7 @@ class Channel:
             self.by_instances,
             self.decl.answer is not None,
             tuple(x.index for x in self.in_hand),
+            tuple(q.taken.index for q in self.queues.values() if isinstance(q, Counted)),
         )
 
     def _slots(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -306,7 +314,8 @@ def _queue(
         slots.append(_item(c, value, lambda i=i: _asker(b, c, f"{name}[{i}] {ASKER}")))
     nothing = _item(c, zero, lambda: const(0))
     if size == 0:
-        return Counted(length, (), nothing, gone)
+        taken = b.variable(f"taken({name})", Int(), kind, const(0), instance, c.span)
+        return Counted(length, (), nothing, gone, taken)
     if c.ttl is None:
         return Queue(length, tuple(slots), nothing, gone)
     turns = [

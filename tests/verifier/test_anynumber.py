@@ -1,7 +1,7 @@
 """`w[*]`: what is proved of any number of instances is true of 1, 2, 3, ..; by naive exploration.
 
 A longer campaign: WFVERIFY_CROWDS=0..2000 pytest tests/verifier/test_anynumber.py -k seeds; of
-what comes at last, WFVERIFY_ENDLESS=0..2000.
+what comes at last, WFVERIFY_ENDLESS=0..2000, in one queue WFVERIFY_QUEUES=0..2000.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from wfverify.verifier.verdict import Proved, Refuted, Unknown
 
 SEEDS = range(*map(int, os.environ.get("WFVERIFY_CROWDS", "0..14").split("..")))
 ENDLESS = range(*map(int, os.environ.get("WFVERIFY_ENDLESS", "3..9").split("..")))
+
+QUEUES = range(*map(int, os.environ.get("WFVERIFY_QUEUES", "0..5").split("..")))
 
 
 def test_what_is_proved_for_seeds_is_true() -> None:
@@ -128,6 +130,21 @@ def test_what_comes_at_last_for_seeds_is_true() -> None:
     # (That properties are proved is shown below; here a busy machine may have no time for it.)
     assert counts["property REFUTED"] and counts["terminates REFUTED"]
     assert counts["deadlock_free PROVED"]
+
+
+def test_what_comes_at_last_in_one_queue_is_true() -> None:
+    """Under `scheduler head_of_line`, where claims stand in one queue, by priority."""
+    counts: Counter[str] = Counter()
+    wrong: list[str] = []
+    for seed in QUEUES:
+        try:
+            found = comparisons.endless(seed, queue=True)
+        except comparisons.LeftOut:
+            continue
+        counts += found.counts
+        wrong += [f"seed {seed}: {p}\n{found.text}" for p in found.problems]
+    assert wrong == []
+    assert counts["property REFUTED"] and counts["terminates REFUTED"]
 
 
 RIVALS = """

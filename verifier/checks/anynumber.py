@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import FALSE, TRUE, Expr, Sort, add, const, le, mul, var, variables
+from ...semantics.expr import FALSE, TRUE, Expr, variables
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem
 from ..engines.crowd import Crowd
@@ -28,6 +28,7 @@ from ..engines.crowd_endless import Endless
 from ..engines.crowd_terms import serves
 from ..engines.mailbox import MESSAGES
 from ..session import Session
+from ..tasks import PROPERTY
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict
 from . import (
     blocking,
@@ -44,6 +45,7 @@ from . import (
 from . import limits as by_time
 from .anyroom import in_range
 from .arrivals import arrivals
+from .controlled import by_order
 from .coverage import sources
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
@@ -72,7 +74,10 @@ class AnyNumber:
         if any(r.turn is not TRUE for r in self.two.rules):
             self.free = lower(_unscheduled(spec), TWO, crowd=True)
         self.span = session.system.any_number[0].span
-        turns = self.free is not self.two
+        self.anew: set[str] = set()  # proved whatever capacity is set meanwhile, by key of a task
+        turns = {r.index: r.turn for r in self.two.rules if r.turn is not TRUE}
+        if [r.name for r in self.free.rules] != [r.name for r in self.two.rules]:
+            self.apart = False  # (the rules would have other numbers)
         # (Whether a message that fits is there cannot be told from how many there are.)
         told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
         self.crowd: InCrowd | None = None
@@ -87,7 +92,9 @@ class AnyNumber:
         names = {c.name for c in self.counted}
         if not in_range(self.free, names):
             return True
-        return None not in crowd.goals(lambda made: in_range(made.system, names))
+        return None not in crowd.goals(
+            lambda made: in_range(made.system, names), search=False, part=0.3
+        )
 
     # --- claims ----------------------------------------------------------------------------
 
@@ -223,6 +230,10 @@ class AnyNumber:
                 return None if soon and s.system.loops else self._terminates(known)
             case "starvation_free" if not liveness.anybody_waits(s.system):
                 return Proved("structure", liveness.NOBODY)
+            case "starvation_free" if s.system.controls and soon:
+                return None  # (what follows from others counts for a capacity that stays as it is)
+            case "starvation_free" if s.system.controls and (all_ := self._granted(known)):
+                return all_
             case "can_finish" | "starvation_free":
                 needed = known.get("deadlock_free"), known.get("terminates")
                 if not all(isinstance(v, Proved) for v in needed):
@@ -259,6 +270,12 @@ class AnyNumber:
         how = f"every run ends (`terminates`), and then nothing is owed: {words}"
         return Proved(engines, how)
 
+    def _calm(self, known: Mapping[str, Verdict]) -> bool:
+        """Whether nobody is ever stuck, whatever capacities are set."""
+        found = known.get("deadlock_free")
+        anew = not self.session.system.controls or (found is not None and by_order(found))
+        return isinstance(found, Proved) and anew
+
     def _passes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
         """The same where runs may go on for ever: what is owed does not stay so in any of them, nor
         where a run ends."""
@@ -266,7 +283,7 @@ class AnyNumber:
         goals = [g for g in self.crowd.first.system.liveness if g.name == name]
         if not goals:
             return None
-        calm = isinstance(known.get("deadlock_free"), Proved)
+        calm = self._calm(known)
         owed = [(g.owed, whose(self.crowd.free, g.owed)) for g in goals]
 
         def asks(runs: Endless) -> bool:
@@ -278,6 +295,7 @@ class AnyNumber:
         nodes = self.crowd.endless(asks)
         if not nodes:
             return None
+        self.anew.add(PROPERTY + name)
         how = f"{FOR_EVER} {nodes} nodes: in no fair run it is owed for ever"
         return Proved("search", how)
 
@@ -285,7 +303,7 @@ class AnyNumber:
         """Nobody waits for a resource for ever, though runs may go on for ever."""
         if self.crowd is None:
             return None
-        calm = isinstance(known.get("deadlock_free"), Proved)
+        calm = self._calm(known)
         waits = [
             (cond, t.instance)
             for t, cond, _ in liveness.waits_for_claims(self.crowd.free)
@@ -297,6 +315,8 @@ class AnyNumber:
             return all((calm or runs.goes_on(cond, i)) and runs.passes(cond, i) for cond, i in mine)
 
         nodes = self.crowd.endless(asks)
+        if nodes:
+            self.anew.add("starvation_free")
         how = f"{FOR_EVER} {nodes} nodes: in no fair run somebody waits for a resource for ever"
         return Proved("search", how) if nodes else None
 
@@ -386,32 +406,6 @@ class AnyNumber:
             return None
         found = parts.alike(two, deadlock, late, self._ends)
         return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
-
-
-def bounded(proofs: AnyNumber, channel: str, room: int) -> Proved | None:
-    """That there are never more messages in a channel than some number, or than some number for
-    each instance: of those of any number, beside which it has no bound that the text says."""
-    if proofs.crowd is None:
-        return None
-    fixed = [r for r in (1, 2, 4, 8) if r <= room]
-    for each, most in [*((0, r) for r in fixed), (1, 0), (1, 1), (2, 0), (2, 2)]:
-
-        def of(made: Crowd, each: int = each, most: int = most) -> list[Obligation]:
-            (c,) = (c for c in made.system.channels if c.name == channel)
-            there = add(const(1), *(var(v, Sort.INT) for v in made.others))
-            limit = add(const(most), mul(const(each), there))
-            goals = (le(var(v, Sort.INT), limit) for v in c.lengths)
-            return [Obligation("messages", channel, g, "", c.span) for g in goals]
-
-        found = proofs.crowd.goals(of, guess=False)
-        sure = [v for v in found if v is not None]
-        if sure and len(sure) == len(found):
-            said = f"{most} message{'s' * (most != 1)}" if most or not each else ""
-            if each:
-                one = f"{each} for each instance of any number"
-                said = f"{said} and {one}" if said else one
-            return replace(sure[0], how=f"never more than {said} in `{channel}`: {sure[0].how}")
-    return None
 
 
 def whose(system: TransitionSystem, cond: Expr) -> int | None:

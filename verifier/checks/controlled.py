@@ -59,15 +59,16 @@ def of_whole(
             return verdict
         case Proved():
             orders = system.scheduler == "any" or check in WHICHEVER
-            if check in RESTS_ON and orders and _by_order(verdict):
+            if check in RESTS_ON and orders and by_order(verdict):
                 others = [known.get(n) for n in RESTS_ON[check]]
-                if all(_by_order(v) for v in others if isinstance(v, Proved)):
+                if all(by_order(v) for v in others if isinstance(v, Proved)):
                     return verdict
             return _same_only(system, verdict)
     return verdict
 
 
-def _by_order(verdict: Verdict) -> bool:
+def by_order(verdict: Verdict) -> bool:
+    """Proved by what counts with the least capacity at any time."""
     return isinstance(verdict, Proved) and set(verdict.engine.split(", ")) <= BY_ORDER
 
 

@@ -47,17 +47,18 @@ Goals = Callable[[Crowd], Sequence[Obligation] | None]
 
 class InCrowd:
     """`free`: a system with exactly two members of each group of any number.  `turns`: it has more
-    runs than are meant, because who may move does not wait for a turn in it."""
+    runs than are meant, because who may move does not wait for a turn in it; by rule, that it has
+    its turn."""
 
     def __init__(
         self,
         session: Session,
         free: TransitionSystem,
         span: Span,
-        turns: bool = False,
+        turns: Mapping[int, Expr] | None = None,
         rooms: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self.turns = turns
+        self.turns = turns or {}
         self.session = session
         self.free = free
         self.rooms = rooms  # of those that arrive, how many are under way at once at most
@@ -130,7 +131,9 @@ class InCrowd:
             within = kept
         return None
 
-    def goals(self, of: Goals, guess: bool = True) -> list[Proved | None]:
+    def goals(
+        self, of: Goals, guess: bool = True, search: bool = True, part: float = 0.15
+    ) -> list[Proved | None]:
         """For each goal, why it holds.  `of`: the same goals of each system with a crowd, None
         where one of them cannot be said.  Without `guess` no invariants are made up."""
         out: list[Proved | None] = []
@@ -143,8 +146,8 @@ class InCrowd:
                 if None not in out or session.left() <= 0:
                     return out
                 if session.may("induction"):
-                    _inductive(made, session, goals, out, more)
-                if session.may("search") and not more:
+                    _inductive(made, session, goals, out, more, part)
+                if search and session.may("search") and not more:
                     for k, goal in enumerate(goals):
                         if out[k] is None and session.left() > 0:
                             out[k] = _searched(made, session, goal)
@@ -153,8 +156,8 @@ class InCrowd:
     def endless(self, asks: Callable[[Endless], bool], granting: bool = False) -> int:
         """Whether something is so of the runs that go on for ever, looked at more and more closely:
         the number of nodes that were enough for it, or 0."""
-        if self.first is None or self.turns or not self.session.may("search"):
-            return 0  # (who waits for a turn is not ready, whatever the graph says)
+        if self.first is None or not self.session.may("search"):
+            return 0
         for coarse in (True, False):
             key = granting, coarse
             if key not in self.forever:
@@ -174,7 +177,7 @@ class InCrowd:
         try:
             if coarse not in self.graphs:
                 self.graphs[coarse] = None
-                self.graphs[coarse] = Graphs(self.free, self.first, seconds, coarse)
+                self.graphs[coarse] = Graphs(self.free, self.first, seconds, coarse, self.turns)
             graphs = self.graphs[coarse]
             if graphs is None:
                 return None
@@ -196,11 +199,12 @@ def _inductive(
     goals: Sequence[Obligation],
     out: list[Proved | None],
     guess: bool,
+    part: float = 0.15,
 ) -> None:
     left = [k for k, done in enumerate(out) if done is None]
     control = session.structure.never_entered() if len(made.system.rules) <= 2_000 else []
     candidates = [*made.invariants, *control]
-    budget = Budget(session.share(0.15))
+    budget = Budget(session.share(part))
     found = prove_invariants(made.system, candidates, [goals[k] for k in left], budget, guess)
     for k, answer in zip(left, found.answers, strict=True):
         if isinstance(answer, Inductive):

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ...semantics.expr import TRUE, Expr, Op, and_, const, eq, le, lt, not_, or_, var, variables
@@ -55,8 +55,6 @@ class Endless:
 
     def __init__(self, made: Graphs, linking: Linking, seconds: float, granting: bool) -> None:
         system = made.system
-        if system.controls:
-            raise Unsupported("controllers")
         if any(r.turn is not TRUE for r in system.rules) or (granting and system.in_order):
             raise Unsupported("the scheduler says who is next")
         self.system = system
@@ -116,17 +114,24 @@ class Endless:
                 taken = [self.rules[a.rule] for _, a in cycle if a.rule not in self.like]
                 threads = {r.thread for r in taken}
                 rung = {clock(r) for r in taken if r.delay is not None}
-                if not self._asked(graph, part, known, timeless) <= threads:
+                known_here = self._known_in(cycle, known)
+                if not self._asked(graph, part, known_here, timeless) <= threads:
                     continue
                 if not timeless and not self._clocks(graph, part) <= rung:
                     continue
                 if self.granting:
-                    left = {n for n in part if self._ready(graph, n, known) <= threads}
+                    left = {n for n in part if self._ready(graph, n, known_here) <= threads}
                     if len(left) < len(part):
                         if left:
                             todo.append(left)
                         continue
                 yield part, cycle
+
+    def _known_in(self, cycle: Sequence[tuple[int, Arc]], known: _Known) -> _Known:
+        """What nobody takes there is free at last, as nobody keeps it for ever."""
+        taken = [self.rules[a.rule] for _, a in cycle]
+        free = {u for u in known.let_go - known.free if not any(self._takes(r, u) for r in taken)}
+        return replace(known, free=known.free | free) if free else known
 
     def _ready(self, graph: Around, node: int, known: _Known) -> set[int]:
         """Threads with a step that can be taken now: at last, what it claims is free."""
@@ -187,8 +192,14 @@ class Endless:
         return {}
 
     def _is_enough(self, rule: int, used: int) -> bool:
-        """After each step by which less is in use there is enough for the rule.  What else it
-        claims is free."""
+        """After each step by which less is in use there is enough for the rule; or it asks for no
+        more than anybody.  What else it claims is free."""
+        if self._asks_least(rule, used):
+            return True
+        if any(
+            r.used == used and variables([r.capacity]) & self._set for r in self.system.resources
+        ):
+            return False  # (what is enough now may be too much for what is set then)
         most = self._most(used)
         if most is None:
             return False
@@ -211,6 +222,36 @@ class Endless:
             fine = or_(not_(lets_go), weakest(r, asked))
             keeps = or_(not_(given), not_(r.guard), le(new, most))
             if not is_valid(fine, QUERY) or not is_valid(keeps, QUERY):
+                return False
+        return True
+
+    @cached_property
+    def _set(self) -> frozenset[int]:
+        """Capacities that controllers set anew while a run goes on."""
+        return frozenset(c.capacity for c in self.system.controls)
+
+    def _asks_least(self, rule: int, used: int) -> bool:
+        """Whenever anybody takes some of a pool, the rule could have been granted what it asks for.
+
+        So if it never could from some point on, nobody takes any more; and as nobody keeps it for
+        ever, all is let go of at last, and there is enough, whatever capacity is set: then what the
+        rule asks for is there (`Graphs`).
+        """
+        asked = [e for v, e in self.rules[rule].gains if v == used]
+        pool = any(
+            r.used == used and r.kind == "pool" and r.enforced for r in self.system.resources
+        )
+        if not pool or len(asked) != 1 or asked[0].op is not Op.CONST:
+            return False
+        for r in self.rules:
+            taken = [e for v, e in r.gains if v == used]
+            if r.kind is RuleKind.RECOVER and self._takes(r, used):
+                return False
+            if taken and (
+                len(taken) != 1
+                or taken[0].op is not Op.CONST
+                or int(taken[0].value or 0) < int(asked[0].value or 0)
+            ):
                 return False
         return True
 

@@ -65,12 +65,22 @@ class Around:
 class Graphs:
     """One for each group of `free`, which has exactly two members of each; `made` is its crowd.
 
-    `coarse`: data of more than two values is left open, too.  Raises `Unsupported` where a graph
-    is not finite, or not made within `seconds`.
+    `coarse`: data of more than two values is left open, too.  `turns`: by rule, that nobody is
+    ahead in the queue, of which `free` knows nothing: where it surely does not hold the step is
+    not taken, and where it does not surely hold nobody counts on it.  Raises `Unsupported` where a
+    graph is not finite, or not made within `seconds`.
     """
 
-    def __init__(self, free: TransitionSystem, made: Crowd, seconds: float, coarse: bool) -> None:
+    def __init__(
+        self,
+        free: TransitionSystem,
+        made: Crowd,
+        seconds: float,
+        coarse: bool,
+        turns: Mapping[int, Expr] | None = None,
+    ) -> None:
         self.system = free
+        self.turns = turns or {}
         self.made = made
         self.coarse = coarse
         self.until = time.monotonic() + seconds
@@ -119,8 +129,9 @@ class Graphs:
             or (v.instance in others and not self._serving(v.index))
             or self._too_large(v.index)
         }
+        aside |= {c.capacity for c in system.controls}  # which is set anew again and again
         # How many messages there are in a channel of which no more is known.
-        aside |= {v for c in system.channels if c.capacity is None for v in c.lengths}
+        aside |= {v for c in system.channels if c.capacity is None for v in (*c.lengths, *c.taken)}
         mine = {t.location for t in system.threads if t.instance not in others | self.members}
         goals = [
             Obligation("", "", FALSE, "", NOWHERE, rule=r.index)
@@ -144,17 +155,32 @@ class Graphs:
         kept = set(search.space.slots)
         claims = {r.index: self._lost(r, kept) for r in self.rules if r.index not in self.like}
         arcs = []
-        for edges in search.edges:
+        for node, edges in zip(search.nodes, search.edges, strict=False):
             found = []
             for e in edges:
                 if e.target != EXCLUDED and e.rule != SPLIT:
+                    turn = self._turn(e.rule, node.values, search.space.slots)
+                    if turn is FALSE:
+                        continue
                     lost = claims.get(e.rule)
-                    sure = e.sure and lost is not None
+                    sure = e.sure and lost is not None and turn is TRUE
                     found.append(Arc(e.rule, e.target, sure, lost or frozenset()))
             arcs.append(found)
         nodes = [n.values for n in search.nodes]
         seen = frozenset(i.id for i in system.instances) - others - self.members
         return Around(search.space.slots, nodes, arcs, seen)
+
+    def _turn(self, rule: int, values: Sequence[object], slots: Mapping[int, int]) -> Expr:
+        """What the node says of it: who else of the crowd may be ahead is open."""
+        turn = self.turns.get(rule, TRUE)
+        if turn is TRUE:
+            return TRUE
+        known = {
+            v: const(values[slots[v]])  # type: ignore[arg-type]
+            for v in variables([turn])
+            if v in slots and v not in self.hidden
+        }
+        return put(turn, known)
 
     def _serving(self, v: int) -> bool:
         return any(t.location == v and serves(t) for t in self.system.threads)

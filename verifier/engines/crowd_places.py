@@ -218,6 +218,14 @@ def facts(
         elif v.kind in (VarKind.CHANNEL, VarKind.SHARED):
             yield from conjuncts(in_domain(v, here))
     for c in system.channels:
+        yield from (le(const(0), var(n, Sort.INT)) for n in c.taken if n not in mine)
+        # So many of each instance, in all.
+        instances = add(const(1), *{n.index: n for n in many}.values())
+        for length, taken in zip(c.lengths, c.taken, strict=bool(c.taken)):
+            gone = var(taken, Sort.INT)
+            if length not in mine:
+                for total in (gone, add(var(length, Sort.INT), gone)):
+                    yield from (le(total, mul(const(k), instances)) for k in (1, 2))
         for length in c.lengths:
             if length not in mine:
                 yield le(const(0), var(length, Sort.INT))
