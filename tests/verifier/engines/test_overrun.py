@@ -188,6 +188,14 @@ def test_no_run_takes_what_is_not_taken_though_ways_count_as_one() -> None:
             continue
         assert taken <= states.taken, f"{[system.rules[r] for r in taken - states.taken]}\n{text}"
         late = {r.index for r in system.rules if r.kind in BY_CLOCK and r.guard is not FALSE}
+        for rule in sorted(late)[:3]:
+            exact = TimedStates(system, anything, frozenset((rule,)))
+            found = exact.apart(time.monotonic() + FAR)
+            assert found is not None and (found[1] is not None) == (rule in taken), text
+            if found[1] is not None:
+                trace = exact.trace(found[1])
+                assert trace is None or schedule(system, trace) is not None, text
+                seen["shown"] += trace is not None
         seen["never"] += len(late - states.taken)
         seen["taken"] += len(late & states.taken)
-    assert seen["never"] > 3 and seen["taken"] > 3, seen
+    assert seen["never"] > 3 and seen["taken"] > 3 and seen["shown"] > 3, seen
