@@ -39,55 +39,27 @@ class Step:
     own: int  # location of its thread
 
 
-class Apart:
-    """`put_off`: whether claims are left out of guards."""
+class Meeting:
+    """Where threads are when two steps can be taken in one state, by the tree of threads."""
 
-    def __init__(self, prover: Prover, put_off: bool) -> None:
+    def __init__(self, prover: Prover) -> None:
         self.prover, self.tree = prover, prover.tree
-        self.system = prover.model.system
-        self.kinds = [v.kind for v in self.system.variables]
         if not self.tree.steady:
             raise Wrong("the tree of threads does not keep its branches in order")
-        fixed = {v.index for v in self.system.variables} - self.tree.writing.keys()
-        used = {v for v, kind in enumerate(self.kinds) if kind is VarKind.USED}
-        self.late = used | fixed if put_off else fixed  # what claims may look at
-        self.used = used
-        self.left_out = False
-        self.steps: list[Step] = []
-        for rule in self.system.rules:
-            before, own = self.tree.before[rule.index], self.tree.sent[rule.index]
-            gone = self.tree.cancelled(rule.bundle)
-            if before is not None and own is not None and gone is not None:
-                self.steps.append(self._step(rule, before, {**own, **gone}))
-        self.added = self._added()
 
-    def _step(self, rule: Rule, before: Places, sends: dict[int, int]) -> Step:
-        guard = rule.guard
-        if variables([guard]) & self.used & self.late:
-            parts = [(p, variables([p])) for p in conjuncts(guard)]
-            kept = [p for p, read in parts if not (read & self.used and read <= self.late)]
-            self.left_out = self.left_out or len(kept) < len(parts)
-            guard = and_(*kept)
-        ghosts = VarKind.GHOST
-        writes = {v: e for v, e in rule.updates if v not in sends and self.kinds[v] is not ghosts}
-        delay = [e for e in (rule.delay.lo, rule.delay.hi) if e is not None] if rule.delay else []
-        values = [x for v, e in writes.items() for x in _rest(v, e)]
-        reads = variables([guard, rule.relation, *delay, *values]) | set(rule.reads)
-        own = self.system.threads[rule.thread].location
-        return Step(rule, guard, before, sends, writes, frozenset(reads), own)
+    def exclude(self, a: Rule, b: Rule) -> bool:
+        """Do their guards say that they never can be taken in one state?"""
+        first, second = self.tree.before[a.index], self.tree.before[b.index]
+        if first is None or second is None:
+            return True
+        return self.met((a.guard, first), (b.guard, second)) is None
 
-    def _added(self) -> frozenset[int]:
-        """Variables to which all only add, and that nobody looks at."""
-        read = {v for s in self.steps for v in s.reads}
-        set_ = {v for s in self.steps for v, e in s.writes.items() if not _adds(v, e)}
-        return frozenset(v for s in self.steps for v in s.writes if v not in read | set_)
-
-    # --- two steps ------------------------------------------------------------------------
-
-    def meet(self, a: Step, b: Step) -> tuple[dict[int, frozenset[int]], Expr, Expr] | None:
-        """Where threads are when both can be taken, and what is left of their guards; None: they
-        never can."""
-        small, large = sorted((a.before, b.before), key=len)
+    def met(
+        self, a: tuple[Expr, Places], b: tuple[Expr, Places]
+    ) -> tuple[dict[int, frozenset[int]], Expr, Expr] | None:
+        """Where threads are when both guards hold, and what is left of them; None: they never
+        do.  With each guard comes what `Tree.where` says of it."""
+        small, large = sorted((a[1], b[1]), key=len)
         if any(v in large and not large[v] & points for v, points in small.items()):
             return None
         both = {v: points & large[v] if v in large else points for v, points in small.items()}
@@ -96,7 +68,7 @@ class Apart:
             known = self._narrowed(here)
             if known is None:
                 return None
-            first, second = self.read(a.guard, known), self.read(b.guard, known)
+            first, second = self.read(a[0], known), self.read(b[0], known)
             parts = [*conjuncts(first), *conjuncts(second)]
             keys = {self.prover.key(p) for p in parts}
             if FALSE in parts or any(self.prover.key(not_(p)) in keys for p in parts):
@@ -143,6 +115,53 @@ class Apart:
             return rebuild(e, list(args)) if e.args else e
 
         return fold(guard, build)
+
+
+class Apart(Meeting):
+    """`put_off`: whether claims are left out of guards."""
+
+    def __init__(self, prover: Prover, put_off: bool) -> None:
+        super().__init__(prover)
+        self.system = prover.model.system
+        self.kinds = [v.kind for v in self.system.variables]
+        fixed = {v.index for v in self.system.variables} - self.tree.writing.keys()
+        used = {v for v, kind in enumerate(self.kinds) if kind is VarKind.USED}
+        self.late = used | fixed if put_off else fixed  # what claims may look at
+        self.used = used
+        self.left_out = False
+        self.steps: list[Step] = []
+        for rule in self.system.rules:
+            before, own = self.tree.before[rule.index], self.tree.sent[rule.index]
+            gone = self.tree.cancelled(rule.bundle)
+            if before is not None and own is not None and gone is not None:
+                self.steps.append(self._step(rule, before, {**own, **gone}))
+        self.added = self._added()
+
+    def _step(self, rule: Rule, before: Places, sends: dict[int, int]) -> Step:
+        guard = rule.guard
+        if variables([guard]) & self.used & self.late:
+            parts = [(p, variables([p])) for p in conjuncts(guard)]
+            kept = [p for p, read in parts if not (read & self.used and read <= self.late)]
+            self.left_out = self.left_out or len(kept) < len(parts)
+            guard = and_(*kept)
+        ghosts = VarKind.GHOST
+        writes = {v: e for v, e in rule.updates if v not in sends and self.kinds[v] is not ghosts}
+        delay = [e for e in (rule.delay.lo, rule.delay.hi) if e is not None] if rule.delay else []
+        values = [x for v, e in writes.items() for x in _rest(v, e)]
+        reads = variables([guard, rule.relation, *delay, *values]) | set(rule.reads)
+        own = self.system.threads[rule.thread].location
+        return Step(rule, guard, before, sends, writes, frozenset(reads), own)
+
+    def _added(self) -> frozenset[int]:
+        """Variables to which all only add, and that nobody looks at."""
+        read = {v for s in self.steps for v in s.reads}
+        set_ = {v for s in self.steps for v, e in s.writes.items() if not _adds(v, e)}
+        return frozenset(v for s in self.steps for v in s.writes if v not in read | set_)
+
+    # --- two steps ------------------------------------------------------------------------
+
+    def meet(self, a: Step, b: Step) -> tuple[dict[int, frozenset[int]], Expr, Expr] | None:
+        return self.met((a.guard, a.before), (b.guard, b.before))
 
     def never(self, a: Step, b: Step) -> bool:
         met = self.meet(a, b)

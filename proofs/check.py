@@ -30,8 +30,9 @@ from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
 from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
+from .conflicts import races
 from .facts import Open, Prover, Wrong
-from .pairs import commuting, races
+from .pairs import commuting
 from .peaks import peaks
 from .plain import PLAIN, is_line, some_only, taken
 from .reading import Model

@@ -1,14 +1,14 @@
 """Pairs of steps that different threads may take in one state: do they get in each other's way?
 
-Two steps meet in a state if both guards hold there.  *Races*: where one writes data that the other
-touches, they never meet.  *Commuting*: steps that meet leave each other possible, and give the
-same state in either order; then all finite runs of one environment are permutations of one another
-(Keller 1975; Mazurkiewicz 1977), provided that within a thread the environment alone decides.
+Two steps meet in a state if both guards hold there.  *Commuting*: steps that meet leave each other
+possible, and give the same state in either order; then all finite runs of one environment are
+permutations of one another (Keller 1975; Mazurkiewicz 1977), provided that within a thread the
+environment alone decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitute, variables
@@ -18,7 +18,6 @@ from .meeting import persistent
 from .reading import Step, pinned, settled, touched
 from .shapes import Known
 
-DATA = (VarKind.DATA, VarKind.SHARED)
 MOST_PAIRS = 100_000
 
 
@@ -80,27 +79,29 @@ class Pair:
 
 def reads(prover: Prover, rule: Rule, values: dict[int, Expr], pins: dict[int, Expr]) -> set[int]:
     """What decides whether and how it is taken, with some variables fixed."""
-    system = prover.model.system
     terms = [rule.guard, rule.relation, *values.values()]
     if rule.delay is not None:
         terms += [rule.delay.lo, *([rule.delay.hi] if rule.delay.hi is not None else [])]
-    terms += [o.cond for o in system.obligations if o.rule == rule.index]
-    return {v for e in terms for v in touched(settled(e, pins))} | set(rule.reads)
+    terms += prover.tree.asked.get(rule.index, ())
+    said = [settled(e, pins) for e in terms] if pins else terms
+    return variables(said) | variables(said, Op.POST) | set(rule.reads)
 
 
-def _solid(prover: Prover, updates: dict[int, Expr]) -> dict[int, Expr]:
+def without_ghosts(prover: Prover, updates: dict[int, Expr]) -> dict[int, Expr]:
     kinds = prover.model.system.variables
     return {v: e for v, e in updates.items() if kinds[v].kind is not VarKind.GHOST}
 
 
-def meetings(prover: Prover, kinds: Sequence[VarKind] | None) -> Iterator[tuple[Step, Step]]:
+def meetings(
+    prover: Prover, steps: Iterable[Step], kinds: Sequence[VarKind] | None = None
+) -> Iterator[tuple[Step, Step]]:
     """Pairs of different threads of which one writes a variable (of some kinds) that the other
     touches."""
     system = prover.model.system
     writers: dict[int, list[Step]] = {}
     touching: dict[int, list[Step]] = {}
-    for step in prover.model.steps:
-        solid = _solid(prover, step.updates)
+    for step in steps:
+        solid = without_ghosts(prover, step.updates)
         for v in solid:
             writers.setdefault(v, []).append(step)
         for v in solid.keys() | reads(prover, step.rule, solid, {}):
@@ -117,46 +118,6 @@ def meetings(prover: Prover, kinds: Sequence[VarKind] | None) -> Iterator[tuple[
                 if a.rule.thread != b.rule.thread and key not in seen:
                     seen.add(key)
                     yield a, b
-
-
-def races(prover: Prover, facts: Facts) -> None:
-    """No two steps that conflict on data meet; `x := x + e` and `x := x + f` do not conflict.  A
-    crash is nobody's step: what it loses is a matter of the properties."""
-    known = prover.established(facts)
-    for a, b in meetings(prover, DATA):
-        if RuleKind.CRASH in (a.rule.kind, b.rule.kind):
-            continue
-        pair = Pair(prover, a, b, known)
-        if pair.never:
-            continue
-        # Where both are: a test that a step makes of data is a read, whatever it must find.
-        places = {v: e for v, e in pair.pins.items() if v in prover.model.locations}
-        sides = []
-        for step in (a, b):
-            now = {v: settled(e, places) for v, e in _solid(prover, step.updates).items()}
-            own = {v: e for v, e in now.items() if not (e.op is Op.VAR and e.index == v)}
-            added = {v for v, e in own.items() if _adds(v, e)}
-            others = {v: e for v, e in own.items() if v not in added}
-            amounts = {-v - 1: _rest(v, own[v]) for v in added}
-            sides.append((own.keys(), added, reads(prover, step.rule, others | amounts, places)))
-        (w, x, r), (w2, x2, r2) = sides
-        serial = a.rule.transaction and b.rule.transaction
-        variables_ = prover.model.system.variables
-        data = {v.index for v in variables_ if v.kind in DATA and not (v.durable and serial)}
-        both = {v for v in w & w2 if not (v in x - r and v in x2 - r2)} | (w & r2) | (w2 & r)
-        if both & data and not pair.impossible():
-            raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
-
-
-def _adds(v: int, e: Expr) -> bool:
-    parts = e.args if e.op is Op.ADD else ()
-    own = [p for p in parts if p.op is Op.VAR and p.index == v]
-    return len(own) == 1 and v not in variables([p for p in parts if p is not own[0]])
-
-
-def _rest(v: int, e: Expr) -> Expr:
-    rest = tuple(p for p in e.args if not (p.op is Op.VAR and p.index == v))
-    return Expr(Op.ADD, rest, e.sort)
 
 
 def commuting(prover: Prover, facts: Facts, ends: bool) -> None:
@@ -197,7 +158,7 @@ def commuting(prover: Prover, facts: Facts, ends: bool) -> None:
                     raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
                 for one, other in ((a, b), (b, a)):
                     _opens(prover, one, other, writers, known)
-    for a, b in meetings(prover, None):
+    for a, b in meetings(prover, prover.model.steps):
         pair = Pair(prover, a, b, known)
         if not pair.never and not pair.commute() and not pair.impossible():
             raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet and do not commute")

@@ -14,7 +14,7 @@ from itertools import islice, product
 from ..semantics.expr import Expr, Op, Scalar, variables
 from ..semantics.system import Input, Rule, RuleKind, TransitionSystem, VarKind
 from ..semantics.values import evaluate, fits, relation_holds
-from .pairs import DATA
+from .conflicts import DATA
 from .runs import Run
 from .states import domain
 

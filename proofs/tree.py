@@ -173,6 +173,15 @@ class Tree:
         return out
 
     @cached_property
+    def asked(self) -> dict[int, list[Expr]]:
+        """What obligations say of single rules, by rule."""
+        out: dict[int, list[Expr]] = {}
+        for o in self.system.obligations:
+            if o.rule is not None:
+                out.setdefault(o.rule, []).append(o.cond)
+        return out
+
+    @cached_property
     def steady(self) -> bool:
         """Every branch is at rest, or its parent is at its fork."""
         begins = (self.system.variables[v].init for v in self.points)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 
 class Sort(Enum):
@@ -67,11 +67,11 @@ class Expr:
         self.sort = sort
         self.value = value
 
-    @property
-    def index(self) -> int:
-        """Of a variable or an input."""
-        assert isinstance(self.value, int)
-        return self.value
+    if TYPE_CHECKING:
+
+        @property
+        def index(self) -> int:
+            """The `value` of a variable or an input."""
 
     def __repr__(self) -> str:
         if self.op is Op.CONST:
@@ -79,6 +79,10 @@ class Expr:
         if self.op in (Op.VAR, Op.POST, Op.INPUT):
             return f"{self.op.value}{self.value}"
         return f"({self.op.value} {' '.join(map(repr, self.args))})"
+
+
+if not TYPE_CHECKING:
+    Expr.index = Expr.value  # the same slot: it is asked for millions of times
 
 
 TRUE = Expr(Op.CONST, (), Sort.BOOL, True)

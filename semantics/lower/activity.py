@@ -68,8 +68,10 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     place = f"{inst.name}.{place}" + (f"#{number}" if number > 1 else "")
 
     # Arguments are taken when an attempt starts; those that cannot change need no variable.
-    with collecting(ctx.env) as (env, found):
-        values = [lower(env, e) for e in t.args]
+    values, found = [], list[Definedness]()
+    if t.args:
+        with collecting(ctx.env) as (env, found):
+            values = [lower(env, e) for e in t.args]
     arguments: dict[str, Value] = {}
     taken: dict[int, Expr] = {}
     for param, value in zip(a.params, values, strict=True):
@@ -81,11 +83,15 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
             )
         found += ranged(param.resolved, param.name, value, t.span)
     act_env = ctx.env.bind(**arguments)
-    with collecting(act_env) as (env, asked):
-        want = demand(replace(ctx, env=env), a.uses, place, taken)
-        if where:
-            allowed = only_where_it_fits(ctx, env, asking, where)
-            want = replace(want, free=and_(want.free, allowed))
+    asked: list[Definedness] = []
+    if a.uses or where:
+        with collecting(act_env) as (env, asked):
+            want = demand(replace(ctx, env=env), a.uses, place, taken)
+            if where:
+                allowed = only_where_it_fits(ctx, env, asking, where)
+                want = replace(want, free=and_(want.free, allowed))
+    else:
+        want = demand(ctx, (), place, taken)
 
     def attempts(inner: Ctx, entry: At, end: int) -> Out:
         def attempt(c: Ctx, at: At, k: int) -> Out:
@@ -178,11 +184,13 @@ def _attempt(
     start.asked = want.spent
     want.stand(start, at)
     not_negative(ctx, want, start)
-    with collecting(env) as (inner, need_defined):
-        needs = [(scalar(inner, e), e.span) for e in a.needs]
-    ctx.defined(need_defined, start)
-    for cond, span in needs:
-        ctx.must("contracts", cond, f"{a.name} is started though its `needs` fails", span, start)
+    if a.needs:
+        with collecting(env) as (inner, need_defined):
+            needs = [(scalar(inner, e), e.span) for e in a.needs]
+        ctx.defined(need_defined, start)
+        failing = f"{a.name} is started though its `needs` fails"
+        for cond, span in needs:
+            ctx.must("contracts", cond, failing, span, start)
 
     group = b.groups
     b.groups += 1

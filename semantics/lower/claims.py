@@ -87,6 +87,8 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
 
     An amount or a key that could change while it is held is kept in a variable, set with `taken`.
     """
+    if not claims:
+        return Demand((), TRUE, ())
     given: list[tuple[Expr, Span]] = []
     held: dict[int, Expr] = {}
     guards: dict[str, list[tuple[ResourceInfo, Expr, Expr]]] = {c.resource: [] for c in claims}
@@ -271,6 +273,8 @@ def contested(
     ctx: Ctx, want: Demand, at: At, label: str, span: Span, **more: object
 ) -> tuple[list[RuleDraft], At]:
     """What happens where the claims are not free, and from where they are granted."""
+    if not want.contests:
+        return [], at
     rules = rejected(ctx, want.contests, at, label, span, **more)
     out, at = waiting(ctx, want.contests, at, label, span, **more)
     asks(ctx, want.contests, at)

@@ -35,7 +35,7 @@ from .context import Ctx, step
 from .data import Value, build, default, leaves, sort_of
 from .drafts import Attempt, Done
 from .effects import effect
-from .env import Env, collecting, unasked
+from .env import Definedness, Env, collecting, unasked
 from .expressions import scalar
 from .place import At
 from .repeats import Repeats, typed
@@ -113,18 +113,23 @@ def completion(
     # `ensures` on results and `writes` is assumed where the effect is had; on what `do` computes it
     # is proved.
     computed = set(done.updates)
-    having = replace(post_env, store=made)
-    given = [e for e in a.ensures if not _speaks_of(having, e, computed)]
-    assumed = [scalar(unasked(having), e) for e in given]
+    assumed: list[Expr] = []
+    if a.ensures:
+        having = replace(post_env, store=made)
+        given = [e for e in a.ensures if not _speaks_of(having, e, computed)]
+        assumed = [scalar(unasked(having), e) for e in given]
     relation = allowed = and_(*ranges, *assumed)
     if often.unsure and any(variables([e], Op.INPUT) for e in updates.values()):
         often = often.answered(ctx, place, start, inputs, relation)
         relation = often.answer(relation)
     updates = often.once(updates)
-    after = replace(post_env, store=updates)
-    with collecting(after) as (inner, ensures_defined):
-        contracts = [(scalar(inner, e), e) for e in a.ensures]
-    proved = [(c, e) for c, e in contracts if _speaks_of(after, e, computed)]
+    proved: list[tuple[Expr, ast.Expression]] = []
+    ensures_defined: list[Definedness] = []
+    if a.ensures:
+        after = replace(post_env, store=updates)
+        with collecting(after) as (inner, ensures_defined):
+            contracts = [(scalar(inner, e), e) for e in a.ensures]
+        proved = [(c, e) for c, e in contracts if _speaks_of(after, e, computed)]
     written = tuple(updates)
     typed_already = {i: updates[i] for i in store}
 

@@ -32,9 +32,11 @@ class Effect:
 
 def effect(env: Env, term: ast.Term | None) -> Effect:
     """Run the term on symbols.  Reads see earlier assignments of the same block."""
+    if term is None:
+        return Effect(env.store, ())
     with collecting(env) as (inner, found):
         start = {**inner.store, _ABORTED: FALSE}
-        store = _run(replace(inner, store=start), term) if term is not None else start
+        store = _run(replace(inner, store=start), term)
     aborted = store.pop(_ABORTED)
     return Effect(store, tuple(found), aborted)
 

@@ -102,7 +102,9 @@ class collecting:
 
     def __init__(self, env: Env) -> None:
         self.found: list[Definedness] = []
-        self.env = replace(env, defined=self.found)
+        # (As `replace` does, but nothing has to be looked up: this is done some times a call.)
+        self.env = inner = object.__new__(Env)
+        inner.__dict__.update(env.__dict__, defined=self.found)
 
     def __enter__(self) -> tuple[Env, list[Definedness]]:
         return self.env, self.found

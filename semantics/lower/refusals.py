@@ -33,7 +33,10 @@ class Refusals:
         try:
             yield
         except Rejected as refused:
-            self.found.update(dict.fromkeys(refused.diagnostics))
+            self.note(refused)
+
+    def note(self, refused: Rejected) -> None:
+        self.found.update(dict.fromkeys(refused.diagnostics))
 
     def tell(self) -> None:
         """Raises `Rejected`, in source order, when there is something to tell."""

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.errors import Rejected
 from ...dsl.types import Bool
 from ..expr import (
     FALSE,
@@ -36,23 +37,25 @@ from .undolog import all_of
 
 
 def term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
-    with ctx.world.refusals.collecting():
+    try:
         return _term(ctx, t, at, k)
-    return Out(at)
+    except Rejected as refused:
+        ctx.world.refusals.note(refused)
+        return Out(at)
 
 
 def _term(ctx: Ctx, t: ast.Term, at: At, k: int) -> Out:
     match t:
-        case ast.Skip():
-            return Out(at)
-        case ast.Seq():
-            return sequence(ctx, list(t.parts), at, k)
         case ast.Call():
             if t.name in ctx.world.open:
                 return open_(ctx, t, at, k)
             if t.name in ctx.world.workflows:
                 return child.call(ctx, t, at, k)
             return activity.call(ctx, t, at, k)
+        case ast.Skip():
+            return Out(at)
+        case ast.Seq():
+            return sequence(ctx, list(t.parts), at, k)
         case ast.Assign():
             return _assign(ctx, t, at, k)
         case ast.Atomic():

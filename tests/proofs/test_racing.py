@@ -9,10 +9,14 @@ from certified import certified, system_of
 from wfverify.dsl import load
 from wfverify.dsl.errors import Rejected
 from wfverify.interpreter import replay, schedule, simulator
-from wfverify.proofs.check import Answer
+from wfverify.proofs.check import Answer, Checker
+from wfverify.proofs.conflicts import races
+from wfverify.proofs.facts import Wrong
 from wfverify.proofs.racing import race
 from wfverify.proofs.runs import Watch, steps
+from wfverify.proofs.solvers import Solvers
 from wfverify.proofs.striking import struck
+from wfverify.semantics.evidence import Facts
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
 from wfverify.verifier.portfolio import Options, verify
@@ -64,6 +68,15 @@ def test_what_is_refuted_is_accepted(check: str, tmp_path: Path) -> None:
         for result in refuted:
             certificate = made.of(check, result.name)
             assert checker.check(certificate).answer is Answer.VALID, (name, result.name)
+
+
+@pytest.mark.parametrize("shapes", [(), ("fresh",), ("quiet",)])
+def test_what_races_is_not_shown_to_be_free(shapes: tuple[str, ...]) -> None:
+    """Whatever the evidence says beside."""
+    for name in REFUTED["race_free"]:
+        system = lower(load(str(CASES / f"{name}.wf")))
+        with pytest.raises(Wrong):
+            races(Checker(system, Solvers(second=False)).prover, Facts((), shapes))
 
 
 @pytest.mark.parametrize("how", NONE)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import permutations
 from random import Random
 
 import pytest
@@ -18,15 +19,16 @@ from naive import Naive, TooBig, explore
 from specgen import contention, from_seed
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
-from wfverify.proofs.apart import Apart
+from wfverify.proofs.apart import Apart, Meeting
 from wfverify.proofs.bounded import bounded
 from wfverify.proofs.check import Checker
+from wfverify.proofs.conflicts import DATA, races
 from wfverify.proofs.facts import Wrong
 from wfverify.proofs.reading import conjuncts
 from wfverify.proofs.shapes import OVER
 from wfverify.proofs.solvers import Solvers
 from wfverify.semantics.evidence import Facts, Pairs
-from wfverify.semantics.expr import Op, Sort, and_, const, eq, le, not_, or_, var
+from wfverify.semantics.expr import Op, Scalar, Sort, and_, const, eq, le, not_, or_, var
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from wfverify.semantics.values import evaluate
@@ -238,3 +240,60 @@ def test_apart_wants_a_tree() -> None:
         if not checker.prover.tree.steady:
             with pytest.raises(Wrong):
                 Apart(checker.prover, False)
+
+
+def test_steps_that_never_meet() -> None:
+    """By their places; and where that shows that nothing races, the order of two steps that can be
+    taken makes no difference to data."""
+    excluded = met = silent = raced = 0
+    for seed in range(SEEDS):
+        for system, checker, found in every(seed):
+            if not checker.prover.tree.steady:
+                continue
+            meeting = Meeting(checker.prover)
+            pairs = {
+                (a.index, b.index): meeting.exclude(a, b)
+                for a, b in permutations(system.rules, 2)
+                if a.thread != b.thread
+            }
+            excluded += sum(pairs.values())
+            quiet = not may_race(checker)
+            silent += quiet
+            raced += not quiet
+            for state in found.states:
+                moves = found.successors.get(state, ())
+                for a, b in permutations(moves, 2):
+                    if (a[0], b[0]) not in pairs:
+                        continue
+                    met += 1
+                    assert not pairs[a[0], b[0]]
+                    if quiet:
+                        assert not differs(system, found, a, b)
+    assert excluded > 500 and met > 150 and silent > 10 and raced > 1, (
+        excluded,
+        met,
+        silent,
+        raced,
+    )
+
+
+def may_race(checker: Checker) -> bool:
+    try:
+        races(checker.prover, Facts())
+    except Wrong:
+        return True
+    return False
+
+
+Move = tuple[int, tuple[Scalar, ...], tuple[Scalar, ...]]
+
+
+def differs(system: TransitionSystem, found: Naive, a: Move, b: Move) -> bool:
+    """Do the two orders, where both can be, leave other data?"""
+    both = [
+        {after for rule, given, after in found.successors.get(x[2], ()) if (rule, given) == y[:2]}
+        for x, y in ((a, b), (b, a))
+    ]
+    data = [v.index for v in system.variables if v.kind in DATA]
+    left = [{tuple(s[v] for v in data) for s in states} for states in both]
+    return bool(left[0]) and bool(left[1]) and left[0] != left[1]
