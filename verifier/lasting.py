@@ -7,19 +7,24 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 
 from ..dsl import ast
-from ..semantics.expr import TRUE, Expr, Scalar, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Scalar, const, not_, variables
 from ..semantics.lower.durations import Duration
+from ..semantics.system import TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate, show_duration
 from .checks.contended import contended, run_of, scheduled
 from .checks.limits import lasting, start_with, waiting
 from .checks.pacing import ends_of, runs
+from .engines.overrun import search
 from .engines.schedules import available, latest
+from .engines.search_threads import ended
 from .session import Session
 
 MOST_CORNERS = 64
+MOST_HALVES = 12  # times between a run that was found and a bound that are tried
 FAR = Fraction(3600)  # seconds that are added where nothing bounds a time
 
 
@@ -76,6 +81,7 @@ def measured(session: Session, spec: ast.Spec) -> list[Lasting]:
         replace(x, longest=_later(x.longest, longest.get(d.instance)))
         for x, d in zip(out, found, strict=True)
     ]
+    out = [_by_states(session, x, d) for x, d in zip(out, found, strict=True)]
     if len(out) == 1 and not (out[0].exact or out[0].most_attained):
         return [_constrained(session, spec, out[0])]
     return out
@@ -98,6 +104,34 @@ def _scheduled(session: Session, spec: ast.Spec, x: Lasting) -> Lasting:
         x = replace(x, longest=Attained(found.seconds, found.trace))
     if x.most_value is None or found.bound < x.most_value:
         x = replace(x, most=show_duration(found.bound), most_value=found.bound, how="all schedules")
+    return x
+
+
+def _by_states(session: Session, x: Lasting, d: Duration) -> Lasting:
+    """With what all states with their clocks say, where claims wait for each other: at best that
+    nothing is later than the run that was found."""
+    system = session.system
+    asks = session.may("search") and d.contended and system.excluded is FALSE
+    if x.exact or x.most_attained or x.longest is None or not asks or d.active is not TRUE:
+        return x
+    owed = not_(ended(system, system.instances[d.instance]))
+    seen, high = x.longest.seconds, x.most_value
+    low = within = seen
+    until = time.monotonic() + session.share(0.3)
+    for _ in range(MOST_HALVES):
+        left = until - time.monotonic()
+        if left <= 0 or (high is not None and within >= high):
+            break
+        limit = TimeLimit("deadline", d.workflow, owed, const(within), "", d.span, d.instance)
+        result = search(system, limit, left / 2)
+        if result is not None and not result[1].beyond:
+            high = within
+            x = replace(x, most=show_duration(high), most_value=high, how="all states", why="")
+        else:
+            low = within
+        if high is None or high == seen:
+            break
+        within = Fraction(ceil((low + high) / 2))
     return x
 
 

@@ -105,7 +105,15 @@ def _by_clocks(session: Session, doubt: Sequence[Source], seen: set[int]) -> Ref
         if rules <= never:
             message = f"{source.what} can never run: no clock allows it"
             return Refuted("search", message, Trace(()), source.span, "dead")
-        trace = None if graph is None or source.among(seen) else graph.witness(rules)
+        if source.among(seen):
+            continue
+        if graph is not None:
+            trace = graph.witness(rules)
+        else:
+            possible, trace = intime.reached(session, rules)
+            if not possible:
+                message = f"{source.what} can never run: no clock allows it"
+                return Refuted("search", message, Trace(()), source.span, "dead")
         if trace is not None and session.replay(session.system, trace).ok:
             wanted = trace.steps[-1].rule
             timed = session.timed(trace, _takes(wanted))

@@ -157,6 +157,30 @@ def _merged(session: Session) -> set[int] | None:
         return None
 
 
+def reached(session: Session, rules: Collection[int]) -> tuple[bool, Trace | None]:
+    """Whether one of the rules may be taken at some times (also where that is not known), and a run
+    that takes it."""
+    system = session.system
+    seconds = session.share(0.1)
+    if len(system.rules) > MOST_RULES or system.excluded is not FALSE or seconds <= 0:
+        return True, None
+    if not session.may("search"):
+        return True, None
+    try:
+        anything = Obligation("", "", TRUE, "", system.instances[0].span)
+        states = TimedStates(system, anything, frozenset(rules))
+        found = states.apart(time.monotonic() + seconds)
+    except Unsupported:
+        return True, None
+    if found is None:
+        return True, None
+    trace = None if found[1] is None else states.trace(found[1])
+    if trace is None:
+        return found[1] is not None, None
+    end = next(k for k, step in enumerate(trace.steps, 1) if step.rule in rules)
+    return True, replace(trace, steps=trace.steps[:end])
+
+
 def races(
     session: Session, pairs: Sequence[tuple[Rule, Rule, Sequence[int]]]
 ) -> tuple[int, Iterator[tuple[int, Trace]]]:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from durationgen import Maker, ends
+from durationgen import ends
 from ticking import TICK, Ticking, TooMuch
+from timed_alike_specs import Small
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.interpreter.retrace import replay
@@ -43,26 +44,6 @@ def _beyond(system: TransitionSystem, limit: TimeLimit, seconds: Fraction) -> bo
         again = replay(system, trace)
         assert again.ok and overrun(system, limit, again.states, trace) is not None
     return said.beyond
-
-
-class Small(Maker):
-    """Of few activities, so that all runs of three instances can be looked at."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed, claims=True)
-        self.left = 1 + seed % 2
-
-    def three(self) -> str:
-        pick = self.rng.choice
-        head, body = self.spec().split("workflow w", 1)
-        lock = "resource k : lock\nshared s: int 0..3 = 0\n"
-        use = pick(["uses k exclusive", "uses k shared", ""])
-        more = f"activity z {{ {use} takes {pick(['1s', '1s..2s', '2s'])} do {{ s += 1 }} }}"
-        first = pick(["z ; ", "using (k exclusive) { z } ; ", ""])
-        body = body.replace(" run {", f" deadline 9h\n {more}\n run {{ {first}")
-        others = pick(["", "", " workflow v { activity y { uses r 1 takes 1s..3s } run { y } }"])
-        system = f"system {{ w[{pick('23')}] {'v' if others else ''} }}"
-        return f"{head}{lock}workflow w{body}\n{others}\n{system}\n"
 
 
 @pytest.mark.parametrize("part", range(3))
@@ -207,6 +188,14 @@ def test_no_run_takes_what_is_not_taken_though_ways_count_as_one() -> None:
             continue
         assert taken <= states.taken, f"{[system.rules[r] for r in taken - states.taken]}\n{text}"
         late = {r.index for r in system.rules if r.kind in BY_CLOCK and r.guard is not FALSE}
+        for rule in sorted(late)[:3]:
+            exact = TimedStates(system, anything, frozenset((rule,)))
+            found = exact.apart(time.monotonic() + FAR)
+            assert found is not None and (found[1] is not None) == (rule in taken), text
+            if found[1] is not None:
+                trace = exact.trace(found[1])
+                assert trace is None or schedule(system, trace) is not None, text
+                seen["shown"] += trace is not None
         seen["never"] += len(late - states.taken)
         seen["taken"] += len(late & states.taken)
-    assert seen["never"] > 3 and seen["taken"] > 3, seen
+    assert seen["never"] > 3 and seen["taken"] > 3 and seen["shown"] > 3, seen
