@@ -11,10 +11,22 @@ Steps that differ only in the branch that takes them stand for one another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, fold, not_, rebuild, variables
+from ..semantics.expr import (
+    FALSE,
+    TRUE,
+    Expr,
+    Op,
+    alike,
+    and_,
+    fold,
+    fold_early,
+    not_,
+    rebuild,
+    variables,
+)
 from ..semantics.system import Rule, VarKind
 from .facts import Prover, Wrong
 from .reading import conjuncts
@@ -102,19 +114,31 @@ class Meeting:
         return here
 
     def read(self, guard: Expr, here: Places) -> Expr:
-        """What is left of a guard where threads are at these places."""
+        return self.reader(here)(guard)
+
+    def reader(self, here: Places) -> Callable[[Expr], Expr]:
+        """What is left of a condition where threads are at these places."""
+
+        points, resting = self.tree.points, self.tree.resting
+
+        def leaf(e: Expr) -> Expr | None:
+            if e.op is Op.AND or e.op is Op.OR:
+                return None
+            if not e.args:
+                return e
+            a, b = e.args[0], e.args[-1]
+            if e.op is Op.EQ and a.op is Op.VAR and b.op is Op.CONST and a.index in points:
+                places = here.get(a.index) or resting(a.index, here)
+                if places is None or (b.value in places and len(places) > 1):
+                    return e
+                return TRUE if b.value in places else FALSE
+            return None
 
         def build(e: Expr, args: Sequence[Expr]) -> Expr:
-            if e.op is Op.EQ and e.args[0].op is Op.VAR and e.args[0].index in self.tree.points:
-                v = e.args[0].index
-                places = here.get(v) or self.tree.resting(v, here)
-                if places is not None and e.args[1].op is Op.CONST:
-                    if e.args[1].value not in places:
-                        return FALSE
-                    return TRUE if len(places) == 1 else e
-            return rebuild(e, list(args)) if e.args else e
+            return e if e.args == tuple(args) else rebuild(e, args)  # (equal: the same terms)
 
-        return fold(guard, build)
+        memo: dict[int, Expr] = {}  # (It is asked about terms that stay.)
+        return lambda e: fold_early(e, leaf, build, memo)
 
 
 class Apart(Meeting):
@@ -197,18 +221,21 @@ class Apart(Meeting):
         if others & a.sends.keys():
             return False
         after = {**here, **{v: frozenset((p,)) for v, p in a.sends.items()}}
-        then = self.read(b.guard, after)
-        if then is TRUE or self._weaker(b.guard, here, after):
+        old, new = self.reader(here), self.reader(after)
+        then = new(b.guard)
+        if then is TRUE or self._weaker(b.guard, old, new):
             return True
         return self.prover.implies(given, then)
 
-    def _weaker(self, guard: Expr, here: Places, after: Places) -> bool:
+    def _weaker(
+        self, guard: Expr, before: Callable[[Expr], Expr], after: Callable[[Expr], Expr]
+    ) -> bool:
         """Does the guard hold after where it did before, part by part?"""
 
         def build(e: Expr, args: Sequence[Compared]) -> Compared:
             """What is left before and after, whether the one implies the other, and back."""
             if not e.args or self._place(e):
-                x, y = self.read(e, here), self.read(e, after)
+                x, y = before(e), after(e)
                 forth = back = x is y
             else:
                 x, y = rebuild(e, [a[0] for a in args]), rebuild(e, [a[1] for a in args])
@@ -220,7 +247,13 @@ class Apart(Meeting):
             forth = forth or x is FALSE or y is TRUE
             return x, y, forth, back or y is FALSE or x is TRUE
 
-        return fold(guard, build)[2]
+        # (Of most parts one sees at once that they are as they were.)
+        for part in guard.args if guard.op is Op.AND else (guard,):
+            x, y = before(part), after(part)
+            plain = x is FALSE or y is TRUE or alike(x, y)
+            if not plain and not fold(part, build)[2]:
+                return False
+        return True
 
 
 def _adds(v: int, e: Expr) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 
 from ..semantics.claimed import COMPARED
 from ..semantics.evidence import (
@@ -32,7 +31,6 @@ from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
 from .conflicts import races
 from .facts import Open, Prover, Wrong
-from .pairs import commuting
 from .peaks import peaks
 from .plain import PLAIN, is_line, some_only, taken
 from .reading import Model
@@ -228,9 +226,10 @@ class Checker:
                     peaks(self.prover, evidence, goal)
             case Progress() | Measure():
                 self.tried.shown(self.prover, evidence)
-            case Pairs(facts):
-                show = races if check == "race_free" else partial(commuting, ends=ends)
-                show(self.prover, facts)
+            case Pairs(facts) if check == "race_free":
+                races(self.prover, facts)
+            case Pairs():
+                self.tried.shown(self.prover, evidence, ends)
             case Runs(runs):
                 places(self.watch, runs)
             case Syntactic():

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..semantics.evidence import Measure, Part, Progress
+from ..semantics.evidence import Evidence, Measure, Pairs, Part, Progress
 from .certificate import Codec
 from .facts import Prover, Wrong
 from .falling import measure
+from .pairs import commuting
 from .progress import progress
 
 
@@ -18,7 +19,7 @@ from .progress import progress
 class Tried:
     """By identity, with what was wrong."""
 
-    known: dict[int, tuple[Progress | Measure, Wrong | None]] = field(default_factory=dict)
+    known: dict[tuple[int, bool], tuple[Evidence, Wrong | None]] = field(default_factory=dict)
     _read: dict[str, Part] = field(default_factory=dict)
 
     def read(self, codec: Codec, fields: Mapping[str, Any]) -> Part:
@@ -28,16 +29,23 @@ class Tried:
             self._read[text] = codec.decode(fields)
         return self._read[text]
 
-    def shown(self, prover: Prover, evidence: Progress | Measure) -> None:
-        if id(evidence) not in self.known:
+    def shown(
+        self, prover: Prover, evidence: Progress | Measure | Pairs, ends: bool = False
+    ) -> None:
+        """Of pairs: that they commute; `ends`: it is shown beside that all ends."""
+        name = id(evidence), ends
+        if name not in self.known:
             failed = None
             try:
-                if isinstance(evidence, Measure):
-                    measure(prover, evidence)
-                else:
-                    progress(prover, evidence)
+                match evidence:
+                    case Measure():
+                        measure(prover, evidence)
+                    case Progress():
+                        progress(prover, evidence)
+                    case Pairs(facts):
+                        commuting(prover, facts, ends)
             except Wrong as wrong:
                 failed = wrong
-            self.known[id(evidence)] = evidence, failed
-        if (failed := self.known[id(evidence)][1]) is not None:
+            self.known[name] = evidence, failed
+        if (failed := self.known[name][1]) is not None:
             raise failed

@@ -163,7 +163,7 @@ def for_whole(
             for facts in _control(structure) if few else (Facts(),):
                 yield (Pairs(facts),)
         case "timing_independent" | "deterministic":
-            tree = Pairs(Facts((), ("fresh",))), Pairs(Facts((), ("quiet",)))
+            tree = _pairs(structure)
             small = len(structure.system.rules) <= SMALL_RULES
             for measure in _measures(structure, hints):
                 for pairs in tree:
@@ -179,6 +179,13 @@ def for_whole(
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:
             yield (Syntactic(),)
+
+
+def _pairs(structure: Structure) -> Sequence[Pairs]:
+    if "pairs" not in structure.kept:
+        # The same objects each time, as of `progress`.
+        structure.kept["pairs"] = [Pairs(Facts((), (s,))) for s in ("fresh", "quiet")]
+    return structure.kept["pairs"]  # type: ignore[return-value]
 
 
 def _everything(structure: Structure) -> Iterator[tuple[States]]:
