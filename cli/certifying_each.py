@@ -17,8 +17,9 @@ from ..semantics.evidence import (
     Rank,
     States,
 )
-from ..semantics.expr import Expr, variables
+from ..semantics.expr import Expr
 from ..semantics.system import Obligation
+from ..semantics.walks import variables
 from ..verifier.engines.structure import Structure
 from .certifying import Certifier
 

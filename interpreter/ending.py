@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..semantics.expr import FALSE, Expr, Op, Scalar, variables
+from ..semantics.expr import FALSE, Expr, Op, Scalar
 from ..semantics.system import PointKind, Thread, TransitionSystem
 from ..semantics.values import evaluate
+from ..semantics.walks import variables
 from .compile import Term
 from .plan import Plan
 

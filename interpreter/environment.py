@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from random import Random
 
-from ..semantics.expr import Expr, Op, Scalar, Sort, inp, substitute, var
+from ..semantics.expr import Expr, Op, Scalar, Sort, inp, var
 from ..semantics.system import Delay, RuleKind, Variable
 from ..semantics.values import evaluate, fits, initial_state
+from ..semantics.walks import substitute
 from .answers import NO_ANSWERS, Answer, Answers, asks_as
 from .clock import Tick, delay_bounds, value_of
 from .compile import State

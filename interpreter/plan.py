@@ -19,8 +19,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import TRUE, Expr, Op, Scalar, and_, fold, variables
+from ..semantics.expr import TRUE, Expr, Op, Scalar, and_
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
+from ..semantics.walks import fold, variables
 from .clock import Clock
 from .collection import paused
 from .compile import Compiler, Inputs, State, Step, Term, plain_step

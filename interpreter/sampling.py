@@ -12,8 +12,9 @@ from functools import reduce
 from random import Random
 
 from ..dsl.types import Duration, Enum, Str
-from ..semantics.expr import Expr, Op, Scalar, Sort, and_, postorder, variables
+from ..semantics.expr import Expr, Op, Scalar, Sort, and_
 from ..semantics.system import Input, Variable
+from ..semantics.walks import postorder, variables
 from .compile import Compiler, Term
 from .plan import conjuncts
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..semantics.expr import Expr, Op, Sort, postorder
+from ..semantics.expr import Expr, Op, Sort
+from ..semantics.walks import postorder
 
 # Terms of more nodes than this are written by `_Writer`, which shares common parts.
 _SMALL = 48

@@ -8,8 +8,9 @@ from typing import Any
 
 import z3
 
-from ..semantics.expr import Expr, Op, Scalar, Sort, fold
+from ..semantics.expr import Expr, Op, Scalar, Sort
 from ..semantics.system import Input, Variable
+from ..semantics.walks import fold
 
 # Work, not seconds: the same seed must give the same run on every machine.
 _RLIMIT = 20_000_000

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise, permutations, product
 
-from ..semantics.expr import FALSE, Expr, Op, fold, post, rebuild, var, variables
+from ..semantics.expr import FALSE, Expr, Op, post, var
 from ..semantics.system import Delay, Rule, RuleKind, Thread, TransitionSystem
+from ..semantics.walks import fold, rebuild, variables
 from .facts import Wrong
 from .reading import conjuncts
 

@@ -13,25 +13,10 @@ from fractions import Fraction
 from itertools import product
 
 from ..semantics.claimed import Side
-from ..semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    eq,
-    fold,
-    not_,
-    or_,
-    postorder,
-    substitute,
-    var,
-    variables,
-)
+from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, eq, not_, or_, var
 from ..semantics.observing import ENDS, plain
 from ..semantics.system import Input
+from ..semantics.walks import fold, postorder, substitute, variables
 from .behaviour import arguments
 from .facts import Wrong
 from .moving import Move, Moving, Values

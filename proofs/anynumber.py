@@ -31,8 +31,9 @@ from ..semantics.evidence import (
     States,
     Trusted,
 )
-from ..semantics.expr import TRUE, Expr, Op, add, and_, const, ite, le, variables
+from ..semantics.expr import TRUE, Expr, Op, add, and_, const, ite, le
 from ..semantics.system import Obligation, Point, Thread, TransitionSystem
+from ..semantics.walks import variables
 from .alike import Alike
 from .check import WHOLE, Checked, Checker, Claims
 from .facts import Prover, Wrong

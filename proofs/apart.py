@@ -14,20 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    alike,
-    and_,
-    fold,
-    fold_early,
-    not_,
-    rebuild,
-    variables,
-)
+from ..semantics.expr import FALSE, TRUE, Expr, Op, alike, and_, not_
 from ..semantics.system import Rule, VarKind
+from ..semantics.walks import fold, fold_early, rebuild, variables
 from .facts import Prover, Wrong
 from .reading import conjuncts
 from .sums import sum_of

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..semantics.claimed import Side
-from ..semantics.expr import FALSE, Expr, Op, variables
+from ..semantics.expr import FALSE, Expr, Op
 from ..semantics.observing import INTERNAL, Act, Observer, needed, plain
 from ..semantics.system import TransitionSystem, VarKind
 from ..semantics.values import show
+from ..semantics.walks import variables
 from .facts import Wrong
 from .reading import touched
 from .states import State, View, domain

@@ -24,9 +24,10 @@ from ..semantics.evidence import (
     Syntactic,
     Trusted,
 )
-from ..semantics.expr import Op, variables
+from ..semantics.expr import Op
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
+from ..semantics.walks import variables
 from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
 from .conflicts import races

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from itertools import product
 
 from ..semantics.evidence import Facts
-from ..semantics.expr import Expr, Op, fold, variables
+from ..semantics.expr import Expr, Op
 from ..semantics.system import Rule, RuleKind, VarKind
+from ..semantics.walks import fold, variables
 from .apart import Meeting
 from .facts import Prover, Wrong
 from .pairs import Pair, meetings, reads, without_ghosts

@@ -11,18 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..semantics.evidence import Facts
-from ..semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    fold,
-    substitute,
-    var,
-    variables,
-)
+from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, var
 from ..semantics.system import Obligation, Thread, TransitionSystem, VarKind
+from ..semantics.walks import fold, substitute, variables
 from .held import Held
 from .reading import Model, Step, pinned, settled
 from .said import stays

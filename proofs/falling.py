@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..semantics.evidence import Facts, Measure, Rank
-from ..semantics.expr import Expr, Op, Sort, add, and_, const, le, variables
+from ..semantics.expr import Expr, Op, Sort, add, and_, const, le
 from ..semantics.system import Rule, Thread
+from ..semantics.walks import variables
 from .facts import Prover, Wrong
 from .reading import Step
 from .shapes import Known

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, fold_early, not_, or_, rebuild, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, not_, or_
 from ..semantics.system import Point, PointKind, Rule, RuleKind, Thread
+from ..semantics.walks import fold_early, rebuild, variables
 from .facts import Prover
 from .shapes import OVER
 from .sums import sum_of

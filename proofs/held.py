@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from ..semantics.evidence import Facts
-from ..semantics.expr import Expr, Op, Sort, const, eq, ite, var, variables
+from ..semantics.expr import Expr, Op, Sort, const, eq, ite, var
 from ..semantics.system import Obligation, Rule, VarKind
+from ..semantics.walks import variables
 from .bounded import grown
 from .sums import sum_of
 from .tree import Places, Tree

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from ..semantics.expr import TRUE, Expr, Op, variables
+from ..semantics.expr import TRUE, Expr, Op
+from ..semantics.walks import variables
 from .apart import MOST_PAIRS, Apart, Step
 from .facts import Prover, Wrong
 from .reading import conjuncts

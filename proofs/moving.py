@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..semantics.claimed import Side
-from ..semantics.expr import FALSE, Expr, Op, Sort, and_, const, inp, not_, substitute, var
+from ..semantics.expr import FALSE, Expr, Op, Sort, and_, const, inp, not_, var
 from ..semantics.observing import Observer, plain
 from ..semantics.shown import Unknown, shown
 from ..semantics.system import Input, Rule
+from ..semantics.walks import substitute
 from .behaviour import FREE, kept
 from .facts import Wrong
 from .reading import of_type

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..semantics.expr import Expr, Op, postorder
+from ..semantics.expr import Expr, Op
+from ..semantics.walks import postorder
 
 
 def about(premises: Sequence[Expr], goal: Expr) -> list[Expr]:

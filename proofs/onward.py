@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..semantics.expr import Scalar, variables
+from ..semantics.expr import Scalar
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
 from ..semantics.values import evaluate
+from ..semantics.walks import variables
 from .facts import Open, Wrong
 from .reading import conjuncts
 from .states import View

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..semantics.evidence import Facts
-from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_, substitute, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_
 from ..semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
+from ..semantics.walks import substitute, variables
 from .facts import Prover, Wrong
 from .meeting import persistent
 from .reading import Step, pinned, settled, touched

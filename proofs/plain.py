@@ -7,9 +7,10 @@ from fractions import Fraction
 
 from ..semantics.events import fold_updates
 from ..semantics.evidence import Part, Syntactic, Trusted
-from ..semantics.expr import NUMBERS, TRUE, Op, alike, and_, eq, var, variables
+from ..semantics.expr import NUMBERS, TRUE, Op, alike, and_, eq, var
 from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem, VarKind
 from ..semantics.values import evaluate
+from ..semantics.walks import variables
 from .facts import Prover, Wrong
 from .runs import Run
 from .sums import zero

@@ -6,21 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 
 from ..semantics.evidence import Progress
-from ..semantics.expr import (
-    TRUE,
-    Expr,
-    Op,
-    Scalar,
-    Sort,
-    and_,
-    const,
-    lt,
-    not_,
-    or_,
-    substitute,
-    var,
-)
+from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, and_, const, lt, not_, or_, var
 from ..semantics.system import Input, Point, PointKind, Rule, RuleKind, Thread, TransitionSystem
+from ..semantics.walks import substitute
 from .facts import Prover, Wrong
 from .going import Below, Going
 from .reading import Step, pinned, settled

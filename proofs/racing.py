@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import islice, product
 
-from ..semantics.expr import Expr, Op, Scalar, variables
+from ..semantics.expr import Expr, Op, Scalar
 from ..semantics.system import Input, Rule, RuleKind, TransitionSystem, VarKind
 from ..semantics.values import evaluate, fits, relation_holds
+from ..semantics.walks import variables
 from .conflicts import DATA
 from .runs import Run
 from .states import domain

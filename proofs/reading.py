@@ -12,23 +12,9 @@ from fractions import Fraction
 from functools import cached_property
 
 from ..dsl.types import Enum, Str
-from ..semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    const,
-    fold,
-    inp,
-    le,
-    not_,
-    rebuild,
-    substitute,
-    var,
-    variables,
-)
+from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, const, inp, le, not_, var
 from ..semantics.system import Input, Rule, TransitionSystem, Variable
+from ..semantics.walks import fold, rebuild, substitute, variables
 
 MOST_CASES = 16  # of one rule
 

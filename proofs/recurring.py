@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, eq, not_, substitute
+from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, eq, not_
 from ..semantics.system import Rule, RuleKind
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate
+from ..semantics.walks import substitute
 from .facts import Open, Wrong
 from .reading import of_type, settled
 from .runs import Watch, steps

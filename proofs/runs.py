@@ -13,10 +13,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from ..semantics.expr import Scalar, variables
+from ..semantics.expr import Scalar
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate, evaluate_all, fits, initial_holds, relation_holds
+from ..semantics.walks import variables
 from .facts import Open, Wrong
 from .reading import conjuncts, pinned
 from .tree import Tree

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..semantics.expr import Expr, Op, fold, variables
+from ..semantics.expr import Expr, Op
+from ..semantics.walks import fold, variables
 from .bounded import bounded
 from .tree import Places, Tree
 

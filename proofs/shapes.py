@@ -6,21 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..semantics.expr import (
-    NUMBERS,
-    Expr,
-    Op,
-    Sort,
-    add,
-    const,
-    eq,
-    ite,
-    or_,
-    postorder,
-    var,
-    variables,
-)
+from ..semantics.expr import NUMBERS, Expr, Op, Sort, add, const, eq, ite, or_, var
 from ..semantics.system import PointKind, Thread, TransitionSystem
+from ..semantics.walks import postorder, variables
 from .reading import Step
 
 OVER = (PointKind.END, PointKind.FAILED)

@@ -12,8 +12,9 @@ from typing import Any
 
 import z3
 
-from ..semantics.expr import FALSE, Expr, Op, not_, postorder
+from ..semantics.expr import FALSE, Expr, Op, not_
 from ..semantics.smtlib import SORTS, Unreadable, text
+from ..semantics.walks import postorder
 from .near import about
 
 

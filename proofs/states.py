@@ -14,9 +14,10 @@ from itertools import product
 
 from ..dsl.types import Enum
 from ..semantics.evidence import States
-from ..semantics.expr import Expr, Op, Scalar, Sort, substitute, var, variables
+from ..semantics.expr import Expr, Op, Scalar, Sort, var
 from ..semantics.system import Input, Obligation, Rule, RuleKind, TransitionSystem, Variable
 from ..semantics.values import evaluate
+from ..semantics.walks import substitute, variables
 from .facts import Wrong
 from .reading import conjuncts, pinned, touched
 

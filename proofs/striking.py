@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..dsl.errors import Span
-from ..semantics.expr import Scalar, variables
+from ..semantics.expr import Scalar
 from ..semantics.system import Rule, RuleKind
 from ..semantics.values import evaluate
+from ..semantics.walks import variables
 from .runs import Run
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..dsl.changed import replace
-from ..semantics.expr import TRUE, Expr, Op, and_, const, fold, rebuild
+from ..semantics.expr import TRUE, Expr, Op, and_, const
 from ..semantics.system import Bundle, Delay, Rule, TransitionSystem
+from ..semantics.walks import fold, rebuild
 from .reading import conjuncts
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 
-from ..semantics.expr import FALSE, TRUE, Expr, Op, fold, not_, or_
+from ..semantics.expr import FALSE, TRUE, Expr, Op, not_, or_
+from ..semantics.walks import fold
 from .near import leaves
 
 MOST = 12  # conditions, so 4096 rows

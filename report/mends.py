@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from ..semantics.expr import Op, Scalar, variables
+from ..semantics.expr import Op, Scalar
 from ..semantics.system import ResourceInfo, Rule, RuleKind, TransitionSystem, VarKind
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate, fire, reader
+from ..semantics.walks import variables
 from ..verifier.verdict import Refuted, Result
 from . import explain
 from .mends_messages import mend_of_messages

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from ..dsl.errors import Span
 from ..interpreter.parts import paths
-from ..semantics.expr import Op, Scalar, variables
+from ..semantics.expr import Op, Scalar
 from ..semantics.system import (
     Obligation,
     PointKind,
@@ -23,6 +23,7 @@ from ..semantics.system import (
 )
 from ..semantics.trace import Trace
 from ..semantics.values import State, evaluate, fire, show, show_duration
+from ..semantics.walks import variables
 from ..semantics.words import in_words
 from ..verifier.verdict import Result
 from .values import Plain, to_plain

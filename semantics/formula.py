@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .expr import Expr, Op, Sort, fold, same
+from .expr import Expr, Op, Sort, same
 from .system import Variable
 from .values import show_duration
+from .walks import fold
 
 MOST_TERMS = 40
 FEW = 8  # terms and parts that are compared with each other

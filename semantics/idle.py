@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from ..dsl.changed import replace
-from .expr import Expr, Op, Scalar, Sort, const, postorder, variables
+from .expr import Expr, Op, Scalar, Sort, const
 from .system import Input, Rule, TransitionSystem, Variable, VarKind
 from .values import evaluate, fits
+from .walks import postorder, variables
 
 
 def idle(system: TransitionSystem) -> frozenset[int]:

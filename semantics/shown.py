@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dsl.types import Enum, Str, Type
-from .expr import TRUE, Expr, Op, Scalar, and_, eq, inp, not_, substitute
+from .expr import TRUE, Expr, Op, Scalar, and_, eq, inp, not_
 from .observing import ENDS, VERBS, Observer, plain
 from .system import Rule, RuleKind
 from .values import show
+from .walks import substitute
 
 
 class Unknown(Exception):

@@ -12,15 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from .expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    const,
-    postorder,
-)
+from .expr import FALSE, TRUE, Expr, Op, Sort, const
+from .walks import postorder
 
 SORTS = {Sort.BOOL: "Bool", Sort.INT: "Int", Sort.REAL: "Real"}
 _NAMES = {

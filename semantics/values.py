@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import assert_never
 
 from ..dsl.types import Bool, Duration, Enum, Int, Real, Str, Type
-from .expr import Expr, Op, Scalar, Sort, euclid, fold, popped, pushed, topmost
+from .expr import Expr, Op, Scalar, Sort, euclid, popped, pushed, topmost
 from .system import Input, Rule, TransitionSystem, Variable
+from .walks import fold
 
 State = Sequence[Scalar]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .expr import Expr, Op, fold, same
+from .expr import Expr, Op, same
 from .system import TransitionSystem, VarKind
 from .values import show
+from .walks import fold
 
 _INFIX = {Op.AND: " and ", Op.OR: " or ", Op.MUL: " * ", Op.LE: " <= ", Op.LT: " < "}
 

@@ -22,7 +22,7 @@ from wfverify.dsl.errors import Span
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import schedule
-from wfverify.semantics.expr import Op, Scalar, variables
+from wfverify.semantics.expr import Op, Scalar
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import (
     Obligation,
@@ -34,6 +34,7 @@ from wfverify.semantics.system import (
 )
 from wfverify.semantics.trace import Step, Trace
 from wfverify.semantics.values import evaluate
+from wfverify.semantics.walks import variables
 from wfverify.verifier.checks.intime import BY_CLOCKS
 from wfverify.verifier.portfolio import NOTHING, SAFETY, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown

@@ -11,10 +11,11 @@ from itertools import product
 
 from naive import initial_states, values_of
 from wfverify.dsl import load_text
-from wfverify.semantics.expr import Expr, Op, Scalar, Sort, euclid, postorder
+from wfverify.semantics.expr import Expr, Op, Scalar, Sort, euclid
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import PointKind, Rule, TransitionSystem, VarKind
 from wfverify.semantics.values import show
+from wfverify.semantics.walks import postorder
 
 State = tuple[Scalar, ...]
 

@@ -15,11 +15,12 @@ from wfverify.interpreter.run import RunOptions, run
 from wfverify.interpreter.timing import Scheduling
 from wfverify.semantics import expr as e
 from wfverify.semantics.events import events_of, fold
-from wfverify.semantics.expr import Expr, Op, Scalar, Sort, postorder
+from wfverify.semantics.expr import Expr, Op, Scalar, Sort
 from wfverify.semantics.lower import lower
 from wfverify.semantics.symbolic import Answer, Encoder, Smt
 from wfverify.semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import enabled, fire, relation_holds
+from wfverify.semantics.walks import postorder
 
 CI = settings(
     derandomize=True,

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.errors import Span
-from ..semantics.expr import variables
 from ..semantics.system import TransitionSystem, VarKind
+from ..semantics.walks import variables
 from .verdict import Proved, Refuted, Result, Verdict
 
 # A refutation by these says that something is *never* possible, beside the run that leads there.

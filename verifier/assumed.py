@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from ..dsl import ast
 from ..dsl.format_expr import AND, QUANTIFIER, expr
 from ..dsl.walk import walk
-from ..semantics.expr import FALSE, Op, variables
+from ..semantics.expr import FALSE, Op
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
+from ..semantics.walks import variables
 from .session import Session
 from .verdict import Proved, Result, Verdict
 

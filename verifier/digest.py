@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..dsl.errors import Span
-from ..semantics.expr import Expr, Op, fold
+from ..semantics.expr import Expr, Op
 from ..semantics.system import Obligation, TransitionSystem
+from ..semantics.walks import fold
 from .engines.slice import slice_for
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..semantics.expr import Expr, Op, Sort, const, eq, fold, not_, or_, var, variables
+from ..semantics.expr import Expr, Op, Sort, const, eq, not_, or_, var
 from ..semantics.system import Loop, VarKind
+from ..semantics.walks import fold, variables
 from .engines.common import conjuncts
 from .engines.structure import Structure
 

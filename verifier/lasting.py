@@ -10,11 +10,12 @@ from fractions import Fraction
 from math import ceil
 
 from ..dsl import ast
-from ..semantics.expr import FALSE, TRUE, Expr, Scalar, const, not_, variables
+from ..semantics.expr import FALSE, TRUE, Expr, Scalar, const, not_
 from ..semantics.lower.durations import Duration
 from ..semantics.system import TimeLimit
 from ..semantics.trace import Trace
 from ..semantics.values import evaluate, show_duration
+from ..semantics.walks import variables
 from .checks.contended import contended, run_of, scheduled
 from .checks.limits import lasting, start_with, waiting
 from .checks.pacing import ends_of, runs

@@ -13,21 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..semantics.evidence import Rank
-from ..semantics.expr import (
-    FALSE,
-    Expr,
-    Op,
-    Sort,
-    add,
-    and_,
-    const,
-    eq,
-    sub,
-    substitute,
-    var,
-    variables,
-)
+from ..semantics.expr import FALSE, Expr, Op, Sort, add, and_, const, eq, sub, var
 from ..semantics.system import Rule
+from ..semantics.walks import substitute, variables
 from .engines.common import conjuncts, fixed_by
 from .engines.linking import PlacesOf
 from .engines.search_graph import strong

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from ..semantics.expr import Op, Scalar, variables
+from ..semantics.expr import Op, Scalar
 from ..semantics.system import Rule, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import enabled, evaluate, fire
+from ..semantics.walks import variables
 
 MOST_STEPS = 200
 Edge = tuple[int, int, Fraction]  # time of the second >= time of the first + this

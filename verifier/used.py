@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from ..dsl.errors import Span
 from ..semantics.evidence import Evidence, Inductive, Part, Peaks, States
-from ..semantics.expr import variables
 from ..semantics.system import Obligation, TransitionSystem
+from ..semantics.walks import variables
 from .checks.obligations import Claim, claims
 from .engines.common import is_state, touched, written
 from .engines.slice import slice_for

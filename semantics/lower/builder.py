@@ -13,18 +13,7 @@ from fractions import Fraction
 
 from ...dsl.errors import Span
 from ...dsl.types import Bool, Duration, Int, Type
-from ..expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    const,
-    eq,
-    postorder,
-    to_real,
-    var,
-)
+from ..expr import FALSE, TRUE, Expr, Op, Sort, const, eq, to_real, var
 from ..system import (
     Delay,
     EventKind,
@@ -38,6 +27,7 @@ from ..system import (
     Variable,
     VarKind,
 )
+from ..walks import postorder
 from .data import Value, build, leaves, sort_of
 
 Update = tuple[int, Expr]

@@ -28,11 +28,10 @@ from ..expr import (
     lt,
     not_,
     or_,
-    substitute,
     var,
-    variables,
 )
 from ..system import Delay, EventKind, PointKind, ResourceInfo, RuleKind, VarKind
+from ..walks import substitute, variables
 from .builder import Holds, Revocable, RuleDraft
 from .busy import Contest, asks, of_policy, rejected, taken_away, waiting
 from .context import Ctx, raise_error, step

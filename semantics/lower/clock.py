@@ -12,8 +12,9 @@ from fractions import Fraction
 from ...dsl import ast, clock
 from ...dsl.changed import replace
 from ...dsl.types import Duration
-from ..expr import Expr, Op, Sort, and_, const, inp, le, substitute, variables
+from ..expr import Expr, Op, Sort, and_, const, inp, le
 from ..system import Bundle, Input, PointKind, RuleKind, VarKind
+from ..walks import substitute, variables
 from .builder import Builder, RuleDraft
 from .context import Ctx, step
 from .place import At

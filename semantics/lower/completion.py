@@ -9,25 +9,14 @@ from fractions import Fraction
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.types import Bool, Type
-from ..expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    add,
-    and_,
-    const,
-    inp,
-    to_real,
-    variables,
-)
+from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, inp, to_real
 from ..system import (
     EventKind,
     Input,
     RuleKind,
     VarKind,
 )
+from ..walks import variables
 from .assign import assign
 from .builder import RuleDraft
 from .claims import Demand

@@ -9,21 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
-from ..expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    implies,
-    le,
-    not_,
-    or_,
-    var,
-    variables,
-)
+from ..expr import FALSE, TRUE, Expr, Op, Sort, and_, const, implies, le, not_, or_, var
 from ..system import (
     Delay,
     EventKind,
@@ -34,6 +20,7 @@ from ..system import (
     Seen,
     VarKind,
 )
+from ..walks import variables
 from .builder import (
     Builder,
     ForkDraft,

@@ -23,18 +23,7 @@ from math import ceil
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ..expr import (
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    const,
-    ite,
-    le,
-    lt,
-    substitute,
-    variables,
-)
+from ..expr import TRUE, Expr, Op, Sort, const, ite, le, lt
 from ..system import (
     Control,
     ControlStep,
@@ -42,6 +31,7 @@ from ..system import (
     VarKind,
     Within,
 )
+from ..walks import substitute, variables
 from .builder import Builder
 from .env import Env, NotConstant, collecting
 from .expressions import as_sort, counted, measured, require

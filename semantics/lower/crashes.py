@@ -34,10 +34,10 @@ from ..expr import (
     neg,
     not_,
     or_,
-    substitute,
     var,
 )
 from ..system import Delay, EventKind, Input, Loop, PointKind, RuleKind, VarKind
+from ..walks import substitute
 from .builder import Builder, Holds, ThreadDraft
 from .context import Ctx, step
 from .cut import Cut

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...dsl.types import Int
-from ..expr import TRUE, Expr, Op, Sort, and_, const, eq, inp, ite, substitute, var, variables
+from ..expr import TRUE, Expr, Op, Sort, and_, const, eq, inp, ite, var
 from ..system import Input, VarKind
+from ..walks import substitute, variables
 from .builder import Builder, ForkDraft, PointDraft, ThreadDraft, Turn, below
 from .repeats import only_if, typed
 

@@ -16,8 +16,9 @@ from ...dsl.errors import Rejected, Span
 from ...dsl.types import Enum
 from ...dsl.walk import Kinds, walk
 from ..claimed import Tests
-from ..expr import TRUE, Expr, Op, Sort, and_, const, le, var, variables
+from ..expr import TRUE, Expr, Op, Sort, and_, const, le, var
 from ..system import RuleKind, Variable, VarKind
+from ..walks import variables
 from .env import unasked
 from .expressions import scalar
 from .world import contexts, lower

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
-from ..expr import FALSE, Expr, Op, const, substitute, variables
+from ..expr import FALSE, Expr, Op, const
 from ..formula import formula
 from ..system import VarKind
+from ..walks import substitute, variables
 from .context import RETURN, Ctx
 from .lasting import read, unread
 from .lasting_facts import Beats, Cut, Open, Reading

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
-from ..expr import TRUE, Expr, Op, post, substitute
+from ..expr import TRUE, Expr, Op, post
+from ..walks import substitute
 from .data import Value, transform
 
 

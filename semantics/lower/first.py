@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...dsl import ast
 from ...dsl.types import Enum
-from ..expr import Expr, Op, substitute
+from ..expr import Expr, Op
+from ..walks import substitute
 from .builder import Builder
 from .data import Value
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ..expr import Expr, Op, add, const, sub, substitute, variables
+from ..expr import Expr, Op, add, const, sub
+from ..walks import substitute, variables
 from .builder import Holds, Update
 
 

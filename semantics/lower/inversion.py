@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..expr import FALSE, Expr, Op, Sort, and_, const, eq, lt, not_, or_, var, variables
+from ..expr import FALSE, Expr, Op, Sort, and_, const, eq, lt, not_, or_, var
 from ..system import Obligation, Point, PointKind, ResourceInfo, Rule, RuleKind, Thread
+from ..walks import variables
 from .builder import Builder, RuleDraft
 
 BY_PRIORITY = ("priority", "head_of_line")

@@ -10,24 +10,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..expr import (
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    add,
-    and_,
-    const,
-    eq,
-    ite,
-    lt,
-    neg,
-    not_,
-    substitute,
-    var,
-    variables,
-)
+from ..expr import TRUE, Expr, Op, Sort, add, and_, const, eq, ite, lt, neg, not_, var
 from ..system import Delay, EventKind, Obligation, PointKind, RuleKind
+from ..walks import substitute, variables
 from .builder import (
     CANCELLED,
     Builder,

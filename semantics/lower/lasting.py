@@ -23,8 +23,8 @@ from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, le, mul, not_, or_
-from ..expr import variables as variables_of
 from ..system import VarKind
+from ..walks import variables as variables_of
 from .context import RETURN, UNDO_FAILED, Ctx
 from .counting import counters, rounds
 from .data import equal, leaves

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.types import Bool
-from ..expr import FALSE, Expr, Op, and_, implies, not_, or_, substitute, variables
+from ..expr import FALSE, Expr, Op, and_, implies, not_, or_
 from ..system import EventKind, Liveness, Obligation, Rule, TimeLimit, VarKind
+from ..walks import substitute, variables
 from .builder import Builder
 from .env import after_step
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ...dsl.changed import replace
 from ...dsl.errors import Span
-from ..expr import FALSE, TRUE, Expr, Op, and_, ite, or_, substitute, var
+from ..expr import FALSE, TRUE, Expr, Op, and_, ite, or_, var
+from ..walks import substitute
 from .builder import PointDraft, Update
 
 

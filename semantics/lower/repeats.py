@@ -26,12 +26,11 @@ from ..expr import (
     lt,
     not_,
     or_,
-    substitute,
     var,
-    variables,
     zero,
 )
 from ..system import Input, Variable, VarKind
+from ..walks import substitute, variables
 from .builder import RuleDraft
 from .context import ANY_ERROR, Ctx
 from .data import default, definite, leaves, scalars

@@ -8,23 +8,9 @@ from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
 from ...dsl.types import Bool
-from ..expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    and_,
-    const,
-    eq,
-    implies,
-    ite,
-    lt,
-    not_,
-    or_,
-    var,
-    variables,
-    zero,
-)
+from ..expr import FALSE, TRUE, Expr, and_, const, eq, implies, ite, lt, not_, or_, var, zero
 from ..system import EventKind, PointKind, RuleKind, SagaInfo, VarKind
+from ..walks import variables
 from . import activity, parallel
 from .builder import Builder, RuleDraft
 from .context import UNDO_FAILED, Ctx, raise_error, real_error, step

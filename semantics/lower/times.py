@@ -21,7 +21,6 @@ from ..expr import (
     add,
     and_,
     const,
-    fold,
     ite,
     le,
     lt,
@@ -32,6 +31,7 @@ from ..expr import (
     var,
 )
 from ..system import Variable, VarKind
+from ..walks import fold
 
 ZERO = const(Fraction(0))
 DONE = ""  # the way to end that is no error

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from ...dsl.changed import replace
 from ...dsl.types import Stack
-from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, var, variables
+from ..expr import EMPTY, FALSE, TRUE, Expr, Sort, add, const, pop, push, top, var
 from ..system import VarKind
+from ..walks import variables
 from .builder import RuleDraft
 from .context import Ctx
 from .drafts import Done, Log, Owed, Rounds

@@ -13,22 +13,10 @@ from dataclasses import dataclass
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.types import Bool
-from ..expr import (
-    FALSE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    inp,
-    ite,
-    not_,
-    or_,
-    substitute,
-    var,
-    variables,
-)
+from ..expr import FALSE, Expr, Op, Sort, and_, inp, ite, not_, or_, var
 from ..expr import zero as nothing
 from ..system import Input, VarKind
+from ..walks import substitute, variables
 from .builder import RuleDraft
 from .context import Ctx
 from .drafts import Done, Log

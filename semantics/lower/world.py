@@ -12,18 +12,7 @@ from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.collector import uncollected
 from ...dsl.types import Int
-from ..expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    and_,
-    const,
-    implies,
-    lt,
-    or_,
-    variables,
-)
+from ..expr import FALSE, TRUE, Expr, Op, and_, const, implies, lt, or_
 from ..system import (
     AnyNumber,
     EventKind,
@@ -34,6 +23,7 @@ from ..system import (
     TransitionSystem,
     VarKind,
 )
+from ..walks import variables
 from . import child, control, control_loop, requests
 from .arriving import arrived, one_by_one
 from .context import Ctx, step

@@ -14,20 +14,10 @@ from wfverify.dsl.types import Bool, Int, Real, Stack
 from wfverify.interpreter.dynamics import Dynamics
 from wfverify.interpreter.plan import build_plan
 from wfverify.interpreter.scheduler import AnyOrder, Counting, InOrder, Scheduler
-from wfverify.semantics.expr import (
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    eq,
-    or_,
-    substitute,
-    var,
-)
+from wfverify.semantics.expr import TRUE, Expr, Op, Sort, and_, const, eq, or_, var
 from wfverify.semantics.system import Delay, Rule, RuleKind, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import enabled
+from wfverify.semantics.walks import substitute
 
 _TYPES = {Sort.INT: Int(), Sort.REAL: Real(), Sort.BOOL: Bool(), Sort.STACK: Stack()}
 

@@ -18,16 +18,15 @@ from wfverify.semantics.expr import (
     and_,
     const,
     eq,
-    fold_early,
     le,
     lt,
     not_,
     or_,
-    rebuild,
     var,
 )
 from wfverify.semantics.lower import lower
 from wfverify.semantics.values import evaluate
+from wfverify.semantics.walks import fold_early, rebuild
 
 TRUTHS = [var(i, Sort.BOOL) for i in range(3)]
 NUMBERS = [var(i, Sort.INT) for i in (3, 4)]

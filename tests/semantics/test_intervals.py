@@ -6,9 +6,10 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from wfverify.semantics.expr import Expr, Sort, add, const, fold, ite, le, mul, neg, var
+from wfverify.semantics.expr import Expr, Sort, add, const, ite, le, mul, neg, var
 from wfverify.semantics.intervals import UNKNOWN, Range, interval, narrower, wider
 from wfverify.semantics.values import evaluate
+from wfverify.semantics.walks import fold
 
 RANGES: list[Range] = [(-3, 4), (0, 0), (2, None), (None, None), (None, -1)]
 

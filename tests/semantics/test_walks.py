@@ -17,18 +17,15 @@ from wfverify.semantics.expr import (
     and_,
     const,
     eq,
-    fold,
-    fold_early,
     inp,
     le,
     neg,
     not_,
     or_,
-    postorder,
-    rebuild,
     var,
 )
 from wfverify.semantics.values import evaluate
+from wfverify.semantics.walks import fold, fold_early, postorder, rebuild
 
 
 def _terms(rng: random.Random, count: int) -> list[Expr]:

@@ -12,10 +12,10 @@ from fractions import Fraction
 import pytest
 from wfverify.dsl import load_text
 from wfverify.interpreter.run import RunOptions, run
-from wfverify.semantics.expr import variables
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem, VarKind
 from wfverify.semantics.values import evaluate, fire
+from wfverify.semantics.walks import variables
 from wfverify.verifier.engines.fair import in_line
 
 BODIES = (

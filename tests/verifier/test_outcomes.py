@@ -11,10 +11,11 @@ from wfverify.dsl import load_text
 from wfverify.interpreter.retrace import replay
 from wfverify.interpreter.simulation import simulator
 from wfverify.interpreter.timing import Scheduling, schedule
-from wfverify.semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, eq, not_, var, variables
+from wfverify.semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, eq, not_, var
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule
 from wfverify.semantics.values import evaluate, initial_state
+from wfverify.semantics.walks import variables
 from wfverify.verifier.checks import independence
 from wfverify.verifier.engines.common import conjuncts
 from wfverify.verifier.engines.partings import choices_of, contradiction

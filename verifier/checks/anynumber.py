@@ -20,9 +20,10 @@ from dataclasses import replace
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
-from ...semantics.expr import FALSE, TRUE, Expr, variables
+from ...semantics.expr import FALSE, TRUE, Expr
 from ...semantics.lower import lower
 from ...semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem
+from ...semantics.walks import variables
 from ..engines.crowd import Crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_terms import serves

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from ...dsl import ast
 from ...dsl.errors import NOWHERE, Span
 from ...dsl.format_expr import expr
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, not_, substitute, var, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, not_, var
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
+from ...semantics.walks import substitute, variables
 from ..engines.common import conjuncts, in_domain
 from ..session import Session, breaks_obligation
 from ..verdict import Refuted, Result, Unknown

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...semantics.expr import Expr, Op, Sort, const, eq, var, variables
+from ...semantics.expr import Expr, Op, Sort, const, eq, var
 from ...semantics.system import Rule, VarKind
+from ...semantics.walks import variables
 from ..session import Session
 from .cancelling import cancellations, conditions, enters
 from .footprints import at_place, commuting

@@ -7,18 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Scalar,
-    and_,
-    implies,
-    le,
-    not_,
-    or_,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Scalar, and_, implies, le, not_, or_
 from ...semantics.idle import without
 from ...semantics.system import (
     Obligation,
@@ -28,6 +17,7 @@ from ...semantics.system import (
     VarKind,
 )
 from ...semantics.trace import Trace
+from ...semantics.walks import variables
 from ..engines.search_graph import Graph
 from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper

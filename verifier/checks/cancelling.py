@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...semantics.expr import TRUE, Expr, Op, fold, variables
+from ...semantics.expr import TRUE, Expr, Op
 from ...semantics.system import Bundle, Rule, TransitionSystem, VarKind
+from ...semantics.walks import fold, variables
 from ..session import Session
 
 MOST_WORK = 2_000_000

@@ -7,10 +7,11 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import Expr, Op, Scalar, and_, not_, variables
+from ...semantics.expr import Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled
+from ...semantics.walks import variables
 from ..engines.common import conjuncts
 from ..engines.structure import Structure, upper
 from ..prompt import alike

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...semantics.expr import variables
 from ...semantics.system import Control, TransitionSystem
+from ...semantics.walks import variables
 from ...semantics.words import in_words
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .obligations import Claim

@@ -5,24 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Scalar,
-    and_,
-    ite,
-    not_,
-    or_,
-    rebuild,
-    same,
-    substitute,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, ite, not_, or_, same, var
 from ...semantics.expr import const as constant
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.walks import rebuild, substitute, variables
 
 MOST_CASES = 64  # of one update
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...semantics.expr import postorder
 from ...semantics.idle import without
+from ...semantics.walks import postorder
 from ..engines.search import Holds, Violated, explore
 from ..engines.search_graph import Graph
 from ..session import Session, breaks_obligation

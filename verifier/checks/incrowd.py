@@ -12,19 +12,9 @@ from itertools import product
 from types import MappingProxyType
 
 from ...dsl.errors import Span
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    and_,
-    fold,
-    postorder,
-    rebuild,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, var
 from ...semantics.system import Obligation, TransitionSystem, VarKind
+from ...semantics.walks import fold, postorder, rebuild, variables
 from ..engines.admission import Numbers
 from ..engines.common import Budget, in_domain
 from ..engines.crowd import Crowd, Unsupported, asks_once, crowd

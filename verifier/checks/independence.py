@@ -36,8 +36,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...semantics.expr import FALSE, Expr, Op, variables
+from ...semantics.expr import FALSE, Expr, Op
 from ...semantics.system import WAITING, Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from ..engines.common import conjuncts
 from ..engines.structure import Structure
 from ..session import Session

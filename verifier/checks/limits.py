@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, implies, not_, var, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, implies, not_, var
 from ...semantics.limits import overrun
 from ...semantics.lower.contended import longest
 from ...semantics.lower.durations import Duration, durations
@@ -17,6 +17,7 @@ from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import TimeLimit, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate, fits, initial_state, show_duration
+from ...semantics.walks import variables
 from ..engines.common import in_domain
 from ..engines.timed_alike import first_of_each
 from ..session import Session

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
-from ...semantics.expr import FALSE, TRUE, Expr, or_, variables
+from ...semantics.expr import FALSE, TRUE, Expr, or_
 from ...semantics.system import Liveness, RuleKind, Thread, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
+from ...semantics.walks import variables
 from ..engines.search_graph import SPLIT, Graph
 from ..engines.search_threads import without_claims
 from ..session import Session

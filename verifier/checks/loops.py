@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...semantics.evidence import Rank
-from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var, variables
+from ...semantics.expr import TRUE, Expr, Op, Sort, add, and_, const, le, lt, var
 from ...semantics.symbolic import is_satisfiable
 from ...semantics.system import Loop, Obligation, Rule, TransitionSystem
+from ...semantics.walks import variables
 from ..engines.block_ranking import block_ranking
 from ..engines.common import Budget, conjuncts, input_condition
 from ..engines.induction import Prover

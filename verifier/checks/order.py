@@ -15,22 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...semantics.expr import (
-    FALSE,
-    Expr,
-    Op,
-    Scalar,
-    Sort,
-    and_,
-    ne,
-    not_,
-    or_,
-    same,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, and_, ne, not_, or_, same, var
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
+from ...semantics.walks import variables
 from ..engines.common import posted, put
 from .footprints import against, changes, in_state, looked_at, looks, touched
 

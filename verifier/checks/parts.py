@@ -24,8 +24,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from ...semantics.expr import FALSE, TRUE, Op, and_, const, variables
+from ...semantics.expr import FALSE, TRUE, Op, and_, const
 from ...semantics.system import Delay, Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from ..engines.bisimilar import merge
 from ..engines.confluence import Confluence, Finding
 from ..engines.tracked import Tracked, Unsupported

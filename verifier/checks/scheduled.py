@@ -13,10 +13,11 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import combinations
 
-from ...semantics.expr import FALSE, Op, Scalar, and_, not_, variables
+from ...semantics.expr import FALSE, Op, Scalar, and_, not_
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Delay, Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
+from ...semantics.walks import variables
 from ..engines.common import conjuncts, fixed_by
 from ..engines.partings import clock_of
 from ..session import Session

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
-from ...semantics.expr import Expr, Scalar, variables
+from ...semantics.expr import Expr, Scalar
 from ...semantics.lower.control import period
 from ...semantics.system import Control, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate
+from ...semantics.walks import variables
 from ..engines.common import domain
 from ..session import Session
 from ..verdict import Proved, Refuted, Result, Unknown, Verdict

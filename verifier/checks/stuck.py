@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...semantics.expr import FALSE, Expr, Op, Scalar, const, substitute, variables
+from ...semantics.expr import FALSE, Expr, Op, Scalar, const
 from ...semantics.system import PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import reader
+from ...semantics.walks import substitute, variables
 from ..engines.mailbox import bringing
 from ..engines.structure import Structure
 

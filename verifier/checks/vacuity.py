@@ -13,8 +13,9 @@ from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.format_expr import expr
 from ...dsl.walk import walk
-from ...semantics.expr import FALSE, Expr, Op, not_, or_, variables
+from ...semantics.expr import FALSE, Expr, Op, not_, or_
 from ...semantics.system import Obligation, TransitionSystem
+from ...semantics.walks import variables
 from ..engines.common import conjuncts
 from ..session import Session
 from ..verdict import Proved, Verdict

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...dsl.errors import Span
-from ...semantics.expr import Scalar, variables
+from ...semantics.expr import Scalar
 from ...semantics.system import Point, PointKind, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.values import enabled, evaluate, reader
+from ...semantics.walks import variables
 from ..engines.mailbox import bringing, place_alone
 from ..engines.search_threads import without_claims
 from ..engines.structure import Structure

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...semantics.expr import TRUE, Expr, and_, not_, or_, variables
+from ...semantics.expr import TRUE, Expr, and_, not_, or_
 from ...semantics.symbolic import is_valid
 from ...semantics.system import WAITING, Obligation, Rule, RuleKind, Thread, VarKind
+from ...semantics.walks import variables
 from ..engines.common import conjuncts, input_condition, weakest
 from ..engines.cycles import find_cycle
 from ..engines.structure import Structure

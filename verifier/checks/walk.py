@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ...dsl.types import Enum
-from ...semantics.expr import Expr, Op, Scalar, Sort, postorder
+from ...semantics.expr import Expr, Op, Scalar, Sort
 from ...semantics.system import Input, Rule, RuleKind, TransitionSystem, Variable
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate, fire, initial_state, relation_holds
+from ...semantics.walks import postorder
 
 
 class Walker:

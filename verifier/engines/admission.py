@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ...semantics.expr import Expr, Op, postorder, variables
+from ...semantics.expr import Expr, Op
 from ...semantics.system import Rule, Thread, TransitionSystem
+from ...semantics.walks import postorder, variables
 from .common import conjuncts, weakest
 from .rank_terms import placed
 

@@ -33,15 +33,12 @@ from ...semantics.expr import (
     mul,
     not_,
     or_,
-    postorder,
-    rebuild,
-    substitute,
     to_real,
     var,
-    variables,
 )
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.walks import postorder, rebuild, substitute, variables
 from .common import conjuncts, domain
 from .linear import ZERO, Form, Span, Vector, dot, form_of, unit
 from .slice import Slice, without_claims_for

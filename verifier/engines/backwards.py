@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from ...semantics.expr import TRUE, Expr, Op, fold, not_, or_, postorder, variables
+from ...semantics.expr import TRUE, Expr, Op, not_, or_
 from ...semantics.system import Obligation, Rule, TransitionSystem
+from ...semantics.walks import fold, postorder, variables
 from .common import after, conjuncts, fixed_by, is_state, put, touched, weakest, written
 
 MOST = 40  # candidates, of one goal

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 
-from ...semantics.expr import variables
+from ...semantics.walks import variables
 from .tracked import State, Tracked, observed
 
 

@@ -34,15 +34,13 @@ from ...semantics.expr import (
     neg,
     not_,
     or_,
-    postorder,
     sub,
-    substitute,
     to_real,
     var,
-    variables,
 )
 from ...semantics.symbolic import Answer, Encoder, Smt, flag, implication
 from ...semantics.system import Loop
+from ...semantics.walks import postorder, substitute, variables
 from ...semantics.words import in_words
 from .blocks import Block, Blocks, TooMany, atoms
 from .rank_terms import features, number, scaled, zero_of

@@ -17,23 +17,10 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    inp,
-    not_,
-    postorder,
-    substitute,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, inp, not_, var
 from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import Rule, TransitionSystem
+from ...semantics.walks import postorder, substitute, variables
 from .common import conjuncts, in_domain, initial_condition, input_condition, may_stand, put
 from .structure import Structure
 

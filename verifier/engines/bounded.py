@@ -12,10 +12,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, postorder
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort
 from ...semantics.symbolic import Answer, Encoder, Smt, Term, any_of, negated, symbol
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from ...semantics.trace import Trace
+from ...semantics.walks import postorder
 from .common import (
     after,
     concerns,

@@ -17,15 +17,13 @@ from ...semantics.expr import (
     Sort,
     and_,
     const,
-    fold,
     inp,
     le,
     not_,
-    substitute,
     var,
-    variables,
 )
 from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable, VarKind
+from ...semantics.walks import fold, substitute, variables
 
 SMALL = 16  # a finite domain up to this size is enumerated
 

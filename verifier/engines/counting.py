@@ -13,21 +13,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 
-from ...semantics.expr import (
-    NUMBERS,
-    Expr,
-    Op,
-    Sort,
-    add,
-    and_,
-    const,
-    eq,
-    implies,
-    ite,
-    var,
-    variables,
-)
+from ...semantics.expr import NUMBERS, Expr, Op, Sort, add, and_, const, eq, implies, ite, var
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from .common import conjuncts, may_stand
 from .linear import form_of
 from .slice import without_claims_for

@@ -41,7 +41,6 @@ from ...semantics.expr import (
     or_,
     post,
     var,
-    variables,
 )
 from ...semantics.system import (
     AnyNumber,
@@ -53,6 +52,7 @@ from ...semantics.system import (
     Variable,
     VarKind,
 )
+from ...semantics.walks import variables
 from .common import after, conjuncts, in_domain, put
 from .crowd_arrivals import Limited
 from .crowd_claims import Claims

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, eq, fold, rebuild, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, eq
 from ...semantics.phrases import LEFT, ORPHAN
 from ...semantics.system import Liveness, Obligation, TransitionSystem, Variable
+from ...semantics.walks import fold, rebuild, variables
 from .common import conjuncts
 from .crowd_control import Group
 from .crowd_moves import nobody_but

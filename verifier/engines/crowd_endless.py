@@ -24,9 +24,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ...semantics.expr import TRUE, Expr, Op, and_, const, eq, le, lt, not_, or_, var, variables
+from ...semantics.expr import TRUE, Expr, Op, and_, const, eq, le, lt, not_, or_, var
 from ...semantics.symbolic import is_valid
 from ...semantics.system import PointKind, Rule, RuleKind, Thread, VarKind
+from ...semantics.walks import variables
 from .common import conjuncts, initial_condition, put, weakest
 from .crowd_graph import QUERY, Arc, Around, Graphs, Unsupported
 from .crowd_terms import serves

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ...dsl.errors import NOWHERE
-from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, var, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, var
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Delay, Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from .common import after, conjuncts, domain, initial_condition, put, touched
 from .crowd import Crowd
 from .crowd_terms import Unsupported, owned, serves

@@ -21,11 +21,10 @@ from ...semantics.expr import (
     le,
     not_,
     or_,
-    substitute,
     var,
-    variables,
 )
 from ...semantics.system import Rule, RuleKind, TransitionSystem, Variable, VarKind
+from ...semantics.walks import substitute, variables
 from .common import domain, input_condition, put
 from .crowd_control import Group
 from .crowd_terms import TYPES

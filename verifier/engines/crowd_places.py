@@ -30,11 +30,10 @@ from ...semantics.expr import (
     le,
     mul,
     or_,
-    substitute,
     var,
-    variables,
 )
 from ...semantics.system import Rule, TransitionSystem, VarKind
+from ...semantics.walks import substitute, variables
 from .common import conjuncts, domain, in_domain, put
 from .crowd_control import PLACE, Group, targets
 from .linear import Span, form_of

@@ -6,18 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...dsl.types import Bool, Int, Real, Type
-from ...semantics.expr import (
-    FALSE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    fold,
-    inp,
-    rebuild,
-    variables,
-)
+from ...semantics.expr import FALSE, Expr, Op, Sort, and_, inp
 from ...semantics.system import Input, Rule, Thread, TransitionSystem, Variable, VarKind
+from ...semantics.walks import fold, rebuild, variables
 
 TYPES: Mapping[Sort, Type] = {Sort.BOOL: Bool(), Sort.INT: Int(), Sort.REAL: Real()}
 UNORDERED = (Op.AND, Op.OR, Op.ADD, Op.EQ)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from random import Random
 
-from ...semantics.expr import Op, Scalar, Sort, const, variables
+from ...semantics.expr import Op, Scalar, Sort, const
 from ...semantics.system import RuleKind, TransitionSystem
 from ...semantics.values import evaluate, initial_state
+from ...semantics.walks import variables
 from .common import domain, in_domain
 from .tracked import Move, State, Tracked
 

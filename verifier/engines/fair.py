@@ -17,8 +17,9 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
-from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, le, variables
+from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, le
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from .admission import Numbers
 from .common import conjuncts
 from .search_graph import EXCLUDED, SPLIT, Graph, strong

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...semantics.expr import Expr, Op, Sort, variables
+from ...semantics.expr import Expr, Op, Sort
 from ...semantics.system import Rule, TransitionSystem
+from ...semantics.walks import variables
 from .common import domain
 from .polynomial import is_polynomial
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ...semantics.expr import Expr, Op, Sort, add, const, eq, implies, ite, sub, var, variables
+from ...semantics.expr import Expr, Op, Sort, add, const, eq, implies, ite, sub, var
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Rule, Thread, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from .common import weakest
 from .linking import Linking
 

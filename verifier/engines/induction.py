@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, not_, substitute, var, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, not_, var
 from ...semantics.system import Obligation, Rule, TransitionSystem
+from ...semantics.walks import substitute, variables
 from .backwards import preconditions
 from .common import (
     Budget,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, Scalar, postorder
+from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.symbolic import Answer, Encoder, Smt, any_of, flag, implication, negated
+from ...semantics.walks import postorder
 
 Key = tuple[object, ...]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...semantics.expr import FALSE, Expr, Op, variables
+from ...semantics.expr import FALSE, Expr, Op
 from ...semantics.symbolic import Answer, Encoder, Smt, Term, any_of, negated, symbol
 from ...semantics.system import Obligation, Rule, TransitionSystem
+from ...semantics.walks import variables
 from .common import Budget, initial_condition, input_condition
 from .slice import slice_for
 

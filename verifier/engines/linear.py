@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ...semantics.expr import NUMBERS, Expr, Op, Sort, postorder
+from ...semantics.expr import NUMBERS, Expr, Op, Sort
+from ...semantics.walks import postorder
 
 Vector = list[Fraction]
 ZERO = Fraction(0)

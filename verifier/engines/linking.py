@@ -21,8 +21,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ...semantics.expr import Expr, Op, Sort, add, const, eq, ite, or_, postorder, var
+from ...semantics.expr import Expr, Op, Sort, add, const, eq, ite, or_, var
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
+from ...semantics.walks import postorder
 from .admission import ENTRY, Numbers, Places, admitted
 from .amounts import Amount, clean, held, sum_of
 from .common import conjuncts

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...semantics.expr import Expr, and_, variables
+from ...semantics.expr import Expr, and_
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from .common import conjuncts
 from .structure import Structure
 

@@ -16,19 +16,7 @@ from functools import partial
 from math import lcm
 
 from ...dsl.types import Bool
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    add,
-    and_,
-    const,
-    not_,
-    postorder,
-    var,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, not_, var
 from ...semantics.system import (
     Delay,
     Obligation,
@@ -40,6 +28,7 @@ from ...semantics.system import (
     VarKind,
 )
 from ...semantics.trace import Trace
+from ...semantics.walks import postorder
 from .timed_states import MERGED, TimedStates, Unsupported
 
 MOST_RULES = 1500

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ...semantics.expr import Expr, Op, variables
+from ...semantics.expr import Expr, Op
+from ...semantics.walks import variables
 
 Number = int | Fraction
 Monomial = tuple[int, ...]  # the names of its factors, sorted

@@ -23,17 +23,15 @@ from ...semantics.expr import (
     add,
     const,
     eq,
-    fold,
     implies,
     le,
     mul,
     neg,
-    postorder,
     var,
-    variables,
 )
 from ...semantics.intervals import UNKNOWN, Number, Range, narrower, total, wider
 from ...semantics.system import Rule, Thread, TransitionSystem, Variable, VarKind
+from ...semantics.walks import fold, postorder, variables
 from .common import written
 from .value_ranges import Ranges, against, compared, everywhere
 

@@ -16,14 +16,12 @@ from ...semantics.expr import (
     lt,
     mul,
     neg,
-    postorder,
     sub,
-    substitute,
     to_real,
     var,
-    variables,
 )
 from ...semantics.system import Loop, TransitionSystem, VarKind
+from ...semantics.walks import postorder, substitute, variables
 
 MOST_FEATURES = 16
 

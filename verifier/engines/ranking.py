@@ -42,13 +42,12 @@ from ...semantics.expr import (
     mul,
     neg,
     or_,
-    postorder,
     sub,
     to_real,
-    variables,
 )
 from ...semantics.system import Loop, Rule, RuleKind, TransitionSystem
 from ...semantics.values import evaluate
+from ...semantics.walks import postorder, variables
 from ...semantics.words import in_words
 from .common import conjuncts, input_condition, weakest
 from .rank_terms import MOST_FEATURES, at_point, features, number, placed, scaled, zero_of

@@ -25,24 +25,7 @@ from fractions import Fraction
 from math import lcm
 
 from ...dsl.types import Bool
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    eq,
-    fold,
-    ite,
-    not_,
-    or_,
-    postorder,
-    rebuild,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, eq, ite, not_, or_, var
 from ...semantics.system import (
     Delay,
     Obligation,
@@ -52,6 +35,7 @@ from ...semantics.system import (
     Variable,
     VarKind,
 )
+from ...semantics.walks import fold, postorder, rebuild, variables
 from .common import conjuncts
 from .stamps import NOW, START, Times, Unsuited
 

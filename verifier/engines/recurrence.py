@@ -33,15 +33,14 @@ from ...semantics.expr import (
     neg,
     not_,
     or_,
-    postorder,
     sub,
-    substitute,
     var,
 )
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
 from ...semantics.system import Loop, Obligation, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate, fire
+from ...semantics.walks import postorder, substitute
 from ..prompt import is_fair
 from .common import put
 from .search_graph import Graph

@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from ...semantics.expr import Expr, Op, Scalar, Sort, postorder, variables
+from ...semantics.expr import Expr, Op, Scalar, Sort
 from ...semantics.system import Input, Rule, TransitionSystem, Variable
+from ...semantics.walks import postorder, variables
 from .common import domain
 
 COMPARED = (Op.EQ, Op.LE, Op.LT)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, rebuild, substitute, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar
 from ...semantics.system import Obligation, Point, Rule, Thread, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import initial_state
+from ...semantics.walks import rebuild, substitute, variables
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,9 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from ...semantics.expr import (
-    TRUE,
-    Expr,
-    Op,
-    Scalar,
-    Sort,
-    euclid,
-    popped,
-    postorder,
-    pushed,
-    topmost,
-)
+from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, euclid, popped, pushed, topmost
 from ...semantics.system import Obligation, Rule
+from ...semantics.walks import postorder
 from .common import conjuncts
 
 Values = tuple[Any, ...]

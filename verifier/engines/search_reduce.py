@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from ...semantics.expr import Expr, Op, Scalar, postorder, variables
+from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.system import Obligation, Rule, TransitionSystem
+from ...semantics.walks import postorder, variables
 from .common import (
     concerns,
     conjuncts,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort, postorder
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort
 from ...semantics.system import Input, TransitionSystem
+from ...semantics.walks import postorder
 from .common import domain
 
 INITIAL_LIMIT = 256  # initial states by enumeration of free variables

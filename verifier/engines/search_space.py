@@ -14,8 +14,9 @@ from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar
 from ...semantics.system import Rule, TransitionSystem
+from ...semantics.walks import variables
 from .common import conjuncts, normal, read, whereabouts, written
 from .search_compile import Fire, Test, Values, compile_rule, compile_state
 from .search_shape import enumerated, input_domains, split_on, symbolic_variables, unit

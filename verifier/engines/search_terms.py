@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from ...semantics.expr import Expr, Op, Scalar, Sort, const, fold, not_, rebuild
+from ...semantics.expr import Expr, Op, Scalar, Sort, const, not_
+from ...semantics.walks import fold, rebuild
 from .common import conjuncts
 
 if TYPE_CHECKING:

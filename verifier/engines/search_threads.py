@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, postorder, var
+from ...semantics.expr import Expr, Op, Sort, and_, const, eq, not_, or_, var
 from ...semantics.system import Instance, PointKind, Rule, Thread, TransitionSystem, VarKind
+from ...semantics.walks import postorder
 from .admission import Numbers
 from .common import conjuncts
 from .mailbox import place_alone

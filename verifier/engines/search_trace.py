@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, inp, not_, substitute, var
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, inp, not_, var
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import enabled, evaluate, fire, initial_holds, relation_holds
+from ...semantics.walks import substitute
 from .common import concerns, initial_condition, input_condition, is_state
 
 

@@ -38,10 +38,10 @@ from ...semantics.expr import (
     not_,
     or_,
     var,
-    variables,
 )
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
 from ...semantics.system import PointKind, ResourceInfo, Rule, RuleKind, Thread, VarKind
+from ...semantics.walks import variables
 from .common import conjuncts, initial_condition, may_stand, put
 from .linking import QUIET, Linking
 from .structure import Structure

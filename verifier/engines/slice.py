@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import FALSE, Expr, Op, and_, inp, or_, variables
+from ...semantics.expr import FALSE, Expr, Op, and_, inp, or_
 from ...semantics.system import Input, Obligation, Rule, TransitionSystem, VarKind
+from ...semantics.walks import variables
 from .common import after, conjuncts, is_state, stutter, touched, written
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, not_, or_, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, not_, or_
 from ...semantics.system import TransitionSystem
+from ...semantics.walks import variables
 
 NOW, START = -1, -2  # beside the stamps: the time of the step, and 0
 Form = tuple[dict[int, Fraction], Fraction]  # factors, and what is added

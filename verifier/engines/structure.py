@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...semantics.evidence import Evidence
-from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, fold, not_, postorder, var, variables
+from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, var
 from ...semantics.intervals import UNKNOWN, Range, interval
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
+from ...semantics.walks import fold, postorder, variables
 from .antichain import heaviest_antichain
 from .common import conjuncts, initial_condition, may_stand
 from .cycles import find_cycle, shortest_cycle

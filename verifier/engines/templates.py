@@ -23,12 +23,11 @@ from ...semantics.expr import (
     mod,
     not_,
     or_,
-    postorder,
     sub,
-    variables,
 )
 from ...semantics.expr import var as variable_term
 from ...semantics.system import Obligation, Rule, Thread, TransitionSystem, Variable, VarKind
+from ...semantics.walks import postorder, variables
 from .common import conjuncts, fixed_by, touched
 from .potentials import potentials
 from .slice import slice_for

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...semantics.expr import Op, variables
+from ...semantics.expr import Op
 from ...semantics.system import Obligation, Rule, TimeLimit, TransitionSystem
+from ...semantics.walks import variables
 from .confluence import Clock, Node, clock_of
 from .packed.symmetry import Block, symmetry
 from .search_space import Space, Unsupported

@@ -20,10 +20,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...semantics.expr import TRUE, variables
+from ...semantics.expr import TRUE
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate
+from ...semantics.walks import variables
 from .confluence import Armed, Confluence, Node
 from .environments import full_start
 from .search_reduce import Reducer

@@ -18,9 +18,10 @@ from itertools import islice, product
 from random import Random
 from typing import NamedTuple, cast
 
-from ...semantics.expr import Expr, Op, Scalar, Sort, inp, postorder, variables
+from ...semantics.expr import Expr, Op, Scalar, Sort, inp
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate
+from ...semantics.walks import postorder, variables
 from .common import after, conjuncts, domain, in_domain, whereabouts
 from .flows import Flows
 from .guards import competes, shut

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ...semantics.expr import Expr, Op, Scalar, Sort, and_, eq, inp, not_, or_, substitute, var
+from ...semantics.expr import Expr, Op, Scalar, Sort, and_, eq, inp, not_, or_, var
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate, fire
+from ...semantics.walks import substitute
 from .common import input_condition
 
 MOST_QUESTIONS = 40_000  # rules that are looked at, for each step

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from ...semantics.expr import NUMBERS, Expr, Op, Sort, fold, inp
+from ...semantics.expr import NUMBERS, Expr, Op, Sort, inp
 from ...semantics.intervals import UNKNOWN, Number, Range, interval, narrower, wider
 from ...semantics.system import Rule, TransitionSystem, VarKind
+from ...semantics.walks import fold
 from .common import conjuncts
 
 PATIENCE = 6  # how often a bound may move before there is none

@@ -7,19 +7,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    inp,
-    not_,
-    substitute,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, inp, not_
 from ...semantics.system import Loop, Rule, TransitionSystem
+from ...semantics.walks import substitute
 from .common import conjuncts, fixed_by, input_condition
 from .search_graph import Graph
 

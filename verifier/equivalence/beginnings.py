@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from ...semantics.expr import FALSE, Expr, Op, Scalar, eq, substitute, var
+from ...semantics.expr import FALSE, Expr, Op, Scalar, eq, var
 from ...semantics.observing import plain
 from ...semantics.symbolic import is_valid
+from ...semantics.walks import substitute
 from .runs import OutOfReach
 from .symbolic import Moves, Place
 

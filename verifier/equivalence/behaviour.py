@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar, overload
 
 from ...dsl.types import Int
-from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, not_, variables
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, not_
 from ...semantics.observing import Act, Observer, View, needed, plain
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Input, Rule, RuleKind, TransitionSystem, Variable, VarKind
 from ...semantics.values import evaluate, show
+from ...semantics.walks import variables
 from ..engines.common import after, input_condition, put, touched
 from ..engines.search_space import Space, State, Unsupported
 from .lts import INTERNAL, TAU, Lts

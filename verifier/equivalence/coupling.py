@@ -14,22 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    and_,
-    const,
-    eq,
-    inp,
-    not_,
-    or_,
-    substitute,
-    var,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, eq, inp, not_, or_, var
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
 from ...semantics.system import Input
+from ...semantics.walks import substitute
 from .beginnings import beginnings, numbered
 from .runs import OutOfReach
 from .symbolic import Move, Moves, Place

@@ -11,8 +11,9 @@ from typing import assert_never
 
 from ...semantics.claimed import OUTCOME, UNDER, Side
 from ...semantics.evidence import Answered, Classes, Compared, Coupled, Differing, Followed
-from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, substitute
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_
 from ...semantics.smtlib import literal, text
+from ...semantics.walks import substitute
 from .behaviour import Exploring
 from .coupling import Coupling, Pair
 from .findings import Fails

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from ...dsl import ast
 from ...dsl.errors import Span
-from ...semantics.expr import Expr, Op, Scalar, fold
+from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.lower import lower
 from ...semantics.system import Rule, RuleKind, TransitionSystem
+from ...semantics.walks import fold
 
 T = TypeVar("T")
 NAME = "rest of the term"  # no activity can be called so

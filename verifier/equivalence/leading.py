@@ -11,20 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Scalar,
-    Sort,
-    and_,
-    const,
-    not_,
-    substitute,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort, and_, const, not_, var
 from ...semantics.observing import ENDS, Act, Observer, View, plain
 from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
@@ -37,6 +24,7 @@ from ...semantics.values import (
     relation_holds,
     show,
 )
+from ...semantics.walks import substitute, variables
 from ..engines.common import initial_condition, input_condition
 from .lazily import Lazily
 from .lts import INTERNAL

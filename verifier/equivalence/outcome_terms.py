@@ -14,26 +14,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
 
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Sort,
-    and_,
-    const,
-    eq,
-    fold,
-    not_,
-    or_,
-    postorder,
-    substitute,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, eq, not_, or_, var
 from ...semantics.observing import ENDS, VERBS
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Input, RuleKind
+from ...semantics.walks import fold, postorder, substitute, variables
 from .beginnings import Beginning, beginnings, numbered
 from .runs import OutOfReach
 from .symbolic import Move, Moves, Place

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, not_, or_, substitute
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, not_, or_
 from ...semantics.symbolic import is_valid
+from ...semantics.walks import substitute
 from .symbolic import Move, Moves, Place
 
 MILLISECONDS = 500

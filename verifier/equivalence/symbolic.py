@@ -11,26 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...dsl.types import Str
-from ...semantics.expr import (
-    FALSE,
-    TRUE,
-    Expr,
-    Op,
-    Scalar,
-    and_,
-    const,
-    eq,
-    fold,
-    not_,
-    postorder,
-    rebuild,
-    substitute,
-    var,
-)
+from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, const, eq, not_, var
 from ...semantics.observing import Observer
 from ...semantics.shown import Unknown
 from ...semantics.shown import shown as what_is_shown
 from ...semantics.system import Input, Rule, TransitionSystem
+from ...semantics.walks import fold, postorder, rebuild, substitute
 from ..engines.common import domain
 from ..engines.search_shape import split_on
 from ..engines.search_space import Space

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
-from ...semantics.expr import Op, postorder
+from ...semantics.expr import Op
 from ...semantics.observing import View, in_both
 from ...semantics.system import RuleKind, TransitionSystem
+from ...semantics.walks import postorder
 from . import outcome, suggested
 from .behaviour import Behaviour, Exploring, Size, paired
 from .findings import LEVELS, OUTCOME, Asked, Comparison, Fails, Finding, Holds, Open

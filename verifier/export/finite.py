@@ -13,20 +13,9 @@ from fractions import Fraction
 from itertools import product
 
 from ...dsl.errors import NOWHERE, Span
-from ...semantics.expr import (
-    FALSE,
-    Expr,
-    Op,
-    Scalar,
-    Sort,
-    and_,
-    const,
-    not_,
-    substitute,
-    var,
-    variables,
-)
+from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, and_, const, not_, var
 from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable
+from ...semantics.walks import substitute, variables
 from ..engines.common import (
     after,
     conjuncts,

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ...semantics.expr import FALSE, TRUE, Expr, Scalar, Sort, variables
+from ...semantics.expr import FALSE, TRUE, Expr, Scalar, Sort
 from ...semantics.system import Obligation, Rule, TransitionSystem
+from ...semantics.walks import variables
 from ..engines.common import conjuncts
 from .finite import Finite, NotFinite, placed, relevant, values
 from .promela_terms import DEFINITIONS, PROMELA, WINDOW, Range, Ranges, term

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl.types import Enum
-from ...semantics.expr import Expr, Op, Scalar, Sort, postorder
+from ...semantics.expr import Expr, Op, Scalar, Sort
 from ...semantics.system import TransitionSystem, Variable
+from ...semantics.walks import postorder
 from ...semantics.words import in_words
 from .finite import NotFinite, place
 from .notation import Notation, must_be_plain, must_be_short

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, not_, postorder
+from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, not_
 from ...semantics.system import Obligation, TransitionSystem
+from ...semantics.walks import postorder
 from .finite import Finite, NotFinite, Option, answered, placed, relevant, values
 from .notation import Notation, must_be_plain, must_be_short
 

@@ -69,7 +69,8 @@ def lies(system: TransitionSystem) -> list[str]:
 
 
 def _parts(guard: object) -> list[object]:
-    from wfverify.semantics.expr import Sort, postorder
+    from wfverify.semantics.expr import Sort
+    from wfverify.semantics.walks import postorder
 
     return [n for n in postorder([guard]) if n.sort is Sort.BOOL]  # type: ignore[list-item]
 

@@ -8,8 +8,9 @@ import naive
 import pytest
 from random_systems import random_system
 from wfverify.dsl import load_text
-from wfverify.semantics.expr import Op, variables
+from wfverify.semantics.expr import Op
 from wfverify.semantics.lower import lower
+from wfverify.semantics.walks import variables
 from wfverify.verifier.engines.backwards import preconditions
 from wfverify.verifier.engines.common import Budget, is_state
 from wfverify.verifier.engines.induction import Inductive, NotInductive, prove_invariants

@@ -15,24 +15,11 @@ from specgen import from_seed
 from wfverify.dsl import load_text
 from wfverify.dsl.errors import Rejected
 from wfverify.dsl.types import Int
-from wfverify.semantics.expr import (
-    TRUE,
-    Expr,
-    Sort,
-    add,
-    and_,
-    const,
-    ite,
-    le,
-    mul,
-    neg,
-    not_,
-    var,
-    variables,
-)
+from wfverify.semantics.expr import TRUE, Expr, Sort, add, and_, const, ite, le, mul, neg, not_, var
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule, TransitionSystem, Variable, VarKind
 from wfverify.semantics.values import evaluate
+from wfverify.semantics.walks import variables
 from wfverify.verifier.engines.common import conjuncts
 from wfverify.verifier.engines.granting import guarded
 from wfverify.verifier.engines.search_threads import without_claims

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from ....semantics.expr import FALSE, Expr, Op, variables
+from ....semantics.expr import FALSE, Expr, Op
 from ....semantics.system import Obligation, Rule, Thread, TransitionSystem
+from ....semantics.walks import variables
 from ..common import is_state, touched, written
 from ..search_space import Space
 from .layout import Layout

@@ -11,24 +11,10 @@ from random import Random
 
 from ....dsl import ast
 from ....semantics.claimed import Read
-from ....semantics.expr import (
-    FALSE,
-    NUMBERS,
-    TRUE,
-    Expr,
-    Op,
-    Scalar,
-    Sort,
-    and_,
-    eq,
-    not_,
-    or_,
-    postorder,
-    substitute,
-    variables,
-)
+from ....semantics.expr import FALSE, NUMBERS, TRUE, Expr, Op, Scalar, Sort, and_, eq, not_, or_
 from ....semantics.symbolic import is_valid
 from ....semantics.values import evaluate
+from ....semantics.walks import postorder, substitute, variables
 from .guarded import Cube, Meant
 from .images import Change
 
