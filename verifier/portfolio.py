@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..dsl import ast
 from ..dsl.errors import NOWHERE, Span
@@ -21,13 +20,10 @@ from .chosen import allowed
 from .directives import Directives
 from .dispatch import Dispatch
 from .growth import assumed
-from .growth import lifted as lifted_to_any_room
+from .lifting import Lifting, kind_of
 from .session import InternalError, Options, Replay, Schedule, Session, Simulate
-from .tasks import GROUPS, LIMIT, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
+from .tasks import GROUPS, NEEDS, PROPERTY, Checks, Found, Kind, Task, limits_by_line
 from .verdict import Proved, Refuted, Result, Unknown, Verdict
-
-if TYPE_CHECKING:
-    from .checks.anynumber import AnyNumber
 
 SAFETY = (
     "invariant",
@@ -68,7 +64,6 @@ CHECKS = (
 WHOLE = CHECKS[len(SAFETY) :]
 
 Progress = Callable[[str | Result], None]
-FOR_ANY_NUMBER = 0.7  # of the time, for its proofs; the rest is for runs of a few that refute
 WEIGHT = 3.0  # of the claims together, in sharing out the time
 
 
@@ -151,9 +146,7 @@ class _Run:
         # What is remembered of a few instances is not true of any number of them.
         self.memory = Memory(None if self.many else cache, session.system)
         self.claims = self._claims()
-        self.shown: set[int | str] = set()  # proved of any number of instances
-        self.anew: frozenset[int | str] = frozenset()  # and whatever capacity is set
-        self.proofs: AnyNumber | None = None  # of any number
+        self.lifting = Lifting(session, spec, self.claims)
         self.checks = Checks(session, spec, self.claims, self.top, self.memory.whole)
 
     def wanted(self, check: str) -> bool:
@@ -183,10 +176,8 @@ class _Run:
             self.verdicts["messages"] = obligations.together(grown)
             soon = Task(Kind.WHOLE, "soon", "messages")
             yield from self._lines(soon, Found({"messages": self.verdicts["messages"]}))
-        if self.many:
-            yield from self._of_any_number()
-        elif any(not isinstance(v, Proved) for v in self.session.growth.values()):
-            yield from self._of_any_room()
+        if self.many or any(not isinstance(v, Proved) for v in self.session.growth.values()):
+            yield from self._in_general()
         yield from self._rare()
         for check in WHOLE:
             if self.wanted(check) and self._is_soon_known(check):
@@ -221,55 +212,20 @@ class _Run:
 
             yield from laws(self.session, spec, self._selected)
 
-    def _of_any_number(self) -> Iterator[Result]:
-        """What is proved whatever the number of instances; the rest may be refuted by a few."""
-        from .checks.anynumber import AnyNumber
-
+    def _in_general(self) -> Iterator[Result]:
+        """What is proved whatever the number of instances, or of messages in channels without a
+        bound; the rest may be refuted by a few."""
         since = time.monotonic()
-        found: dict[int | str, Verdict] = {}
-        with self.session.limit(), self.session.slot(FOR_ANY_NUMBER):
-            proofs = self.proofs = AnyNumber(self.session, self.spec, self.claims)
+        if self.many:
             self.progress("any number of instances")
-            chosen = self.session.options.engines
-            found.update(proofs.all_claims(self.claims).items())
-            for check in WHOLE:
-                verdict = proofs.settled(check, self.verdicts)
-                if verdict is not None and allowed(chosen, verdict) is verdict:
-                    found[check] = self.verdicts[check] = verdict
-            for name in self._comes_at_last():
-                verdict = proofs.comes_at_last(name, self.verdicts)
-                if verdict is not None and allowed(chosen, verdict) is verdict:
-                    found[PROPERTY + name] = verdict
-            for task in self._limits():
-                verdict = proofs.in_time(limits_by_line(self.session.system)[task.name])
-                if verdict is not None:
-                    found[task.name] = verdict
-        self.shown |= found.keys()
-        self.anew = frozenset(proofs.anew & found.keys())
-        seconds = time.monotonic() - since
-        kinds = {k: _kind_of(k) for k in found}
-        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS, Kind.LIMIT):
-            mine = {k: v for k, v in found.items() if kinds[k] is kind}
-            share = seconds * len(mine) / max(1, len(found))
-            yield from self._lines(Task(kind, "any"), Found(mine, seconds=share))
-
-    def _of_any_room(self) -> Iterator[Result]:
-        """What is proved however many messages there are in channels without a bound."""
-        from .checks.anyroom import AnyRoom
-
-        since = time.monotonic()
-        found: dict[int | str, Verdict] = {}
-        with self.session.limit():
+            asked = WHOLE, self._comes_at_last(), [t.name for t in self._limits()]
+            found = self.lifting.of_any_number(self.verdicts, *asked)
+        else:
             self.progress("channels that grow")
-            proofs = AnyRoom(self.session, self.spec)
-            found.update(proofs.claims(self.claims).items())
-            free = proofs.race_free()
-            if free is not None:
-                found["race_free"] = self.verdicts["race_free"] = free
-        self.shown |= found.keys()
+            found = self.lifting.of_any_room(self.verdicts)
         share = (time.monotonic() - since) / max(1, len(found))
-        for kind in (Kind.CLAIMS, Kind.WHOLE):
-            mine = {k: v for k, v in found.items() if _kind_of(k) is kind}
+        for kind in (Kind.CLAIMS, Kind.WHOLE, Kind.LIVENESS, Kind.LIMIT):
+            mine = {k: v for k, v in found.items() if kind_of(k) is kind}
             yield from self._lines(Task(kind, "any"), Found(mine, seconds=share * len(mine)))
 
     def _is_soon_known(self, check: str) -> bool:
@@ -301,7 +257,7 @@ class _Run:
         """The graph of a small system, for all that comes, and what it says of the claims.  Claims
         that were proved before are done with; the others are left."""
         chosen = self.session.options.engines
-        left = [i for i in range(len(self.claims)) if i not in self.shown]
+        left = [i for i in range(len(self.claims)) if i not in self.lifting.shown]
         for i, verdict in self.memory.claims(self.claims).items():
             if allowed(chosen, verdict) is verdict:
                 left.remove(i)
@@ -314,7 +270,7 @@ class _Run:
     def _tasks(self, claims: Sequence[int]) -> list[Task]:
         """What is left.  Of those that are ready the first is begun first: what others wait for,
         then what is often soon over, then the claims, of which there may be many."""
-        named = [n for n in self._comes_at_last() if PROPERTY + n not in self.shown]
+        named = [n for n in self._comes_at_last() if PROPERTY + n not in self.lifting.shown]
         asked = [*(c for c in WHOLE if self.wanted(c)), *["terminates"] * bool(named)]
         needed = {n for c in asked for n in (*NEEDS.get(c, ()), c)} - self.verdicts.keys()
 
@@ -348,7 +304,8 @@ class _Run:
         """Time limits, those of one line together."""
         for name, (limit, *_) in limits_by_line(self.session.system).items():
             skipped = any(s.name == limit.check and s.at is None for s in self.said.skips)
-            if name not in self.shown and not skipped and self._selected(limit.check, limit.name):
+            shown = name in self.lifting.shown
+            if not shown and not skipped and self._selected(limit.check, limit.name):
                 yield Task(Kind.LIMIT, "limits", name)
 
     # --- lines of the table ----------------------------------------------------------------
@@ -357,7 +314,7 @@ class _Run:
         """Of what was found; of a check that others needed, and nobody asked for, none."""
         seconds = found.seconds / max(1, len(found.verdicts))
         for key, said in found.verdicts.items():
-            verdict = self._lifted(said, key)
+            verdict = self.lifting.verdict(said, key, self.verdicts)
             if isinstance(key, int):
                 claim = self.claims[key]
                 self.memory.learn([claim], {0: verdict})
@@ -377,48 +334,7 @@ class _Run:
                 if self.wanted(key):
                     yield Result(key, "", verdict, self._span(verdict), seconds=seconds)
         if task.kind is not Kind.WHOLE or self.wanted(task.name):
-            yield from map(self._lifted_line, found.lines)
-
-    def _lifted(self, verdict: Verdict, key: int | str) -> Verdict:
-        """What a verdict on the rules says of the system: of any number of instances, where it is
-        about a few; of a capacity that changes, where it is about one that does not."""
-        system = self.session.system
-        # (`messages` says so itself, `atomicity` is of rules; a crowd has room for all.)
-        if key not in ("messages", "atomicity") and not (
-            key in self.shown and isinstance(verdict, Proved)
-        ):
-            verdict = lifted_to_any_room(self.session, verdict)
-        if self.many and key not in self.shown:
-            from .checks import limits as by_time
-            from .checks.anynumber import lifted
-
-            if key == "no_dead_code" and isinstance(verdict, Refuted) and self.proofs is not None:
-                with self.session.limit():
-                    if self.proofs.dead(verdict):
-                        return verdict
-            lasting = _kind_of(key) is Kind.LIVENESS
-            because = ""
-            if _kind_of(key) is Kind.LIMIT:
-                limits = limits_by_line(system)[str(key)]
-                because = by_time.in_the_way(self.session, self.spec, limits)
-            verdict = lifted(verdict, str(key), self.session, lasting, because)
-        if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
-            from .checks.controlled import of_claim, of_whole
-
-            if isinstance(key, int):
-                return of_claim(system, verdict, self.claims[key])
-            return of_whole(system, key, verdict, self.verdicts)
-        return verdict
-
-    def _lifted_line(self, line: Result) -> Result:
-        by_steps = line.check == "contracts" and line.name != "assume"  # (of single ones)
-        if line.verdict is not None and not by_steps:
-            line = replace(line, verdict=lifted_to_any_room(self.session, line.verdict))
-        if not self.many:
-            return line
-        from .checks.anynumber import lifted_line
-
-        return lifted_line(line, self.session)
+            yield from map(self.lifting.line, found.lines)
 
     def _selected(self, check: str, name: str) -> bool:
         only = self.session.options.only
@@ -468,15 +384,6 @@ class _Run:
         if isinstance(verdict, Refuted):
             return verdict.span
         return other or self.top
-
-
-def _kind_of(key: int | str) -> Kind:
-    """Of what a verdict is about."""
-    if isinstance(key, int):
-        return Kind.CLAIMS
-    if key.startswith(LIMIT):
-        return Kind.LIMIT
-    return Kind.LIVENESS if key.startswith(PROPERTY) else Kind.WHOLE
 
 
 def _nothing_of_the_kind(verdict: Verdict) -> bool:

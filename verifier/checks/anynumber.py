@@ -30,7 +30,7 @@ from ..engines.crowd_terms import serves
 from ..engines.mailbox import MESSAGES
 from ..session import Session
 from ..tasks import PROPERTY
-from ..verdict import Proved, Refuted, Result, Unknown, Verdict
+from ..verdict import Proved, Refuted, Verdict
 from . import (
     blocking,
     conflicts,
@@ -429,43 +429,6 @@ def _named(made: Crowd, wanted: Sequence[Claim]) -> dict[tuple[str, str, bool], 
 def _same_places(a: Claim, b: Claim) -> bool:
     """Whether the goals of two systems are about the same, one by one."""
     return [(g.message, g.span) for g in a.goals] == [(g.message, g.span) for g in b.goals]
-
-
-def lifted(
-    verdict: Verdict, check: str, session: Session, lasting: bool = False, because: str = ""
-) -> Verdict:
-    """A verdict on a few instances, of any number of them.  `lasting`: of what comes at last;
-    `because`: what is in the way of a proof."""
-    most = max(len(g.members) for g in session.system.any_number)
-    few = f"up to {most} instances of " + ", ".join(
-        dict.fromkeys(g.workflow for g in session.system.any_number)
-    )
-    match verdict:
-        case Proved() if check == "no_dead_code":
-            return verdict  # by runs, which are runs of so many instances
-        case Proved():
-            why = f"it holds for {few}; for any number it was not proved"
-            if because:
-                why += f": {because}"
-            if lasting:
-                why += ", where every run has to end for that (`terminates`)"
-            return Unknown(verdict.engine, why)
-        case Refuted() if check == "no_dead_code":
-            return Unknown(verdict.engine, f"with {few}: {verdict.message}; with more it may run")
-    return verdict
-
-
-def lifted_line(result: Result, session: Session) -> Result:
-    """Of what is said beside the checks; that a contract can be met is a matter of one rule."""
-    verdict = result.verdict
-    if result.check == "contracts":
-        if result.name == "assume" and isinstance(verdict, Refuted):
-            why = f"with a few instances: {verdict.message}; with more one may"
-            return replace(result, verdict=Unknown(verdict.engine, why))
-        return result
-    if result.check == "timeouts" and isinstance(verdict, Proved) and verdict.engine == "structure":
-        return result  # of each instance, with claims that wait for any number of others
-    return replace(result, verdict=None if verdict is None else lifted(verdict, "", session))
 
 
 def _checks(wanted: Sequence[Claim]) -> list[str]:
