@@ -101,8 +101,10 @@ def test_a_cache_changes_no_verdict(seed: int) -> None:
         except Rejected:
             continue
         for key, verdict in mine.items():
-            # With a proof at hand there is more time for what is hard.
-            assert verdict == other[key] or "Unknown" in (verdict, other[key]), key
+            # With a proof at hand there is more time for what is hard.  (A line may be there only
+            # because there was no time for all that it speaks of.)
+            known = other.get(key, "Unknown")
+            assert verdict == known or "Unknown" in (verdict, known), key
 
 
 def test_what_was_written_is_read_again_and_nothing_else(tmp_path: Path) -> None:
