@@ -51,6 +51,7 @@ BUILT_CHECKS: Final = frozenset(
         "messages",
         "deadline",
         "timeouts",
+        "stability",
     ]
 )
 

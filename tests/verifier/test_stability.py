@@ -136,3 +136,13 @@ def test_who_can_go_on_is_not_proved_by_capacities_that_stay() -> None:
     options = Options(only=("deadlock_free", "terminates", "can_finish"), jobs=1)
     found = verify(spec, lower(spec), options, replay=replay, schedule=schedule)
     assert not any(isinstance(r.verdict, Proved) for r in found if r.check == "deadlock_free")
+
+
+def test_stability_can_be_skipped_like_any_check() -> None:
+    controller = (
+        "controller c on load target 60 pid(-0.3, -0.1, 0) acts agents within 1..6 every 2s "
+        "plant gain -10 lag 5s\n"
+    )
+    assert [r.verdict is None for r in stable(controller)] == [False]
+    (skipped,) = stable(controller + 'skip_check stability "tuned elsewhere"\n')
+    assert skipped.verdict is None and skipped.skipped == "tuned elsewhere"
