@@ -31,7 +31,9 @@ def several(resources: Iterable[ResourceInfo], channels: Iterable[int], limited:
 
 
 def limited(spec: ast.Spec) -> bool:
-    """Whether something else may happen where a claim waits for too long."""
+    """Whether it matters that a claim waits for too long."""
+    if any(isinstance(p, ast.Deadline) for w in spec.workflows for p in w.properties):
+        return True
     for n in walk((*spec.workflows, *spec.activities)):
         if isinstance(n, ast.Within) and n.duration is not None:
             return True
