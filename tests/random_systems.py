@@ -26,6 +26,7 @@ from wfverify.semantics.system import (
     Variable,
     VarKind,
 )
+from wfverify.semantics.walks import substitute
 
 COLOUR = Enum("Colour", ("red", "green", "blue"))
 WIDE = 20
@@ -159,7 +160,7 @@ def random_system(seed: int, *, wide: bool = True, excluded: bool = False) -> Tr
 
 def _step(m: Maker, condition: Expr) -> Expr:
     """p => next(p), or next(p)."""
-    after = e.substitute(condition, lambda n: e.post(n.index, n.sort) if n.op is e.Op.VAR else n)
+    after = substitute(condition, lambda n: e.post(n.index, n.sort) if n.op is e.Op.VAR else n)
     return e.implies(condition, after) if m.r.random() < 0.7 else after
 
 

@@ -32,6 +32,7 @@ from wfverify.semantics.system import (
     Variable,
     VarKind,
 )
+from wfverify.semantics.walks import fold, rebuild
 from wfverify.verifier.engines.common import is_state
 from wfverify.verifier.engines.packed import native
 from wfverify.verifier.engines.packed.beside import Beside, Machine
@@ -136,10 +137,10 @@ def integral(seed: int, excluded: bool) -> TransitionSystem:
             return args[0]
         if node.op is Op.CONST and node.sort is Sort.REAL:
             return e.const(int(node.value or 0))
-        return e.rebuild(node, args)
+        return rebuild(node, args)
 
     def whole_numbers(term: Expr) -> Expr:
-        return e.fold(term, build)
+        return fold(term, build)
 
     return replace(
         system,
