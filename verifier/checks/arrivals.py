@@ -72,8 +72,7 @@ def _free(session: Session, spec: ast.Spec, many: int) -> tuple[str, ...]:
     few = session.of(replace(lower(spec, (many, many)), any_number=()))
     if any(p.protected for t in few.system.threads for p in t.points):
         return ()  # what is protected may hold units when its instance is over
-    contended = few.structure.contended()
-    return tuple(r.name for r in few.system.resources if not {r.used, r.exclusive} & contended)
+    return tuple(few.structure.uncontended())
 
 
 def _seconds(between: Expr | None) -> Fraction | None:

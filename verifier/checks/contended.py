@@ -14,7 +14,7 @@ from ...semantics.trace import Trace
 from ..engines.response import latest_end
 from ..engines.schedules import Latest
 from ..session import Session
-from .limits import start_with, uncontended
+from .limits import start_with
 from .pacing import as_planned
 
 
@@ -33,7 +33,7 @@ class Contended:
 
 def contended(session: Session, spec: ast.Spec) -> Contended | None:
     """None: it is more than activities that run once each, or they never wait."""
-    tasks = network(spec, uncontended(session), session.system.room)
+    tasks = network(spec, session.structure.uncontended(), session.system.room)
     if tasks is None:
         return None
     asked: dict[str, int] = {}

@@ -33,16 +33,9 @@ FEW, MANY = 8, 200  # runs that are tried, before all states and after
 def lasting(session: Session, spec: ast.Spec) -> tuple[Duration, ...]:
     """How long each instance takes, by structure, given which claims never wait; made once."""
     if session.durations is None:
-        free = {*uncontended(session), *arrivals(session, spec).free}
+        free = {*session.structure.uncontended(), *arrivals(session, spec).free}
         session.durations = durations(spec, free, room=session.system.room)
     return session.durations
-
-
-def uncontended(session: Session) -> list[str]:
-    """Resources whose claims never wait."""
-    contended = session.structure.contended()
-    resources = session.system.resources
-    return [r.name for r in resources if not {r.used, r.exclusive} & contended]
 
 
 def waiting(session: Session, spec: ast.Spec) -> dict[int, Fraction]:
@@ -50,7 +43,9 @@ def waiting(session: Session, spec: ast.Spec) -> dict[int, Fraction]:
     if session.waiting is None:
         structure = session.structure
         stuck = structure.hold_and_wait(structure.contended()) is not None
-        session.waiting = {} if stuck else longest(spec, uncontended(session), session.system.room)
+        session.waiting = (
+            {} if stuck else longest(spec, session.structure.uncontended(), session.system.room)
+        )
     return session.waiting
 
 

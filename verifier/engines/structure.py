@@ -250,6 +250,11 @@ class Structure:
             out |= {r.used, r.exclusive}
         return out
 
+    def uncontended(self) -> list[str]:
+        """Resources whose claims never wait."""
+        waits = self.contended()
+        return [r.name for r in self.system.resources if not {r.used, r.exclusive} & waits]
+
     def resource_of(self) -> dict[int, int]:
         """USED variable -> position of its resource."""
         out = {}
