@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
-from ..semantics.claimed import COMPARED, OUTCOME, UNDER, Claimed
+from ..semantics.claimed import COMPARED, OUTCOME, UNDER, Claimed, Terms
 from ..semantics.evidence import (
     Answered,
     Classes,
@@ -65,16 +65,8 @@ class Comparing:
         claimed = self.claimed
         try:
             match parts:
-                case [Derivation() as laws]:
-                    terms = claimed.terms()
-                    if terms is None:
-                        raise Wrong("the two differ in more than terms")
-                    derived(terms, claimed.under, laws)
-                case [Merged() as relation] if claimed.kind in COMPARED[:2]:
-                    terms = claimed.terms()
-                    if terms is None:
-                        raise Wrong("the two differ in more than terms")
-                    merged(terms, claimed.under, relation, claimed.tests, solvers)
+                case [Derivation() | Merged(), *_]:
+                    self._terms(parts, solvers)
                 case [Coupled() as relation] if claimed.sides is not None:
                     # Where each run has its like, those that are under way have.
                     running = claimed.kind == "upgrade"
@@ -110,6 +102,26 @@ class Comparing:
             differ(self.claimed.kind, self.claimed.under, *sides, told)
         except (TypeError, ValueError, IndexError, KeyError, AttributeError):
             raise Wrong("the evidence has another form") from None
+
+    def _terms(self, parts: Sequence[Evidence], solvers: Solvers) -> None:
+        """One piece of evidence for each pair of terms in which the two differ."""
+        terms = self.claimed.terms()
+        if terms is None:
+            raise Wrong("the two differ in more than terms")
+        if len(terms) != len(parts):
+            raise Wrong(f"they differ in {len(terms)} pairs of terms")
+        for each, evidence in zip(terms, parts, strict=True):
+            self.same(each, evidence, solvers)
+
+    def same(self, terms: Terms, evidence: Evidence, solvers: Solvers) -> None:
+        """`Wrong` where the evidence does not show that two terms do the same."""
+        match evidence:
+            case Derivation():
+                derived(terms, self.claimed.under, evidence)
+            case Merged() if self.claimed.kind in COMPARED[:2]:
+                merged(terms, self.claimed.under, evidence, solvers)
+            case _:
+                raise Wrong("this evidence does not belong to this claim")
 
     def _answered(self, solvers: Solvers) -> None:
         """With the answers that there are, or else with terms for them."""
