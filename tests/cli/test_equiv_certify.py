@@ -151,3 +151,20 @@ def test_values_that_tests_keep_are_certified(folder: Path, capsys: Capture) -> 
             )
             path.write_text(proofs.certificate.write(wrong))
             assert cli.main(["recheck", str(path)]) == 1, (n, lie)
+
+
+def test_that_data_without_bounds_differ_is_certified(folder: Path, capsys: Capture) -> None:
+    Path("old.wf").write_text(KEEPS.replace("BODY", "x <- a()"))
+    Path("new.wf").write_text(KEEPS.replace("BODY", "x <- a()").replace("x > 0", "x > 1"))
+    for under in ("bisimulation", "failures", "outcome"):
+        cli.main(["equiv", "old.wf", "new.wf", "--under", under, "--certify", "kept"])
+    assert len(list(Path("kept").iterdir())) == 3
+    assert cli.main(["recheck", "kept"]) == 0
+    for path in Path("kept").iterdir():
+        assert cli.main(["replay", str(path)]) == 0
+    # Of the same two texts it shows nothing.
+    told = proofs.certificate.parse(Path("kept", "old-new.outcome.run.json").read_bytes())
+    spec = {**told.spec, "against": "old.wf", "against_sha256": told.spec["sha256"]}
+    lie = proofs.certificate.Certificate(spec, told.claim, told.evidence)
+    Path("kept", "lie.json").write_text(proofs.certificate.write(lie))
+    assert cli.main(["recheck", "kept/lie.json"]) == 1
