@@ -435,3 +435,13 @@ def test_what_is_passed_is_not_cut_off(left: str, right: str, level: str) -> Non
         if (found := graphs(texts)) is not None:
             tried += 1
             assert agree(*found, level), f"{texts[0]} and {texts[1]}"
+
+
+@pytest.mark.parametrize("limit", ["250ms", "5s", "9s", "1h30m"])
+def test_limits_of_any_length_tell_apart(limit: str) -> None:
+    """Activities of instances are in time one by one, and late two by two."""
+    law = claim(f"within {limit} {{ p ; q }}", f"within {limit} {{ p }} ; within {limit} {{ q }}")
+    found = refuted(law, LEVELS)
+    assert {str(x) for x in found.values()} == {"p = p1, q = q1"} and set(found) == set(LEVELS)
+    alike = claim(f"within {limit} {{ p }}", f"within {limit} {{ p }} else {{ fail Timeout }}")
+    assert not refuted(alike, LEVELS[1:], 60)

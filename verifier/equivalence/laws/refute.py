@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, islice, permutations, product
 
 from ....dsl.errors import Rejected
 from ....semantics.system import TransitionSystem
+from ....semantics.values import read_duration
 from ..lts import INTERNAL, Lts, adjacency, relabelled
 from ..runs import OutOfReach
 from ..spectrum import Alike, Under, equivalent
-from .clocked import TICK, Labels, timed
+from .clocked import TICK, Labels, timed, unit
 from .explore import COMPLETED, FAILS, Changes, Labelling, TooLarge, Unsuitable, explored
 from .prove import LEVELS, Claim, raised
 from .setting import ERRORS, STUCK, Setting, system
@@ -163,9 +165,10 @@ def filled(term: str, instance: Instance) -> str:
 
 
 def setting(law: Claim) -> Setting:
-    """What the terms of instances may name.  Where time matters, each activity takes 6 seconds."""
+    """What the terms of instances may name.  Where time matters, each activity takes two thirds of
+    the longest limit: one is in time, and two are not."""
     fails = ", ".join(_errors(law))
-    takes = "takes 6s..6s" if law.timed else ""
+    takes = f"takes {ms}ms..{ms}ms" if (ms := _two_thirds(law)) else ""
     names = sorted({*law.metavariables, "z"})
     lines = [law.effects] if "var x" in law.effects else [law.effects, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
@@ -181,6 +184,16 @@ def setting(law: Claim) -> Setting:
     kinds |= {raised(law)[1]: ERRORS["G"]} if law.errors else {}
     errors = (*kinds, "Timeout") if law.timed else tuple(kinds)
     return Setting({}, law.tests, errors, law.pools, "\n".join(lines), kinds)
+
+
+def _two_thirds(law: Claim) -> int:
+    """Of the longest time that is written, in milliseconds, or about so much; 0: there is none."""
+    if not law.timed:
+        return 0
+    written = re.findall(r"\b(?:within|wait|backoff) (\d[\w.]*)", f"{law.left} {law.right}")
+    longest = int(1000 * max(map(read_duration, written), default=Fraction(9)))
+    # (A short unit of time is many steps.)
+    return longest * 2 // 3 if longest % 3 == 0 else longest * 3 // 5
 
 
 def sides(law: Claim, instance: Instance, limit: int = 3_000) -> tuple[Lts, Lts]:
@@ -226,7 +239,8 @@ def _late(law: Claim, levels: tuple[str, ...], tries: int) -> dict[str, Instance
             break
         try:
             systems = [system(of, filled(t, instance)) for t in (law.left, law.right)]
-            one, other = (timed(s, labels(s, of)) for s in systems)
+            tick = unit(systems)
+            one, other = (timed(s, labels(s, of), tick=tick) for s in systems)
         except (TooLarge, Unsuitable, Rejected):
             continue
         if _outcomes(one) != _outcomes(other):
