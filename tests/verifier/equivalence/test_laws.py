@@ -445,3 +445,11 @@ def test_limits_of_any_length_tell_apart(limit: str) -> None:
     assert {str(x) for x in found.values()} == {"p = p1, q = q1"} and set(found) == set(LEVELS)
     alike = claim(f"within {limit} {{ p }}", f"within {limit} {{ p }} else {{ fail Timeout }}")
     assert not refuted(alike, LEVELS[1:], 60)
+
+
+def test_what_cleans_up_when_it_is_cancelled_tells_them_apart() -> None:
+    law = claim("within until (b) { p } else { stuck }", "p")
+    found = refuted(law, LEVELS)
+    assert dict(found["trace"].terms) == {"p": "try { p1 } finally { p2 }"}
+    both = graphs([filled(side, found["trace"]) for side in (law.left, law.right)])
+    assert both is not None and not agree(*both, "trace")

@@ -139,19 +139,21 @@ def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
 
 def looking(law: Claim) -> Iterator[Instance]:
     """Further ones, smaller ones first: what is put in looks at data that change beside it, so that
-    it may be passed at one time and not at another."""
+    it may be passed at one time and not at another, or cleans up when it is cancelled."""
     look = [(2, "if (x > 1) { %s1 }"), (2, "if (x > 1) { x := 2 * x }")]
+    look += [(2, "try { %s1 } finally { %s2 }")]
     look += [(3, "{ if (x > 1) { %s1 } ; %s2 }"), (3, "{ %s1 ; if (x > 1) { %s2 } }")]
     sized: list[tuple[int, int, Instance]] = []
     choices = []
     for p in law.metavariables:
         plain = [(size, 0, term) for size, term in small(p, law) if size == 1]
         choices.append([*plain, *((size, 1, t.replace("%s", p)) for size, t in look)])
+    beside = ["{ x := x + 1 }", *(f"{{ {b} := not {b} }}" for b in law.tests)]
     for chosen in product(*choices):
         if any(looks for _, looks, _ in chosen):
             terms = tuple(zip(law.metavariables, (x[2] for x in chosen), strict=True))
             size = sum(x[0] for x in chosen)
-            sized.append((size, len(sized), Instance(terms, "{ x := x + 1 }")))
+            sized += ((size, len(sized), Instance(terms, other)) for other in beside)
     sized.sort(key=lambda x: x[:2])
     return (x[2] for x in sized)
 
