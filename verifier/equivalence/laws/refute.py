@@ -8,7 +8,7 @@ what the instance has beside the term.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, permutations, product
@@ -16,7 +16,7 @@ from itertools import chain, islice, permutations, product
 from ....dsl.errors import Rejected
 from ....semantics.system import TransitionSystem
 from ....semantics.values import read_duration
-from ..lts import INTERNAL, Lts, adjacency, relabelled
+from ..lts import INTERNAL, Adjacency, Lts, adjacency, relabelled
 from ..runs import OutOfReach
 from ..spectrum import Alike, Under, equivalent
 from .clocked import TICK, Labels, timed, unit
@@ -142,6 +142,7 @@ def looking(law: Claim) -> Iterator[Instance]:
     it may be passed at one time and not at another, or cleans up when it is cancelled."""
     look = [(2, "if (x > 1) { %s1 }"), (2, "if (x > 1) { x := 2 * x }")]
     look += [(2, "try { %s1 } finally { %s2 }")]
+    look += [(2, "{ %su ; %sx }")] if "saga" in law.words else []
     look += [(3, "{ if (x > 1) { %s1 } ; %s2 }"), (3, "{ %s1 ; if (x > 1) { %s2 } }")]
     sized: list[tuple[int, int, Instance]] = []
     choices = []
@@ -281,26 +282,52 @@ def differ(left: Lts, right: Lts, level: str) -> bool:
         return False
 
 
-def outcomes(lts: Lts) -> frozenset[tuple[bool, frozenset[str]]]:
-    """For two environments, in which activities that may fail always do or never do: how it may
-    end, data included."""
+# Which attempts of an activity that may fail do fail; of these the last stands for all that follow.
+ENVIRONMENTS = (
+    (False,),
+    (True,),
+    (True, False),
+    (False, True),
+    (False, True, False),
+    (True, False, True, False),
+)
+
+
+def outcomes(lts: Lts) -> frozenset[tuple[int, frozenset[str]]]:
+    """How it may end, data included, under each of a few environments."""
+    named = [n.partition(" fails with ")[0] for n in lts.labels if " fails with " in n]
+    failing = {name: k for k, name in enumerate(sorted(set(named)))}
     out = adjacency(lts.states, lts.source)
-    found = []
-    for failing in (False, True):
-        seen = {lts.initial}
-        todo = [lts.initial]
-        ends: set[str] = set()
-        while todo:
-            for k in out.of(todo.pop()):
-                label = lts.labels[lts.label[k]]
-                if " fails with " in label and not failing:
+    return frozenset(
+        (number, _outcomes_under(lts, out, failing, fails))
+        for number, fails in enumerate(ENVIRONMENTS)
+    )
+
+
+def _outcomes_under(
+    lts: Lts, out: Adjacency, failing: Mapping[str, int], fails: Sequence[bool]
+) -> frozenset[str]:
+    last = len(fails) - 1
+    start = lts.initial, (0,) * len(failing)
+    seen = {start}
+    todo = [start]
+    ends: set[str] = set()
+    while todo:
+        state, had = todo.pop()
+        for k in out.of(state):
+            label = lts.labels[lts.label[k]]
+            then = had
+            name, fails_with, _ = label.partition(" fails with ")
+            asked = failing.get(name if fails_with else label.removesuffix(" ends"))
+            if asked is not None and (fails_with or label.endswith(" ends")):
+                if fails[had[asked]] is not bool(fails_with):
                     continue
-                if failing and label.endswith("x ends"):
-                    continue
-                if label.startswith((COMPLETED, FAILS)):
-                    ends.add(label)
-                if lts.target[k] not in seen:
-                    seen.add(lts.target[k])
-                    todo.append(lts.target[k])
-        found.append((failing, frozenset(ends)))
-    return frozenset(found)
+                now = min(had[asked] + 1, last)
+                then = (*had[:asked], now, *had[asked + 1 :])
+            if label.startswith((COMPLETED, FAILS)):
+                ends.add(label)
+            after = lts.target[k], then
+            if after not in seen:
+                seen.add(after)
+                todo.append(after)
+    return frozenset(ends)
