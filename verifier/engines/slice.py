@@ -130,7 +130,7 @@ class _Cut:
     """What is computed from cut variables becomes an input of the rule: a value of which only a
     condition mentions them is still one of two."""
 
-    def __init__(self, severed: Collection[int], rule: Rule) -> None:
+    def __init__(self, severed: frozenset[int], rule: Rule) -> None:
         self.severed = severed
         self.inputs = list(rule.inputs)
         self._chosen: dict[int, tuple[Expr, Expr]] = {}  # by condition, which is kept alive
