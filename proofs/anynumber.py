@@ -157,7 +157,7 @@ class Each(Checker):
             case Measure():
                 if id(evidence) not in self.spread:
                     self.spread[id(evidence)] = evidence, self._of_all(evidence)
-                self.tried.shown(self.prover, self.spread[id(evidence)][1])
+                self.tried.shown(self.prover, self.spread[id(evidence)][1], check)
             case Peaks() | Runs():
                 raise Wrong("this evidence is of a few instances")
             case Progress() | Pairs() if self.turns and check != "race_free":

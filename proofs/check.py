@@ -30,7 +30,6 @@ from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.walks import variables
 from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
-from .conflicts import races
 from .facts import Open, Prover, Wrong
 from .peaks import peaks
 from .plain import PLAIN, is_line, some_only, taken
@@ -62,8 +61,8 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "no_dead_code": ((Runs,),),
     "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
     "race_free": ((Pairs,),),
-    "timing_independent": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
-    "deterministic": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
+    "timing_independent": ((Pairs,), (Measure, Progress, Pairs)),
+    "deterministic": ((Pairs,), (Measure, Progress, Pairs)),
 }
 # Checks of which a spec may have nothing.
 NOTHING = {"resources", "borrows", "dependencies", "handled", "compensated"}
@@ -225,12 +224,8 @@ class Checker:
             case Peaks():
                 for goal in goals:
                     peaks(self.prover, evidence, goal)
-            case Progress() | Measure():
-                self.tried.shown(self.prover, evidence)
-            case Pairs(facts) if check == "race_free":
-                races(self.prover, facts)
-            case Pairs():
-                self.tried.shown(self.prover, evidence, ends)
+            case Progress() | Measure() | Pairs():
+                self.tried.shown(self.prover, evidence, check, ends)
             case Runs(runs):
                 places(self.watch, runs)
             case Syntactic():

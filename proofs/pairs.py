@@ -3,7 +3,9 @@
 Two steps meet in a state if both guards hold there.  *Commuting*: steps that meet leave each other
 possible, and give the same state in either order; then all finite runs of one environment are
 permutations of one another (Keller 1975; Mazurkiewicz 1977), provided that within a thread the
-environment alone decides.
+environment alone decides.  If one run of an environment comes to where nobody can step, then all
+do, after as many steps and in the same state (the diamond property); so that runs end need not be
+shown, unless claims were left out of the guards.
 """
 
 from __future__ import annotations
@@ -121,16 +123,24 @@ def meetings(
                     yield a, b
 
 
-def commuting(prover: Prover, facts: Facts, ends: bool) -> None:
+def commuting(prover: Prover, facts: Facts, ends: bool, durations: bool) -> None:
     """Steps of different threads that meet commute; those of one thread are ends of one attempt
     or sides of a choice, which the environment decides; and no clock decides anything.  `ends`: it
-    is shown beside that every run comes to where all is over."""
+    is shown beside that every run comes to where all is over.  `durations`: these are answers, and
+    with them whether the time of an attempt is up, and what time it is at a step: an attempt has a
+    clock of its own, and nobody who waits for a claim is put before another one."""
     system = prover.model.system
     if system.excluded is not FALSE:
         raise Wrong("runs in which an assumption is false do not count")
-    late = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
-    if any(rule.kind in late and prover.model.cases(rule) for rule in system.rules):
-        raise Wrong("a clock may decide")
+    attempts = {r.group for r in system.rules if r.group is not None}
+    attempts -= {r.group for r in system.rules if r.delay is None}
+    for rule in system.rules:
+        if rule.kind in (RuleKind.TIMEOUT, RuleKind.INTERRUPT) and prover.model.cases(rule):
+            answered = rule.kind is RuleKind.TIMEOUT and rule.group in attempts
+            if not (durations and answered):
+                raise Wrong("a clock may decide")
+    if system.reads_clock and not durations:
+        raise Wrong("what the clock says may decide")
     waits = (RuleKind.TIMER, *WAITING)
     if system.choices and any(r.kind in waits and prover.model.cases(r) for r in system.rules):
         raise Wrong("which side of a choice can move may depend on a clock")

@@ -165,16 +165,12 @@ def for_whole(
         case "timing_independent" | "deterministic":
             tree = _pairs(structure)
             small = len(structure.system.rules) <= SMALL_RULES
+            yield from ((pairs,) for pairs in tree)
             for measure in _measures(structure, hints):
                 for pairs in tree:
                     for progress in _progress(structure, tree=not small):
                         yield measure, progress, pairs
-            for measure in _measures(structure, hints):
-                for facts in _control(structure):
-                    yield measure, Pairs(facts)
-            for (states,) in _everything(structure):
-                for facts in _control(structure):
-                    yield states, Pairs(facts)
+            yield from ((Pairs(facts),) for facts in _control(structure) if facts.shapes or small)
         case "no_dead_code":
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:
