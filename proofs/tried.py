@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..dsl.changed import replace
-from ..semantics.evidence import Evidence, Measure, Pairs, Part, Progress
+from ..semantics.evidence import Evidence, Measure, Pairs, Part, Progress, States
 from ..semantics.expr import FALSE
 from ..semantics.system import RuleKind
 from .certificate import Codec
 from .conflicts import races
 from .facts import Prover, Wrong
 from .falling import measure
-from .pairs import commuting
+from .moved import meeting
+from .pairs import Met, commuting
 from .progress import progress
 from .reading import Model
+from .states import View
 
 Name = tuple[object, ...]
 # A crash is the environment's: what one loses, and when, is no matter of who is faster.
@@ -31,6 +33,7 @@ class Tried:
     known: dict[Name, tuple[Evidence, Wrong | None]] = field(default_factory=dict)
     _read: dict[str, Part] = field(default_factory=dict)
     _calm: Prover | None = None
+    _meeting: dict[int, tuple[States, Met]] = field(default_factory=dict)
 
     def read(self, codec: Codec, fields: Mapping[str, Any]) -> Part:
         """Evidence that was read already is the same object."""
@@ -44,17 +47,19 @@ class Tried:
         prover: Prover,
         evidence: Progress | Measure | Pairs,
         check: str,
-        ends: bool = False,
+        beside: Sequence[Evidence] = (),
     ) -> None:
-        """`ends`: it is shown beside that all ends."""
+        """`beside`: what is shown with it, that all ends or which states there are."""
         if check in CALM:
             prover = self.calm(prover)
         name: Name = (id(evidence), id(prover))
         system = prover.model.system
         timed = system.reads_clock or any(r.kind is RuleKind.TIMEOUT for r in system.rules)
         durations = check == "deterministic" and timed
+        ends = any(isinstance(e, Progress) for e in beside)
+        met = self._met(prover, next((e for e in beside if isinstance(e, States)), None))
         if isinstance(evidence, Pairs):
-            name = (*name, check == "race_free", ends, durations)
+            name = (*name, check == "race_free", ends, durations, id(met))
         if name not in self.known:
             failed = None
             try:
@@ -64,14 +69,23 @@ class Tried:
                     case Progress():
                         progress(prover, evidence)
                     case Pairs(facts) if check == "race_free":
-                        races(prover, facts)
+                        races(prover, facts, met)
                     case Pairs(facts):
-                        commuting(prover, facts, ends, durations)
+                        commuting(prover, facts, ends, durations, met)
             except Wrong as wrong:
                 failed = wrong
             self.known[name] = evidence, failed
         if (failed := self.known[name][1]) is not None:
             raise failed
+
+    def _met(self, prover: Prover, states: States | None) -> Met | None:
+        """Pairs of rules that can be taken in one state, as far as some states say so."""
+        if states is None:
+            return None
+        if id(states) not in self._meeting:
+            view = View(prover.model.system, states.variables)
+            self._meeting[id(states)] = states, meeting(view, states.states)
+        return self._meeting[id(states)][1]
 
     def calm(self, prover: Prover) -> Prover:
         """Of the system in which nobody crashes."""
