@@ -1,13 +1,15 @@
-"""`dataclasses.replace` for the many small values of which trees and rules are made.
+"""`dataclasses.replace`, and a constructor, for the many small values of which trees and rules are
+made.
 
-Building a large system copies hundreds of thousands of them; the one of the standard library looks
-at the class anew each time, and goes through `__init__`.
+Building a large system makes and copies hundreds of thousands of them; `replace` of the standard
+library looks at the class anew each time, and goes through `__init__`, which in a frozen class asks
+for leave to set each field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import attrgetter, is_
 from typing import Any, TypeVar
@@ -64,3 +66,28 @@ def replace(value: T, /, **new: Any) -> T:
 def _same(a: tuple[object, ...], b: object) -> bool:
     """Of the same parts."""
     return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))
+
+
+@cache
+def maker(cls: Callable[..., T]) -> Callable[..., T]:
+    """`cls(*values, span=span)` as `made(span, *values)`, for a frozen class of nodes whose other
+    fields all have plain defaults; three times as fast.
+
+    The value is filled while it is of a class with the same fields that is not frozen.
+    """
+    base = cls.__base__  # type: ignore[attr-defined]
+    given = [f for f in fields(cls) if f.name != "span" and not f.kw_only]  # type: ignore[arg-type]
+    rest = [f for f in fields(cls) if f.name != "span" and f.kw_only]  # type: ignore[arg-type]
+    # (Setting and deleting share one slot of a class: both, or neither is direct.)
+    direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    draft = type("Draft", (base,), {"__slots__": cls.__slots__, **direct})  # type: ignore[attr-defined]
+    names = {f"_{f.name}": f.default for f in (*given, *rest) if f.default is not MISSING}
+    parameters = [f.name if f.default is MISSING else f"{f.name}=_{f.name}" for f in given]
+    put = [f"made.{n} = {n}" for n in ("span", *(f.name for f in given))]
+    put += [f"made.{f.name} = _{f.name}" for f in rest]
+    head = f"def made_of({', '.join(['span', *parameters])}):"
+    lines = [head, "made = draft()", *put, "made.__class__ = cls", "return made"]
+    scope: dict[str, Any] = {"draft": draft, "cls": cls, **names}
+    exec("\n    ".join(lines), scope)
+    made: Callable[..., T] = scope["made_of"]
+    return made
