@@ -147,8 +147,7 @@ class _Driver:
                         values[-1], depths[-1] = value, depth
                     states[-1] = self.reached(states[-2], rule, kind, kind is raw)
                     if states[-1] == end and kind == "$END":
-                        spec: Spec = values[-1]
-                        return spec
+                        break
                     continue
                 kids = _children(rule, values)
                 if length:
@@ -177,8 +176,9 @@ class _Driver:
             starts.append(first)
             depths.append(depth)
             if kind == "$END" and states[-1] == end:
-                spec = values[-1]
-                return spec
+                break
+        spec: Spec = values[-1]
+        return spec
 
     def reached(self, below: int, rule: Rule, kind: str, plain: bool) -> int:
         """The state after a reduction.  If the next word is a `plain` one, also after all in a row
