@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 
 from ..dsl.types import Enum
 from ..semantics.evidence import States
@@ -21,11 +22,13 @@ from ..semantics.walks import substitute, variables
 from .facts import Wrong
 from .reading import conjuncts, pinned, touched
 
-MOST_VALUES = 64  # of one input or variable
+MOST_VALUES = 1000  # of one input or variable
+MOST_CHOICES = 10_000  # of all of them at once
+MOST_STEPS = 20  # by state, on the average, while states are looked for
 State = tuple[Scalar, ...]
 
 
-def domain(declared: Variable | Input) -> Sequence[Scalar] | None:
+def domain(declared: Variable | Input, most: int = MOST_VALUES) -> Sequence[Scalar] | None:
     """All values of a type, or None where they are many."""
     if declared.sort is Sort.BOOL:
         return (False, True)
@@ -33,7 +36,7 @@ def domain(declared: Variable | Input) -> Sequence[Scalar] | None:
     if isinstance(declared.type, Enum):
         last = len(declared.type.values) - 1
         low, high = max(low or 0, 0), last if high is None else min(high, last)
-    if declared.sort is Sort.REAL or low is None or high is None or high - low >= MOST_VALUES:
+    if declared.sort is Sort.REAL or low is None or high is None or high - low >= most:
         return None
     return range(low, high + 1)
 
@@ -101,6 +104,8 @@ class View:
         values = [
             ((0,) if d is None else d) if i in needed else (0,) for i, d in enumerate(domains)
         ]
+        if prod(map(len, values)) > MOST_CHOICES:
+            raise Wrong(f"`{rule.name}` may be answered in too many ways")
         whole = len(tests) == len(guard) and len(tied) == len(relation)
         return Move(rule, tuple(tests), tuple(tied), tuple(values), tuple(updates), whole)
 
@@ -153,6 +158,8 @@ class View:
         for k, values in free.items():
             if values is None:
                 raise Wrong(f"{declared[k].name} may begin with too many values")
+        if prod(len(d) for d in free.values() if d is not None) > MOST_CHOICES:
+            raise Wrong("there are too many ways to begin")
         tests = [e for e in conjuncts(self.system.initial) if variables([e]) <= needed]
         for chosen in product(*(d for d in free.values() if d is not None)):
             full: list[Scalar] = [0] * len(declared)
@@ -170,12 +177,14 @@ def explored(view: View, most: int) -> States | None:
     """The least such set; None where there are more than `most`."""
     todo = list(dict.fromkeys(view.first()))
     found = dict.fromkeys(todo)
+    taken = 0
     while todo:
         for _, _, after in view.steps(todo.pop()):
+            taken += 1
             if after not in found:
                 found[after] = None
                 todo.append(after)
-        if len(found) > most:
+        if len(found) > most or taken > most * MOST_STEPS:
             return None
     return States(view.kept, tuple(sorted(found)))
 
@@ -229,7 +238,7 @@ def finishes(view: View, states: Collection[State]) -> None:
             # (A crash need not come.)
             seen = move.all_seen and move.rule.kind is not RuleKind.CRASH
             sure = sure or (seen and all(e is not None for _, e in move.updates))
-        if not sure and not _over(view, state):
+        if not sure and not over(view, state):
             raise Wrong("somebody may be stuck")
     missing = dict.fromkeys(following, 0)
     for targets in following.values():
@@ -245,7 +254,8 @@ def finishes(view: View, states: Collection[State]) -> None:
         raise Wrong("some steps lead round")
 
 
-def _over(view: View, state: State) -> bool:
+def over(view: View, state: State) -> bool:
+    """Whether all instances are over, as far as can be seen."""
     full = view.full(state)
     for i in view.system.instances:
         root = view.system.threads[i.root]

@@ -160,18 +160,25 @@ class Reaching:
         live = {pair: self._tested[pair] for pair in self._away}
         todo = deque(live)
         waiting = set(live)
+        # By action: the tests that keep their values, and those whose value others get.
+        known: dict[str, tuple[int, list[tuple[int, int]]]] = {}
         while todo:
             pair = todo.popleft()
             waiting.discard(pair)
+            after = live[pair]
             for earlier, name in self.before[pair]:
                 if earlier not in live:
                     continue
-                needed = live[pair]
-                for v, other in self.images.changes(name).items():
-                    if needed >> v & 1:
-                        needed &= ~(1 << v)
-                        if isinstance(other, tuple):
-                            needed |= 1 << other[0]
+                if name not in known:
+                    changes = self.images.changes(name)
+                    kept = ~sum(1 << v for v in changes)
+                    got = [(v, 1 << o[0]) for v, o in changes.items() if isinstance(o, tuple)]
+                    known[name] = kept, got
+                kept, got = known[name]
+                needed = after & kept
+                for v, source in got:
+                    if after >> v & 1:
+                        needed |= source
                 if needed & ~live[earlier]:
                     live[earlier] |= needed
                     if earlier not in waiting:

@@ -147,8 +147,23 @@ class Two:
         """Of the terms as they are written, with what tests mean."""
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
 
+    def same(self) -> guarded.Same | None:
+        """Whether they do the same as guarded terms: first by their normal forms, which are
+        strongly bisimilar to them wherever they stand, and by what differs in these alone."""
+        s, forms = self.store, self.forms
+        if not guarded.guarded(s, self.left, self.right):
+            return None
+        try:
+            found = guarded.same(s, forms.left, forms.right)
+        except TooMany:
+            found = None
+        if found is None or found.mixed:
+            return self.alike()
+        # (As of the terms themselves, of which `alike` gives evidence.)
+        return replace(found, rounds=guarded.rounds(s, self.left, self.right))
+
     def alike(self) -> guarded.Same | None:
-        """As guarded terms: first by the names of tests, then by what they say."""
+        """The same, with evidence: first by the names of tests, then by what they say."""
         s, a, b = self.store, self.left, self.right
         if not guarded.guarded(s, a, b):
             return None
@@ -272,7 +287,7 @@ def compared(two: Two) -> Said | None:
         if forms.left == forms.right:
             return _by_laws(forms, under, wide, size)
         if under == "strong":
-            same = two.alike()
+            same = two.same()
             if same is not None and not (same.rounds or same.silent):
                 return Said(LEVELS[0], (), same.related, size)
     return None
