@@ -79,11 +79,11 @@ def fill(
     out.add_argument("--observing", type=_names, metavar="X,Y", help=watched)
     out.add_argument(
         "--rename",
-        action="append",
+        action="extend",
         default=[],
-        type=_pair,
+        type=_pairs,
         metavar="A=B",
-        help="call the activity or channel A of OLD B",
+        help="call the activity or channel A of OLD B (A=B,C=D, or once for each)",
     )
     out.add_argument(
         "--hide", type=_names, default=(), metavar="A,B", help="activities, channels not seen"
@@ -107,8 +107,11 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(n.strip() for n in text.split(",") if n.strip())
 
 
-def _pair(text: str) -> tuple[str, str]:
-    left, mark, right = text.partition("=")
-    if not (mark and left.strip() and right.strip()):
-        raise argparse.ArgumentTypeError(f"{text!r}: write it as OLD=NEW")
-    return left.strip(), right.strip()
+def _pairs(text: str) -> list[tuple[str, str]]:
+    out = []
+    for pair in _names(text) or ("",):
+        left, mark, right = (part.strip() for part in pair.partition("="))
+        if not (mark and left and right) or "=" in right:
+            raise argparse.ArgumentTypeError(f"{pair!r}: write it as OLD=NEW")
+        out.append((left, right))
+    return out

@@ -39,6 +39,8 @@ def run(command: str, args: argparse.Namespace) -> int:
             if command == "equiv":
                 return _equiv(args, progress)
             if command == "migrate":
+                if any(p.endswith(".aut") for p in (args.left, args.right)):
+                    raise _Misused("migrate is for specs; a .aut file has no places")
                 return _migrate(args, progress)
             return _written(command, args, progress)
     except Rejected as error:
@@ -239,6 +241,8 @@ def _chosen(paths: Sequence[str], workflow: str | None) -> tuple[list[str], list
     if same and workflow is None and len(specs[0].workflows) > 1:
         raise _Misused("this is one file; say which of its workflows with --workflow OLD,NEW")
     names = [w if w and same else p for p, w in zip(paths, wanted, strict=True)]
+    if len(names) > 1 and len(set(names)) == 1:
+        names = [f"the first {names[0]}", f"the second {names[1]}"]
     return names, chosen(specs, workflow or "")
 
 
@@ -252,9 +256,12 @@ def _asked(args: argparse.Namespace, systems: Sequence[TransitionSystem]) -> Ask
     for name in args.hide:
         if not any(name in s for s in seen):
             raise _Misused(_unknown("activity or channel", name, {n for s in seen for n in s}))
-    for name, _ in args.rename:
+    renamed = [name for name, _ in args.rename]
+    for name in renamed:
         if name not in seen[0]:
             raise _Misused(_unknown("activity or channel", name, seen[0]))
+        if renamed.count(name) > 1:
+            raise _Misused(f"--rename gives `{name}` two names")
     observing = None if args.observing is None else tuple(args.observing)
     return Asked(
         observing,

@@ -118,6 +118,8 @@ def _word(part: ast.Node) -> str:
 def _forms(spec: ast.Spec, law: ast.Law) -> Iterator[tuple[str, Span, str]]:
     resources = {r.name: r for r in spec.resources}
     activities = callable_in(spec, law)
+    # (Of what there is not it is said that there is not.)
+    named = (activities.keys() | {w.name for w in spec.workflows}) - {*law.metavariables}
     parts = list(walk((law.left, law.right)))
     said = {id(p.receive) for p in parts if isinstance(p, ast.Within)}
     for part in parts:
@@ -135,7 +137,7 @@ def _forms(spec: ast.Spec, law: ast.Law) -> Iterator[tuple[str, Span, str]]:
             for test in _mixed(part):
                 mend = f"test {part.var} by itself, and the rest in an `if` of its own"
                 yield f"a test on `{part.var}` and on data", test.span, mend
-        elif isinstance(part, ast.Call) and part.name not in law.metavariables:
+        elif isinstance(part, ast.Call) and part.name in named:
             for form in _unlike(part.name, activities):
                 yield form, part.span, f"add `{part.name}` to the names after `forall`"
 

@@ -44,6 +44,8 @@ _CLOSER = {
     ("contracts", "two calls of"): "let the key name the call: `idempotent by` an argument that "
     "no other call has.",
     ("contracts", "may come back"): "use a key that grows with every round.",
+    ("refines", "under failures"): "follow the run to its end: there the concrete workflow does "
+    "what the abstract one does not, or offers less than it always does.",
 }
 _UNSURE = (
     "an attempt that was cut off may not have had its effect, and is undone all the same: write "

@@ -9,7 +9,7 @@ from ...dsl.format_props import property_text
 from ..claimed import OUTCOME, Claimed, Side, Terms
 from ..observing import View, in_both
 from .alone import alone
-from .differing import compared_terms, plain_terms
+from .differing import compared_terms, one_term, plain_terms
 from .world import lower
 
 
@@ -29,6 +29,9 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
     under = p.under or OUTCOME
     if isinstance(p, ast.Law):
         both = plain_terms((p.left, p.right))
+        # (Two that do not differ differ in nothing that says anything.)
+        if one_term(p.left, p.right):
+            both = ast.Skip(), ast.Skip()
         law = None if both is None else [Terms(*both)]
         return Claimed(kind, under, property_text(p), place, None, lambda: law)
 

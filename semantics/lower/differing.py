@@ -86,7 +86,7 @@ def _differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.
     pairs = []
     each = zip(old.workflows, new.workflows, *nodes, strict=True)
     for mine, yours, my_nodes, your_nodes in each:
-        if _same(mine.body, yours.body):
+        if one_term(mine.body, yours.body):
             continue
         # (How long a call lasts may be looked at where it stands.)
         plain = _plain(old, mine, my_nodes) and _plain(new, yours, your_nodes)
@@ -141,7 +141,8 @@ def by_itself(s: ast.Spec) -> ast.Spec:
     return replace(s, workflows=(only,), system=ALONE)
 
 
-def _same(left: ast.Term, right: ast.Term) -> bool:
+def one_term(left: ast.Term, right: ast.Term) -> bool:
+    """Whether the two are the same, wherever they are written."""
     try:
         return left == right
     except RecursionError:

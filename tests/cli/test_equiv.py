@@ -218,3 +218,28 @@ def test_why_a_run_that_has_done_everything_cannot_go_on(
     # Where the new one has each log, it is safe, whatever it does then.
     assert cli.main(["migrate", "v1.wf", "v3.wf"]) == 0
     assert "safe    everything has been done, its end is to come" in capsys.readouterr().out
+
+
+def test_names_are_given_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "workflow w {{ activity {} {{ }} activity {} {{ }} run {{ {} ; {} }} }}\n"
+    (folder / "v1.wf").write_text(text.format("a", "b", "a", "b"))
+    (folder / "v2.wf").write_text(text.format("c", "d", "c", "d"))
+    call = ["equiv", "v1.wf", "v2.wf", "--under", "trace", "--rename"]
+    assert cli.main([*call, "a=c,b=d"]) == 0
+    assert cli.main([*call, "a=c", "--rename", "b=d"]) == 0
+    assert cli.main([*call, "a=d,b=c"]) == 1
+    capsys.readouterr()
+    assert cli.main([*call, "a=c,a=d"]) == 2
+    assert "gives `a` two names" in capsys.readouterr().err
+    for wrong in ("a", "a=", "a=b=c", ","):
+        assert cli.main([*call, wrong]) == 2
+        assert "write it as OLD=NEW" in capsys.readouterr().err
+    # Two of one name are told apart.
+    assert cli.main(["equiv", "v1.wf", "v1.wf", "--under", "trace", "--rename", "a=b"]) == 1
+    assert "a run of the first v1.wf that the second v1.wf does not have" in capsys.readouterr().out
+
+
+def test_what_is_no_spec_has_no_places(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a.aut").write_text('des (0, 1, 2)\n(0, "a", 1)\n')
+    assert cli.main(["migrate", "a.aut", "a.aut"]) == 2
+    assert "migrate is for specs" in capsys.readouterr().err

@@ -70,6 +70,7 @@ def member(text: str) -> str:
         ("law l forall a : retry(2 backoff 1s) { a } == while (x > 1) at_most 2 { a }", []),
         ("resource r : pool(1)  law l forall a : using (r) { a } == a", []),
         ("activity b { undo c() } activity c { } law l forall a : a ; b == b ; a", []),
+        ("law l forall a : a ; nowhere == a", []),  # of that another error tells
         ("law l forall a : { x := 1 } == a", ["a law with `:=`"]),
         ("law l forall a : if (now > 3s) { a } == a", ["a law with `now`"]),
         ("law l forall a : switch (x) { case 1 { a } } == a", ["a law with `switch`"]),
@@ -110,7 +111,10 @@ def member(text: str) -> str:
             "resource r : lock  law l forall a : using (r shared) { a } == a",
             ["a law with a claim on other than a pool of one unit"],
         ),
-        ("law l forall a : a ; w == a", ["a law with the workflow `w`"]),
+        (
+            "workflow v { run { skip } }  law l forall a : a ; v == a",
+            ["a law with the workflow `v`"],
+        ),
         ("activity b(n: int) { } law l forall a : b(1) == a", ["a law with parameters of `b`"]),
         (
             "activity b { undo c() } activity c { timeout 3s } law l forall a : b == a",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
+from certified import certified
 from wfverify.dsl import load_text
+from wfverify.proofs.check import Answer
 from wfverify.proofs.derived import derived
 from wfverify.proofs.facts import Wrong
 from wfverify.semantics.claimed import Terms
@@ -95,3 +98,16 @@ def test_a_step_that_is_no_law_is_found() -> None:
                     assert not shows(left, right, under, replace(found, steps=steps)), step
         if found.steps:
             assert not shows(left, right, under, replace(found, steps=()))
+
+
+def test_a_law_of_one_term_is_shown_in_any_form(tmp_path: Path) -> None:
+    law = "shared b: bool = false\nlaw l forall p : saga {{ while (b) {{ p }} }} == {}\n"
+    law += "workflow w {{ run {{ skip }} }}\n"
+    made = certified(law.format("saga { while (b) { p } }"), tmp_path, only=("law",))
+    found = made.of("law", "l")
+    assert made.checker().check(found).answer is Answer.VALID
+    # Of two it shows nothing.
+    other = certified(law.format("saga { while (b) { skip } }"), tmp_path / "other", only=("law",))
+    evidence = [made.checker().codec.decode(e) for e in found.evidence]
+    claim = other.checker().claim("law", "l", "error", "PROVED")
+    assert other.checker().judged(claim, evidence).answer is Answer.INVALID

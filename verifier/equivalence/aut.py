@@ -37,6 +37,8 @@ def read(text: str, file: str) -> Lts:
             s, t = int(left), int(right)
             if line[0] != "(" or line[-1] != ")" or not (0 <= s < states and 0 <= t < states):
                 raise ValueError
+            if name not in numbers and not _whole(name):
+                raise ValueError
         except ValueError:
             found.append(_line(file, n, line, states))
             if len(found) == _SHOWN:
@@ -66,6 +68,12 @@ def read(text: str, file: str) -> Lts:
         states, first = len(dense), dense[first]
         source, target = (array("i", (dense[s] for s in a)) for a in (source, target))
     return Lts(states, first, tuple(names), source, label, target)
+
+
+def _whole(name: str) -> bool:
+    """Whether a label that begins with a quote ends with one."""
+    name = name.strip()
+    return not name.startswith('"') or (len(name) > 1 and name.endswith('"'))
 
 
 def _unquoted(name: str) -> str:
@@ -100,7 +108,8 @@ def _line(file: str, n: int, line: str, states: int) -> Diagnostic:
         if not 0 <= number < states:
             return _wrong(file, n, line, f"there is no state {number}: there are {states}")
     mend = 'it is `(from, "label", to)`'
-    return _wrong(file, n, line, "this is no transition", mend)
+    open_ = line.count('"') == 1
+    return _wrong(file, n, line, f"this is no transition{': a quote is missing' * open_}", mend)
 
 
 def _numbers(line: str) -> Iterator[int]:

@@ -53,6 +53,8 @@ def test_what_is_read_and_written_again_is_the_same() -> None:
         ("des (0, 1, 2)\n(0, 1)", 2, "no transition"),
         ("des (0, 1, 2)\n(x, a, 1)", 2, "no transition"),
         ("des (0, 1, 2)\n(", 2, "no transition"),
+        ('des (0, 1, 2)\n(0, "a, 1)', 2, "a quote is missing"),
+        ('des (0, 1, 2)\n(0, ", 1)', 2, "a quote is missing"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(text: str, line: int, what: str) -> None:
@@ -60,6 +62,11 @@ def test_what_is_wrong_is_named_with_its_line(text: str, line: int, what: str) -
         read(text, "x.aut")
     (found,) = error.value.diagnostics
     assert found.code == "E0920" and found.span.line == line and what in found.message
+
+
+def test_a_quote_inside_of_a_label_is_part_of_it() -> None:
+    text = 'des (0, 3, 2)\n(0, GET !"x", 1)\n(0, "a, "b"", 1)\n(0, say "x, 1)\n'
+    assert read(text, "x.aut").labels[1:] == ('GET !"x"', 'a, "b"', 'say "x')
 
 
 def test_at_most_ten_lines_are_complained_of() -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from lawgen import agree, graphs, random_term
+from wfverify.dsl import load_text
 from wfverify.proofs.laws import table
-from wfverify.proofs.laws.catalogue import DECLARED, LAWS
+from wfverify.proofs.laws.catalogue import DECLARED, EFFECTS, LAWS
+from wfverify.semantics.lower import lower
+from wfverify.verifier.equivalence.findings import Asked, Fails
 from wfverify.verifier.equivalence.laws.answer import UNKNOWN, proved
 from wfverify.verifier.equivalence.laws.explore import Changes, Unsuitable, explored
 from wfverify.verifier.equivalence.laws.prove import LEVELS, claim, finest, settings, within
@@ -25,6 +28,7 @@ from wfverify.verifier.equivalence.laws.setting import system
 from wfverify.verifier.equivalence.lts import Lts
 from wfverify.verifier.equivalence.terms import guarded, normal
 from wfverify.verifier.equivalence.terms.store import Store
+from wfverify.verifier.equivalence.workflows import compare
 
 ROOT = Path(__file__).parents[3]
 BENCH = runpy.run_path(str(ROOT / "bench" / "laws.py"))
@@ -435,3 +439,42 @@ def test_what_is_passed_is_not_cut_off(left: str, right: str, level: str) -> Non
         if (found := graphs(texts)) is not None:
             tried += 1
             assert agree(*found, level), f"{texts[0]} and {texts[1]}"
+
+
+@pytest.mark.parametrize("limit", ["250ms", "5s", "9s", "1h30m"])
+def test_limits_of_any_length_tell_apart(limit: str) -> None:
+    """Activities of instances are in time one by one, and late two by two."""
+    law = claim(f"within {limit} {{ p ; q }}", f"within {limit} {{ p }} ; within {limit} {{ q }}")
+    found = refuted(law, LEVELS)
+    assert {str(x) for x in found.values()} == {"p = p1, q = q1"} and set(found) == set(LEVELS)
+    alike = claim(f"within {limit} {{ p }}", f"within {limit} {{ p }} else {{ fail Timeout }}")
+    assert not refuted(alike, LEVELS[1:], 60)
+
+
+def test_what_cleans_up_when_it_is_cancelled_tells_them_apart() -> None:
+    law = claim("within until (b) { p } else { stuck }", "p")
+    found = refuted(law, LEVELS)
+    assert dict(found["trace"].terms) == {"p": "try { p1 } finally { p2 }"}
+    both = graphs([filled(side, found["trace"]) for side in (law.left, law.right)])
+    assert both is not None and not agree(*both, "trace")
+
+
+def test_which_attempts_fail_tells_outcomes_apart() -> None:
+    """One attempt more for both rounds, or for each: where the first and the third one fail."""
+    of = "activity px { fails E  do { x := x + 1 } }"
+    sides_ = (
+        "retry(1 on E) { each i in 1..2 seq { px } }",
+        "each i in 1..2 seq { retry(1 on E) { px } }",
+    )
+    assert "outcome" in refuted(claim(*(t.replace("px", "p") for t in sides_)), LEVELS)
+    texts = [
+        f"error E permanent\nworkflow w fails E {{ var x: int = 0 {of} run {{ {t} }} }}"
+        for t in sides_
+    ]
+    told = compare(*(lower(load_text(t, "w.wf")) for t in texts), Asked()).levels["outcome"]
+    assert isinstance(told, Fails) and told.different is not None
+    # What is proved under outcome has the same ones in all of these environments.
+    for name in ("seq-assoc", "par-comm", "try-rethrow", "retry-nested", "if-same", "choice-comm"):
+        law = BY_NAME.get(name)
+        if law is not None:
+            assert not refuted(claim(law.left, law.right, DECLARED, EFFECTS), ("outcome",), 60)

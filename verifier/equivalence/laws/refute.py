@@ -8,16 +8,18 @@ what the instance has beside the term.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, islice, permutations, product
 
 from ....dsl.errors import Rejected
 from ....semantics.system import TransitionSystem
-from ..lts import INTERNAL, Lts, adjacency, relabelled
+from ....semantics.values import read_duration
+from ..lts import INTERNAL, Adjacency, Lts, adjacency, relabelled
 from ..runs import OutOfReach
 from ..spectrum import Alike, Under, equivalent
-from .clocked import TICK, Labels, timed
+from .clocked import TICK, Labels, timed, unit
 from .explore import COMPLETED, FAILS, Changes, Labelling, TooLarge, Unsuitable, explored
 from .prove import LEVELS, Claim, raised
 from .setting import ERRORS, STUCK, Setting, system
@@ -137,19 +139,22 @@ def instances(law: Claim, most: int = 5) -> Iterator[Instance]:
 
 def looking(law: Claim) -> Iterator[Instance]:
     """Further ones, smaller ones first: what is put in looks at data that change beside it, so that
-    it may be passed at one time and not at another."""
+    it may be passed at one time and not at another, or cleans up when it is cancelled."""
     look = [(2, "if (x > 1) { %s1 }"), (2, "if (x > 1) { x := 2 * x }")]
+    look += [(2, "try { %s1 } finally { %s2 }")]
+    look += [(2, "{ %su ; %sx }")] if "saga" in law.words else []
     look += [(3, "{ if (x > 1) { %s1 } ; %s2 }"), (3, "{ %s1 ; if (x > 1) { %s2 } }")]
     sized: list[tuple[int, int, Instance]] = []
     choices = []
     for p in law.metavariables:
         plain = [(size, 0, term) for size, term in small(p, law) if size == 1]
         choices.append([*plain, *((size, 1, t.replace("%s", p)) for size, t in look)])
+    beside = ["{ x := x + 1 }", *(f"{{ {b} := not {b} }}" for b in law.tests)]
     for chosen in product(*choices):
         if any(looks for _, looks, _ in chosen):
             terms = tuple(zip(law.metavariables, (x[2] for x in chosen), strict=True))
             size = sum(x[0] for x in chosen)
-            sized.append((size, len(sized), Instance(terms, "{ x := x + 1 }")))
+            sized += ((size, len(sized), Instance(terms, other)) for other in beside)
     sized.sort(key=lambda x: x[:2])
     return (x[2] for x in sized)
 
@@ -163,9 +168,10 @@ def filled(term: str, instance: Instance) -> str:
 
 
 def setting(law: Claim) -> Setting:
-    """What the terms of instances may name.  Where time matters, each activity takes 6 seconds."""
+    """What the terms of instances may name.  Where time matters, each activity takes two thirds of
+    the longest limit: one is in time, and two are not."""
     fails = ", ".join(_errors(law))
-    takes = "takes 6s..6s" if law.timed else ""
+    takes = f"takes {ms}ms..{ms}ms" if (ms := _two_thirds(law)) else ""
     names = sorted({*law.metavariables, "z"})
     lines = [law.effects] if "var x" in law.effects else [law.effects, "  var x: int = 1"]
     lines += [f"  activity {p}{n} {{ {takes} }}" for p in names for n in (1, 2)]
@@ -181,6 +187,16 @@ def setting(law: Claim) -> Setting:
     kinds |= {raised(law)[1]: ERRORS["G"]} if law.errors else {}
     errors = (*kinds, "Timeout") if law.timed else tuple(kinds)
     return Setting({}, law.tests, errors, law.pools, "\n".join(lines), kinds)
+
+
+def _two_thirds(law: Claim) -> int:
+    """Of the longest time that is written, in milliseconds, or about so much; 0: there is none."""
+    if not law.timed:
+        return 0
+    written = re.findall(r"\b(?:within|wait|backoff) (\d[\w.]*)", f"{law.left} {law.right}")
+    longest = int(1000 * max(map(read_duration, written), default=Fraction(9)))
+    # (A short unit of time is many steps.)
+    return longest * 2 // 3 if longest % 3 == 0 else longest * 3 // 5
 
 
 def sides(law: Claim, instance: Instance, limit: int = 3_000) -> tuple[Lts, Lts]:
@@ -226,7 +242,8 @@ def _late(law: Claim, levels: tuple[str, ...], tries: int) -> dict[str, Instance
             break
         try:
             systems = [system(of, filled(t, instance)) for t in (law.left, law.right)]
-            one, other = (timed(s, labels(s, of)) for s in systems)
+            tick = unit(systems)
+            one, other = (timed(s, labels(s, of), tick=tick) for s in systems)
         except (TooLarge, Unsuitable, Rejected):
             continue
         if _outcomes(one) != _outcomes(other):
@@ -265,26 +282,52 @@ def differ(left: Lts, right: Lts, level: str) -> bool:
         return False
 
 
-def outcomes(lts: Lts) -> frozenset[tuple[bool, frozenset[str]]]:
-    """For two environments, in which activities that may fail always do or never do: how it may
-    end, data included."""
+# Which attempts of an activity that may fail do fail; of these the last stands for all that follow.
+ENVIRONMENTS = (
+    (False,),
+    (True,),
+    (True, False),
+    (False, True),
+    (False, True, False),
+    (True, False, True, False),
+)
+
+
+def outcomes(lts: Lts) -> frozenset[tuple[int, frozenset[str]]]:
+    """How it may end, data included, under each of a few environments."""
+    named = [n.partition(" fails with ")[0] for n in lts.labels if " fails with " in n]
+    failing = {name: k for k, name in enumerate(sorted(set(named)))}
     out = adjacency(lts.states, lts.source)
-    found = []
-    for failing in (False, True):
-        seen = {lts.initial}
-        todo = [lts.initial]
-        ends: set[str] = set()
-        while todo:
-            for k in out.of(todo.pop()):
-                label = lts.labels[lts.label[k]]
-                if " fails with " in label and not failing:
+    return frozenset(
+        (number, _outcomes_under(lts, out, failing, fails))
+        for number, fails in enumerate(ENVIRONMENTS)
+    )
+
+
+def _outcomes_under(
+    lts: Lts, out: Adjacency, failing: Mapping[str, int], fails: Sequence[bool]
+) -> frozenset[str]:
+    last = len(fails) - 1
+    start = lts.initial, (0,) * len(failing)
+    seen = {start}
+    todo = [start]
+    ends: set[str] = set()
+    while todo:
+        state, had = todo.pop()
+        for k in out.of(state):
+            label = lts.labels[lts.label[k]]
+            then = had
+            name, fails_with, _ = label.partition(" fails with ")
+            asked = failing.get(name if fails_with else label.removesuffix(" ends"))
+            if asked is not None and (fails_with or label.endswith(" ends")):
+                if fails[had[asked]] is not bool(fails_with):
                     continue
-                if failing and label.endswith("x ends"):
-                    continue
-                if label.startswith((COMPLETED, FAILS)):
-                    ends.add(label)
-                if lts.target[k] not in seen:
-                    seen.add(lts.target[k])
-                    todo.append(lts.target[k])
-        found.append((failing, frozenset(ends)))
-    return frozenset(found)
+                now = min(had[asked] + 1, last)
+                then = (*had[:asked], now, *had[asked + 1 :])
+            if label.startswith((COMPLETED, FAILS)):
+                ends.add(label)
+            after = lts.target[k], then
+            if after not in seen:
+                seen.add(after)
+                todo.append(after)
+    return frozenset(ends)

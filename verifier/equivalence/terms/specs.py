@@ -17,6 +17,7 @@ from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
     by_itself,
     differing,
+    one_term,
     plain_terms,
 )
 from . import guarded, normal
@@ -42,10 +43,13 @@ class Said:
     guarded: int = 0
     operators: int = 0  # of the larger one
     kept: bool = False  # since tests keep their values while nothing writes what they read
+    unlike: bool = True  # written differently
 
     @property
     def in_sagas(self) -> str:
         """The finest level in a saga, for terms that may have to be undone; "" if not known."""
+        if not self.unlike:
+            return self.level
         if self.guarded or not all(law in normal.IN_SAGAS for law, _ in self.laws):
             return ""
         under = (normal.IN_SAGAS[law] for law, _ in self.laws)
@@ -295,6 +299,8 @@ def compared(two: Two) -> Said | None:
 
 def by_laws(left: ast.Term, right: ast.Term) -> Said | None:
     """Of the sides of a law, for all terms in place of its names, wherever it stands."""
+    if one_term(left, right):
+        return Said(LEVELS[0], unlike=False)
     if plain_terms((left, right)) is None:
         return None
     s = Store()
