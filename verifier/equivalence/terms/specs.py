@@ -17,8 +17,7 @@ from ....semantics.evidence import Derivation, Merged
 from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
     alone_runs,
-    by_itself,
-    differing_in,
+    apart,
     effects,
     plain_terms,
     tests,
@@ -96,8 +95,7 @@ def said(old: ast.Spec, new: ast.Spec) -> Said | None:
 
 def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     """The same, and how they may differ."""
-    old, new = by_itself(old), by_itself(new)
-    pairs = differing_in(old, new)
+    old, new, pairs = apart(old, new)
     if pairs is None:
         return Looked(None)
     single = alone_runs(old) is not None
@@ -148,6 +146,11 @@ class Two:
         return normal.forms(self.store, self.left, self.right)
 
     @cached_property
+    def rounds(self) -> bool:
+        """Of the terms as they are written, of which `alike` gives evidence."""
+        return guarded.rounds(self.store, self.left, self.right)
+
+    @cached_property
     def machine(self) -> guarded.Machine:
         """Of the terms as they are written, with what tests mean."""
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
@@ -159,13 +162,12 @@ class Two:
         if not guarded.guarded(s, self.left, self.right):
             return None
         try:
-            found = guarded.same(s, forms.left, forms.right)
+            found = guarded.same(s, forms.left, forms.right, self.rounds)
         except TooMany:
             found = None
         if found is None or found.mixed:
             return self.alike()
-        # (As of the terms themselves, of which `alike` gives evidence.)
-        return replace(found, rounds=guarded.rounds(s, self.left, self.right))
+        return found
 
     def alike(self) -> guarded.Same | None:
         """The same, with evidence: first by the names of tests, then by what they say."""
@@ -349,6 +351,8 @@ def _coarser(one: str, other: str) -> str:
 
 def _wide(s: Store, *roots: int) -> str:
     """The finest level that is left where a join over many branches is a step."""
+    if all(s.op[t] is not Op.PAR for t in s.below(*roots)):
+        return LEVELS[0]
     branches: dict[int, int] = {}
     passes: dict[int, bool] = {}
     level = LEVELS[0]
