@@ -118,21 +118,19 @@ def _grouped(s: Store, rng: random.Random, op: Op, kids: list[int]) -> int:
     return parts[0]
 
 
-def changed(
-    s: Store, root: int, choose: Callable[[Sequence[int]], int], last: str = "changed"
-) -> int:
-    """The term with one action replaced by another, at a place that is chosen part by part."""
+def changed(s: Store, rng: random.Random, root: int) -> int:
+    """The term with one action, at one place, replaced by another."""
     path: list[tuple[int, int]] = []
     t = root
     while s.op[t] is not Op.ACT:
         places = [i for i, k in enumerate(s.kids[t]) if s.op[k] not in (Op.SKIP, Op.TEST)]
         first = 1 if s.op[t] in (Op.IF, Op.WHILE) else 0
-        i = choose([p for p in places if p >= first] or [first])
+        i = rng.choice([p for p in places if p >= first] or [first])
         path.append((t, i))
         t = s.kids[t][i]
         if s.op[t] is Op.SKIP:
             break
-    t = s.act(last)
+    t = s.act("changed")
     for whole, i in reversed(path):
         kids = list(s.kids[whole])
         kids[i] = t
@@ -219,14 +217,15 @@ def files(folder: Path, operators: int) -> None:
     """Writes and compares them."""
     rng = random.Random(1)
     s = Store()
-    left = guarded_term(s, rng, operators, 40, 30)
-    right = shuffled(s, rng, left)
+    term = guarded_term(s, rng, operators, 40, 30)
+    again = shuffled(s, rng, term)
+    first, second = s.act("a0"), s.act("a1")
     folder.mkdir(parents=True, exist_ok=True)
     terms = {
-        "left": left,
-        "same": right,
-        "other": changed(s, right, rng.choice),
-        "first": changed(s, right, min),
+        "left": s.seq(first, second, term),
+        "same": s.seq(first, second, again),
+        "other": s.seq(first, second, changed(s, rng, again)),
+        "second": s.seq(first, s.act("changed"), again),
     }
     for name, t in terms.items():
         for kind, free in (("", False), ("-any", True)):
@@ -268,7 +267,7 @@ def main() -> None:
         print(f"{name} guarded terms of {s.operators(left)} and {s.operators(right)} operators")
         seconds, found = timed(guarded.compare, s, left, right)
         print(f"  {seconds:5.2f} s  {said(found)}")
-        other = changed(s, right, rng.choice)
+        other = changed(s, rng, right)
         seconds, found = timed(guarded.compare, s, left, other)
         print(f"  {seconds:5.2f} s  with one change: {said(found)}")
         seconds, told = timed(kept, s, left, other, rng)
@@ -285,7 +284,7 @@ def main() -> None:
         left = guarded_term(s, rng, 1_000, 20, 10)
         right = shuffled(s, rng, left)
         if i % 2:
-            right = changed(s, right, rng.choice)
+            right = changed(s, rng, right)
         seconds, found = timed(guarded.compare, s, left, right)
         total += seconds
         same += isinstance(found, guarded.Same)
