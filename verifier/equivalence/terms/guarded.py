@@ -26,10 +26,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .decide import Diagrams, TooMany
+from .decide import Cube, Diagrams, TooMany
 from .store import TESTS, Op, Store
 
-Cube = tuple[tuple[str, bool], ...]  # values of atomic tests, as far as they matter
 Meant = Mapping[str, bool | tuple[str, bool]]  # a test that is none, or another one (or its not)
 
 _OPS = TESTS | {Op.SKIP, Op.STUCK, Op.FAIL, Op.ACT, Op.SEQ, Op.IF, Op.WHILE}
