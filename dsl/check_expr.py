@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from . import ast
 from .ast import RefKind
-from .changed import replace
+from .changed import maker, replace
 from .check_literals import LiteralRules
 from .constants import evaluate, whole
 from .errors import Span
@@ -161,7 +161,8 @@ class ExprChecker(LiteralRules):
                 fix = f"write `{e.name}.x` or `done({e.name}.a)`"
                 self.report.error("E0204", e.span, f"`{e.name}` is an instance, no value", fix)
                 return e
-            return replace(e, ref=symbol.ref, type=symbol.type)
+            named: ast.Name = maker(ast.Name)(e.span, e.name, symbol.type, symbol.ref)
+            return named
         candidates = self.symbols.enum_values.get(e.name, [])
         chosen = next((c for c in candidates if c == expected), None)
         if chosen is None and isinstance(expected, Option | SetOf):
@@ -211,7 +212,9 @@ class ExprChecker(LiteralRules):
 
     def unary(self, e: ast.Unary, scope: Scope, expected: Type | None) -> ast.Expression:
         if e.op == "not":
-            return replace(e, arg=self.expr(e.arg, scope, Bool()), type=Bool())
+            arg = self.expr(e.arg, scope, Bool())
+            negated: ast.Unary = maker(ast.Unary)(e.span, e.op, arg, Bool())
+            return negated
         arg = self.visit(e.arg, scope, expected if isinstance(expected, Real) else None)
         if arg.type is not None and not isinstance(arg.type, Int | Real | Duration):
             self.report.error("E0301", e.span, f"`-` takes a number or a duration, not {arg.type}")
@@ -221,7 +224,8 @@ class ExprChecker(LiteralRules):
     def binary(self, e: ast.Binary, scope: Scope, expected: Type | None) -> ast.Expression:
         if e.op in ("and", "or", "=>"):
             left, right = self.expr(e.left, scope, Bool()), self.expr(e.right, scope, Bool())
-            return replace(e, left=left, right=right, type=Bool())
+            joined: ast.Binary = maker(ast.Binary)(e.span, e.op, left, right, Bool())
+            return joined
         if e.op == "in":
             return self.contains(e, scope)
         compares = e.op in _EQUAL or e.op in _ORDER

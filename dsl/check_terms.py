@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from . import ast
 from .ast import RefKind
-from .changed import replace
+from .changed import maker, replace
 from .check_blocks import BlockRules
 from .check_calls import Context
 from .constants import evaluate
@@ -160,7 +160,9 @@ class TermChecker(BlockRules):
         elif value is True and t.orelse is not None:
             self.report.warn("W0002", t.orelse.span, "this branch never runs: the test is true")
         orelse = self.term(t.orelse, scope, ctx) if t.orelse is not None else None
-        return replace(t, cond=cond, then=self.term(t.then, scope, ctx), orelse=orelse)
+        then = self.term(t.then, scope, ctx)
+        checked: ast.If = maker(ast.If)(t.span, cond, then, orelse)
+        return checked
 
     def switch(self, t: ast.Switch, scope: Scope, ctx: Context) -> ast.Term:
         subject = self.x.visit(t.subject, scope)

@@ -83,8 +83,10 @@ class _Driver:
         tokens, builder = self.tokens, self.builder
         kinds, texts, file = tokens.kinds, tokens.texts, builder.file
         lines, cols, ends = tokens.lines, tokens.cols, tokens.ends
-        actions, rules, end = self.tables.actions, self.tables.rules, self.tables.end
-        act, after = self.act, self.after
+        actions, end = self.tables.actions, self.tables.end
+        # By the number of the action, which is -1 for the first rule.
+        rules, act = self.tables.rules[::-1], self.act[::-1]
+        after = self.after
         make: Callable[[Any], Span] = partial(tuple.__new__, Span)
         states: list[int] = [0]
         values: list[Any] = []
@@ -95,28 +97,32 @@ class _Driver:
         undo: Undo = None
         recovery = Recovery(self.tables, tokens, file, self.errors, self.losses)
         i = 0
+        kind, plain = kinds[i], True  # not plain: in another state the word may be of another kind
+        row = actions[0]
         while True:
-            raw = kind = kinds[i]
-            row = actions[states[-1]]
-            if raw == "SOFT":
-                kind = self.word(i, row, states, recovery)
-            elif raw == "<-" and "<-" not in row:
-                kind = "<"
             action = row.get(kind)
             if action is None:
+                if kind == "SOFT":
+                    kind, plain = self.word(i, row, states, recovery), False
+                    continue
+                if kind == "<-":
+                    kind, plain = "<", False
+                    continue
                 popped = _unfolded(undo)
                 resumed = recovery.recover(i, kind, states, values, starts, depths, popped)
                 undo = None
                 if resumed is None:
                     return None
                 i = resumed
+                kind, plain, row = kinds[i], True, actions[states[-1]]
                 continue
             if action >= 0:
                 first = i
                 i += 2 if kind == "<-" else 1
+                kind, plain, row = kinds[i], True, actions[action]
+                reduced = row.get(kind, 0)
                 # A word that is reduced at once, by itself, is not put on the stacks before that.
-                reduced = actions[action].get(kinds[i], 0) if kind != "$END" else 0
-                if reduced >= 0 or not rules[-1 - reduced].leaf:
+                if reduced >= 0 or not rules[reduced].leaf:
                     states.append(action)
                     values.append(texts[first])
                     starts.append(first)
@@ -124,16 +130,14 @@ class _Driver:
                     undo = None
                     continue
                 undo = None, [action]
-                action = reduced
-                rule = rules[-1 - action]
-                raw = kind = kinds[i]
+                action, rule = reduced, rules[reduced]
                 kids = _padded(rule, texts[first])
                 depth = 0
             else:
-                rule = rules[-1 - action]
+                rule = rules[action]
                 length = rule.length
                 undo = undo, (states[-length:] if length else [])
-                if rule.kind == PASS or rule.unit or rule.grows:
+                if rule.moves:
                     if length > 1:
                         if rule.grows:
                             value, depth = values[-length], depths[-length]
@@ -145,9 +149,12 @@ class _Driver:
                         del states[1 - length :], values[1 - length :]
                         del starts[1 - length :], depths[1 - length :]
                         values[-1], depths[-1] = value, depth
-                    states[-1] = self.reached(states[-2], rule, kind, kind is raw)
-                    if states[-1] == end and kind == "$END":
+                    states[-1] = top = self.reached(states[-2], rule, kind, plain)
+                    if top == end and kind == "$END":
                         break
+                    row = actions[top]
+                    if not plain:
+                        kind, plain = kinds[i], True
                     continue
                 kids = _children(rule, values)
                 if length:
@@ -163,20 +170,24 @@ class _Driver:
                 last = i - 1 if i > first else first
                 builder.first = first
                 span = make((file, lines[first], cols[first], lines[last], ends[last]))
-                value = act[-1 - action](kids, span)  # type: ignore[misc]
+                value = act[action](kids, span)  # type: ignore[misc]
                 depth += builder.height
                 builder.height = 1
                 if depth > MAX_DEPTH:
                     self.errors.append(_too_deep(span))
                     return None
             below = states[-1]
-            top = after.get((below, rule.origin, kind)) if kind is raw else None
-            states.append(self.reached(below, rule, kind, kind is raw) if top is None else top)
+            known = after.get((below, rule.origin, kind)) if plain else None
+            top = self.reached(below, rule, kind, plain) if known is None else known
+            states.append(top)
             values.append(value)
             starts.append(first)
             depths.append(depth)
-            if kind == "$END" and states[-1] == end:
+            if kind == "$END" and top == end:
                 break
+            row = actions[top]
+            if not plain:
+                kind, plain = kinds[i], True
         spec: Spec = values[-1]
         return spec
 

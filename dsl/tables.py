@@ -16,7 +16,7 @@ class Rule:
     child on and acts on several, ACT calls the action.  `simple` holds the indices of the
     children where none is inlined and none absent, otherwise `steps` says it all.  A `unit` only
     hands on what is on top of the stack, a `leaf` acts on nothing but that, and `grows` (not 0) is
-    the index of the one child that a list takes in.
+    the index of the one child that a list takes in.  What only `moves` makes no new value.
     """
 
     origin: int
@@ -29,6 +29,7 @@ class Rule:
     unit: bool
     leaf: bool
     grows: int
+    moves: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def _rule(
     else:
         kind = ACT
     simple = tuple(i for i, _, _ in steps) if plain else None
+    unit = kind in (PASS, COLLECT) and length == 1 and simple == (0,)
+    grows = steps[1][0] if kind == LIST and _grows(steps) and not trailing else 0
     return Rule(
         origin,
         length,
@@ -81,9 +84,10 @@ def _rule(
         simple,
         tuple((i, bool(inline), absent) for i, inline, absent in steps),
         trailing,
-        kind in (PASS, COLLECT) and length == 1 and simple == (0,),
+        unit,
         kind == ACT and length == 1 and [step[:2] for step in steps] == [[0, 0]],
-        steps[1][0] if kind == LIST and _grows(steps) and not trailing else 0,
+        grows,
+        kind == PASS or unit or grows > 0,
     )
 
 

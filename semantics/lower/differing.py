@@ -56,7 +56,7 @@ def alone_runs(s: ast.Spec) -> ast.Workflow | None:
 
 def differing(old: ast.Spec, new: ast.Spec) -> list[Terms] | None:
     """The terms in which they differ; None where they differ in more, or in other terms."""
-    found = _differing_in(old, new)
+    old, new, found = _apart(old, new)
     if found is None:
         return None
     single = alone_runs(old) is not None and len(found) == 1
@@ -74,14 +74,29 @@ def compared_terms(old: ast.Spec, new: ast.Spec) -> Sequence[Terms] | None:
     return [Terms(ast.Skip(), ast.Skip())] if found == [] else found
 
 
-def _differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.Workflow]] | None:
-    """The workflows that differ, in their bodies only; None as `differing`."""
-    old, new = both = by_itself(old), by_itself(new)
+Pairs = list[tuple[ast.Workflow, ast.Workflow]]
+
+
+def _apart(old: ast.Spec, new: ast.Spec) -> tuple[ast.Spec, ast.Spec, Pairs | None]:
+    """Each `by_itself`, and the workflows that differ, in bodies only; None as `differing`."""
+    # (Bodies may be large: their nodes are looked for once.)
+    known: list[dict[str, Kinds]] = [{}, {}]
+    one, other = _itself(old, known[0]), _itself(new, known[1])
+    return one, other, _differing_in((one, other), known)
+
+
+def _differing_in(
+    both: tuple[ast.Spec, ast.Spec], known: Sequence[dict[str, Kinds]]
+) -> Pairs | None:
+    old, new = both
     if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
         return None
     if without_bodies(old) != without_bodies(new):
         return None
-    nodes = [[Kinds.of(w.body) for w in s.workflows] for s in both]
+    nodes = [
+        [of.get(w.name) or Kinds.of(w.body) for w in s.workflows]
+        for s, of in zip(both, known, strict=True)
+    ]
     called = {name for found in nodes for body in found for name in _called(body)}
     pairs = []
     each = zip(old.workflows, new.workflows, *nodes, strict=True)
@@ -132,11 +147,20 @@ def plain_terms(both: tuple[ast.Term, ast.Term]) -> tuple[ast.Term, ast.Term] | 
 
 def by_itself(s: ast.Spec) -> ast.Spec:
     """Without what is not called, and whatever the workflow that runs is called."""
+    return _itself(s, {})
+
+
+def _itself(s: ast.Spec, known: dict[str, Kinds]) -> ast.Spec:
+    """The same; `known` gets the nodes of a body that were looked for."""
     main = alone_runs(s)
     if s.workflows == (main,) and s.system == ALONE:
         return s
-    if main is None or not _called(Kinds.of(main.body)) <= _activities(s, main):
+    if main is None:
         return s
+    nodes = Kinds.of(main.body)
+    if not _called(nodes) <= _activities(s, main):
+        return s
+    known[ALONE.instances[0].workflow] = nodes
     only = replace(main, name=ALONE.instances[0].workflow)
     return replace(s, workflows=(only,), system=ALONE)
 

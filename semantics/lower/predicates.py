@@ -16,7 +16,8 @@ from .env import Bound, after_step, layered
 if TYPE_CHECKING:
     from .channels import Channel
 
-PREDICATES = re.compile(r"\b(started|running|done|failed|times|held)\b")
+WORDS = ("started", "running", "done", "failed", "times", "held")
+PREDICATES = re.compile(rf"\b({'|'.join(WORDS)})\b")
 
 
 class Predicates:
@@ -119,7 +120,9 @@ def counters(
 
 def wants(spec: ast.Spec, *roots: ast.Node) -> Iterator[tuple[str, str]]:
     """Which state predicates of which activities are spoken of (in these parts of the spec)."""
-    if not spec.imported_from and not PREDICATES.search(spec.source):
+    # (To look for one word after the other is much faster, and rules most texts out.)
+    text = spec.source
+    if not spec.imported_from and not (any(w in text for w in WORDS) and PREDICATES.search(text)):
         return
     for node in walk(roots or spec):
         if isinstance(node, ast.StatePredicate):

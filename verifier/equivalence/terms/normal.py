@@ -116,8 +116,10 @@ def forms(store: Store, left: int, right: int) -> Forms:
 def further(store: Store, found: Forms, under: str) -> Forms:
     """By what a coarser equivalence allows as well."""
     more = allowed(under) - allowed(found.under)
-    below = {store.op[t] for t in store.below(found.left, found.right)}
-    if not any(law in more for op in below for law, _ in _RULES.get(op, ())):
+    rules = {op: [rule for law, rule in of if law in more] for op, of in _RULES.items()}
+    below = [t for t in store.below(found.left, found.right) if rules.get(store.op[t])]
+    # (All are in normal form under the laws before.)
+    if all(rule(store, t) is None for t in below for rule in rules[store.op[t]]):
         return replace(found, under=under)
     n = Normaliser(store, allowed(under))
     a, b = n.of(found.left), n.of(found.right)

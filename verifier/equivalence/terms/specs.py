@@ -15,7 +15,6 @@ from ....dsl import ast
 from ....semantics.claimed import Terms
 from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
-    by_itself,
     differing,
     one_term,
     plain_terms,
@@ -96,7 +95,7 @@ def said(old: ast.Spec, new: ast.Spec) -> Said | None:
 
 def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     """The same, and how they may differ."""
-    pairs = differing(by_itself(old), by_itself(new))
+    pairs = differing(old, new)
     if pairs is None:
         return Looked(None)
     worst = Said(LEVELS[0])
@@ -147,6 +146,11 @@ class Two:
         return normal.forms(self.store, self.left, self.right)
 
     @cached_property
+    def rounds(self) -> bool:
+        """Of the terms as they are written, of which `alike` gives evidence."""
+        return guarded.rounds(self.store, self.left, self.right)
+
+    @cached_property
     def machine(self) -> guarded.Machine:
         """Of the terms as they are written, with what tests mean."""
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
@@ -158,13 +162,12 @@ class Two:
         if not guarded.guarded(s, self.left, self.right):
             return None
         try:
-            found = guarded.same(s, forms.left, forms.right)
+            found = guarded.same(s, forms.left, forms.right, self.rounds)
         except TooMany:
             found = None
         if found is None or found.mixed:
             return self.alike()
-        # (As of the terms themselves, of which `alike` gives evidence.)
-        return replace(found, rounds=guarded.rounds(s, self.left, self.right))
+        return found
 
     def alike(self) -> guarded.Same | None:
         """The same, with evidence: first by the names of tests, then by what they say."""
@@ -324,6 +327,8 @@ def _coarser(one: str, other: str) -> str:
 
 def _wide(s: Store, *roots: int) -> str:
     """The finest level that is left where a join over many branches is a step."""
+    if all(s.op[t] is not Op.PAR for t in s.below(*roots)):
+        return LEVELS[0]
     branches: dict[int, int] = {}
     passes: dict[int, bool] = {}
     level = LEVELS[0]

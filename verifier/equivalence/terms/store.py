@@ -98,8 +98,8 @@ class Store:
         size: dict[int, int] = {}
         for t in self.below(root):
             kids = self.kids[t]
-            inner = sum(size[k] for k in kids)
-            size[t] = inner + (max(1, len(kids) - 1) if kids else 0)
+            own = max(1, len(kids) - 1) if kids else 0
+            size[t] = own + sum(map(size.__getitem__, kids))
         return size[root]
 
     def show(self, root: int, most: int = 400) -> str:
