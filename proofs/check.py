@@ -209,7 +209,7 @@ class Checker:
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
-        why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE)
+        why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE, beside)
         return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
     def part(self, check: str, evidence: Evidence, goals: Goals, beside: Beside = ()) -> None:
