@@ -23,6 +23,7 @@ from .states import State, View, domain
 MOST = 50_000  # states
 MOST_ANSWERS = 64  # for one input
 FREE = VarKind.ARG, VarKind.PARAM
+BEGIN = "begin with "
 Start = tuple[dict[str, str], int]
 Edges = Sequence[Sequence[tuple[Act, int]]]
 Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
@@ -30,10 +31,12 @@ Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """`edges[s]` are the steps from state s; `starts` are first states with their arguments."""
+    """`edges[s]` are the steps from state s; `starts` are first states with their arguments.
+    `sole`: the answers of activities that have one only, where not all steps are there."""
 
-    edges: list[list[tuple[Act, int]]]
+    edges: Edges
     starts: list[Start]
+    sole: Mapping[str, str] | None = None
 
 
 def both(left: Side, right: Side) -> tuple[Behaviour, Behaviour]:

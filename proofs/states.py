@@ -8,7 +8,7 @@ variables, is then a run here; the reverse need not hold, so such sets show safe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -56,12 +56,14 @@ class Move:
 
 @dataclass
 class View:
-    """The system through the kept variables; `also`: inputs that matter beside (by position)."""
+    """The system through the kept variables; `also`: inputs that matter beside (by position);
+    `values`: those of a type that are looked at (None: too many)."""
 
     system: TransitionSystem
     kept: tuple[int, ...]
     also: frozenset[int] = frozenset()
     moves: dict[tuple[int, object] | None, list[Move]] = field(default_factory=dict)
+    values: Callable[[Variable | Input], Sequence[Scalar] | None] = domain
 
     def __post_init__(self) -> None:
         self.slots = {v: k for k, v in enumerate(self.kept)}
@@ -81,7 +83,7 @@ class View:
                 e, lambda n: new.get(n.index, var(n.index, n.sort)) if n.op is Op.POST else n
             )
 
-        domains = [domain(d) for d in rule.inputs]
+        domains = [self.values(d) for d in rule.inputs]
 
         def seen(e: Expr) -> bool:
             inputs = variables([e], Op.INPUT)
@@ -99,7 +101,9 @@ class View:
                 updates.append((self.slots[v], e if seen(e) else None))
         needed = variables([*tied, *(e for _, e in updates if e is not None)], Op.INPUT)
         needed |= self.also
-        values = [(d or (0,)) if i in needed else (0,) for i, d in enumerate(domains)]
+        values = [
+            ((0,) if d is None else d) if i in needed else (0,) for i, d in enumerate(domains)
+        ]
         if prod(map(len, values)) > MOST_CHOICES:
             raise Wrong(f"`{rule.name}` may be answered in too many ways")
         whole = len(tests) == len(guard) and len(tied) == len(relation)
@@ -150,7 +154,7 @@ class View:
             if v.index in needed and v.init is not None:
                 needed |= variables([v.init])
         order = [declared[k] for k in sorted(needed)]
-        free = {v.index: domain(v) for v in order if v.init is None}
+        free = {v.index: self.values(v) for v in order if v.init is None}
         for k, values in free.items():
             if values is None:
                 raise Wrong(f"{declared[k].name} may begin with too many values")
