@@ -18,6 +18,7 @@ from ..dsl import ast
 from ..dsl.changed import replace
 from ..semantics.atonce import looks_at_instances, unlike
 from ..semantics.evidence import (
+    Answered,
     Evidence,
     Facts,
     Inductive,
@@ -156,7 +157,7 @@ class Each(Checker):
                 if id(evidence) not in self.spread:
                     self.spread[id(evidence)] = evidence, self._of_all(evidence)
                 self.tried.shown(self.prover, self.spread[id(evidence)][1], check)
-            case Peaks() | Runs():
+            case Peaks() | Runs() | Answered():
                 raise Wrong("this evidence is of a few instances")
             case Progress() | Pairs() if self.turns and check != "race_free":
                 raise Wrong("who may go on waits for its turn")

@@ -12,6 +12,7 @@ from enum import Enum
 
 from ..semantics.claimed import COMPARED
 from ..semantics.evidence import (
+    Answered,
     Evidence,
     Inductive,
     Measure,
@@ -64,8 +65,8 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
     "messages": ((Syntactic,), (Progress,), (Measure, Progress), (States,)),
     "race_free": ((Pairs,), (States, Pairs)),
-    "timing_independent": ((Pairs,), (Measure, Progress, Pairs), (States, Pairs)),
-    "deterministic": ((Pairs,), (Measure, Progress, Pairs), (States, Pairs)),
+    "timing_independent": ((Pairs,), (Measure, Progress, Pairs), (States, Pairs), (Answered,)),
+    "deterministic": ((Pairs,), (Measure, Progress, Pairs), (States, Pairs), (Answered,)),
 }
 # Checks of which a spec may have nothing.
 NOTHING = {"resources", "borrows", "dependencies", "handled", "compensated"}
@@ -208,7 +209,7 @@ class Checker:
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
-        why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE)
+        why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE, beside)
         return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
     def part(self, check: str, evidence: Evidence, goals: Goals, beside: Beside = ()) -> None:
@@ -229,7 +230,7 @@ class Checker:
             case Peaks():
                 for goal in goals:
                     peaks(self.prover, evidence, goal)
-            case Progress() | Measure() | Pairs():
+            case Progress() | Measure() | Pairs() | Answered():
                 self.tried.shown(self.prover, evidence, check, beside)
             case Runs(runs):
                 places(self.watch, runs)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from ..semantics.events import fold_updates
-from ..semantics.evidence import Part, Syntactic, Trusted
+from ..semantics.evidence import Evidence, Part, Syntactic, Trusted
 from ..semantics.expr import NUMBERS, TRUE, Op, alike, and_, eq, var
 from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem, VarKind
 from ..semantics.values import evaluate
 from ..semantics.walks import variables
+from .anew import holds_anew
 from .facts import Prover, Wrong
 from .runs import Run
 from .sums import zero
@@ -25,7 +26,11 @@ def taken(trusted: Sequence[Trusted]) -> str:
 
 
 def some_only(
-    system: TransitionSystem, check: str, goals: Sequence[Obligation], whole: bool
+    system: TransitionSystem,
+    check: str,
+    goals: Sequence[Obligation],
+    whole: bool,
+    beside: Sequence[Evidence] = (),
 ) -> str:
     """Of what only evidence on these rules speaks, where more is claimed; "" if it is all.
 
@@ -35,7 +40,7 @@ def some_only(
         return ""
     if system.any_number:
         return "it is shown of a few instances, and claimed of any number"
-    if system.controls and whole:
+    if system.controls and whole and not holds_anew(system, check, beside):
         return "it is shown of capacities that stay as they are"
     return ""
 

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 
 from ..semantics.evidence import Progress
-from ..semantics.expr import TRUE, Expr, Op, Scalar, Sort, and_, const, lt, not_, or_, var
+from ..semantics.expr import (
+    NUMBERS,
+    TRUE,
+    Expr,
+    Op,
+    Scalar,
+    Sort,
+    add,
+    and_,
+    const,
+    lt,
+    not_,
+    or_,
+    sub,
+    var,
+)
 from ..semantics.system import Input, Point, PointKind, Rule, RuleKind, Thread, TransitionSystem
-from ..semantics.walks import substitute
+from ..semantics.walks import postorder, substitute, variables
 from .facts import Prover, Wrong
 from .going import Below, Going
-from .reading import Step, pinned, settled
+from .reading import Step, of_type, pinned, settled
 from .shapes import OVER, QUIET, Known, at
 from .states import domain
 from .tree import children
@@ -82,12 +97,31 @@ def _answered(step: Step) -> list[Expr]:
     rule = step.rule
     if rule.relation is TRUE:
         return [rule.guard]
-    out = []
-    for choose in (0, 1, 2):
-        answers = {k: const(_some(d, choose)) for k, d in enumerate(rule.inputs)}
-        asked = step.both(rule.relation)
-        out.append(and_(rule.guard, with_answers(asked, answers)))
-    return out
+    asked = step.both(rule.relation)
+    chosen = [
+        {k: const(_some(d, choose)) for k, d in enumerate(rule.inputs)} for choose in (0, 1, 2)
+    ]
+    chosen += [{**chosen[0], k: e} for k, e in _compared(rule, asked)]
+    return [
+        and_(
+            rule.guard,
+            *(p for k, d in enumerate(rule.inputs) for p in of_type(d, answers[k])),
+            with_answers(asked, answers),
+        )
+        for answers in chosen
+    ]
+
+
+def _compared(rule: Rule, asked: Expr) -> Iterator[tuple[int, Expr]]:
+    """What answers are compared with, and numbers next to that."""
+    for e in postorder([asked]):
+        if e.op in (Op.EQ, Op.LE, Op.LT):
+            for a, b in (e.args, e.args[::-1]):
+                if a.op is Op.INPUT and not variables([b], Op.INPUT):
+                    yield a.index, b
+                    if a.sort in NUMBERS:
+                        one = const(Fraction(1) if a.sort is Sort.REAL else 1)
+                        yield from ((a.index, add(b, one)), (a.index, sub(b, one)))
 
 
 def with_answers(e: Expr, answers: dict[int, Expr]) -> Expr:

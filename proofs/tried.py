@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..dsl.changed import replace
-from ..semantics.evidence import Evidence, Measure, Pairs, Part, Progress, States
+from ..semantics.evidence import Answered, Evidence, Measure, Pairs, Part, Progress, States
 from ..semantics.expr import FALSE
 from ..semantics.system import RuleKind
 from .certificate import Codec
@@ -19,6 +19,7 @@ from .moved import meeting
 from .pairs import Met, commuting
 from .progress import progress
 from .reading import Model
+from .schedules import all_alike
 from .states import View
 
 Name = tuple[object, ...]
@@ -45,7 +46,7 @@ class Tried:
     def shown(
         self,
         prover: Prover,
-        evidence: Progress | Measure | Pairs,
+        evidence: Progress | Measure | Pairs | Answered,
         check: str,
         beside: Sequence[Evidence] = (),
     ) -> None:
@@ -70,6 +71,8 @@ class Tried:
                         progress(prover, evidence)
                     case Pairs(facts) if check == "race_free":
                         races(prover, facts, met)
+                    case Answered():
+                        all_alike(system)
                     case Pairs(facts):
                         commuting(prover, facts, ends, durations, met)
             except Wrong as wrong:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from ..semantics.evidence import (
+    Answered,
     Evidence,
     Facts,
     Inductive,
@@ -176,6 +177,8 @@ def for_whole(
                         yield measure, progress, pairs
             yield from ((Pairs(facts),) for facts in _control(structure) if facts.shapes or small)
             yield from ((states, Pairs(Facts())) for (states,) in _everything(structure))
+            if small:
+                yield (_answered(structure),)
         case "no_dead_code":
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:
@@ -187,6 +190,12 @@ def _pairs(structure: Structure) -> Sequence[Pairs]:
         # The same objects each time, as of `progress`.
         structure.kept["pairs"] = [Pairs(Facts((), (s,))) for s in ("fresh", "quiet")]
     return structure.kept["pairs"]  # type: ignore[return-value]
+
+
+def _answered(structure: Structure) -> Answered:
+    if "answered" not in structure.kept:
+        structure.kept["answered"] = [Answered()]  # the same object each time
+    return structure.kept["answered"][0]  # type: ignore[return-value]
 
 
 def _everything(structure: Structure) -> Iterator[tuple[States]]:

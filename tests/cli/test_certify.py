@@ -83,12 +83,12 @@ def test_what_is_trusted_is_status_3(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("t.wf").write_text("workflow t { activity a { timeout 1m } run { a } }")
-    assert cli.main(["t.wf", "--only", "deterministic", "-q", "--certify", "kept"]) == 0
+    Path("t.wf").write_text("workflow t { activity a -> int { ensures result > 0 } run { a } }")
+    assert cli.main(["t.wf", "--only", "contracts", "-q", "--certify", "kept"]) == 0
     assert "rest on an argument" in capsys.readouterr().err
     assert cli.main(["recheck", "kept", "-v"]) == 3
     out = capsys.readouterr().out
-    assert "HOLEY" in out and "time-outs" in out and "trusted beside the checker" in out
+    assert "HOLEY" in out and "satisfy" in out and "trusted beside the checker" in out
 
 
 def test_counterexamples_are_replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -305,6 +305,30 @@ def test_wrong_measures() -> None:
         assert not valid(judged(rounds, "terminates", "", measure, progress))
 
 
+@pytest.mark.parametrize(
+    ("type_", "contract", "can"),
+    [
+        ("int", "x > old(x)", True),
+        ("int", "x < old(x)", True),
+        ("int", "x == old(x) + 5", True),
+        ("int", "x > old(x) and x < old(x)", False),
+        ("int 0..9", "x > old(x)", False),  # there is nothing above 9
+        ("int 0..9", "x >= old(x)", True),
+        ("real", "x > old(x)", True),
+    ],
+)
+def test_a_step_counts_where_it_has_an_answer(type_: str, contract: str, can: bool) -> None:
+    first = "0.0" if type_ == "real" else "0"
+    source = f"workflow w {{ var x: {type_} = {first}\n"
+    source += f"  activity a {{ writes x  ensures {contract} }}\n  run {{ a ; a }} }}"
+    system = system_of(source)
+    checker = Checker(system, Solvers(second=False))
+    facts = plainly(system, "fresh")
+    if "9" in type_:
+        facts = replace(facts, invariants=(*facts.invariants, le(named(system, "w.x"), const(9))))
+    assert valid(judged(checker, "deadlock_free", "", Progress(facts))) is can
+
+
 # --- pairs -----------------------------------------------------------------------------------
 
 

@@ -128,12 +128,38 @@ invariant up : total >= 0
 invariant each_one : forall o in w: o.y <= 3
 system { w[*] }
 """
+ENDLESS = """\
+resource r : lock
+channel c : int 0..1 capacity 1
+shared x: int 0..9 = 0
+workflow asks { run { receive k from c } }
+workflow tells { activity b { uses r exclusive  do { x := 2 } }  run { b ; send 1 to c } }
+workflow server {
+  var k: int 0..1 = 0
+  activity s { uses r exclusive  do { x := 3 } }
+  run { while (true) { s ; k := 1 - k } }
+}
+system { asks  tells  server }
+"""
+TURNS = """resource r : lock
+shared x: int = 0
+shared y: int = 0
+workflow w(me: int 1..2) {
+  var n: int = 0
+  activity a -> int { uses r exclusive }
+  activity b { uses r exclusive  do { if (y < 5) { y := 7 } } }
+  run { n <- a() ; x := x + n ; b }
+}
+system { w(1)  w(2) }
+"""
 BYTES = 700
 SAID = 300
 KINDS = {
     SOURCE: {"inductive", "peaks", "progress", "runs", "syntactic", "pairs"},
     PARTED: {"inductive", "progress", "measure", "runs"},
     CROWD: {"inductive", "measure", "progress", "pairs", "reachable", "syntactic"},
+    ENDLESS: {"reachable", "pairs", "runs"},
+    TURNS: {"answered", "pairs", "measure", "progress"},
     COMPARED: {"classes", "followed", "answered", "derivation", "coupled"},
 }
 
@@ -141,7 +167,9 @@ KINDS = {
 LINES = ("equivalent", "refines", "upgrade", "law")
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=["checks", "parted", "crowd", "compared"])
+@pytest.fixture(
+    scope="module", params=KINDS, ids=["checks", "parted", "crowd", "endless", "turns", "compared"]
+)
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Certified]:
