@@ -364,9 +364,11 @@ class AnyNumber:
     def _messages(self, known: Mapping[str, Verdict]) -> Proved | None:
         """None is lost, shown of the crowd, and whoever waits for one gets it: nobody is stuck."""
         system = self.session.system
-        if not system.channels:
+        if not system.channels and not self.session.piling:
             return Proved("structure", messages.NOTHING)
-        verdicts: list[Verdict] = []
+        verdicts: list[Verdict] = [*self.session.piling.values()]
+        if not all(isinstance(v, Proved) for v in verdicts):
+            return None
         if any(r.kind in MESSAGES for r in system.rules):
             deadlock = known.get("deadlock_free")
             if not isinstance(deadlock, Proved):
@@ -377,7 +379,7 @@ class AnyNumber:
         found = self.claims(wanted)
         if len(found) < len(wanted):
             return None
-        verdicts = [*found.values(), *verdicts]
+        verdicts = [*verdicts, *found.values()]
         together = obligations.together(verdicts) if verdicts else None
         return together if isinstance(together, Proved) else None
 
