@@ -234,8 +234,12 @@ class Timed:
         self.work += len(options)
         if self.work > 10 * self.limit or len(env) > 40:
             raise TooMuch
-        for end, d in dict.fromkeys(options):
-            answer = (end[1:] if end[0] == "rule" else end[2:], d)
+        ways = [(end, d, limit is not None and d > limit) for end, d in dict.fromkeys(options)]
+        # At the very instant of the time-out the environment picks the end.
+        ways += [(end, d, True) for end, d, _ in ways if d == limit]
+        for end, d, cut in ways:
+            takes = ("longer", d) if cut and d == limit else d
+            answer = (end[1:] if end[0] == "rule" else end[2:], takes)
             if known.get(question, answer) != answer:
                 continue
             before = self.known.get(question)
@@ -243,10 +247,10 @@ class Timed:
                 if self.fixed or clock[0] == "g":
                     continue
             more = tuple(sorted({**known, question: answer}.items(), key=repr))
-            if limit is not None and d > limit:
+            if cut:
                 late = next(r for r in mine if r.kind is RuleKind.TIMEOUT)
-                cut = ("end", late.group, late.kind, late.error, ())
-                out.append(((*timers, (clock, cut, limit)), counts, more))
+                over = ("end", late.group, late.kind, late.error, ())
+                out.append(((*timers, (clock, over, limit)), counts, more))
             else:
                 out.append(((*timers, (clock, end, d)), counts, more))
         return out

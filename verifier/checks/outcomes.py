@@ -16,41 +16,36 @@ end, and the observed data.  Tried in this order:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from ...semantics.expr import Scalar
-from ...semantics.trace import Step, Trace
-from ...semantics.values import enabled
+from ...semantics.system import Rule
 from ..engines.confluence import Confluence, Finding, Fork
-from ..engines.environments import bound_elsewhere, full_start
-from ..engines.jointly import jointly
+from ..engines.environments import bound_elsewhere
 from ..engines.partings import (
     End,
     Ends,
     Record,
     Runs,
-    agree,
-    answers_of,
-    choices_of,
-    contradiction,
     endless_waits,
 )
-from ..engines.tracked import Tracked, Unsupported, observed
-from ..session import InternalError, Session
+from ..engines.tracked import Tracked, Unsupported
+from ..engines.wandering import Wanderer
+from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle, read_clock
 from .intime import in_time
 from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
-from .two_runs import one_environment, refuted, results_of
+from .two_runs import Judge
 
 MOST_RULES = 1500  # of a system whose graph is built
 MOST_STATES = 20_000
 MOST_RUNS = 20_000
-MOST_PAIRS = 60  # pairs of runs for which common durations are looked for
+MOST_STARTS = 4  # first states to walk from
 SECONDS = 2.0
+MOST_SECONDS = 5.0  # for walks
 
 ORDER = (
     "no two steps that one environment leaves open lead to different results, whichever comes first"
@@ -177,6 +172,7 @@ class _Small:
         return (
             self._from_forks(tracked, graph, found)
             or self._all_runs(tracked, graph)
+            or self._wandering(tracked, graph)
             or Unknown("search", found.reason or "runs that part were not found")
         )
 
@@ -238,17 +234,34 @@ class _Small:
                 return None
             ends = runs.ends(after, noted, until, 3000, 60).ends
             sides.append([End((*fork.path, move, *e.moves), e.state, e.answers) for e in ends])
-        a, b = fork.first.rule, fork.second.rule
+        note = self._parting(fork.first.rule, fork.second.rule)
+        judge = Judge(self.session, tracked, fork.start, self.durations)
+        pairs = ((x, y) for x in sides[0] for y in sides[1])
+        return judge.first(pairs, self.why, note)
+
+    def _parting(self, a: Rule, b: Rule) -> str:
         first, second = f"`{a.name}` ({a.span})", f"`{b.name}` ({b.span})"
         if first == second:
             threads = self.session.system.threads
             first, second = (
                 f"{n} of {threads[r.thread].name}" for n, r in ((first, a), (second, b))
             )
-        note = f"they part where {first} or {second} may come first"
-        judge = _Judge(self.session, tracked, fork.start, self.durations)
-        pairs = ((x, y) for x in sides[0] for y in sides[1])
-        return judge.first(pairs, self.why, note)
+        return f"they part where {first} or {second} may come first"
+
+    def _wandering(self, tracked: Tracked, graph: Confluence) -> Verdict | None:
+        """Walks through a graph that is too large, which part at steps that do not commute."""
+        starts = list(islice(tracked.initial(), MOST_STARTS))
+        seconds = min(MOST_SECONDS, self.session.share(0.2)) / max(1, len(starts))
+        for number, state in enumerate(starts):
+            until = time.monotonic() + seconds
+            seed = self.session.options.seed + number
+            wanderer = Wanderer(graph, state, seed, until, ends=self.durations)
+            judge = Judge(self.session, tracked, state, self.durations)
+            for one, two, a, b in wanderer.pairs():
+                verdict = judge.first(iter([(one, two)]), self.why, self._parting(a.rule, b.rule))
+                if verdict is not None:
+                    return verdict
+        return None
 
     def _all_runs(self, tracked: Tracked, graph: Confluence) -> Verdict | None:
         """Every complete run of every environment; with its own durations."""
@@ -260,7 +273,7 @@ class _Small:
             runs = Runs(graph, exact=self.durations, timeouts=not self.durations)
             ends: Ends = runs.ends(graph.begin(state), Record(), until, MOST_RUNS, 2000)
             complete &= ends.complete
-            judge = _Judge(self.session, tracked, state, self.durations)
+            judge = Judge(self.session, tracked, state, self.durations)
             few = ends.ends[:400]
             pairs = ((x, y) for i, x in enumerate(few) for y in few[:i])
             verdict = judge.first(pairs, self.why, "")
@@ -271,120 +284,6 @@ class _Small:
         if complete and not unsure and self.durations and not tracked.transit:
             return Proved("search", "all complete runs of one environment end alike")
         return None
-
-
-class _Judge:
-    """Makes pairs of runs in the tracked graph into two runs of the system, if they differ."""
-
-    def __init__(
-        self, session: Session, tracked: Tracked, start: tuple[Scalar, ...], durations: bool
-    ) -> None:
-        self.session = session
-        self.tracked = tracked
-        self.durations = durations
-        self.unsure = False  # a pair that differs could not be shown
-        self.initial = full_start(tracked, start)
-        self._results: dict[int, tuple[Scalar, ...]] = {}
-        self._kept: list[End] = []  # the table of results goes by identity
-
-    def first(self, pairs: Iterator[tuple[End, End]], why: str, note: str) -> Verdict | None:
-        found = [
-            (x, y)
-            for x, y in pairs
-            if agree(x.answers, y.answers) and self._result(x) != self._result(y)
-        ]
-        found.sort(key=lambda p: (len(p[0].moves) + len(p[1].moves), -_common(*p)))
-        for x, y in found[:MOST_PAIRS]:
-            if self.session.left() <= 0:
-                break
-            traces = self._timed(x, y)
-            if traces is not None:
-                return refuted(self.session, *traces, why, note, self.durations)
-        self.unsure |= bool(found)
-        return None
-
-    def _result(self, end: End) -> tuple[Scalar, ...]:
-        known = self._results.get(id(end))
-        if known is None:
-            if self.tracked.transit and self.initial is not None:
-                states = self._states(self._trace(end))
-                known = self.tracked.results(states[-1])
-            else:
-                known = _tracked_result(self.tracked, end.state)
-            self._results[id(end)] = known
-            self._kept.append(end)
-        return known
-
-    def _trace(self, end: End) -> Trace:
-        assert self.initial is not None
-        return Trace(self.initial, tuple(Step(m.rule.index, m.inputs) for m in end.moves))
-
-    def _states(self, trace: Trace) -> Sequence[tuple[Scalar, ...]]:
-        replayed = self.session.replay(self.session.system, trace)
-        if not replayed.ok:
-            raise InternalError(f"a run of the timed graph does not replay: {replayed.why}")
-        return replayed.states
-
-    def _timed(self, x: End, y: End) -> tuple[Trace, Trace] | None:
-        if self.initial is None:
-            return None
-        system = self.session.system
-        first, second = self._trace(x), self._trace(y)
-        if not self._same_sides(first, second):
-            return None  # of a choice that is passed again, its later answers were not compared
-        if not self.durations:
-            return jointly(system, (first, self._states(first)), (second, self._states(second)))
-        one = self._taken(first, first)
-        two = self._taken(second, one) if one is not None else None
-        if one is None or two is None or one_environment(self.session, one, two, True) is not None:
-            return None
-        return one, two
-
-    def _same_sides(self, one: Trace, two: Trace) -> bool:
-        """Are the two answered alike, at each `+` with the same open sides?"""
-        named = [choices_of(self.tracked, t, self._states(t)) for t in (one, two)]
-        return all(n is not None for n in named) and agree(*(n or {} for n in named))
-
-    def _taken(self, trace: Trace, beside: Trace) -> Trace | None:
-        """The run with times, or one with the same result that the scheduler takes; of one
-        environment with `beside`."""
-        system = self.session.system
-        result = results_of(system, self._states(trace)[-1])
-        given = answers_of(system, beside, self._states(beside), False)
-
-        def same(states: Sequence[tuple[Scalar, ...]], other: Trace) -> bool:
-            return (
-                other.initial == trace.initial
-                and results_of(system, states[-1]) == result
-                and not any(enabled(r, states[-1]) for r in system.rules)
-                and contradiction(answers_of(system, other, states, False), given) is None
-                and self._same_sides(other, beside)
-            )
-
-        if not system.in_order:
-            return self.session.schedule(system, trace)
-        return self.session.timed(trace, same)
-
-
-def _tracked_result(tracked: Tracked, state: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
-    system = tracked.system
-    ends: list[Scalar] = []
-    for i in system.instances:
-        at = state[tracked.slots[system.threads[i.root].location]]
-        ends.append(at if at in (i.completed, i.failed) else -1)
-    return (
-        *ends,
-        *(state[tracked.slots[v]] for v in sorted(observed(system)) if v in tracked.slots),
-    )
-
-
-def _common(a: End, b: End) -> int:
-    same = 0
-    for x, y in zip(a.moves, b.moves, strict=False):
-        if x.rule.index != y.rule.index or x.inputs != y.inputs:
-            break
-        same += 1
-    return same
 
 
 __all__ = ["deterministic", "timing_independent"]
