@@ -51,6 +51,7 @@ from .coverage import sources
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
+from .placed import anywhere
 
 FOR_EVER = "where one instance may be while any number of others move, on"
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
@@ -400,6 +401,8 @@ class AnyNumber:
             return Proved("structure", f"steps commute, so every schedule ends alike: {PAIRWISE}")
         if deadlock is None or not self.session.may("search") or self.session.system.controls:
             return None
+        if found := anywhere(self.session, self.spec, deadlock, late, self._ends):
+            return replace(found, how=f"{found.how}: {PAIRWISE}", figure="")
         if self.counted:  # (what a message says is no answer of the environment)
             return None
         two = self.session.of(self.two)

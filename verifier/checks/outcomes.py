@@ -36,6 +36,7 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle, read_clock
 from .intime import in_time
+from .placed import anywhere
 from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
 from .two_runs import Judge
@@ -104,10 +105,11 @@ def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
 
 
 def _alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
-    """By parts; then without time-outs and interrupts that never come, also by the structure."""
+    """Without placements; by parts; then without time-outs and interrupts that never come, also by the structure."""
     if not session.may("search"):
         return None
-    found = parts.alike(session, deadlock, timeouts)
+    found = anywhere(session, session.spec, deadlock, timeouts)
+    found = found or parts.alike(session, deadlock, timeouts)
     lean = in_time(session) if found is None else session
     if lean is session:
         return found
