@@ -29,15 +29,19 @@ def placed_anywhere(spec: ast.Spec) -> ast.Spec | None:
     capacity = ast.Name(CAPACITY, ref=ast.RefKind.PARAM, type=Int(), span=span)
     pool = ast.Resource(POOL, "pool", capacity, span=span)
     bounds = Int(1, MOST)
-    number = ast.ParamDecl(CAPACITY, ast.RangeType(ast.IntLit(1, span=span), ast.IntLit(MOST, span=span), span=span), bounds, span=span)
+    number = ast.ParamDecl(
+        CAPACITY,
+        ast.RangeType(ast.IntLit(1, span=span), ast.IntLit(MOST, span=span), span=span),
+        bounds,
+        span=span,
+    )
     return replace(
         spec,
         params=(*spec.params, number),
         resources=(*spec.resources, pool),
         activities=tuple(_anywhere(a) for a in spec.activities),
         workflows=tuple(
-            replace(w, activities=tuple(_anywhere(a) for a in w.activities))
-            for w in spec.workflows
+            replace(w, activities=tuple(_anywhere(a) for a in w.activities)) for w in spec.workflows
         ),
     )
 

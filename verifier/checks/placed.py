@@ -1,4 +1,4 @@
-"""`deterministic` and `timing_independent` where placements are left open: of the spec without them.
+"""`deterministic`, `timing_independent` with placements left open: of the spec without them.
 
 Every run is one of the spec whose activities are placed nowhere (`semantics.lower.anywhere`), but
 for claims, which only put steps off.  So where the arguments of `independence` and of `parts` apply
@@ -8,8 +8,6 @@ theirs may be.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from ...dsl import ast
 from ...semantics.lower import lower
@@ -23,22 +21,21 @@ HOW = "where an activity is placed changes neither its answers nor any data, but
 COMMUTE = "without placements steps commute, so every schedule ends alike"
 
 
-def anywhere(
-    session: Session,
-    spec: ast.Spec | None,
-    deadlock: Verdict | None,
-    timeouts: bool,
-    all_end: Callable[[], bool] | None = None,
-) -> Proved | None:
-    """That all complete runs of one environment end alike; None: not known, or nothing is left
-    open.  `deadlock` and `all_end` as for the spec itself."""
+def without_placements(session: Session, spec: ast.Spec | None) -> Session | None:
+    """Of the spec without placements; None where none is left open."""
     loose = None if spec is None else placed_anywhere(spec)
-    if loose is None or deadlock is None:
+    return None if loose is None else session.of(lower(loose, room=session.system.room))
+
+
+def anywhere(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
+    """That all complete runs of one environment end alike; None: not known, or nothing is left
+    open."""
+    own = without_placements(session, session.spec)
+    if own is None:
         return None
-    own = session.of(lower(loose, room=session.system.room))
-    if session.may("structure") and not obstacle(own, deadlock, timeouts, all_end):
+    if session.may("structure") and not obstacle(own, deadlock, timeouts):
         return Proved("structure", HOW + COMMUTE)
     if not session.may("search"):
         return None
-    found = parts.alike(own, deadlock, timeouts, all_end)
+    found = parts.alike(own, deadlock, timeouts)
     return None if found is None else Proved(found.engine, HOW + found.how, found.figure)
