@@ -224,8 +224,9 @@ def implication(a: Term, b: Term) -> Term:
     return _pair(core.Z3_mk_implies, (a, b))
 
 
+@cache
 def flag(name: str) -> Term:
-    """A fresh Boolean, for assumptions."""
+    """A Boolean of this name, for assumptions."""
     return z3.Bool(name)
 
 
@@ -286,7 +287,9 @@ class Smt:
         self._solver.set("timeout", self._milliseconds)
 
     def add(self, *terms: Term) -> None:
-        self._solver.add(*terms)
+        """Conditions, each a Boolean term."""
+        for term in terms:
+            core.Z3_solver_assert(_context(), self._solver.solver, term.as_ast())
 
     def push(self) -> None:
         self._solver.push()
@@ -308,17 +311,17 @@ class Smt:
 
     def _check(self, assumptions: Sequence[Term]) -> Answer:
         try:
-            result = self._solver.check(*assumptions)
+            result = core.Z3_solver_check_assumptions(
+                _context(), self._solver.solver, len(assumptions), _array(assumptions)
+            )
         except z3.Z3Exception:
             # Cancelled or out of resources inside preprocessing: no answer.
             return Answer.UNKNOWN
-        if result == z3.sat:
-            return Answer.SAT
-        return Answer.UNSAT if result == z3.unsat else Answer.UNKNOWN
+        return {1: Answer.SAT, -1: Answer.UNSAT}.get(result, Answer.UNKNOWN)  # Z3_lbool
 
     def core(self) -> list[str]:
         """Names of the assumptions that were used (they must be plain Booleans)."""
-        return [str(t) for t in self._solver.unsat_core()]
+        return [t.decl().name() for t in self._solver.unsat_core()]
 
     def model(self) -> Term:
         return self._solver.model()

@@ -10,27 +10,27 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ..semantics.evidence import Rank
-from ..semantics.expr import FALSE, Expr, Op, Sort, add, and_, const, eq, sub, var
+from ..semantics.expr import Expr, Op, Sort, add, const, sub
 from ..semantics.system import Rule
 from ..semantics.walks import substitute, variables
-from .engines.common import conjuncts, fixed_by
+from .engines.common import conjuncts, fixed_by, placed
 from .engines.linking import PlacesOf
 from .engines.search_graph import strong
 from .engines.structure import Structure
 
 MOST_TERMS = 200
 MOST_ROUNDS = 12
-MOST_CASES = 16  # of one rule
 
 
 def components(structure: Structure, hints: Sequence[Rank], apart: bool = True) -> tuple[Rank, ...]:
     """The components found, also where some rule makes none of them fall; `apart`: rules are taken
     apart by what their guards say of places, which is slow."""
     out: list[Rank] = []
-    left = dict(enumerate(_cases(structure) if apart else structure.system.rules))
+    system = structure.system
+    cases = (c for r in system.rules for c in placed(system, r))
+    left = dict(enumerate(cases if apart else system.rules))
     moves = _moves(structure, left) if apart else _moves_of_rules(structure)
     given = [h.term for h in hints if h.term is not None]
     for _ in range(MOST_ROUNDS):
@@ -72,46 +72,6 @@ def _writing(left: dict[int, Rule]) -> dict[int, list[int]]:
         for v, _ in r.updates:
             out.setdefault(v, []).append(i)
     return out
-
-
-def _cases(structure: Structure) -> Iterator[Rule]:
-    """The rules, taken apart where a guard says `or` about places that the rule changes; what a
-    branch that is under way says of the threads above it is added."""
-    threads = structure.system.threads
-    locations = {t.location: t for t in threads}
-    for r in structure.system.rules:
-        moved = {v for v, _ in r.updates} & locations.keys()
-        todo, done = [conjuncts(r.guard)], 0
-        while todo:
-            parts = todo.pop()
-            k = next(
-                (
-                    k
-                    for k, p in enumerate(parts)
-                    if p.op is Op.OR
-                    and len(p.args) + len(todo) + done <= MOST_CASES
-                    and variables([p]) & moved
-                ),
-                None,
-            )
-            if k is not None:
-                todo += ([*parts[:k], *parts[k + 1 :], *conjuncts(a)] for a in parts[k].args)
-                continue
-            done += 1
-            pins = fixed_by(parts)
-            above = [v for v in pins if v in locations]
-            while above:
-                v = above.pop()
-                t = locations[v]
-                if pins[v].value and t.parent is not None and t.fork is not None:
-                    up = threads[t.parent].location
-                    if up not in pins:
-                        pins[up] = const(t.fork)
-                        parts.append(eq(var(up, Sort.INT), const(t.fork)))
-                        above.append(up)
-            guard = and_(*parts)
-            if guard is not FALSE:
-                yield replace(r, guard=guard)
 
 
 Moves = dict[int, list[tuple[int, list[int], int]]]  # by location: rule, from where, to where

@@ -125,6 +125,7 @@ class _Deciding:
             ("search", lambda: self._alone(20_000, 2.0, 0.15)),
             ("search", lambda: self._abstract(60_000, 2.5)),
             ("induction", lambda: self._induction(guess=True)),
+            ("affine", lambda: self._equations(5.0, 0.15)),
             ("chc", lambda: self._horn(10.0, 0.5)),
             ("search", lambda: self._solo(3_000, 1.5)),
             ("bounded", lambda: self._unrolled(5.0, 0.15)),
@@ -283,9 +284,11 @@ class _Deciding:
         return "hold at the start, and every step keeps them all: " + "; ".join(shown) + more
 
     def _alone(self, states: int, seconds: float, part: float) -> None:
-        """Each instance by itself, whatever the others write: more runs, so good for proofs."""
+        """Each claim by itself, with its instance alone, whatever the others write: more runs, so
+        good for proofs."""
         if len({r.instance for r in self.system.rules}) < 2:
-            return
+            if len({self.claim_of[k] for k in self.open()}) < 2:
+                return  # as together
         until = time.monotonic() + self.session.share(part)
         groups: dict[tuple[int, int], set[int]] = {}
         for k in self.open():

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import chain, product
 from math import lcm
 
 from ...dsl.types import Enum
 from ...semantics.expr import (
+    FALSE,
     NUMBERS,
+    TRUE,
     Expr,
     Op,
     Scalar,
@@ -39,9 +42,9 @@ from ...semantics.expr import (
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.walks import postorder, rebuild, substitute, variables
-from .common import conjuncts, domain
+from .common import conjuncts, domain, fixed_by, placed, touched, whereabouts, written
 from .linear import ZERO, Form, Span, Vector, dot, form_of, unit
-from .slice import Slice, without_claims_for
+from .slice import Slice, slice_for, without_claims_for
 
 MOST_STATES = 600  # of control
 MOST_NUMBERS = 24
@@ -59,10 +62,49 @@ def suggest(system: TransitionSystem, goal: Obligation, seconds: float) -> list[
     """Candidate invariants for the goal: equations, and what control says of truth values."""
     if goal.every_step:
         return []
-    analysis = _Analysis(without_claims_for(system, goal), time.monotonic() + seconds)
-    if not analysis.numbers or len(analysis.numbers) > MOST_NUMBERS:
-        return []
-    return analysis.candidates() if analysis.run() else []
+    until = time.monotonic() + seconds
+    out: list[Expr] = []
+    alone = _of_its_thread(system, goal)
+    if alone is not None:
+        out += _under_way(system)
+    for cone in (alone, without_claims_for(system, goal)):
+        if cone is not None:
+            analysis = _Analysis(cone, until)
+            if 0 < len(analysis.numbers) <= MOST_NUMBERS and analysis.run():
+                out += analysis.candidates()
+    return out
+
+
+def _of_its_thread(system: TransitionSystem, goal: Obligation) -> Slice | None:
+    """The cone within the thread that the goal is about, whatever the others write; None where
+    it is about none, or about the only one."""
+    mine = {r.thread for r in system.rules if not written(r).isdisjoint(touched(goal.cond))}
+    if goal.rule is not None:
+        mine.add(system.rules[goal.rule].thread)
+    others = [r for r in system.rules if r.thread not in mine]
+    if len(mine) != 1 or not others:
+        return None
+    cut = {v.index for v in system.variables if v.kind is VarKind.USED}
+    cut |= {v for r in others for v in written(r)} - {system.threads[t].location for t in mine}
+    # What is cut says where the thread is while its branches move.
+    rules = (replace(r, guard=and_(_where(system, r, *mine), r.guard)) for r in system.rules)
+    return slice_for(replace(system, rules=tuple(rules)), [goal], cut)
+
+
+def _where(system: TransitionSystem, rule: Rule, thread: int) -> Expr:
+    """The places of a thread at which the rule may be taken, as far as its guard tells."""
+    at = system.threads[thread].location
+    pins = [fixed_by(conjuncts(c.guard)).get(at) for c in placed(system, rule)]
+    return or_(FALSE, *(TRUE if p is None else eq(var(at, Sort.INT), p) for p in pins))
+
+
+def _under_way(system: TransitionSystem) -> Iterator[Expr]:
+    """A branch that is under way has a thread that waits for it."""
+    for thread in system.threads:
+        if thread.parent is not None and thread.fork is not None:
+            above = var(system.threads[thread.parent].location, Sort.INT)
+            none = eq(var(thread.location, Sort.INT), const(0))
+            yield or_(none, eq(above, const(thread.fork)))
 
 
 class _Analysis:
@@ -78,6 +120,15 @@ class _Analysis:
             v for v in kept if v not in self.values and self.system.variables[v].sort in NUMBERS
         ]
         self.column = {v: 1 + k for k, v in enumerate(self.numbers)}
+        self.rules_at: dict[int, dict[Scalar, list[Rule]]] = {}  # by slot and value
+        self.anywhere: list[Rule] = []
+        for rule in self.rules:
+            there = whereabouts(self.system, rule, self.slot)
+            if there is None:
+                self.anywhere.append(rule)
+            else:
+                table = self.rules_at.setdefault(self.slot[there[0]], {})
+                table.setdefault(there[1], []).append(rule)
         self.spaces: dict[Control, Span] = {}
         self.steps: dict[Control, list[_Step]] = {}
 
@@ -182,7 +233,8 @@ class _Analysis:
         if found is None:
             known = {v: const(state[k]) for v, k in self.slot.items()}
             found = self.steps[state] = []
-            for rule in self.rules:
+            here = (table.get(state[k], ()) for k, table in self.rules_at.items())
+            for rule in (*self.anywhere, *chain.from_iterable(here)):
                 guard = _at(rule.guard, known)
                 if not (guard.op is Op.CONST and guard.value is False):
                     found += _cases(self, rule, state, known, conjuncts(guard))

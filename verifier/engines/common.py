@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from ...semantics.expr import (
     Sort,
     and_,
     const,
+    eq,
     inp,
     le,
     not_,
@@ -25,6 +26,7 @@ from ...semantics.expr import (
 from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable, VarKind
 from ...semantics.walks import fold, substitute, variables
 
+MOST_CASES = 16  # of one rule
 SMALL = 16  # a finite domain up to this size is enumerated
 
 
@@ -185,6 +187,45 @@ def whereabouts(
     own = system.threads[rule.thread].location if rule.thread < len(system.threads) else None
     at = own if own in pinned else order[0]
     return at, pinned[at]
+
+
+def placed(system: TransitionSystem, rule: Rule) -> Iterator[Rule]:
+    """The rule, taken apart where its guard says `or` about places that it changes; what a branch
+    that is under way says of the threads above it is added."""
+    threads = system.threads
+    locations = {t.location: t for t in threads}
+    moved = {v for v, _ in rule.updates} & locations.keys()
+    todo, done = [conjuncts(rule.guard)], 0
+    while todo:
+        parts = todo.pop()
+        k = next(
+            (
+                k
+                for k, p in enumerate(parts)
+                if p.op is Op.OR
+                and len(p.args) + len(todo) + done <= MOST_CASES
+                and variables([p]) & moved
+            ),
+            None,
+        )
+        if k is not None:
+            todo += ([*parts[:k], *parts[k + 1 :], *conjuncts(a)] for a in parts[k].args)
+            continue
+        done += 1
+        pins = fixed_by(parts)
+        above = [v for v in pins if v in locations]
+        while above:
+            v = above.pop()
+            t = locations[v]
+            if pins[v].value and t.parent is not None and t.fork is not None:
+                up = threads[t.parent].location
+                if up not in pins:
+                    pins[up] = const(t.fork)
+                    parts.append(eq(var(up, Sort.INT), const(t.fork)))
+                    above.append(up)
+        guard = and_(*parts)
+        if guard is not FALSE:
+            yield replace(rule, guard=guard)
 
 
 def is_state(goal: Obligation) -> bool:

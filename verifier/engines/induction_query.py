@@ -131,8 +131,8 @@ class _Question:
         return self._solver.check([*self._given, *off])
 
     def used(self) -> tuple[int, ...]:
-        names = {name: k for k, name in enumerate(map(str, self._given))}
-        return tuple(sorted(names[n] for n in self._solver.core() if n in names))
+        given = (name[1:] for name in self._solver.core() if name[0] == "h")
+        return tuple(sorted(map(int, given)))
 
     def false(self, left: set[int]) -> set[int]:
         model = self._solver.model()

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ...semantics.expr import FALSE, Expr, Op, and_, inp, or_
-from ...semantics.system import Input, Obligation, Rule, TransitionSystem, VarKind
+from ...dsl.types import Bool, Type
+from ...semantics.expr import FALSE, Expr, Op, Sort, and_, inp, ite, or_
+from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable, VarKind
 from ...semantics.walks import variables
 from .common import after, conjuncts, is_state, stutter, touched, written
 
@@ -121,10 +122,43 @@ class _Opened:
         out: set[int] = set()
         for v, e in rule.updates:
             if v in kept:
-                mentioned = variables([e])
-                if not mentioned & self.severed:
-                    out |= mentioned
+                out |= variables(_Cut(self.severed, rule).values(e))
         return out
+
+
+class _Cut:
+    """What is computed from cut variables becomes an input of the rule: a value of which only a
+    condition mentions them is still one of two."""
+
+    def __init__(self, severed: frozenset[int], rule: Rule) -> None:
+        self.severed = severed
+        self.inputs = list(rule.inputs)
+        self._chosen: dict[int, tuple[Expr, Expr]] = {}  # by condition, which is kept alive
+
+    def values(self, e: Expr) -> list[Expr]:
+        """The parts of a term that do not mention cut variables."""
+        if not variables([e]) & self.severed:
+            return [e]
+        return [p for a in e.args for p in self.values(a)] if e.op is Op.ITE else []
+
+    def opened(self, e: Expr, of: Variable) -> Expr:
+        if not variables([e]) & self.severed:
+            return e
+        if e.op is not Op.ITE:
+            # Any number: the type's bounds are not assumed of a computed value.
+            return self._any(f"any {of.name}", of.sort, of.type)
+        given, this, that = e.args
+        if variables([given]) & self.severed:
+            known = self._chosen.get(id(given))
+            if known is None:
+                made = self._any(f"which {of.name}", Sort.BOOL, Bool())
+                known = self._chosen[id(given)] = given, made
+            given = known[1]
+        return ite(given, self.opened(this, of), self.opened(that, of))
+
+    def _any(self, name: str, sort: Sort, type_: Type) -> Expr:
+        self.inputs.append(Input(name, sort, type_))
+        return inp(len(self.inputs) - 1, sort)
 
 
 def _build(
@@ -178,22 +212,12 @@ def _cut_rule(
     system: TransitionSystem, rule: Rule, kept: frozenset[int], severed: frozenset[int]
 ) -> Rule:
     """The rule with updates of kept variables only, and without the cut ones."""
-    updates = dict(rule.updates)
-    inputs = list(rule.inputs)
-    own: list[tuple[int, Expr]] = []
-    for v, e in updates.items():
-        if v not in kept:
-            continue
-        if variables([e]) & severed:
-            variable = system.variables[v]
-            # Any number: the type's bounds are not assumed of a computed value.
-            inputs.append(Input(f"any {variable.name}", variable.sort, variable.type))
-            e = inp(len(inputs) - 1, variable.sort)
-        own.append((v, e))
+    cut = _Cut(severed, rule)
+    own = [(v, cut.opened(e, system.variables[v])) for v, e in rule.updates if v in kept]
     guard = and_(*(p for p in conjuncts(rule.guard) if not variables([p]) & severed))
     relation = and_(*(p for p in conjuncts(rule.relation) if not variables([p]) & severed))
     return replace(
-        rule, guard=guard, relation=relation, inputs=tuple(inputs), own=tuple(own), bundle=None
+        rule, guard=guard, relation=relation, inputs=tuple(cut.inputs), own=tuple(own), bundle=None
     )
 
 

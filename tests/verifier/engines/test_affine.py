@@ -86,3 +86,36 @@ def test_linear_loops(name: str) -> None:
     candidates = suggest(system, goal, 5.0)
     found = prove_invariants(system, candidates, [goal], Budget(10.0), guess=False)
     assert isinstance(found.answers[0], Inductive) is true
+
+
+BESIDE = """
+error Io transient
+workflow etl {
+  var rows: int[6]
+  var total: int = 0
+  activity extract(p: int 0..5) {
+    takes 1m..5m  fails Io  retry 2 on Io backoff 10s  do { rows[p] := p * 10 }
+  }
+  activity load {
+    takes 2m..4m  do { total := (sum p in 0..5: rows[p]) }  undo { total := 0 }
+  }
+  activity publish { takes 1s..2s  fails Io  undo skip }
+  run {
+    try {
+      each p in 0..5 { extract(p) } ;
+      saga { load ; publish }
+    } catch * { skip }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("undone", ["0", "1"])
+def test_a_thread_beside_many_places_of_others(undone: str) -> None:
+    """Nothing is loaded when the saga begins, wherever the branches have been before."""
+    system = lower(load_text(BESIDE.replace("total := 0 }", f"total := {undone} }}"), "t.wf"))
+    goals = [g for g in system.obligations if "not restored" in g.message]
+    assert len(goals) == 1
+    candidates = by_karr(system, goals[0])
+    found = prove_invariants(system, candidates, goals, Budget(20.0), False)
+    assert isinstance(found.answers[0], Inductive) == (undone == "0")
