@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,12 +29,12 @@ def certify(
         checker = pair.checker(kind, level, Solvers(second=False))
         verdict = "PROVED" if isinstance(finding, Holds) else "REFUTED"
         claim = checker.claim(kind, level, "error", verdict)
-        part = _part(checker, claim, finding, patience)
-        if part is None:
+        parts = _parts(checker, claim, finding, patience)
+        if not parts:
             continue
-        encoded = (checker.codec.encode(part),)
+        encoded = tuple(map(checker.codec.encode, parts))
         certificate = Certificate(_named(pair, folder, level), claim, encoded)
-        done.append(of_few(checker, certificate, checker.judged(claim, [part])))
+        done.append(of_few(checker, certificate, checker.judged(claim, parts)))
         path = folder / _file(pair, level, verdict)
         path.write_text(write(certificate), encoding="utf-8")
     return shown.written(str(folder), done)
@@ -49,14 +49,14 @@ def _told(found: Comparison, under: str) -> Iterator[tuple[str, Finding]]:
             yield level, found.levels[level]
 
 
-def _part(
+def _parts(
     checker: Checker, claim: Mapping[str, str], finding: Finding, patience: float
-) -> Part | None:
+) -> Sequence[Part]:
     if isinstance(finding, Holds):
-        evidence = compared(checker, claim, patience)
-        return Part(evidence or Trusted(finding.engine, finding.how))
+        found = compared(checker, claim, patience)
+        return found or [Part(Trusted(finding.engine, finding.how))]
     shown_by = told(finding) if isinstance(finding, Fails) else None
-    return None if shown_by is None else Part(shown_by)
+    return [] if shown_by is None else [Part(shown_by)]
 
 
 def _named(pair: Pair, folder: Path, under: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from ..verifier.equivalence.lts import Lts
 from ..verifier.equivalence.runs import Limits, OutOfReach
 from ..verifier.equivalence.spectrum import Under
 from .interrupts import stopping_solver
-from .loading import load_spec, opened, say_rejected
+from .loading import load_spec, load_specs, opened, say_rejected
 from .terminal import Progress, complain, style, write
 
 AUT = ".aut"
@@ -234,7 +234,7 @@ def _chosen(paths: Sequence[str], workflow: str | None) -> tuple[list[str], list
         wanted *= len(paths)
     if len(wanted) != len(paths):
         raise _Misused("--workflow takes one name, or OLD,NEW")
-    specs = [load_spec(*opened(p)) for p in paths]
+    specs = load_specs(paths)
     same = len(set(paths)) < len(paths)
     if same and workflow is None and len(specs[0].workflows) > 1:
         raise _Misused("this is one file; say which of its workflows with --workflow OLD,NEW")

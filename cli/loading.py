@@ -11,6 +11,7 @@ from ..dsl.errors import Diagnostic, Rejected, Span
 from ..dsl.text import unified
 
 STDIN = "<stdin>"
+LARGE = 100_000  # bytes of a file that is worth a process
 
 
 def load_spec(path: str, text: str | None = None) -> Spec:
@@ -22,6 +23,62 @@ def load_spec(path: str, text: str | None = None) -> Spec:
     if not spec.workflows and not spec.properties:
         raise Rejected((_nothing(path),))
     return spec
+
+
+def load_specs(paths: Sequence[str], large: int = LARGE) -> list[Spec]:
+    """Each as `load_spec` (of `-` what stdin says).  Of two large files the smaller one is read by
+    a process beside ours.
+
+    Raises `Rejected` of the first that is.
+    """
+    if (
+        len({*paths}) != len(paths)
+        or len(paths) != 2
+        or min(map(_size, paths)) < large
+        or (os.cpu_count() or 1) < 2
+    ):
+        return [load_spec(*opened(p)) for p in paths]
+    from ..dsl import check, packing  # noqa: F401 (before there are two that would import it)
+    from .beside import beside
+
+    mine, yours = sorted(paths, key=_size, reverse=True)
+    found: dict[str, Spec | Rejected] = {}
+    with beside(lambda: packing.packed(_told(yours))) as answer:
+        found[mine] = _read(mine)
+        # (Where ours is first, and no good, nobody asks for the other one.)
+        told = answer() if mine != paths[0] or isinstance(found[mine], Spec) else b""
+    if told:
+        there, diagnostics = packing.unpacked(told)
+        found[yours] = there if there is not None else Rejected(diagnostics)
+    elif told is None:
+        found[yours] = _read(yours)
+    out: list[Spec] = []
+    for path in paths:
+        spec = found[path]
+        if isinstance(spec, Rejected):
+            raise spec
+        out.append(spec)
+    return out
+
+
+def _size(path: str) -> int:
+    """In bytes; 0 of what is no file that two may read."""
+    try:
+        return os.path.getsize(path) if os.path.isfile(path) else 0
+    except OSError:
+        return 0
+
+
+def _read(path: str) -> Spec | Rejected:
+    try:
+        return load_spec(path)
+    except Rejected as error:
+        return error
+
+
+def _told(path: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+    found = _read(path)
+    return (None, found.diagnostics) if isinstance(found, Rejected) else (found, ())
 
 
 def _nothing(path: str) -> Diagnostic:

@@ -1,13 +1,15 @@
-"""`dataclasses.replace` for the many small values of which trees and rules are made.
+"""`dataclasses.replace`, and a constructor, for the many small values of which trees and rules are
+made.
 
-Building a large system copies hundreds of thousands of them; the one of the standard library looks
-at the class anew each time, and goes through `__init__`.
+Building a large system makes and copies hundreds of thousands of them; `replace` of the standard
+library looks at the class anew each time, and goes through `__init__`, which in a frozen class asks
+for leave to set each field.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import attrgetter, is_
 from typing import Any, TypeVar
@@ -64,3 +66,34 @@ def replace(value: T, /, **new: Any) -> T:
 def _same(a: tuple[object, ...], b: object) -> bool:
     """Of the same parts."""
     return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))
+
+
+@cache
+def maker(cls: Callable[..., T]) -> Callable[..., T]:
+    """`cls(*values, span=span)` as `made(span, *values)`, for a frozen class of nodes whose other
+    fields all have plain defaults; fields that go by name only come last, in their order.  Three
+    times as fast.
+
+    The value is filled while it is of a class with the same fields that is not frozen.
+    """
+    base = cls.__base__  # type: ignore[attr-defined]
+    # (Setting and deleting share one slot of a class: both, or neither is direct.)
+    direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    draft = type("Draft", (base,), {"__slots__": cls.__slots__, **direct})  # type: ignore[attr-defined]
+    others = [f for f in fields(cls) if f.name != "span"]  # type: ignore[arg-type]
+    defaults = {f"_{f.name}": f.default for f in others if f.default is not MISSING}
+    parameters = [f"{n}=_{n}" if f"_{n}" in defaults else n for n in made_of(cls)]
+    body = [f"made.{n} = {n}" for n in made_of(cls)]
+    head = f"def make({', '.join(parameters)}):"
+    lines = [head, "made = draft()", *body, "made.__class__ = cls", "return made"]
+    scope: dict[str, Any] = {"draft": draft, "cls": cls, **defaults}
+    exec("\n    ".join(lines), scope)
+    make: Callable[..., T] = scope["make"]
+    return make
+
+
+@cache
+def made_of(cls: Callable[..., object]) -> tuple[str, ...]:
+    """The fields of a class of nodes, as `maker` takes them."""
+    plain = [f for f in fields(cls) if f.name != "span"]  # type: ignore[arg-type]
+    return ("span", *(f.name for f in sorted(plain, key=lambda f: bool(f.kw_only))))

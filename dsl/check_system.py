@@ -10,7 +10,7 @@ from .check_terms import TermChecker
 from .collect import Collected
 from .constants import evaluate
 from .names import Scope, Symbol, Symbols
-from .walk import walk
+from .walk import Kinds, walk
 
 
 def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
@@ -27,50 +27,8 @@ def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
                 and i.arrive is None
             )
             counts[i.workflow] = counts.get(i.workflow, 0) + (1 if single else 2)
-    stack: list[object] = [w.body for w in spec.workflows]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Call):
-            if node.name in symbols.workflows:
-                counts[node.name] = 2
-        elif isinstance(node, tuple):
-            stack += node
-        elif isinstance(node, _TERMS):
-            stack += [
-                getattr(node, f)
-                for f in ("parts", "then", "orelse", "body", "final")
-                if hasattr(node, f)
-            ]
-            stack += [
-                getattr(node, f)
-                for f in ("cases", "default", "handlers", "nodes", "states")
-                if hasattr(node, f)
-            ]
-
-
-_TERMS = (
-    ast.Seq,
-    ast.Par,
-    ast.Choice,
-    ast.If,
-    ast.Switch,
-    ast.Case,
-    ast.While,
-    ast.Each,
-    ast.Within,
-    ast.Try,
-    ast.Handler,
-    ast.Retry,
-    ast.Saga,
-    ast.Using,
-    ast.Transaction,
-    ast.Atomic,
-    ast.NoCancel,
-    ast.Steps,
-    ast.StepNode,
-    ast.Flow,
-    ast.FlowState,
-)
+    nodes = Kinds.of(tuple(w.body for w in spec.workflows))
+    counts.update((c.name, 2) for c in nodes.all(ast.Call) if c.name in symbols.workflows)
 
 
 def check_system(s: ast.System, terms: TermChecker, names: Collected, top: Scope) -> ast.System:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of source: 1-based lines and columns, the end column exclusive.
 
     `file` is the path as the user gave it; for an imported machine the span points into the
-    foreign file.
+    foreign file.  (A tuple, since every node of a tree has one: a third of the time to make.)
     """
 
     file: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from .ast import Spec
@@ -70,7 +71,7 @@ class _Driver:
     ) -> None:
         self.tokens, self.builder, self.errors, self.losses = tokens, builder, errors, losses
         self.tables = tables()
-        self.chains: dict[tuple[int, int, str], tuple[int, list[list[int]]]] = {}
+        self.after: dict[tuple[int, int, str], int] = {}  # see `reached`
         # By state and word: for the top of a stack, whether it can be a keyword there.
         self.words: dict[tuple[int, str], list[tuple[list[int], bool]]] = {}
         self.act: list[Callable[[list[Any], Span], Any] | None] = [
@@ -82,101 +83,118 @@ class _Driver:
         tokens, builder = self.tokens, self.builder
         kinds, texts, file = tokens.kinds, tokens.texts, builder.file
         lines, cols, ends = tokens.lines, tokens.cols, tokens.ends
-        actions, gotos, rules = self.tables.actions, self.tables.gotos, self.tables.rules
-        end = self.tables.end
+        actions, rules, end = self.tables.actions, self.tables.rules, self.tables.end
+        act, after = self.act, self.after
+        make: Callable[[Any], Span] = partial(tuple.__new__, Span)
         states: list[int] = [0]
         values: list[Any] = []
         starts: list[int] = []
         depths: list[int] = []
         # States popped by each reduction since the last shift: an LALR automaton may reduce before
         # it sees an error, and what was possible is known only in the state before that.
-        undo: list[list[int]] = []
+        undo: Undo = None
         recovery = Recovery(self.tables, tokens, file, self.errors, self.losses)
         i = 0
         while True:
-            kind = kinds[i]
+            raw = kind = kinds[i]
             row = actions[states[-1]]
-            if kind == "SOFT":
+            if raw == "SOFT":
                 kind = self.word(i, row, states, recovery)
-            elif kind == "<-" and "<-" not in row:
+            elif raw == "<-" and "<-" not in row:
                 kind = "<"
             action = row.get(kind)
             if action is None:
-                resumed = recovery.recover(i, kind, states, values, starts, depths, undo)
-                undo.clear()
+                popped = _unfolded(undo)
+                resumed = recovery.recover(i, kind, states, values, starts, depths, popped)
+                undo = None
                 if resumed is None:
                     return None
                 i = resumed
                 continue
             if action >= 0:
-                states.append(action)
-                values.append(texts[i])
-                starts.append(i)
-                depths.append(0)
-                undo.clear()
+                first = i
                 i += 2 if kind == "<-" else 1
-                continue
-            rule = rules[-1 - action]
-            length = rule.length
-            if rule.unit and kind is kinds[i]:
-                states[-1], popped = self.chain(states[-2], states[-1], kind)
-                undo += popped
-            elif rule.kind == PASS:
-                undo.append(states[-length:])
-                if length > 1:
-                    k = rule.simple[0] - length  # type: ignore[index]
-                    value, depth = values[k], depths[k]
-                    del states[1 - length :], values[1 - length :]
-                    del starts[1 - length :], depths[1 - length :]
-                    values[-1], depths[-1] = value, depth
-                states[-1] = gotos[states[-2]][rule.origin]
+                # A word that is reduced at once, by itself, is not put on the stacks before that.
+                reduced = actions[action].get(kinds[i], 0) if kind != "$END" else 0
+                if reduced >= 0 or not rules[-1 - reduced].leaf:
+                    states.append(action)
+                    values.append(texts[first])
+                    starts.append(first)
+                    depths.append(0)
+                    undo = None
+                    continue
+                undo = None, [action]
+                action = reduced
+                rule = rules[-1 - action]
+                raw = kind = kinds[i]
+                kids = _padded(rule, texts[first])
+                depth = 0
             else:
+                rule = rules[-1 - action]
+                length = rule.length
+                undo = undo, (states[-length:] if length else [])
+                if rule.kind == PASS or rule.unit or rule.grows:
+                    if length > 1:
+                        if rule.grows:
+                            value, depth = values[-length], depths[-length]
+                            value.append(values[rule.grows - length])
+                            depth = max(depth, depths[rule.grows - length])
+                        else:
+                            k = rule.simple[0] - length  # type: ignore[index]
+                            value, depth = values[k], depths[k]
+                        del states[1 - length :], values[1 - length :]
+                        del starts[1 - length :], depths[1 - length :]
+                        values[-1], depths[-1] = value, depth
+                    states[-1] = self.reached(states[-2], rule, kind, kind is raw)
+                    if states[-1] == end and kind == "$END":
+                        break
+                    continue
                 kids = _children(rule, values)
                 if length:
-                    undo.append(states[-length:])
                     first = starts[-length]
                     depth = max(depths[-length:]) if length > 1 else depths[-1]
                     del states[-length:], values[-length:], starts[-length:], depths[-length:]
                 else:
-                    undo.append([])
                     first, depth = i, 0
-                value = kids
-                if rule.kind == COLLECT and len(kids) == 1:
-                    value = kids[0]
-                elif rule.kind != LIST:
-                    last = i - 1 if i > first else first
-                    builder.first = first
-                    span = Span(file, lines[first], cols[first], lines[last], ends[last])
-                    value = self.act[-1 - action](kids, span)  # type: ignore[misc]
-                    depth += builder.height
-                    builder.height = 1
-                    if depth > MAX_DEPTH:
-                        self.errors.append(_too_deep(span))
-                        return None
-                states.append(gotos[states[-1]][rule.origin])
-                values.append(value)
-                starts.append(first)
-                depths.append(depth)
-            if states[-1] == end and kind == "$END":
-                spec: Spec = values[-1]
-                return spec
+            value = kids
+            if rule.kind == COLLECT and len(kids) == 1:
+                value = kids[0]
+            elif rule.kind != LIST:
+                last = i - 1 if i > first else first
+                builder.first = first
+                span = make((file, lines[first], cols[first], lines[last], ends[last]))
+                value = act[-1 - action](kids, span)  # type: ignore[misc]
+                depth += builder.height
+                builder.height = 1
+                if depth > MAX_DEPTH:
+                    self.errors.append(_too_deep(span))
+                    return None
+            below = states[-1]
+            top = after.get((below, rule.origin, kind)) if kind is raw else None
+            states.append(self.reached(below, rule, kind, kind is raw) if top is None else top)
+            values.append(value)
+            starts.append(first)
+            depths.append(depth)
+            if kind == "$END" and states[-1] == end:
+                break
+        spec: Spec = values[-1]
+        return spec
 
-    def chain(self, below: int, state: int, kind: str) -> tuple[int, list[list[int]]]:
-        """The state after all reductions in a row that only rename what is on top of the stack
-        (`a` is a factor, a product, a sum, ..), and what each of them pops."""
-        found = self.chains.get((below, state, kind))
+    def reached(self, below: int, rule: Rule, kind: str, plain: bool) -> int:
+        """The state after a reduction.  If the next word is a `plain` one, also after all in a row
+        behind it that only rename what is on top of the stack (`a` is a factor, a product, ..)."""
+        if not plain:
+            return self.tables.gotos[below][rule.origin]
+        key = below, rule.origin, kind
+        found = self.after.get(key)
         if found is None:
-            popped: list[list[int]] = []
-            top = state
-            while True:
-                action = self.tables.actions[top].get(kind)
+            found = self.tables.gotos[below][rule.origin]
+            while found != self.tables.end:
+                action = self.tables.actions[found].get(kind)
                 if action is None or action >= 0 or not self.tables.rules[-1 - action].unit:
                     break
-                popped.append([top])
-                top = self.tables.gotos[below][self.tables.rules[-1 - action].origin]
-                if top == self.tables.end:
-                    break
-            found = self.chains[below, state, kind] = top, popped
+                found = self.tables.gotos[below][self.tables.rules[-1 - action].origin]
+            self.after[key] = found
         return found
 
     def word(self, i: int, row: dict[str, int], states: list[int], recovery: Recovery) -> str:
@@ -204,6 +222,26 @@ class _Driver:
         if len(known) < 8:  # more than few are no help
             known.append((states[-depth:], able))
         return text if able else "IDENT"
+
+
+# The states that the last reduction popped, behind what those before it did.
+Undo = tuple["Undo", list[int]] | None
+
+
+def _unfolded(undo: Undo) -> list[list[int]]:
+    """The first one first."""
+    out: list[list[int]] = []
+    while undo is not None:
+        undo, popped = undo
+        out.append(popped)
+    return out[::-1]
+
+
+def _padded(rule: Rule, only: Any) -> list[Any]:
+    """What the action of a leaf gets."""
+    if rule.simple is not None:
+        return [only]
+    return [*[None] * rule.steps[0][2], only, *[None] * rule.trailing]
 
 
 def _children(rule: Rule, values: list[Any]) -> list[Any]:

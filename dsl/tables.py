@@ -15,7 +15,8 @@ class Rule:
     `kind`: PASS hands its only child on, LIST makes an inlined list, COLLECT hands a single
     child on and acts on several, ACT calls the action.  `simple` holds the indices of the
     children where none is inlined and none absent, otherwise `steps` says it all.  A `unit` only
-    hands on what is on top of the stack.
+    hands on what is on top of the stack, a `leaf` acts on nothing but that, and `grows` (not 0) is
+    the index of the one child that a list takes in.
     """
 
     origin: int
@@ -26,6 +27,8 @@ class Rule:
     steps: tuple[tuple[int, bool, int], ...]
     trailing: int
     unit: bool
+    leaf: bool
+    grows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +82,11 @@ def _rule(
         tuple((i, bool(inline), absent) for i, inline, absent in steps),
         trailing,
         kind in (PASS, COLLECT) and length == 1 and simple == (0,),
+        kind == ACT and length == 1 and [step[:2] for step in steps] == [[0, 0]],
+        steps[1][0] if kind == LIST and _grows(steps) and not trailing else 0,
     )
+
+
+def _grows(steps: list[list[int]]) -> bool:
+    """A list, and one more behind it."""
+    return len(steps) == 2 and steps[0] == [0, 1, 0] and steps[1][1:] == [0, 0]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from . import ast
+from .changed import maker
 from .errors import Span
 from .transform_base import RuleBase
 
@@ -59,7 +60,7 @@ def fold(op: str, parts: list[Any]) -> Any:
         return parts[0]
     tree = parts[0]
     for part in parts[1:]:
-        tree = ast.Binary(op, tree, part, span=tree.span.to(part.span))
+        tree = maker(ast.Binary)(tree.span.to(part.span), op, tree, part)
     return tree
 
 
@@ -85,7 +86,7 @@ class ExprRules(RuleBase):
     on_args = _list
 
     def on_int(self, kids: list[Any], span: Span) -> Any:
-        return ast.IntLit(int(kids[0]), span=span)
+        return maker(ast.IntLit)(span, int(kids[0]))
 
     def on_negative_int(self, kids: list[Any], span: Span) -> Any:
         return ast.Unary("-", ast.IntLit(int(kids[0]), span=span), span=span)
@@ -119,7 +120,7 @@ class ExprRules(RuleBase):
     def on_name(self, kids: list[Any], span: Span) -> Any:
         if kids[0] == "now":
             return ast.Now(span=span)
-        return ast.Name(kids[0], span=span)
+        return maker(ast.Name)(span, kids[0])
 
     def on_index(self, kids: list[Any], span: Span) -> Any:
         return ast.Index(kids[0], kids[1], span=span)
@@ -143,10 +144,10 @@ class ExprRules(RuleBase):
         return ast.Unary("-", kids[0], span=span)
 
     def on_not_(self, kids: list[Any], span: Span) -> Any:
-        return ast.Unary("not", kids[0], span=span)
+        return maker(ast.Unary)(span, "not", kids[0])
 
     def on_compare(self, kids: list[Any], span: Span) -> Any:
-        return ast.Binary(kids[1], kids[0], kids[2], span=span)
+        return maker(ast.Binary)(span, kids[1], kids[0], kids[2])
 
     def on_contains(self, kids: list[Any], span: Span) -> Any:
         return ast.Binary("in", kids[0], kids[1], span=span)

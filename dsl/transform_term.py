@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import ast
+from .changed import maker
 from .errors import Span
 from .transform_base import Option, RuleBase
 
@@ -16,21 +17,21 @@ def _wrap(node: Callable[..., Any]) -> _Rule:
     """A rule whose children are the fields of its node, in order."""
 
     def rule(self: RuleBase, kids: list[Any], span: Span) -> Any:
-        return node(*kids, span=span)
+        return maker(node)(span, *kids)
 
     return rule
 
 
 def _many(node: Callable[..., Any]) -> _Rule:
     def rule(self: RuleBase, kids: list[Any], span: Span) -> Any:
-        return node(tuple(kids), span=span)
+        return maker(node)(span, tuple(kids))
 
     return rule
 
 
 def _assign(op: str) -> _Rule:
     def rule(self: RuleBase, kids: list[Any], span: Span) -> Any:
-        return ast.Assign(kids[0], kids[1], op, span=span)
+        return maker(ast.Assign)(span, kids[0], kids[1], op)
 
     return rule
 
@@ -83,7 +84,7 @@ class TermRules(RuleBase):
         return kids[0] if kids[0] is not None else ast.Skip(span=span)
 
     def on_call(self, kids: list[Any], span: Span) -> Any:
-        return ast.Call(kids[0], kids[1] or (), span=span)
+        return maker(ast.Call)(span, kids[0], kids[1] or ())
 
     def on_bind(self, kids: list[Any], span: Span) -> Any:
         return ast.Call(kids[1].name, kids[1].args, kids[0], span=span)
@@ -96,9 +97,8 @@ class TermRules(RuleBase):
 
     def on_while(self, kids: list[Any], span: Span) -> Any:
         options = self.once(kids[1:-1], "this `while`")
-        return ast.While(
-            kids[0], kids[-1], options.get("at_most"), options.get("decreases"), span=span
-        )
+        at_most, decreases = options.get("at_most"), options.get("decreases")
+        return maker(ast.While)(span, kids[0], kids[-1], at_most, decreases)
 
     def on_each(self, kids: list[Any], span: Span) -> Any:
         options = self.once(kids[2:-1], "this `each`")

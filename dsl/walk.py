@@ -43,12 +43,12 @@ def walk(root: object) -> Iterator[Node]:
     stack = [root]
     while stack:
         node = stack.pop()
-        if isinstance(node, Node):
+        if node.__class__ is tuple:
+            stack += node[::-1]
+        elif isinstance(node, Node):
             yield node
             kind: Hashable = node.__class__  # type: ignore[assignment]
-            stack += _reader(kind)(node)
-        elif isinstance(node, tuple):
-            stack += reversed(node)
+            stack += filter(None, _reader(kind)(node))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,26 @@ class Kinds:
     @staticmethod
     def of(root: object) -> Kinds:
         found: dict[type, list[Any]] = {}
-        for node in walk(root):
-            found.setdefault(node.__class__, []).append(node)
+        # The loop of `walk`, with what is looked up by class at hand.
+        known: dict[type, tuple[list[Any], Callable[[Node], tuple[object, ...]] | None]] = {}
+        stack: list[Any] = [root]
+        while stack:
+            node = stack.pop()
+            cls = node.__class__
+            if cls is tuple:
+                stack += node[::-1]
+                continue
+            kind = known.get(cls)
+            if kind is None:
+                inner = None
+                if issubclass(cls, Node):
+                    found[cls] = []
+                    inner = _reader(cls) if children(cls) else None
+                kind = known[cls] = found.get(cls, []), inner
+            nodes, reader = kind
+            nodes.append(node)
+            if reader is not None:
+                stack += filter(None, reader(node))
         return Kinds(found)
 
     def all(self, *kinds: type[N]) -> Iterator[N]:

@@ -35,7 +35,7 @@ from ..semantics.expr import TRUE, Expr, Op, add, and_, const, ite, le
 from ..semantics.system import Obligation, Point, Thread, TransitionSystem
 from ..semantics.walks import variables
 from .alike import Alike
-from .check import WHOLE, Checked, Checker, Claims
+from .check import WHOLE, Beside, Checked, Checker, Claims, Goals
 from .facts import Prover, Wrong
 from .plain import some_only
 from .reading import Model, conjuncts
@@ -138,9 +138,7 @@ class Each(Checker):
         self.alike = self.prover.alike
         self.spread: dict[int, tuple[Measure, Measure]] = {}  # by identity
 
-    def part(
-        self, check: str, evidence: Evidence, goals: Sequence[Obligation], ends: bool = False
-    ) -> None:
+    def part(self, check: str, evidence: Evidence, goals: Goals, beside: Beside = ()) -> None:
         match evidence:
             case Inductive(facts):
                 for goal in (g for whole in goals for g in self.parts(whole)):
@@ -153,17 +151,17 @@ class Each(Checker):
                 if len(here) > 1 or {*kept} & self.alike.numbers or not goals:
                     raise Wrong("the states are those of several instances")
                 shown = [self._shown(g, here) for g in goals]
-                super().part(check, evidence, shown, ends)
+                super().part(check, evidence, shown, beside)
             case Measure():
                 if id(evidence) not in self.spread:
                     self.spread[id(evidence)] = evidence, self._of_all(evidence)
-                self.tried.shown(self.prover, self.spread[id(evidence)][1])
+                self.tried.shown(self.prover, self.spread[id(evidence)][1], check)
             case Peaks() | Runs():
                 raise Wrong("this evidence is of a few instances")
             case Progress() | Pairs() if self.turns and check != "race_free":
                 raise Wrong("who may go on waits for its turn")
             case _:
-                super().part(check, evidence, goals, ends)
+                super().part(check, evidence, goals, beside)
 
     def parts(self, goal: Obligation) -> list[Obligation]:
         """What holds if each of them does; of one that speaks of all, each is looked at."""
@@ -247,9 +245,7 @@ class OfAnyNumber(Checker):
         except Wrong as wrong:
             self.why = str(wrong)
 
-    def proof(
-        self, check: str, name: str, goals: Sequence[Obligation], parts: Sequence[Part]
-    ) -> Checked:
+    def proof(self, check: str, name: str, goals: Goals, parts: Sequence[Part]) -> Checked:
         said = {id(o): k for k, o in enumerate(self.system.obligations)}
         trusted = all(isinstance(p.evidence, Trusted) for p in parts)
         told_apart = name in self.unlike or bool(goals and self.unlike and not name)

@@ -21,7 +21,9 @@ from .reading import touched
 from .states import State, View, domain
 
 MOST = 50_000  # states
+MOST_ANSWERS = 64  # for one input
 FREE = VarKind.ARG, VarKind.PARAM
+BEGIN = "begin with "
 Start = tuple[dict[str, str], int]
 Edges = Sequence[Sequence[tuple[Act, int]]]
 Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
@@ -29,10 +31,12 @@ Starts = Mapping[str, tuple[Sequence[int], Sequence[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """`edges[s]` are the steps from state s; `starts` are first states with their arguments."""
+    """`edges[s]` are the steps from state s; `starts` are first states with their arguments.
+    `sole`: the answers of activities that have one only, where not all steps are there."""
 
-    edges: list[list[tuple[Act, int]]]
+    edges: Edges
     starts: list[Start]
+    sole: Mapping[str, str] | None = None
 
 
 def both(left: Side, right: Side) -> tuple[Behaviour, Behaviour]:
@@ -142,7 +146,7 @@ def _explored(side: Side, kept: set[int]) -> Behaviour:
 def _bounded(view: View) -> None:
     """Every answer is looked at."""
     for rule in view.system.rules:
-        if rule.guard is not FALSE and any(domain(i) is None for i in rule.inputs):
+        if rule.guard is not FALSE and any(domain(i, MOST_ANSWERS) is None for i in rule.inputs):
             raise Wrong(f"too many answers of `{rule.name}`")
 
 

@@ -30,15 +30,15 @@ from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.walks import variables
 from .certificate import Certificate, Codec, Damaged
 from .compared import Comparing
-from .conflicts import races
 from .facts import Open, Prover, Wrong
+from .moved import of_whole
 from .peaks import peaks
 from .plain import PLAIN, is_line, some_only, taken
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
 from .solvers import Solvers
-from .states import View, closed, finishes, holds
+from .states import View, closed, holds
 from .tried import Tried
 
 # What a certificate of a check of the whole system claims, and the evidence that it needs: of
@@ -49,6 +49,7 @@ WHOLE = {
     "terminates": "every run comes to an end, where all instances are over",
     "can_finish": "from every reachable state an end of all instances can be reached",
     "starvation_free": "whoever waits for a resource gets it, or need not wait any more",
+    "messages": "whoever waits for a message, or for room for one, can go on",
     "no_dead_code": "every place of the spec that can be meant to run is run by some run",
     "race_free": "no two steps that may run at once conflict on data without a common lock",
     "timing_independent": "the result does not depend on who finishes first",
@@ -61,14 +62,17 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "can_finish": ((Measure, Progress), (States,)),
     "no_dead_code": ((Runs,),),
     "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
-    "race_free": ((Pairs,),),
-    "timing_independent": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
-    "deterministic": ((Measure, Pairs), (Measure, Progress, Pairs), (States, Pairs)),
+    "messages": ((Syntactic,), (Progress,), (Measure, Progress), (States,)),
+    "race_free": ((Pairs,), (States, Pairs)),
+    "timing_independent": ((Pairs,), (Measure, Progress, Pairs), (States, Pairs)),
+    "deterministic": ((Pairs,), (Measure, Progress, Pairs), (States, Pairs)),
 }
 # Checks of which a spec may have nothing.
 NOTHING = {"resources", "borrows", "dependencies", "handled", "compensated"}
 NOTHING |= {"exhaustive", "arithmetic", "idempotency", "timeouts"}
 LINES = (*COMPARED, "law")  # of two workflows, or of two terms
+Goals = Sequence[Obligation]
+Beside = Sequence[Evidence]
 Claims = Mapping[tuple[str, str], Comparing]
 
 
@@ -88,6 +92,8 @@ class Checked:
 
 def goals_of(system: TransitionSystem, check: str, name: str, level: str) -> list[Obligation]:
     """What a line of the table asks."""
+    if check == "messages":  # one line of all channels
+        return [o for o in system.obligations if o.check == check]
     warning = level == "warning"
     return [o for o in system.obligations if (o.check, o.name, o.warning) == (check, name, warning)]
 
@@ -107,8 +113,9 @@ def claim_of(
     other = (
         "the spec has nothing of the kind" if check in NOTHING else f"`wfverify explain {check}`"
     )
-    never = f"never: {'; '.join(said)}"
-    says = never if goals else WHOLE.get(check, other)
+    never = [f"never: {'; '.join(said)}"] if goals else []
+    whole = [WHOLE[check]] if check in WHOLE and (not goals or check == "messages") else []
+    says = "; ".join([*never, *whole]) or other
     if claimed and (check, name) in claimed:
         place, says = (line := claimed[check, name].claimed).place, line.says
     out = {"check": check, "name": name, "level": level, "place": place, "says": says}
@@ -172,9 +179,7 @@ class Checker:
 
     # --- proofs -----------------------------------------------------------------------------
 
-    def proof(
-        self, check: str, name: str, goals: Sequence[Obligation], parts: Sequence[Part]
-    ) -> Checked:
+    def proof(self, check: str, name: str, goals: Goals, parts: Sequence[Part]) -> Checked:
         """Raises `Wrong` where a part does not show what it is for."""
         trusted = [p.evidence for p in parts if isinstance(p.evidence, Trusted)]
         late = check == "property" and any(x.name == name for x in self.system.liveness)
@@ -183,9 +188,10 @@ class Checker:
         if check in LINES and not trusted:
             self.claimed[check, name].check([p.evidence for p in parts], self.solvers)
             return Checked(Answer.VALID)
-        if not goals and not trusted:
+        if (not goals or check == "messages") and not trusted:
             nothing = ((Syntactic,),) if check in NOTHING else ()
-            if tuple(type(p.evidence) for p in parts) not in NEEDS.get(check, nothing):
+            kinds = tuple(type(p.evidence) for p in parts if not p.goals)
+            if kinds not in NEEDS.get(check, nothing):
                 raise Wrong("this evidence does not belong to this check")
             ordered = any(isinstance(p.evidence, Progress) and p.evidence.order for p in parts)
             # Who holds a resource gives it back only if it does not go round for ever.
@@ -194,21 +200,19 @@ class Checker:
             if check in NOTHING and any(o.check == check for o in self.system.obligations):
                 raise Wrong("the spec asks something of this check")
         open_ = set(range(len(goals)))
-        ends = any(isinstance(p.evidence, Progress) for p in parts)
+        beside = [p.evidence for p in parts]
         for part in parts:
             if any(g not in range(len(goals)) for g in part.goals):
                 raise Wrong("evidence for a goal that there is not")
-            self.part(check, part.evidence, [goals[g] for g in part.goals], ends)
+            self.part(check, part.evidence, [goals[g] for g in part.goals], beside)
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):
             raise Wrong(f"nothing is said of {len(open_)} of its goals")
         why = taken(trusted) or some_only(self.system, check, goals, check in WHOLE)
         return Checked(Answer.HOLEY if why else Answer.VALID, why)
 
-    def part(
-        self, check: str, evidence: Evidence, goals: Sequence[Obligation], ends: bool = False
-    ) -> None:
-        """`Wrong` where the evidence does not show the goals; `ends`: that all ends is shown."""
+    def part(self, check: str, evidence: Evidence, goals: Goals, beside: Beside = ()) -> None:
+        """`Wrong` where the evidence, with what is beside it, does not show the goals."""
         match evidence:
             case Inductive(facts):
                 for goal in goals:
@@ -221,20 +225,16 @@ class Checker:
                 for goal in goals:
                     holds(view, states, goal)
                 if not goals:
-                    finishes(view, states)
+                    of_whole(check, view, states)
             case Peaks():
                 for goal in goals:
                     peaks(self.prover, evidence, goal)
-            case Progress() | Measure():
-                self.tried.shown(self.prover, evidence)
-            case Pairs(facts) if check == "race_free":
-                races(self.prover, facts)
-            case Pairs():
-                self.tried.shown(self.prover, evidence, ends)
+            case Progress() | Measure() | Pairs():
+                self.tried.shown(self.prover, evidence, check, beside)
             case Runs(runs):
                 places(self.watch, runs)
             case Syntactic():
-                if check in PLAIN:
+                if check in PLAIN and not goals:
                     PLAIN[check](self.prover)
                 elif any(g.cond.op is not Op.CONST or g.cond.value is not True for g in goals):
                     raise Wrong("there is something to show")

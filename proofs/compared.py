@@ -1,9 +1,7 @@
 """Two workflows that are claimed to do the same, or one what the other does.
 
-Of the evidence nothing is believed: a partition must be a bisimulation (each step of a state is one
-of all states of its class), a relation between states and sets of states must go on with each step.
-Definitions: docs/equivalence.md; van Glabbeek and Weijland 1996 (branching bisimulation), van
-Glabbeek, Luttik and Trcka 2009 (with explicit divergence).
+Of the evidence nothing is believed: a relation between states and sets of states must go on with
+each step.  Definitions: docs/equivalence.md.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
-from ..semantics.claimed import COMPARED, OUTCOME, UNDER, Claimed
+from ..semantics.claimed import COMPARED, OUTCOME, UNDER, Claimed, Terms
 from ..semantics.evidence import (
     Answered,
     Classes,
@@ -26,6 +24,7 @@ from ..semantics.evidence import (
 from ..semantics.observing import INTERNAL, Act
 from .answering import same_answered
 from .behaviour import Behaviour, Edges, Starts, begun, both, in_flight, quiet, unfinished
+from .bisimilar import bisimilar
 from .coupled import coupled
 from .derived import derived
 from .differing import differ
@@ -33,6 +32,7 @@ from .facts import Open, Wrong
 from .merged import merged
 from .outcomes import same_outcomes
 from .solvers import Solvers
+from .told import as_told
 
 Related = Sequence[tuple[int, tuple[int, ...]]]
 RUNS = UNDER[2:]  # what is said of runs
@@ -65,16 +65,8 @@ class Comparing:
         claimed = self.claimed
         try:
             match parts:
-                case [Derivation() as laws]:
-                    terms = claimed.terms()
-                    if terms is None:
-                        raise Wrong("the two differ in more than terms")
-                    derived(terms, claimed.under, laws)
-                case [Merged() as relation] if claimed.kind in COMPARED[:2]:
-                    terms = claimed.terms()
-                    if terms is None:
-                        raise Wrong("the two differ in more than terms")
-                    merged(terms, claimed.under, relation, claimed.tests, solvers)
+                case [Derivation() | Merged(), *_]:
+                    self._terms(parts, solvers)
                 case [Coupled() as relation] if claimed.sides is not None:
                     # Where each run has its like, those that are under way have.
                     running = claimed.kind == "upgrade"
@@ -101,7 +93,7 @@ class Comparing:
             case _:
                 raise Wrong("this evidence does not belong to this claim")
         try:
-            sides = self.sides()
+            sides = self._sides_of(told)
         except Wrong as wrong:
             raise Open(f"that it refutes {self.claimed.kind} was not checked: {wrong}") from None
         except Rejected as error:
@@ -110,6 +102,35 @@ class Comparing:
             differ(self.claimed.kind, self.claimed.under, *sides, told)
         except (TypeError, ValueError, IndexError, KeyError, AttributeError):
             raise Wrong("the evidence has another form") from None
+
+    def _sides_of(self, told: Differing) -> tuple[Behaviour, Behaviour]:
+        """All that the two do, or what matters for the evidence.  `Wrong`, `Rejected`."""
+        try:
+            return self.sides()
+        except Wrong:
+            if self.claimed.sides is None:
+                raise
+            return as_told(*self.claimed.sides(), told)
+
+    def _terms(self, parts: Sequence[Evidence], solvers: Solvers) -> None:
+        """One piece of evidence for each pair of terms in which the two differ."""
+        terms = self.claimed.terms()
+        if terms is None:
+            raise Wrong("the two differ in more than terms")
+        if len(terms) != len(parts):
+            raise Wrong(f"they differ in {len(terms)} pairs of terms")
+        for each, evidence in zip(terms, parts, strict=True):
+            self.same(each, evidence, solvers)
+
+    def same(self, terms: Terms, evidence: Evidence, solvers: Solvers) -> None:
+        """`Wrong` where the evidence does not show that two terms do the same."""
+        match evidence:
+            case Derivation():
+                derived(terms, self.claimed.under, evidence)
+            case Merged() if self.claimed.kind in COMPARED[:2]:
+                merged(terms, self.claimed.under, evidence, solvers)
+            case _:
+                raise Wrong("this evidence does not belong to this claim")
 
     def _answered(self, solvers: Solvers) -> None:
         """With the answers that there are, or else with terms for them."""
@@ -154,86 +175,6 @@ def told_alike(*sides: Behaviour) -> None:
             for act, _ in edges:
                 if known.setdefault(act.text, act) != act:
                     raise Wrong(f"`{act.text}` is not the same on both sides")
-
-
-# --- bisimulation ----------------------------------------------------------------------------
-
-
-def bisimilar(
-    left: Edges, right: Edges, classes: Sequence[int], starts: Starts, under: str
-) -> None:
-    """The partition is a bisimulation in which both begin alike: strong under `bisimulation`,
-    else branching, rooted and with explicit divergence."""
-    shift = len(left)
-    steps = [[(a.text, t) for a, t in edges] for edges in left]
-    steps += [[(a.text, t + shift) for a, t in edges] for edges in right]
-    if len(classes) != len(steps):
-        raise Wrong("a state has no class")
-    for mine, yours in starts.values():
-        if {classes[s] for s in mine} != {classes[s + shift] for s in yours}:
-            raise Wrong("they do not begin alike")
-    signed = [{(a, classes[t]) for a, t in edges} for edges in steps]
-    if under == UNDER[0]:
-        _uniform(classes, signed)
-        return
-    inert = [
-        [t for a, t in edges if a == INTERNAL and classes[t] == c]
-        for c, edges in zip(classes, steps, strict=True)
-    ]
-    seen = [{x for x in s if x != (INTERNAL, c)} for c, s in zip(classes, signed, strict=True)]
-    _uniform(classes, _reached(inert, seen))
-    _uniform(classes, [{("for ever", 0)} if d else set() for d in _endless(inert)])
-    for mine, yours in (starts[n] for n in starts if not n):
-        # Else the arguments are a first step of their own.
-        if any(signed[s] != signed[t + shift] for s in mine for t in yours):
-            raise Wrong("their first steps are not alike")
-
-
-Signature = set[tuple[str, int]]
-
-
-def _uniform(classes: Sequence[int], signed: Sequence[Signature]) -> None:
-    known: dict[int, Signature] = {}
-    for c, s in zip(classes, signed, strict=True):
-        if known.setdefault(c, s) != s:
-            raise Wrong("two states of one class do not the same")
-
-
-def _reached(inert: Sequence[Sequence[int]], seen: Sequence[Signature]) -> list[Signature]:
-    """What is seen behind steps inside of a class."""
-    before: list[list[int]] = [[] for _ in inert]
-    for s, targets in enumerate(inert):
-        for t in targets:
-            before[t].append(s)
-    out = [set(s) for s in seen]
-    todo = list(range(len(inert)))
-    while todo:
-        t = todo.pop()
-        for s in before[t]:
-            if not out[t] <= out[s]:
-                out[s] |= out[t]
-                todo.append(s)
-    return out
-
-
-def _endless(inert: Sequence[Sequence[int]]) -> list[bool]:
-    """Who can go round inside of its class for ever: who is left when those that cannot go on are
-    taken away, one after the other."""
-    left = [len(targets) for targets in inert]
-    before: list[list[int]] = [[] for _ in inert]
-    for s, targets in enumerate(inert):
-        for t in targets:
-            before[t].append(s)
-    todo = [s for s, n in enumerate(left) if not n]
-    for t in todo:  # grows while it is gone through
-        for s in before[t]:
-            left[s] -= 1
-            if not left[s]:
-                todo.append(s)
-    return [n > 0 for n in left]
-
-
-# --- runs ------------------------------------------------------------------------------------
 
 
 def follows(

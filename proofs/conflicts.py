@@ -15,7 +15,7 @@ from ..semantics.system import Rule, RuleKind, VarKind
 from ..semantics.walks import fold, variables
 from .apart import Meeting
 from .facts import Prover, Wrong
-from .pairs import Pair, meetings, reads, without_ghosts
+from .pairs import Met, Pair, may_meet, meetings, reads, without_ghosts
 from .reading import Step, settled
 from .shapes import Known
 
@@ -42,17 +42,20 @@ def touching_any(prover: Prover, kinds: Sequence[VarKind]) -> list[Rule]:
     return [r for r in system.rules if touches(r)] if written else []
 
 
-def races(prover: Prover, facts: Facts) -> None:
+def races(prover: Prover, facts: Facts, met: Met | None = None) -> None:
     """No two steps that conflict on data meet; `x := x + e` and `x := x + f` do not conflict.  A
     crash is nobody's step: what it loses is a matter of the properties.
 
-    That two steps never meet is mostly seen from where the guards say that threads are.
+    That two steps never meet is mostly seen from where the guards say that threads are.  `met`:
+    pairs that do, where that is known.
     """
     known = prover.established(facts)
     meeting = Meeting(prover) if prover.tree.steady else None
     rules = [r for r in touching_any(prover, DATA) if r.kind is not RuleKind.CRASH]
     whole = (Step(r, [], {}, dict(r.updates)) for r in rules)
     for one, other in meetings(prover, whole, DATA):
+        if not may_meet(met, one.rule, other.rule):
+            continue
         if meeting is None or not meeting.exclude(one.rule, other.rule):
             _race(prover, one.rule, other.rule, known)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ..dsl import ast
 from ..dsl.format_expr import expr
 from ..dsl.format_inline import inline
-from ..semantics.claimed import UNDER
+from ..semantics.claimed import UNDER, Terms
 from ..semantics.evidence import Derivation, Merged
 from ..semantics.joins import WIDEST
 from .facts import Wrong
@@ -21,7 +21,7 @@ from .laws.table import holds, proved
 Part = ast.Term | ast.Expression
 
 
-def derived(terms: tuple[ast.Term, ast.Term], under: str, evidence: Derivation) -> None:
+def derived(terms: Terms, under: str, evidence: Derivation) -> None:
     """`Wrong` where the laws do not make one of the two of the other."""
     sides = taken(terms, evidence)
     try:
@@ -35,11 +35,11 @@ def derived(terms: tuple[ast.Term, ast.Term], under: str, evidence: Derivation) 
         raise Wrong("a join over many branches is a step of its own")
 
 
-def taken(terms: tuple[ast.Term, ast.Term], evidence: Derivation | Merged) -> list[list[Term]]:
+def taken(terms: Terms, evidence: Derivation | Merged) -> list[list[Term]]:
     """The two terms, as they are read; `Wrong` where the evidence is about others."""
     known = {t: n for n, t in enumerate(evidence.terms)}
     sides = []
-    for side, root in zip(terms, (evidence.left, evidence.right), strict=True):
+    for side, root in ((terms.left, evidence.left), (terms.right, evidence.right)):
         mine = read(side)
         number: list[int] = []
         for op, label, kids in mine:

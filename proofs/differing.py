@@ -8,15 +8,14 @@ all is one by itself).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..semantics.claimed import OUTCOME, UNDER
 from ..semantics.evidence import Differing
 from ..semantics.observing import INTERNAL
-from .behaviour import Behaviour, Edges, begun, quiet
+from .behaviour import BEGIN, Behaviour, Edges, begun, quiet
 from .facts import Open, Wrong
 
-BEGIN = "begin with "
 MOST = 500_000  # states with what has been answered
 Node = tuple[str, str, tuple[int, ...]]
 
@@ -113,21 +112,24 @@ def _outcome(mine: Behaviour, yours: Behaviour, told: Differing) -> None:
         raise Wrong("the other one has this outcome, too")
 
 
-def _only(*sides: Behaviour) -> dict[str, str]:
+def _only(*sides: Behaviour) -> Callable[[str], str | None]:
+    sole = sides[0].sole
+    if sole is not None:
+        return lambda asked: sole.get(asked.split("(")[0])
     ways: dict[str, set[str]] = {}
     for side in sides:
         for edges in side.edges:
             for act, _ in edges:
                 if act.answered is not None:
                     ways.setdefault(act.answered[0], set()).add(act.answered[1])
-    return {name: next(iter(several)) for name, several in ways.items() if len(several) == 1}
+    return {name: next(iter(several)) for name, several in ways.items() if len(several) == 1}.get
 
 
 def _outcomes(
     edges: Edges,
     states: Iterable[int],
     answers: Mapping[tuple[str, int], str],
-    only: Mapping[str, str],
+    only: Callable[[str], str | None],
 ) -> set[str]:
     todo = [(s, frozenset[tuple[str, int]]()) for s in states]
     seen = set(todo)
@@ -140,7 +142,7 @@ def _outcomes(
             if act.answered is not None:
                 name, answer = act.answered
                 key = name, counts.get(name, 0) + 1
-                given = answers.get(key, only.get(name))
+                given = answers.get(key, only(name))
                 if given is None:
                     raise Open(f"what `{name}` is answered then is not told")
                 if given != answer:

@@ -3,7 +3,9 @@
 Between two actions every test may change, so what is decided by the values of tests is decided for
 all of them: the terms are deterministic, and what holds of the relation holds of the smallest
 equivalence around it (Hopcroft and Karp 1971; Smolka et al. 2020, Theorem 5.1).  A test may be
-another one in other words, and some values cannot be had at once: what solvers say of it.
+another one in other words, and some values cannot be had at once: what solvers say of it.  Where
+nothing runs beside the terms, tests keep their values until a step changes what they read: some
+pairs have to do the same for the values only with which a run comes to them (`kept`).
 
 Rests on it that the rules of such terms do what is read here (`_Reading.next`), as tests compare.
 """
@@ -14,38 +16,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..dsl import ast
-from ..semantics.claimed import UNDER, Read
+from ..semantics.claimed import UNDER, Terms, Tests
 from ..semantics.evidence import Merged
 from ..semantics.expr import FALSE, Expr, eq, not_
 from .derived import Part, form, taken
 from .facts import Wrong
+from .kept import Kept, Listed, Values, given, literals
 from .solvers import Solvers
 
 MOST = 2_000_000  # ways through the tests of one instant, in all
 Done = tuple[str, str, int]  # how it goes on, the label, and what is then left
-Values = dict[str, bool]
 
 
-def merged(
-    terms: tuple[ast.Term, ast.Term], under: str, evidence: Merged, tests: Read, solvers: Solvers
-) -> None:
-    """`Wrong` where the two, each by itself, may do different things under this equivalence."""
+def merged(terms: Terms, under: str, evidence: Merged, solvers: Solvers) -> None:
+    """`Wrong` where the two may do different things under this equivalence."""
     taken(terms, evidence)
     if any(not 0 <= k < n for n, (_, _, kids) in enumerate(evidence.terms) for k in kids):
         raise Wrong("a term comes before a part of it")
-    saying = _Saying(terms, tests, solvers)
+    saying = _Saying(terms, solvers)
     reading = _Reading(evidence, saying.meant(evidence.meant))
     roots = reading.left_to_do(evidence.left, 0), reading.left_to_do(evidence.right, 0)
     same = _Same()
     for one, other in evidence.pairs:
         reading.known(one, other)
         same.merge(one, other)
-    if same.find(roots[0]) != same.find(roots[1]):
+    kept = saying.kept(evidence.kept)
+    if same.find(roots[0]) != same.find(roots[1]) and not (kept and kept.at_start(*roots)):
         raise Wrong("nothing says that the two terms do the same")
-    for one, other in evidence.pairs:
-        for values, mine, yours in reading.both(one, other):
-            if mine[:2] == yours[:2] and same.find(mine[2]) == same.find(yours[2]):
-                continue
+    for one, other, *known in (*((x, y, (), ()) for x, y in evidence.pairs), *evidence.kept):
+        reading.known(one, other)
+        for values, mine, yours in reading.both(one, other, given(*known)):
+            if mine[:2] == yours[:2]:
+                if same.find(mine[2]) == same.find(yours[2]):
+                    continue
+                if kept and kept.after(values, mine[1], mine[2], yours[2]):
+                    continue
             if {mine[0], yours[0]} == {"waits", "goes round"}:
                 reading.mixed = True
             elif not saying.never(values):
@@ -53,6 +58,8 @@ def merged(
     # (Where a round may end without a step, a step of its own ends it.)
     level = UNDER[0]
     if roots[0] != roots[1] and (reading.silent or reading.rounds()):
+        if not terms.alone:
+            raise Wrong("what is beside them may write what a loop tests, between two rounds")
         level = UNDER[3] if reading.mixed else UNDER[2]
     if UNDER.index(under) < UNDER.index(level):
         raise Wrong(f"that they do the same is shown under {level} only")
@@ -77,27 +84,37 @@ class _Same:
 class _Saying:
     """What tests say."""
 
-    terms: tuple[ast.Term, ast.Term]
-    tests: Read
+    terms: Terms
     solvers: Solvers
-    always: Expr | None = None
+    tests: Tests | None = None
     conditions: dict[str, Expr] = field(default_factory=dict)
 
-    def _read(self) -> None:
-        if self.always is not None:
-            return
-        written = dict(_tests(self.terms))
-        found = self.tests(list(written.values()))
+    def read(self) -> Tests:
+        if self.tests is None:
+            written = dict(_parts(self.terms, "test"))
+            self.tests = self.terms.tests([t for t in written.values() if isinstance(t, ast.Expr)])
+            if self.tests is None:
+                raise Wrong("it is not known what the tests say")
+            self.conditions = dict(zip(written, self.tests.conditions, strict=True))
+        return self.tests
+
+    def kept(self, listed: Sequence[Listed]) -> Kept | None:
+        """What is said of values that tests keep; None: nothing."""
+        if not listed:
+            return None
+        done = dict(_parts(self.terms, "act"))
+        found = self.terms.steps([t for t in done.values() if isinstance(t, ast.Term)])
         if found is None:
-            raise Wrong("it is not known what the tests say")
-        self.always = found.always
-        self.conditions = dict(zip(written, found.conditions, strict=True))
+            raise Wrong("it is not known what steps do to the tests")
+        updates = dict(zip(done, found.updates, strict=True))
+        tests = self.read()
+        return Kept(self.solvers, tests, self.conditions, updates, found.steady, listed)
 
     def meant(self, given: Sequence[tuple[str, str, str]]) -> Mapping[str, tuple[str, bool]]:
         """`Wrong` where a test does not say what it is said to."""
         out: dict[str, tuple[str, bool]] = {}
         for label, other, how in given:
-            self._read()
+            always = self.read().always
             positive = how == "same"
             if how not in ("same", "opposite"):
                 raise Wrong("a test is neither the same nor the opposite")
@@ -107,19 +124,15 @@ class _Saying:
                 goal = eq(here, not_(self.conditions[other]))
             elif not positive:
                 goal = not_(here)
-            assert self.always is not None
-            if label in out or not self.solvers.proves([self.always], goal):
+            if label in out or not self.solvers.proves([always], goal):
                 raise Wrong(f"`{label}` may say something else")
             out[label] = other, positive
         return out
 
     def never(self, values: Mapping[str, bool]) -> bool:
         """Whether tests surely never have these values."""
-        self._read()
-        assert self.always is not None
-        conds = self.conditions
-        parts = [conds[n] if yes else not_(conds[n]) for n, yes in sorted(values.items())]
-        return self.solvers.proves([self.always, *parts], FALSE)
+        always = self.read().always
+        return self.solvers.proves([always, *literals(self.conditions, values)], FALSE)
 
 
 @dataclass
@@ -149,9 +162,9 @@ class _Reading:
             self.rests.append((term, rest))
         return found
 
-    def both(self, one: int, other: int) -> Iterator[tuple[Values, Done, Done]]:
-        """What two do next, for all values of the tests that they ask for."""
-        todo: list[Values] = [{}]
+    def both(self, one: int, other: int, given: Values) -> Iterator[tuple[Values, Done, Done]]:
+        """What two do next, for all values of the tests that they ask for beside the given ones."""
+        todo = [given]
         while todo:
             values = todo.pop()
             self.ways += 1
@@ -235,11 +248,11 @@ class _Reading:
         return False
 
 
-def _tests(terms: Sequence[ast.Term]) -> Iterator[tuple[str, ast.Expression]]:
-    todo: list[Part] = list(terms)
+def _parts(terms: Terms, kind: str) -> Iterator[tuple[str, Part]]:
+    todo: list[Part] = [terms.left, terms.right]
     while todo:
         part = todo.pop()
         op, label, parts = form(part)
-        if op == "test" and isinstance(part, ast.Expr):
+        if op == kind:
             yield label, part
         todo.extend(parts)

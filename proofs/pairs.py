@@ -3,12 +3,14 @@
 Two steps meet in a state if both guards hold there.  *Commuting*: steps that meet leave each other
 possible, and give the same state in either order; then all finite runs of one environment are
 permutations of one another (Keller 1975; Mazurkiewicz 1977), provided that within a thread the
-environment alone decides.
+environment alone decides.  If one run of an environment comes to where nobody can step, then all
+do, after as many steps and in the same state (the diamond property); so that runs end need not be
+shown, unless claims were left out of the guards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_
@@ -20,6 +22,12 @@ from .reading import Step, pinned, settled, touched
 from .shapes import Known
 
 MOST_PAIRS = 100_000
+Met = Set[tuple[int, int]]  # rules that can be taken in one state, the smaller index first
+
+
+def may_meet(met: Met | None, a: Rule, b: Rule) -> bool:
+    """None: nothing is known."""
+    return met is None or (min(a.index, b.index), max(a.index, b.index)) in met
 
 
 class Pair:
@@ -121,16 +129,28 @@ def meetings(
                     yield a, b
 
 
-def commuting(prover: Prover, facts: Facts, ends: bool) -> None:
+def commuting(
+    prover: Prover, facts: Facts, ends: bool, durations: bool, met: Met | None = None
+) -> None:
     """Steps of different threads that meet commute; those of one thread are ends of one attempt
     or sides of a choice, which the environment decides; and no clock decides anything.  `ends`: it
-    is shown beside that every run comes to where all is over."""
+    is shown beside that every run comes to where all is over.  `durations`: these are answers, and
+    with them whether the time of an attempt is up, and what time it is at a step: an attempt has a
+    clock of its own, and nobody who waits for a claim is put before another one.  `met`: pairs
+    that meet, where that is known (two that never do are not made to meet by a third, which would
+    leave both possible)."""
     system = prover.model.system
     if system.excluded is not FALSE:
         raise Wrong("runs in which an assumption is false do not count")
-    late = (RuleKind.TIMEOUT, RuleKind.INTERRUPT)
-    if any(rule.kind in late and prover.model.cases(rule) for rule in system.rules):
-        raise Wrong("a clock may decide")
+    attempts = {r.group for r in system.rules if r.group is not None}
+    attempts -= {r.group for r in system.rules if r.delay is None}
+    for rule in system.rules:
+        if rule.kind in (RuleKind.TIMEOUT, RuleKind.INTERRUPT) and prover.model.cases(rule):
+            answered = rule.kind is RuleKind.TIMEOUT and rule.group in attempts
+            if not (durations and answered):
+                raise Wrong("a clock may decide")
+    if system.reads_clock and not durations:
+        raise Wrong("what the clock says may decide")
     waits = (RuleKind.TIMER, *WAITING)
     if system.choices and any(r.kind in waits and prover.model.cases(r) for r in system.rules):
         raise Wrong("which side of a choice can move may depend on a clock")
@@ -152,7 +172,7 @@ def commuting(prover: Prover, facts: Facts, ends: bool) -> None:
             raise Wrong("too many pairs of steps")
         for k, a in enumerate(mine):
             for b in mine[:k]:
-                if a.rule is b.rule:
+                if a.rule is b.rule or not may_meet(met, a.rule, b.rule):
                     continue
                 pair = Pair(prover, a, b, known)
                 if not _decided(system, a.rule, b.rule) and not pair.impossible():
@@ -160,6 +180,8 @@ def commuting(prover: Prover, facts: Facts, ends: bool) -> None:
                 for one, other in ((a, b), (b, a)):
                     _opens(prover, one, other, writers, known)
     for a, b in meetings(prover, prover.model.steps):
+        if not may_meet(met, a.rule, b.rule):
+            continue
         pair = Pair(prover, a, b, known)
         if not pair.never and not pair.commute() and not pair.impossible():
             raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet and do not commute")

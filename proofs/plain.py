@@ -70,6 +70,13 @@ def nobody_waits(system: TransitionSystem) -> None:
             raise Wrong(f"`{rule.name}` may wait for a resource")
 
 
+def no_messages(system: TransitionSystem) -> None:
+    """Nothing is sent, and nothing received."""
+    for rule in system.rules:
+        if rule.kind in (RuleKind.SEND, RuleKind.RECEIVE):
+            raise Wrong(f"`{rule.name}` may wait")
+
+
 def nothing_watched(system: TransitionSystem) -> None:
     """No limit around a retry, no `wait until`, no attempt of which it is said that it may never
     end."""
@@ -113,5 +120,6 @@ def is_line(claim: Mapping[str, str], parts: Sequence[Part]) -> bool:
 PLAIN: Mapping[str, Callable[[Prover], None]] = {
     "atomicity": atomic,
     "starvation_free": lambda prover: nobody_waits(prover.model.system),
+    "messages": lambda prover: no_messages(prover.model.system),
     "timeouts": lambda prover: nothing_watched(prover.model.system),
 }

@@ -80,7 +80,7 @@ def _answers(rule: Rule, state: State) -> Iterator[Answer]:
 
 
 def _some(declared: Input) -> Sequence[Scalar]:
-    values = domain(declared)
+    values = domain(declared, MOST_ANSWERS)
     if values is not None:
         return values
     ends = [e for e in (declared.lo, declared.hi) if e is not None]

@@ -43,8 +43,6 @@ def refuted(
         both.refuted([p.evidence for p in parts])
         return
     check, name = claim["check"], claim["name"]
-    if check == "messages":  # one line of all channels
-        goals = [o for o in watch.system.obligations if o.check == check]
     match parts:
         case [Part(Runs((first, second)), _)] if check in ENVIRONMENT:
             parted(watch, first, second, ENVIRONMENT[check])

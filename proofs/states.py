@@ -8,9 +8,10 @@ variables, is then a run here; the reverse need not hold, so such sets show safe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 
 from ..dsl.types import Enum
 from ..semantics.evidence import States
@@ -21,11 +22,13 @@ from ..semantics.walks import substitute, variables
 from .facts import Wrong
 from .reading import conjuncts, pinned, touched
 
-MOST_VALUES = 64  # of one input or variable
+MOST_VALUES = 1000  # of one input or variable
+MOST_CHOICES = 10_000  # of all of them at once
+MOST_STEPS = 20  # by state, on the average, while states are looked for
 State = tuple[Scalar, ...]
 
 
-def domain(declared: Variable | Input) -> Sequence[Scalar] | None:
+def domain(declared: Variable | Input, most: int = MOST_VALUES) -> Sequence[Scalar] | None:
     """All values of a type, or None where they are many."""
     if declared.sort is Sort.BOOL:
         return (False, True)
@@ -33,7 +36,7 @@ def domain(declared: Variable | Input) -> Sequence[Scalar] | None:
     if isinstance(declared.type, Enum):
         last = len(declared.type.values) - 1
         low, high = max(low or 0, 0), last if high is None else min(high, last)
-    if declared.sort is Sort.REAL or low is None or high is None or high - low >= MOST_VALUES:
+    if declared.sort is Sort.REAL or low is None or high is None or high - low >= most:
         return None
     return range(low, high + 1)
 
@@ -53,12 +56,14 @@ class Move:
 
 @dataclass
 class View:
-    """The system through the kept variables; `also`: inputs that matter beside (by position)."""
+    """The system through the kept variables; `also`: inputs that matter beside (by position);
+    `values`: those of a type that are looked at (None: too many)."""
 
     system: TransitionSystem
     kept: tuple[int, ...]
     also: frozenset[int] = frozenset()
     moves: dict[tuple[int, object] | None, list[Move]] = field(default_factory=dict)
+    values: Callable[[Variable | Input], Sequence[Scalar] | None] = domain
 
     def __post_init__(self) -> None:
         self.slots = {v: k for k, v in enumerate(self.kept)}
@@ -78,7 +83,7 @@ class View:
                 e, lambda n: new.get(n.index, var(n.index, n.sort)) if n.op is Op.POST else n
             )
 
-        domains = [domain(d) for d in rule.inputs]
+        domains = [self.values(d) for d in rule.inputs]
 
         def seen(e: Expr) -> bool:
             inputs = variables([e], Op.INPUT)
@@ -96,7 +101,11 @@ class View:
                 updates.append((self.slots[v], e if seen(e) else None))
         needed = variables([*tied, *(e for _, e in updates if e is not None)], Op.INPUT)
         needed |= self.also
-        values = [(d or (0,)) if i in needed else (0,) for i, d in enumerate(domains)]
+        values = [
+            ((0,) if d is None else d) if i in needed else (0,) for i, d in enumerate(domains)
+        ]
+        if prod(map(len, values)) > MOST_CHOICES:
+            raise Wrong(f"`{rule.name}` may be answered in too many ways")
         whole = len(tests) == len(guard) and len(tied) == len(relation)
         return Move(rule, tuple(tests), tuple(tied), tuple(values), tuple(updates), whole)
 
@@ -145,10 +154,12 @@ class View:
             if v.index in needed and v.init is not None:
                 needed |= variables([v.init])
         order = [declared[k] for k in sorted(needed)]
-        free = {v.index: domain(v) for v in order if v.init is None}
+        free = {v.index: self.values(v) for v in order if v.init is None}
         for k, values in free.items():
             if values is None:
                 raise Wrong(f"{declared[k].name} may begin with too many values")
+        if prod(len(d) for d in free.values() if d is not None) > MOST_CHOICES:
+            raise Wrong("there are too many ways to begin")
         tests = [e for e in conjuncts(self.system.initial) if variables([e]) <= needed]
         for chosen in product(*(d for d in free.values() if d is not None)):
             full: list[Scalar] = [0] * len(declared)
@@ -166,12 +177,14 @@ def explored(view: View, most: int) -> States | None:
     """The least such set; None where there are more than `most`."""
     todo = list(dict.fromkeys(view.first()))
     found = dict.fromkeys(todo)
+    taken = 0
     while todo:
         for _, _, after in view.steps(todo.pop()):
+            taken += 1
             if after not in found:
                 found[after] = None
                 todo.append(after)
-        if len(found) > most:
+        if len(found) > most or taken > most * MOST_STEPS:
             return None
     return States(view.kept, tuple(sorted(found)))
 
@@ -225,7 +238,7 @@ def finishes(view: View, states: Collection[State]) -> None:
             # (A crash need not come.)
             seen = move.all_seen and move.rule.kind is not RuleKind.CRASH
             sure = sure or (seen and all(e is not None for _, e in move.updates))
-        if not sure and not _over(view, state):
+        if not sure and not over(view, state):
             raise Wrong("somebody may be stuck")
     missing = dict.fromkeys(following, 0)
     for targets in following.values():
@@ -241,7 +254,8 @@ def finishes(view: View, states: Collection[State]) -> None:
         raise Wrong("some steps lead round")
 
 
-def _over(view: View, state: State) -> bool:
+def over(view: View, state: State) -> bool:
+    """Whether all instances are over, as far as can be seen."""
     full = view.full(state)
     for i in view.system.instances:
         root = view.system.threads[i.root]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..verifier.equivalence.upgrading import Upgrade
+from ..verifier.equivalence.upgrading import Place, Upgrade
 from ..verifier.equivalence.words import of_log
 from .outcome import Exit
 from .refutation import Styled, hanging
@@ -45,20 +45,22 @@ def _lines(found: Upgrade, new: str, style: Style) -> Iterator[Styled]:
         yield from hanging(
             STEP, f"only numbers in {low}..{high} were tried: others may show more", style.width, ""
         )
-    told: set[tuple[str, ...]] = set()
+    # What cannot be followed is told once, where it comes first.
+    told: dict[tuple[str, ...], list[Place]] = {}
     for place in lost:
-        broken = place.broken
-        assert broken is not None
-        # What cannot be followed is told once, where it comes first.
-        why = broken.log[: broken.followed + 1]
-        if why in told:
-            continue
-        told.add(why)
+        if (broken := place.broken) is not None:
+            told.setdefault(broken.log[: broken.followed + 1], []).append(place)
+    for first, *more in told.values():
         yield Styled("")
-        yield Styled(f"unsafe: {place.where}", "bold")
-        for line in of_log(broken, new):
+        yield Styled(f"unsafe: {first.where}", "bold")
+        assert first.broken is not None
+        for line in of_log(first.broken, new):
             indent = line[: len(line) - len(line.lstrip())]
             yield from hanging(STEP + indent, line.strip(), style.width, "")
+        if more:
+            where = "; ".join(p.where for p in more)
+            said = f"so are runs that have gone on from there, whose log has this, too: {where}"
+            yield from hanging(STEP, said, style.width, "")
 
 
 def as_json(found: Upgrade) -> dict[str, Any]:

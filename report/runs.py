@@ -150,7 +150,7 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
     end = tuple(
         _value(system, variable, along[-1])
         for variable in system.variables
-        if variable.index in chosen and variable.kind in VISIBLE
+        if variable.index in chosen and _visible(system, variable)
     )
     return RunView(
         lanes=tuple(system.threads[thread].name for thread in threads),
@@ -164,17 +164,27 @@ def view(system: TransitionSystem, trace: Trace, relevant: Iterable[int] | None 
     )
 
 
+def _visible(system: TransitionSystem, variable: Variable) -> bool:
+    """Is it something to read?  Which message is the oldest is how a queue is kept."""
+    turn = variable.kind is VarKind.CHANNEL and any(
+        variable.index in turns for c in system.channels for turns in c.turns
+    )
+    return variable.kind in VISIBLE and not turn
+
+
 def _unused(system: TransitionSystem, state: State) -> set[int]:
-    """Slots in which there is nothing, of channels without a bound: how many there are says
-    nothing."""
-    return {
-        v
-        for c in system.channels
-        if c.full is not None
-        for length, slots in zip(c.lengths, c.slots, strict=False)
-        for slot in slots[int(state[length]) :]
-        for v in slot
-    }
+    """Slots of channels in which there is nothing: what stands there says nothing."""
+    out: set[int] = set()
+    for c in system.channels:
+        for queue, slots in enumerate(c.slots):
+            for number, slot in enumerate(slots):
+                if c.turns:
+                    empty = state[c.turns[queue][number]] == 0
+                else:
+                    empty = number >= int(state[c.lengths[queue]])
+                if empty:
+                    out.update(slot)
+    return out
 
 
 def of_result(
@@ -319,7 +329,7 @@ def _changes(
     instance = _instance(system, rule)
     for index in sorted({index for index, _ in rule.updates}):
         variable = system.variables[index]
-        if variable.kind not in VISIBLE or before[index] == after[index]:
+        if not _visible(system, variable) or before[index] == after[index]:
             continue
         if variable.kind is VarKind.RECEIVED and rule.kind not in TAKING:
             continue  # it is forgotten

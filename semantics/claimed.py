@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..dsl import ast
@@ -34,21 +34,44 @@ class Tests:
     initially: tuple[tuple[int, Expr], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What each of some steps (calls, assignments) makes of variables if it comes to its end: a
+    term over those before, or None for anything.  Nothing else changes those that are `steady`.
+    Numbers as in `Tests`."""
+
+    updates: tuple[Mapping[int, Expr | None], ...]
+    steady: frozenset[int]
+
+
 Read = Callable[[Sequence[ast.Expression]], Tests | None]
+Steps = Callable[[Sequence[ast.Term]], Effects | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Two terms of which one may stand for the other, if they are the same by laws of terms.
+
+    `tests` reads tests of them (None: it is not known what they say), `steps` what is done in
+    them (None: it may change anything).  `alone`: nothing runs beside them."""
+
+    left: ast.Term
+    right: ast.Term
+    tests: Read = lambda written: None
+    steps: Steps = lambda taken: None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A line of the spec, as text and by its place.  `sides` lowers the two workflows (it may
     raise `Rejected`): of `refines` the first does only what the second does, of `upgrade` the runs
-    of the first go on under the second.  A law has none.  `terms` are two of which one may stand
-    for the other, if they are the same by laws of terms; None: they cannot be so compared.
-    `tests` reads tests of them (None: it is not known what they say)."""
+    of the first go on under the second.  A law has none.  `terms`: those in which the two differ
+    (one pair at least), and in nothing else; None: they cannot be so compared."""
 
     kind: str
     under: str
     says: str
     place: str
     sides: Callable[[], tuple[Side, Side]] | None = None
-    terms: Callable[[], tuple[ast.Term, ast.Term] | None] = lambda: None
-    tests: Read = lambda written: None
+    terms: Callable[[], Sequence[Terms] | None] = lambda: None

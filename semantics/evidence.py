@@ -155,7 +155,8 @@ class Merged:
     """Two terms of `;`, `if` and `while` do the same.  `terms`, `left`, `right` as in Derivation;
     `rests`: what is left to do, a term and then another rest (by number from 1 on; 0: nothing);
     `pairs` of rests do the same; `meant`: a test says what another one says (`same`), or the
-    `opposite`; of "" that it is always so, or never."""
+    `opposite`; of "" that it is always so, or never; `kept` pairs do the same where a run comes to
+    them, since these tests are then true, and these are false."""
 
     terms: tuple[tuple[str, str, tuple[int, ...]], ...]
     left: int
@@ -163,6 +164,7 @@ class Merged:
     rests: tuple[tuple[int, int], ...]
     pairs: tuple[tuple[int, int], ...]
     meant: tuple[tuple[str, str, str], ...] = ()
+    kept: tuple[tuple[int, int, tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,9 @@ def for_whole(
     if check in LONG and len(structure.system.rules) > MOST_RULES:
         return  # steps two by two, runs to each place: it would take longer than to prove it
     match check:
-        case "deadlock_free":
+        case "deadlock_free" | "messages":
+            if check == "messages":
+                yield (Syntactic(),)
             for progress in _progress(structure):
                 if not progress.order:
                     yield (progress,)
@@ -162,19 +164,18 @@ def for_whole(
             # (Of the others only what the tree shows: to write facts out takes longer.)
             for facts in _control(structure) if few else (Facts(),):
                 yield (Pairs(facts),)
+            yield from ((states, Pairs(Facts())) for (states,) in _everything(structure))
         case "timing_independent" | "deterministic":
             tree = _pairs(structure)
             small = len(structure.system.rules) <= SMALL_RULES
+            if not structure.contended():
+                yield from ((pairs,) for pairs in tree)
             for measure in _measures(structure, hints):
                 for pairs in tree:
                     for progress in _progress(structure, tree=not small):
                         yield measure, progress, pairs
-            for measure in _measures(structure, hints):
-                for facts in _control(structure):
-                    yield measure, Pairs(facts)
-            for (states,) in _everything(structure):
-                for facts in _control(structure):
-                    yield states, Pairs(facts)
+            yield from ((Pairs(facts),) for facts in _control(structure) if facts.shapes or small)
+            yield from ((states, Pairs(Facts())) for (states,) in _everything(structure))
         case "no_dead_code":
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:

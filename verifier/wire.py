@@ -119,8 +119,10 @@ def _reached(roots: list[object]) -> Iterator[Expr]:
                 seen.add(id(value))
                 yield value
                 todo += value.args
+        elif isinstance(value, Span | Type):
+            continue
         elif isinstance(value, tuple | list):
             todo += value
-        elif is_dataclass(value) and not isinstance(value, Span | Type) and id(value) not in seen:
+        elif is_dataclass(value) and id(value) not in seen:
             seen.add(id(value))
             todo += (getattr(value, f.name) for f in fields(value))

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...dsl import ast
-from ..claimed import Claimed, Side
+from ..claimed import Claimed, Side, Terms
 from ..observing import View, in_both
 from ..system import TransitionSystem
 from .alone import alone, silent
-from .differing import differing
+from .differing import compared_terms
 from .world import lower
 
 KINDS = ("equivalent", "refines")
@@ -77,12 +77,10 @@ def between(specs: Sequence[ast.Spec], kind: str, under: str, options: Options) 
         other = Side(right, View(observed, watched, {}, options.hidden))
         return (other, one) if turned else (one, other)
 
-    def terms() -> tuple[ast.Term, ast.Term] | None:
-        found = None if options.rename or options.hide else differing(first, second)
-        if found is None:
+    def terms() -> Sequence[Terms] | None:
+        if options.rename or options.hide:
             return None
-        mine, yours = found[0] if found else (ast.Skip(), ast.Skip())
-        return (yours, mine) if turned else (mine, yours)
+        return compared_terms(*((second, first) if turned else (first, second)))
 
     return Claimed(kind, under, _says(turned, under, options), "", sides, terms)
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ...dsl import ast
 from ...dsl.format_props import property_text
-from ..claimed import OUTCOME, Claimed, Side, Tests
+from ..claimed import OUTCOME, Claimed, Side, Terms
 from ..observing import View, in_both
 from .alone import alone
-from .differing import differing, differing_in, plain_terms, tests
+from .differing import compared_terms, plain_terms
 from .world import lower
 
 
@@ -28,8 +28,9 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
     place = f"{p.span.line}:{p.span.col}"
     under = p.under or OUTCOME
     if isinstance(p, ast.Law):
-        both = p.left, p.right
-        return Claimed(kind, under, property_text(p), place, None, lambda: plain_terms(both))
+        both = plain_terms((p.left, p.right))
+        law = None if both is None else [Terms(*both)]
+        return Claimed(kind, under, property_text(p), place, None, lambda: law)
 
     def sides() -> tuple[Side, Side]:
         left, right = (lower(alone(spec, w)) for w in (p.left, p.right))
@@ -38,15 +39,9 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
         view = View(p.observing or in_both(left, right), p.observing)
         return Side(left, view), Side(right, view)
 
-    def read(written: Sequence[ast.Expression]) -> Tests | None:
-        one, other = (alone(spec, w) for w in (p.left, p.right))
-        found = differing_in(one, other)
-        return tests(one, found[0][0].name, written) if found else None
-
-    def terms() -> tuple[ast.Term, ast.Term] | None:
-        found = differing(*(alone(spec, w) for w in (p.left, p.right)))
-        if found is None or kind == "upgrade":
+    def terms() -> Sequence[Terms] | None:
+        if kind == "upgrade":
             return None
-        return found[0] if found else (ast.Skip(), ast.Skip())
+        return compared_terms(alone(spec, p.left), alone(spec, p.right))
 
-    return Claimed(kind, under, property_text(p), place, sides, terms, read)
+    return Claimed(kind, under, property_text(p), place, sides, terms)

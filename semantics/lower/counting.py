@@ -61,7 +61,7 @@ def _written(node: ast.Node) -> Iterator[str]:
     if isinstance(node, ast.Each) and node.bad is not None:
         yield from _names(node.bad)
     for f in fields(node):
-        value = getattr(node, f.name)
+        value = getattr(node, f.name) if f.name != "span" else ()
         for text in value if isinstance(value, tuple) else (value,):
             if isinstance(text, str):
                 yield text

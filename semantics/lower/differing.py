@@ -7,7 +7,8 @@ log, a clock (docs/decisions/0017-laws.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TypeGuard, get_args
 
 from ...dsl import ast
@@ -15,7 +16,7 @@ from ...dsl.changed import replace
 from ...dsl.errors import Rejected, Span
 from ...dsl.types import Enum
 from ...dsl.walk import Kinds, walk
-from ..claimed import Tests
+from ..claimed import Effects, Terms, Tests
 from ..expr import TRUE, Expr, Op, Sort, and_, const, le, var
 from ..system import RuleKind, Variable, VarKind
 from ..walks import variables
@@ -53,13 +54,27 @@ def alone_runs(s: ast.Spec) -> ast.Workflow | None:
     return next((w for w in s.workflows if w.name == name and plain), None)
 
 
-def differing(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Term, ast.Term]] | None:
+def differing(old: ast.Spec, new: ast.Spec) -> list[Terms] | None:
     """The terms in which they differ; None where they differ in more, or in other terms."""
-    found = differing_in(old, new)
-    return None if found is None else [(mine.body, yours.body) for mine, yours in found]
+    found = _differing_in(old, new)
+    if found is None:
+        return None
+    single = alone_runs(old) is not None and len(found) == 1
+
+    def of(mine: ast.Workflow, yours: ast.Workflow) -> Terms:
+        out = Terms(mine.body, yours.body, partial(tests, old, mine.name), alone=single)
+        return replace(out, steps=partial(effects, old, mine.name)) if single else out
+
+    return [of(mine, yours) for mine, yours in found]
 
 
-def differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.Workflow]] | None:
+def compared_terms(old: ast.Spec, new: ast.Spec) -> Sequence[Terms] | None:
+    """The same, one pair at least: of two that do not differ, one that says nothing."""
+    found = differing(old, new)
+    return [Terms(ast.Skip(), ast.Skip())] if found == [] else found
+
+
+def _differing_in(old: ast.Spec, new: ast.Spec) -> list[tuple[ast.Workflow, ast.Workflow]] | None:
     """The workflows that differ, in their bodies only; None as `differing`."""
     old, new = both = by_itself(old), by_itself(new)
     if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
@@ -168,12 +183,8 @@ def _form(node: ast.Node) -> bool:
     return not isinstance(node, _LOOKING)
 
 
-def effects(
-    spec: ast.Spec, workflow: str, steps: Sequence[ast.Term]
-) -> tuple[list[Mapping[int, Expr | None]], frozenset[int]] | None:
-    """What each of some calls and assignments makes of variables, if it comes to its end: a term
-    over those before, or None for anything.  And the variables that nothing else changes while
-    only one such workflow runs.  Numbers as in `tests`."""
+def effects(spec: ast.Spec, workflow: str, steps: Sequence[ast.Term]) -> Effects | None:
+    """What calls and assignments make of variables, while only one such workflow runs."""
     spec = by_itself(spec)
     # (Where they stand does not matter: side by side in a choice, each with its number for a line.)
     marked = tuple(replace(t, span=Span(MARK, k, 1, k, 1)) for k, t in enumerate(steps, 1))
@@ -198,7 +209,7 @@ def effects(
         for v, e in rule.updates:
             known = rule.kind in (RuleKind.COMPLETE, RuleKind.ASSIGN) and v not in own
             own[v] = e if known and _known(e, steady) else None
-    return list(found), steady
+    return Effects(tuple(found), steady)
 
 
 def _known(e: Expr, steady: frozenset[int]) -> bool:

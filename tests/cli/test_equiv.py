@@ -195,3 +195,26 @@ def test_a_few_of_any_number_are_not_taken_for_all(
         assert told.out.startswith("des (") and "up to 3 of them are shown" in told.err
     assert cli.main(["lts", "any.wf", "--workflow", "w"]) == 0
     assert not capsys.readouterr().err
+
+
+def test_why_a_run_that_has_done_everything_cannot_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "workflow w {{ activity a {{ }} activity b {{ }} run {{ {} }} }}\n"
+    (folder / "v1.wf").write_text(text.format("a || b"))
+    (folder / "v2.wf").write_text(text.format("a ; b"))
+    (folder / "v3.wf").write_text(text.format("a || b ; b"))
+    assert cli.main(["migrate", "v1.wf", "v2.wf"]) == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "unsafe everything has been done, its end is to come" in told
+    # Each place that is unsafe is named below a log and the step that cannot be followed.
+    places, *logs = told.split("unsafe: ")
+    unsafe = [x.split(" safe ")[0].strip() for x in places.split(" unsafe ")[1:]]
+    for place in unsafe:
+        named = [
+            x for x in logs if x.startswith(place) or x.split("log has this, too:")[-1].count(place)
+        ]
+        assert named and all("v2.wf cannot do `" in x for x in named), place
+    # Where the new one has each log, it is safe, whatever it does then.
+    assert cli.main(["migrate", "v1.wf", "v3.wf"]) == 0
+    assert "safe    everything has been done, its end is to come" in capsys.readouterr().out

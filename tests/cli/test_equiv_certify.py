@@ -117,3 +117,54 @@ def test_only_files_of_specs_are_certified(folder: Path, capsys: Capture) -> Non
     assert "--certify is for specs" in capsys.readouterr().err
     assert cli.main(["equiv", "old.wf", "-", "--certify", "kept"]) == 2
     assert not Path("kept").exists()
+
+
+KEEPS = """\
+error F permanent
+workflow w fails F {
+  var x: int = 0
+  activity a -> int { fails F }
+  activity b(k: int) { }
+  run { x <- a() ; while (x > 0) { b(x) ; BODY } ; b(0) }
+}
+"""
+
+
+def test_values_that_tests_keep_are_certified(folder: Path, capsys: Capture) -> None:
+    """Of data with any values; and what is told of them otherwise is found."""
+    Path("old.wf").write_text(KEEPS.replace("BODY", "if (not (x <= 0)) { x <- a() } else { b(1) }"))
+    Path("new.wf").write_text(KEEPS.replace("BODY", "x <- a()"))
+    cli.main(["equiv", "old.wf", "new.wf", "--under", "bisimulation", "--certify", "kept"])
+    path = Path("kept", "old-new.bisimulation.json")
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    assert cli.main(["recheck", str(path)]) == 0
+    told = proofs.certificate.parse(path.read_bytes())
+    (evidence,) = told.evidence
+    assert evidence["kind"] == "merged" and evidence["kept"]
+    for n, (one, other, true, false) in enumerate(evidence["kept"]):
+        for lie in ([], [[one, other, false, true]]):
+            kept = [*evidence["kept"][:n], *lie, *evidence["kept"][n + 1 :]]
+            if kept == list(evidence["kept"]):
+                continue
+            wrong = proofs.certificate.Certificate(
+                told.spec, told.claim, ({**evidence, "kept": kept},)
+            )
+            path.write_text(proofs.certificate.write(wrong))
+            assert cli.main(["recheck", str(path)]) == 1, (n, lie)
+
+
+def test_that_data_without_bounds_differ_is_certified(folder: Path, capsys: Capture) -> None:
+    Path("old.wf").write_text(KEEPS.replace("BODY", "x <- a()"))
+    Path("new.wf").write_text(KEEPS.replace("BODY", "x <- a()").replace("x > 0", "x > 1"))
+    for under in ("bisimulation", "failures", "outcome"):
+        cli.main(["equiv", "old.wf", "new.wf", "--under", under, "--certify", "kept"])
+    assert len(list(Path("kept").iterdir())) == 3
+    assert cli.main(["recheck", "kept"]) == 0
+    for path in Path("kept").iterdir():
+        assert cli.main(["replay", str(path)]) == 0
+    # Of the same two texts it shows nothing.
+    told = proofs.certificate.parse(Path("kept", "old-new.outcome.run.json").read_bytes())
+    spec = {**told.spec, "against": "old.wf", "against_sha256": told.spec["sha256"]}
+    lie = proofs.certificate.Certificate(spec, told.claim, told.evidence)
+    Path("kept", "lie.json").write_text(proofs.certificate.write(lie))
+    assert cli.main(["recheck", "kept/lie.json"]) == 1

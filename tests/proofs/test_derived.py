@@ -6,11 +6,12 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from wfverify.dsl import ast, load_text
+from wfverify.dsl import load_text
 from wfverify.proofs.derived import derived
 from wfverify.proofs.facts import Wrong
+from wfverify.semantics.claimed import Terms
 from wfverify.semantics.evidence import Derivation
-from wfverify.verifier.equivalence.terms.specs import derivation
+from wfverify.verifier.equivalence.terms.why import derivation
 
 SPEC = """\
 error E permanent
@@ -25,13 +26,14 @@ workflow w fails E {{
 """
 
 
-def term(text: str) -> ast.Term:
-    return load_text(SPEC.format(text), "w.wf").workflows[0].body
+def terms(*texts: str) -> Terms:
+    left, right = (load_text(SPEC.format(t), "w.wf").workflows[0].body for t in texts)
+    return Terms(left, right)
 
 
 def shows(left: str, right: str, under: str, evidence: Derivation) -> bool:
     try:
-        derived((term(left), term(right)), under, evidence)
+        derived(terms(left, right), under, evidence)
     except Wrong:
         return False
     return True
@@ -48,7 +50,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("left", "right", "under"), PAIRS)
 def test_derivations_of_the_engine_are_taken(left: str, right: str, under: str) -> None:
-    found = derivation(term(left), term(right), under)
+    found = derivation(terms(left, right), under)
     assert found is not None and shows(left, right, under, found)
     assert shows(left, right, "outcome", found)
     # Of other terms it says nothing.
@@ -59,31 +61,31 @@ def test_derivations_of_the_engine_are_taken(left: str, right: str, under: str) 
 
 def test_a_law_counts_where_it_holds() -> None:
     left, right, _ = PAIRS[3]
-    found = derivation(term(left), term(right), "trace")
+    found = derivation(terms(left, right), "trace")
     assert found is not None
     assert not shows(left, right, "failures", found)
     left, right = "{ a || a } ; skip", "a || a"
-    found = derivation(term(left), term(right), "branching")
+    found = derivation(terms(left, right), "branching")
     assert found is not None and not shows(left, right, "bisimulation", found)
 
 
 def test_wide_joins_take_a_step() -> None:
     left, right = " || ".join(["a"] * 12 + ["b(x)"] * 6), " || ".join(["b(x)"] * 6 + ["a"] * 12)
-    found = derivation(term(left), term(right), "bisimulation")
+    found = derivation(terms(left, right), "bisimulation")
     assert found is not None and shows(left, right, "failures", found)
     assert not shows(left, right, "branching", found)
 
 
 def test_what_is_not_of_the_core_is_not_taken() -> None:
     left, right = "try { a || b(x) } catch E { a }", "try { b(x) || a } catch E { a }"
-    found = derivation(term(left), term(right), "bisimulation")
+    found = derivation(terms(left, right), "bisimulation")
     assert found is not None and not shows(left, right, "bisimulation", found)
 
 
 def test_a_step_that_is_no_law_is_found() -> None:
     random = Random(3)
     for left, right, under in PAIRS:
-        found = derivation(term(left), term(right), under)
+        found = derivation(terms(left, right), under)
         assert found is not None
         for n, (law, before, after) in enumerate(found.steps):
             other = random.randrange(len(found.terms))

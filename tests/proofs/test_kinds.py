@@ -61,6 +61,7 @@ workflow w {
   invariant small : x + y <= 2
 }
 """
+RESULTS = ("timing_independent", "deterministic")
 RACE = DATA.replace("y := 1", "x := 2")
 
 
@@ -312,14 +313,71 @@ def test_pairs(solvers: Solvers) -> None:
     apart = Checker(system_of(DATA), solvers)
     assert valid(judged(apart, "race_free", "", Pairs(facts)))
     ranks = components(Structure(apart.system), [])
-    same = Measure(Facts(), ranks), Pairs(facts)
-    for check in ("timing_independent", "deterministic"):
-        assert valid(judged(apart, check, "", *same))
-        assert not valid(judged(apart, check, "", Pairs(facts)))
+    for check in RESULTS:
+        assert valid(judged(apart, check, "", Pairs(facts)))
+        assert not valid(judged(apart, check, "", Measure(Facts(), ranks)))
     racing = Checker(system_of(RACE), solvers)
     assert not valid(judged(racing, "race_free", "", Pairs(facts)))
-    for check in ("timing_independent", "deterministic"):
-        assert not valid(judged(racing, check, "", *same))
+    for check in RESULTS:
+        assert not valid(judged(racing, check, "", Pairs(facts)))
+
+
+def orders(source: str) -> tuple[bool, bool]:
+    """Whether pairs show that a result depends neither on who is faster, nor on anything but the
+    answers."""
+    checker = Checker(system_of(source), Solvers(second=False))
+    shapes: tuple[tuple[str, ...], ...] = ((), ("fresh",), ("quiet",))
+    found = [
+        [valid(judged(checker, check, "", Pairs(Facts((), s)))) for s in shapes]
+        for check in RESULTS
+    ]
+    return any(found[0]), any(found[1])
+
+
+def test_runs_need_not_end_for_their_steps_to_commute() -> None:
+    polls = "shared done: bool = false\nworkflow w { activity poll { writes done }"
+    polls += " run { while (not done) { poll } } }"
+    assert orders(polls) == (True, True)
+    # Two who go round, and who comes to the end first decides.
+    both = polls.replace("writes done", "takes 1s..2s").replace(
+        "poll } } }", "poll ; done := true ; k := k + me } } } system { w(1) w(2) }"
+    )
+    both = both.replace("workflow w", "shared k: int = 0\nworkflow w(me: int 1..2)")
+    assert orders(both) == (False, False)
+
+
+def test_the_time_of_an_attempt_is_up_by_its_duration() -> None:
+    limit = """
+    workflow w {
+      var x: int = 0
+      activity a { takes 1s..5s  timeout 3s }
+      activity b { takes 1s..5s }
+      run { (try { a } catch Timeout { x := 1 }) || b }
+    }
+    """
+    assert orders(limit) == (False, True)
+    # The time of a block is up whatever its parts are doing; the other branch is cut off with it.
+    around = limit.replace("timeout 3s", "").replace(
+        "try { a }", "try { within 3s { a ; x := 2 } }"
+    )
+    assert orders(around) == (False, False)
+    # What the other branch writes is looked at when the time is up.
+    read = limit.replace("x := 1", "x := y").replace("|| b", "|| (b ; y := 2)")
+    read = read.replace("var x: int = 0", "var x: int = 0  var y: int = 0")
+    assert orders(read) == (False, False)
+
+
+def test_what_the_clock_says_depends_on_durations() -> None:
+    clock = "workflow w { var t: duration = 0s  activity a { takes 1s..2s }  run { a ; t := now } }"
+    assert orders(clock) == (False, True)
+
+
+def test_a_crash_is_nobodys_step() -> None:
+    crash = DATA.replace("run { a || b }", "run { a || b }") + (
+        "system { w  faults crash w at_most 1 back within 5s }"
+    )
+    assert orders(crash) == (True, True)
+    assert orders(crash.replace("y := 1", "x := 2")) == (False, False)
 
 
 # --- runs ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from wfverify.proofs.check import Answer
 from wfverify.proofs.facts import Wrong
 from wfverify.proofs.merged import merged
 from wfverify.proofs.solvers import Solvers
-from wfverify.semantics.claimed import UNDER, Read
+from wfverify.semantics.claimed import UNDER, Terms
 from wfverify.semantics.evidence import Merged
 from wfverify.semantics.lower import differing
-from wfverify.verifier.equivalence.terms import specs
+from wfverify.verifier.equivalence.terms import specs, why
 from wfverify.verifier.equivalence.terms.guarded import Same
 
 SPEC = """\
@@ -52,25 +53,22 @@ def spec(text: str) -> ast.Spec:
     return load_text(SPEC.format(text), "w.wf")
 
 
-def terms(left: str, right: str) -> tuple[ast.Term, ast.Term]:
+def terms(left: str, right: str) -> Terms:
+    """(Of which nobody knows what their steps do: tests may change at any time.)"""
     one, other = (spec(t).workflows[0].body for t in (left, right))
-    return one, other
-
-
-def reader(left: str) -> Read:
-    return lambda written: differing.tests(spec(left), "w", written)
+    return Terms(one, other, partial(differing.tests, spec(left), "w"), alone=True)
 
 
 def shows(left: str, right: str, under: str, evidence: Merged) -> bool:
     try:
-        merged(terms(left, right), under, evidence, reader(left), Solvers(second=False))
+        merged(terms(left, right), under, evidence, Solvers(second=False))
     except (Wrong, IndexError, KeyError):
         return False
     return True
 
 
 def evidence(left: str, right: str) -> Merged:
-    found = specs.merged(*terms(left, right), reader(left))
+    found = why.merged(terms(left, right))
     assert found is not None
     return found
 
@@ -122,7 +120,7 @@ def _alike(left: str, right: str, pair: tuple[int, int], found: Merged) -> bool:
     """Whether two rests do the same by the engine, which had no need to say so."""
     from wfverify.verifier.equivalence.terms import guarded
 
-    two = specs.Two(*terms(left, right), reader(left))
+    two = specs.Two(terms(left, right))
     s = two.store
 
     def term(rest: int) -> int:
@@ -141,7 +139,7 @@ def _alike(left: str, right: str, pair: tuple[int, int], found: Merged) -> bool:
 
 def test_a_test_that_says_something_else_is_found() -> None:
     left, right = "if (n > 0) { a } else { b(x) }", "if (n >= 0) { a } else { b(x) }"
-    assert specs.merged(*terms(left, right), reader(left)) is None
+    assert why.merged(terms(left, right)) is None
     found = evidence(*PAIRS[3][:2])
     swapped = tuple((op, label.replace("n <= 0", "n < 0"), kids) for op, label, kids in found.terms)
     meant = tuple((a.replace("n <= 0", "n < 0"), b, c) for a, b, c in found.meant)

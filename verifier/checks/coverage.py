@@ -117,7 +117,9 @@ def _by_clocks(session: Session, doubt: Sequence[Source], seen: set[int]) -> Ref
         if trace is not None and session.replay(session.system, trace).ok:
             wanted = trace.steps[-1].rule
             timed = session.timed(trace, _takes(wanted))
-            seen |= {s.rule for s in timed.steps} if timed is not None else set()
+            if timed is not None:
+                seen |= {s.rule for s in timed.steps}
+                session.witnesses.append(timed)
     return None
 
 

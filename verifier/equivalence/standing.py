@@ -16,7 +16,8 @@ def standing(system: TransitionSystem, state: Sequence[Scalar]) -> str:
         for t in system.threads
         if (words := _of(system, t, t.points[int(state[t.location])], state))
     ]
-    return ", ".join(parts) or "everything has been done"
+    # (Of a run that is over nobody asks.)
+    return ", ".join(parts) or "everything has been done, its end is to come"
 
 
 def _of(system: TransitionSystem, t: Thread, p: Point, state: Sequence[Scalar]) -> str:

@@ -39,7 +39,9 @@ def test_a_condition_that_is_cut_away_leaves_two_values() -> None:
                     before = dict(system.rules[rule.index].updates)
                     for w, e in rule.updates:
                         assert not cone.cut & variables([e])
-                        if e is not before[w] and e.op is Op.ITE and e.args[0].op is Op.INPUT:
+                        old = before[w]
+                        if old.op is Op.ITE and cone.cut & variables([old.args[0]]):
+                            assert e.op is Op.ITE and e.args[0].op is Op.INPUT
                             assert e.args[0].index >= len(system.rules[rule.index].inputs)
                             found += 1
     assert found > 20

@@ -14,7 +14,13 @@ from wfverify.proofs.laws.catalogue import DECLARED, LAWS
 from wfverify.verifier.equivalence.laws.answer import UNKNOWN, proved
 from wfverify.verifier.equivalence.laws.explore import Changes, Unsuitable, explored
 from wfverify.verifier.equivalence.laws.prove import LEVELS, claim, finest, settings, within
-from wfverify.verifier.equivalence.laws.refute import Instance, differ, refuted, sides
+from wfverify.verifier.equivalence.laws.refute import (
+    Instance,
+    differ,
+    filled,
+    refuted,
+    sides,
+)
 from wfverify.verifier.equivalence.laws.setting import system
 from wfverify.verifier.equivalence.lts import Lts
 from wfverify.verifier.equivalence.terms import guarded, normal
@@ -379,3 +385,53 @@ def test_limits_are_refuted_by_timed_runs() -> None:
     assert set(refuted(law, LEVELS)) == set(LEVELS)
     law = claim("within 9s { p }", "within 9s { p } else { fail Timeout }")
     assert set(refuted(law, LEVELS)) == {"bisimulation"}
+
+
+# A part that may be passed is passed at one time and not at another: a join that is a step asks
+# before what follows does.
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("par any { p }", "p"),
+        ("par 1 of { p }", "p"),
+        ("par any { p ; q }", "{ par any { p } } ; { par any { q } }"),
+        ("par any { p ; q }", "{ par any { p } } ; q"),
+    ],
+)
+def test_what_may_be_passed_for_a_time_only_tells_them_apart(left: str, right: str) -> None:
+    """The instance is one for a naive checker, too."""
+    law = claim(left, right)
+    assert finest(law) == ""
+    found = refuted(law, LEVELS)
+    assert set(found) == set(LEVELS)
+    texts = [filled(side, found["trace"]) for side in (left, right)]
+    assert all("x > 1" in t for t in texts)
+    tested = [t.replace("x > 1", "b").replace("{ x := x + 1 }", "{ b := not b }") for t in texts]
+    if "x" in "".join(tested):
+        return  # (what is in data at the end is not seen by the naive one)
+    both = graphs(tested)
+    assert both is not None and not agree(*both, "trace"), tested
+    calm = graphs([t.split(" || ")[0] for t in tested])
+    assert calm is not None and agree(*calm, "trace")
+
+
+# A process that steps where another one stands has passed it, also where it raises an error that
+# cancels others.
+FRAMED = [
+    ("each i in 1..1 { p ; q }", "{ each i in 1..1 { p } } ; q", "branching"),
+    ("each i in 1..1 { p ; q }", "p ; q", "branching"),
+    ("{ each i in 1..1 { p ; q } } ; r", "p ; { q ; r }", "branching"),
+    ("each i in 1..2 { if (i == 1) { p ; q } else { r } }", "{ p ; q } || r", "bisimulation"),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "level"), FRAMED)
+def test_what_is_passed_is_not_cut_off(left: str, right: str, level: str) -> None:
+    assert finest(claim(left, right)) == level
+    rng = random.Random(left)
+    tried = 0
+    while tried < 12:
+        texts = instance(rng, left, right, rng.choice(WHERE[:3]))
+        if (found := graphs(texts)) is not None:
+            tried += 1
+            assert agree(*found, level), f"{texts[0]} and {texts[1]}"

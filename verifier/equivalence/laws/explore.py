@@ -107,7 +107,7 @@ class Labelling:
         except Endless:
             raise Unsuitable(ROUND_BY_ROUND) from None
         self.inside = self._inside(_running)
-        self.exposed = {p: list(x.values()) for p, x in self._inside(_exposed).items()}
+        self.exposed = self._inside(_exposed)
         self.tokens = [self._token(r) for r in system.rules]
         self.timers = {r.index for r in system.rules if _timed(r)}
         self.running: dict[Values, frozenset[int]] = {}  # timers, by state
@@ -211,7 +211,7 @@ class Labelling:
             name = self.tokens[move.rule.index]
             label = self._label(move.rule, values, name)
             if move.rule.bundle is not None:
-                label += self._cut_off(values, after, name)
+                label += self._cut_off(values, after, move.rule, name)
             said, left = self.owing.said(move.rule, name, runs)
             if self.owing.places:
                 try:
@@ -320,13 +320,19 @@ class Labelling:
             if sum(values[slot] in ids for slot, ids in places.values()) > 1:
                 raise Unsuitable(f"two of {p} may run at once")
 
-    def _cut_off(self, before: Values, after: Values, but: str) -> str:
+    def _cut_off(self, before: Values, after: Values, rule: Rule, but: str) -> str:
         """Which metavariables a step cuts off where they may leave something behind."""
+        # (A metavariable that steps where another one stands, in the same thread, passes that one.)
+        own = self.system.threads[rule.thread].location if but else None
         gone = [
             f", {p} is cut off"
             for p, places in self.exposed.items()
             if p != but
-            and any(before[slot] in ids and after[slot] not in ids for slot, ids in places)
+            and any(
+                before[slot] in ids and after[slot] not in ids
+                for (location, _), (slot, ids) in places.items()
+                if location != own
+            )
         ]
         return "".join(gone)
 

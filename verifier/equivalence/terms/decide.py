@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+Cube = tuple[tuple[str, bool], ...]  # values of atomic tests, as far as they matter
+
 
 class TooMany(Exception):
     """More nodes than allowed."""

@@ -26,10 +26,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from .decide import Diagrams, TooMany
+from .decide import Cube, Diagrams, TooMany
 from .store import TESTS, Op, Store
 
-Cube = tuple[tuple[str, bool], ...]  # values of atomic tests, as far as they matter
 Meant = Mapping[str, bool | tuple[str, bool]]  # a test that is none, or another one (or its not)
 
 _OPS = TESTS | {Op.SKIP, Op.STUCK, Op.FAIL, Op.ACT, Op.SEQ, Op.IF, Op.WHILE}
@@ -92,6 +91,22 @@ def compare(
     return _Merging(machine, feasible, ends).run(machine.state(left), machine.state(right))
 
 
+def same(store: Store, left: int, right: int) -> Same | None:
+    """Whether two guarded terms are equivalent, as far as it takes few pairs to see.  Raises
+    decide.TooMany.  None: they may be, or not.
+
+    Two that do the same first and are then alike are alike, so of such a pair only what differs
+    is looked at: bisimulation up to equivalence and context (Rot, Bonsangue and Rutten 2013,
+    "Coalgebraic bisimulation-up-to").  It is no evidence by itself: `pairs` are not all there are.
+    """
+    ends = left != right and rounds(store, left, right)
+    machine = Machine(store, (left, right))
+    merging = _Merging(machine, None, ends, context=True)
+    found = merging.run(machine.state(left), machine.state(right))
+    # (What comes first may have no end, and what then differs does not matter.)
+    return found if isinstance(found, Same) else None
+
+
 def rounds(s: Store, *roots: int) -> bool:
     """Whether the body of some loop may end without a step of its own."""
     ends: dict[int, bool] = {}
@@ -141,6 +156,7 @@ class Machine:
         self._heads: dict[tuple[int, int], int] = {}
         self._starts: dict[int, int] = {0: self.bdd.leaf(ENDS)}
         self._aged: dict[int, int] = {0: 0}
+        self._apart: dict[tuple[int, int], tuple[int, int]] = {}
         self._read(self._tests(roots))
 
     def state(self, term: int, fresh: bool = False, rest: int = 0) -> int:
@@ -164,6 +180,20 @@ class Machine:
             made = one if not fresh and rest == made else self.state(term, False, made)
             aged[one] = made
         return made
+
+    def apart(self, one: int, other: int) -> tuple[int, int]:
+        """Where two states begin to differ (after an action: none of their frames is fresh)."""
+        frames, met = self._frames, []
+        while one != other and one and other and frames[one][0] == frames[other][0]:
+            known = self._apart.get((one, other))
+            if known is not None:
+                one, other = known
+                break
+            met.append((one, other))
+            one, other = frames[one][2], frames[other][2]
+        if met:
+            self._apart[met[0]] = one, other
+        return one, other
 
     def _tests(self, roots: Iterable[int]) -> list[int]:
         """Tests in the order in which the terms come to them: outer before inner ones."""
@@ -336,9 +366,13 @@ class _Merging:
     """
 
     def __init__(
-        self, machine: Machine, feasible: Callable[[Cube], bool] | None, rounds: bool
+        self,
+        machine: Machine,
+        feasible: Callable[[Cube], bool] | None,
+        rounds: bool,
+        context: bool = False,
     ) -> None:
-        self.m, self.feasible, self.rounds = machine, feasible, rounds
+        self.m, self.feasible, self.rounds, self.context = machine, feasible, rounds, context
         self.parent: dict[int, int] = {}
         # How a pair was come to: the pair before, the values of the tests, the action.
         self.came: dict[tuple[int, int], tuple[tuple[int, int], object, str]] = {}
@@ -403,8 +437,8 @@ class _Merging:
                 if not possible(self._cube(path)):
                     continue
             if isinstance(x, tuple) and isinstance(y, tuple) and x[0] == y[0]:
-                if self.merge(x[1], y[1]):
-                    after = (x[1], y[1])
+                after = self.m.apart(x[1], y[1]) if self.context else (x[1], y[1])
+                if self.merge(*after):
                     self.came[after] = (pair, path, x[0])
                     self.todo.append(after)
                 continue

@@ -6,11 +6,11 @@ symbolic model checking (Burch, Clarke, McMillan, Dill and Hwang 1992).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 
-from .decide import Diagrams
+from .decide import Cube, Diagrams
 
 EITHER = -1  # of a test, what is no diagram: it may come out either way
 MOST_SOURCES = 6  # tests that a step writes, and other tests are then what these were
@@ -65,6 +65,19 @@ class Images:
             high, low = bdd.high[path[-1]], bdd.low[path[-1]]
             path.append(low if low != bdd.false else high)
         return {self.names[bdd.level[n]]: m != bdd.low[n] for n, m in pairwise(path)}
+
+    def cubes(self, values: int) -> Iterator[Cube]:
+        """A set in parts that exclude each other."""
+        bdd = self.bdd
+        todo: list[tuple[int, Cube]] = [(values, ())]
+        while todo:
+            node, path = todo.pop()
+            if node == bdd.true:
+                yield path
+            elif node != bdd.false:
+                name = self.names[bdd.level[node]]
+                todo.append((bdd.low[node], (*path, (name, False))))
+                todo.append((bdd.high[node], (*path, (name, True))))
 
     def onto(self, kept: int, values: int) -> int:
         """What a set says of some tests (bits by number)."""

@@ -149,6 +149,13 @@ class Normaliser:
         self.steps: list[Step] = []
 
     def of(self, root: int) -> int:
+        done = self.done
+        for t in self.s.below(root):  # parts first
+            if t not in done:
+                self._put(t)
+        return done[root]
+
+    def _put(self, root: int) -> None:
         done, via, kids = self.done, self._via, self.s.kids
         todo = [root]
         while todo:
@@ -169,13 +176,12 @@ class Normaliser:
                 done[t] = done[after]
             else:
                 todo.append(after)
-        return done[root]
 
     def _after(self, t: int) -> int:
         """The term with its parts in normal form, or where they are, after one law at its top."""
         s = self.s
         parts = s.kids[t]
-        new = tuple(self.done[k] for k in parts)
+        new = tuple(map(self.done.__getitem__, parts))
         if new != parts:
             return s.make(s.op[t], new, s.label[t])
         for law, rule in _RULES.get(s.op[t], ()):

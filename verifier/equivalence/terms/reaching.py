@@ -13,17 +13,18 @@ possible: that there is no difference is sure; a run is one of the workflows onl
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
-from .decide import TooMany
-from .guarded import ENDS, ROUND, WAITS, Cube, Differ, Machine, Taken, said
+from .decide import Cube, TooMany
+from .guarded import ENDS, ROUND, WAITS, Differ, Machine, Taken, said
 from .images import Change, Images
 from .sweeping import Leaf, Pair, Places, action, following, mattering, sweep
 
 MOST_PAIRS = 400_000
 MOST_LEMMAS = 400
+MOST_KEPT = 40_000
 FEW, MANY = 4_000, 40_000  # ways to go on
 AGAIN = 12  # how often the same values are taken on from one place, for other runs than the first
 OF_ONE_KIND = 3  # of these, with the same end at one place
@@ -159,18 +160,25 @@ class Reaching:
         live = {pair: self._tested[pair] for pair in self._away}
         todo = deque(live)
         waiting = set(live)
+        # By action: the tests that keep their values, and those whose value others get.
+        known: dict[str, tuple[int, list[tuple[int, int]]]] = {}
         while todo:
             pair = todo.popleft()
             waiting.discard(pair)
+            after = live[pair]
             for earlier, name in self.before[pair]:
                 if earlier not in live:
                     continue
-                needed = live[pair]
-                for v, other in self.images.changes(name).items():
-                    if needed >> v & 1:
-                        needed &= ~(1 << v)
-                        if isinstance(other, tuple):
-                            needed |= 1 << other[0]
+                if name not in known:
+                    changes = self.images.changes(name)
+                    kept = ~sum(1 << v for v in changes)
+                    got = [(v, 1 << o[0]) for v, o in changes.items() if isinstance(o, tuple)]
+                    known[name] = kept, got
+                kept, got = known[name]
+                needed = after & kept
+                for v, source in got:
+                    if after >> v & 1:
+                        needed |= source
                 if needed & ~live[earlier]:
                     live[earlier] |= needed
                     if earlier not in waiting:
@@ -188,6 +196,10 @@ class Reaching:
         while (found := next(self._going, None)) is not None:  # (it outlives this generator)
             yield found
 
+    def same(self) -> bool:
+        """Whether no run surely parts them."""
+        return next(self.runs(), None) is None and self.alike
+
     def _runs(self) -> Iterator[Differs]:
         if self.first not in self._away:
             self.alike = True
@@ -196,24 +208,40 @@ class Reaching:
             yield from self._along(1, FEW)
         except TooMany:
             # Of so many runs the shortest is not found: is there one?
-            found = self._any()
-            if found is not None:
+            found = self._swept()
+            if isinstance(found, Differ):
                 yield from self._or_else(found)
         if not self._told:
             self.alike = True
             return
         yield from self._along(AGAIN, MANY)
 
-    def _any(self) -> Differ | None:
+    def _swept(self) -> Differ | Mapping[Pair, int]:
         while True:
             places = Places(
                 self.first, self.known.start, self._leaves, self._live, self._at, self._possible
             )
             found = sweep(places, self.images)
-            impossible = None if found is None else self._impossible(found)
+            impossible = self._impossible(found) if isinstance(found, Differ) else None
             if impossible is None:
                 return found
             self._learn(impossible)
+
+    def why(self) -> tuple[list[Pair], list[tuple[Pair, Cube]]]:
+        """Where they are alike: the pairs that do the same whatever tests are, and the others, with
+        the values with which a run may come to them."""
+        sure = [pair for pair in self.before if pair not in self._away]
+        if self.first not in self._away:
+            return sure, []
+        kept: list[tuple[Pair, Cube]] = []
+        found = self._swept()
+        assert not isinstance(found, Differ)
+        for pair, values in found.items():
+            for cube in self.images.cubes(values):
+                kept.append((pair, cube))
+                if len(kept) > MOST_KEPT:
+                    raise TooMany(f"more than {MOST_KEPT} sets of values")
+        return sure, kept
 
     def _or_else(self, found: Differ) -> Iterator[Differs]:
         """A shorter one, or this."""

@@ -34,40 +34,42 @@ def read(
     """
     values: list[int] = []
     todo: list[Part | tuple[int, Build, Part]] = [term]
-    names: dict[str, int] = {}  # of plain calls and of plain tests, which are most of the leaves
+    # Of plain calls and of plain tests, which are most of the leaves.
+    calls: dict[str, int] = {}
+    names: dict[str, int] = {}
     while todo:
         item = todo.pop()
         kids: Sequence[int] = ()
+        plain: dict[str, int] | None = None
+        name = ""
         if isinstance(item, tuple):
             number, build, source = item
             kids = values[len(values) - number :]
             del values[len(values) - number :]
         else:
             source = item
-            plain = _plain(source)
-            if plain in names:
-                values.append(names[plain])
+            if isinstance(item, ast.Call):
+                if not item.args and item.bind is None and not item.place:
+                    plain, name = calls, item.name
+            elif isinstance(item, ast.Name):
+                plain, name = names, item.name
+            if plain is not None and name in plain:
+                values.append(plain[name])
                 continue
             parts, build = _parts(store, source, sagas)
             if parts:
                 todo.append((len(parts), build, source))
                 todo.extend(reversed(parts))
                 continue
-            if plain:
-                names[plain] = build(())
-        values.append(build(kids))
-        if sources is not None and store.op[values[-1]] in _NOTED:
-            sources.setdefault(values[-1], source)
+        made = build(kids)
+        values.append(made)
+        if plain is not None:
+            plain[name] = made
+        if sources is not None and store.op[made] in _NOTED:
+            sources.setdefault(made, source)
         if nodes is not None and isinstance(source, _PLACES):
-            nodes.setdefault(values[-1], []).append(source)
+            nodes.setdefault(made, []).append(source)
     return values[0]
-
-
-def _plain(t: Part) -> str:
-    """A name for what nothing but a name is said of; "" of anything else."""
-    if isinstance(t, ast.Call):
-        return "" if t.args or t.bind is not None or t.place else f"{t.name}()"
-    return t.name if isinstance(t, ast.Name) else ""
 
 
 def _parts(s: Store, t: Part, sagas: bool) -> tuple[list[Part], Build]:
@@ -100,7 +102,7 @@ def _parts(s: Store, t: Part, sagas: bool) -> tuple[list[Part], Build]:
 
 def _clocked(e: ast.Expression) -> bool:
     """Such a test is a step of its own, for which the laws of tests do not hold."""
-    return any(isinstance(n, ast.Now) for n in walk(e))
+    return not isinstance(e, ast.Name) and any(isinstance(n, ast.Now) for n in walk(e))
 
 
 def _other(s: Store, t: Part, sagas: bool) -> tuple[list[Part], Build]:

@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import get_args
 
 from ....dsl import ast
-from ....semantics.claimed import Read
-from ....semantics.evidence import Derivation, Merged
+from ....semantics.claimed import Terms
 from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
-    alone_runs,
     by_itself,
-    differing_in,
-    effects,
+    differing,
     plain_terms,
-    tests,
 )
 from . import guarded, normal
 from .decide import TooMany
@@ -96,21 +92,19 @@ def said(old: ast.Spec, new: ast.Spec) -> Said | None:
 
 def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     """The same, and how they may differ."""
-    old, new = by_itself(old), by_itself(new)
-    pairs = differing_in(old, new)
+    pairs = differing(by_itself(old), by_itself(new))
     if pairs is None:
         return Looked(None)
-    single = alone_runs(old) is not None
     worst = Said(LEVELS[0])
-    for mine, yours in pairs:
-        two = Two(mine.body, yours.body, partial(tests, old, mine.name))
-        found = compared(two, single)
-        if found is None and single:
-            found = two.kept(old, mine.name)
+    for terms in pairs:
+        two = Two(terms)
+        found = compared(two)
+        if found is None and terms.alone:
+            found = two.kept()
         if found is None:
-            if not single or len(pairs) > 1:
+            if not terms.alone:
                 return Looked(None, operators=two.operators)
-            return Looked(None, partial(two.suggested, old, mine.name), two.operators)
+            return Looked(None, two.suggested, two.operators)
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
     return Looked(worst, operators=worst.operators)
@@ -119,12 +113,13 @@ def looked(old: ast.Spec, new: ast.Spec) -> Looked:
 class Two:
     """Two terms, and how their tests are read."""
 
-    def __init__(self, left: ast.Term, right: ast.Term, tests: Read) -> None:
-        self.tests = tests
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
         self.store = s = Store()
         self.sources: dict[int, ast.Term | ast.Expression] = {}
         self.nodes: dict[int, list[ast.Term]] = {}
-        self.left, self.right = (read(s, t, self.sources, self.nodes) for t in (left, right))
+        both = terms.left, terms.right
+        self.left, self.right = (read(s, t, self.sources, self.nodes) for t in both)
         self._reaching: Reaching | None = None
         self.operators = max(s.operators(self.left), s.operators(self.right))
 
@@ -136,7 +131,7 @@ class Two:
             for t, e in self.sources.items()
             if s.op[t] is Op.TEST and isinstance(e, get_args(ast.Expression))
         }
-        return conditions(self.tests, written)
+        return conditions(self.terms.tests, written)
 
     @cached_property
     def meant(self) -> Meant:
@@ -152,8 +147,23 @@ class Two:
         """Of the terms as they are written, with what tests mean."""
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
 
+    def same(self) -> guarded.Same | None:
+        """Whether they do the same as guarded terms: first by their normal forms, which are
+        strongly bisimilar to them wherever they stand, and by what differs in these alone."""
+        s, forms = self.store, self.forms
+        if not guarded.guarded(s, self.left, self.right):
+            return None
+        try:
+            found = guarded.same(s, forms.left, forms.right)
+        except TooMany:
+            found = None
+        if found is None or found.mixed:
+            return self.alike()
+        # (As of the terms themselves, of which `alike` gives evidence.)
+        return replace(found, rounds=guarded.rounds(s, self.left, self.right))
+
     def alike(self) -> guarded.Same | None:
-        """As guarded terms: first by the names of tests, then by what they say."""
+        """The same, with evidence: first by the names of tests, then by what they say."""
         s, a, b = self.store, self.left, self.right
         if not guarded.guarded(s, a, b):
             return None
@@ -171,11 +181,11 @@ class Two:
             return None
         return found if isinstance(found, guarded.Same) else None
 
-    def kept(self, spec: ast.Spec, workflow: str) -> Said | None:
+    def kept(self) -> Said | None:
         """Whether they do the same since tests keep their values."""
         try:
-            reaching = self.reaching(spec, workflow)
-            if reaching is None or any(True for _ in reaching.runs()) or not reaching.alike:
+            reaching = self.reaching()
+            if reaching is None or not reaching.same():
                 return None
         except TooMany:
             return None
@@ -185,7 +195,7 @@ class Two:
             level = "trace" if reaching.mixed else "failures"
         return Said(level, (), max(1, len(reaching.before)), self.operators, kept=True)
 
-    def reaching(self, spec: ast.Spec, workflow: str) -> Reaching | None:
+    def reaching(self) -> Reaching | None:
         """How the two can part where nothing runs beside them.  Raises TooMany.
 
         Looked at are their normal forms: they do the same step by step, and what both have in
@@ -196,11 +206,11 @@ class Two:
             return None
         if self._reaching is None:
             machine = guarded.Machine(s, (a, b), meant=self.meant)
-            known = self._known(spec, workflow)
+            known = self.known()
             self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
         return self._reaching
 
-    def _known(self, spec: ast.Spec, workflow: str) -> Knowing:
+    def known(self) -> Knowing:
         s, conditions = self.store, self.conditions
         steps = {
             s.label[t]: e for t, e in self.sources.items() if isinstance(e, ast.Call | ast.Assign)
@@ -208,22 +218,22 @@ class Two:
         seen = {label: 2 if isinstance(e, ast.Call) else 0 for label, e in steps.items()}
         found = None
         if conditions is not None:
-            found = effects(spec, workflow, list(steps.values()))
+            found = self.terms.steps(list(steps.values()))
         if conditions is None or found is None:
             every = Change(frozenset(s.label[t] for t in self.sources if s.op[t] is Op.TEST))
             return Knowing(lambda action: every, weight=lambda action: seen[action])
-        made = dict(zip(steps, found[0], strict=True))
+        made = dict(zip(steps, found.updates, strict=True))
         changes: dict[str, Change] = {}
 
         def change(action: str) -> Change:
             if action not in changes:
-                changes[action] = conditions.change(made[action], found[1])
+                changes[action] = conditions.change(made[action], found.steady)
             return changes[action]
 
         start = conditions.at_start(conditions.known)
         return Knowing(change, conditions.feasible, start, lambda action: seen[action])
 
-    def suggested(self, spec: ast.Spec, workflow: str) -> Iterator[Suggested]:
+    def suggested(self) -> Iterator[Suggested]:
         """Runs on which the two may part, the shortest first."""
         s = self.store
         calls = {
@@ -232,7 +242,7 @@ class Two:
             if s.op[t] is Op.ACT
         }
         try:
-            reaching = self.reaching(spec, workflow)
+            reaching = self.reaching()
             if reaching is None:
                 return
             for told in reaching.runs():
@@ -264,20 +274,20 @@ def _possible(found: guarded.Differ, known: Conditions) -> bool:
     return all(map(known.feasible, (*(t.tests for t in found.run), found.tests)))
 
 
-def compared(two: Two, single: bool) -> Said | None:
-    """`single`: nothing runs beside them.  The cheapest first."""
+def compared(two: Two) -> Said | None:
+    """The cheapest first."""
     s, size, forms = two.store, two.operators, two.forms
     wide = _wide(s, two.left, two.right)
     same: guarded.Same | None = None
     for under in ("strong", "branching", "trace"):
-        if under == "trace" and same is not None and single:
+        if under == "trace" and same is not None and two.terms.alone:
             # (A round that ends with a step of its own may be the first step of all.)
             return Said("trace" if same.mixed else "failures", (), same.related, size)
         forms = normal.further(s, forms, under)
         if forms.left == forms.right:
             return _by_laws(forms, under, wide, size)
         if under == "strong":
-            same = two.alike()
+            same = two.same()
             if same is not None and not (same.rounds or same.silent):
                 return Said(LEVELS[0], (), same.related, size)
     return None
@@ -300,32 +310,6 @@ def _by_laws(found: normal.Derivation | normal.Forms, under: str, wide: str, siz
     level = LEVELS[0] if under == "strong" else under
     used = tuple(sorted(Counter(t.law for t in found.steps).items()))
     return Said(_coarser(level, wide), used, operators=size)
-
-
-def derivation(left: ast.Term, right: ast.Term, under: str) -> Derivation | None:
-    """That laws make one of the two of the other, for a certificate."""
-    s = Store()
-    found = normal.equal(s, read(s, left), read(s, right), under.replace("bisimulation", "strong"))
-    if found is None:
-        return None
-    terms = tuple((str(o), n, k) for o, n, k in zip(s.op, s.label, s.kids, strict=True))
-    steps = tuple((t.law, t.before, t.after) for t in found.steps)
-    return Derivation(terms, found.left, found.right, steps)
-
-
-def merged(left: ast.Term, right: ast.Term, read_tests: Read) -> Merged | None:
-    """That both do the same as guarded terms, for a certificate."""
-    two = Two(left, right, read_tests)
-    found = two.alike()
-    if found is None:
-        return None
-    s = two.store
-    terms = tuple((str(o), n, k) for o, n, k in zip(s.op, s.label, s.kids, strict=True))
-    same = []
-    for label, other in sorted(found.meant.items()):
-        name, positive = ("", other) if isinstance(other, bool) else other
-        same.append((label, name, "same" if positive else "opposite"))
-    return Merged(terms, two.left, two.right, found.rests, found.pairs, tuple(same))
 
 
 def _coarser(one: str, other: str) -> str:

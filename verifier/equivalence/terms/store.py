@@ -39,6 +39,7 @@ class Store:
         self.label: list[str] = []
         self.kids: list[tuple[int, ...]] = []
         self._known: dict[tuple[Op, str, tuple[int, ...]], int] = {}
+        self._below: dict[tuple[int, ...], list[int]] = {}
         self.skip = self.make(Op.SKIP)
         self.stuck = self.make(Op.STUCK)
         self.true = self.make(Op.TRUE)
@@ -78,16 +79,19 @@ class Store:
     def while_(self, test: int, body: int) -> int:
         return self.make(Op.WHILE, (test, body))
 
-    def below(self, *roots: int) -> list[int]:
+    def below(self, *roots: int) -> Sequence[int]:
         """These terms and all their parts, parts first."""
-        seen = set(roots)
-        todo = list(seen)
-        while todo:
-            for kid in self.kids[todo.pop()]:
-                if kid not in seen:
-                    seen.add(kid)
-                    todo.append(kid)
-        return sorted(seen)
+        found = self._below.get(roots)
+        if found is None:
+            seen = set(roots)
+            todo = list(seen)
+            while todo:
+                for kid in self.kids[todo.pop()]:
+                    if kid not in seen:
+                        seen.add(kid)
+                        todo.append(kid)
+            found = self._below[roots] = sorted(seen)
+        return found
 
     def operators(self, root: int) -> int:
         """How many operators the term has when it is written out."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from .guarded import Cube, Differ, Taken, said
+from .decide import Cube
+from .guarded import Differ, Taken, said
 from .images import Images
 
 Pair = tuple[int, int]
@@ -45,8 +46,9 @@ def action(leaf: Leaf) -> str:
     return str(taken[0])
 
 
-def sweep(places: Places, images: Images) -> Differ | None:
-    """A run to a difference; None: there is none.  May raise decide.TooMany."""
+def sweep(places: Places, images: Images) -> Differ | Mapping[Pair, int]:
+    """A run to a difference; or if there is none, with which values places are come to.  May raise
+    decide.TooMany."""
     return _Sweep(places, images).run()
 
 
@@ -79,7 +81,7 @@ class _Sweep:
                 stack.pop()
         return {pair: n for n, pair in enumerate(reversed(done))}
 
-    def run(self) -> Differ | None:
+    def run(self) -> Differ | Mapping[Pair, int]:
         images, p = self.images, self.p
         none = images.bdd.false
         order = self._order()
@@ -103,7 +105,7 @@ class _Sweep:
                 if after not in waiting:
                     heappush(queue, (order[after], after))
                 waiting[after] = images.any(then, waiting.get(after, none))
-        return None
+        return known
 
     def _back(self, pair: Pair, values: int, leaf: Leaf) -> Differ:
         """A way back from the last batch; each step to one that was before."""

@@ -15,7 +15,8 @@ from ....semantics.expr import FALSE, NUMBERS, TRUE, Expr, Op, Scalar, Sort, and
 from ....semantics.symbolic import is_valid
 from ....semantics.values import evaluate
 from ....semantics.walks import postorder, substitute, variables
-from .guarded import Cube, Meant
+from .decide import Cube
+from .guarded import Meant
 from .images import Change
 
 MILLISECONDS = 500
