@@ -64,6 +64,8 @@ class Certifier:
         elif isinstance(verdict, Refuted) and verdict.told is not None:
             claim, parts = self._claim(result, "error", "REFUTED"), [Part(verdict.told)]
             checked = self.checker.judged(claim, parts)
+        elif isinstance(verdict, Refuted) and verdict.system is not None:
+            return None  # (the checker makes the spec's own rules only)
         elif isinstance(verdict, Refuted) and verdict.trace.initial:
             runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
             parts = [Part(Runs(runs))]

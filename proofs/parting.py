@@ -133,7 +133,7 @@ class Heard:
                 self.answers["time", *question] = Lasted(run.now - begun, False)
         for clock, rule in running.items():
             if clock not in self.open:
-                place = ("wait", rule.index) if rule.group is None else ("attempt", rule.activity)
+                place = ("wait", rule.index) if rule.group is None else ("attempt", rule.occurrence)
                 self.open[clock] = self._next(place), run.now
 
 

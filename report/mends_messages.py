@@ -12,6 +12,11 @@ _LOST = (
         "or wait for an answer before sending more.",
     ),
     (
+        "under way at once",
+        "let them come less often or claim for a shorter time, let the resource have more units, "
+        "or give up who waits too long (`within 30s { .. } else { .. }`).",
+    ),
+    (
         "lost on its way",
         "say that a loss does not matter (`optional`) and give who waits for the message a "
         "`within`, or let the channel deliver it: `delivery exactly_once`, `at_least_once`.",

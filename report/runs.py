@@ -25,7 +25,7 @@ from ..semantics.trace import Trace
 from ..semantics.values import State, evaluate, fire, show, show_duration
 from ..semantics.walks import variables
 from ..semantics.words import in_words
-from ..verifier.verdict import Result
+from ..verifier.verdict import Refuted, Result
 from .values import Plain, to_plain
 
 # What a person reads of a state; locations, counters and ghosts are how it is computed.
@@ -191,6 +191,8 @@ def of_result(
     system: TransitionSystem | None, result: Result, trace: Trace | None
 ) -> RunView | None:
     """The view of a result's run; None where there is no run (a contradiction needs none)."""
+    if isinstance(result.verdict, Refuted) and result.verdict.system is not None:
+        system = result.verdict.system
     if system is None or trace is None or len(trace.initial) != len(system.variables):
         return None
     return view(system, trace, relevant(system, result, trace))

@@ -175,6 +175,12 @@ class Rule:
     over_children: bool = False  # may be taken while child threads of its thread run
     channel: str = ""  # where it sends to or receives from, with the place: `votes`, `jobs[a]`
     seen: tuple[Seen, ...] = ()
+    wherever: str = ""  # of an activity that may be placed elsewhere: its occurrence in any place
+
+    @property
+    def occurrence(self) -> str:
+        """Of what the environment answers: the same wherever an activity is placed."""
+        return self.wherever or self.activity
 
     @property
     def updates(self) -> Iterator[tuple[int, Expr]]:

@@ -115,8 +115,9 @@ def outcome(name: str) -> Outcome:
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
     # Refutations under a declared scheduler are mostly found by running it, as are waits for what
-    # comes from outside, and what comes of the end of a lease.
+    # comes from outside, what comes of the end of a lease, and what piles up.
     run = any(c.environment for c in spec.channels) or any(r.lease for r in spec.resources)
+    run |= any(g.between is not None for g in system.any_number)
     simulate = simulator if system.in_order or run else None
     fit = fitted(spec, system, options, replay, schedule, simulate)
     system = fit.system

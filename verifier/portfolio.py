@@ -153,7 +153,7 @@ class _Run:
         only = self.session.options.only
         if any(s.name == check and s.at is None for s in self.said.skips):
             return False
-        if check == "messages" and not self.session.system.channels:
+        if check == "messages" and not (self.session.system.channels or self.session.piling):
             return check in (*only, *self.said.raised)
         return not only or check in only
 
@@ -171,7 +171,9 @@ class _Run:
             if s.at is None and self._selected(s.name, ""):
                 yield Result(s.name, "", None, s.span, skipped=s.reason + self.said.in_vain(s.name))
         yield from self._nothing()
-        grown = [v for v in self.session.growth.values() if isinstance(v, Refuted)]
+        if self.many:
+            self._piling()
+        grown = [v for v in self.session.bounds().values() if isinstance(v, Refuted)]
         if grown and self.wanted("messages"):
             self.verdicts["messages"] = obligations.together(grown)
             soon = Task(Kind.WHOLE, "soon", "messages")
@@ -193,6 +195,16 @@ class _Run:
             sure = {i: v for i, v in dispatch.settled.items() if i not in shown}
             yield from self._lines(Task(Kind.CLAIMS, "claims"), Found(sure))
             raise
+
+    def _piling(self) -> None:
+        only = self.session.options.only
+        arrive = any(g.between is not None for g in self.session.system.any_number)
+        if arrive and (not only or "messages" in only):
+            from .checks.piling import piling
+
+            self.progress("messages of those that arrive")
+            with self.session.limit():
+                self.session.piling = piling(self.session, self.spec)
 
     def _rare(self) -> Iterator[Result]:
         """What few specs have, so that only they import it."""

@@ -105,6 +105,7 @@ class Session:
     results: dict[str, Verdict] = field(default_factory=dict)  # of whole checks, by name
     rankings: dict[str, str] = field(default_factory=dict)
     growth: Mapping[str, Verdict] = field(default_factory=dict)  # of channels without a bound
+    piling: Mapping[str, Verdict] = field(default_factory=dict)  # the same as more and more arrive
     graph: tuple[Graph | None, str] | None = None
     witnesses: list[Trace] = field(default_factory=list)  # timed runs that showed something new
     measures: list[Rank] = field(default_factory=list)  # terms that fall in loops
@@ -155,6 +156,10 @@ class Session:
             until=self.until,
             _slots=self._slots,
         )
+
+    def bounds(self) -> Mapping[str, Verdict]:
+        """Whether channels grow that have no bound of their own, by name."""
+        return {**self.growth, **self.piling}
 
     def beside(self) -> Session:
         """The same for other checks: neither sees what the other learns from now on."""

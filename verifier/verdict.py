@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..dsl.errors import Span
 from ..semantics.evidence import Differing, Part
+from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
 
 
@@ -24,7 +25,8 @@ class Proved:
 @dataclass(frozen=True, slots=True)
 class Refuted:
     """`trace` was replayed; `second` is the other run where the claim is about two runs.  `core`
-    has the steps of `trace` that matter, where these are not all (see `essential`)."""
+    has the steps of `trace` that matter, where these are not all (see `essential`).  `system` has
+    the same runs as the spec's, in what the claim is about (arrivals as loops)."""
 
     engine: str
     message: str
@@ -36,6 +38,7 @@ class Refuted:
     abstract: tuple[str, ...] = ()  # abstractions of an importer that it rests on
     told: Differing | None = None  # of two workflows: how they differ
     core: Trace | None = None
+    system: TransitionSystem | None = None  # of which it is a run, where not of the spec's own
 
 
 @dataclass(frozen=True, slots=True)

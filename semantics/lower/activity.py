@@ -65,7 +65,10 @@ def call(ctx: Ctx, t: ast.Call, at: At, k: int) -> Out:
     place = f"{a.name}{ctx.tag}" + (f" in {where}" if t.place else "")
     number = inst.occurrences.get(place, 0) + 1
     inst.occurrences[place] = number
-    place = f"{inst.name}.{place}" + (f"#{number}" if number > 1 else "")
+    again = f"#{number}" if number > 1 else ""
+    place = f"{inst.name}.{place}{again}"
+    if t.place:
+        ctx.b.wherever[place] = f"{inst.name}.{a.name}{ctx.tag}{again}"
 
     # Arguments are taken when an attempt starts; those that cannot change need no variable.
     values, found = [], list[Definedness]()

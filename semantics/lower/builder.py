@@ -233,6 +233,7 @@ class Builder:
         self.left: list[tuple[int, Expr]] = []  # of what, and how much, a crash leaves leased
         self.lost: dict[int, list[Expr]] = {}  # of silent leases, by instance: that it is over
         self.revocable: dict[int, Revocable] = {}  # by the variable that says that it is lost
+        self.wherever: dict[str, str] = {}  # by occurrence in one place: in any
         self.tokens: dict[str, Expr] = {}  # the last fencing token, by name
         self.families: dict[str, tuple[tuple[Expr, ResourceInfo], ...]] = {}  # by key
         self.asking: list[Asking] = []

@@ -20,6 +20,7 @@ from .builder import Builder, RuleDraft
 from .data import Rec, Value, choose, default, leaves
 from .drafts import InstanceDraft
 from .predicates import ended
+from .sends import Sender
 
 MESSAGE, ASKER = "message", "asker"
 
@@ -172,6 +173,7 @@ class Channel:
     unbounded: bool = False
     by_instances: bool = False  # there is room for what the instances send that are there
     full: list[Expr] = field(default_factory=list)  # of an unbounded one: a send has no room
+    senders: Sequence[Sender] = ()  # where it has no capacity
 
     @property
     def name(self) -> str:
@@ -266,6 +268,7 @@ def declared(
     ttl: Expr | None,
     unbounded: bool = False,
     by_instances: bool = False,
+    senders: Sequence[Sender] = (),
 ) -> Channel:
     """The variables of a channel.  `receivers`: the instances of workflows that receive from it."""
     assert c.resolved is not None
@@ -288,6 +291,7 @@ def declared(
         ttl,
         unbounded=unbounded,
         by_instances=by_instances,
+        senders=senders,
     )
 
 

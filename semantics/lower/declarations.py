@@ -47,7 +47,7 @@ from .placement import declared, pools
 from .predicates import Predicates, bound
 from .rates import refilled
 from .refusals import without_bounds
-from .sends import most_sent, senders
+from .sends import Sender, most_sent, senders
 
 T = TypeVar("T")
 
@@ -220,6 +220,7 @@ class Declarations:
 
     def _channel(self, c: ast.Channel, drafts: Sequence[InstanceDraft]) -> None:
         unbounded = by_instances = False
+        known: tuple[Sender, ...] = ()
         takers = [d for d in drafts if channels.receives(self.spec, d.workflow, c.name)]
         capacity: Expr | None
         if c.capacity is not None:
@@ -229,7 +230,8 @@ class Declarations:
             # As many as will ever be sent: a send never waits.
             sent = self.spec, c, self._known, self._seconds
             most = 0 if c.environment else most_sent(*sent, self.members[1])
-            by_instances = any(s.instances is None for s in senders(*sent))
+            known = tuple(senders(*sent))
+            by_instances = any(s.instances is None for s in known)
             unbounded = most is None
             if self.crowd and (unbounded or by_instances):
                 size, capacity, unbounded = 0, None, False
@@ -242,7 +244,7 @@ class Declarations:
                 capacity = const(size)
         ttl = self._fixed(partial(measured, e=c.ttl)) if c.ttl is not None else None
         self.world.channels[c.name] = channels.declared(
-            self.b, c, capacity, size, takers, ttl, unbounded, by_instances
+            self.b, c, capacity, size, takers, ttl, unbounded, by_instances, known
         )
 
     @cached_property

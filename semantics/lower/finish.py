@@ -333,6 +333,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
         delay=r.delay,
         group=r.group,
         activity=r.activity,
+        wherever=b.wherever.get(r.activity, ""),
         error=r.error,
         probability=r.probability,
         priority=r.priority,

@@ -109,6 +109,8 @@ def read(r: Reading, ctx: Ctx, t: ast.Term) -> Times:
             return STEP  # an answer waits for nobody
         case ast.Send() if ctx.world.channels[t.channel].decl.capacity is None:
             return STEP  # there is always room
+        case ast.Receive(where=None, channel=name) if name in r.filled:
+            return STEP
         case ast.Send() | ast.Receive() | ast.Request():
             return _waits(r, ctx, t)
         case _:

@@ -75,6 +75,7 @@ class Reading:
     asked: int = 0  # claims that may wait, with a measure
     losing: int = 0  # sagas an undo of which may fail
     alone: bool = True  # no other branch of the instance runs beside this place
+    filled: frozenset[str] = frozenset()  # channels in which there is a message whenever it matters
 
     def endless(self, span: Span, why: str, what: str = "") -> None:
         self.open.append(Open(span, why, what))

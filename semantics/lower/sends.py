@@ -46,11 +46,14 @@ def most_sent(
 
 class Sender(NamedTuple):
     """Of the instances of a group the most messages that are of one of them (None: no number
-    bounds that), and how many instances there are (None: any number)."""
+    bounds that), and how many instances there are (None: any number).  `rounds`: where it is a loop
+    at last that sends for ever, how many each round sends at most, and how many seconds it takes
+    at least."""
 
     workflow: str
     most: int | None
     instances: int | None
+    rounds: tuple[int, Fraction] | None = None
 
 
 def senders(
@@ -81,9 +84,10 @@ def senders(
     for name, instances in _instances(spec, known):
         if name not in workflows:
             continue  # an error of its own
-        most = counting.of(workflows[name].body).most
+        body = workflows[name].body
+        most = counting.of(body).most
         if most != 0:
-            yield Sender(name, most, instances)
+            yield Sender(name, most, instances, counting.rounds(body) if most is None else None)
 
 
 def _activities(spec: ast.Spec) -> dict[str, list[ast.Activity]]:
@@ -197,6 +201,15 @@ class _Counting:
             if alive is not None:
                 rounds = alive if rounds is None else min(rounds, alive)
         return _times(rounds, self.of(body))
+
+    def rounds(self, body: ast.Term) -> tuple[int, Fraction] | None:
+        """Of a loop that is all there is, or the last part."""
+        parts = body.parts if isinstance(body, ast.Seq) else (body,)
+        last = parts[-1]
+        if not isinstance(last, ast.While) or any(self.of(p).most != 0 for p in parts[:-1]):
+            return None
+        each, least = self.of(last.body).most, self.least.of(last.body)
+        return None if each is None or least <= 0 else (each, least)
 
     def _most(self, e: ast.Expression) -> int | None:
         bounds = extent(e, self.known)

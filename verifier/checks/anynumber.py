@@ -36,14 +36,13 @@ from . import (
     conflicts,
     ending,
     events,
-    independence,
     liveness,
     messages,
     obligations,
-    parts,
     peaks,
 )
 from . import limits as by_time
+from .alike_many import Many
 from .anyroom import in_range
 from .arrivals import arrivals
 from .controlled import by_order
@@ -51,10 +50,11 @@ from .coverage import sources
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
+from .refusals import unrefused
 
 FOR_EVER = "where one instance may be while any number of others move, on"
-PAIRWISE = "two instances of each kind were looked at, and each by itself"
-TWO = (2, 2)
+ALONE = "each is over before the next of its kind comes, and "
+ONE, TWO = (1, 1), (2, 2)
 MOST_RULES = 6  # of a place that nobody may come to
 
 
@@ -82,9 +82,10 @@ class AnyNumber:
         # (Whether a message that fits is there cannot be told from how many there are.)
         told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
         self.crowd: InCrowd | None = None
+        few = arrivals(session, spec)
+        self.pairs = Many(session, spec, self.two, few.free, bool(self.counted), self._ends)
         if told:
-            rooms = arrivals(session, spec).rooms
-            self.crowd = InCrowd(session, self.free, self.span, turns, rooms)
+            self.crowd = InCrowd(session, self.free, self.span, turns, few.rooms)
             if not self._sends_in_range(self.crowd):
                 self.crowd = None
 
@@ -245,10 +246,24 @@ class AnyNumber:
                 found = how(s, needed[0], needed[1])
                 return found if isinstance(found, Proved) else None
             case "race_free":
-                return conflicts.locally(s)[0]
+                return conflicts.locally(s)[0] or self._kept_apart()
             case "timing_independent" | "deterministic" if not crashes and not soon:
-                return self._alike(check, known)
+                return self.pairs.alike(known.get("deadlock_free"), check == "deterministic")
         return None
+
+    def _kept_apart(self) -> Proved | None:
+        """`race_free` without refusals that never come, and where no two of a kind are under way
+        at once (what is protected may go on when its instance is over)."""
+        granted = self.pairs.granted()
+        found = None if granted is None else conflicts.locally(granted)[0]
+        few = arrivals(self.session, self.spec)
+        if found is not None or set(few.rooms.values()) != {1}:
+            return found
+        one = lower(self.spec, ONE, room=self.session.system.room)
+        if any(p.protected for t in one.threads for p in t.points):
+            return None
+        alone = conflicts.locally(self.session.of(unrefused(one, few.free)))[0]
+        return alone and replace(alone, how=f"{ALONE}{alone.how}")
 
     def comes(self, name: str, known: Mapping[str, Verdict]) -> Proved | None:
         """A property of what comes at last, where every run ends: then nothing is owed."""
@@ -364,9 +379,11 @@ class AnyNumber:
     def _messages(self, known: Mapping[str, Verdict]) -> Proved | None:
         """None is lost, shown of the crowd, and whoever waits for one gets it: nobody is stuck."""
         system = self.session.system
-        if not system.channels:
+        if not system.channels and not self.session.piling:
             return Proved("structure", messages.NOTHING)
-        verdicts: list[Verdict] = []
+        verdicts: list[Verdict] = [*self.session.piling.values()]
+        if not all(isinstance(v, Proved) for v in verdicts):
+            return None
         if any(r.kind in MESSAGES for r in system.rules):
             deadlock = known.get("deadlock_free")
             if not isinstance(deadlock, Proved):
@@ -377,7 +394,7 @@ class AnyNumber:
         found = self.claims(wanted)
         if len(found) < len(wanted):
             return None
-        verdicts = [*found.values(), *verdicts]
+        verdicts = [*verdicts, *found.values()]
         together = obligations.together(verdicts) if verdicts else None
         return together if isinstance(together, Proved) else None
 
@@ -390,23 +407,6 @@ class AnyNumber:
         if nodes:
             return Proved("search", f"{FOR_EVER} {nodes} nodes: no step can come again and again")
         return Proved("ranking", f"every loop ends, shown {BY_CROWD}") if self._ends() else None
-
-    def _alike(self, check: str, known: Mapping[str, Verdict]) -> Proved | None:
-        deadlock = known.get("deadlock_free")
-        late = check == "deterministic"
-        if not independence.obstacle(self.session, deadlock, late, self._ends):
-            return Proved("structure", f"steps commute, so every schedule ends alike: {PAIRWISE}")
-        if deadlock is None or not self.session.may("search") or self.session.system.controls:
-            return None
-        if self.counted:  # (what a message says is no answer of the environment)
-            return None
-        two = self.session.of(self.two)
-        free = parts.granted(two.system)
-        members = {i for g in two.system.any_number for i in g.members}
-        if free is None or any(len(p) > 1 and members & set(p) for p in parts.parts(free)):
-            return None
-        found = parts.alike(two, deadlock, late, self._ends)
-        return found and replace(found, how=f"{found.how} ({PAIRWISE})", figure="")
 
 
 def whose(system: TransitionSystem, cond: Expr) -> int | None:

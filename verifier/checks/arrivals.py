@@ -42,7 +42,7 @@ def arrivals(session: Session, spec: ast.Spec) -> Arrivals:
 def _arrivals(session: Session, spec: ast.Spec) -> Arrivals:
     system = session.system
     groups = system.any_number
-    between = [_seconds(g.between) for g in groups]
+    between = [seconds(g.between) for g in groups]
     given = spec.system
     if (
         not groups
@@ -69,13 +69,13 @@ def _arrivals(session: Session, spec: ast.Spec) -> Arrivals:
 
 def _free(session: Session, spec: ast.Spec, many: int) -> tuple[str, ...]:
     """Resources whose claims never wait, of so many of each."""
-    few = session.of(replace(lower(spec, (many, many)), any_number=()))
+    few = session.of(replace(lower(spec, (many, many), room=session.system.room), any_number=()))
     if any(p.protected for t in few.system.threads for p in t.points):
         return ()  # what is protected may hold units when its instance is over
     return tuple(few.structure.uncontended())
 
 
-def _seconds(between: Expr | None) -> Fraction | None:
+def seconds(between: Expr | None) -> Fraction | None:
     """None: it depends on parameters, or no time is between."""
     if between is None or between.op is not Op.CONST or not between.value:
         return None

@@ -141,6 +141,8 @@ class InCrowd:
                     for k, goal in enumerate(goals):
                         if out[k] is None and session.left() > 0:
                             out[k] = _searched(made, session, goal)
+                if None not in out:
+                    return out  # (before another view is made, which takes its time)
         return out
 
     def endless(self, asks: Callable[[Endless], bool], granting: bool = False) -> int:

@@ -24,6 +24,7 @@ from ..engines.inevitable import Game
 from ..engines.search_threads import ended, without_claims
 from ..engines.timed_states import TimedStates
 from ..engines.tracked import Move, State, Tracked, Unsupported
+from ..engines.unreached import without
 from ..engines.zones import covers
 from ..session import Session
 from ..verdict import Proved, Refuted, Verdict
@@ -240,8 +241,7 @@ def in_time(session: Session) -> Session:
     out = (never(session) or set()) & late if late else set()
     if not out:
         return session
-    rules = tuple(replace(r, guard=FALSE) if r.index in out else r for r in session.system.rules)
-    return session.of(replace(session.system, rules=rules))
+    return session.of(without(session.system, out))
 
 
 def _timed_graph(session: Session) -> Timed | None:

@@ -27,9 +27,9 @@ NOTHING = "there is no channel"
 
 
 def messages(session: Session, deadlock: Verdict) -> Verdict:
-    if not session.system.channels:
+    if not session.system.channels and not session.piling:
         return Proved("structure", NOTHING)
-    verdicts = [*session.growth.values(), *_lost(session)]
+    verdicts = [*session.bounds().values(), *_lost(session)]
     if not any(isinstance(v, Refuted) for v in verdicts):
         verdicts.append(_waits(session, deadlock))
     found = obligations.together(verdicts)

@@ -36,6 +36,8 @@ from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import parts
 from .independence import obstacle, read_clock
 from .intime import in_time
+from .placed import anywhere
+from .refusals import never_refused
 from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
 from .two_runs import Judge
@@ -56,6 +58,7 @@ STRUCTURE = (
     "where it can be seen, no choice depends on the clock or on a contended claim: so steps "
     "commute and every schedule ends with the same result"
 )
+UNREFUSED = "refusals of claims that never have to wait left aside, "
 NEVER = "time-outs and interrupts that no clock reaches left aside, "
 
 
@@ -104,17 +107,28 @@ def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
 
 
 def _alike(session: Session, deadlock: Verdict, timeouts: bool) -> Proved | None:
-    """By parts; then without time-outs and interrupts that never come, also by the structure."""
+    """Without placements; by parts; then, also by the structure, without refusals that never come,
+    and without time-outs and interrupts that never come."""
     if not session.may("search"):
         return None
-    found = parts.alike(session, deadlock, timeouts)
-    lean = in_time(session) if found is None else session
-    if lean is session:
+    found = anywhere(session, deadlock, timeouts)
+    found = found or parts.alike(session, deadlock, timeouts)
+    if found is not None:
         return found
+    granted = never_refused(session)
+    if granted is not session:
+        found = _without(granted, deadlock, timeouts, UNREFUSED)
+    lean = in_time(session) if found is None else session
+    if lean is not session:
+        found = _without(never_refused(lean), deadlock, timeouts, NEVER)
+    return found
+
+
+def _without(lean: Session, deadlock: Verdict, timeouts: bool, what: str) -> Proved | None:
     if not obstacle(lean, deadlock, timeouts):
-        return Proved("search", NEVER + STRUCTURE)
+        return Proved("search", what + STRUCTURE)
     found = parts.alike(lean, deadlock, timeouts)
-    return None if found is None else replace(found, how=NEVER + found.how)
+    return None if found is None else replace(found, how=what + found.how)
 
 
 @dataclass

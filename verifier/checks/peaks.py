@@ -63,10 +63,13 @@ class _Structural:
         mine = [k for k in about if _is_capacity(self.goals[k], r.used)]
         initial = self.system.variables[r.used].init
         empty = initial is not None and initial.value == 0
-        capacity = whole(r.capacity)
-        if not mine or not empty or capacity is None or capacity < 0:
+        # (A capacity that is a parameter stays what it is, too.)
+        bounds = self.session.structure.bounds(r.capacity)
+        if not mine or not empty or bounds is None or bounds[0] < 0:
             return
-        if r.enforced and guarded(self.session.structure.writing(r.used), r):
+        mine = [k for k in mine if bounds[1] <= _bound(self.goals[k], bounds[0])]
+        if mine and r.enforced and guarded(self.session.structure.writing(r.used), r):
+            capacity = bounds[1]
             most = capacity if peak is None else min(peak, capacity)
             how = (
                 f"each step that takes units of {r.name} waits until they are free; none is forced"
@@ -114,6 +117,12 @@ def _is_capacity(goal: Obligation, used: int) -> bool:
         and cond.args[0].op is Op.VAR
         and touched(cond) == {used}
     )
+
+
+def _bound(goal: Obligation, otherwise: int) -> int:
+    """The number that it names as the capacity."""
+    bound = whole(goal.cond.args[1])
+    return otherwise if bound is None else bound
 
 
 def figure(session: Session, goal: Obligation) -> str:

@@ -372,7 +372,7 @@ class Confluence:
         out: Counter[object] = Counter()
         rule = move.rule
         if rule.kind is RuleKind.START:
-            out["start", rule.activity] += 1
+            out["start", rule.occurrence] += 1
         elif rule.inputs and rule.group is None:
             out["answer", rule.index] += 1
         for choice in self.tracked.decides(rule):

@@ -77,7 +77,7 @@ class _Times:
             if _clock(r) not in clocks and enabled(r, state):
                 new.setdefault(_clock(r), []).append(r)
         for c, rules in new.items():
-            place = rules[0].activity if rules[0].group is not None else f"rule {c[1]}"
+            place = rules[0].occurrence if rules[0].group is not None else f"rule {c[1]}"
             counts[place] = counts.get(place, 0) + 1
             lo: dict[tuple[str, str], Fraction] = {}
             hi: dict[tuple[str, str], Fraction | None] = {}

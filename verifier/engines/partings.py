@@ -78,12 +78,12 @@ class Runs:
         question: object = None
         answer: object = None
         if rule.kind is RuleKind.START:
-            place = ("start", rule.activity)
+            place = ("start", rule.occurrence)
             counts[place] = counts.get(place, 0) + 1
             if rule.inputs:
-                question, answer = ("begin", rule.activity, counts[place]), move.inputs
+                question, answer = ("begin", rule.occurrence, counts[place]), move.inputs
         elif rule.group is not None:
-            question = ("end", rule.activity, counts.get(("start", rule.activity), 0))
+            question = ("end", rule.occurrence, counts.get(("start", rule.occurrence), 0))
             answer = (rule.way, move.inputs)
             if rule.kind is RuleKind.TIMEOUT and not self.timeouts:
                 question = None
@@ -183,7 +183,7 @@ def answers_of(
         for r in waits:
             if enabled(r, state):
                 clock = ("attempt", r.group) if r.group is not None else ("wait", r.index)
-                alive[clock] = r.activity if r.group is not None else r.index
+                alive[clock] = r.occurrence if r.group is not None else r.index
         for old in [c for c in since if c not in alive or c == fired]:
             question, begun = since.pop(old)
             if old != fired and timeouts:

@@ -250,6 +250,10 @@ class Structure:
             out |= {r.used, r.exclusive}
         return out
 
+    def bounds(self, e: Expr) -> tuple[int, int] | None:
+        """Between which numbers a term lies whose variables never change."""
+        return _interval(e, self.system)
+
     def uncontended(self) -> list[str]:
         """Resources whose claims never wait."""
         waits = self.contended()

@@ -225,7 +225,7 @@ class Schedules:
             alive = [r for r in members if enabled(r, state)]
             if not alive or group in running:
                 continue
-            name = members[0].activity
+            name = members[0].occurrence
             table[name] = table.get(name, 0) + 1
             occurrence = (name, table[name])
             end = self.environment.end(occurrence, alive, state)
