@@ -150,11 +150,11 @@ equivalent ends : old, new
 def test_terms_that_are_alike_since_tests_keep_their_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of such a proof no evidence is kept: another one is found, or it is said to be trusted."""
+    """The values that the tests keep are evidence."""
     monkeypatch.chdir(tmp_path)
     Path("k.wf").write_text(KEPT)
     assert cli.main(["k.wf", "--only", "equivalent", "-v", "--certify", "kept"]) == 0
     assert "as far as what is tested can change" in capsys.readouterr().out
-    assert cli.main(["recheck", "kept"]) == 3
-    lines = dict(line.split()[::2] for line in capsys.readouterr().out.splitlines()[:2])
-    assert lines == {"VALID": "ends", "HOLEY": "same"}
+    assert cli.main(["recheck", "kept"]) == 0
+    lines = [tuple(line.split()[::2]) for line in capsys.readouterr().out.splitlines()[:2]]
+    assert sorted(lines) == [("VALID", "ends"), ("VALID", "same")]
