@@ -68,12 +68,12 @@ def _owes(
 def test_refutations_are_runs(name: str) -> None:
     got = golden.outcome(name)
     assert got.system is not None
-    system = got.system
-    scheduling = Scheduling(system)
     for result in got.results:
         verdict = result.verdict
         if not isinstance(verdict, Refuted):
             continue
+        system = verdict.system or got.system
+        scheduling = Scheduling(system)
         what = f"{result.check} {result.name}"
         for trace in (verdict.trace, verdict.second):
             if trace is None or not trace.initial:

@@ -23,6 +23,7 @@ from wfverify.semantics.lower import lower
 from wfverify.verifier import portfolio
 from wfverify.verifier.checks import conflicts, coverage, obligations
 from wfverify.verifier.dispatch import OVERRUN
+from wfverify.verifier.growth import fitted
 from wfverify.verifier.session import InternalError, Options, Session
 from wfverify.verifier.verdict import Proved, Result, Unknown, Verdict
 
@@ -46,8 +47,15 @@ system { w[2] }
 def results(text: str = SPEC, **options: object) -> list[Result]:
     spec = load_text(text, "w.wf")
     made = Options(**options)  # type: ignore[arg-type]
+    fit = fitted(spec, lower(spec, room=1), made, replay, schedule, simulator)
     return portfolio.verify(
-        spec, lower(spec), made, replay=replay, schedule=schedule, simulate=simulator
+        spec,
+        fit.system,
+        made,
+        replay=replay,
+        schedule=schedule,
+        simulate=simulator,
+        growth=fit.growth,
     )
 
 
