@@ -28,6 +28,7 @@ from .comparing_evidence import compared
 from .rechecking import comparisons
 
 MOST_STATES = 20_000
+SEARCHES = 4  # that may take all of the patience
 PATIENCE = 5.0  # seconds for one candidate, and as many for each thousand rules
 
 
@@ -49,6 +50,7 @@ class Certifier:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.structure = Structure(self.system)
         self.patience = PATIENCE * (1 + len(self.system.rules) / 1000)
+        self.searching = SEARCHES * self.patience  # seconds left to look for states
         # The second solver is for whoever checks again.
         solvers = Solvers(second=False)
         self.checker = checker(self.spec, self.system, solvers, comparisons(self.spec))
@@ -174,7 +176,10 @@ class Certifier:
         if evidence.variables not in self._sets:
             try:
                 view = View(self.system, evidence.variables)
-                self._sets[evidence.variables] = explored(view, self.most_states)
+                since = time.monotonic()
+                until = since + min(self.patience, self.searching)
+                self._sets[evidence.variables] = explored(view, self.most_states, until)
+                self.searching -= time.monotonic() - since
             except Wrong:
                 self._sets[evidence.variables] = None
         return self._sets[evidence.variables]

@@ -35,6 +35,7 @@ class OfEach(Certifier):
         self.checker, self.alike = each, each.alike
         self.structure = Structure(each.alike.system)
         self.patience, self.most_states = whole.patience, whole.most_states
+        self.searching = whole.searching
         self._short: dict[int, tuple[Evidence, Evidence]] = {}  # by identity
 
     def __post_init__(self) -> None:

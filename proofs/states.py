@@ -8,10 +8,11 @@ variables, is then a run here; the reverse need not hold, so such sets show safe
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import prod
+from math import inf, prod
 
 from ..dsl.types import Enum
 from ..semantics.evidence import States
@@ -24,7 +25,6 @@ from .reading import conjuncts, pinned, touched
 
 MOST_VALUES = 1000  # of one input or variable
 MOST_CHOICES = 10_000  # of all of them at once
-MOST_STEPS = 20  # by state, on the average, while states are looked for
 State = tuple[Scalar, ...]
 
 
@@ -173,18 +173,17 @@ class View:
                 yield state
 
 
-def explored(view: View, most: int) -> States | None:
-    """The least such set; None where there are more than `most`."""
+def explored(view: View, most: int, until: float = inf) -> States | None:
+    """The least such set; None where there are more than `most`, or where it takes longer than
+    `until` (of `time.monotonic`)."""
     todo = list(dict.fromkeys(view.first()))
     found = dict.fromkeys(todo)
-    taken = 0
     while todo:
         for _, _, after in view.steps(todo.pop()):
-            taken += 1
             if after not in found:
                 found[after] = None
                 todo.append(after)
-        if len(found) > most or taken > most * MOST_STEPS:
+        if len(found) > most or time.monotonic() > until:
             return None
     return States(view.kept, tuple(sorted(found)))
 
