@@ -8,7 +8,6 @@ that are only passed on and added up stay unknowns.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
@@ -19,7 +18,7 @@ from ..semantics.values import evaluate
 from ..semantics.walks import variables
 from .facts import Wrong
 from .reading import conjuncts, pinned
-from .states import domain
+from .states import acyclic, domain
 from .unknowns import Key, Passed, unknown
 
 MOST = 10_000  # places of runs, under all environments together
@@ -142,7 +141,7 @@ class _Orders:
                     todo.append(after)
             if len(edges) > MOST:
                 raise Wrong("there are too many runs to look at")
-        _ends(edges)
+        acyclic(edges)
         return asked, results, len(edges)
 
     def _steps(
@@ -234,16 +233,3 @@ class _Orders:
             here = full[self.system.threads[i.root].location]
             ends.append(here if here in (i.completed, i.failed) else -1)
         return (*ends, *(full[v] for v in sorted(self.seen)))
-
-
-def _ends(edges: Mapping[tuple[State, Counts], Sequence[tuple[State, Counts]]]) -> None:
-    """No run goes round."""
-    missing = Counter(t for targets in edges.values() for t in targets)
-    ready = [n for n in edges if not missing[n]]
-    for node in ready:  # grows while it is gone through
-        for t in edges[node]:
-            missing[t] -= 1
-            if not missing[t]:
-                ready.append(t)
-    if len(ready) < len(edges):
-        raise Wrong("some steps lead round")

@@ -9,10 +9,12 @@ variables, is then a run here; the reverse need not hold, so such sets show safe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import inf, prod
+from typing import TypeVar
 
 from ..dsl.types import Enum
 from ..semantics.evidence import States
@@ -26,6 +28,7 @@ from .reading import conjuncts, pinned, touched
 MOST_VALUES = 1000  # of one input or variable
 MOST_CHOICES = 10_000  # of all of them at once
 State = tuple[Scalar, ...]
+Node = TypeVar("Node")
 
 
 def domain(declared: Variable | Input, most: int = MOST_VALUES) -> Sequence[Scalar] | None:
@@ -239,13 +242,15 @@ def finishes(view: View, states: Collection[State]) -> None:
             sure = sure or (seen and all(e is not None for _, e in move.updates))
         if not sure and not over(view, state):
             raise Wrong("somebody may be stuck")
-    missing = dict.fromkeys(following, 0)
-    for targets in following.values():
-        for t in targets:
-            missing[t] += 1
-    ready = [s for s, n in missing.items() if not n]
-    for state in ready:  # grows while it is gone through
-        for t in following[state]:
+    acyclic(following)
+
+
+def acyclic(following: Mapping[Node, Collection[Node]]) -> None:
+    """No run goes round."""
+    missing = Counter(t for targets in following.values() for t in targets)
+    ready = [n for n in following if not missing[n]]
+    for node in ready:  # grows while it is gone through
+        for t in following[node]:
             missing[t] -= 1
             if not missing[t]:
                 ready.append(t)

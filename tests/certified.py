@@ -20,6 +20,20 @@ from wfverify.semantics.system import TransitionSystem
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Result
 
+# Who gets the lock first is open; what is left is the same.
+TURNS = """\
+resource r : lock
+shared x: int = 0
+shared y: int = 0
+workflow w(me: int 1..2) {
+  var n: int = 0
+  activity a -> int { uses r exclusive }
+  activity b { uses r exclusive  do { if (y < 5) { y := 7 } } }
+  run { n <- a() ; x := x + n ; b }
+}
+system { w(1)  w(2) }
+"""
+
 
 @dataclass
 class Certified:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from certified import judged, system_of, valid
+from certified import TURNS, judged, system_of, valid
 from golden import CASES, names
 from wfverify.dsl import load_text
 from wfverify.proofs.anynumber import checker
@@ -16,19 +16,6 @@ from wfverify.semantics.lower import lower
 
 RESULTS = ("timing_independent", "deterministic")
 EVERY = 4
-# Who gets the lock first is open; what is left is the same.
-TURNS = """\
-resource r : lock
-shared x: int = 0
-shared y: int = 0
-workflow w(me: int 1..2) {
-  var n: int = 0
-  activity a -> int { uses r exclusive }
-  activity b { uses r exclusive  do { if (y < 5) { y := 7 } } }
-  run { n <- a() ; x := x + n ; b }
-}
-system { w(1)  w(2) }
-"""
 
 
 def shown(source: str) -> bool:

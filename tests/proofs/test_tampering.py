@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from certified import Certified, certified
+from certified import TURNS, Certified, certified
 from wfverify.proofs.certificate import Certificate, Damaged, parse, write
 from wfverify.proofs.check import Answer
 from wfverify.verifier.verdict import Proved, Refuted
@@ -140,17 +140,6 @@ workflow server {
   run { while (true) { s ; k := 1 - k } }
 }
 system { asks  tells  server }
-"""
-TURNS = """resource r : lock
-shared x: int = 0
-shared y: int = 0
-workflow w(me: int 1..2) {
-  var n: int = 0
-  activity a -> int { uses r exclusive }
-  activity b { uses r exclusive  do { if (y < 5) { y := 7 } } }
-  run { n <- a() ; x := x + n ; b }
-}
-system { w(1)  w(2) }
 """
 BYTES = 700
 SAID = 300
