@@ -82,11 +82,12 @@ class Suggested:
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What terms say; where that is nothing, `suggested` are runs on which the two may part.
-    `operators`: of the larger term."""
+    `operators`: of the larger term, `states`: of control, about so many of it."""
 
     said: Said | None
     suggested: Callable[[], Iterator[Suggested]] = lambda: iter(())
     operators: int = 0
+    states: int = 0
 
 
 def said(old: ast.Spec, new: ast.Spec) -> Said | None:
@@ -104,19 +105,20 @@ def _looked(old: ast.Spec, new: ast.Spec) -> Looked:
     pairs = differing(old, new)
     if pairs is None:
         return Looked(None)
-    worst = Said(LEVELS[0])
+    worst, states = Said(LEVELS[0]), 0
     for terms in pairs:
         two = Two(terms)
+        states = max(states, two.store.states(two.left), two.store.states(two.right))
         found = compared(two)
         if found is None and terms.alone:
             found = two.kept()
         if found is None:
             if not terms.alone:
-                return Looked(None, operators=two.operators)
-            return Looked(None, two.suggested, two.operators)
+                return Looked(None, operators=two.operators, states=states)
+            return Looked(None, two.suggested, two.operators, states)
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
-    return Looked(worst, operators=worst.operators)
+    return Looked(worst, operators=worst.operators, states=states)
 
 
 class Two:
