@@ -12,19 +12,20 @@ them with `fold` or a memo keyed by `id`, never by naive recursion over `args`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ..dsl.closed import Closed
 
-class Sort(Enum):
+
+class Sort(Closed):
     BOOL = "bool"
     INT = "int"
     REAL = "real"
     STACK = "stack"  # of scalars, of any of the other sorts
 
 
-class Op(Enum):
+class Op(Closed):
     """The closed list of operators; the comment gives the sorts of the arguments."""
 
     CONST = "const"  # value: bool, int or Fraction

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ..dsl.closed import ClosedStr
 from ..dsl.errors import Span
 from ..dsl.types import Type
 from .expr import TRUE, Expr, Sort
 
 
-class RuleKind(StrEnum):
+class RuleKind(ClosedStr):
     START = "start"  # an attempt of an activity, its claims granted
     COMPLETE = "complete"
     FAIL = "fail"  # an attempt fails (also when its retry takes it)
@@ -72,7 +72,7 @@ class Delay:
     args: tuple[Expr, ...] = ()
 
 
-class EventKind(StrEnum):
+class EventKind(ClosedStr):
     WORKFLOW_CREATED = "WorkflowCreated"
     WORKFLOW_STARTED = "WorkflowStarted"
     WORKFLOW_COMPLETED = "WorkflowCompleted"

@@ -12,8 +12,8 @@ that is not running sits at point 0 (`ENTRY`); its rules are guarded by its pare
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ..dsl.closed import ClosedStr
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.types import Type
 from .declared import (
@@ -46,7 +46,7 @@ from .rules import (
 )
 
 
-class VarKind(StrEnum):
+class VarKind(ClosedStr):
     DATA = "data"  # a user's variable (one scalar part of it)
     SHARED = "shared"  # the same, visible to every instance
     CHANNEL = "channel"  # messages on their way: the slots of a queue, and how many are in use
@@ -81,7 +81,7 @@ class Variable:
     durable: bool = False  # of a store
 
 
-class PointKind(StrEnum):
+class PointKind(ClosedStr):
     ENTRY = "entry"  # the thread has not started, or has been cancelled
     READY = "ready"  # before a step
     RUN = "run"  # an activity is running
