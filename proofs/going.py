@@ -89,6 +89,8 @@ class Going:
             waits += [self.system.threads[a].location for a in t.after]
         if not all(self.through[v] for v in waits):
             return TRUE  # one of them never is
+        if not mine:
+            return FALSE
         read = self.reader(here, waits, self.later(t, p))
         left: list[Expr] = []
         for rule in mine:

@@ -10,11 +10,13 @@ from ..semantics.expr import Expr, Op, Sort, add, const, eq, mul
 
 def sum_of(e: Expr, sign: int) -> list[tuple[int, Expr]]:
     """The parts of a sum, with their signs."""
+    if e.op is not Op.ADD and e.op is not Op.NEG:
+        return [(sign, e)]
     out, stack = [], [(sign, e)]
     while stack:
         s, x = stack.pop()
         if x.op is Op.ADD:
-            stack += ((s, a) for a in x.args)
+            stack += [(s, a) for a in x.args]
         elif x.op is Op.NEG:
             stack.append((-s, x.args[0]))
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..dsl.closed import ClosedStr
@@ -183,16 +183,12 @@ class Rule:
         return self.wherever or self.activity
 
     @property
-    def updates(self) -> Iterator[tuple[int, Expr]]:
-        yield from self.own
-        if self.bundle is not None:
-            yield from self.bundle.updates
+    def updates(self) -> Sequence[tuple[int, Expr]]:
+        return self.own if self.bundle is None else (*self.own, *self.bundle.updates)
 
     @property
-    def events(self) -> Iterator[EventTemplate]:
-        yield from self.own_events
-        if self.bundle is not None:
-            yield from self.bundle.events
+    def events(self) -> Sequence[EventTemplate]:
+        return self.own_events if self.bundle is None else (*self.own_events, *self.bundle.events)
 
     @property
     def unheard(self) -> bool:
