@@ -68,6 +68,39 @@ def _same(a: tuple[object, ...], b: object) -> bool:
     return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))
 
 
+def filled(cls: type[T]) -> type[T]:
+    """Of a frozen dataclass with slots, whose constructor then asks no leave for each field: of
+    values of which a large system has one for each of its steps.
+
+    The value is filled while it is of a class with the same fields that is not frozen.
+    """
+    assert not hasattr(cls, "__post_init__"), "its values are not made of its fields alone"
+    own = fields(cls)  # type: ignore[arg-type]
+    defaults = {f"_{f.name}": f.default for f in own if f.default is not MISSING}
+    assert all(f.default_factory is MISSING and not f.kw_only for f in own)
+    names = [f.name for f in own]
+    parameters = [f"{n}=_{n}" if f"_{n}" in defaults else n for n in names]
+    scope: dict[str, Any] = {
+        "thaw": object.__setattr__,
+        "draft": _draft(cls),
+        "cls": cls,
+        **defaults,
+    }
+    body = ["thaw(self, '__class__', draft)", *(f"self.{n} = {n}" for n in names)]
+    head = f"def __init__(self, {', '.join(parameters)}):"
+    exec("\n    ".join([head, *body, "self.__class__ = cls"]), scope)
+    cls.__init__ = scope["__init__"]  # type: ignore[method-assign]
+    return cls
+
+
+def _draft(cls: Callable[..., T]) -> type:
+    """A class with the same fields that is not frozen."""
+    # (Setting and deleting share one slot of a class: both, or neither is direct.)
+    direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    base, slots = cls.__base__, cls.__slots__  # type: ignore[attr-defined]
+    return type("Draft", (base,), {"__slots__": slots, **direct})
+
+
 @cache
 def maker(cls: Callable[..., T]) -> Callable[..., T]:
     """`cls(*values, span=span)` as `made(span, *values)`, for a frozen class of nodes whose other
@@ -76,17 +109,13 @@ def maker(cls: Callable[..., T]) -> Callable[..., T]:
 
     The value is filled while it is of a class with the same fields that is not frozen.
     """
-    base = cls.__base__  # type: ignore[attr-defined]
-    # (Setting and deleting share one slot of a class: both, or neither is direct.)
-    direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    draft = type("Draft", (base,), {"__slots__": cls.__slots__, **direct})  # type: ignore[attr-defined]
     others = [f for f in fields(cls) if f.name != "span"]  # type: ignore[arg-type]
     defaults = {f"_{f.name}": f.default for f in others if f.default is not MISSING}
     parameters = [f"{n}=_{n}" if f"_{n}" in defaults else n for n in made_of(cls)]
     body = [f"made.{n} = {n}" for n in made_of(cls)]
     head = f"def make({', '.join(parameters)}):"
     lines = [head, "made = draft()", *body, "made.__class__ = cls", "return made"]
-    scope: dict[str, Any] = {"draft": draft, "cls": cls, **defaults}
+    scope: dict[str, Any] = {"draft": _draft(cls), "cls": cls, **defaults}
     exec("\n    ".join(lines), scope)
     make: Callable[..., T] = scope["make"]
     return make

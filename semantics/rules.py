@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..dsl.changed import filled
 from ..dsl.closed import ClosedStr
 from ..dsl.errors import Span
 from ..dsl.types import Type
@@ -58,6 +59,7 @@ class Input:
     clock: bool = False  # the time of the step, which runs know
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Delay:
     """The rule fires when it has been enabled without a break for a time in lo..hi (seconds).
@@ -104,6 +106,7 @@ class EventKind(ClosedStr):
     SNAPSHOT_CREATED = "SnapshotCreated"
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class EventTemplate:
     """An event that a rule emits when it fires.
@@ -139,6 +142,7 @@ class Seen:
     term: Expr
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One step.  Enabled when `guard` holds (state only); `relation` constrains the inputs.

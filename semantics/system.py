@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..dsl.changed import filled
 from ..dsl.closed import ClosedStr
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.types import Type
@@ -59,6 +60,7 @@ class VarKind(ClosedStr):
     GHOST = "ghost"  # never read by a guard: observes for a check
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One scalar of the state.
@@ -92,6 +94,7 @@ class PointKind(ClosedStr):
     FAILED = "failed"  # the same, with an error
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Point:
     """One value of a thread's location; `holds` pairs a USED variable with the amount held."""
@@ -105,6 +108,7 @@ class Point:
     activity: str = ""  # for RUN and BACKOFF
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Thread:
     id: int
