@@ -29,8 +29,8 @@ def touching_any(prover: Prover, kinds: Sequence[VarKind]) -> list[Rule]:
     written = {v for r in system.rules for v, _ in r.updates if system.variables[v].kind in kinds}
     silent: set[int] = set()  # terms that say nothing of these, by identity
 
-    def speaks(e: Expr) -> bool:
-        todo, new = [e], list[int]()
+    def speak(todo: list[Expr]) -> bool:
+        new: list[int] = []
         while todo:
             node = todo.pop()
             if node.args:
@@ -48,7 +48,7 @@ def touching_any(prover: Prover, kinds: Sequence[VarKind]) -> list[Rule]:
         terms = [rule.guard, rule.relation, *(e for e in delay if e is not None)]
         terms += [*(e for _, e in rule.updates), *prover.tree.asked.get(rule.index, ())]
         own = written.intersection([*rule.reads, *(v for v, _ in rule.updates)])
-        return bool(own) or any(map(speaks, terms))
+        return bool(own) or speak(terms)
 
     return [r for r in system.rules if touches(r)] if written else []
 
