@@ -8,7 +8,7 @@ for leave to set each field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import attrgetter, is_
@@ -18,7 +18,10 @@ T = TypeVar("T")
 Put = Callable[[Any, Any], None]
 
 
-@dataclass(frozen=True, slots=True)
+OFTEN = 100  # copies of one class: then it is worth to compile a function
+
+
+@dataclass(slots=True)
 class _Kind:
     """`read` all fields at once, and how to `put` each into a new one; by name in `named`."""
 
@@ -27,6 +30,8 @@ class _Kind:
     read: Callable[[Any], tuple[Any, ...]]
     put: tuple[Put, ...]
     named: dict[str, Put]
+    copies: int = 0
+    copy: Callable[[Any, dict[str, Any]], Any] | None = None  # of a class with slots
 
 
 @cache
@@ -50,6 +55,9 @@ def replace(value: T, /, **new: Any) -> T:
                 break
         else:
             return value
+    if kind.copy is not None:
+        copy: T = kind.copy(value, new)
+        return copy
     made: T = object.__new__(value.__class__)
     if kind.plain:
         own = made.__dict__
@@ -60,7 +68,26 @@ def replace(value: T, /, **new: Any) -> T:
         put(made, old)
     for name, given in new.items():
         kind.named[name](made, given)
+    kind.copies += 1
+    if kind.copies == OFTEN:
+        kind.copy = _copier(value.__class__, [*kind.named])
     return made
+
+
+def _copier(cls: type, names: Sequence[str]) -> Callable[[Any, dict[str, Any]], Any]:
+    """A copy with other fields, made in one piece of code."""
+    body = [
+        "made = draft()",
+        *(f"made.{n} = value.{n}" for n in names),
+        "for name, given in new.items():",
+        "    setattr(made, name, given)",
+        "made.__class__ = cls",
+        "return made",
+    ]
+    scope: dict[str, Any] = {"draft": _draft(cls), "cls": cls}
+    exec("\n    ".join(["def copy(value, new):", *body]), scope)
+    copy: Callable[[Any, dict[str, Any]], Any] = scope["copy"]
+    return copy
 
 
 def _same(a: tuple[object, ...], b: object) -> bool:
@@ -97,6 +124,7 @@ def _draft(cls: Callable[..., T]) -> type:
     """A class with the same fields that is not frozen."""
     # (Setting and deleting share one slot of a class: both, or neither is direct.)
     direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    direct["__init__"] = object.__init__
     base, slots = cls.__base__, cls.__slots__  # type: ignore[attr-defined]
     return type("Draft", (base,), {"__slots__": slots, **direct})
 

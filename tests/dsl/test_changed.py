@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
+import pkgutil
+import sys
 from pathlib import Path
 
 import pytest
 from wfverify.dsl import ast
-from wfverify.dsl.changed import filled, replace
+from wfverify.dsl.changed import OFTEN, filled, replace
 from wfverify.dsl.errors import NOWHERE, Span
 from wfverify.dsl.source import examine, parse_text
 from wfverify.dsl.walk import Kinds, children, walk
@@ -99,3 +102,33 @@ def test_what_is_filled_at_once_is_like_any_other_value() -> None:
         Filled(1).a = 2  # type: ignore[misc]
     with pytest.raises(dataclasses.FrozenInstanceError):
         del Filled(1).a  # type: ignore[misc]
+
+
+def test_copies_that_are_made_often_are_the_same_copies() -> None:
+    """Of every class of values that there is: those made one by one, and those made in one piece
+    of code once there are many."""
+    import wfverify
+
+    for module in pkgutil.walk_packages(wfverify.__path__, "wfverify."):
+        if not module.name.startswith(("wfverify.tests", "wfverify.bench", "wfverify.__main__")):
+            importlib.import_module(module.name)
+    classes = {
+        value
+        for name, module in [*sys.modules.items()]
+        if name.startswith("wfverify.")
+        for value in vars(module).values()
+        if isinstance(value, type) and dataclasses.is_dataclass(value)
+    }
+    slots = [c for c in classes if hasattr(c, "__slots__") and not hasattr(c, "__post_init__")]
+    assert len(slots) > 200
+    for cls in slots:
+        names = [f.name for f in dataclasses.fields(cls)]
+        value = object.__new__(cls)
+        for name in names:
+            object.__setattr__(value, name, object())
+        for name in names[:1] or names:
+            new = object()
+            found = {name: new} | {n: getattr(value, n) for n in names if n != name}
+            for _ in range(OFTEN + 2):
+                made = replace(value, **{name: new})
+                assert type(made) is cls and {n: getattr(made, n) for n in names} == found
