@@ -10,8 +10,6 @@ from ..semantics.expr import Expr, Op, Sort, add, const, eq, mul
 
 def sum_of(e: Expr, sign: int) -> list[tuple[int, Expr]]:
     """The parts of a sum, with their signs."""
-    if e.op is not Op.ADD and e.op is not Op.NEG:
-        return [(sign, e)]
     out, stack = [], [(sign, e)]
     while stack:
         s, x = stack.pop()
