@@ -30,9 +30,13 @@ class Maker:
             "resource k : lock",
             "resource p : pool(2)",
             self.workflow(
-                "client", (self.ask, self.ask, self.work, self.hold, self.send), "client"
+                "client", (self.ask, self.ask, self.ask, self.work, self.hold, self.send), "client"
             ),
-            self.workflow("server", (self.serve, self.serve, self.work, self.receive), "server"),
+            self.workflow(
+                "server",
+                (self.serve, self.serve, self.serve, self.serve, self.work, self.receive),
+                "server",
+            ),
         ]
         if third:
             out.append(
@@ -45,11 +49,11 @@ class Maker:
     def workflow(self, name: str, steps: tuple, who: str) -> str:
         count = self.pick("1", "1", "2") if who != "client" else self.pick("1", "2")
         term = " ; ".join(self.random.choice(steps)(2) for _ in range(int(count)))
-        if self.chance(85):
+        if self.chance(93):
             term = f"while (true) {{ {term} }}"
         if self.chance(8):
             term = f"{self.work(1)} ; {term}"
-        fails = "  fails A" if self.chance(12) else ""
+        fails = "  fails A" if self.chance(6) else ""
         return (
             f"workflow {name} {{\n"
             "  var b: bool = false\n"
@@ -71,7 +75,7 @@ class Maker:
         return f"using ({claim}) {{ {inner} }}"
 
     def ask(self, _: int) -> str:
-        asked = f"b <- request(true) to {self.pick('r', 'r', 'r', 'q')}"
+        asked = f"b <- request(true) to {self.pick('r', 'r', 'r', 'r', 'r', 'q')}"
         if self.chance(8):
             return f"try {{ {asked} within 3s }} catch * {{ skip }}"
         return asked

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+import comparisons
 import layergen
 import naive
 from wfverify.dsl import load_text
@@ -16,21 +17,15 @@ from wfverify.semantics.lower import lower
 from wfverify.verifier.checks import answers, layers
 from wfverify.verifier.engines.structure import Structure
 
-SEEDS = range(*map(int, os.environ.get("WFVERIFY_LAYERS", "0..30").split("..")))
-STATES = 1_000
+SEEDS = range(*map(int, os.environ.get("WFVERIFY_LAYERS", "0..40").split("..")))
+STATES = 300
 NUMBERS = (1, 2, 3, 4)  # of instances
-ROOM = 2
-
-
-def met(text: str) -> bool:
-    structure = Structure(lower(load_text(text, "w.wf"), room=ROOM))
-    return layers.all_met(structure, structure.contended()) is not None
 
 
 def wrong(text: str, counts: Counter[str]) -> list[str]:
     """What is said of any number, and is not so of a few."""
     spec = load_text(text, "w.wf")
-    structure = Structure(lower(spec, room=ROOM))
+    structure = Structure(lower(spec, room=comparisons.ROOM))
     free = layers.all_met(structure, structure.contended()) is not None
     goals = structure.system.obligations
     sure = {(goals[k].name, goals[k].message) for k in answers.by_structure(structure, goals)}
@@ -39,7 +34,7 @@ def wrong(text: str, counts: Counter[str]) -> list[str]:
     out: list[str] = []
     for n in NUMBERS if free or sure else ():
         try:
-            graph = naive.explore(lower(spec, (n, n), room=ROOM), STATES)
+            graph = comparisons.of_number(spec, n, STATES)
         except naive.TooBig:
             break
         counts[f"of {n}"] += free
