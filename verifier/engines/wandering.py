@@ -20,6 +20,8 @@ from .partings import MOST_STEPS, Answers, End, Record, Runs, agree
 from .tracked import Key, Move, State
 
 MOST_TURNS = 8  # of one walk
+FAILED = (RuleKind.FAIL, RuleKind.TIMEOUT)
+ATTEMPTED = (*FAILED, RuleKind.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,24 @@ class Walk:
 
     def end(self) -> End:
         return End(self.moves, self.nodes[-1].state, dict(self.records[-1].answers))
+
+
+class Failing:
+    """How often attempts fail in a walk: all alike, or each thread in its own way.  (What is tried
+    again and again fails at last only if nearly all of its attempts do, and who else does then?)"""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.all = rng.choice([0.05, 0.3, 0.6, 0.9, None])
+        self.known: dict[int, float] = {}
+
+    def now(self, thread: int) -> bool:
+        """Whether an attempt of it is to fail, if one ends next."""
+        if thread not in self.known:
+            self.known[thread] = (
+                self.rng.choice([0.05, 0.5, 0.97]) if self.all is None else self.all
+            )
+        return self.rng.random() < self.known[thread]
 
 
 class Wanderer:
@@ -49,7 +69,7 @@ class Wanderer:
     def pairs(self) -> Iterator[tuple[End, End, Move, Move]]:
         """Runs of one environment, as far as their answers tell, and the steps that part them."""
         while time.monotonic() < self.until:
-            failing = self.rng.choice([0.05, 0.3, 0.6, 0.9])
+            failing = Failing(self.rng)
             walk = self._on(Walk((), (self.start,), (Record(),)), (), {}, failing)
             if walk is None:
                 continue
@@ -72,7 +92,7 @@ class Wanderer:
             if self.graph.together(node, taken, other) and self.graph.parts(node, taken, other):
                 yield other
 
-    def _turned(self, walk: Walk, at: int, other: Move, failing: float) -> Walk | None:
+    def _turned(self, walk: Walk, at: int, other: Move, failing: Failing) -> Walk | None:
         """The walk with another step at one place; half of the time the thread of the step that
         was taken there comes last from then on."""
         here = Walk(walk.moves[:at], walk.nodes[: at + 1], walk.records[: at + 1])
@@ -99,7 +119,7 @@ class Wanderer:
         walk: Walk | None,
         plan: Sequence[Move],
         given: Answers,
-        failing: float,
+        failing: Failing,
         last: int | None = None,
     ) -> Walk | None:
         """To the end: by the steps of `plan` that can be taken, the first of them first, those of
@@ -114,12 +134,18 @@ class Wanderer:
                 return walk if over else None
             ranks = {m.key: k for k, m in reversed(list(enumerate(todo)))}
 
+            fails = {m.rule.thread: failing.now(m.rule.thread) for m, _ in able}
+
             def late(
-                step: tuple[Move, Node], ranks: Mapping[Key, int] = ranks
+                step: tuple[Move, Node],
+                ranks: Mapping[Key, int] = ranks,
+                fails: Mapping[int, bool] = fails,
             ) -> tuple[bool, int, float]:
                 move, none = step[0], len(ranks) + len(plan)
-                bad = move.rule.kind in (RuleKind.FAIL, RuleKind.TIMEOUT)
-                draw = self.rng.random() + (bad and self.rng.random() > failing)
+                otherwise = move.rule.kind in ATTEMPTED and fails[move.rule.thread] is not (
+                    move.rule.kind in FAILED
+                )
+                draw = self.rng.random() + otherwise
                 return move.rule.thread == last, ranks.get(move.key, none), draw
 
             walk = self._step(walk, sorted(able, key=late), given)
