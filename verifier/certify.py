@@ -117,12 +117,12 @@ def _states(system: TransitionSystem, goal: Obligation) -> Iterator[States]:
 def _induction(structure: Structure, goal: Obligation) -> Iterator[Inductive]:
     """Templates, then what Spacer suggests."""
     from .engines.chc import suggest
+    from .engines.induction import NOTHING, prove_invariants
     from .engines.induction import Inductive as Found
-    from .engines.induction import prove_invariants
 
     system = structure.system
     control = structure.never_entered()
-    found = prove_invariants(system, control, [goal], Budget(SECONDS), True)
+    found = prove_invariants(system, control, [goal], Budget(SECONDS))
     answer = found.answers[0]
     if isinstance(answer, Found):
         yield Inductive(Facts(answer.invariants))
@@ -130,7 +130,7 @@ def _induction(structure: Structure, goal: Obligation) -> Iterator[Inductive]:
         more = suggest(system, goal, found.invariants, SECONDS / 2)
         if more:
             found = prove_invariants(
-                system, [*more, *found.invariants], [goal], Budget(SECONDS), False
+                system, [*more, *found.invariants], [goal], Budget(SECONDS), NOTHING
             )
             answer = found.answers[0]
             if isinstance(answer, Found):

@@ -21,7 +21,7 @@ from ..engines.crowd import Crowd, Unsupported, asks_once, crowd
 from ..engines.crowd_endless import Endless
 from ..engines.crowd_graph import Graphs
 from ..engines.held import with_steps
-from ..engines.induction import Inductive, prove_invariants
+from ..engines.induction import ALL, LITTLE, NOTHING, Inductive, prove_invariants
 from ..engines.search import Holds, explore
 from ..engines.slice import slice_for, steps_stutter
 from ..session import Session
@@ -79,7 +79,7 @@ class InCrowd:
         if session.may("search"):
             out = [_searched(made, session, g) for g in goals]
         if None in out and session.may("induction"):
-            _inductive(made, session, goals, out, False)
+            _inductive(made, session, goals, out, NOTHING)
         if not goals or None in out:
             return False
         self.first = made
@@ -113,7 +113,7 @@ class InCrowd:
                 for v in declared
             ]
             budget = Budget(session.share(0.1))
-            found = prove_invariants(made.system, made.invariants, goals, budget, False)
+            found = prove_invariants(made.system, made.invariants, goals, budget, NOTHING)
             answers = zip(declared, found.answers, strict=True)
             kept = frozenset(v.index for v, answer in answers if isinstance(answer, Inductive))
             if kept == within:
@@ -127,7 +127,7 @@ class InCrowd:
         """For each goal, why it holds.  `of`: the same goals of each system with a crowd, None
         where one of them cannot be said.  Without `guess` no invariants are made up."""
         out: list[Proved | None] = []
-        for more in (False, True) if guess else (False,):  # the quick ways first
+        for more in (NOTHING, LITTLE, ALL) if guess else (NOTHING,):  # the quick ways first
             for made, session in self.views():
                 goals = of(made)
                 if goals is None:
@@ -190,7 +190,7 @@ def _inductive(
     session: Session,
     goals: Sequence[Obligation],
     out: list[Proved | None],
-    guess: bool,
+    guess: int,
     part: float = 0.15,
 ) -> None:
     left = [k for k, done in enumerate(out) if done is None]

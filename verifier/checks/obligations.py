@@ -168,7 +168,7 @@ class _Deciding:
             self.verdicts[k] = verdict
 
     def _induction(self, guess: bool) -> None:
-        from ..engines.induction import Inductive, prove_invariants
+        from ..engines.induction import ALL, NOTHING, Inductive, prove_invariants
         from ..engines.templates import ranges
 
         left = self.open()
@@ -181,7 +181,8 @@ class _Deciding:
         budget = Budget(self.session.share(0.3))
         declared = ranges(self.system, goals) if small and not guess else []
         candidates = [*control, *declared, *self.known]
-        found = prove_invariants(self.system, candidates, goals, budget, guess)
+        most = ALL if guess else NOTHING
+        found = prove_invariants(self.system, candidates, goals, budget, most)
         self.known = found.invariants
         for k, answer in zip(left, found.answers, strict=True):
             if isinstance(answer, Inductive):
@@ -247,10 +248,10 @@ class _Deciding:
     def _inductive_with(
         self, mine: Sequence[int], candidates: Sequence[Expr], engine: str, budget: Budget
     ) -> None:
-        from ..engines.induction import Inductive, prove_invariants
+        from ..engines.induction import NOTHING, Inductive, prove_invariants
 
         goals = [self.goals[j] for j in mine]
-        found = prove_invariants(self.system, candidates, goals, budget, False)
+        found = prove_invariants(self.system, candidates, goals, budget, NOTHING)
         # What holds besides may be what another goal, or another engine, lacks.
         seen = {id(e) for e in self.known}
         self.known += [e for e in found.invariants if id(e) not in seen]

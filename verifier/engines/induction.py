@@ -29,6 +29,7 @@ from .common import (
 from .induction_query import Queries, values_of
 from .kinduction import k_induction
 from .templates import templates
+from .value_ranges import bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,18 +354,22 @@ class _Thinned:
         return self._reads
 
 
+NOTHING, LITTLE, ALL = 0, 1, 2  # that is guessed
+
+
 def prove_invariants(
     system: TransitionSystem,
     candidates: Sequence[Expr],
     goals: Sequence[Obligation],
     budget: Budget | None = None,
-    guess: bool = True,
+    guess: int = ALL,
     k: int = 1,
 ) -> Induction:
     """Tries to prove the goals by induction, with help from the candidates that survive.
 
     First with the candidates and the goals alone; then, with `guess`, also with what has to hold
-    before a goal; then with templates made of the spec's own terms, too; then, with `k` above 1,
+    before a goal, and between which values numbers lie (1); then with templates made of the spec's
+    own terms, too (2, which is all); then, with `k` above 1,
     state goals by k-induction.  Nothing that the solver did not answer counts as shown.
     """
     begin = time.monotonic()
@@ -372,7 +377,7 @@ def prove_invariants(
     best: dict[int, Inductive] = {}
     answers: list[Inductive | NotInductive] = [NotInductive("out of time") for _ in goals]
     found: list[Expr] = []
-    for more in range(3 if guess else 1):
+    for more in range(guess + 1):
         open_goals = [g for g in range(len(goals)) if g not in best]
         if not open_goals or prover.out_of_time():
             break
@@ -383,6 +388,7 @@ def prove_invariants(
         if more:
             listed += preconditions(system, [goals[g] for g in open_goals])
             before = range(before.start, len(listed))
+            listed += bounds(system)
         if more > 1:
             listed += templates(system, [goals[g] for g in open_goals], candidates)
         thinned = prover.thin(listed)

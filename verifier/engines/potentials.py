@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import permutations
 
 from ...semantics.expr import (
     NUMBERS,
     Expr,
     Op,
-    Scalar,
     Sort,
     add,
     const,
@@ -33,7 +31,7 @@ from ...semantics.intervals import UNKNOWN, Number, Range, narrower, total, wide
 from ...semantics.system import Rule, Thread, TransitionSystem, Variable, VarKind
 from ...semantics.walks import fold, postorder, variables
 from .common import written
-from .value_ranges import Ranges, against, compared, everywhere
+from .value_ranges import Ranges, against, compared, everywhere, number, within
 
 MOST_NUMBERS = 12  # that are looked at in one cone
 MOST_POINTS = 200
@@ -63,7 +61,7 @@ def potentials(
     the goals, which come first."""
     around = everywhere(system, rules)
     for v in data:
-        yield from _within(v, around.get(v.index, UNKNOWN))
+        yield from within(v, around.get(v.index, UNKNOWN))
     numbers = [v for v in data if v.sort in NUMBERS and v.kind in KINDS]
     numbers.sort(key=lambda v: v.index not in asked)
     del numbers[MOST_NUMBERS:]
@@ -84,14 +82,6 @@ def potentials(
             if system.variables[x].sort is system.variables[c].sort:
                 for k, h in _ratios(graph.changes(x), graph.changes(c)):
                     yield from graph.bounds(x, c, k, h)
-
-
-def _within(v: Variable, found: Range) -> Iterator[Expr]:
-    lo, hi = found
-    if lo is not None:
-        yield le(_number(lo, v.sort), var(v.index, v.sort))
-    if hi is not None:
-        yield le(var(v.index, v.sort), _number(hi, v.sort))
 
 
 def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Number, Number]]:
@@ -239,9 +229,9 @@ class _Graph:
     ) -> Iterator[Expr]:
         """Of `k x - h c` from above and from below, at each point and anywhere."""
         sort = self.system.variables[x].sort
-        term = mul(_number(k, sort), var(x, sort))
+        term = mul(number(k, sort), var(x, sort))
         if c is not None:
-            term = add(term, neg(mul(_number(h, sort), var(c, sort))))
+            term = add(term, neg(mul(number(h, sort), var(c, sort))))
         here = var(self.location, Sort.INT)
         for sign in (1, -1):
             most = self._most(x, c, sign * k, sign * h)
@@ -249,11 +239,11 @@ class _Graph:
                 continue
             highest = max(most.values())
             for point, value in sorted(most.items()):
-                bound = _number(sign * value, sort)
+                bound = number(sign * value, sort)
                 within = le(term, bound) if sign > 0 else le(bound, term)
                 if value < highest:
                     yield implies(eq(here, const(point)), within)
-            bound = _number(sign * highest, sort)
+            bound = number(sign * highest, sort)
             yield le(term, bound) if sign > 0 else le(bound, term)
 
     def _most(
@@ -324,8 +314,3 @@ def _most_of(x: Range, c: Range, k: Number, h: Number) -> Number | None:
     if left is None or (right is None and h):
         return None
     return k * left - (h * right if h and right is not None else 0)
-
-
-def _number(value: Number, sort: Sort) -> Expr:
-    exact: Scalar = Fraction(value) if sort is Sort.REAL else int(value)
-    return Expr(Op.CONST, (), sort, exact)

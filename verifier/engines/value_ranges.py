@@ -6,12 +6,12 @@ Guesses for induction: what declared ranges and contracts say is itself to be sh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from ...semantics.expr import NUMBERS, Expr, Op, Sort, inp
+from ...semantics.expr import NUMBERS, Expr, Op, Scalar, Sort, inp, le, var
 from ...semantics.intervals import UNKNOWN, Number, Range, interval, narrower, wider
-from ...semantics.system import Rule, TransitionSystem, VarKind
+from ...semantics.system import Rule, TransitionSystem, Variable, VarKind
 from ...semantics.walks import fold
 from .common import conjuncts
 
@@ -75,6 +75,26 @@ def everywhere(system: TransitionSystem, rules: Sequence[Rule]) -> dict[int, Ran
                             after[end] = None
                 known[v] = after[0], after[1]
     return {v: r for v, r in known.items() if r != UNKNOWN}
+
+
+def bounds(system: TransitionSystem) -> list[Expr]:
+    """These ranges, as candidates for induction."""
+    found = everywhere(system, system.rules)
+    return [e for v, r in found.items() for e in within(system.variables[v], r)]
+
+
+def within(v: Variable, found: Range) -> Iterator[Expr]:
+    """That a variable is in a range."""
+    lo, hi = found
+    if lo is not None:
+        yield le(number(lo, v.sort), var(v.index, v.sort))
+    if hi is not None:
+        yield le(var(v.index, v.sort), number(hi, v.sort))
+
+
+def number(value: Number, sort: Sort) -> Expr:
+    exact: Scalar = Fraction(value) if sort is Sort.REAL else int(value)
+    return Expr(Op.CONST, (), sort, exact)
 
 
 def _counts(system: TransitionSystem, v: int) -> bool:

@@ -14,7 +14,7 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Obligation, TransitionSystem
 from wfverify.verifier.engines.affine import suggest
 from wfverify.verifier.engines.common import Budget
-from wfverify.verifier.engines.induction import Inductive, prove_invariants
+from wfverify.verifier.engines.induction import NOTHING, Inductive, prove_invariants
 
 
 def by_karr(system: TransitionSystem, goal: Obligation) -> list[Expr]:
@@ -84,7 +84,7 @@ def test_linear_loops(name: str) -> None:
     system = lower(load_text(spec, "t.wf"))
     goal = next(o for o in system.obligations if (o.check, o.name) == ("ensures", "w"))
     candidates = suggest(system, goal, 5.0)
-    found = prove_invariants(system, candidates, [goal], Budget(10.0), guess=False)
+    found = prove_invariants(system, candidates, [goal], Budget(10.0), guess=NOTHING)
     assert isinstance(found.answers[0], Inductive) is true
 
 
@@ -117,5 +117,5 @@ def test_a_thread_beside_many_places_of_others(undone: str) -> None:
     goals = [g for g in system.obligations if "not restored" in g.message]
     assert len(goals) == 1
     candidates = by_karr(system, goals[0])
-    found = prove_invariants(system, candidates, goals, Budget(20.0), False)
+    found = prove_invariants(system, candidates, goals, Budget(20.0), NOTHING)
     assert isinstance(found.answers[0], Inductive) == (undone == "0")

@@ -13,7 +13,7 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.walks import variables
 from wfverify.verifier.engines.backwards import preconditions
 from wfverify.verifier.engines.common import Budget, is_state
-from wfverify.verifier.engines.induction import Inductive, NotInductive, prove_invariants
+from wfverify.verifier.engines.induction import NOTHING, Inductive, NotInductive, prove_invariants
 
 SAGA = """
 shared booked: int = 0
@@ -31,16 +31,16 @@ def test_a_saga_that_counts() -> None:
     """What others count meanwhile is nobody's fault; without preconditions it is not inductive."""
     system = lower(load_text(SAGA, "w.wf"))
     goals = [o for o in system.obligations if o.check == "compensated"]
-    alone = prove_invariants(system, [], goals, Budget(20, 2), guess=False)
+    alone = prove_invariants(system, [], goals, Budget(20, 2), guess=NOTHING)
     assert any(isinstance(a, NotInductive) for a in alone.answers)
-    helped = prove_invariants(system, preconditions(system, goals), goals, Budget(20, 2), False)
+    helped = prove_invariants(system, preconditions(system, goals), goals, Budget(20, 2), NOTHING)
     assert all(isinstance(a, Inductive) for a in helped.answers)
 
 
 def test_an_undo_that_takes_back_too_much_is_not_shown() -> None:
     system = lower(load_text(SAGA.replace("+= -1", "+= -2"), "w.wf"))
     goals = [o for o in system.obligations if "restored" in o.message]
-    found = prove_invariants(system, preconditions(system, goals), goals, Budget(20, 2), False)
+    found = prove_invariants(system, preconditions(system, goals), goals, Budget(20, 2), NOTHING)
     assert goals and all(isinstance(a, NotInductive) for a in found.answers)
 
 

@@ -8,7 +8,7 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Obligation, TransitionSystem
 from wfverify.verifier.engines.chc import suggest
 from wfverify.verifier.engines.common import Budget
-from wfverify.verifier.engines.induction import Inductive, prove_invariants
+from wfverify.verifier.engines.induction import NOTHING, Inductive, prove_invariants
 
 SUM = "while (i < n) { i := i + 1 ; s := s + 2 }"
 MOVE = "x := n ; y := m ; while (x > 0) { x := x - 1 ; y := y + 1 }"
@@ -46,7 +46,7 @@ def test_suggestions(name: str) -> None:
     *spec, true = CASES[name]
     system, goal = made(*spec)
     candidates = suggest(system, goal, [], 20.0)
-    found = prove_invariants(system, candidates, [goal], Budget(20.0), guess=False)
+    found = prove_invariants(system, candidates, [goal], Budget(20.0), guess=NOTHING)
     assert isinstance(found.answers[0], Inductive) is true
     assert bool(candidates) is true
 
@@ -56,5 +56,5 @@ def test_a_wrong_suggestion_proves_nothing() -> None:
     *spec, _ = CASES["sum of too little"]
     system, goal = made(*spec)
     _, other = made(*CASES["sum"][:3])
-    found = prove_invariants(system, [other.cond, goal.cond], [goal], Budget(10.0), guess=False)
+    found = prove_invariants(system, [other.cond, goal.cond], [goal], Budget(10.0), guess=NOTHING)
     assert not isinstance(found.answers[0], Inductive)

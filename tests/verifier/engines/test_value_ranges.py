@@ -6,8 +6,21 @@ import naive
 import pytest
 from random_systems import random_system
 from wfverify.dsl import load_text
+from wfverify.dsl.errors import Span
+from wfverify.semantics.expr import const, le, var
 from wfverify.semantics.lower import lower
+from wfverify.semantics.system import Obligation
+from wfverify.verifier.engines.common import Budget
+from wfverify.verifier.engines.induction import (
+    LITTLE,
+    NOTHING,
+    Inductive,
+    NotInductive,
+    prove_invariants,
+)
 from wfverify.verifier.engines.value_ranges import everywhere
+
+NOWHERE = Span("w.wf", 1, 1, 1, 1)
 
 SHIFTED = """
 channel c : int capacity 3
@@ -43,3 +56,14 @@ def test_through_a_channel() -> None:
     known = {v.name: found.get(v.index) for v in system.variables}
     assert known["c[0]"] == known["c[2]"] == known["hearer.a"] == (0, 25)
     assert known["hearer.sum"] == (0, None)
+
+
+def test_bounds_help_induction() -> None:
+    """Of the sum nothing can be shown without what the channel holds."""
+    system = lower(load_text(SHIFTED, "w.wf"))
+    total = next(v for v in system.variables if v.name == "hearer.sum")
+    goal = Obligation("invariant", "", le(const(0), var(total.index, total.sort)), "", NOWHERE)
+    assert all(
+        isinstance(prove_invariants(system, [], [goal], Budget(20), guess).answers[0], answer)
+        for guess, answer in ((NOTHING, NotInductive), (LITTLE, Inductive))
+    )
