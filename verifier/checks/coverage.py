@@ -13,6 +13,7 @@ from ...semantics.system import Obligation, Place, TransitionSystem
 from ...semantics.trace import Trace
 from ..engines.common import conjuncts
 from ..engines.search_graph import Graph
+from ..engines.unreached import taken
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import intime
@@ -61,6 +62,11 @@ def no_dead_code(session: Session) -> Verdict:
         seen, engine = _walks(session, wanted), "simulation"
     doubt: list[Source] = []
     missing = [s for s in wanted if not s.among(seen)]
+    able = taken(system) if missing and session.may("structure") else set(range(len(system.rules)))
+    for source in missing:
+        if not source.among(able):
+            message = f"{source.what} can never run: no step that may be taken leads to where it is"
+            return Refuted("structure", message, Trace(()), source.span, "dead")
     for n, source in enumerate(missing):
         if session.left() <= 0 or len(doubt) > 8:
             doubt += missing[n:]

@@ -18,6 +18,11 @@ from ...semantics.walks import variables
 MOST_VALUES = 64  # of one variable; with more it may have any (places may be as many as they are)
 
 
+def taken(system: TransitionSystem) -> set[int]:
+    """By number, the rules that may be taken; all others are taken by no run."""
+    return _Values(system, ()).alive
+
+
 def without(system: TransitionSystem, off: Collection[int]) -> TransitionSystem:
     """The system without these rules, which no run takes, and those that no run takes then: they
     keep their numbers, and do nothing."""
@@ -122,4 +127,4 @@ class _Values:
         return True
 
 
-__all__ = ["without"]
+__all__ = ["taken", "without"]
