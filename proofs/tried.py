@@ -38,9 +38,7 @@ class Tried:
 
     def read(self, codec: Codec, fields: Mapping[str, Any]) -> Part:
         """Evidence that was read already is the same object."""
-        name = marshal.dumps(
-            dict(fields), 2
-        )  # (written out without references: equal if these are)
+        name = marshal.dumps(dict(fields), 2)  # (which has no references: alike if these are)
         if name not in self._read:
             self._read[name] = codec.decode(fields)
         return self._read[name]
