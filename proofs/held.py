@@ -112,13 +112,23 @@ class Held(Tree):
                 if u in seen:
                     yield u
                 seen.add(u)
-                more = grown(e, u, exact=True)
+                more = self._grown(e, u)
                 if more is not None:
                     wanted[u][-1] -= more
                     continue
                 self._add(wanted[u], [e], -1)
                 self._add(wanted[u], [var(u, Sort.INT)], 1)
         yield from (u for u, total in wanted.items() if any(total.values()))
+
+    def _grown(self, e: Expr, used: int) -> int | None:
+        """Many rules share what they write.  (Their terms live as long as the system.)"""
+        if (name := (id(e), used)) not in self._more:
+            self._more[name] = grown(e, used, exact=True)
+        return self._more[name]
+
+    @cached_property
+    def _more(self) -> dict[tuple[int, int], int | None]:
+        return {}
 
     @cached_property
     def _held(self) -> dict[int, dict[int, dict[int, Sum]]]:

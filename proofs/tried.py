@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,16 +32,16 @@ class Tried:
     """By identity, with what was wrong."""
 
     known: dict[Name, tuple[Evidence, Wrong | None]] = field(default_factory=dict)
-    _read: dict[str, Part] = field(default_factory=dict)
+    _read: dict[bytes, Part] = field(default_factory=dict)
     _calm: Prover | None = None
     _meeting: dict[int, tuple[States, Met]] = field(default_factory=dict)
 
     def read(self, codec: Codec, fields: Mapping[str, Any]) -> Part:
         """Evidence that was read already is the same object."""
-        text = json.dumps(fields, sort_keys=True)
-        if text not in self._read:
-            self._read[text] = codec.decode(fields)
-        return self._read[text]
+        name = marshal.dumps(dict(fields), 2)  # (which has no references: alike if these are)
+        if name not in self._read:
+            self._read[name] = codec.decode(fields)
+        return self._read[name]
 
     def shown(
         self,

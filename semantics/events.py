@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from typing import NamedTuple, Protocol, TypeVar
 
-from .expr import Expr, Scalar, Sort, ite, var
+from .expr import Expr, Scalar, ite, var
 from .expr import add as add_terms
 from .expr import sub as subtract_terms
 from .system import EventKind, EventTemplate, Rule, TransitionSystem
@@ -114,15 +115,12 @@ def fold_updates(rule: Rule) -> dict[int, Expr]:
     the variable itself where only one of the two mentions it).
     """
     now: dict[int, Expr] = {}
-    sorts: dict[int, Sort] = {}
 
     def read(index: int) -> Expr:
         if index in now:
             return now[index]
-        if not sorts:
-            changes = (change for template in rule.events for change in template.changes)
-            sorts.update((v, term.sort) for v, term in (*changes, *rule.updates))
-        return var(index, sorts[index])
+        changes = (change for template in rule.events for change in template.changes)
+        return var(index, next(e.sort for v, e in chain(rule.updates, changes) if v == index))
 
     for template in rule.events:
         if template.when is None and template.kind not in COUNTED:

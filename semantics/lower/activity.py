@@ -210,7 +210,7 @@ def _attempt(
         here.redo = tuple(b.variables[said[i]] for i in places)
     rules = [start, complete, *rejected]
     with collecting(env) as (inner, found):
-        takes = _takes(inner, a)
+        takes = _takes(ctx.world.delays, inner, a)
         own_limit = measured(inner, a.timeout) if a.timeout is not None else None
         beat = heartbeat(inner, a)
         limit, limited = sooner(own_limit, beat)
@@ -321,12 +321,26 @@ def _chance(env: Env, clause: ast.FailClause) -> Expr | None:
     return as_sort(env, clause.probability, Sort.REAL) if clause.probability is not None else None
 
 
-def _takes(env: Env, a: ast.Activity) -> Delay:
+def _takes(known: dict[tuple[str, str], Delay], env: Env, a: ast.Activity) -> Delay:
+    """Of one spelling one, where that is of two times from the shortest to the longest."""
     if a.takes is None:
         return Delay(const(Fraction(0)), None)
-    lo = measured(env, a.takes.lo) if a.takes.lo is not None else const(Fraction(0))
-    hi = measured(env, a.takes.hi) if a.takes.hi is not None else None
+    match a.takes:
+        case ast.Takes(ast.DurationLit(text=low, value=least), ast.DurationLit() as most, "", ()):
+            found = known.get((low, most.text))
+            if found is not None and found.hi is not None:
+                if found.lo.value is least and found.hi.value is most.value:
+                    return found
+            if least <= most.value:
+                found = known[low, most.text] = _delay(env, a.takes)
+                return found
+    return _delay(env, a.takes)
+
+
+def _delay(env: Env, takes: ast.Takes) -> Delay:
+    lo = measured(env, takes.lo) if takes.lo is not None else const(Fraction(0))
+    hi = measured(env, takes.hi) if takes.hi is not None else None
     if hi is not None:
         message = "the shortest time may be longer than the longest"
-        require(env, le(lo, hi), message, a.takes.span)
-    return Delay(lo, hi, a.takes.dist, tuple(measured(env, e) for e in a.takes.args))
+        require(env, le(lo, hi), message, takes.span)
+    return Delay(lo, hi, takes.dist, tuple(measured(env, e) for e in takes.args))

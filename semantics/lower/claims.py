@@ -88,6 +88,30 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
     """
     if not claims:
         return Demand((), TRUE, ())
+    known = ctx.world.demands
+    plainly = _plainly(ctx, claims)
+    if plainly is None:
+        return _demand(ctx, claims, label, taken)
+    if plainly not in known:
+        known[plainly] = _demand(ctx, claims, label, taken)
+    return known[plainly]
+
+
+def _plainly(ctx: Ctx, claims: tuple[ast.Claim, ...]) -> tuple[tuple[str, int], ...] | None:
+    """What is claimed, where that is written down and nothing else is said: whoever claims as much
+    asks, waits and holds the same."""
+    out: list[tuple[str, int]] = []
+    for c in claims:
+        r, amount = ctx.world.resources[c.resource], c.amount
+        plain = c.mode == "units" and r.kind == "pool" and c.key is None and c.token is None
+        waits = r.on_busy == "wait" and c.resource not in ctx.b.leases
+        if not plain or not waits or not (amount is None or isinstance(amount, ast.IntLit)):
+            return None
+        out.append((c.resource, 1 if amount is None else amount.value))
+    return tuple(out)
+
+
+def _demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int, Expr]) -> Demand:
     given: list[tuple[Expr, Span]] = []
     held: dict[int, Expr] = {}
     guards: dict[str, list[tuple[ResourceInfo, Expr, Expr]]] = {c.resource: [] for c in claims}

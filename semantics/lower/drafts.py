@@ -14,6 +14,7 @@ from ..expr import (
     Expr,
 )
 from ..system import (
+    Delay,
     Loop,
     Place,
     Retrying,
@@ -36,6 +37,7 @@ from .refusals import Refusals
 
 if TYPE_CHECKING:
     from .channels import Channel
+    from .claims import Demand
     from .context import Ctx
     from .open import Open
 
@@ -202,6 +204,8 @@ class World:
     retries: list[Retrying] = field(default_factory=list)
     waits: list[Waiting] = field(default_factory=list)
     alike: set[int] = field(default_factory=set)  # instances of which there are any number
+    demands: dict[tuple[tuple[str, int], ...], Demand] = field(default_factory=dict)
+    delays: dict[tuple[str, str], Delay] = field(default_factory=dict)
     has_timeouts: bool = False
     refusals: Refusals = field(default_factory=Refusals)
     open: Mapping[str, Open] = field(default_factory=dict)  # activities that stand for any term

@@ -22,16 +22,18 @@ from wfverify.dsl.errors import Rejected
 from wfverify.proofs.apart import Apart, Meeting
 from wfverify.proofs.bounded import bounded
 from wfverify.proofs.check import Checker
-from wfverify.proofs.conflicts import DATA, races
+from wfverify.proofs.conflicts import DATA, races, touching_any
 from wfverify.proofs.facts import Wrong
 from wfverify.proofs.reading import conjuncts
 from wfverify.proofs.shapes import OVER
 from wfverify.proofs.solvers import Solvers
+from wfverify.proofs.tree import Places, Tree
 from wfverify.semantics.evidence import Facts, Pairs
 from wfverify.semantics.expr import Op, Scalar, Sort, and_, const, eq, le, not_, or_, var
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from wfverify.semantics.values import evaluate
+from wfverify.semantics.walks import variables
 from wfverify.verifier.certify import _measures, _progress
 from wfverify.verifier.engines.structure import Structure
 
@@ -145,6 +147,67 @@ def test_a_claim_without_its_guard_is_not_bounded() -> None:
         fewer = replace(r, guard=and_(*(p for p in conjuncts(r.guard) if p.op is not Op.LE)))
         torn = replace(system, rules=tuple(fewer if x is r else x for x in system.rules))
         assert not shown(torn, 3)
+
+
+def test_what_many_rules_share_says_nothing_of_another_number() -> None:
+    """`q := p + 1` is no step of `q` by 1, though `p := p + 1` is one of `p`, and both are written
+    with the same term."""
+    text = "resource p : pool(9)\nresource q : pool(9)\nworkflow w() {\n"
+    text += "  activity a { uses p 1 }\n  activity b { uses q 1 }\n  run { a || b || a || b }\n}\n"
+    system = lower(load_text(text, "w.wf"))
+    p, q = (v.index for v in system.variables if v.kind is VarKind.USED)
+    starts = [r for r in system.rules if r.kind is RuleKind.START]
+    terms = {v: {id(e) for r in starts for w, e in r.own if w == v} for v in (p, q)}
+    assert [len(t) for t in terms.values()] == [1, 1]
+    (more,) = (e for e in dict(starts[0].own).values() if id(e) in terms[p])
+    other = next(r for r in starts if q in dict(r.own))
+    moved = replace(other, own=tuple((v, more if v == q else e) for v, e in other.own))
+    torn = replace(system, rules=tuple(moved if x is other else x for x in system.rules))
+    for whole, kept in ((system, True), (torn, False)):
+        tree = Checker(whole, Solvers(second=False)).prover.tree
+        assert tree.linked(p) and tree.linked(q) is kept
+        assert bounded(tree, le(var(p, Sort.INT), const(9)))
+        assert bounded(tree, le(var(q, Sort.INT), const(9))) is kept
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_those_above_a_branch(seed: int) -> None:
+    """Against going up step by step, for places of one thread and of two."""
+    r = Random(seed)
+    for system in systems(seed):
+        tree = Checker(system, Solvers(second=False)).prover.tree
+        places = [(t.location, p.id) for t in system.threads for p in t.points]
+        asked = [[p] for p in places] + [r.sample(places, min(2, len(places))) for _ in range(50)]
+        for at in ({v: frozenset((p,)) for v, p in some} for some in asked):
+            assert tree.above(at) == step_by_step(tree, at)
+
+
+def step_by_step(tree: Tree, at: Places) -> Places | None:
+    out = dict(at)
+    for t in reversed(tree.system.threads):
+        v = t.location
+        if t.parent is not None and t.fork is not None and v in out and not out[v] & tree.rest[v]:
+            up = tree.system.threads[t.parent].location
+            out[up] = out.get(up, tree.points[up]) & {t.fork}
+            if not out[up]:
+                return None
+    return out
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_steps_that_speak_of_data_that_changes(seed: int) -> None:
+    """Against all that each says."""
+    for system in systems(seed):
+        prover = Checker(system, Solvers(second=False)).prover
+        kinds = {v.index for v in system.variables if v.kind in DATA}
+        written = {v for r in system.rules for v, _ in r.updates} & kinds
+        found = touching_any(prover, DATA)
+        for r in system.rules:
+            terms = [r.guard, r.relation, *(e for _, e in r.updates)]
+            terms += [o.cond for o in system.obligations if o.rule == r.index]
+            terms += [e for d in [r.delay] if d is not None for e in (d.lo, d.hi) if e is not None]
+            said = variables(terms) | variables(terms, Op.POST) | {v for v, _ in r.updates}
+            assert (r in found) is bool((said | {*r.reads}) & written), r.name
 
 
 CLAIMS = """
