@@ -78,8 +78,8 @@ class Slip:
 def slip(tokens: Tokens, i: int, kind: str, expected: set[str]) -> Slip | None:
     """What token `i`, which cannot stand here, is likely to have been meant as."""
     kinds = (*tokens.kinds[max(0, i - 1) : i], "")[0], kind
-    looks = (_term, _parentheses, _handler, _braces, _clause, _type, _property, _declaration)
-    for look in (*looks, _operator, _system):
+    looks = (_term, _message, _parentheses, _handler, _braces, _clause, _type, _property)
+    for look in (*looks, _declaration, _operator, _system):
         found = look(tokens, i, kinds, expected)
         if found is not None:
             return found
@@ -118,6 +118,25 @@ def _term(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) ->
         if word == "when" and j == i - 1:
             continue
         return Slip(j, f"`{word}` begins no term of the language", _TERMS[word])
+    return None
+
+
+def _message(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]) -> Slip | None:
+    """`send c(x)` and `receive c(x)`, as if channels were called, and a channel of nothing."""
+    texts = tokens.texts
+    if kinds[1] == "(" and "from" in expected and texts[i - 2 : i - 1] == ["receive"]:
+        return Slip(i, "found `(`, expected `from`", f"write `receive x from {texts[i - 1]}`")
+    if kinds[0] == ")" and "to" in expected:
+        sends = max((k for k in range(i) if texts[k] == "send"), default=i)
+        inside = texts[sends + 3 : i - 1]
+        if texts[sends + 2 : sends + 3] == ["("] and inside and "(" not in inside:
+            fix = f"write `send {' '.join(inside)} to {texts[sends + 1]}`"
+            return Slip(i, f"found `{texts[i]}`, expected `to`", fix)
+    for word in ("capacity", "delivery", "ttl"):
+        at = i - 1 if texts[i - 1] == word else i - 2
+        if at > 2 and (texts[at - 3], texts[at - 1], texts[at]) == ("channel", ":", word):
+            fix = f"say of what: `channel {texts[at - 2]} : int {word} …`"
+            return Slip(at, f"`{word}` is no type of messages", fix)
     return None
 
 

@@ -36,6 +36,9 @@ def only(text: str) -> Diagnostic:
 TERMS = [
     # (what stands in `run`, column in it, code, what the mend says)
     ("ok <- send 1 to b", 7, "E0110", "`ok <- request(…) to …`"),
+    ("receive c(n) ; a", 10, "E0110", "`receive x from c`"),
+    ("send c(x) ; a", 11, "E0110", "`send x to c`"),
+    ("a ; { b || send c(x + 1) }", 26, "E0110", "`send x + 1 to c`"),
     ("par 2 { a || b }", 7, "E0110", "`par 2 of { … }`"),
     ("try { a } except * { b }", 11, "E0110", "`catch E { … }`"),
     ("let y = 3 ; a", 1, "E0110", "`var NAME: TYPE = …` in front of `run`"),
@@ -123,6 +126,7 @@ def test_in_an_activity(clauses: str, col: int, mend: str) -> None:
 
 ITEMS = [
     ("resource r = pool(3)", 12, "`:`"),
+    ("channel c : capacity 8", 13, "`channel c : int capacity …`"),
     ("resource r : 3", 14, "`pool(3)`"),
     ("resource r : semaphore(3)", 14, "`pool(3)`"),
     ("resource r : mutex", 14, "`lock`"),
