@@ -63,8 +63,8 @@ class Certifier:
             parts = [*self.parts(claim, verdict)]
             self.checker.solvers.until = float("inf")
             checked = self.checker.judged(claim, parts)
-        elif isinstance(verdict, Refuted) and verdict.told is not None:
-            claim, parts = self._claim(result, "error", "REFUTED"), [Part(verdict.told)]
+        elif isinstance(verdict, Refuted) and verdict.told:
+            claim, parts = self._claim(result, "error", "REFUTED"), [*map(Part, verdict.told)]
             checked = self.checker.judged(claim, parts)
         elif isinstance(verdict, Refuted) and verdict.system is not None:
             return None  # (the checker makes the spec's own rules only)

@@ -8,22 +8,24 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
 from ..proofs.anynumber import checker
-from ..proofs.certificate import Certificate, Damaged, parse, spec_hash
+from ..proofs.certificate import KINDS, Certificate, Damaged, parse, spec_hash
 from ..proofs.check import Answer, Checked, Checker
 from ..proofs.compared import Comparing
 from ..proofs.solvers import Solvers
 from ..report import certificates as shown
 from ..report.outcome import Exit
-from ..semantics.evidence import Runs
+from ..semantics.evidence import Instance, Runs
 from ..semantics.lower import lower
 from ..semantics.lower.claimed import claimed
+from ..semantics.lower.own_names import plain
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
 from . import rechecking_pairs
@@ -76,18 +78,28 @@ def replayed(path: str) -> int:
     if line.claim.get("verdict") != "REFUTED" and line.claim:
         complain(f"{path} is no counterexample: `wfverify recheck {path}` checks it")
         return Exit.USAGE
-    checked, steps = line.checked, 0
+    checked, steps, where = line.checked, 0, ""
     if checked.answer is not Answer.INVALID:
         certificate = parse(Path(path).read_bytes())
         steps = sum(len(e.get("run", ())) for e in certificate.evidence)
+        where = "".join(map(_put, certificate.evidence))
         for trace, system in reader.runs(certificate):
             steps += len(trace.steps)
             wrong = _disagrees(system, trace)
             if wrong:
                 checked = Checked(Answer.INVALID, wrong)
-    to_stdout(shown.replayed(path, replace(line, checked=checked), steps))
+    to_stdout(shown.replayed(path, replace(line, checked=checked), steps, where))
     status = {Answer.VALID: Exit.PROVED, Answer.HOLEY: Exit.UNKNOWN, Answer.INVALID: Exit.REFUTED}
     return status[checked.answer]
+
+
+def _put(evidence: Mapping[str, Any]) -> str:
+    """What stands for the names of a law, as a reader knows it; "" for other evidence."""
+    if evidence.get("kind") != KINDS[Instance]:
+        return ""
+    parts = [f"{name} = {term}" for name, term in evidence["terms"]]
+    parts += [f"beside it {evidence['beside']}"] if evidence["beside"] else []
+    return plain(f"with {', '.join(parts)}" if parts else "")
 
 
 def _disagrees(system: TransitionSystem, trace: Trace) -> str:

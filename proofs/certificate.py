@@ -11,20 +11,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 from ..semantics.evidence import (
-    Answered,
-    Classes,
-    Coupled,
-    Derivation,
-    Differing,
+    Compared,
     Evidence,
     Facts,
-    Followed,
     Inductive,
     Measure,
-    Merged,
     Pairs,
     Part,
     Peaks,
@@ -214,7 +208,7 @@ class Codec:
         return Rank(whole(thread), tuple(whole(r) for r in ranks))
 
 
-_PLAIN = Syntactic, Trusted, Classes, Followed, Answered, Derivation, Coupled, Merged, Differing
+_PLAIN: tuple[type[Evidence], ...] = (Syntactic, Trusted, *get_args(Compared))
 _OTHERS = Inductive, States, Peaks, Progress, Measure, Pairs, Runs
 KINDS: dict[type[Evidence], str] = {k: k.__name__.lower() for k in (*_PLAIN, *_OTHERS)}
 KINDS[States] = "reachable"

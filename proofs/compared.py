@@ -19,6 +19,7 @@ from ..semantics.evidence import (
     Differing,
     Evidence,
     Followed,
+    Instance,
     Merged,
 )
 from ..semantics.observing import INTERNAL, Act
@@ -88,7 +89,14 @@ class Comparing:
         """`Wrong` where the evidence does not show that the claim is false, `Open` where that
         cannot be seen here."""
         match parts:
-            case [Differing() as told]:
+            case [Instance(terms, beside), *of_it] if self.claimed.instance is not None:
+                # A law fails where it fails of some terms.
+                try:
+                    Comparing(self.claimed.instance(terms, beside)).refuted(of_it)
+                except (TypeError, ValueError, AttributeError, RecursionError):
+                    raise Wrong("no terms are put in") from None
+                return
+            case [Differing() as told] if self.claimed.sides is not None:
                 pass
             case _:
                 raise Wrong("this evidence does not belong to this claim")

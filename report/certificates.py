@@ -55,14 +55,17 @@ def written(folder: str, found: Sequence[Checked]) -> str:
     return f"{len(found)} certificates in {folder}{more}"
 
 
-def replayed(path: str, line: Line, steps: int) -> str:
-    """What `wfverify replay` says of a counterexample."""
+def replayed(path: str, line: Line, steps: int, where: str = "") -> str:
+    """What `wfverify replay` says of a counterexample.  `where`: what is put in for the names of
+    a law."""
+    what = f"{_what(line)} {where}".rstrip()
     if line.checked.answer is Answer.INVALID:
         return f"{path}: rejected: {line.checked.why}\n"
     if not steps and line.kind != "runs":
         how = line.checked.why or "tells the two apart"
-        return f"{path}: accepted: {_what(line)}: {how}\n"
+        return f"{path}: accepted: {what}: {how}\n"
     how = "is possible, and breaks it"
     if line.checked.answer is Answer.HOLEY:
         how = f"is possible; {line.checked.why}"
-    return f"{path}: accepted: {_what(line)}: the run of {steps} steps {how}\n"
+    run = f"the run of {steps} step{'' if steps == 1 else 's'}"
+    return f"{path}: accepted: {what}: {run} {how}\n"

@@ -62,12 +62,17 @@ class Terms:
     alone: bool = False
 
 
+Instantiate = Callable[[Sequence[tuple[str, str]], str], "Claimed"]
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A line of the spec, as text and by its place.  `sides` lowers the two workflows (it may
     raise `Rejected`): of `refines` the first does only what the second does, of `upgrade` the runs
-    of the first go on under the second.  A law has none.  `terms`: those in which the two differ
-    (one pair at least), and in nothing else; None: they cannot be so compared."""
+    of the first go on under the second.  A law has none; it has instances: with terms for its
+    names, and one that runs beside ("": none does), it claims that the two sides are equivalent.
+    `terms`: those in which the two differ (one pair at least), and in nothing else; None: they
+    cannot be so compared."""
 
     kind: str
     under: str
@@ -75,3 +80,4 @@ class Claimed:
     place: str
     sides: Callable[[], tuple[Side, Side]] | None = None
     terms: Callable[[], Sequence[Terms] | None] = lambda: None
+    instance: Instantiate | None = None

@@ -192,7 +192,16 @@ class Differing:
     formula: tuple[tuple[str, str, tuple[int, ...]], ...] = ()
 
 
-Compared = Classes | Followed | Answered | Derivation | Coupled | Merged | Differing
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Of a law: terms for its names, and what runs beside both sides ("": nothing does), as text
+    (semantics/lower/instances).  What is beside this piece of evidence is said of it."""
+
+    terms: tuple[tuple[str, str], ...]
+    beside: str = ""
+
+
+Compared = Classes | Followed | Answered | Derivation | Coupled | Merged | Differing | Instance
 Evidence = (
     Inductive | States | Peaks | Progress | Measure | Pairs | Runs | Syntactic | Compared | Trusted
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..dsl.errors import Span
-from ..semantics.evidence import Differing, Part
+from ..semantics.evidence import Compared, Part
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace
 
@@ -36,7 +36,7 @@ class Refuted:
     second: Trace | None = None
     notes: tuple[str, ...] = ()  # e.g. the wait-for cycle, line by line
     abstract: tuple[str, ...] = ()  # abstractions of an importer that it rests on
-    told: Differing | None = None  # of two workflows: how they differ
+    told: tuple[Compared, ...] = ()  # of two workflows, or of an instance of a law: how they differ
     core: Trace | None = None
     system: TransitionSystem | None = None  # of which it is a run, where not of the spec's own
 

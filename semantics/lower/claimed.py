@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ...dsl import ast
 from ...dsl.format_props import property_text
-from ..claimed import OUTCOME, Claimed, Side, Terms
+from ..claimed import COMPARED, OUTCOME, Claimed, Side, Terms
 from ..observing import View, in_both
 from .alone import alone
 from .differing import compared_terms, one_term, plain_terms
+from .instances import instance as instantiated
 from .world import lower
 
 
@@ -33,7 +35,12 @@ def _claimed(spec: ast.Spec, kind: str, p: ast.Equivalent | ast.Law) -> Claimed:
         if one_term(p.left, p.right):
             both = ast.Skip(), ast.Skip()
         law = None if both is None else [Terms(*both)]
-        return Claimed(kind, under, property_text(p), place, None, lambda: law)
+
+        def instance(put: Sequence[tuple[str, str]], beside: str) -> Claimed:
+            of_it = partial(instantiated, spec, p, put, beside)
+            return Claimed(COMPARED[0], under, property_text(p), place, of_it)
+
+        return Claimed(kind, under, property_text(p), place, None, lambda: law, instance)
 
     def sides() -> tuple[Side, Side]:
         left, right = (lower(alone(spec, w)) for w in (p.left, p.right))

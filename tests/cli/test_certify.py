@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from wfverify import cli, proofs
+from wfverify.proofs.certificate import Certificate, parse, write
 
 SPEC = """\
 resource r : pool(2)
@@ -158,3 +159,50 @@ def test_terms_that_are_alike_since_tests_keep_their_values(
     assert cli.main(["recheck", "kept"]) == 0
     lines = [tuple(line.split()[::2]) for line in capsys.readouterr().out.splitlines()[:2]]
     assert sorted(lines) == [("VALID", "ends"), ("VALID", "same")]
+
+
+LAWS = """\
+error Busy transient
+shared n: int = 0
+law late forall a, b, c : a ; (b + c) == a ; b + a ; c under bisimulation
+law tried forall a, b, h : try { a ; b } catch Busy { h } == a ; try { b } catch Busy { h }
+law asked forall a, b : a ; if (n > 3) { b } == if (n > 3) { a ; b } else { a } under trace
+workflow w { run { skip } }
+"""
+
+
+def test_what_refutes_a_law_is_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("laws.wf").write_text(LAWS)
+    assert cli.main(["laws.wf", "--only", "law", "--certify", "kept"]) == 1
+    written = sorted(Path("kept").iterdir())
+    assert [p.name for p in written] == [
+        f"laws.law-{name}.run.json" for name in ("asked", "late", "tried")
+    ]
+    for path in written:
+        jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+        assert cli.main(["replay", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "with a = fail Busy, b = skip, h = skip: the run of 1 step is possible" in said
+    assert "with a = a1, b = skip, c = c1: tells the two apart" in said
+    assert cli.main(["recheck", "kept"]) == 0
+    # Sealed anew, as whoever lies can.
+    told = [parse(p.read_bytes()) for p in written]
+    for k, one in enumerate(told):
+        put, how = one.evidence
+        says = {**one.claim, "says": one.claim["says"].replace("a", "b")}
+        skips = {**put, "terms": [[n, "skip"] for n, _ in put["terms"]]}
+        lies = [
+            Certificate(one.spec, claim, one.evidence)
+            for claim in (told[k - 1].claim, says, {**one.claim, "verdict": "PROVED"})
+        ]
+        lies += [Certificate(one.spec, one.claim, e) for e in ((how,), (put,), (skips, how))]
+        lies.append(Certificate(one.spec, one.claim, told[k - 1].evidence))
+        for number, lie in enumerate(lies):
+            Path("lie.json").write_text(write(lie))
+            assert cli.main(["recheck", "lie.json"]) == 1, (one.claim["name"], number)
+    Path("laws.wf").write_text(LAWS.replace("a ; b + a ; c", "a ; c + a ; b"))
+    for path in written:
+        assert cli.main(["replay", str(path)]) == 1

@@ -89,7 +89,7 @@ def _upgrade(
         Trace(()),
         p.span,
         notes=(*of_log(broken, p.left), *of_places(found)),
-        told=Differing("run", "first", broken.log[: broken.followed + 1]),
+        told=(Differing("run", "first", broken.log[: broken.followed + 1]),),
     )
 
 
@@ -110,5 +110,7 @@ def _said(
         verb = "does not refine" if refines else "is not equivalent to"
         message = f"{p.left} {verb} {p.right} under {under}"
         notes = tuple(lines)
-        return Refuted("search", message, Trace(()), p.span, notes=notes, told=told(finding))
+        shown_by = told(finding)
+        known = () if shown_by is None else (shown_by,)
+        return Refuted("search", message, Trace(()), p.span, notes=notes, told=known)
     return Unknown("search", "; ".join(lines))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Rejected
 from ...dsl.support import callable_in
+from ...semantics.evidence import Compared
+from ...semantics.lower.own_names import plain
 from ...semantics.trace import Trace
 from ..equivalence.laws.explore import TooLarge, Unsuitable
 from ..equivalence.laws.needs import candidates
 from ..equivalence.laws.needs import told as condition
 from ..equivalence.laws.prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
-from ..equivalence.laws.read import plain, read, stands_for
-from ..equivalence.laws.refute import refuted, stood_for
+from ..equivalence.laws.read import read, stands_for
+from ..equivalence.laws.refute import Instance, refuted, stood_for
+from ..equivalence.laws.shown import shown
 from ..equivalence.terms.specs import by_laws
 from ..limit import Limit
 from ..session import Session
@@ -39,20 +42,17 @@ def laws(
 ) -> Iterator[Result]:
     """A line for each that is selected (by its kind and name)."""
     all_ = [*spec.properties, *(p for w in spec.workflows for p in w.properties)]
-    kinds = {e.name: e.kind for e in spec.errors}
     chosen = [p for p in all_ if isinstance(p, ast.Law) and selected("law", p.name)]
     for k, p in enumerate(chosen):
         since = time.monotonic()
         verdict: Verdict = Unknown("search", OVER)
         # No law takes the time of all that come after it.
         with session.limit(), Limit(session.share(max(PART, 1 / (len(chosen) - k)))):
-            verdict = _verdict(session, p, kinds, callable_in(spec, p))
+            verdict = _verdict(session, spec, p)
         yield Result("law", p.name, verdict, p.span, seconds=time.monotonic() - since)
 
 
-def _verdict(
-    session: Session, p: ast.Law, kinds: dict[str, str], activities: Mapping[str, ast.Activity]
-) -> Verdict:
+def _verdict(session: Session, spec: ast.Spec, p: ast.Law) -> Verdict:
     under = p.under or LEVELS[-1]
     wanted = LEVELS.index(under)
     names = ", ".join(p.metavariables)
@@ -64,7 +64,7 @@ def _verdict(
         return Proved("terms", f"{told}: {said}", said.level)
     if not session.may("search"):
         return Unknown("search", "it is decided by search, which is not to be used (--engine)")
-    law = read(p, kinds, activities)
+    law = read(p, {e.name: e.kind for e in spec.errors}, callable_in(spec, p))
     try:
         level = finest(law, limit=STATES)
     except (TooLarge, Unsuitable) as error:
@@ -73,7 +73,13 @@ def _verdict(
         why = NOT_KNOWN
     if level and LEVELS.index(level) <= wanted:
         return Proved("search", f"{_told(level, names)}, {_where(law, level)}", level)
-    found = refuted(law, (under,), TRIES).get(under)
+    known: list[Compared] = []
+
+    def seen(instance: Instance, level: str) -> bool:
+        known[:] = shown(spec, p, instance, level)
+        return bool(known)
+
+    found = refuted(law, (under,), TRIES, seen).get(under)
     holds = [f"under {level} it holds for all {names}"] if level else []
     holds += _if(session, law, under)
     if found is None:
@@ -82,7 +88,8 @@ def _verdict(
     notes = [f"for example with {plain(str(found))}"]
     notes += [plain(text) for text in stood_for(law, found)]
     notes += [f"{b} is `{test}`" for b, test in stands_for(p).items() if b in notes[0]]
-    return Refuted("search", message, Trace(()), p.span, notes=(*notes, *holds))
+    notes += holds
+    return Refuted("search", message, Trace(()), p.span, notes=tuple(notes), told=tuple(known))
 
 
 def _if(session: Session, law: Claim, under: str) -> list[str]:

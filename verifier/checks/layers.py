@@ -11,8 +11,8 @@ systems"; for resources Havender 1968):
 - *a message*, if some thread surely puts one in again and again, and waits for needs that are met
   only.  (Where there is no room for it there is a message.)
 - *room*, if some thread surely takes one out again and again, waiting for such needs only;
-- either of them also if those who wait are outnumbered (`balance`): of the steps that bring it about
-  one is left, to somebody who waits until then for needs that are met only;
+- either of them also if those who wait are outnumbered (`balance`): of the steps that bring it
+  about one is left, to somebody who waits until then for needs that are met only;
 - *an answer*, if there is such a thread that takes requests out, and whoever has taken a request
   comes to its answer before it takes another one, waiting for needs that are met only.
 

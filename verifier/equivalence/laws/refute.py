@@ -8,7 +8,7 @@ what the instance has beside the term.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, permutations, product
@@ -210,8 +210,17 @@ def sides(law: Claim, instance: Instance, limit: int = 3_000) -> tuple[Lts, Lts]
     return left, right
 
 
-def refuted(law: Claim, levels: tuple[str, ...], tries: int = 2_500) -> dict[str, Instance]:
-    """For each level under which some small instance fails, the first such instance."""
+Shown = Callable[[Instance, str], bool]
+
+
+def refuted(
+    law: Claim,
+    levels: tuple[str, ...],
+    tries: int = 2_500,
+    shown: Shown = lambda instance, level: True,
+) -> dict[str, Instance]:
+    """For each level under which some small instance fails, the first such instance of which that
+    can be `shown`."""
     found: dict[str, Instance] = {}
     if law.timed:
         return _late(law, levels, tries)
@@ -225,7 +234,8 @@ def refuted(law: Claim, levels: tuple[str, ...], tries: int = 2_500) -> dict[str
             continue
         for level in left:
             if differ(one, other, level):
-                found[level] = instance
+                if shown(instance, level):
+                    found[level] = instance
             else:
                 break  # what is alike under a finer one is alike under the coarser ones
     return found
