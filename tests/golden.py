@@ -37,8 +37,8 @@ from wfverify.report.outcome import (
 )
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
-from wfverify.verifier.growth import fitted
 from wfverify.verifier.checks.enough import enough
+from wfverify.verifier.growth import fitted
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Result
 
