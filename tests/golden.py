@@ -37,6 +37,7 @@ from wfverify.report.outcome import (
 )
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
+from wfverify.verifier.checks.enough import enough
 from wfverify.verifier.growth import fitted
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Result
@@ -115,9 +116,11 @@ def outcome(name: str) -> Outcome:
         return Outcome(2, (), codes, None, None)
     options = expected(name).options
     # Refutations under a declared scheduler are mostly found by running it, as are waits for what
-    # comes from outside, what comes of the end of a lease, and what piles up.
+    # comes from outside, what comes of the end of a lease, what piles up, and what takes more
+    # instances than a few.
     run = any(c.environment for c in spec.channels) or any(r.lease for r in spec.resources)
     run |= any(g.between is not None for g in system.any_number)
+    run |= bool(system.any_number) and enough(system) is not None
     simulate = simulator if system.in_order or run else None
     fit = fitted(spec, system, options, replay, schedule, simulate)
     system = fit.system

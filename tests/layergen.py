@@ -111,5 +111,64 @@ class Maker:
         return f"receive {self.name()} from m"
 
 
+class Pairs(Maker):
+    """Of those that end: who sends beside, before or behind who receives."""
+
+    def spec(self) -> str:
+        groups = ["client[*]", *[self.pick("server", "server[*]")] * self.chance(60)]
+        return "\n".join(
+            [
+                "error A transient",
+                f"channel m : bool capacity {self.pick('1', '1', '2')} optional",
+                f"channel q : bool capacity 1 optional{self.pick('', ' unordered')}",
+                "resource k : lock",
+                "resource p : pool(2)",
+                *(self.body(name) for name in ("client", "server")),
+                "system { " + "  ".join(groups) + " }\n",
+            ]
+        )
+
+    def body(self, name: str) -> str:
+        fails = "  fails A" if self.chance(8) else ""
+        return (
+            f"workflow {name} {{\n"
+            "  var b: bool = false\n"
+            f"  activity work {{ takes 1s..2s{fails} }}\n"
+            "  activity unit { uses p 1  takes 1s..2s }\n"
+            f"  run {{ {self.term()} }}\n}}"
+        )
+
+    def term(self) -> str:
+        channel = self.pick("m", "m", "m", "q")
+        put, take = f"send true to {channel}", f"receive {self.name()} from {channel}"
+        put, take = self.around(put), self.around(take)
+        both = self.pick(
+            f"{{ {put} }} || {{ {take} }}",
+            f"{{ {put} }} || {{ {take} }}",
+            f"{put} ; {take}",
+            f"{take} ; {put}",
+            put,
+            take,
+            f"{{ {put} }} || {{ {take} }} || {{ {self.term() if self.chance(50) else 'work'} }}",
+        )
+        before = f"{self.pick('work', 'unit')} ; " if self.chance(20) else ""
+        behind = f" ; {self.pick('work', 'unit', 'send true to q')}" if self.chance(20) else ""
+        return f"{before}{{ {both} }}{behind}"
+
+    def around(self, step: str) -> str:
+        return self.pick(
+            step,
+            step,
+            step,
+            f"{step} ; unit",
+            f"work ; {step}",
+            f"using (k exclusive) {{ {step} }}",
+            f"using (p {self.pick('1', '2')}) {{ {step} }}",
+            f"if (b) {{ {step} }}",
+            f"while (not b) {{ {step} ; b := true }}",
+            f"within 3s {{ {step} }} else {{ skip }}",
+        )
+
+
 def from_seed(seed: int) -> str:
-    return Maker(seed).spec()
+    return (Pairs if seed % 3 == 0 else Maker)(seed).spec()

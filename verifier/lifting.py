@@ -19,6 +19,7 @@ from .verdict import Proved, Refuted, Result, Unknown, Verdict
 
 if TYPE_CHECKING:
     from .checks.anynumber import AnyNumber
+    from .checks.enough import Enough
     from .checks.obligations import Claim
 
 FOR_ANY_NUMBER = 0.7  # of the time, for its proofs; the rest is for runs of a few that refute
@@ -46,6 +47,7 @@ class Lifting:
         self.shown: set[Key] = set()
         self.anew: frozenset[Key] = frozenset()
         self._proofs: AnyNumber | None = None
+        self._enough: Enough | None = None
 
     # --- proofs of all that is meant -----------------------------------------------------------
 
@@ -110,6 +112,9 @@ class Lifting:
                 with self.session.limit():
                     if self._proofs.dead(verdict):
                         return verdict
+            more = self._of_enough(verdict, key)
+            if more is not None:
+                return more
             verdict = _of_more(verdict, key, self.session, self._in_the_way(key))
         if system.controls and not (key in self.anew and isinstance(verdict, Proved)):
             from .checks.controlled import of_claim, of_whole
@@ -118,6 +123,24 @@ class Lifting:
                 return of_claim(system, verdict, self.claims[key])
             return of_whole(system, key, verdict, verdicts)
         return verdict
+
+    def _of_enough(self, verdict: Verdict, key: Key) -> Verdict | None:
+        """What runs of so many instances show as a few cannot."""
+        from .checks.enough import Enough
+
+        if isinstance(verdict, Refuted) is not (key == "no_dead_code"):
+            return None  # (nothing is open)
+        if self._enough is None:
+            self._enough = Enough(self.session, self.spec)
+        with self.session.limit():
+            if key == "no_dead_code":
+                return self._enough.alive()
+            if isinstance(key, int):
+                claim = self.claims[key]
+                return self._enough.broken(claim.check, claim.name, claim.warning)
+            if key.startswith(LIMIT):
+                return self._enough.late(limits_by_line(self.session.system)[key][0])
+        return None
 
     def line(self, line: Result) -> Result:
         """Of what is said beside the checks."""

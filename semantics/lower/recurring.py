@@ -16,6 +16,7 @@ from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.walk import walk
+from ..atonce import looks_at_instances
 
 NAME = "arrivals of {}"
 _ASSUMED = (ast.Requires, ast.AssumeEventually)
@@ -27,8 +28,8 @@ def as_loops(
     """The spec with loops in place of the instances of these workflows, which arrive one every
     `between` seconds, and of which `rooms` are under way at once at most.  What has to be shown is
     left out, for it may speak of instances; what is assumed stays.  None where something tells
-    loops from instances: faults, broadcasts, what is assumed of arguments, and an undo that fails
-    (nobody goes on after it)."""
+    loops from instances: faults, broadcasts, what is assumed of arguments, a step that looks at
+    which instances there are, and an undo that fails (nobody goes on after it)."""
     system = spec.system
     if system is None or system.faults or any(c.broadcast for c in spec.channels):
         return None
@@ -36,6 +37,8 @@ def as_loops(
     if any(isinstance(p, _ASSUMED) for w in arriving for p in w.properties):
         return None
     if any(isinstance(n, ast.Saga) for n in walk(spec.workflows)):
+        return None
+    if looks_at_instances(spec, frozenset(rooms)):
         return None
     workflows = {w.name: replace(w, properties=_assumed(w.properties)) for w in spec.workflows}
     loops: list[ast.Workflow] = []

@@ -115,8 +115,8 @@ def _taken(
 ) -> Iterator[Taken]:
     for ctx in made:
         w = ctx.inst.workflow
-        if w.name in arriving or ctx.inst.active is not TRUE:
-            continue
+        if w.name in arriving or ctx.inst.active is not TRUE or ctx.inst.arrives is not None:
+            continue  # (who comes later has not been there all the time)
         parts = w.body.parts if isinstance(w.body, ast.Seq) else (w.body,)
         last = parts[-1]
         if not isinstance(last, ast.While) or last.at_most is not None:

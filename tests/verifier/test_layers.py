@@ -107,6 +107,62 @@ def test_what_is_read_off(client: str, server: str, third: str, free: bool, reac
     assert wrong(text, Counter()) == []
 
 
+PUT, TAKE = "send true to m", "receive x from m"
+BALANCED = [  # each client, whether it is seen that nobody waits for ever
+    (f"{{ {PUT} }} || {{ {TAKE} }}", True),
+    (f"{{ {PUT} ; unit }} || {{ {TAKE} ; unit }} || work", True),
+    (f"work ; {{ {{ {PUT} }} || {{ {TAKE} }} }} ; work", True),
+    (f"{{ using (k exclusive) {{ work }} ; {PUT} }} || {{ {TAKE} }}", True),
+    # One more is taken, or put in, than the other; perhaps.
+    (f"{{ {PUT} }} || {{ {TAKE} ; receive y from m }}", False),
+    (f"{{ {PUT} }} || {{ {TAKE} }} || {{ receive y from m }}", False),
+    (f"{{ {PUT} ; {PUT} }} || {{ {TAKE} }}", False),
+    (f"{{ if (b) {{ {PUT} }} }} || {{ {TAKE} }}", False),
+    (f"{{ {PUT} + skip }} || {{ {TAKE} }}", False),
+    (f"par any {{ {PUT} || work || {{ {TAKE} }} }}", False),
+    (f"par any {{ {PUT} || work }} ; {TAKE}", False),
+    (f"{{ may_fail ; {PUT} }} || {{ {TAKE} }}", False),
+    (f"try {{ {{ {PUT} }} || may_fail }} catch * {{ skip }} ; {TAKE}", False),
+    (f"while (not b) {{ {{ {PUT} }} || {{ {TAKE} }} ; b := true }} ; {TAKE}", False),
+    # Who would put one in waits for one.
+    (f"{TAKE} ; {PUT}", False),
+    (f"{{ {TAKE} ; {PUT} }} || work", False),
+    (f"{TAKE} ; {{ {PUT} || work }}", False),
+    (f"{{ using (k exclusive) {{ {PUT} }} }} || {{ using (k exclusive) {{ {TAKE} }} }}", False),
+]
+
+
+@pytest.mark.parametrize(("body", "free"), BALANCED)
+@pytest.mark.parametrize("system", ["client[*]", "client[*] arrive every 1s", "client[2]"])
+def test_as_many_are_put_in_as_are_taken_out(body: str, system: str, free: bool) -> None:
+    text = (
+        HEAD.replace("capacity 1", "capacity 1 optional")
+        + "resource p : pool(2)\nactivity unit { uses p 1  takes 1s }\n"
+        + "activity may_fail { takes 1s  fails A }\n"
+        + f"workflow client fails A {{ var b: bool = false  run {{ {body} }} }}\n"
+        + f"system {{ {system} }}\n"
+    )
+    structure = Structure(lower(load_text(text, "w.wf"), room=comparisons.ROOM))
+    assert (layers.all_met(structure, structure.contended()) is not None) == free
+    assert wrong(text, Counter()) == []
+
+
+def test_those_of_a_number_are_in_balance_together() -> None:
+    text = HEAD + (
+        f"workflow giver {{ run {{ {PUT} }} }}\nworkflow taker {{ run {{ {TAKE} }} }}\n"
+        "system { giver[GIVERS]  taker[TAKERS] }\n"
+    )
+
+    def free(givers: str, takers: str) -> bool:
+        made = text.replace("GIVERS", givers).replace("TAKERS", takers)
+        structure = Structure(lower(load_text(made, "w.wf"), room=comparisons.ROOM))
+        assert wrong(made, Counter()) == []
+        return layers.all_met(structure, structure.contended()) is not None
+
+    assert free("2", "2") and free("1", "1")
+    assert not free("2", "1") and not free("1", "2") and not free("*", "*")
+
+
 def wrong(text: str, counts: Counter[str]) -> list[str]:
     """What is said of any number, and is not so of a few."""
     spec = load_text(text, "w.wf")

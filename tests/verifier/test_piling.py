@@ -153,6 +153,105 @@ def test_loops_in_place_of_instances(takes: str, kind: type[Verdict]) -> None:
     assert isinstance(piling._by_loops(session, spec, {"client": Fraction(2)})["jobs"], kind)
 
 
+class Waiting:
+    """Those who come and claim, beside some that are there at the start and put them off."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def spec(self) -> str:
+        pick = self.rng.choice
+        every, per = pick([1, 2, 3]), pick([1, 2, 3])
+        resource = pick(
+            ["lock", "pool(2)", f"rate(1 per {per}s burst 1)", f"rate(1 per {per}s burst 2)"]
+        )
+        claim = "r exclusive" if resource == "lock" else "r 1"
+        client, w = (
+            f"activity work {{ uses {claim}  takes {self.takes()} }}  run {{ {self.body()} }}"
+            for _ in range(2)
+        )
+        more = ""
+        if self.rng.random() < 0.3:
+            more = f"  w arrive every {pick([2, 3, 4])}s"
+        return f"""
+resource r : {resource}
+channel tick : int capacity 1 {pick(["", "ttl 2s "])}optional
+workflow first {{ activity work {{ uses {claim}  takes {self.takes()} }}  run {{ work }} }}
+workflow beat {{ run {{ while (true) {{ send 1 to tick ; wait {pick([1, 2, 3])}s }} }} }}
+workflow reader {{ run {{ while (true) {{ receive t from tick }} }} }}
+workflow client {{ {client} }}
+workflow w {{ {w} }}
+system {{ client arrive every {every}s{more}  first{pick(["", "[2]"])}  beat  reader }}
+"""
+
+    def takes(self) -> str:
+        return self.rng.choice(["0s", "0s..1s", "1s", "1s..2s", "2s", "3s"])
+
+    def body(self) -> str:
+        return self.rng.choice(
+            ["work", "work", "wait 1s ; work", "work ; wait 1s", "within 4s { work } else { skip }"]
+        )
+
+
+def under_way(spec: Spec, number: int, seed: int, pace: float) -> int:
+    """How many are at once, at most, in a run of so many that come."""
+    system = lower(spec, (number, number))
+    trace = simulator(system)(seed, 0.0, {}, (), pace)
+    assert trace is not None
+    coming = {i for g in system.any_number for i in g.members}
+    ends = [(i, system.threads[i.root].location) for i in system.instances if i.id in coming]
+    return max(
+        sum(state[at] not in (0, i.completed, i.failed) for i, at in ends)
+        for state in replay(system, trace).states
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS[:6] if len(SEEDS) <= 10 else SEEDS)
+def test_who_is_said_to_wait_more_and_more_does(seed: int) -> None:
+    text = Waiting(seed).spec()
+    session, spec = session_of(text)
+    between = {
+        g.workflow: Fraction(g.between.value)  # type: ignore[union-attr, arg-type]
+        for g in session.system.any_number
+    }
+    if piled(session, spec, between, []):
+        grows = [under_way(spec, 12, 0, pace) < under_way(spec, 40, 0, pace) for pace in (1.0, 0.0)]
+        assert any(grows), text
+
+
+BUCKET = """
+resource api : rate(1 per 3s burst 1)
+workflow first { activity work { uses api 1  takes 0s }  run { work } }
+workflow client { activity work { uses api 1  takes 0s }  run { work } }
+system { client arrive every EVERY  first }
+"""
+
+
+@pytest.mark.parametrize(("every", "grows"), [("2s", True), ("3s", False), ("4s", False)])
+def test_where_the_clock_of_a_bucket_stands(every: str, grows: bool) -> None:
+    """Whether a token comes now or in three seconds makes up for one more who waits."""
+    session, spec = session_of(BUCKET.replace("EVERY", every))
+    between = {"client": Fraction(session.system.any_number[0].between.value)}  # type: ignore
+    assert bool(piled(session, spec, between, [])) == grows
+
+
+def test_a_server_that_comes_later_has_taken_nothing_before() -> None:
+    text = SERVER.replace("TAKES", "2s").replace(
+        "every 2s  server", "every 1s  server[2] arrive every 100s"
+    )
+    session, spec = session_of(text)
+    assert in_long_runs(spec, 48, (1.0,)) > 20
+    assert not piling._by_rates(session, spec, {"client": Fraction(1)})
+
+
+def test_there_are_no_loops_for_instances_that_are_counted() -> None:
+    text = SERVER.replace("; work }", "; work ; if (instances(client) > 0) { wait 10s } }")
+    text = text.replace("send 1 to jobs }", "send 1 to jobs ; wait 3s }").replace("TAKES", "1s")
+    session, spec = session_of(text)
+    assert in_long_runs(spec, 48, (1.0,)) > 30
+    assert not piling._by_loops(session, spec, {"client": Fraction(2)})
+
+
 QUEUE = """
 resource r : {resource}
 workflow client {{

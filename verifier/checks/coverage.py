@@ -100,6 +100,13 @@ def no_dead_code(session: Session) -> Verdict:
     return Proved(engine, how, f"{count} places", evidence=runs)
 
 
+def walked(session: Session) -> int | None:
+    """How many places there are, where random timed runs come to each of them."""
+    wanted = sources(session.system.places)
+    seen = _walks(session, wanted)
+    return len(wanted) if all(s.among(seen) for s in wanted) else None
+
+
 def _by_clocks(session: Session, doubt: Sequence[Source], seen: set[int]) -> Refuted | None:
     """REFUTED, if one of them is reached at no times.  Runs to the others are added to `seen`."""
     graph = intime.timed_graph(session)

@@ -11,13 +11,16 @@ systems"; for resources Havender 1968):
 - *a message*, if some thread surely puts one in again and again, and waits for needs that are met
   only.  (Where there is no room for it there is a message.)
 - *room*, if some thread surely takes one out again and again, waiting for such needs only;
+- either of them also if those who wait are outnumbered (`balance`): of the steps that bring it
+  about one is left, to somebody who waits until then for needs that are met only;
 - *an answer*, if there is such a thread that takes requests out, and whoever has taken a request
   comes to its answer before it takes another one, waiting for needs that are met only.
 
 Why: by induction over the order, each need has a continuation from each state that brings it about
 in which nobody claims units of needs behind it.  Those who hold units let go of them one after the
 other, and nobody takes any meanwhile.  Who puts in, or takes out, moves on to the step that does;
-it does not end, and has no round without that step.  Of a request those ahead of it are taken one
+it does not end, and has no round without that step; or it has the step left, and when all who have
+one have taken it nobody waits for it any more.  Of a request those ahead of it are taken one
 after the other, as none comes before it, and each is answered; then it is taken itself, or has been
 by somebody else, who comes to its answer.  A claim of several resources is brought about from the
 last in the order to the first.  So if all needs are met each thread that waits has a continuation
@@ -41,6 +44,7 @@ from ...semantics.walks import variables
 from ..engines.moves import Moves
 from ..engines.structure import Structure
 from .answers import answers, busy, kept, puts, takes
+from .balance import owed
 
 FREELY = ("any", "fair")  # schedulers that take no finite run away
 
@@ -174,12 +178,17 @@ class _Layers:
                 holding = (x for x in self.system.rules if mine & {u for u, _ in x.holds})
                 return self._waits(holding) <= self.found.keys()
             case What.MESSAGE:
-                sending = puts(self.structure, self.system.channels[n.of])
-                return self._somebody(sending, Need(What.ROOM, n.of))
+                c = self.system.channels[n.of]
+                room = Need(What.ROOM, n.of)
+                sending, receiving = puts(self.structure, c), takes(self.structure, c)
+                return self._somebody(sending, room) or self._left(c, sending, receiving, room)
             case What.ROOM | What.ANSWER:
                 c = self.system.channels[n.of]
-                taken = self._somebody(takes(self.structure, c), Need(What.MESSAGE, n.of))
-                return taken and (n.what is What.ROOM or self._answered(c))
+                message = Need(What.MESSAGE, n.of)
+                sending, receiving = puts(self.structure, c), takes(self.structure, c)
+                if self._somebody(receiving, message):
+                    return n.what is What.ROOM or self._answered(c)
+                return n.what is What.ROOM and self._left(c, receiving, sending, message)
 
     def _somebody(self, rules: Collection[Rule], but: Need) -> bool:
         """Some thread surely takes one of the rules again and again, and waits for needs that are
@@ -195,6 +204,18 @@ class _Layers:
                 if waits and self.moves.never_over(root) and self.moves.leave(root, points, mine):
                     return True
         return False
+
+    def _left(
+        self, c: ChannelInfo, doing: Collection[Rule], undoing: Collection[Rule], but: Need
+    ) -> bool:
+        """Somebody has one of the steps `doing` left whenever somebody waits for one, and waits
+        until then for needs that are met, `but` for one."""
+        known = {*self.found, but}
+        sure = owed(self.structure, c, doing, undoing)
+        rules = self.system.rules
+        return sure is not None and all(
+            self._waits(rules[k] for k in x.waits) <= known for x in sure
+        )
 
     def _answered(self, c: ChannelInfo) -> bool:
         """No request is lost, and whoever has taken one comes to its answer."""

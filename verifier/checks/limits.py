@@ -298,6 +298,27 @@ def _by_runs(
     return None if best is None else _shown(session, limit, best, "simulation")
 
 
+def by_runs(session: Session, limits: Sequence[TimeLimit]) -> Verdict | None:
+    """REFUTED by the first of some runs, of any arguments, in which one goes beyond its limit: of
+    many that are alike one may be late, whichever it is."""
+    system = session.system
+    initial = start_with(system, {})
+    if initial is None or not limits:
+        return None
+    more = max(Fraction(evaluate(x.within, initial)) for x in limits) + 1
+    best: tuple[Trace, TimeLimit] | None = None
+    seconds = session.share(0.5)
+    for trace in runs(system, initial, True, more, seconds, session.options.seed, FEW):
+        states = session.replay(system, trace).states
+        for x in limits:
+            end = overrun(system, x, states, trace)
+            if end is not None and (best is None or end < len(best[0].steps)):
+                best = replace(trace, exact=True, steps=trace.steps[:end]), x
+        if best is not None:
+            break
+    return None if best is None else _shown(session, best[1], best[0], "simulation")
+
+
 def beyond(session: Session, limit: TimeLimit, trace: Trace) -> Trace | None:
     """The run up to where it is seen to go beyond the limit."""
     states = session.replay(session.system, trace).states

@@ -26,9 +26,10 @@ from ...semantics.atonce import looks_at_instances
 from ...semantics.expr import Scalar, or_
 from ...semantics.idle import idle
 from ...semantics.lower import lower
-from ...semantics.system import ChannelInfo, EventKind, RuleKind, TransitionSystem
+from ...semantics.system import ChannelInfo, EventKind, PointKind, RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import enabled, evaluate
+from ..engines.crowd_terms import serves
 from ..pumps import GROWS
 from ..queued import Queue, left_by_round, words
 from ..session import Session
@@ -38,6 +39,8 @@ from .waiters import wait_for, waiting_in
 NUMBERS = (12, 30)  # of instances that come
 PACES = (1.0, 0.0)  # all take as long as they may, or as short
 MORE = "more and more {} are under way at once: of each {} that come, {} more waits in the end"
+
+OVER = (PointKind.ENTRY, PointKind.END, PointKind.FAILED)
 
 State = tuple[Scalar, ...]
 Values = tuple[Scalar, ...]
@@ -69,6 +72,8 @@ def piled(
             break
         room = None if session.system.room is None else 2 * number
         own = session.of(lower(spec, (number, number), room=room))
+        if _reached_by_others(own.system):
+            return {}
         simulate = own.simulator()
         for pace in PACES if simulate is not None else ():
             assert simulate is not None
@@ -84,6 +89,19 @@ def piled(
             if found is not None:
                 return _refuted(own, run, found)
     return {}
+
+
+def _reached_by_others(system: TransitionSystem) -> bool:
+    """Whether a step of somebody else changes something of one that arrives, but for an answer,
+    which goes to who asked: then who stays where he is might not, in a further round."""
+    members = {i for g in system.any_number for i in g.members}
+    asking = {c.name for c in system.channels if c.asks}
+    return any(
+        system.variables[v].instance in members and system.variables[v].instance != r.instance
+        for r in system.rules
+        if not (r.kind is RuleKind.STEP and r.channel in asking)
+        for v, _ in r.updates
+    )
 
 
 def _roomy(
@@ -195,13 +213,15 @@ class _Run:
 
     @cached_property
     def _delayed(self) -> dict[int, tuple[int, int]]:
-        """By rule that waits for a clock: its instance, and which of its rules it is."""
+        """By rule that waits for a clock: its instance, and which of its rules it is.  Of a bucket
+        or a channel, which have the number of some instance and are none's, a negative one."""
         count: Counter[int] = Counter()
         out = {}
         for r in self.system.rules:
+            owner = -1 - r.thread if serves(self.system.threads[r.thread]) else r.instance
             if r.delay is not None and r.index not in self.arrivals:
-                out[r.index] = r.instance, count[r.instance]
-            count[r.instance] += 1
+                out[r.index] = owner, count[owner]
+            count[owner] += 1
         return out
 
     @cached_property
@@ -229,8 +249,25 @@ class _Run:
             if at not in (0, instance.completed, instance.failed):
                 yield i
 
+    def _outlived(self, state: State) -> bool:
+        """Whether a branch goes on of an instance that is over."""
+        return any(
+            t.points[int(state[t.location])].kind not in OVER
+            for t in self.system.threads
+            if t.instance in self.members and t.parent is not None
+            if state[self.system.threads[self.system.instances[t.instance].root].location]
+            in self._ends[t.instance]
+        )
+
+    @cached_property
+    def _ends(self) -> dict[int, tuple[int, int]]:
+        return {
+            i: (self.system.instances[i].completed, self.system.instances[i].failed)
+            for i in self.members
+        }
+
     def _clocks(self, n: int) -> dict[int, Clocks]:
-        """By instance."""
+        """By instance; of buckets and channels by negative numbers."""
         now = self.times[n]
         out: dict[int, list[tuple[int, Fraction]]] = {}
         for rule, since in self._since[n].items():
@@ -248,6 +285,8 @@ class _Run:
     def _key(self, n: int) -> object:
         """All that must be the same before and after a round."""
         state, clocks = self.states[n], self._clocks(n)
+        if self._outlived(state):
+            return n  # (what is left of an instance is not looked at)
         aside = {i: c for i, c in clocks.items() if i not in self.members}
         nexts = []
         for g in self.system.any_number:
