@@ -8,7 +8,7 @@ for leave to set each field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from operator import attrgetter, is_
@@ -18,7 +18,10 @@ T = TypeVar("T")
 Put = Callable[[Any, Any], None]
 
 
-@dataclass(frozen=True, slots=True)
+OFTEN = 100  # copies of one class: then it is worth to compile a function
+
+
+@dataclass(slots=True)
 class _Kind:
     """`read` all fields at once, and how to `put` each into a new one; by name in `named`."""
 
@@ -27,6 +30,8 @@ class _Kind:
     read: Callable[[Any], tuple[Any, ...]]
     put: tuple[Put, ...]
     named: dict[str, Put]
+    copies: int = 0
+    copy: Callable[[Any, dict[str, Any]], Any] | None = None  # of a class with slots
 
 
 @cache
@@ -50,6 +55,9 @@ def replace(value: T, /, **new: Any) -> T:
                 break
         else:
             return value
+    if kind.copy is not None:
+        copy: T = kind.copy(value, new)
+        return copy
     made: T = object.__new__(value.__class__)
     if kind.plain:
         own = made.__dict__
@@ -60,12 +68,65 @@ def replace(value: T, /, **new: Any) -> T:
         put(made, old)
     for name, given in new.items():
         kind.named[name](made, given)
+    kind.copies += 1
+    if kind.copies == OFTEN:
+        kind.copy = _copier(value.__class__, [*kind.named])
     return made
+
+
+def _copier(cls: type, names: Sequence[str]) -> Callable[[Any, dict[str, Any]], Any]:
+    """A copy with other fields, made in one piece of code."""
+    body = [
+        "made = draft()",
+        *(f"made.{n} = value.{n}" for n in names),
+        "for name, given in new.items():",
+        "    setattr(made, name, given)",
+        "made.__class__ = cls",
+        "return made",
+    ]
+    scope: dict[str, Any] = {"draft": _draft(cls), "cls": cls}
+    exec("\n    ".join(["def copy(value, new):", *body]), scope)
+    copy: Callable[[Any, dict[str, Any]], Any] = scope["copy"]
+    return copy
 
 
 def _same(a: tuple[object, ...], b: object) -> bool:
     """Of the same parts."""
     return b.__class__ is tuple and len(a) == len(b) and all(map(is_, a, b))
+
+
+def filled(cls: type[T]) -> type[T]:
+    """Of a frozen dataclass with slots, whose constructor then asks no leave for each field: of
+    values of which a large system has one for each of its steps.
+
+    The value is filled while it is of a class with the same fields that is not frozen.
+    """
+    assert not hasattr(cls, "__post_init__"), "its values are not made of its fields alone"
+    own = fields(cls)  # type: ignore[arg-type]
+    defaults = {f"_{f.name}": f.default for f in own if f.default is not MISSING}
+    assert all(f.default_factory is MISSING and not f.kw_only for f in own)
+    names = [f.name for f in own]
+    parameters = [f"{n}=_{n}" if f"_{n}" in defaults else n for n in names]
+    scope: dict[str, Any] = {
+        "thaw": object.__setattr__,
+        "draft": _draft(cls),
+        "cls": cls,
+        **defaults,
+    }
+    body = ["thaw(self, '__class__', draft)", *(f"self.{n} = {n}" for n in names)]
+    head = f"def __init__(self, {', '.join(parameters)}):"
+    exec("\n    ".join([head, *body, "self.__class__ = cls"]), scope)
+    cls.__init__ = scope["__init__"]  # type: ignore[method-assign]
+    return cls
+
+
+def _draft(cls: Callable[..., T]) -> type:
+    """A class with the same fields that is not frozen."""
+    # (Setting and deleting share one slot of a class: both, or neither is direct.)
+    direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    direct["__init__"] = object.__init__
+    base, slots = cls.__base__, cls.__slots__  # type: ignore[attr-defined]
+    return type("Draft", (base,), {"__slots__": slots, **direct})
 
 
 @cache
@@ -76,17 +137,13 @@ def maker(cls: Callable[..., T]) -> Callable[..., T]:
 
     The value is filled while it is of a class with the same fields that is not frozen.
     """
-    base = cls.__base__  # type: ignore[attr-defined]
-    # (Setting and deleting share one slot of a class: both, or neither is direct.)
-    direct = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
-    draft = type("Draft", (base,), {"__slots__": cls.__slots__, **direct})  # type: ignore[attr-defined]
     others = [f for f in fields(cls) if f.name != "span"]  # type: ignore[arg-type]
     defaults = {f"_{f.name}": f.default for f in others if f.default is not MISSING}
     parameters = [f"{n}=_{n}" if f"_{n}" in defaults else n for n in made_of(cls)]
     body = [f"made.{n} = {n}" for n in made_of(cls)]
     head = f"def make({', '.join(parameters)}):"
     lines = [head, "made = draft()", *body, "made.__class__ = cls", "return made"]
-    scope: dict[str, Any] = {"draft": draft, "cls": cls, **defaults}
+    scope: dict[str, Any] = {"draft": _draft(cls), "cls": cls, **defaults}
     exec("\n    ".join(lines), scope)
     make: Callable[..., T] = scope["make"]
     return make

@@ -12,7 +12,7 @@ from .check_expr import ExprChecker
 from .constants import evaluate
 from .errors import Span
 from .names import BUILTIN_ERRORS, Scope, Symbol
-from .types import Duration, Int, Real, Type
+from .types import DURATION, Int, Real, Type
 
 
 class Resolved(Protocol):
@@ -47,7 +47,7 @@ class ClaimRules:
         return typed
 
     def span_of_time(self, e: ast.Expression, scope: Scope) -> ast.Expression:
-        typed = self.x.expr(e, scope, Duration())
+        typed = self.x.expr(e, scope, DURATION)
         value = evaluate(typed, self.symbols.constants)
         if isinstance(value, Fraction) and value < 0:
             self.report.error("E0408", e.span, "a duration cannot be negative")

@@ -14,6 +14,7 @@ from .extent import extent
 from .names import Scope
 from .resolve_types import fits
 from .types import (
+    DURATION,
     Array,
     Bool,
     Duration,
@@ -113,7 +114,7 @@ class ExprChecker(LiteralRules):
             case ast.RealLit():
                 return replace(e, type=Real())
             case ast.DurationLit() | ast.Now():
-                return replace(e, type=Duration())
+                return replace(e, type=DURATION)
             case ast.StrLit():
                 return replace(e, type=Str())
             case ast.Name():

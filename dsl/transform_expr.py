@@ -11,6 +11,7 @@ from . import ast
 from .changed import maker
 from .errors import Span
 from .transform_base import RuleBase
+from .types import DURATION
 
 FUNCTIONS: Final = frozenset(
     ["some", "min", "max", "abs", "is_some", "value", "size", "old", "next"]
@@ -103,7 +104,7 @@ class ExprRules(RuleBase):
                 f"the units of `{kids[0]}` are not in order",
                 "largest first, each once: `1h30m`",
             )
-        return ast.DurationLit(value, kids[0], span=span)
+        return maker(ast.DurationLit)(span, value, kids[0], DURATION)  # (a literal has its type)
 
     def on_string(self, kids: list[Any], span: Span) -> Any:
         return ast.StrLit(kids[0], span=span)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import ast
+from .changed import maker
 from .errors import Span
 from .transform_base import Option, RuleBase
 from .transform_term import _option, _wrap
@@ -111,7 +112,7 @@ class PropertyRules(RuleBase):
         return ast.FailClause(*kids, span=span)
 
     def on_takes_range(self, kids: list[Any], span: Span) -> Any:
-        return ast.Takes(kids[0], kids[1], span=span)
+        return maker(ast.Takes)(span, kids[0], kids[1])
 
     def on_takes_one(self, kids: list[Any], span: Span) -> Any:
         match kids[0]:
@@ -171,6 +172,4 @@ class PropertyRules(RuleBase):
                 single.append(clause)
         rest = self.once(single, f"the activity `{name}`")
         rest["at_least_once"] = "at_least_once" in rest
-        return ast.Activity(
-            name, params or (), returns, None, **several, **rest, doc=doc, span=span
-        )
+        return maker(ast.Activity)(span, name, params or (), returns, **several, **rest, doc=doc)

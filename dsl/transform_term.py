@@ -170,8 +170,8 @@ class TermRules(RuleBase):
     def on_claim(self, kids: list[Any], span: Span) -> Any:
         name, key, mode, token = kids
         if isinstance(mode, str):
-            return ast.Claim(name, mode, None, key, token, span=span)
-        return ast.Claim(name, "units", mode, key, token, span=span)
+            return maker(ast.Claim)(span, name, mode, None, key, token)
+        return maker(ast.Claim)(span, name, "units", mode, key, token)
 
     def on_on_errors(self, kids: list[Any], span: Span) -> Any:
         return kids[0]

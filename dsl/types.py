@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Duration:
 
     def __str__(self) -> str:
         return "duration"
+
+
+DURATION: Final = Duration()  # the one that literals share
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,31 +19,47 @@ def bounded(tree: Tree, fact: Expr) -> bool:
             first = tree.system.variables[v].init
             if first is None or first.op is not Op.CONST or not isinstance(first.value, int):
                 return False
-            rules = tree.writing.get(v, ())
-            return first.value <= most and all(_room(r, v, most) for r in rules)
+            room = _Room(v, most)
+            return first.value <= most and all(map(room.kept, tree.writing.get(v, ())))
     return False
 
 
-def _room(rule: Rule, v: int, most: int) -> bool:
-    for w, e in rule.updates:
-        if w == v:
-            more = grown(e, v)
-            if more is None or (more > 0 and not _guarded(rule, v, most - more)):
-                return False
-    return True
+class _Room:
+    """Below a bound; the terms of rules stay, and many rules share them."""
 
+    def __init__(self, v: int, most: int) -> None:
+        self.v, self.most = v, most
+        self.more: dict[int, int | None] = {}  # by identity: by how much it grows at most
+        self.most_before: dict[int, int | None] = {}  # what a condition says it is at most
 
-def _guarded(rule: Rule, v: int, most: int) -> bool:
-    """Does the guard say `x <= most`, or more?"""
-    for p in _parts(rule.guard):
-        if p.op is not Op.LE:
-            continue
-        match p.args:
+    def kept(self, rule: Rule) -> bool:
+        for w, e in rule.updates:
+            if w == self.v:
+                if id(e) not in self.more:
+                    self.more[id(e)] = grown(e, w)
+                more = self.more[id(e)]
+                if more is None or (more > 0 and not self._guarded(rule, self.most - more)):
+                    return False
+        return True
+
+    def _guarded(self, rule: Rule, most: int) -> bool:
+        """Does the guard say `x <= most`, or more?"""
+        for p in _parts(rule.guard):
+            if p.op is not Op.LE:  # (one that is stays: nothing is made anew but negations)
+                continue
+            if id(p) not in self.most_before:
+                self.most_before[id(p)] = self._says(p)
+            before = self.most_before[id(p)]
+            if before is not None and before <= most:
+                return True
+        return False
+
+    def _says(self, part: Expr) -> int | None:
+        match part.args:
             case side, Expr(op=Op.CONST, value=int(room)):
-                units = grown(side, v, exact=True)
-                if units is not None and room - units <= most:
-                    return True
-    return False
+                units = grown(side, self.v, exact=True)
+                return None if units is None else room - units
+        return None
 
 
 def _parts(guard: Expr) -> Iterator[Expr]:

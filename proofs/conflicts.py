@@ -12,7 +12,7 @@ from itertools import product
 from ..semantics.evidence import Facts
 from ..semantics.expr import Expr, Op
 from ..semantics.system import Rule, RuleKind, VarKind
-from ..semantics.walks import fold, variables
+from ..semantics.walks import variables
 from .apart import Meeting
 from .facts import Prover, Wrong
 from .pairs import Met, Pair, may_meet, meetings, reads, without_ghosts
@@ -27,17 +27,28 @@ def touching_any(prover: Prover, kinds: Sequence[VarKind]) -> list[Rule]:
     touch once their guards are put in is less.)"""
     system = prover.model.system
     written = {v for r in system.rules for v, _ in r.updates if system.variables[v].kind in kinds}
-    memo: dict[int, bool] = {}
+    silent: set[int] = set()  # terms that say nothing of these, by identity
 
-    def spoken(e: Expr, args: Sequence[bool]) -> bool:
-        return e.value in written if e.op is Op.VAR or e.op is Op.POST else any(args)
+    def speak(todo: list[Expr]) -> bool:
+        new: list[int] = []
+        while todo:
+            node = todo.pop()
+            if node.args:
+                if id(node) not in silent:
+                    silent.add(id(node))
+                    new.append(id(node))
+                    todo += node.args
+            elif (node.op is Op.VAR or node.op is Op.POST) and node.value in written:
+                silent.difference_update(new)  # some of them are above it
+                return True
+        return False
 
     def touches(rule: Rule) -> bool:
         delay = (rule.delay.lo, rule.delay.hi) if rule.delay is not None else ()
         terms = [rule.guard, rule.relation, *(e for e in delay if e is not None)]
         terms += [*(e for _, e in rule.updates), *prover.tree.asked.get(rule.index, ())]
         own = written.intersection([*rule.reads, *(v for v, _ in rule.updates)])
-        return bool(own) or any(fold(e, spoken, memo) for e in terms)
+        return bool(own) or speak(terms)
 
     return [r for r in system.rules if touches(r)] if written else []
 

@@ -36,6 +36,7 @@ class Going:
     through: dict[int, list[tuple[int, Expr]]] = field(default_factory=dict)
     _passed: dict[tuple[int, int], bool] = field(default_factory=dict)
     _above: dict[int, Places | None] = field(default_factory=dict)  # by thread
+    _fits: dict[tuple[int, frozenset[int]], bool] = field(default_factory=dict)  # (as terms stay)
 
     def __post_init__(self) -> None:
         self.tree, self.system = self.prover.tree, self.prover.model.system
@@ -89,6 +90,8 @@ class Going:
             waits += [self.system.threads[a].location for a in t.after]
         if not all(self.through[v] for v in waits):
             return TRUE  # one of them never is
+        if not mine:
+            return FALSE
         read = self.reader(here, waits, self.later(t, p))
         left: list[Expr] = []
         for rule in mine:
@@ -150,7 +153,9 @@ class Going:
                     return TRUE
                 return TRUE if v in waiting and self.passed(e, v) else e
             if op is Op.LE and b.op is Op.CONST and isinstance(b.value, int):
-                return TRUE if fits(a, b.value, free) else None
+                if (asked := (id(e), free)) not in self._fits:
+                    self._fits[asked] = fits(a, b.value, free)
+                return TRUE if self._fits[asked] else None
             return None
 
         def build(e: Expr, args: Sequence[Expr]) -> Expr:

@@ -14,7 +14,7 @@ def sum_of(e: Expr, sign: int) -> list[tuple[int, Expr]]:
     while stack:
         s, x = stack.pop()
         if x.op is Op.ADD:
-            stack += ((s, a) for a in x.args)
+            stack += [(s, a) for a in x.args]
         elif x.op is Op.NEG:
             stack.append((-s, x.args[0]))
         else:

@@ -46,6 +46,7 @@ class Tree:
             below[fork] = [t.location for t in group]
         self._where: dict[int, Places | None] = {}
         self._bundles: dict[int, Mapping[int, int] | None] = {}
+        self._ups: dict[int, Places | None] = {}
         self.before = [self.above(self.where(r.guard)) for r in system.rules]
         self.sent = [self._sent(r) for r in system.rules]
 
@@ -105,6 +106,12 @@ class Tree:
         """With the parents of branches that are not at rest, which are at their forks."""
         if at is None:
             return None
+        if len(at) == 1:  # (as most guards say)
+            ((v, points),) = at.items()
+            if points & self.rest[v]:
+                return at
+            ups = self._up(v)
+            return None if ups is None else {**ups, v: points}
         out, todo = dict(at), list(at)
         while todo:
             v = todo.pop()
@@ -119,6 +126,27 @@ class Tree:
                 out[up] = here
                 todo.append(up)
         return out
+
+    def _up(self, v: int) -> Places | None:
+        """Where those above a branch are that is not at rest; None: it always is."""
+        path: list[tuple[int, int, frozenset[int]]] = []
+        ups: Places | None = {}
+        while v not in self._ups:
+            t = self.thread[v]
+            if t.parent is None or t.fork is None:
+                break
+            up = self.system.threads[t.parent].location
+            here = self.points[up] & {t.fork}
+            path.append((v, up, here))
+            if not here or here & self.rest[up]:
+                ups = {} if here else None
+                break
+            v = up
+        else:
+            ups = self._ups[v]
+        for v, up, here in reversed(path):
+            ups = self._ups[v] = None if ups is None else {**ups, up: here}
+        return ups
 
     def resting(self, v: int, at: Places) -> frozenset[int] | None:
         """Where a branch rests, if the place of some thread above says that it is at rest."""

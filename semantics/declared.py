@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..dsl.changed import filled
 from ..dsl.errors import Span
 from .expr import TRUE, Expr
 
@@ -198,6 +199,7 @@ class Loop:
     decreases: Expr | None = None
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Place:
     """Something that `no_dead_code` wants to see run: any of `rules` witnesses it."""

@@ -62,6 +62,10 @@ class _Terms:
         return subtract_terms(a, b)
 
 
+# Events that say by how much something grows or shrinks; others say what is written.
+COUNTED = (EventKind.RESOURCE_ALLOCATED, EventKind.RESOURCE_RELEASED)
+
+
 def effect(
     kind: EventKind,
     changes: Iterable[tuple[int, T]],
@@ -121,7 +125,8 @@ def fold_updates(rule: Rule) -> dict[int, Expr]:
         return var(index, sorts[index])
 
     for template in rule.events:
-        if not template.changes:
+        if template.when is None and template.kind not in COUNTED:
+            now.update(template.changes)  # (most, at once)
             continue
         for index, term in list(effect(template.kind, template.changes, read, _Terms())):
             now[index] = term if template.when is None else ite(template.when, term, read(index))

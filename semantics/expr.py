@@ -12,19 +12,20 @@ them with `fold` or a memo keyed by `id`, never by naive recursion over `args`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ..dsl.closed import Closed
 
-class Sort(Enum):
+
+class Sort(Closed):
     BOOL = "bool"
     INT = "int"
     REAL = "real"
     STACK = "stack"  # of scalars, of any of the other sorts
 
 
-class Op(Enum):
+class Op(Closed):
     """The closed list of operators; the comment gives the sorts of the arguments."""
 
     CONST = "const"  # value: bool, int or Fraction
@@ -93,13 +94,14 @@ EMPTY = Expr(Op.CONST, (), Sort.STACK, ())  # type: ignore[arg-type]
 
 
 _MANY = 1024
-_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in range(_MANY))
+# (The negative ones last, where an index below 0 finds them.)
+_FEW = tuple(Expr(Op.CONST, (), Sort.INT, k) for k in (*range(_MANY), *range(-_MANY, 0)))
 
 
 def const(value: Scalar) -> Expr:
     """A constant; the sort follows the Python type (a Fraction is real, also when whole)."""
     if type(value) is int:  # the small ones are shared: there are very many of them
-        return _FEW[value] if 0 <= value < _MANY else Expr(Op.CONST, (), Sort.INT, value)
+        return _FEW[value] if -_MANY <= value < _MANY else Expr(Op.CONST, (), Sort.INT, value)
     if value is True:
         return TRUE
     if value is False:

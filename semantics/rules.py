@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ..dsl.changed import filled
+from ..dsl.closed import ClosedStr
 from ..dsl.errors import Span
 from ..dsl.types import Type
 from .expr import TRUE, Expr, Sort
 
 
-class RuleKind(StrEnum):
+class RuleKind(ClosedStr):
     START = "start"  # an attempt of an activity, its claims granted
     COMPLETE = "complete"
     FAIL = "fail"  # an attempt fails (also when its retry takes it)
@@ -58,6 +59,7 @@ class Input:
     clock: bool = False  # the time of the step, which runs know
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Delay:
     """The rule fires when it has been enabled without a break for a time in lo..hi (seconds).
@@ -72,7 +74,7 @@ class Delay:
     args: tuple[Expr, ...] = ()
 
 
-class EventKind(StrEnum):
+class EventKind(ClosedStr):
     WORKFLOW_CREATED = "WorkflowCreated"
     WORKFLOW_STARTED = "WorkflowStarted"
     WORKFLOW_COMPLETED = "WorkflowCompleted"
@@ -104,6 +106,7 @@ class EventKind(StrEnum):
     SNAPSHOT_CREATED = "SnapshotCreated"
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class EventTemplate:
     """An event that a rule emits when it fires.
@@ -139,6 +142,7 @@ class Seen:
     term: Expr
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One step.  Enabled when `guard` holds (state only); `relation` constrains the inputs.
@@ -183,16 +187,12 @@ class Rule:
         return self.wherever or self.activity
 
     @property
-    def updates(self) -> Iterator[tuple[int, Expr]]:
-        yield from self.own
-        if self.bundle is not None:
-            yield from self.bundle.updates
+    def updates(self) -> Sequence[tuple[int, Expr]]:
+        return self.own if self.bundle is None else (*self.own, *self.bundle.updates)
 
     @property
-    def events(self) -> Iterator[EventTemplate]:
-        yield from self.own_events
-        if self.bundle is not None:
-            yield from self.bundle.events
+    def events(self) -> Sequence[EventTemplate]:
+        return self.own_events if self.bundle is None else (*self.own_events, *self.bundle.events)
 
     @property
     def unheard(self) -> bool:

@@ -12,8 +12,9 @@ that is not running sits at point 0 (`ENTRY`); its rules are guarded by its pare
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ..dsl.changed import filled
+from ..dsl.closed import ClosedStr
 from ..dsl.errors import NOWHERE, Span
 from ..dsl.types import Type
 from .declared import (
@@ -46,7 +47,7 @@ from .rules import (
 )
 
 
-class VarKind(StrEnum):
+class VarKind(ClosedStr):
     DATA = "data"  # a user's variable (one scalar part of it)
     SHARED = "shared"  # the same, visible to every instance
     CHANNEL = "channel"  # messages on their way: the slots of a queue, and how many are in use
@@ -59,6 +60,7 @@ class VarKind(StrEnum):
     GHOST = "ghost"  # never read by a guard: observes for a check
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One scalar of the state.
@@ -81,7 +83,7 @@ class Variable:
     durable: bool = False  # of a store
 
 
-class PointKind(StrEnum):
+class PointKind(ClosedStr):
     ENTRY = "entry"  # the thread has not started, or has been cancelled
     READY = "ready"  # before a step
     RUN = "run"  # an activity is running
@@ -92,6 +94,7 @@ class PointKind(StrEnum):
     FAILED = "failed"  # the same, with an error
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Point:
     """One value of a thread's location; `holds` pairs a USED variable with the amount held."""
@@ -105,6 +108,7 @@ class Point:
     activity: str = ""  # for RUN and BACKOFF
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Thread:
     id: int

@@ -285,11 +285,11 @@ def piles_up(spec: Spec) -> bool:
     return counts[1] > counts[0]
 
 
-def of_number(spec: Spec, n: int) -> naive.Naive:
+def of_number(spec: Spec, n: int, states: int = STATES) -> naive.Naive:
     """All states with so many instances of those of which there may be any number; too many also
     where there are more messages in a channel without a bound than are looked at."""
     system = lower(spec, (n, n), room=ROOM)
-    graph = naive.explore(system, STATES)
+    graph = naive.explore(system, states)
     full = [reading(c.full, {}) for c in system.open_channels if c.full is not None]
     if any(is_full(s, (), ()) for s in graph.states for is_full in full):
         raise naive.TooBig

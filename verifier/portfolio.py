@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -230,7 +230,10 @@ class _Run:
         since = time.monotonic()
         if self.many:
             self.progress("any number of instances")
-            asked = WHOLE, self._comes_at_last(), [t.name for t in self._limits()]
+            named = self._comes_at_last()
+            needed = self._needed(named)
+            whole = [c for c in WHOLE if c in needed]
+            asked = whole, named, [t.name for t in self._limits()]
             found = self.lifting.of_any_number(self.verdicts, *asked)
         else:
             self.progress("channels that grow")
@@ -283,8 +286,7 @@ class _Run:
         """What is left.  Of those that are ready the first is begun first: what others wait for,
         then what is often soon over, then the claims, of which there may be many."""
         named = [n for n in self._comes_at_last() if PROPERTY + n not in self.lifting.shown]
-        asked = [*(c for c in WHOLE if self.wanted(c)), *["terminates"] * bool(named)]
-        needed = {n for c in asked for n in (*NEEDS.get(c, ()), c)} - self.verdicts.keys()
+        needed = self._needed(named) - self.verdicts.keys()
 
         def of(*checks: str) -> list[Task]:
             return [
@@ -305,6 +307,11 @@ class _Run:
         if claims:
             out.append(Task(Kind.CLAIMS, "claims", members=tuple(claims), weight=WEIGHT))
         return out + of("timing_independent", "deterministic")
+
+    def _needed(self, named: Collection[str]) -> set[str]:
+        """The checks of the whole that are asked for, and what they, or properties, follow from."""
+        asked = [*(c for c in WHOLE if self.wanted(c)), *["terminates"] * bool(named)]
+        return {n for c in asked for n in (*NEEDS.get(c, ()), c)}
 
     def _comes_at_last(self) -> list[str]:
         """The properties that say that something does."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fractions import Fraction
 
+from ..closed import ClosedStr
 from ..errors import NOWHERE, Span
 from ..types import Type
 
@@ -61,7 +61,7 @@ TypeExpr = TypeName | RangeType | RecordType | ArrayType | SetType | OptionType
 # --- expressions -----------------------------------------------------------------------------
 
 
-class RefKind(StrEnum):
+class RefKind(ClosedStr):
     """What a name in an expression stands for."""
 
     CONST = "constant"

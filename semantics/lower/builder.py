@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from ...dsl.errors import Span
 from ...dsl.types import Bool, Duration, Int, Type
-from ..expr import FALSE, TRUE, Expr, Op, Sort, const, eq, to_real, var
+from ..expr import FALSE, TRUE, Expr, Op, Sort, add, const, eq, le, to_real, var, whole
 from ..system import (
     Delay,
     EventKind,
@@ -105,13 +105,16 @@ class ThreadDraft:
     points: list[PointDraft] = field(default_factory=list)
     after: tuple[int, ...] = ()
     forks: list[ForkDraft] = field(default_factory=list)
+    _here: Expr | None = None
     _at: dict[int, Expr] = field(default_factory=dict)
 
     def at(self, point: int) -> Expr:
         """The one term for it, which all that ask share."""
         found = self._at.get(point)
         if found is None:
-            found = self._at[point] = eq(var(self.location, Sort.INT), const(point))
+            if self._here is None:
+                self._here = var(self.location, Sort.INT)
+            found = self._at[point] = eq(self._here, const(point))
         return found
 
 
@@ -242,6 +245,8 @@ class Builder:
         self.waiting: dict[str, Expr] = {}  # the last of them, by resource
         self.errors: list[str] = []
         self.strings: dict[str, int] = {}
+        self._more: dict[tuple[int, int], Expr] = {}  # by variable and amount
+        self._fits: dict[tuple[int, int], Expr] = {}
         self.stretches: list[tuple[tuple[Expr, Expr], ThreadDraft, range]] = []
         self.ended_knots: list[tuple[Expr, list[ForkDraft]]] = []
         self.groups = 0
@@ -306,6 +311,24 @@ class Builder:
         if name in self.families:
             return tuple(r for _, r in self.families[name])
         return (self.resources[name],)
+
+    def more(self, used: int, amount: Expr) -> Expr:
+        """What is in use of something, and so much more: one term for all that say so."""
+        number = whole(amount)
+        if number is None:
+            return add(var(used, Sort.INT), amount)
+        if (used, number) not in self._more:
+            self._more[used, number] = add(var(used, Sort.INT), amount)
+        return self._more[used, number]
+
+    def fits(self, r: ResourceInfo, amount: Expr) -> Expr:
+        """There is room for so much more; one term as well."""
+        number = whole(amount)
+        if number is None:
+            return le(self.more(r.used, amount), r.capacity)
+        if (r.used, number) not in self._fits:
+            self._fits[r.used, number] = le(self.more(r.used, amount), r.capacity)
+        return self._fits[r.used, number]
 
     def last_waiting(self, r: ResourceInfo) -> Expr:
         """The number of the place at which somebody began to wait for it last; 0: none has."""

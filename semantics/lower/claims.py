@@ -127,7 +127,7 @@ def demand(ctx: Ctx, claims: tuple[ast.Claim, ...], label: str, taken: dict[int,
     for name, (claimed, amount, when) in totals.items():
         r = ctx.b.resources[name]
         if r.enforced:
-            free_ = le(add(var(r.used, Sort.INT), amount), r.capacity)
+            free_ = ctx.b.fits(r, amount)
             everything = and_(everything, free_)
             guards[claimed].append((r, when, free_))
     holds = tuple(held.items())

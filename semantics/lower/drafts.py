@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...dsl import ast
+from ...dsl.changed import filled
 from ...dsl.errors import Span
 from ..expr import (
     TRUE,
@@ -98,6 +99,7 @@ class Owed:
     undo: Callable[[Ctx, At, int], Out]
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Log:
     """The undo log of a term: in sequence, or of branches that ran side by side.
@@ -132,6 +134,7 @@ class Rounds:
     back: list[RuleDraft] = field(default_factory=list)
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class Out:
     """A lowered term: how control passes through it silently, its shape, its undo log."""

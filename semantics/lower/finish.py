@@ -294,7 +294,7 @@ def _rule(b: Builder, r: RuleDraft, cancel: Cancel | None) -> Rule:
             gain = sub(gain, freed[used])
         if gain.op is Op.CONST and gain.value == 0:
             continue
-        updates[used] = add(var(used, Sort.INT), gain)
+        updates[used] = b.more(used, gain)
         if (
             gain.op is Op.CONST and isinstance(gain.value, int) and gain.value > 0
         ) or used in gains:

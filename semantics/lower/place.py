@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...dsl.changed import replace
+from ...dsl.changed import filled, replace
 from ...dsl.errors import Span
 from ..expr import FALSE, TRUE, Expr, Op, and_, ite, or_, var
 from ..walks import substitute
 from .builder import PointDraft, Update
 
 
+@filled
 @dataclass(frozen=True, slots=True)
 class At:
     """Control is before a term.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import importlib
+import pkgutil
+import sys
 from pathlib import Path
 
+import pytest
 from wfverify.dsl import ast
-from wfverify.dsl.changed import replace
+from wfverify.dsl.changed import OFTEN, filled, replace
 from wfverify.dsl.errors import NOWHERE, Span
 from wfverify.dsl.source import examine, parse_text
 from wfverify.dsl.walk import Kinds, children, walk
@@ -68,3 +73,62 @@ def test_every_node_is_found_in_its_fields() -> None:
         assert seen == sum(len(found) for found in kinds.found.values()) > 500
         calls = [n for n in walk(spec.items) if isinstance(n, ast.Call)]
         assert [*map(id, kinds.all(ast.Call))] == [*map(id, calls)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ordinary:
+    a: int
+    b: tuple[object, ...] = ()
+
+
+@filled
+@dataclasses.dataclass(frozen=True, slots=True)
+class Filled:
+    a: int
+    b: tuple[object, ...] = ()
+
+
+def test_what_is_filled_at_once_is_like_any_other_value() -> None:
+    for args, named in (((1,), {}), ((1, (2,)), {}), ((), {"b": (3,), "a": 2})):
+        one, other = Filled(*args, **named), Ordinary(*args, **named)
+        assert type(one) is Filled and (one.a, one.b) == (other.a, other.b)
+        assert repr(one).replace("Filled", "Ordinary") == repr(other)
+        assert one == Filled(one.a, one.b) and hash(one) == hash(other)
+        assert one == copy.deepcopy(one) == dataclasses.replace(one)
+    for wrong in (lambda: Filled(), lambda: Filled(1, 2, 3), lambda: Filled(1, c=2)):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Filled(1).a = 2  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del Filled(1).a  # type: ignore[misc]
+
+
+def test_copies_that_are_made_often_are_the_same_copies() -> None:
+    """Of every class of values that there is: those made one by one, and those made in one piece
+    of code once there are many."""
+    import wfverify
+
+    for module in pkgutil.walk_packages(wfverify.__path__, "wfverify."):
+        if not module.name.startswith(("wfverify.tests", "wfverify.bench", "wfverify.__main__")):
+            importlib.import_module(module.name)
+    classes = {
+        value
+        for name, module in [*sys.modules.items()]
+        if name.startswith("wfverify.")
+        for value in vars(module).values()
+        if isinstance(value, type) and dataclasses.is_dataclass(value)
+    }
+    slots = [c for c in classes if hasattr(c, "__slots__") and not hasattr(c, "__post_init__")]
+    assert len(slots) > 200
+    for cls in slots:
+        names = [f.name for f in dataclasses.fields(cls)]
+        value = object.__new__(cls)
+        for name in names:
+            object.__setattr__(value, name, object())
+        for name in names[:1] or names:
+            new = object()
+            found = {name: new} | {n: getattr(value, n) for n in names if n != name}
+            for _ in range(OFTEN + 2):
+                made = replace(value, **{name: new})
+                assert type(made) is cls and {n: getattr(made, n) for n in names} == found

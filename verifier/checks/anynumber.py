@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from ...dsl import ast
 from ...semantics.atonce import looks_at_instances, unlike
@@ -39,7 +40,6 @@ from . import (
     liveness,
     messages,
     obligations,
-    peaks,
 )
 from . import limits as by_time
 from .alike_many import Many
@@ -51,6 +51,7 @@ from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
 from .refusals import unrefused
+from .ruled import ruled
 
 FOR_EVER = "where one instance may be while any number of others move, on"
 ALONE = "each is over before the next of its kind comes, and "
@@ -76,18 +77,21 @@ class AnyNumber:
             self.free = lower(_unscheduled(spec), TWO, crowd=True)
         self.span = session.system.any_number[0].span
         self.anew: set[str] = set()  # proved whatever capacity is set meanwhile, by key of a task
-        turns = {r.index: r.turn for r in self.two.rules if r.turn is not TRUE}
         if [r.name for r in self.free.rules] != [r.name for r in self.two.rules]:
             self.apart = False  # (the rules would have other numbers)
+        free = arrivals(session, spec).free
+        self.pairs = Many(session, spec, self.two, free, bool(self.counted), self._ends)
+
+    @cached_property
+    def crowd(self) -> InCrowd | None:
+        """Made where it is needed: much is settled without."""
         # (Whether a message that fits is there cannot be told from how many there are.)
-        told = self.apart and all(c.in_order or not c.chosen for c in self.counted)
-        self.crowd: InCrowd | None = None
-        few = arrivals(session, spec)
-        self.pairs = Many(session, spec, self.two, few.free, bool(self.counted), self._ends)
-        if told:
-            self.crowd = InCrowd(session, self.free, self.span, turns, few.rooms)
-            if not self._sends_in_range(self.crowd):
-                self.crowd = None
+        if not self.apart or any(c.chosen and not c.in_order for c in self.counted):
+            return None
+        turns = {r.index: r.turn for r in self.two.rules if r.turn is not TRUE}
+        rooms = arrivals(self.session, self.spec).rooms
+        crowd = InCrowd(self.session, self.free, self.span, turns, rooms)
+        return crowd if self._sends_in_range(crowd) else None
 
     def _sends_in_range(self, crowd: InCrowd) -> bool:
         """Whether messages of which nothing is kept say what their type allows, as is assumed."""
@@ -119,7 +123,7 @@ class AnyNumber:
         """Those that are settled, by position: what rules show, what few refute, and then what is
         shown at length."""
         out: dict[int, Verdict] = {}
-        by_rules = self._by_rules(wanted) if self.apart else {}
+        by_rules = ruled(self.session, wanted) if self.apart else {}
         open_ = [
             i
             for i, c in enumerate(wanted)
@@ -136,8 +140,10 @@ class AnyNumber:
         out: dict[int, Proved] = {}
         if not self.apart:
             return out
+        by_rules = ruled(self.session, wanted)
         alike: dict[int, Claim] = {}  # the same claims of the system with the crowd
-        first = self.crowd.first if self.crowd is not None else None
+        shown = all((i, k) in by_rules for i, c in enumerate(wanted) for k in range(len(c.goals)))
+        first = self.crowd.first if not shown and self.crowd is not None else None
         if first is not None:
             named = _named(first, wanted)
             for i, c in enumerate(wanted):
@@ -146,7 +152,6 @@ class AnyNumber:
                 key = (c.check, c.name, c.warning)
                 if key in named and key[:2] not in first.lost and not told_apart:
                     alike[i] = named[key]
-        by_rules = self._by_rules(wanted)
         # By claim: what is proved, or the number of a goal of the same claim beside the crowd.
         goals: dict[int, list[Proved | int]] = {}
         for i, c in enumerate(wanted):
@@ -164,9 +169,10 @@ class AnyNumber:
             return [found[c.check, c.name, c.warning].goals[k] for c, k in asked]
 
         with self.session.slot(0.5):
-            answers = iter(self.crowd.goals(of) if self.crowd is not None and asked else ())
+            found_by = self.crowd.goals(of) if asked and self.crowd is not None else ()
+        by_crowd = iter(found_by)
         for i, mixed in goals.items():
-            found = [g if isinstance(g, Proved) else next(answers) for g in mixed]
+            found = [g if isinstance(g, Proved) else next(by_crowd) for g in mixed]
             sure = [v for v in found if v is not None]
             if sure and len(sure) == len(found):
                 engines = ", ".join(dict.fromkeys(v.engine for v in sure))
@@ -174,19 +180,6 @@ class AnyNumber:
                 figure = next((v.figure for v in sure if v.figure), "")
                 out[i] = Proved(engines, words, figure)
         return out
-
-    def _by_rules(self, wanted: Sequence[Claim]) -> dict[tuple[int, int], Proved]:
-        """From the structure alone: of resources, whose goals are the same for any number."""
-        if not self.session.may("structure"):
-            return {}
-        mine = [
-            (i, k, goal)
-            for i, c in enumerate(wanted)
-            if c.check in ("resources", "borrows")
-            for k, goal in enumerate(c.goals)
-        ]
-        found = peaks.by_structure(self.session, [goal for _, _, goal in mine])
-        return {(i, k): found[n] for n, (i, k, _) in enumerate(mine) if n in found}
 
     def dead(self, found: Refuted) -> bool:
         """Whether what no few run can be run by none of any number."""

@@ -23,7 +23,7 @@ from ..engines.search_threads import ended
 from ..engines.structure import Structure, lower, upper
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
-from . import intime, loops, obligations, standstill, waiting
+from . import intime, layers, loops, obligations, standstill, waiting
 from .deadlocked import among_few, at_once, by_marking, first_circle, refuted
 from .graph import full_graph
 from .stuck import blocked_for_ever
@@ -36,12 +36,19 @@ NEVER_SHORT = (
     "the place invariants leave no marking at which some threads wait for units that only they "
     "hold, so some holder can always go on until it lets go"
 )
+LAYERS = (
+    "what is waited for can be put in an order such that each is brought about with the help of "
+    "those before it only, however many wait: "
+)
 CIRCULAR = "who is to bring about a condition may wait for those who wait for it"
 
 
 def deadlock_free(session: Session) -> Verdict:
     """In every reachable state, each set of waiting threads can be released from outside it."""
     obstacle, contended, waits = _obstacles(session)
+    layered = _in_layers(session, obstacle, contended)
+    if layered is not None:
+        return layered
     cycle: list[int] | None = None
     if not obstacle and session.may("structure"):
         structure = session.structure
@@ -91,12 +98,17 @@ def is_structural(session: Session) -> bool:
     if not session.may("structure"):
         return False
     obstacle, contended, _ = _obstacles(session, search=False)
+    if _in_layers(session, obstacle, contended) is not None:
+        return True
     return not obstacle and (not contended or session.structure.hold_and_wait(contended) is None)
 
 
 def by_order(session: Session, ends: Callable[[], bool]) -> Proved | None:
     """What structure alone proves, whatever the number of instances; `ends`: do all loops?"""
     obstacle, contended, waits = _obstacles(session, search=False, ends=ends)
+    layered = _in_layers(session, obstacle, contended)
+    if layered is not None:
+        return layered
     if obstacle or waits or session.structure.hold_and_wait(contended) is not None:
         return None
     names = sorted({r.name for r in _resources(session, contended)})
@@ -107,6 +119,16 @@ def by_order(session: Session, ends: Callable[[], bool]) -> Proved | None:
         "the resources can be put in an order such that whoever holds one only asks for later "
         f"ones ({', '.join(names)}), so no circle of waiting is possible, however many wait",
     )
+
+
+def _in_layers(session: Session, obstacle: str, contended: set[int]) -> Proved | None:
+    """Where nothing but messages is in the way of the order of claims."""
+    if obstacle != waiting.FOR_MESSAGES or not session.may("structure"):
+        return None
+    order = layers.all_met(session.structure, contended)
+    if order is None:
+        return None
+    return Proved("structure", f"{LAYERS}{', '.join(order)}")
 
 
 def never_short(

@@ -24,6 +24,7 @@ from ..verdict import Proved
 from . import loops, obligations
 
 MOST_WAITS = 200
+FOR_MESSAGES = "it waits for messages, or for room for them"
 FREE = tuple(k for k in VarKind if k is not VarKind.USED)
 
 
@@ -44,7 +45,7 @@ def waits(session: Session, search: bool) -> list[Wait] | str:
     for rule in system.rules:
         if rule.kind in (RuleKind.SEND, RuleKind.RECEIVE) and variables([rule.guard]) & messages:
             # Who waits for the same may take it away.
-            return "it waits for messages, or for room for them"
+            return FOR_MESSAGES
         if rule.kind is not RuleKind.WAIT:
             continue
         places = {t.location for t in system.threads}

@@ -196,7 +196,7 @@ class Exploring:
         cut: set[int] = set()
         for n, state in enumerate(order):
             if len(order) > self.size.states or (not n % 64 and time.monotonic() > until):
-                raise OutOfReach(f"more than {n} states")
+                raise OutOfReach(f"more than {len(order) - 1} states")
             moves = space.moves(state)
             for rule in less - {m.rule.index for m in moves} if less else ():
                 if _asks(self.system.rules[rule], reading.full(state)):

@@ -70,7 +70,7 @@ class Coupling:
 
     def run(self) -> Coupled:
         """Raises OutOfReach: none was found."""
-        self.until = time.monotonic() + self.seconds
+        self.until = self.left.until = self.right.until = time.monotonic() + self.seconds
         queue = list(self._start())
         while queue:
             pair = queue.pop()

@@ -125,6 +125,16 @@ class Follower:
             if (then := self._like(system, seen, rule, state, taken)) is not None
         }
 
+    def told(self, seen: Observer, here: Iterable[Values], most: int) -> frozenset[str]:
+        """What is seen of the steps there that no answer is needed for."""
+        system = self.lazily.system
+        return frozenset(
+            step[1].text
+            for state in self._quiet(system, seen, here, most)
+            for rule in self.enabled(system, state)
+            if not rule.inputs and (step := fired(system, seen, rule, state, ())) is not None
+        )
+
     def enabled(self, system: TransitionSystem, state: Values) -> Iterator[Rule]:
         rules = self.lazily.rules(state)
         # (What is not known of an environment is that attempts end.)

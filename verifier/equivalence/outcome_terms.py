@@ -73,7 +73,7 @@ class Answering:
 
     def run(self) -> AlwaysSame:
         """Raises OutOfReach: it is not known."""
-        self.until = time.monotonic() + self.seconds
+        self.until = self.left.until = self.right.until = time.monotonic() + self.seconds
         ends = [0, 0]
         for begin in beginnings(self.left, self.right):
             self.questions.clear()

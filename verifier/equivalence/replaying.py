@@ -20,7 +20,7 @@ from .terms.specs import Suggested
 
 TRIES = 5  # runs along one word
 SEEDS = 8  # environments behind it
-LEAST = 1.0  # seconds
+LEAST = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)

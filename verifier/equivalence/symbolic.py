@@ -6,6 +6,8 @@ move leads from place to place where a condition on the data and the environment
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +26,7 @@ from .runs import OutOfReach
 
 Place = tuple[Scalar, ...]  # of the plain variables, in their order
 MOST_PARTS = 64  # of one rule at one place
+MOST_KEPT = 4_000_000  # values of places that moves lead to
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,17 @@ class Move:
 
 
 class Moves:
-    """Of one system."""
+    """Of one system.  `until`: when there is no more time (as `time.monotonic`)."""
 
     def __init__(self, system: TransitionSystem, observer: Observer, kept: set[int]) -> None:
+        self.until = math.inf
         self.system, self.observer = system, observer
         self.space = Space(system, kept)
         self.data = [v for v in self.space.kept if v in self.space.symbolic]
         self.plain = [v for v in self.space.kept if v not in self.space.symbolic]
         self._at = {v: k for k, v in enumerate(self.plain)}
         self._known: dict[Place, list[Move]] = {}
+        self._kept = 0
         self._settling: dict[Place, list[Move]] = {}
         if any(isinstance(system.variables[v].type, Str) for v in self.data):
             raise OutOfReach("strings that are not known")
@@ -59,9 +64,15 @@ class Moves:
         """All that may be possible there.  Raises OutOfReach."""
         found = self._known.get(place)
         if found is None:
-            found = self._known[place] = [
-                m for rule in self._rules(place) for m in self._of(rule, place)
-            ]
+            found = []
+            for rule in self._rules(place):
+                found += self._of(rule, place)
+                if time.monotonic() > self.until:
+                    raise OutOfReach(f"{len(self._known)} places were looked at")
+            self._known[place] = found
+            self._kept += len(found) * len(place)
+            if self._kept > MOST_KEPT:
+                raise OutOfReach(f"moves from {len(self._known)} places are too many to keep")
         return found
 
     def silent(self, place: Place) -> list[Move]:

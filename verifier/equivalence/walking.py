@@ -27,6 +27,7 @@ from .spectrum import Apart
 T = TypeVar("T")  # of what is found
 STEPS = 400  # of one walk
 WALKS = 400
+NARROW = 40  # steps that are possible; of more not all are looked at wherever a walk stands
 WIDE = 400  # states of the other, where a walk may stand
 
 
@@ -37,9 +38,11 @@ class Whole:
         self.system = system
         self.always: list[Rule] = []
         self.placed: list[tuple[int, Mapping[Scalar | None, Sequence[Rule]]]] = []
-        for number, thread in enumerate(system.threads):
-            own = [r for r in system.rules if r.thread == number]
-            always, placed = places(own, thread.location)
+        own: list[list[Rule]] = [[] for _ in system.threads]
+        for rule in system.rules:
+            own[rule.thread].append(rule)
+        for thread, rules in zip(system.threads, own, strict=True):
+            always, placed = places(rules, thread.location)
             self.always += always
             self.placed.append((thread.location, placed))
 
@@ -78,10 +81,14 @@ class _Walk:
         except OutOfReach:
             return None
         steps: list[Taken] = []
-        for _ in range(STEPS):
+        for n in range(STEPS):
             options = list(leader.enabled(system, state))
             if not options:
                 return None
+            if len(options) <= NARROW or not n & (n + 1):
+                alone = self._alone(options, state, here)
+                if alone is not None:
+                    return replace(run, steps=(*steps, alone))
             rule = self._chosen(options)
             inputs = leader.drawn(rule, state, script) if rule.inputs else ()
             found = fired(system, seen, rule, state, inputs)
@@ -94,6 +101,25 @@ class _Walk:
             here = other.after(theirs, here, steps[-1], WIDE)
             if not here:
                 return replace(run, steps=tuple(steps))
+        return None
+
+    def _alone(self, options: Sequence[Rule], state: Values, here: set[Values]) -> Taken | None:
+        """A step that the leader may take there, and the other one may not."""
+        leader, other = self.both[self.side], self.both[1 - self.side]
+        system, seen = leader.lazily.system, observer(leader.lazily.system, leader.view)
+        theirs = observer(other.lazily.system, other.view)
+        told: frozenset[str] | None = None
+        for rule in options:
+            if rule.inputs:
+                continue
+            found = fired(system, seen, rule, state, ())
+            if found is None or found[1].text == INTERNAL:
+                continue
+            told = told if told is not None else other.told(theirs, here, WIDE)
+            if found[1].text not in told:
+                taken = Taken(rule, (), found[1])
+                if not other.after(theirs, here, taken, WIDE):
+                    return taken
         return None
 
     def _chosen(self, options: Sequence[Rule]) -> Rule:
@@ -136,7 +162,18 @@ def walked(
 
 
 def _shortened(both: tuple[Follower, Follower], side: int, run: Run) -> Run:
-    """Without steps that do not matter: of what comes last first, for others depend on it."""
+    """Without steps that do not matter: many at once (Zeller and Hildebrandt 2002, delta
+    debugging), then one by one; of what comes last first, for others depend on it."""
+    size = len(run.steps) // 2
+    while size:
+        last = len(run.steps)
+        while last > 0:
+            first = max(0, last - size)
+            fewer = _without(both, side, run, set(range(first, last)))
+            if fewer is not None:
+                run = fewer
+            last = min(first, len(run.steps))
+        size //= 2
     while True:
         for k in range(len(run.steps) - 1, -1, -1):
             fewer = _without(both, side, run, _same(run.steps, k))

@@ -26,6 +26,8 @@ INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
 LARGE = 2_000  # operators of a term, behind which not all states are looked at if terms say much
 TOO_LARGE = 20_000  # .. nor if they say nothing
+HOPELESS = 1_000  # times as many states of control as are looked at
+BRIEF = 20  # of the time that there is, such a part for runs by chance before all others
 
 
 def compare(
@@ -65,7 +67,8 @@ def _compared(
     try:
         first, second = paired(sides[0].explore(), sides[1].explore())
     except OutOfReach as error:
-        found = _narrowly(sides, levels, str(error), asked, inclusion)
+        found = _briefly((left, right), levels, asked, inclusion)
+        found = _narrowly(sides, levels, str(error), asked, inclusion, found)
         found |= _by_induction(sides, found, asked.size.seconds, inclusion)
         if isinstance(found.get(OUTCOME), Open):
             found |= _by_answers(sides, inclusion, asked.size.seconds / 2)
@@ -99,17 +102,22 @@ def compare_specs(
             if apart is not None:
                 return apart
         if looked.operators > TOO_LARGE:
-            known = dict.fromkeys(levels, _too_large(looked.operators))
+            known = dict.fromkeys(levels, _too_large(looked))
             return Comparison(known, suggested.observed(specs, asked))
         one, other = lowered()
+        if looked.states > HOPELESS * asked.size.states:
+            apart = suggested.by_chance((one, other), asked, levels, inclusion)
+            known = dict.fromkeys(levels, _too_large(looked))
+            return apart or Comparison(known, suggested.observed(specs, asked))
         rest = compare(one, other, asked, levels, inclusion)
         if all(isinstance(f, Open) for f in rest.levels.values()):
             rest = suggested.by_terms(specs, looked, asked, levels, inclusion) or rest
         if all(isinstance(f, Open) for f in rest.levels.values()):
             rest = suggested.by_chance((one, other), asked, levels, inclusion) or rest
         return rest
-    if left and found is not None and found.operators > LARGE:
-        known |= dict.fromkeys(left, _too_large(found.operators))
+    many = looked.operators > LARGE or looked.states > HOPELESS * asked.size.states
+    if left and many:
+        known |= dict.fromkeys(left, _too_large(looked))
     elif left:
         one, other = lowered()
         rest = compare(one, other, asked, left, inclusion)
@@ -117,8 +125,8 @@ def compare_specs(
     return Comparison({n: known[n] for n in levels}, suggested.observed(specs, asked))
 
 
-def _too_large(operators: int) -> Open:
-    return Open(f"of terms with {operators} operators not all states are looked at")
+def _too_large(looked: terms.Looked) -> Open:
+    return Open(f"of terms with {looked.operators} operators not all states are looked at")
 
 
 def upgrading(old: TransitionSystem, new: TransitionSystem, asked: Asked) -> Upgrade:
@@ -255,18 +263,45 @@ def _by_answers(sides: list[Exploring], inclusion: bool, seconds: float) -> dict
     return {OUTCOME: Holds(how, "smt")}
 
 
+def _briefly(
+    systems: tuple[TransitionSystem, TransitionSystem],
+    levels: tuple[str, ...],
+    asked: Asked,
+    inclusion: bool,
+) -> dict[str, Finding]:
+    """Differences that a few runs by chance show, before anything that takes its time."""
+    brief = replace(asked, size=replace(asked.size, seconds=asked.size.seconds / BRIEF))
+    found = suggested.by_chance(systems, brief, levels, inclusion)
+    return {n: f for n, f in found.levels.items() if isinstance(f, Fails)} if found else {}
+
+
 def _narrowly(
     sides: list[Exploring],
     levels: tuple[str, ...],
     why: str,
     asked: Asked,
     inclusion: bool,
+    before: Mapping[str, Finding],
 ) -> dict[str, Finding]:
-    """Differences among few values; where there is none, nothing is known."""
+    """Differences among few values, which are the shortest ones there; where there is none, what is
+    known `before`, or nothing."""
     found: dict[str, Finding] = {name: Open(why) for name in levels}
+    found |= before
     if asked.hide:
         return found  # of a hidden answer one that is left out may be needed
-    until = time.monotonic() + asked.size.seconds / 2
+    shorter = _among_few(sides, levels, asked, inclusion, asked.size.seconds / (6 if before else 2))
+    return found | shorter
+
+
+def _among_few(
+    sides: list[Exploring],
+    levels: tuple[str, ...],
+    asked: Asked,
+    inclusion: bool,
+    seconds: float,
+) -> dict[str, Fails]:
+    found: dict[str, Fails] = {}
+    until = time.monotonic() + seconds
     for window in list(windows(sides[0].system, sides[1].system))[:MOST_WINDOWS]:
         left = until - time.monotonic()
         if left <= 0:
@@ -279,14 +314,14 @@ def _narrowly(
         except OutOfReach:
             continue
         for name in reversed(levels):
-            if isinstance(found[name], Fails):
+            if name in found:
                 continue
             finding = level(first, second, name, size, inclusion)
             if isinstance(finding, Fails):
                 found[name] = finding
             elif isinstance(finding, Holds) and name == levels[0]:
                 break
-        if isinstance(found[levels[-1]], Fails):
+        if levels[-1] in found:
             break
     return found
 

@@ -10,6 +10,8 @@ from equivgen import Pair
 from wfverify.dsl import load_text
 from wfverify.semantics.lower import lower
 from wfverify.semantics.observing import View
+from wfverify.verifier.equivalence import symbolic
+from wfverify.verifier.equivalence.beginnings import beginnings
 from wfverify.verifier.equivalence.behaviour import Exploring, Size, narrowed
 from wfverify.verifier.equivalence.coupling import Coupled, Coupling
 from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails, Holds
@@ -18,6 +20,11 @@ from wfverify.verifier.equivalence.runs import OutOfReach
 from wfverify.verifier.equivalence.workflows import compare
 
 PAIRS = int(os.environ.get("WFVERIFY_PAIRS", "14"))
+WIDE = (
+    "workflow w {{\n"
+    + "".join(f"  activity {n} {{{{ }}}}\n" for n in "abcd")
+    + "  run {{ {} }}\n}}\n"
+)
 HEAD = "error F permanent\n"
 
 
@@ -276,3 +283,24 @@ def test_outcomes_whatever_is_answered(old: str, new: str, same: bool, within: b
     texts = [OUTCOMES.format(body=b) for b in (old, new)]
     assert (answering(*texts) is not None) == same
     assert (answering(*texts, inclusion=True) is not None) == within
+
+
+def test_places_are_looked_at_only_as_far_as_they_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = [WIDE.format(" || ".join(order)) for order in ("abcd", "dcba")]
+    assert coupled(*texts, True) is not None
+    monkeypatch.setattr(symbolic, "MOST_KEPT", 100)
+    assert coupled(*texts, True) is None
+    left, _ = (side.moves(False) for side in explorers(*texts))
+    with pytest.raises(OutOfReach, match="too many to keep"):
+        Coupling(left, left, True, 10).run()
+
+
+def test_moves_end_when_time_is_up() -> None:
+    texts = [WIDE.format(" || ".join(order)) for order in ("abcd", "dcba")]
+    left, right = (side.moves(False) for side in explorers(*texts))
+    with pytest.raises(OutOfReach):
+        Coupling(left, right, True, -1.0).run()
+    with pytest.raises(OutOfReach, match="places were looked at"):
+        left.moves(next(beginnings(left, right)).places[0])

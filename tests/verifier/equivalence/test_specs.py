@@ -14,8 +14,9 @@ from wfverify.semantics.lower import lower
 from wfverify.semantics.lower.alone import alone, silent
 from wfverify.verifier.equivalence.behaviour import Size
 from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails, Holds, Open
+from wfverify.verifier.equivalence.terms.read import read
 from wfverify.verifier.equivalence.terms.specs import said
-from wfverify.verifier.equivalence.terms.store import Op, Store
+from wfverify.verifier.equivalence.terms.store import MANY, Op, Store
 from wfverify.verifier.equivalence.workflows import compare, compare_specs
 
 BENCH = runpy.run_path(str(Path(__file__).parents[3] / "bench" / "terms.py"))
@@ -196,3 +197,31 @@ def test_large_terms_are_not_lowered() -> None:
     found = compare_specs(specs, never, Asked())  # type: ignore[arg-type]
     assert found.finest() == "branching" and isinstance(found.levels["bisimulation"], Open)
     assert found.observed == ("x",)
+
+
+def test_of_wide_terms_not_all_states_are_looked_at() -> None:
+    """There are more of them than operators say."""
+    names = ["a", "b"] * 30
+    other = [*names[1:], "a"]
+    specs = specs_of(*(SMALL.format(" || ".join(n)) for n in (names, other)))
+    found = compare_specs(specs, lambda: [lower(s) for s in specs], Asked())
+    assert found.finest() == "branching" and isinstance(found.levels["bisimulation"], Open)
+    assert found.sizes is None
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("a", 3),
+        ("a ; b", 5),
+        ("a || b", 10),
+        ("{ a ; b } || a", 16),
+        ("if (x) { a } else { b }", 5),
+    ],
+)
+def test_how_many_states_a_term_has(text: str, states: int) -> None:
+    spec = load_text(SMALL.format(text), "s.wf")
+    s = Store()
+    assert s.states(read(s, spec.workflows[0].body)) == states
+    many = s.make(Op.PAR, [s.act(str(n)) for n in range(100)])
+    assert s.states(many) == MANY + 1

@@ -84,3 +84,25 @@ def test_other_names() -> None:
     other[3] = other[3][::-1]
     apart = told(other, Asked(rename=({"a4x": "bx"}, {})))
     assert apart.run in (("start a3x",), ("start a3z",))
+
+
+def test_of_many_first_steps_one_is_of_one_only() -> None:
+    """Two walks along what is chosen by chance would hardly meet it."""
+    branches = [[f"a{i}"] for i in range(200)]
+    other = [*branches[:120], ["b"], *branches[121:]]
+    systems = [lower(load_text(wide(b), "w.wf")) for b in (branches, other)]
+    found = walked((systems[0], systems[1]), (View(()), View(())), frozenset(), 60.0)
+    assert found is not None and found.run in (("start a120",), ("start b",))
+    assert found.left == (found.run == ("start a120",))
+
+
+def test_a_run_is_cut_down_to_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without looking at other steps than those that are taken."""
+    monkeypatch.setattr(walking._Walk, "_alone", lambda *_: None)
+    branches = [[f"a{i}{c}" for c in "xyz"] for i in range(12)]
+    other = [[*b[:2], f"{b[2]}2"] if b[0] == "a7x" else b for b in branches]
+    systems = [lower(load_text(wide(b), "w.wf")) for b in (branches, other)]
+    found = walked((systems[0], systems[1]), (View(()), View(())), frozenset(), 60.0)
+    assert (
+        found is not None and len(found.run) == 5 and found.run[-1] in ("start a7z", "start a7z2")
+    )

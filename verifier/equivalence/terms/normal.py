@@ -117,11 +117,17 @@ def further(store: Store, found: Forms, under: str) -> Forms:
     """By what a coarser equivalence allows as well."""
     more = allowed(under) - allowed(found.under)
     rules = {op: [rule for law, rule in of if law in more] for op, of in _RULES.items()}
-    below = [t for t in store.below(found.left, found.right) if rules.get(store.op[t])]
+    below = store.below(found.left, found.right)
     # (All are in normal form under the laws before.)
-    if all(rule(store, t) is None for t in below for rule in rules[store.op[t]]):
+    new = {
+        t for t in below if any(rule(store, t) is not None for rule in rules.get(store.op[t], ()))
+    }
+    if not new:
         return replace(found, under=under)
     n = Normaliser(store, allowed(under))
+    for t in below:  # parts first
+        if t not in new and all(map(n.done.__contains__, store.kids[t])):
+            n.done[t] = t
     a, b = n.of(found.left), n.of(found.right)
     return Forms(under, a, b, (*found.steps, *n.steps))
 

@@ -158,12 +158,12 @@ class Reaching:
     def _looked_at(self) -> dict[Pair, int]:
         """The tests (bits) whose values matter on the way to a difference."""
         live = {pair: self._tested[pair] for pair in self._away}
-        todo = deque(live)
+        todo = [*live][::-1]  # the nearest ones first
         waiting = set(live)
         # By action: the tests that keep their values, and those whose value others get.
         known: dict[str, tuple[int, list[tuple[int, int]]]] = {}
         while todo:
-            pair = todo.popleft()
+            pair = todo.pop()
             waiting.discard(pair)
             after = live[pair]
             for earlier, name in self.before[pair]:
@@ -208,7 +208,7 @@ class Reaching:
             yield from self._along(1, FEW)
         except TooMany:
             # Of so many runs the shortest is not found: is there one?
-            found = self._swept()
+            found = self._swept() if not self._told else None
             if isinstance(found, Differ):
                 yield from self._or_else(found)
         if not self._told:

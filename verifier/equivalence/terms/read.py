@@ -11,7 +11,7 @@ from ....dsl.format_inline import inline
 from ....dsl.walk import walk
 from .store import Op, Store
 
-Build = Callable[[Sequence[int]], int]
+Build = Callable[[Sequence[int]], int] | Op  # of an operation: it alone, of what its parts are
 Part = ast.Term | ast.Expression
 _SKIP = ast.Skip()
 _NOTED = (Op.ACT, Op.TEST, Op.OTHER)
@@ -59,9 +59,9 @@ def read(
             parts, build = _parts(store, source, sagas)
             if parts:
                 todo.append((len(parts), build, source))
-                todo.extend(reversed(parts))
+                todo += parts[::-1]
                 continue
-        made = build(kids)
+        made = store.make(build, kids) if isinstance(build, Op) else build(kids)
         values.append(made)
         if plain is not None:
             plain[name] = made
@@ -72,30 +72,30 @@ def read(
     return values[0]
 
 
-def _parts(s: Store, t: Part, sagas: bool) -> tuple[list[Part], Build]:
+def _parts(s: Store, t: Part, sagas: bool) -> tuple[Sequence[Part], Build]:
     match t:
+        case ast.Seq(parts=parts):
+            return parts, Op.SEQ
+        case ast.If() if not _clocked(t.cond):
+            return (t.cond, t.then, t.orelse or _SKIP), Op.IF
         case ast.Skip():
             return [], lambda _: s.skip
         case ast.Fail(error=e):
             return [], lambda _: s.fail(e)
         case ast.WaitUntil(cond=ast.BoolLit(value=False)):
             return [], lambda _: s.stuck
-        case ast.Seq(parts=parts):
-            return list(parts), lambda k: s.make(Op.SEQ, k)
         case ast.Choice(parts=parts):
-            return list(parts), lambda k: s.make(Op.CHOICE, k)
+            return parts, Op.CHOICE
         case ast.Par(parts=parts, policy="all"):
-            return list(parts), lambda k: s.make(Op.PAR, k)
-        case ast.If() if not _clocked(t.cond):
-            return [t.cond, t.then, t.orelse or _SKIP], lambda k: s.make(Op.IF, k)
+            return parts, Op.PAR
         case ast.While(at_most=None) if not _clocked(t.cond):
-            return [t.cond, t.body], lambda k: s.make(Op.WHILE, k)
+            return (t.cond, t.body), Op.WHILE
         case ast.BoolLit(value=value):
             return [], lambda _: s.true if value else s.false
         case ast.Unary(op="not", arg=arg):
-            return [arg], lambda k: s.make(Op.NOT, k)
+            return (arg,), Op.NOT
         case ast.Binary(op="and" | "or" as op, left=left, right=right):
-            return [left, right], lambda k: s.make(Op.AND if op == "and" else Op.OR, k)
+            return (left, right), Op.AND if op == "and" else Op.OR
         case _:
             return _other(s, t, sagas)
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import get_args
 
 from ....dsl import ast
+from ....dsl.collector import uncollected
 from ....semantics.claimed import Terms
 from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
@@ -81,11 +82,12 @@ class Suggested:
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What terms say; where that is nothing, `suggested` are runs on which the two may part.
-    `operators`: of the larger term."""
+    `operators`: of the larger term, `states`: of control, about so many of it."""
 
     said: Said | None
     suggested: Callable[[], Iterator[Suggested]] = lambda: iter(())
     operators: int = 0
+    states: int = 0
 
 
 def said(old: ast.Spec, new: ast.Spec) -> Said | None:
@@ -95,22 +97,28 @@ def said(old: ast.Spec, new: ast.Spec) -> Said | None:
 
 def looked(old: ast.Spec, new: ast.Spec) -> Looked:
     """The same, and how they may differ."""
+    with uncollected():
+        return _looked(old, new)
+
+
+def _looked(old: ast.Spec, new: ast.Spec) -> Looked:
     pairs = differing(old, new)
     if pairs is None:
         return Looked(None)
-    worst = Said(LEVELS[0])
+    worst, states = Said(LEVELS[0]), 0
     for terms in pairs:
         two = Two(terms)
+        states = max(states, two.store.states(two.left), two.store.states(two.right))
         found = compared(two)
         if found is None and terms.alone:
             found = two.kept()
         if found is None:
             if not terms.alone:
-                return Looked(None, operators=two.operators)
-            return Looked(None, two.suggested, two.operators)
+                return Looked(None, operators=two.operators, states=states)
+            return Looked(None, two.suggested, two.operators, states)
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
-    return Looked(worst, operators=worst.operators)
+    return Looked(worst, operators=worst.operators, states=states)
 
 
 class Two:
@@ -155,6 +163,11 @@ class Two:
         """Of the terms as they are written, with what tests mean."""
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
 
+    @cached_property
+    def forms_machine(self) -> guarded.Machine:
+        """The same of their normal forms."""
+        return guarded.Machine(self.store, (self.forms.left, self.forms.right), meant=self.meant)
+
     def same(self) -> guarded.Same | None:
         """Whether they do the same as guarded terms: first by their normal forms, which are
         strongly bisimilar to them wherever they stand, and by what differs in these alone."""
@@ -166,8 +179,19 @@ class Two:
         except TooMany:
             found = None
         if found is None or found.mixed:
-            return self.alike()
+            return None if self._apart() else self.alike()
         return found
+
+    def _apart(self) -> bool:
+        """Whether they surely do not do the same, if all tests may change at any time."""
+        try:
+            a, b = self.forms.left, self.forms.right
+            found = guarded.compare(self.store, a, b, machine=self.forms_machine)
+        except TooMany:
+            return False
+        if isinstance(found, guarded.Same):
+            return False
+        return self.conditions is None or _possible(found, self.conditions)
 
     def alike(self) -> guarded.Same | None:
         """The same, with evidence: first by the names of tests, then by what they say."""
@@ -212,8 +236,7 @@ class Two:
         if not guarded.guarded(s, a, b):
             return None
         if self._reaching is None:
-            machine = guarded.Machine(s, (a, b), meant=self.meant)
-            known = self.known()
+            machine, known = self.forms_machine, self.known()
             self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
         return self._reaching
 

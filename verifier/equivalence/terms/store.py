@@ -27,6 +27,7 @@ class Op(StrEnum):
     OR = "or"
 
 
+MANY: Final = 10**12  # states
 _SKIP: Final = re.compile(r"\bskip\b")
 TESTS = frozenset((Op.TRUE, Op.FALSE, Op.TEST, Op.NOT, Op.AND, Op.OR))
 
@@ -101,6 +102,24 @@ class Store:
             own = max(1, len(kids) - 1) if kids else 0
             size[t] = own + sum(map(size.__getitem__, kids))
         return size[root]
+
+    def states(self, root: int) -> int:
+        """About how many states of control the term has, if nothing in it waits for a thing beside
+        it; MANY at most."""
+        inside: dict[int, int] = {}  # before its end
+        for t in self.below(root):
+            kids = [inside[k] for k in self.kids[t]]
+            match self.op[t]:
+                case Op.ACT:
+                    found = 2  # to be started, and under way
+                case Op.PAR:
+                    found = 1
+                    for kid in kids:
+                        found = min(MANY, found * (kid + 1))
+                case _:
+                    found = sum(kids) + (self.op[t] in (Op.OTHER, Op.WHILE))
+            inside[t] = min(MANY, found)
+        return inside[root] + 1
 
     def show(self, root: int, most: int = 400) -> str:
         """The term as text, cut off after `most` characters."""
