@@ -21,7 +21,7 @@ from ..report import certificates as shown
 from ..semantics.evidence import Evidence, Part, Runs, States, Trusted
 from ..semantics.smtlib import Unreadable
 from ..semantics.system import Obligation, TransitionSystem
-from ..verifier.certify import for_goal, for_whole
+from ..verifier.certify import Learned, for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.verdict import Proved, Refuted, Result
 from .comparing_evidence import compared
@@ -44,6 +44,8 @@ class Certifier:
     written: list[Path] = field(default_factory=list)
     most_states: int = MOST_STATES
     _sets: dict[tuple[int, ...], States | None] = field(default_factory=dict)
+    _late: list[frozenset[int]] = field(default_factory=list)  # variables with too many states
+    learned: Learned = field(default_factory=Learned)
     _each: Certifier | None = None
 
     def __post_init__(self) -> None:
@@ -128,12 +130,16 @@ class Certifier:
         done: dict[Evidence, list[int]] = {}
         for k, goal in enumerate(goals):
             found: Evidence = trusted
+            self.learned.induction = "induction" in verdict.engine or bool(self._late)
             for evidence in self.candidates(goal, hints.get(k)):
                 self.checker.solvers.until = time.monotonic() + self.patience
                 made = self.made(evidence)
                 if made is not None and self._fits(made) and self._shows(check, made, goal):
                     found = made
+                    self.learned.learn(goal, evidence)
                     break
+            else:
+                self.learned.learn(goal, None)
             done.setdefault(found, []).append(k)
         for evidence, mine in done.items():
             yield Part(evidence, mine)
@@ -157,7 +163,7 @@ class Certifier:
 
     def candidates(self, goal: Obligation, hint: Evidence | None) -> Iterator[Evidence]:
         """What may show a goal, the likeliest first."""
-        return for_goal(self.structure, goal, hint)
+        return for_goal(self.structure, goal, hint, self.learned)
 
     def of_all(self, claim: Mapping[str, str], verdict: Proved) -> list[Part]:
         """Evidence on a few instances that shows a claim about any number of them; or nothing."""
@@ -174,12 +180,17 @@ class Certifier:
         if not isinstance(evidence, States) or evidence.states:
             return evidence
         if evidence.variables not in self._sets:
+            if any(late <= set(evidence.variables) for late in self._late):
+                return None  # with more variables it would not be faster
             try:
                 view = View(self.system, evidence.variables)
                 since = time.monotonic()
                 until = since + min(self.patience, self.searching)
-                self._sets[evidence.variables] = explored(view, self.most_states, until)
+                found = explored(view, self.most_states, until)
+                self._sets[evidence.variables] = found
                 self.searching -= time.monotonic() - since
+                if found is None and time.monotonic() > until:
+                    self._late.append(frozenset(evidence.variables))
             except Wrong:
                 self._sets[evidence.variables] = None
         return self._sets[evidence.variables]

@@ -230,6 +230,12 @@ def flag(name: str) -> Term:
     return z3.Bool(name)
 
 
+def false_in(model: Term, term: Term) -> bool:
+    """Whether a Boolean term is surely false in a model (one that Z3 cannot evaluate is not)."""
+    value = model.eval(term, model_completion=True)
+    return bool(core.Z3_get_bool_value(_context(), value.as_ast()) == z3.Z3_L_FALSE)
+
+
 def decode(model: Term, term: Term, sort: Sort) -> Scalar | None:
     """The value of `term` in `model`; None where it is not a rational number."""
     value = model.eval(term, model_completion=True)

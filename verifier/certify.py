@@ -8,6 +8,7 @@ where it does not hold.  `States` without states say only which variables to loo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from ..semantics.evidence import (
     Answered,
@@ -38,8 +39,11 @@ from ..semantics.expr import (
     var,
     whole,
 )
+from ..semantics.smtlib import Unreadable, text
 from ..semantics.system import Obligation, TransitionSystem, Variable, VarKind
+from ..semantics.walks import substitute, variables
 from .engines.common import Budget, is_state, touched
+from .engines.induction_query import shape
 from .engines.slice import slice_for
 from .engines.structure import Structure
 from .inside import terms_of, tests_inside
@@ -52,9 +56,30 @@ LONG = ("timing_independent", "deterministic", "no_dead_code")
 MOST_GUESSES = 1_500
 
 
-def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> Iterator[Evidence]:
+@dataclass(slots=True)
+class Learned:
+    """What was found of goals, for others that are alike.  `induction`: there are many states, or
+    the proof at hand was made by induction; so evidence is likely to be, too."""
+
+    induction: bool = False
+    like: object = None  # the goal at hand, where what takes long is tried of it
+    found: dict[object, tuple[Evidence, Obligation]] = field(default_factory=dict)
+    missed: set[object] = field(default_factory=set)
+
+    def learn(self, goal: Obligation, evidence: Evidence | None) -> None:
+        """What shows the goal at hand; None: nothing does."""
+        if self.like is not None and evidence is not None:
+            self.found.setdefault(self.like, (evidence, goal))
+        elif self.like is not None:
+            self.missed.add(self.like)
+
+
+def for_goal(
+    structure: Structure, goal: Obligation, hint: Evidence | None, learned: Learned
+) -> Iterator[Evidence]:
     """For one obligation."""
     system = structure.system
+    learned.like = None
     if goal.cond is TRUE:
         yield Syntactic()
     if hint is not None:
@@ -73,10 +98,57 @@ def for_goal(structure: Structure, goal: Obligation, hint: Evidence | None) -> I
         yield Inductive(Facts(own))
     if len(system.rules) > SMALL_RULES:
         return
+    learned.like = likeness(system, goal)
+    if learned.like in learned.missed:
+        return
     if used:
         yield Inductive(Facts(own, ("quiet", *linking)))
-    yield from _states(system, goal)
-    yield from _induction(structure, goal)
+    known = learned.found.get(learned.like)
+    if known is not None:
+        yield from exchanged(system, *known, goal)
+    first, then = _states(system, goal), _induction(structure, goal)
+    for way in (then, first) if learned.induction else (first, then):
+        yield from way
+
+
+def likeness(system: TransitionSystem, goal: Obligation) -> tuple[object, ...]:
+    """The same for goals that one line asks of alike instances: equal but for names, with equal
+    first values of all that the instances have."""
+    terms = [goal.cond]
+    if goal.rule is not None:
+        rule = system.rules[goal.rule]
+        terms += [rule.guard, rule.relation, *(e for _, e in rule.updates)]
+    firsts = [
+        [v.init or TRUE for v in system.variables if v.instance == i] for i in _spoken(system, goal)
+    ]
+    return goal.check, goal.name, goal.every_step, goal.span, shape([terms, *firsts])
+
+
+def _spoken(system: TransitionSystem, goal: Obligation) -> list[int]:
+    """The instances that a goal is about."""
+    mine = {system.variables[v].instance for v in variables([goal.cond])}
+    if goal.rule is not None:
+        mine.add(system.rules[goal.rule].instance)
+    return sorted(i for i in mine if i is not None)
+
+
+def exchanged(
+    system: TransitionSystem, evidence: Evidence, one: Obligation, other: Obligation
+) -> Iterator[Evidence]:
+    """Evidence for one goal, said of the instances that another goal is about, which is alike."""
+    become: dict[int, int] = {}
+    for i, j in zip(_spoken(system, one), _spoken(system, other), strict=True):
+        mine, yours = ([v.index for v in system.variables if v.instance == k] for k in (i, j))
+        become |= {**dict(zip(mine, yours, strict=True)), **dict(zip(yours, mine, strict=True))}
+
+    def put(n: Expr) -> Expr:
+        return var(become.get(n.index, n.index), n.sort) if n.op is Op.VAR else n
+
+    match evidence:
+        case Inductive(Facts(invariants, shapes)):
+            yield Inductive(Facts(tuple(substitute(e, put) for e in invariants), shapes))
+        case States(kept, ()):
+            yield States(tuple(sorted(become.get(v, v) for v in kept)), ())
 
 
 def _peaks(structure: Structure, goal: Obligation) -> Iterator[Peaks]:
@@ -93,8 +165,8 @@ def _peaks(structure: Structure, goal: Obligation) -> Iterator[Peaks]:
             best[t.id] = top
     room = whole(goal.cond.args[1])
     total = sum(best.get(t.id, 0) for t in structure.roots())
-    for shape in ("fresh", "quiet") if room is None or total <= room else ():
-        yield Peaks(used, tuple(sorted(best.items())), shape)
+    for inside in ("fresh", "quiet") if room is None or total <= room else ():
+        yield Peaks(used, tuple(sorted(best.items())), inside)
 
 
 def _amount(structure: Structure, e: Expr) -> int:
@@ -264,10 +336,25 @@ def _measures(structure: Structure, hints: Sequence[Evidence]) -> Iterator[Measu
         structure.kept["measure"] = [Measure(facts, parts)]
     yield from structure.kept["measure"]  # type: ignore[misc]
     if len(structure.system.rules) <= SMALL_RULES:
-        parts = components(structure, ranks)
-        bounds = _bounds(structure, parts)
-        for shapes in (("fresh",), ()):
-            yield Measure(Facts(bounds, shapes), parts)
+        # (Several checks ask for the same, and again beside each `progress`.)
+        known = "measure", *map(_said, ranks)
+        if known not in structure.kept:
+            parts = components(structure, ranks)
+            bounds = _bounds(structure, parts)
+            structure.kept[known] = [
+                Measure(Facts(bounds, shapes), parts) for shapes in (("fresh",), ())
+            ]
+        yield from structure.kept[known]  # type: ignore[misc]
+
+
+def _said(c: Rank) -> object:
+    """The same of equal components, whoever made them."""
+    if c.term is None:
+        return c
+    try:
+        return text(c.term, lambda n: f"{n.op}{n.index}")
+    except Unreadable:
+        return c
 
 
 def _bounds(structure: Structure, parts: Sequence[Rank]) -> tuple[Expr, ...]:

@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...semantics.expr import Expr, Op, Scalar
-from ...semantics.symbolic import Answer, Encoder, Smt, any_of, flag, implication, negated
+from ...semantics.symbolic import (
+    Answer,
+    Encoder,
+    Smt,
+    any_of,
+    false_in,
+    flag,
+    implication,
+    negated,
+)
 from ...semantics.walks import postorder
 
 Key = tuple[object, ...]
@@ -136,11 +145,7 @@ class _Question:
 
     def false(self, left: set[int]) -> set[int]:
         model = self._solver.model()
-        return {
-            k
-            for k in left
-            if str(model.eval(self._conclusions[k], model_completion=True)) == "False"
-        }
+        return {k for k in left if false_in(model, self._conclusions[k])}
 
     def state(self, terms: Sequence[Expr]) -> dict[int, Scalar]:
         out: dict[int, Scalar] = {}

@@ -77,7 +77,7 @@ class Structure:
     system: TransitionSystem
     forks: list[dict[int, list[Thread]]] = field(default_factory=list)  # by thread, by point
     values: tuple[Expr, ...] | None = None  # what hidden variables are where (`certify`)
-    kept: dict[str, list[Evidence]] = field(default_factory=dict)  # candidates (`certify`)
+    kept: dict[object, list[Evidence]] = field(default_factory=dict)  # candidates (`certify`)
     _peaks: dict[int, int | None] = field(default_factory=dict)
     _moving: dict[int, list[Rule]] | None = None
     _writers: dict[int, set[int]] | None = None
