@@ -30,13 +30,17 @@ class TermChecker(BlockRules):
                 f"`{ctx.simple}` is one step: {_form(t)} has no place in it",
                 f"it holds {held}{more}",
             )
-        match t:
+        match t:  # (what there is most of comes first)
+            case ast.Call():
+                return self.call(t, scope, ctx)
+            case ast.Seq():
+                return self.seq(t, scope, ctx)
+            case ast.If():
+                return self.branch(t, scope, ctx)
             case ast.Skip() | ast.Abort():
                 if isinstance(t, ast.Abort) and not ctx.in_transaction:
                     self.report.error("E0406", t.span, "`abort` stands only in a `transaction`")
                 return t
-            case ast.Call():
-                return self.call(t, scope, ctx)
             case ast.Assign():
                 return self.assign(t, scope, ctx)
             case ast.Fail():
@@ -52,8 +56,6 @@ class TermChecker(BlockRules):
                 return replace(t, cond=self.x.expr(t.cond, scope, Bool()))
             case ast.Return():
                 return self.result(t, scope, ctx)
-            case ast.Seq():
-                return self.seq(t, scope, ctx)
             case ast.Par():
                 parts = tuple(self.term(p, scope, ctx) for p in t.parts)
                 n = self.count(t.n, scope, 1)
@@ -68,8 +70,6 @@ class TermChecker(BlockRules):
                 return replace(t, parts=parts, n=n)
             case ast.Choice():
                 return replace(t, parts=tuple(self.term(p, scope, ctx) for p in t.parts))
-            case ast.If():
-                return self.branch(t, scope, ctx)
             case ast.Switch():
                 return self.switch(t, scope, ctx)
             case ast.While():

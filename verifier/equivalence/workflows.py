@@ -25,7 +25,7 @@ FEW = "of any number of instances only a few were looked at"
 INCLUDED = (Under.FAILURES.value, Under.TRACE.value, OUTCOME)
 MOST_WINDOWS = 6
 LARGE = 2_000  # operators of a term, behind which not all states are looked at if terms say much
-TOO_LARGE = 20_000  # .. nor if they say nothing
+TOO_LARGE = terms.LARGE  # .. nor if they say nothing
 HOPELESS = 1_000  # times as many states of control as are looked at
 BRIEF = 20  # of the time that there is, such a part for runs by chance before all others
 

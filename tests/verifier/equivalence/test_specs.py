@@ -10,13 +10,19 @@ from pathlib import Path
 
 import pytest
 from wfverify.dsl import ast, load_text
-from wfverify.semantics.lower import lower
+from wfverify.proofs import derived as module_of_derived
+from wfverify.proofs.derived import derived
+from wfverify.proofs.facts import Wrong
+from wfverify.semantics.lower import lower, parallel
 from wfverify.semantics.lower.alone import alone, silent
+from wfverify.semantics.lower.differing import differing
 from wfverify.verifier.equivalence.behaviour import Size
 from wfverify.verifier.equivalence.findings import LEVELS, Asked, Fails, Holds, Open
+from wfverify.verifier.equivalence.terms import specs as module_of_specs
 from wfverify.verifier.equivalence.terms.read import read
 from wfverify.verifier.equivalence.terms.specs import said
 from wfverify.verifier.equivalence.terms.store import MANY, Op, Store
+from wfverify.verifier.equivalence.terms.why import derivation
 from wfverify.verifier.equivalence.workflows import compare, compare_specs
 
 BENCH = runpy.run_path(str(Path(__file__).parents[3] / "bench" / "terms.py"))
@@ -118,6 +124,39 @@ def test_what_terms_say_is_so() -> None:
         assert not wrong
         counted[level] += 1
     assert {"bisimulation", "branching", "nothing"} <= counted.keys(), counted
+
+
+def taken(specs: tuple[ast.Spec, ast.Spec], level: str) -> bool:
+    """Whether the checker takes the derivation."""
+    (terms,) = differing(*specs) or (None,)
+    found = derivation(terms, level) if terms is not None else None
+    try:
+        if terms is not None and found is not None:
+            derived(terms, level, found)
+            return True
+    except Wrong:
+        pass
+    return False
+
+
+def test_joins_that_take_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said, and what the checker takes, where two branches are many."""
+    for module in (parallel, module_of_specs, module_of_derived):
+        monkeypatch.setattr(module, "WIDEST", 1)
+    shown: Counter[str] = Counter()
+    for seed in range(1_000, 1_000 + 8 * PAIRS):
+        specs = pair(seed)
+        if Op.PAR.value not in str(specs[0].workflows[0].body).lower():
+            continue
+        found = said(*specs)
+        levels = [n for n in LEVELS[:-1] if taken(specs, n)]
+        if found is None and not levels:
+            continue
+        states = compare(*map(lower, specs), Asked(size=Size(5_000, 5.0))).levels
+        for level in (*levels, *([found.level] if found is not None else [])):
+            assert not isinstance(states[level], Fails), (seed, level, states[level])
+        shown.update(levels)
+    assert shown["branching"] > 3, shown
 
 
 SMALL = "workflow w {{ var x: bool = false  activity a {{ }}  activity b {{ }}  run {{ {} }} }}"

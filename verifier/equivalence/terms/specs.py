@@ -30,6 +30,7 @@ from .read import read
 from .store import Op, Store
 from .tests import Conditions, conditions
 
+LARGE = 20_000  # operators, behind which there are too many states whatever they are
 LEVELS = ("bisimulation", "branching", "failures", "trace")  # from fine to coarse
 
 
@@ -108,7 +109,7 @@ def _looked(old: ast.Spec, new: ast.Spec) -> Looked:
     worst, states = Said(LEVELS[0]), 0
     for terms in pairs:
         two = Two(terms)
-        states = max(states, two.store.states(two.left), two.store.states(two.right))
+        states = max(states, two.states)
         found = compared(two)
         if found is None and terms.alone:
             found = two.kept()
@@ -133,6 +134,12 @@ class Two:
         self.left, self.right = (read(s, t, self.sources, self.nodes) for t in both)
         self._reaching: Reaching | None = None
         self.operators = max(s.operators(self.left), s.operators(self.right))
+
+    @cached_property
+    def states(self) -> int:
+        """About how many states of control there are; 0 of terms that are large anyway."""
+        s = self.store
+        return 0 if self.operators > LARGE else max(map(s.states, (self.left, self.right)))
 
     @cached_property
     def conditions(self) -> Conditions | None:
