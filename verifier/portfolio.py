@@ -296,8 +296,8 @@ class _Run:
             ]
 
         out = of("atomicity", "deadlock_free", "terminates", "can_finish", "starvation_free")
-        out += of("messages")
         out += (Task(Kind.LIVENESS, "graph", PROPERTY + n, needs=("terminates",)) for n in named)
+        out += of("messages")
         out += self._limits()
         out += of("no_dead_code", "race_free")
         if self._selected("contracts", ""):

@@ -29,6 +29,7 @@ from .checks import (
     timeouts,
     vacuity,
 )
+from .checks.anysize import AnySize
 from .checks.obligations import Claim
 from .chosen import allowed
 from .session import Session
@@ -205,7 +206,10 @@ class Checks:
         """About what comes at last: it rests on whether runs end."""
         goals = [g for g in session.system.liveness if g.name == name]
         with session.limit():
-            verdict = liveness.property_holds(session, goals, terminates)
+            size = AnySize(session)
+            verdict = liveness.property_holds(
+                session, goals, terminates, lambda: size.found(lambda a: a.comes(name, {}))
+            )
             claim = Claim("property", name, tuple(g.at_end for g in goals))
             return vacuity.warned(session, self.spec, [claim], {0: verdict}).get(0, verdict)
         return Unknown("portfolio", OVER)
@@ -261,7 +265,11 @@ def _whole(s: Session, check: str, known: Mapping[str, Verdict]) -> Verdict:
         case "can_finish":
             return ending.can_finish(s, known["deadlock_free"], known["terminates"])
         case "starvation_free":
-            return liveness.starvation_free(s, known["deadlock_free"], known["terminates"])
+            needed = known["deadlock_free"], known["terminates"]
+            size = AnySize(s)
+            return liveness.starvation_free(
+                s, *needed, lambda: size.found(lambda a: a.whole("starvation_free", {}))
+            )
         case "messages":
             return messages.messages(s, known["deadlock_free"])
         case "no_dead_code":

@@ -133,6 +133,25 @@ def test_what_comes_at_last_for_seeds_is_true() -> None:
     assert counts["deadlock_free PROVED"]
 
 
+STARVED = """
+resource p : pool(8)
+workflow w {
+  var got: bool = false
+  activity x { uses p 1  takes 1s..2s }
+  run { while (true) { x ; got := true } }
+  property gets : eventually got
+}
+system { w[*] }
+"""
+
+
+def test_nine_may_keep_one_from_a_pool_of_eight() -> None:
+    """Who takes it again and again is not seen by the one who waits; few are never short of it."""
+    for text, proved in ((STARVED, False), (STARVED.replace("w[*]", "w[*]  scheduler fair"), True)):
+        found = {r.name or r.check: isinstance(r.verdict, Proved) for r in verified(text, 20)}
+        assert found["starvation_free"] is found["gets"] is proved
+
+
 def test_what_comes_at_last_in_one_queue_is_true() -> None:
     """Under `scheduler head_of_line`, where claims stand in one queue, by priority."""
     counts: Counter[str] = Counter()

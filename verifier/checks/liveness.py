@@ -6,7 +6,7 @@ Otherwise the reachable graph tells: a run that ends, or goes round for ever fai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from ...dsl.errors import Span
@@ -29,8 +29,18 @@ FOR_EVER = "somebody waits for a resource for ever"
 NOBODY = "nobody ever waits for a resource"
 
 
-def property_holds(session: Session, goals: Sequence[Liveness], terminates: Verdict) -> Verdict:
+Otherwise = Callable[[], Verdict | None]  # another proof, before all states are looked at
+
+
+def property_holds(
+    session: Session,
+    goals: Sequence[Liveness],
+    terminates: Verdict,
+    otherwise: Otherwise = lambda: None,
+) -> Verdict:
     """One property, of all the instances that have it."""
+    if not isinstance(terminates, Proved) and (found := otherwise()) is not None:
+        return found
     return obligations.together([_one(session, g, terminates) for g in goals])
 
 
@@ -126,7 +136,12 @@ def _goes_round(
 # --- starvation ------------------------------------------------------------------------------
 
 
-def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) -> Verdict:
+def starvation_free(
+    session: Session,
+    deadlock: Verdict,
+    terminates: Verdict,
+    otherwise: Otherwise = lambda: None,
+) -> Verdict:
     """Whoever waits for a resource gets it, or need not wait any more."""
     waits = list(waits_for_claims(session.system))
     if not waits and session.may("structure"):
@@ -137,6 +152,8 @@ def starvation_free(session: Session, deadlock: Verdict, terminates: Verdict) ->
     if isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), so nobody waits for ever"
         return Proved("structure", how, evidence=terminates.evidence)
+    if (found := otherwise()) is not None:
+        return found
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)

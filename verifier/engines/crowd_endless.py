@@ -129,8 +129,10 @@ class Endless:
                 yield part, cycle
 
     def _known_in(self, cycle: Sequence[tuple[int, Arc]], known: _Known) -> _Known:
-        """What nobody takes there is free at last, as nobody keeps it for ever."""
+        """What nobody takes there is free at last, as nobody keeps it for ever.  (Of the crowd many
+        a step is not seen: whatever its like may do again and again may be done there.)"""
         taken = [self.rules[a.rule] for _, a in cycle]
+        taken += [self.rules[r] for r, mine in self.like.items() if mine in known.live]
         free = {u for u in known.let_go - known.free if not any(self._takes(r, u) for r in taken)}
         return replace(known, free=known.free | free) if free else known
 
