@@ -65,7 +65,3 @@ def test_where_there_is_another_proof() -> None:
     for instances, is_found in (("w[3]", False), ("w[3]  scheduler fair", True), ("w", False)):
         size = AnySize(session_of(SPEC.format(instances), 20))
         assert (size.found(lambda a: a.comes("p", {})) is not None) is is_found, instances
-    size = AnySize(
-        session_of(SPEC.format("w[3]  scheduler fair") + "property q : eventually w[0].x == 1", 20)
-    )
-    assert size.found(lambda a: a.comes("q", {})) is None
