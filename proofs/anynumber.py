@@ -36,7 +36,7 @@ from ..semantics.expr import TRUE, Expr, Op, add, and_, const, ite, le
 from ..semantics.system import Obligation, Point, Thread, TransitionSystem
 from ..semantics.walks import variables
 from .alike import Alike
-from .check import WHOLE, Beside, Checked, Checker, Claims, Goals
+from .check import WHOLE, Answer, Beside, Checked, Checker, Claims, Goals
 from .facts import Prover, Wrong
 from .plain import some_only
 from .reading import Model, conjuncts
@@ -225,6 +225,9 @@ class Each(Checker):
         return Measure(evidence.facts, tuple(out))
 
 
+GROWTH = "whether more and more that arrive wait as time goes on is not looked at"
+
+
 @dataclass
 class OfAnyNumber(Checker):
     """`unlike`: names of properties that speak of several instances at once; `apart`: no step looks
@@ -254,7 +257,10 @@ class OfAnyNumber(Checker):
         if self.each is None or trusted or told_apart or not few:
             return super().proof(check, name, goals, parts)
         alike = [self.each.system.obligations[said[id(g)]] for g in goals]
-        return self.each.proof(check, name, alike, parts)
+        found = self.each.proof(check, name, alike, parts)
+        if check == "messages" and any(g.between is not None for g in self.system.any_number):
+            return Checked(Answer.HOLEY, GROWTH)
+        return found
 
 
 def checker(spec: ast.Spec, system: TransitionSystem, solvers: Solvers, claimed: Claims) -> Checker:
