@@ -115,7 +115,7 @@ class Endless:
                 taken = [self.rules[a.rule] for _, a in cycle if a.rule not in self.like]
                 threads = {r.thread for r in taken}
                 rung = {clock(r) for r in taken if r.delay is not None}
-                known_here = self._known_in(cycle, known)
+                known_here = self._known_in(graph, part, cycle, known)
                 if not self._asked(graph, part, known_here, timeless) <= threads:
                     continue
                 if not timeless and not self._clocks(graph, part) <= rung:
@@ -128,11 +128,21 @@ class Endless:
                         continue
                 yield part, cycle
 
-    def _known_in(self, cycle: Sequence[tuple[int, Arc]], known: _Known) -> _Known:
+    def _known_in(
+        self,
+        graph: Around,
+        part: Sequence[int],
+        cycle: Sequence[tuple[int, Arc]],
+        known: _Known,
+    ) -> _Known:
         """What nobody takes there is free at last, as nobody keeps it for ever.  (Of the crowd many
-        a step is not seen: whatever its like may do again and again may be done there.)"""
+        a step is not seen: whatever its like may do again and again may be done there, but for what
+        nowhere there has its turn.)"""
         taken = [self.rules[a.rule] for _, a in cycle]
-        taken += [self.rules[r] for r, mine in self.like.items() if mine in known.live]
+        barred = frozenset.intersection(*(graph.barred[n] for n in part))
+        taken += [
+            self.rules[r] for r, m in self.like.items() if m in known.live and r not in barred
+        ]
         free = {u for u in known.let_go - known.free if not any(self._takes(r, u) for r in taken)}
         return replace(known, free=known.free | free) if free else known
 

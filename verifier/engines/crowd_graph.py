@@ -41,12 +41,14 @@ class Arc(NamedTuple):
 
 @dataclass(frozen=True)
 class Around:
-    """`seen`: the instances that are looked at as they are."""
+    """`seen`: the instances that are looked at as they are.  `barred`: by node, rules of others
+    that surely do not have their turn there."""
 
     slots: Mapping[int, int]
     nodes: Sequence[tuple[object, ...]]
     arcs: Sequence[Sequence[Arc]]
     seen: frozenset[int]
+    barred: Sequence[frozenset[int]]
 
     def may(self, node: int, cond: Expr) -> bool:
         """Whether a condition may hold somewhere in the node."""
@@ -168,8 +170,10 @@ class Graphs:
                     found.append(Arc(e.rule, e.target, sure, lost or frozenset()))
             arcs.append(found)
         nodes = [n.values for n in search.nodes]
+        slots, queued = search.space.slots, self.turns.keys() & self.like.keys()
+        barred = [frozenset(r for r in queued if self._turn(r, n, slots) is FALSE) for n in nodes]
         seen = frozenset(i.id for i in system.instances) - others - self.members
-        return Around(search.space.slots, nodes, arcs, seen)
+        return Around(slots, nodes, arcs, seen, barred)
 
     def _turn(self, rule: int, values: Sequence[object], slots: Mapping[int, int]) -> Expr:
         """What the node says of it: who else of the crowd may be ahead is open."""
