@@ -32,8 +32,8 @@ def test_what_is_proved_for_seeds_is_true() -> None:
     counts: Counter[str] = Counter()
     for seed in SIZES:
         text = endlessgen.from_seed(seed).replace("[*]", "[2]")
-        if "arrive" in text:
-            continue
+        if "arrive" in text or "scheduler fifo" in text:
+            continue  # (who stands in one line is granted at last: the oracle does not know of it)
         try:
             session = session_of(text, 6)
             wrong = set(lasting_wrong(naive.explore(session.system, 3_000)))
