@@ -15,7 +15,7 @@ from ...semantics.expr import FALSE, TRUE, Expr, Op
 from ...semantics.system import ChannelInfo, PointKind, Rule, RuleKind, Thread
 from ...semantics.walks import fold, rebuild, variables
 from ..engines.cycles import find_cycle
-from ..engines.moves import OVER, targets
+from ..engines.moves import OVER, followed, targets
 from ..engines.structure import Structure
 from .answers import kept
 
@@ -80,7 +80,7 @@ class _Life:
         if not mine:
             return 0
         own = self._own()
-        again = _from(own, {p for r in mine for p in targets(r, self.thread)})
+        again = followed(own, {p for r in mine for p in targets(r, self.thread)})
         if any(p in again and k in {r.index for r in mine} for p, _, k in own):
             return None
         return 1 if self._runs_once() else None
@@ -91,7 +91,7 @@ class _Life:
         if not mine or not self._runs_once():
             return None
         own = [m for m in self._own() if m[2] not in mine]
-        before = _from(own, {0})
+        before = followed(own, {0})
         if any(self.thread.points[p].kind in OVER for p in before):
             return None
         if not _acyclic([m for m in own if m[0] in before]):
@@ -105,7 +105,7 @@ class _Life:
         if self.thread.id != self.root.id:
             joins = {r.index for r in self._joins()}
             rest = [m for m in self._all(self.root) if m[2] not in joins]
-            if any(self.root.points[p].kind in OVER for p in _from(rest, {0})):
+            if any(self.root.points[p].kind in OVER for p in followed(rest, {0})):
                 return None
             if not _acyclic(rest):
                 return None
@@ -139,7 +139,7 @@ class _Life:
             if not self._at(r, self.thread) <= ends or set(targets(r, self.thread)) != {0}:
                 return False
             after = set(targets(r, self.root))
-            if not after or not begins.isdisjoint(_from(moves, after)):
+            if not after or not begins.isdisjoint(followed(moves, after)):
                 return False
         return True
 
@@ -190,20 +190,6 @@ class _Life:
             return rebuild(node, args) if node.args else node
 
         return fold(guard, build)
-
-
-def _from(moves: Edges, start: Collection[int]) -> set[int]:
-    following: dict[int, set[int]] = {}
-    for p, q, _ in moves:
-        following.setdefault(p, set()).add(q)
-    seen: set[int] = set()
-    todo = [*start]
-    while todo:
-        p = todo.pop()
-        if p not in seen:
-            seen.add(p)
-            todo += following.get(p, ())
-    return seen
 
 
 def _acyclic(moves: Edges) -> bool:

@@ -26,6 +26,21 @@ class Move(NamedTuple):
     rule: int
 
 
+def followed(moves: Iterable[tuple[int, int, int]], start: Iterable[int]) -> set[int]:
+    """The points to which moves lead, those of the start among them."""
+    following: dict[int, set[int]] = {}
+    for p, q, _ in moves:
+        following.setdefault(p, set()).add(q)
+    seen: set[int] = set()
+    todo = [*start]
+    while todo:
+        p = todo.pop()
+        if p not in seen:
+            seen.add(p)
+            todo += following.get(p, ())
+    return seen
+
+
 @dataclass(slots=True)
 class Moves:
     structure: Structure
@@ -45,18 +60,7 @@ class Moves:
         self, thread: Thread, start: Iterable[int], without: Collection[int] = ()
     ) -> set[int]:
         """The points to which moves lead, those of the start among them, without some rules."""
-        following: dict[int, set[int]] = {}
-        for p, q, rule in self.of(thread):
-            if rule not in without:
-                following.setdefault(p, set()).add(q)
-        seen: set[int] = set()
-        todo = [*start]
-        while todo:
-            p = todo.pop()
-            if p not in seen:
-                seen.add(p)
-                todo += following.get(p, ())
-        return seen
+        return followed((m for m in self.of(thread) if m[2] not in without), start)
 
     def never_over(self, thread: Thread) -> bool:
         """It does not end, nor fail, once it has begun."""
