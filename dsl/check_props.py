@@ -74,6 +74,10 @@ class PropertyChecker:
                         "it is under trace, failures and outcome",
                     )
             case ast.Law():
+                for name in dict.fromkeys(p.metavariables):
+                    if p.metavariables.count(name) > 1:
+                        what = f"`{name}` stands twice in `forall`"
+                        self.report.error("E0202", p.span, what, "name each term once")
                 ctx = Context(metavariables=frozenset(p.metavariables))
                 with self.report.without_warnings():  # that a part never runs may be the point
                     left, right = (self.terms.term(t, scope, ctx) for t in (p.left, p.right))

@@ -26,7 +26,8 @@ PART = 0.35  # of the time that is left
 
 
 class AnySize:
-    """Proofs of a system in which numbers of instances are given."""
+    """Proofs of a system in which numbers of instances are given.  Made anew for each question: it
+    keeps the time that there was when it was made."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
