@@ -34,10 +34,13 @@ def some_only(
 ) -> str:
     """Of what only evidence on these rules speaks, where more is claimed; "" if it is all.
 
-    Rules have a few of any number of instances (`w[*]`), and capacities that are set as parameters.
+    Rules have a few of any number of instances (`w[*]`), some room in a channel without a bound,
+    and capacities that are set as parameters.
     """
     if check in RULE_BY_RULE or not (goals or whole):
         return ""
+    if system.open_channels:
+        return "it is shown of some room in a channel without a bound"
     if system.any_number:
         return "it is shown of a few instances, and claimed of any number"
     if system.controls and whole and not holds_anew(system, check, beside):
