@@ -227,7 +227,7 @@ def test_what_lacked_time_is_tried_again_with_what_is_left(monkeypatch: pytest.M
 
 # --- the same verdicts, however many processes -----------------------------------------------
 
-# Every so many cases; all of them: WFVERIFY_DISPATCH=1 pytest tests/verifier/test_dispatch.py -k cases
+# Every so many cases; all: WFVERIFY_DISPATCH=1 pytest tests/verifier/test_dispatch.py -k cases
 EVERY = int(os.environ.get("WFVERIFY_DISPATCH", "8"))
 CASES = [n for n in golden.names() if golden.expected(n).exit != 2 and "scheduler" not in n]
 
