@@ -4,6 +4,7 @@ what it is about; and which refutations are the same deadlock."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -76,6 +77,8 @@ def mend_of(report: Report, result: Result) -> str:
     if result.fix:
         return result.fix
     verdict = result.verdict
+    if isinstance(verdict, Refuted) and verdict.system is not None:
+        report = replace(report, system=verdict.system)  # (of which the run is one)
     if isinstance(verdict, Refuted) and not report.imported_from:
         if result.check == "compensated" and _cut_off(report.system, verdict):
             return _UNSURE
