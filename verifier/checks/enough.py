@@ -20,7 +20,9 @@ from ...semantics.system import Obligation, TimeLimit, TransitionSystem
 from ..session import Session
 from ..verdict import Proved, Refuted
 from . import blocking, coverage, ending, limits, liveness
+from .independence import obstacle
 from .kept_waiting import Owing, kept_waiting
+from .samples import by_order
 from .simulated import violated
 from .stuck import blocked_for_ever, under_way
 from .waiters import waiting_in
@@ -110,9 +112,21 @@ class Enough:
             return self._kept_waiting(lambda system: list(liveness.asking(system)))
         if check == "terminates" and self._stuck is not None:
             return replace(self._stuck, message=ending.STUCK)
+        if check in ("deterministic", "timing_independent"):
+            return self._parting(check == "timing_independent")
         if check == "can_finish" and self._stuck is not None:
             return self._hopeless(self._stuck)
         return self._stuck if check == "deadlock_free" else None
+
+    def _parting(self, durations: bool) -> Refuted | None:
+        """Two runs of so many that end differently."""
+        own = self._of(self.some) if self.sized else None
+        why = "" if own is None else obstacle(own, None, not durations)
+        if own is None or not why:
+            return None
+        with own.slot(PART):
+            found = by_order(own, why, durations)
+        return self._of_so_many(found, own) if isinstance(found, Refuted) else None
 
     def _hopeless(self, stuck: Refuted) -> Refuted | None:
         """Whose branch neither goes on nor is cancelled any more never ends."""

@@ -46,6 +46,7 @@ class Manner:
     turns: bool = False
 
 
+ALIKE = tuple(Manner(k, bool(k % 2), k > 1, k > 1) for k in range(4))  # all last as long
 MANNERS = (
     Manner(0, False, True, False),
     Manner(0, False, True, False, True),
@@ -125,6 +126,15 @@ class Adversary:
             at_once = at_once + 1 if played.now == before else 0
             if at_once > MOST_AT_ONCE:
                 return
+
+    def whole(self, initial: tuple[Scalar, ...], most: int, until: float) -> Trace | None:
+        """The run to its end; None where it is not seen."""
+        played = _Played(self, initial)
+        while len(played.steps) < most and time.monotonic() < until:
+            moved = played.step()
+            if not moved:
+                return None if moved is None else played.trace(None)
+        return None
 
 
 class _Played:
@@ -224,4 +234,4 @@ class _Played:
         return lo + MORE if hi is None else max(lo, Fraction(evaluate(hi, self.state)))
 
 
-__all__ = ["MANNERS", "Adversary", "Manner"]
+__all__ = ["ALIKE", "MANNERS", "Adversary", "Manner"]
