@@ -277,7 +277,7 @@ class Recovery:
             return i
         if known.repair in (OVER, PAIR) or not self.accepts(states, known.repair):
             return None
-        if known.code == "E0113":
+        if known.instead:
             self.tokens.kinds[i] = self.tokens.texts[i] = known.repair
         else:
             self.put(i, known.repair, known.repair)

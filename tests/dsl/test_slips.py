@@ -194,6 +194,25 @@ def test_words_of_other_languages_are_names(word: str) -> None:
     assert found.code == "E0111"
 
 
+@pytest.mark.parametrize(
+    ("property_", "column", "mend"),
+    [
+        ("property p : always x >= 0", 16, "`always p : …`"),
+        ("property p : invariant x >= 0", 16, "`invariant p : …`"),
+        ("property p : x >= 0", 3, "`invariant p : …`, or `eventually`"),
+        ("property p : done(a) => x == 1", 3, "`invariant p : …`, or `eventually`"),
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "run { a }"])
+def test_a_property_that_does_not_say_when(
+    property_: str, column: int, mend: str, behind: str
+) -> None:
+    before = "" if behind else "run { a }\n"
+    found = only(f"{HEAD}{before}  {property_}\n{behind}\n}}\nshared z: int = 0\n")
+    assert (found.code, found.span.col) == ("E0110", column)
+    assert mend in found.fix
+
+
 def test_what_follows_a_slip_is_still_read() -> None:
     body = "for i in 1..3 { a } ;\n    if x == 0 { b } ;\n    x := y"
     text = f"{HEAD}  run {{\n    {body}\n  }}\n}}\n"

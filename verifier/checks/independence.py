@@ -53,6 +53,7 @@ from .cancelling import (
     possible,
 )
 from .loops import ends
+from .settled import results
 
 
 def obstacle(
@@ -121,8 +122,7 @@ def read_clock(system: TransitionSystem) -> str:
 
 def cone(system: TransitionSystem) -> set[int]:
     """Variables that can influence control or an observed result."""
-    out = {v for i in system.instances for v in (*i.observed, i.error)}
-    out |= {v.index for v in system.variables if v.kind is VarKind.SHARED}
+    out = results(system)
     for r in system.rules:
         out |= conditions(r)
     readers: dict[int, set[int]] = {}
