@@ -16,6 +16,7 @@ from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS
 # How the parser goes on: reads over the part, over this token, or as if more stood there.
 OVER: Final = "over"
 SKIP: Final = "skip"
+PHRASE: Final = "phrase"  # an expression that ends where the term does
 PAIR: Final = "pair"  # `(` here and `)` before the next brace
 
 _EACH: Final = "write `each i in 1..3 { … }` (all at once) or `each i in 1..3 seq { … }`"
@@ -62,13 +63,14 @@ _ITEMS: Final = {
     "record": "type",
 }
 _AFTER_PROPERTY: Final = MEMBER_WORDS | ITEM_WORDS | PROPERTY_WORDS
+_EITHER: Final = "write `if (…) { x := … } else { x := … }`"
 _ASSIGNING: Final = ("*", "/", "%")
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """`at`: the token that is to blame.  `repair`: OVER, SKIP, PAIR, or a token to insert, or to
-    read `instead` of the one that cannot stand there."""
+    """`at`: the token that is to blame.  `repair`: OVER, SKIP, PHRASE, PAIR, or a token to insert,
+    or to read `instead` of the one that cannot stand there."""
 
     at: int
     message: str
@@ -297,8 +299,9 @@ def _operator(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]
         fix = "write `||` (both at once) or `;` (one after the other)"
         return Slip(i, f"`{text}` joins no terms", fix, "||", "E0113", instead=True)
     if text == "?":
-        fix = "write `if (…) { x := … } else { x := … }`"
-        return Slip(i, "there is no `… ? … : …`", fix, OVER, "E0113")
+        return Slip(i, "there is no `… ? … : …`", _EITHER, OVER, "E0113")
+    if text == "if" and {"not", "forall"} <= expected and not _in_term(expected):
+        return Slip(i, "`if` stands for no value", _EITHER, PHRASE, "E0113")
     if kind == "." and kinds[0] == "..":
         return Slip(i, "found `...`, a range is written with two dots", "write `..`", SKIP)
     return None

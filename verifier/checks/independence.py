@@ -254,7 +254,10 @@ def claims(
 
 
 def _claims(part: Expr, used: set[int]) -> bool:
-    """A condition that holds the sooner the less is in use: `used + n <= capacity`, `used = 0`."""
+    """A condition that holds the sooner the less is in use: `used + n <= capacity`, `used = 0`,
+    also of the one that a key names."""
+    if part.op in (Op.AND, Op.OR):
+        return all(not variables([a]) & used or _claims(a, used) for a in part.args)
     if part.op is Op.EQ:
         a, b = part.args if part.args[1].op is Op.CONST else part.args[::-1]
         return a.op is Op.VAR and b.op is Op.CONST and b.value == 0
