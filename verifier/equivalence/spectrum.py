@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from ...dsl.records import dataclass
 from .formula import Formula, Not, telling, telling_first, telling_internally
 from .internal import Contracted, contract
 from .lts import Lts, distinct, union

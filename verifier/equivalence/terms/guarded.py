@@ -24,8 +24,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ....dsl.records import dataclass
 from .decide import Cube, Diagrams, TooMany
 from .store import TESTS, Op, Store
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 
+from ....dsl.records import dataclass
 from .decide import Cube, TooMany
 from .guarded import ENDS, ROUND, WAITS, Differ, Machine, Taken, said
 from .images import Change, Images

@@ -8,9 +8,9 @@ Where runs by their length are too many, this decides whether there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from ....dsl.records import dataclass
 from .decide import Cube
 from .guarded import Differ, Taken, said
 from .images import Images
