@@ -230,7 +230,7 @@ class Two:
             return None
         level = LEVELS[0]
         rounds = guarded.rounds(self.store, self.forms.left, self.forms.right)
-        if reaching.mixed or reaching.m.silent or rounds:
+        if reaching.mixed or reaching.silent or rounds:
             level = "trace" if reaching.mixed else "failures"
         return Said(level, (), max(1, len(reaching.before)), self.operators, kept=True)
 

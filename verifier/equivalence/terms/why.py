@@ -13,7 +13,7 @@ from .reaching import Reaching
 from .read import read
 from .specs import Two
 from .store import Store
-from .sweeping import Pair
+from .pairing import Two as Pair
 
 Pairs = tuple[Pair, ...]
 
