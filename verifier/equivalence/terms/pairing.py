@@ -1,6 +1,6 @@
-"""Two states of guarded terms side by side, as one state where they have much in common.
+"""Sides states of guarded terms side by side, as one state where they have much in common.
 
-Two that do the same first and then differ are a context with a hole: in it both do what it says,
+Sides that do the same first and then differ are a context with a hole: in it both do what it says,
 and the hole is the pair behind it (bisimulation up to context; Rot, Bonsangue and Rutten 2013,
 "Coalgebraic bisimulation-up-to").  What a context does next is worked out once for both, and what
 they do where nothing is in common once for each pair.
@@ -16,7 +16,7 @@ from .guarded import ROUND, WAITS, Machine
 
 ALIKE = "alike"  # both do the same and are then the same, or do no more
 
-Two = tuple[int, int]  # states of the machine
+Sides = tuple[int, int]  # states of the machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Parting:
 class _Holes:
     """Pairs of states that have nothing on top in common, by their numbers and the other way."""
 
-    pairs: dict[int, Two] = field(default_factory=dict)
-    number: dict[Two, int] = field(default_factory=dict)
+    pairs: dict[int, Sides] = field(default_factory=dict)
+    number: dict[Sides, int] = field(default_factory=dict)
 
 
 class Pairs(Machine):
@@ -45,13 +45,13 @@ class Pairs(Machine):
         self._share(machine)
         self._starts = {0: self.bdd.leaf(ALIKE)}
         self._holes = _Holes()
-        self._paired: dict[Two, int] = {}
+        self._paired: dict[Sides, int] = {}
         self.mixed = False  # one waits for ever where the other one goes round without a step
 
     def pair(self, one: int, other: int) -> int:
         """The number of two states of the machine (none of whose frames is fresh)."""
         frames = self.machine.frames
-        met: list[tuple[Two, int]] = []
+        met: list[tuple[Sides, int]] = []
         found = 0
         while one != other:
             known = self._paired.get((one, other))
@@ -68,7 +68,7 @@ class Pairs(Machine):
             found = self._paired[two] = self.state(term, False, found)
         return found
 
-    def sides(self, pair: int) -> Two:
+    def sides(self, pair: int) -> Sides:
         """The two states of the machine."""
         met: list[int] = []
         while pair and pair not in self._holes.pairs:
@@ -108,7 +108,7 @@ class Pairs(Machine):
         bdd, machine = self.bdd, self.machine
         level, high, low = bdd.level, bdd.high, bdd.low
         first = machine.start(one), machine.start(other)
-        done: dict[Two, int] = {}
+        done: dict[Sides, int] = {}
         todo = [first]
         while todo:
             here = todo[-1]

@@ -21,7 +21,7 @@ from ....dsl.records import dataclass
 from .decide import Cube, TooMany
 from .guarded import ENDS, Differ, Machine, Taken
 from .images import Change, Images
-from .pairing import ALIKE, Pairs, Parting, Two
+from .pairing import ALIKE, Pairs, Parting, Sides
 from .sweeping import Leaf, Pair, Places, action, following, mattering, parted, sweep
 
 MOST_PAIRS = 400_000
@@ -229,14 +229,14 @@ class Reaching:
                 return found
             self._learn(impossible)
 
-    def why(self) -> tuple[list[Two], list[tuple[Two, Cube]]]:
+    def why(self) -> tuple[list[Sides], list[tuple[Sides, Cube]]]:
         """Where they are alike: the pairs of states that do the same whatever tests are, and the
         others, with the values with which a run may come to them."""
         sides = self.pairs.sides
         sure = [sides(pair) for pair in self.before if pair not in self._away]
         if self.first not in self._away:
             return sure, []
-        kept: list[tuple[Two, Cube]] = []
+        kept: list[tuple[Sides, Cube]] = []
         found = self._swept()
         assert not isinstance(found, Differ)
         for pair, values in found.items():
