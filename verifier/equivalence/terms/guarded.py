@@ -92,9 +92,16 @@ def compare(
     return _Merging(machine, feasible, ends).run(machine.state(left), machine.state(right))
 
 
-def same(store: Store, left: int, right: int, ends: bool | None = None) -> Same | None:
+def same(
+    store: Store,
+    left: int,
+    right: int,
+    ends: bool | None = None,
+    machine: Machine | None = None,
+) -> Same | None:
     """Whether two guarded terms are equivalent, as far as it takes few pairs to see.  Raises
-    decide.TooMany.  None: they may be, or not.  `ends`: what `rounds` says, where that is known.
+    decide.TooMany.  None: they may be, or not.  `ends`: what `rounds` says, where that is known;
+    `machine`: of these two terms, where there is one already.
 
     Two that do the same first and are then alike are alike, so of such a pair only what differs
     is looked at: bisimulation up to equivalence and context (Rot, Bonsangue and Rutten 2013,
@@ -102,7 +109,7 @@ def same(store: Store, left: int, right: int, ends: bool | None = None) -> Same 
     """
     if ends is None:
         ends = left != right and rounds(store, left, right)
-    machine = Machine(store, (left, right))
+    machine = machine or Machine(store, (left, right))
     merging = _Merging(machine, None, ends, context=True)
     found = merging.run(machine.state(left), machine.state(right))
     # (What comes first may have no end, and what then differs does not matter.)

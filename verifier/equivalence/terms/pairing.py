@@ -1,6 +1,6 @@
-"""Sides states of guarded terms side by side, as one state where they have much in common.
+"""Two states of guarded terms side by side, as one state where they have much in common.
 
-Sides that do the same first and then differ are a context with a hole: in it both do what it says,
+Two that do the same first and then differ are a context with a hole: in it both do what it says,
 and the hole is the pair behind it (bisimulation up to context; Rot, Bonsangue and Rutten 2013,
 "Coalgebraic bisimulation-up-to").  What a context does next is worked out once for both, and what
 they do where nothing is in common once for each pair.

@@ -172,8 +172,15 @@ class Two:
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
 
     @cached_property
+    def forms_named(self) -> guarded.Machine:
+        """Of their normal forms, tests by their names only."""
+        return guarded.Machine(self.store, (self.forms.left, self.forms.right))
+
+    @cached_property
     def forms_machine(self) -> guarded.Machine:
-        """The same of their normal forms."""
+        """The same with what tests mean."""
+        if not self.meant:
+            return self.forms_named
         return guarded.Machine(self.store, (self.forms.left, self.forms.right), meant=self.meant)
 
     def same(self) -> guarded.Same | None:
@@ -183,7 +190,7 @@ class Two:
         if not guarded.guarded(s, self.left, self.right):
             return None
         try:
-            found = guarded.same(s, forms.left, forms.right, self.rounds)
+            found = guarded.same(s, forms.left, forms.right, self.rounds, self.forms_named)
         except TooMany:
             found = None
         if found is None or found.mixed:
