@@ -6,10 +6,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from ..dsl.ast import Spec
+from ..dsl.records import dataclass
 from ..proofs.anynumber import OfAnyNumber, checker
 from ..proofs.certificate import Certificate, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of

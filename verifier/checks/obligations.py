@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...dsl.records import dataclass
 from ...semantics import evidence as evidence_
 from ...semantics.evidence import Part
 from ...semantics.expr import FALSE, Expr

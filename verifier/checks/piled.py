@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import takewhile
 
 from ...dsl import ast
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...semantics.atonce import looks_at_instances
 from ...semantics.expr import Scalar, or_
 from ...semantics.idle import idle

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
 from .common import is_state, stutter
