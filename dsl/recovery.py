@@ -14,7 +14,7 @@ from .damage import Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, RESERVED, Tokens
 from .messages import describe, misplaced, misspelt
-from .slips import OVER, PAIR, SKIP, Slip, next_brace, slip
+from .slips import OVER, PAIR, PHRASE, SKIP, Slip, next_brace, slip
 from .tables import Tables
 from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, begins_item
 
@@ -270,6 +270,12 @@ class Recovery:
         if known.repair == SKIP:
             self.losses.note(i, i, i, sure=True)
             return i + 1
+        if known.repair == PHRASE:
+            end = self.phrase(i)
+            self.losses.note(i, i, end - 1)
+            self.tokens.kinds[i], self.tokens.texts[i] = "IDENT", "_"
+            self.drop(i + 1, end)
+            return i
         if brace is not None:
             self.put(brace, ")", ")")
             self.put(i, "(", "(")
@@ -277,12 +283,22 @@ class Recovery:
             return i
         if known.repair in (OVER, PAIR) or not self.accepts(states, known.repair):
             return None
-        if known.code == "E0113":
+        if known.instead:
             self.tokens.kinds[i] = self.tokens.texts[i] = known.repair
         else:
             self.put(i, known.repair, known.repair)
         self.losses.note(i, i, i, sure=True)
         return i
+
+    def phrase(self, i: int) -> int:
+        """The token behind the expression that begins at `i`."""
+        kinds = self.tokens.kinds
+        brackets = 0
+        for j in range(i, len(kinds)):
+            if kinds[j] == "$END" or (brackets == 0 and kinds[j] in (";", "||", "+", *_CLOSE)):
+                return j
+            brackets += 1 if kinds[j] in _OPEN else -1 if kinds[j] in _CLOSE else 0
+        return len(kinds) - 1
 
     def behind(self, i: int) -> int:
         """The next member of the workflow, item or end after the item at `i`."""
@@ -343,6 +359,12 @@ class Recovery:
         t.lines.insert(j, t.lines[j])
         t.cols.insert(j, t.cols[j])
         t.ends.insert(j, t.cols[j])
+
+    def drop(self, first: int, end: int) -> None:
+        """Take tokens out."""
+        t = self.tokens
+        for of_each in (t.kinds, t.texts, t.lines, t.cols, t.ends):
+            del of_each[first:end]
 
     def resynchronise(
         self,

@@ -16,6 +16,7 @@ from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS
 # How the parser goes on: reads over the part, over this token, or as if more stood there.
 OVER: Final = "over"
 SKIP: Final = "skip"
+PHRASE: Final = "phrase"  # an expression that ends where the term does
 PAIR: Final = "pair"  # `(` here and `)` before the next brace
 
 _EACH: Final = "write `each i in 1..3 { … }` (all at once) or `each i in 1..3 seq { … }`"
@@ -61,18 +62,22 @@ _ITEMS: Final = {
     **dict.fromkeys(("mutex", "semaphore", "lock", "pool"), "resource"),
     "record": "type",
 }
+_AFTER_PROPERTY: Final = MEMBER_WORDS | ITEM_WORDS | PROPERTY_WORDS
+_EITHER: Final = "write `if (…) { x := … } else { x := … }`"
 _ASSIGNING: Final = ("*", "/", "%")
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """`at`: the token that is to blame.  `repair`: OVER, SKIP, PAIR, or a token to insert."""
+    """`at`: the token that is to blame.  `repair`: OVER, SKIP, PHRASE, PAIR, or a token to insert,
+    or to read `instead` of the one that cannot stand there."""
 
     at: int
     message: str
     fix: str
     repair: str = OVER
     code: str = "E0110"
+    instead: bool = False
 
 
 def slip(tokens: Tokens, i: int, kind: str, expected: set[str]) -> Slip | None:
@@ -210,6 +215,16 @@ def _property(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]
         return Slip(i, f"found `{texts[i]}` in a property", "write `p precedes q`")
     if texts[i] in ("then", "implies", "causes") and "leads_to" in expected:
         return Slip(i, f"found `{texts[i]}` in a property", "write `q leads_to p`")
+    if {"never", "eventually"} <= expected and texts[i - 3 : i - 2] == ["property"]:
+        if texts[i] in ("always", "invariant", "globally"):
+            word = "invariant" if texts[i] == "invariant" else "always"
+            fix = f"write `{word} {texts[i - 2]} : …`"
+            return Slip(i, f"`{texts[i]}` is no kind of `property`", fix, "never", instead=True)
+    if {"leads_to", "precedes"} <= expected and (kinds[1] in _AFTER_PROPERTY or kinds[1] == "}"):
+        k = max((k for k in range(i) if texts[k] == "property"), default=i)
+        name = texts[k + 1] if k < i else "NAME"
+        fix = f"write `invariant {name} : …`, or `eventually`, `leads_to`, `precedes` in it"
+        return Slip(k, "this `property` does not say when its condition holds", fix)
     if "STRING" in expected and "at" in expected and texts[i - 2 : i - 1] == ["skip_check"]:
         name = texts[i - 1]
         return Slip(i - 1, "no reason is given", f'say why: `skip_check {name} "…"`')
@@ -282,10 +297,11 @@ def _operator(tokens: Tokens, i: int, kinds: tuple[str, str], expected: set[str]
         return Slip(i - 1, "found `for` behind `wait`", f"write `wait {text}`")
     if text in ("&&", "&", "and") and among_terms:
         fix = "write `||` (both at once) or `;` (one after the other)"
-        return Slip(i, f"`{text}` joins no terms", fix, "||", "E0113")
+        return Slip(i, f"`{text}` joins no terms", fix, "||", "E0113", instead=True)
     if text == "?":
-        fix = "write `if (…) { x := … } else { x := … }`"
-        return Slip(i, "there is no `… ? … : …`", fix, OVER, "E0113")
+        return Slip(i, "there is no `… ? … : …`", _EITHER, OVER, "E0113")
+    if text == "if" and {"not", "forall"} <= expected and not _in_term(expected):
+        return Slip(i, "`if` stands for no value", _EITHER, PHRASE, "E0113")
     if kind == "." and kinds[0] == "..":
         return Slip(i, "found `...`, a range is written with two dots", "write `..`", SKIP)
     return None

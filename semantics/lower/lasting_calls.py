@@ -205,7 +205,7 @@ def _weighed(
         r.asked += 1
     amounts: dict[str, int] = {}
     for c in claims:
-        if c.resource in waits:
+        if c.resource in waits and not m.blocks:  # (otherwise they do not count)
             if c.key is not None:
                 raise Unmeasured
             amount = fixed(ctx, c.amount) if c.amount is not None else None

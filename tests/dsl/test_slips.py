@@ -51,6 +51,8 @@ TERMS = [
     ("if (x == 0) { a } elseif (x == 1) { b }", 19, "E0110", "`else if (…) { … }`"),
     ("if (x == 0) { a } elsif (x == 1) { b }", 19, "E0110", "`else if (…) { … }`"),
     ("if (x == 0) { a } else b", 24, "E0110", "`else { b }`"),
+    ("x := if (x == 0) then 1 else 2 ; a", 6, "E0113", "`if (…) { x := … } else { x := … }`"),
+    ("{ x := if x > 0 { 1 } else { 2 } } ; a", 8, "E0113", "`if (…) { x := … } else { x := … }`"),
     ("x = 3", 3, "E0112", "`:=`"),
     ("if (x = 3) { a }", 7, "E0112", "`==`"),
     ("ok := True", 7, "E0201", "`true`"),
@@ -192,6 +194,25 @@ def test_words_of_other_languages_are_names(word: str) -> None:
     )
     found = only(f"workflow w {{ activity {word} {{ takes 1s }} run {{ {word} {word} }} }}")
     assert found.code == "E0111"
+
+
+@pytest.mark.parametrize(
+    ("property_", "column", "mend"),
+    [
+        ("property p : always x >= 0", 16, "`always p : …`"),
+        ("property p : invariant x >= 0", 16, "`invariant p : …`"),
+        ("property p : x >= 0", 3, "`invariant p : …`, or `eventually`"),
+        ("property p : done(a) => x == 1", 3, "`invariant p : …`, or `eventually`"),
+    ],
+)
+@pytest.mark.parametrize("behind", ["", "run { a }"])
+def test_a_property_that_does_not_say_when(
+    property_: str, column: int, mend: str, behind: str
+) -> None:
+    before = "" if behind else "run { a }\n"
+    found = only(f"{HEAD}{before}  {property_}\n{behind}\n}}\nshared z: int = 0\n")
+    assert (found.code, found.span.col) == ("E0110", column)
+    assert mend in found.fix
 
 
 def test_what_follows_a_slip_is_still_read() -> None:

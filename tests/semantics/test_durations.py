@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from fractions import Fraction
+from itertools import count
 
 import comparisons
 import pytest
@@ -135,12 +137,21 @@ def test_every_case_is_read() -> None:
     assert read > 300
 
 
+def _of_two(text: str) -> str:
+    """With locks of two values for the pool, each claim of one of them."""
+    numbers = count()
+    text = text.replace("resource r : pool(1)", "resource r[int 0..1] : lock")
+    return re.sub(r"\br 1\b", lambda _: f"r[{next(numbers) % 2}] exclusive", text)
+
+
+@pytest.mark.parametrize("keyed", [False, True])
 @pytest.mark.parametrize("part", range(2))
-def test_bounds_where_claims_wait(part: int) -> None:
+def test_bounds_where_claims_wait(part: int, keyed: bool) -> None:
     """All of several instances, and of branches, that wait for one unit or two."""
     seen = 0
     for seed in range(500 + 40 * part, 540 + 40 * part):
-        text = Maker(seed, claims=True).spec().replace("pool(1)", f"pool({1 + seed % 2})")
+        text = Maker(seed, claims=True).spec()
+        text = _of_two(text) if keyed else text.replace("pool(1)", f"pool({1 + seed % 2})")
         try:
             spec = load_text(text, "s.wf")
             system = lower(spec)

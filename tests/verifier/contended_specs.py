@@ -10,6 +10,8 @@ import random
 
 SHARED = ("", "", "s += 1", "s -= 2", "t := 1", "s := s * 2", "t := s", "s := 3")
 
+KEYED = "uses k[n] exclusive"
+
 
 class Contended:
     def __init__(self, seed: int) -> None:
@@ -18,6 +20,8 @@ class Contended:
 
     def spec(self) -> str:
         pick = self.rng.choice
+        activities = [f" {self.activity(n)}" for n in "ab"]
+        n = "(n: int 0..1)" if any("[n]" in a for a in activities) else ""
         lines = [
             "error E transient",
             "error F transient",
@@ -25,10 +29,11 @@ class Contended:
             f"resource r : pool({pick([1, 1, 2])})",
             "shared s: int = 0",
             "shared t: int = 0",
-            "workflow w fails E, F, Timeout {",
+            "resource k[int 0..1] : lock",
+            f"workflow w{n} fails E, F, Timeout {{",
             " var x: int = 0",
             " var y: int = 0",
-            *(f" {self.activity(n)}" for n in "ab"),
+            *activities,
             f" run {{ {self.body()} }}",
             "}",
             f"system {{ w[2]{pick(['', '', '', ' scheduler fifo', ' scheduler priority'])} }}",
@@ -41,7 +46,7 @@ class Contended:
         effect = pick([f"{own} := 1", f"{own} += 1", f"{own} := 2", "y := x", pick(self.shared)])
         fails = pick(["", "", "fails E", "fails F", "fails E retry 1 on E"])
         clauses = [
-            pick(["uses r 1", "uses r 1", "uses l exclusive", "uses l shared", ""]),
+            pick(["uses r 1", "uses r 1", "uses l exclusive", "uses l shared", "", KEYED]),
             pick(["takes 1s", "takes 1s..2s", "takes 2s"]),
             pick(["", "", "", "timeout 1s", "timeout 2s"]),
             fails,

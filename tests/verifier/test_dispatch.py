@@ -227,8 +227,8 @@ def test_what_lacked_time_is_tried_again_with_what_is_left(monkeypatch: pytest.M
 
 # --- the same verdicts, however many processes -----------------------------------------------
 
-# Every so many cases; all of them: WFVERIFY_ALIKE=1 pytest tests/verifier/test_dispatch.py -k cases
-EVERY = int(os.environ.get("WFVERIFY_ALIKE", "8"))
+# Every so many cases; all: WFVERIFY_DISPATCH=1 pytest tests/verifier/test_dispatch.py -k cases
+EVERY = int(os.environ.get("WFVERIFY_DISPATCH", "8"))
 CASES = [n for n in golden.names() if golden.expected(n).exit != 2 and "scheduler" not in n]
 
 
@@ -243,7 +243,7 @@ def everywhere(monkeypatch: pytest.MonkeyPatch, text: str, strict: bool) -> list
     return out
 
 
-@pytest.mark.parametrize("name", ["loops_that_end", "patterns", *CASES[::EVERY]])
+@pytest.mark.parametrize("name", ["loops_that_end", "patterns", *golden.one_in(EVERY, CASES)])
 def test_cases_come_out_alike(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     text = (golden.CASES / f"{name}.wf").read_text()
     one, two, here = everywhere(monkeypatch, text, golden.expected(name).options.strict)

@@ -12,6 +12,7 @@ from ..verdict import Proved, Verdict
 from . import independence, parts
 from .placed import without_placements
 from .refusals import refuses, unrefused
+from .settled import settled
 
 PAIRWISE = "two instances of each kind were looked at, and each by itself"
 COMMUTE = "steps commute, so every schedule ends alike: "
@@ -44,6 +45,9 @@ class Many:
 
     def alike(self, deadlock: Verdict | None, timeouts: bool) -> Proved | None:
         """That all complete runs of one environment end alike."""
+        known = settled(self.session, deadlock, self.all_end)
+        if known is not None:
+            return known
         loose, granted = without_placements(self.session, self.spec), self.granted()
         for said, session in (("", self.session), (PLACED, loose), (REFUSALS, granted)):
             if session is not None:

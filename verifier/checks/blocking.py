@@ -175,6 +175,21 @@ def _obstacles(
     mute = without_answer(session, search)
     if mute:
         return f"{mute} may have no result that its contract allows", contended, ()
+    never = may_never_fit(structure)
+    if never:
+        return never, contended, ()
+    for loop in system.loops:
+        if not _held_throughout(system, loop.rules) & contended:
+            continue
+        if not (ends() if ends is not None else search and loops.ends(session, loop)):
+            return "a loop that may go on for ever holds a resource", contended, ()
+    waits = waiting.waits(session, search)
+    return ("", contended, waits) if not isinstance(waits, str) else (waits, contended, ())
+
+
+def may_never_fit(structure: Structure) -> str:
+    """Of what a claim may ask for more than there ever is; "" for none."""
+    system = structure.system
     for r in system.resources:
         for rule in system.rules:
             for used, amount in rule.gains:
@@ -183,14 +198,8 @@ def _obstacles(
                     least = lower(r.capacity, system)
                     fits = most is not None and least is not None and most <= least
                     if not fits and not _fits(structure, amount, r):
-                        return f"a claim may exceed the capacity of {r.name}", contended, ()
-    for loop in system.loops:
-        if not _held_throughout(system, loop.rules) & contended:
-            continue
-        if not (ends() if ends is not None else search and loops.ends(session, loop)):
-            return "a loop that may go on for ever holds a resource", contended, ()
-    waits = waiting.waits(session, search)
-    return ("", contended, waits) if not isinstance(waits, str) else (waits, contended, ())
+                        return f"a claim may exceed the capacity of {r.name}"
+    return ""
 
 
 def _fits(structure: Structure, amount: Expr, r: ResourceInfo) -> bool:

@@ -53,6 +53,7 @@ from .cancelling import (
     possible,
 )
 from .loops import ends
+from .settled import results
 
 
 def obstacle(
@@ -121,8 +122,7 @@ def read_clock(system: TransitionSystem) -> str:
 
 def cone(system: TransitionSystem) -> set[int]:
     """Variables that can influence control or an observed result."""
-    out = {v for i in system.instances for v in (*i.observed, i.error)}
-    out |= {v.index for v in system.variables if v.kind is VarKind.SHARED}
+    out = results(system)
     for r in system.rules:
         out |= conditions(r)
     readers: dict[int, set[int]] = {}
@@ -254,7 +254,10 @@ def claims(
 
 
 def _claims(part: Expr, used: set[int]) -> bool:
-    """A condition that holds the sooner the less is in use: `used + n <= capacity`, `used = 0`."""
+    """A condition that holds the sooner the less is in use: `used + n <= capacity`, `used = 0`,
+    also of the one that a key names."""
+    if part.op in (Op.AND, Op.OR):
+        return all(not variables([a]) & used or _claims(a, used) for a in part.args)
     if part.op is Op.EQ:
         a, b = part.args if part.args[1].op is Op.CONST else part.args[::-1]
         return a.op is Op.VAR and b.op is Op.CONST and b.value == 0

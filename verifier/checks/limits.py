@@ -23,6 +23,7 @@ from ..engines.timed_alike import first_of_each
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .arrivals import arrivals
+from .blocking import may_never_fit
 from .pacing import runs
 from .walk import Walker
 
@@ -43,6 +44,7 @@ def waiting(session: Session, spec: ast.Spec) -> dict[int, Fraction]:
     if session.waiting is None:
         structure = session.structure
         stuck = structure.hold_and_wait(structure.contended()) is not None
+        stuck = stuck or bool(may_never_fit(structure))
         session.waiting = (
             {} if stuck else longest(spec, session.structure.uncontended(), session.system.room)
         )

@@ -40,6 +40,7 @@ from .placed import anywhere
 from .refusals import never_refused
 from .samples import as_in_part, as_scheduled, at_random
 from .scheduled import decided
+from .settled import settled
 from .two_runs import Judge
 
 MOST_RULES = 1500  # of a system whose graph is built
@@ -63,6 +64,9 @@ NEVER = "time-outs and interrupts that no clock reaches left aside, "
 
 
 def timing_independent(session: Session, deadlock: Verdict) -> Verdict:
+    known = settled(session, deadlock)
+    if known is not None:
+        return known
     why = obstacle(session, deadlock)
     if not why and session.may("structure"):
         return Proved(
@@ -90,6 +94,9 @@ def deterministic(session: Session, deadlock: Verdict, independent: Verdict) -> 
 
 def _deterministic(session: Session, deadlock: Verdict) -> Verdict:
     system = session.system
+    known = settled(session, deadlock)
+    if known is not None:
+        return known
     why = obstacle(session, deadlock, timeouts=True)
     if not why and session.may("structure"):
         return Proved(
