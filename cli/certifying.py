@@ -64,6 +64,7 @@ class Certifier:
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
         verdict = result.verdict
+        self.checker.solvers.until = float("inf")
         if isinstance(verdict, Proved):
             claim = self._claim(result, self.level(result), "PROVED")
             parts = [*self.parts(claim, verdict)]

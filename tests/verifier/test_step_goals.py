@@ -41,8 +41,8 @@ shared s: int 0..1 = 0
 workflow w fails E {{
   var x: int 0..1 = 0
   var y: bool = false
-  activity a {{ uses p 1  takes 1s  do {{ y := {rng.choice(["true", "not y"])} }} }}
-  activity b {{ takes 1s  do {{ x := {rng.choice(["1", "1 - x"])} }}  fails E }}
+  activity a {{ uses p 1  takes 0s..  do {{ y := {rng.choice(["true", "not y"])} }} }}
+  activity b {{ takes 0s..  do {{ x := {rng.choice(["1", "1 - x"])} }}  fails E }}
   run {{ {body} }}
 {claims}
 }}
