@@ -207,8 +207,11 @@ class _Deciding:
     def _counts(self, seconds: float, part: float) -> None:
         """What branches have added up, by their places."""
         from ..engines.counting import suggest
+        from ..engines.potentials import added
 
+        # (Bounds are few, and often enough; equations are many.)
         above = self.session.linking.above
+        self._suggested("counting", lambda g, _: added(self.system, g, above), seconds, part)
         self._suggested("counting", lambda g, _: suggest(self.system, g, above), seconds, part)
 
     def _equations(self, seconds: float, part: float) -> None:

@@ -18,7 +18,7 @@ from ...semantics.system import Obligation, Rule, TransitionSystem, VarKind
 from ...semantics.walks import variables
 from .common import conjuncts, may_stand
 from .linear import form_of
-from .slice import without_claims_for
+from .slice import Slice, without_claims_for
 
 MOST_PLACES = 800
 MOST_RULES = 1_500
@@ -41,20 +41,10 @@ def suggest(
     if goal.every_step:
         return []
     cone = without_claims_for(system, goal)
-    places = {
-        t.location: [p.id for p in t.points]
-        for t in cone.system.threads
-        if t.location in cone.variables
-    }
+    places, forks = standing(cone, above)
     rules = [r for r in cone.system.rules if any(True for _ in r.updates)]
     if not places or sum(map(len, places.values())) > MOST_PLACES or len(rules) > MOST_RULES:
         return []
-    threads = {t.id: t for t in cone.system.threads}
-    forks: Forks = {
-        t.location: (threads[t.parent].location, frozenset(above.get(t.id, (t.fork,))))
-        for t in cone.system.threads
-        if t.parent is not None and t.fork is not None and threads[t.parent].location in places
-    }
     moves = [_moves(r, places, forks) for r in rules]
     out = []
     for v in sorted(cone.variables):
@@ -63,10 +53,36 @@ def suggest(
         if variable.sort in NUMBERS and variable.kind not in (*constants, VarKind.LOCATION):
             found = _candidate(cone.system, v, rules, moves, places)
             out += found
-    return [*out, *_at_rest(places, forks)] if out else []
+    return [*out, *at_rest(places, forks)] if out else []
 
 
-def _at_rest(places: Mapping[int, Sequence[int]], forks: Forks) -> Iterator[Expr]:
+def standing(
+    cone: Slice, above: Mapping[int, Collection[int | None]]
+) -> tuple[dict[int, list[int]], Forks]:
+    """By location: its places, and where its parent waits for it."""
+    threads = cone.system.threads
+    places = {t.location: [p.id for p in t.points] for t in threads if t.location in cone.variables}
+    forks = {
+        t.location: (threads[t.parent].location, frozenset(above.get(t.id, (t.fork,))))
+        for t in threads
+        if t.parent is not None and t.fork is not None and threads[t.parent].location in places
+    }
+    return places, forks  # type: ignore[return-value]
+
+
+def possible(
+    rule: Rule, places: Mapping[int, Sequence[int]], forks: Forks
+) -> dict[int, frozenset[int]]:
+    """By location: where a thread that the rule moves may be before it."""
+    moved = [v for v, _ in rule.updates if v in places]
+    out: dict[int, frozenset[int]] = {v: frozenset() for v in moved}
+    for case in _cases(rule.guard):
+        found = _possible(case, moved, places, forks) or {}
+        out = {v: here | found.get(v, frozenset()) for v, here in out.items()}
+    return out
+
+
+def at_rest(places: Mapping[int, Sequence[int]], forks: Forks) -> Iterator[Expr]:
     """A branch is at its entry while the thread that forks it is elsewhere."""
     for location, (parent, waiting) in forks.items():
         resting = eq(var(location, Sort.INT), const(0))

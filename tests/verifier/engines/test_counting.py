@@ -16,6 +16,7 @@ from wfverify.semantics.expr import Expr, Op
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Obligation, TransitionSystem
 from wfverify.verifier.engines.counting import suggest
+from wfverify.verifier.engines.potentials import added
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Proved, Refuted
 
@@ -23,6 +24,55 @@ from wfverify.verifier.verdict import Proved, Refuted
 def sums(system: TransitionSystem, goal: Obligation) -> list[Expr]:
     """(What it comes to at a place may be wrong: induction says so.)"""
     return [e for e in suggest(system, goal) if e.op is Op.EQ]
+
+
+@pytest.mark.parametrize("n", [3, 8])
+def test_what_each_adds_at_most(n: int) -> None:
+    """Also where ways that add and ways that do not come together again, and where
+    something is taken back."""
+    text = f"""
+error No permanent
+resource seats : pool(1)
+shared hired: int = 0
+workflow hire fails No {{
+  var ok: bool = false
+  activity ask -> bool {{ takes 1h }}
+  activity sign {{ takes 1h  do {{ hired += 1 }}  undo {{ hired -= 1 }} }}
+  activity look {{ takes 1h  fails No }}
+  run {{
+    using (seats 1) {{
+      each i in 0..1 {{ look }} ;
+      ok <- ask() ;
+      if (ok) {{ saga {{ sign ; look }} }} ;
+      look
+    }}
+  }}
+}}
+system {{ hire[{n}] }}
+invariant at_most : hired <= {n}
+invariant fewer : hired < {n}
+"""
+    loaded = load_text(text, "w.wf")
+    options = Options(("invariant",), 30.0, 1, engines=("counting",))
+    found = verify(loaded, lower(loaded), options, replay=replay, schedule=schedule)
+    said = {r.name: r.verdict for r in found}
+    assert isinstance(said["at_most"], Proved)
+    assert not isinstance(said["fewer"], Proved)
+
+
+def bounds(system: TransitionSystem, goal: Obligation) -> list[Expr]:
+    return added(system, goal)
+
+
+def test_bounds_by_places_hold() -> None:
+    count = 0
+    for seed in range(60):
+        try:
+            count += confirmed(random_system(seed, wide=False), 2500, bounds)
+            count += confirmed(lower(load_text(from_seed(seed, 4), "t.wf")), 600, bounds)
+        except (naive.TooBig, OverflowError, Rejected):
+            continue
+    assert count > 3
 
 
 def test_suggestions_hold() -> None:
