@@ -10,9 +10,10 @@ no time passes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace

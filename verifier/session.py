@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from ..dsl import ast
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..semantics.evidence import Rank
 from ..semantics.expr import FALSE, Expr, Scalar
 from ..semantics.idle import idle

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ...dsl.changed import filled, replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, Op, and_, ite, or_, var
 from ..walks import substitute
 from .builder import PointDraft, Update
@@ -87,6 +87,8 @@ def through(moves: Sequence[Update]) -> Callable[[Expr], Expr]:
     kept: list[Expr] = []
 
     def apply(e: Expr) -> Expr:
+        if not e.args:
+            return table.get(e.index, e) if e.op is Op.VAR else e
         kept.append(e)  # the memo is keyed by identity
         return substitute(e, lambda x: table.get(x.index, x) if x.op is Op.VAR else x, memo)
 

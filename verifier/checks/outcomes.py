@@ -16,9 +16,10 @@ end, and the observed data.  Tried in this order:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
+from ...dsl.records import dataclass
 from ...semantics.system import Rule
 from ..engines.confluence import Confluence, Finding, Fork
 from ..engines.environments import bound_elsewhere
