@@ -49,6 +49,8 @@ class Maker:
     def workflow(self, name: str, steps: tuple, who: str) -> str:
         count = self.pick("1", "1", "2") if who != "client" else self.pick("1", "2")
         term = " ; ".join(self.random.choice(steps)(2) for _ in range(int(count)))
+        if self.chance(25):
+            term = self.beside(term)
         if self.chance(93):
             term = f"while (true) {{ {term} }}"
         if self.chance(8):
@@ -60,6 +62,17 @@ class Maker:
             f"  activity work {{ takes 1s..2s{fails} }}\n"
             "  activity unit { uses p 1  takes 1s..2s }\n"
             f"  run {{ {term} }}\n}}"
+        )
+
+    def beside(self, term: str) -> str:
+        other = self.pick("work", "work", "unit", "{ while (true) { work } }", self.send(0))
+        return self.pick(
+            f"{{ {{ {term} }} || {other} }}",
+            f"{{ {{ {term} }} || {other} }}",
+            f"{{ {other} || work }} ; {term}",
+            f"par any {{ {{ {term} }} || {other} }}",
+            f"par wait_all {{ {{ {term} }} || {other} }}",
+            f"try {{ {{ {term} }} || {other} }} catch A {{ skip }}",
         )
 
     def name(self) -> str:

@@ -41,7 +41,7 @@ SURE = [  # client, server, third, whether nobody waits for ever, whether each a
     # The other one stops, or stops in between, or never comes to the answer.
     (CLIENT, SERVER, "receive x from r ; send x to x", True, True),
     (CLIENT, SERVER, "receive x from r", False, False),
-    (CLIENT, SERVER, "receive x from r ; while (true) { work } ; send x to x", False, False),
+    (CLIENT, SERVER, "receive x from r ; while (true) { work } ; send x to x", False, True),
     (CLIENT, "receive x from r ; send x to x", "skip", False, True),
     # Two at a time, each in another hand, and two answers to one.
     (CLIENT, SERVER.replace("work", "receive y from r ; send y to y"), "skip", False, False),
@@ -88,6 +88,53 @@ SURE = [  # client, server, third, whether nobody waits for ever, whether each a
         True,
     ),
     ("while (true) { send true to m }", "while (true) { receive x from m }", CLIENT, False, True),
+    # Branches inside the round, around the step, and beside a loop.
+    (CLIENT, SERVER.replace("work", "{ work || work }"), "skip", True, True),
+    (CLIENT, f"while (true) {{ {{ {SERVER[15:-2]} }} || work }}", "skip", True, True),
+    (CLIENT, f"{{ {SERVER} }} || {{ while (true) {{ work }} }}", "skip", True, True),
+    (f"while (true) {{ {{ {CLIENT[15:-2]} }} || work }}", SERVER, "skip", True, True),
+    (CLIENT, f"{{ {SERVER} }} || work", "skip", True, True),
+    # A branch that never ends keeps the others from the next round; one that need not come to the
+    # step, or is cut off before.
+    (
+        CLIENT,
+        f"while (true) {{ {{ {SERVER[15:-2]} }} || {{ while (true) {{ work }} }} }}",
+        "skip",
+        False,
+        True,
+    ),
+    (
+        CLIENT,
+        f"while (true) {{ {{ if (b) {{ {SERVER[15:-2]} }} }} || work }}",
+        "skip",
+        False,
+        True,
+    ),
+    (
+        CLIENT,
+        f"while (true) {{ par any {{ {{ {SERVER[15:-2]} }} || work }} }}",
+        "skip",
+        False,
+        False,
+    ),
+    (CLIENT, f"{{ {SERVER} }} || {{ work ; fail A }}", "skip", False, False),
+    # A round of one step, in a branch.
+    (
+        CLIENT,
+        SERVER.replace("work", "{ { while (not b) { b := b } } || work }"),
+        "skip",
+        False,
+        True,
+    ),
+    # What never comes is not waited for in vain only.
+    (CLIENT, SERVER.replace("work", "wait until (1 == 2)"), "skip", False, True),
+    (
+        CLIENT,
+        SERVER.replace("work", "if (b) { skip } else { wait until (false) }"),
+        "skip",
+        False,
+        True,
+    ),
 ]
 
 

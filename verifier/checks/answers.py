@@ -147,7 +147,7 @@ def _answered_once(moves: Moves, c: ChannelInfo) -> bool:
                 continue
             thread = system.threads[r.thread]
             points = own.get(hand, set())
-            if _is_answer(r, c, hand) and not structure.standing(r.guard, thread) <= points:
+            if _is_answer(r, c, hand) and not moves.standing(r, thread) <= points:
                 return False  # there may be nobody any more
     for hand, points in own.items():
         (owner,) = {system.rules[k].thread for k in into[hand]}

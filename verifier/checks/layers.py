@@ -40,7 +40,15 @@ from typing import NamedTuple
 
 from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE
-from ...semantics.system import ChannelInfo, Rule, RuleKind, Thread, TransitionSystem, VarKind
+from ...semantics.system import (
+    WAITING,
+    ChannelInfo,
+    Rule,
+    RuleKind,
+    Thread,
+    TransitionSystem,
+    VarKind,
+)
 from ...semantics.walks import variables
 from ..engines.moves import Moves
 from ..engines.structure import Structure
@@ -128,6 +136,8 @@ class _Layers:
         for r in self.system.rules:
             if r.kind is RuleKind.WAIT and variables([r.guard]) - places:
                 return None
+            if r.kind in WAITING and r.guard is FALSE:
+                return None
             if r.kind is RuleKind.INTERRUPT or not self._asked(r):
                 continue  # (nobody waits until an interrupt comes, or until a message is too old)
             need = self._of_messages(r)
@@ -196,7 +206,7 @@ class _Layers:
         met, `but` for one."""
         known = {*self.found, but}
         for i in self.system.instances:
-            mine = {r.index for r in rules if r.thread == i.root}
+            mine = {r.index for r in rules if r.instance == i.id}
             if mine and i.active is TRUE:
                 whole = [r for r in self.system.rules if r.instance == i.id]
                 root = self.system.threads[i.root]

@@ -69,7 +69,7 @@ def by_order(session: Session, why: str, durations: bool) -> Verdict | None:
     if system.in_order or system.reads_clock or system.choices:
         return None
     walker = Walker(system)
-    until = time.monotonic() + min(SECONDS, session.share(0.05))
+    until = time.monotonic() + min(SECONDS, session.share(0.2, 1.0))
     initial = walker.start(random.Random(session.options.seed))
     ones = {i.workflow: frozenset((i.id,)) for i in reversed(system.instances)}.values()
     others = {i.workflow: frozenset((i.id,)) for i in system.instances}.values()

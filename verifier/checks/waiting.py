@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...dsl.records import dataclass
-from ...semantics.expr import TRUE, Expr, and_, not_, or_
+from ...semantics.expr import FALSE, TRUE, Expr, and_, not_, or_
 from ...semantics.symbolic import is_valid
 from ...semantics.system import WAITING, Obligation, Rule, RuleKind, Thread, VarKind
 from ...semantics.walks import variables
@@ -25,6 +25,7 @@ from . import loops, obligations
 
 MOST_WAITS = 200
 FOR_MESSAGES = "it waits for messages, or for room for them"
+NEVER = "it waits for what never comes"
 FREE = tuple(k for k in VarKind if k is not VarKind.USED)
 
 
@@ -43,6 +44,8 @@ def waits(session: Session, search: bool) -> list[Wait] | str:
     found: list[tuple[Wait, Expr]] = []
     messages = {v.index for v in system.variables if v.kind is VarKind.CHANNEL}
     for rule in system.rules:
+        if rule.kind in WAITING and rule.guard is FALSE:
+            return NEVER  # (if it is come to)
         if rule.kind in (RuleKind.SEND, RuleKind.RECEIVE) and variables([rule.guard]) & messages:
             # Who waits for the same may take it away.
             return FOR_MESSAGES
