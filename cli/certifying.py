@@ -16,6 +16,7 @@ from ..proofs.certificate import Certificate, spec_hash, write
 from ..proofs.check import LINES, WHOLE, Answer, Checked, Checker, goals_of
 from ..proofs.facts import Open, Wrong
 from ..proofs.plain import some_only
+from ..proofs.roomy import Roomy
 from ..proofs.solvers import Solvers
 from ..proofs.states import View, explored
 from ..report import certificates as shown
@@ -26,10 +27,11 @@ from ..verifier.certify import Learned, for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.verdict import Proved, Refuted, Result
 from .comparing_evidence import compared
-from .rechecking import comparisons
+from .rechecking import ROOM, comparisons
 
 MOST_STATES = 20_000
 SEARCHES = 4  # that may take all of the patience
+COUNTS = "the run finds no channel full; what may come after it was looked at with some room only"
 PATIENCE = 5.0  # seconds for one candidate, and as many for each thousand rules
 
 
@@ -48,6 +50,7 @@ class Certifier:
     _late: list[frozenset[int]] = field(default_factory=list)  # variables with too many states
     learned: Learned = field(default_factory=Learned)
     _each: Certifier | None = None
+    _enough: dict[Evidence | None, list[int]] | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +64,7 @@ class Certifier:
     def one(self, result: Result) -> Checked | None:
         """Writes the certificate of a line of the table; None where there is nothing to write."""
         verdict = result.verdict
+        self.checker.solvers.until = float("inf")
         if isinstance(verdict, Proved):
             claim = self._claim(result, self.level(result), "PROVED")
             parts = [*self.parts(claim, verdict)]
@@ -73,18 +77,23 @@ class Certifier:
             return None  # (the checker makes the spec's own rules only)
         elif isinstance(verdict, Refuted) and verdict.trace.initial:
             runs = (verdict.trace, *((verdict.second,) if verdict.second is not None else ()))
-            parts = [Part(Runs(runs))]
+            run = Part(Runs(runs))
             # Where two lines have one name, the run tells which of them it breaks.
             for level in dict.fromkeys((self.level(result), "error", "warning")):
                 claim = self._claim(result, level, "REFUTED")
+                parts = [run, *self.of_room(claim, [run], Trusted(verdict.engine, COUNTS))]
                 checked = self.checker.judged(claim, parts)
                 if checked.answer is not Answer.INVALID:
                     break
+            else:
+                if isinstance(self.checker, Roomy):
+                    return None  # that a channel grows is not what the rules with some room say
         else:
             return None
         where = os.path.relpath(self.file, self.folder) if os.path.exists(self.file) else self.file
+        room = {ROOM: str(self.system.room)} if self.system.room is not None else {}
         certificate = Certificate(
-            {"file": where, "sha256": spec_hash(self.spec.source)},
+            {"file": where, "sha256": spec_hash(self.spec.source), **room},
             claim,
             tuple(self.checker.codec.encode(p) for p in parts),
         )
@@ -116,6 +125,27 @@ class Certifier:
         return path
 
     def parts(self, claim: Mapping[str, str], verdict: Proved) -> Iterator[Part]:
+        parts = [*self._of_claim(claim, verdict)]
+        yield from parts
+        yield from self.of_room(claim, parts, Trusted(verdict.engine, verdict.how))
+
+    def of_room(
+        self, claim: Mapping[str, str], parts: Sequence[Part], trusted: Trusted
+    ) -> list[Part]:
+        """Where a channel has no bound: that its room is enough, behind the goals of a claim, if
+        its parts need that; for all claims alike, where evidence of it is found."""
+        if not isinstance(self.checker, Roomy):
+            return []
+        if self.checker.judged(claim, parts).answer is not Answer.INVALID:
+            return []
+        goals = self.checker.enough
+        own = len(goals_of(self.system, claim["check"], claim["name"], claim["level"]))
+        if self._enough is None:
+            self._enough = self._of_goals("room", goals, {}, guess=True)
+        behind = [(e, [own + k for k in mine]) for e, mine in self._enough.items()]
+        return [Part(trusted if e is None else e, mine) for e, mine in behind]
+
+    def _of_claim(self, claim: Mapping[str, str], verdict: Proved) -> Iterator[Part]:
         check = claim["check"]
         goals = goals_of(self.system, check, claim["name"], claim["level"])
         trusted = Trusted(verdict.engine, verdict.how)
@@ -128,10 +158,22 @@ class Certifier:
         if not goals or check == "messages":
             yield from self._whole(claim, verdict) or [Part(trusted)]
         hints = {g: p.evidence for p in verdict.evidence for g in p.goals}
-        done: dict[Evidence, list[int]] = {}
+        done = self._of_goals(check, goals, hints, "induction" in verdict.engine)
+        for evidence, mine in done.items():
+            yield Part(trusted if evidence is None else evidence, mine)
+
+    def _of_goals(
+        self,
+        check: str,
+        goals: Sequence[Obligation],
+        hints: Mapping[int, Evidence],
+        guess: bool,
+    ) -> dict[Evidence | None, list[int]]:
+        """What shows goals, with their positions; None: nothing that was found."""
+        done: dict[Evidence | None, list[int]] = {}
         for k, goal in enumerate(goals):
-            found: Evidence = trusted
-            self.learned.induction = "induction" in verdict.engine or bool(self._late)
+            found: Evidence | None = None
+            self.learned.induction = guess or bool(self._late)
             for evidence in self.candidates(goal, hints.get(k)):
                 self.checker.solvers.until = time.monotonic() + self.patience
                 made = self.made(evidence)
@@ -142,8 +184,7 @@ class Certifier:
             else:
                 self.learned.learn(goal, None)
             done.setdefault(found, []).append(k)
-        for evidence, mine in done.items():
-            yield Part(evidence, mine)
+        return done
 
     def _whole(self, claim: Mapping[str, str], verdict: Proved) -> list[Part]:
         """Evidence for what is said of the whole system."""

@@ -35,10 +35,21 @@ from .rechecking_pairs import AGAINST
 from .terminal import Progress, complain
 from .terminal import write as to_stdout
 
+ROOM = "room"  # the field of a certificate that says for how many messages its rules have room
+MOST_ROOM = 1000
+
 
 def comparisons(spec: Spec) -> dict[tuple[str, str], Comparing]:
     """What a spec claims of two workflows, for the checker."""
     return {line: Comparing(c) for line, c in claimed(spec).items()}
+
+
+def room_of(text: str) -> int | None:
+    """For how many messages there is room, as a certificate says it.  Raises ValueError."""
+    room = int(text) if text else None
+    if room is not None and (str(room) != text or not 1 <= room <= MOST_ROOM):
+        raise ValueError(text)
+    return room
 
 
 def recheck(args: argparse.Namespace) -> int:
@@ -127,7 +138,7 @@ class Reader:
     folder: Path
     spec: str | None
     solvers: Solvers
-    _checkers: dict[str, tuple[str, Checker | None]] = field(default_factory=dict)
+    _checkers: dict[tuple[str, str], tuple[str, Checker | None]] = field(default_factory=dict)
 
     def one(self, path: Path) -> shown.Line:
         try:
@@ -142,9 +153,9 @@ class Reader:
             return self._pair(certificate)
         named = certificate.spec.get("file", "")
         file = self.spec or os.path.normpath(self.folder / named)
-        sha256, checker = self._checker(file)
+        sha256, checker = self._checker(file, certificate.spec.get(ROOM, ""))
         if checker is None:
-            return Checked(Answer.INVALID, f"its spec {file} cannot be read")
+            return Checked(Answer.INVALID, f"its spec {file} cannot be read as it says")
         if sha256 != certificate.spec.get("sha256"):
             return Checked(Answer.INVALID, f"its spec {file} is another one, or was changed")
         return checker.check(certificate)
@@ -165,7 +176,7 @@ class Reader:
         if AGAINST in certificate.spec:
             return
         file = self.spec or os.path.normpath(self.folder / certificate.spec["file"])
-        _, checker = self._checker(file)
+        _, checker = self._checker(file, certificate.spec.get(ROOM, ""))
         assert checker is not None
         for fields in certificate.evidence:
             evidence = checker.codec.decode(fields).evidence
@@ -173,15 +184,19 @@ class Reader:
                 for trace in evidence.runs:
                     yield trace, checker.system
 
-    def _checker(self, file: str) -> tuple[str, Checker | None]:
-        if file not in self._checkers:
+    def _checker(self, file: str, room: str) -> tuple[str, Checker | None]:
+        """`room`: as the certificate says for how many messages its rules have room; "": not."""
+        if (file, room) not in self._checkers:
             try:
                 spec = load_spec(file)
-                made = checker(spec, lower(spec), self.solvers, comparisons(spec))
+                system = lower(spec, room=room_of(room))
+                if (str(system.room or "") != room) or (system.room and system.any_number):
+                    raise ValueError(room)
+                made = checker(spec, system, self.solvers, comparisons(spec))
                 # It stays until the end: nothing to look for in it, nor in what is made of it.
                 gc.freeze()
                 gc.set_threshold(2_000_000, 100, 100)
-                self._checkers[file] = spec_hash(spec.source), made
-            except (Rejected, OSError):
-                self._checkers[file] = "", None
-        return self._checkers[file]
+                self._checkers[file, room] = spec_hash(spec.source), made
+            except (Rejected, OSError, ValueError):
+                self._checkers[file, room] = "", None
+        return self._checkers[file, room]

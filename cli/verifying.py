@@ -65,7 +65,7 @@ def _cache(folder: str | None) -> Cache | None:
     return InFolder(Path(folder))
 
 
-_OPEN = "a channel has no bound (give it a `capacity`: -v says which one is enough)"
+_OPEN = "beside any number of instances a channel has no bound (give it a `capacity`)"
 SEVERAL = ("text", "github")  # what can be printed one after the other
 SEVERAL_NAMED = " or ".join(SEVERAL)
 _WORSE = (
@@ -98,7 +98,7 @@ def _one(args: argparse.Namespace, spec: str) -> Exit:
     _say(report, args)
     if args.certify is None or found.spec is None or found.system is None:
         return exit_status(report)
-    if found.system.room is not None:
+    if found.system.room is not None and found.system.any_number:
         complain(f"no certificate of {file} is written: {_OPEN}")
     else:
         _certify(args.certify, file, found.spec, found.system, found.results)

@@ -41,6 +41,7 @@ from .check import WHOLE, Answer, Beside, Checked, Checker, Claims, Goals
 from .facts import Prover, Wrong
 from .plain import some_only
 from .reading import Model, conjuncts
+from .roomy import Roomy
 from .shapes import Known, at
 from .solvers import Solvers
 from .there import all_there
@@ -267,7 +268,8 @@ class OfAnyNumber(Checker):
 def checker(spec: ast.Spec, system: TransitionSystem, solvers: Solvers, claimed: Claims) -> Checker:
     """Of the certificates of a spec, and of the system that it gives."""
     if not system.any_number:
-        return Checker(system, solvers, claimed)
+        made = Roomy if system.open_channels else Checker
+        return made(system, solvers, claimed)
     many = frozenset(g.workflow for g in system.any_number)
     apart = not looks_at_instances(spec, many)
     return OfAnyNumber(system, solvers, claimed, frozenset(unlike(spec, many)), apart)

@@ -35,7 +35,7 @@ from .compared import Comparing
 from .facts import Open, Prover, Wrong
 from .moved import of_whole
 from .peaks import peaks
-from .plain import PLAIN, is_line, some_only, taken
+from .plain import PLAIN, is_line, may_show, some_only, taken
 from .reading import Model
 from .refuted import refuted
 from .runs import Watch, places
@@ -204,8 +204,8 @@ class Checker:
         open_ = set(range(len(goals)))
         beside = [p.evidence for p in parts]
         for part in parts:
-            if any(g not in range(len(goals)) for g in part.goals):
-                raise Wrong("evidence for a goal that there is not")
+            if not may_show(part, len(goals)):
+                raise Wrong("evidence for a goal that there is not, or of a kind that shows none")
             self.part(check, part.evidence, [goals[g] for g in part.goals], beside)
             open_ -= set(part.goals)
         if open_ and not (trusted and not goals):

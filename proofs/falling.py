@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..semantics.evidence import Facts, Measure, Rank
 from ..semantics.expr import Expr, Op, Sort, add, and_, const, le
@@ -43,7 +43,8 @@ def measure(prover: Prover, evidence: Measure) -> None:
     if not left:
         return
     if plain:
-        known = _near(prover, evidence.facts, [rule for rule, _ in left])
+        terms = [c.term for c in evidence.components if c.term is not None]
+        known = _near(prover, evidence.facts, [rule for rule, _ in left], terms)
     else:
         known = prover.established(evidence.facts)
     for rule, mine in left:
@@ -53,9 +54,10 @@ def measure(prover: Prover, evidence: Measure) -> None:
                 raise Wrong(f"`{step.rule.name}` makes nothing fall")
 
 
-def _near(prover: Prover, facts: Facts, rules: Sequence[Rule]) -> Known:
+def _near(prover: Prover, facts: Facts, rules: Sequence[Rule], terms: Collection[Expr]) -> Known:
     """The facts, where their shapes are shown by the tree: of what these say, only what concerns
-    the threads of which the rules speak, and those above them."""
+    the threads of which the rules speak, and those above them, and the resources of which the
+    rules, the terms of the measure or the invariants do."""
     system = prover.model.system
     spoken = variables(r.guard for r in rules) | {v for r in rules for v, _ in r.updates}
     near: dict[int, Thread] = {}
@@ -64,8 +66,15 @@ def _near(prover: Prover, facts: Facts, rules: Sequence[Rule]) -> Known:
         while t is not None and t.id not in near:
             near[t.id] = t
             t = None if t.parent is None else system.threads[t.parent]
-    shown = [f for s in facts.shapes for f in prover.written_out(s, [*near.values()])]
+    said = {system.variables[v].name for v in spoken | variables([*facts.invariants, *terms])}
+    shapes = [s for s in facts.shapes if _names(s) in ("", *said)]
+    shown = [f for s in shapes for f in prover.written_out(s, [*near.values()])]
     return prover.knowing([*shown, *prover.established(Facts(facts.invariants)).facts], system)
+
+
+def _names(shape: str) -> str:
+    """The resource of which a shape says something; "" for all threads."""
+    return shape.partition(" ")[2]
 
 
 def _plainly(tree: Tree, rule: Rule, components: Sequence[Rank]) -> bool:

@@ -78,11 +78,22 @@ class Going:
     def step(self, t: Thread, p: Point) -> Expr:
         """When some rule of it can be taken there, if those below it and before it are through."""
         mine = self.rules.get((t.location, p.id), ())
+        free: frozenset[int] | None = None
         for rule in mine:
-            match rule.guard.op, rule.guard.args:
-                case Op.EQ, (Expr(op=Op.VAR, value=v), Expr(op=Op.CONST, value=point)):
-                    if (v, point) == (t.location, p.id):
-                        return TRUE  # no more is asked
+            guard = rule.guard
+            for part in guard.args if guard.op is Op.AND else (guard,):
+                match part.op, part.args:
+                    case Op.EQ, (Expr(op=Op.VAR, value=v), Expr(op=Op.CONST, value=point)):
+                        if v != t.location or point != p.id:
+                            break
+                    case Op.LE, _:
+                        free = self.later(t, p) if free is None else free
+                        if not self.fits(part, free):
+                            break
+                    case _:
+                        break
+            else:
+                return TRUE  # no more is asked
         here = self.place(t, p.id)
         if here is None:
             return TRUE
@@ -93,9 +104,11 @@ class Going:
             return TRUE  # one of them never is
         if not mine:
             return FALSE
-        read = self.reader(here, waits, self.later(t, p))
+        read = self.reader(here, waits, self.later(t, p) if free is None else free)
         left: list[Expr] = []
         for rule in mine:
+            if waits and self.ended(rule, t, p):
+                continue
             guard = self.asked(rule.guard, read)
             if guard is TRUE:
                 return TRUE
@@ -117,6 +130,19 @@ class Going:
                 return FALSE
             left.append(asked)
         return and_(*left)
+
+    def ended(self, rule: Rule, t: Thread, p: Point) -> bool:
+        """Is it a step of a branch below that asks that this be where it is not through?  (No more
+        is asked of it then; so fewer ways to go on are found, not more.)"""
+        mine = self.system.threads[rule.thread]
+        before, ways = self.tree.before[rule.index] or {}, self.through.get(mine.location)
+        if mine is t or ways is None or mine.location not in before:
+            return False
+        if any(point in before[mine.location] for point, _ in ways):
+            return False
+        while mine.parent is not None and mine.parent != t.id:
+            mine = self.system.threads[mine.parent]
+        return mine.parent is not None and mine.fork == p.id
 
     def place(self, t: Thread, point: int) -> Places | None:
         """With the threads above; a branch is looked at while its parent is at its fork."""
@@ -153,11 +179,7 @@ class Going:
                 if places is not None and len(places) == 1:
                     return TRUE
                 return TRUE if v in waiting and self.passed(e, v) else e
-            if op is Op.LE and b.op is Op.CONST and isinstance(b.value, int):
-                if (asked := (id(e), free)) not in self._fits:
-                    self._fits[asked] = fits(a, b.value, free)
-                return TRUE if self._fits[asked] else None
-            return None
+            return TRUE if op is Op.LE and self.fits(e, free) else None
 
         def build(e: Expr, args: Sequence[Expr]) -> Expr:
             out = e if e.args == tuple(args) else rebuild(e, args)  # (equal: the same terms)
@@ -170,6 +192,14 @@ class Going:
         memo: dict[int, Expr] = {}  # (It is asked about guards, which stay.)
         return lambda e: fold_early(e, leaf, build, memo)
 
+    def fits(self, e: Expr, free: frozenset[int]) -> bool:
+        """`used + n <= room`, where nothing is in use of what is free.  (Terms of rules stay.)"""
+        if (asked := (id(e), free)) not in self._fits:
+            most, room = e.args
+            known = room.op is Op.CONST and isinstance(room.value, int)
+            self._fits[asked] = known and fits(most, int(room.index), free)
+        return self._fits[asked]
+
     def passed(self, e: Expr, v: int) -> bool:
         """Does the condition hold wherever the branch is through?"""
         if (id(e), v) not in self._passed:
@@ -177,12 +207,16 @@ class Going:
         return self._passed[id(e), v]
 
     def _holds(self, e: Expr, v: int, point: int, unless: Expr) -> bool:
+        match e.op, e.args:
+            case Op.EQ, (Expr(op=Op.VAR, value=w), Expr(op=Op.CONST, value=here)):
+                if w == v and here == point:
+                    return True  # that is what it says
         t = self.tree.thread[v]
-        here = self.place(t, point)
-        if here is None:
+        places = self.place(t, point)
+        if places is None:
             return True
         waits = [c.location for c in self.below.get((t.id, point), ())]
-        left = or_(self.reader(here, waits)(e), unless)
+        left = or_(self.reader(places, waits)(e), unless)
         return left is TRUE or (left is not FALSE and self.prover.implies([], left))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from ..semantics.events import fold_updates
-from ..semantics.evidence import Evidence, Part, Syntactic, Trusted
+from ..semantics.evidence import Evidence, Inductive, Part, Peaks, States, Syntactic, Trusted
 from ..semantics.expr import NUMBERS, TRUE, Op, alike, and_, eq, var
 from ..semantics.system import Obligation, RuleKind, TimeLimit, TransitionSystem, VarKind
 from ..semantics.values import evaluate
@@ -23,6 +23,14 @@ RULE_BY_RULE = ("atomicity", "no_dead_code")
 def taken(trusted: Sequence[Trusted]) -> str:
     """What is taken on trust, if anything is."""
     return f"{trusted[0].engine}: {trusted[0].argument}" if trusted else ""
+
+
+def may_show(part: Part, goals: int) -> bool:
+    """Whether the goals that a part names are there, and it is evidence of conditions: that of the
+    whole system (that it ends, that steps commute, ..) is looked at for what it says of the whole,
+    and shows none of them."""
+    conditions = isinstance(part.evidence, Inductive | States | Peaks | Syntactic | Trusted)
+    return all(g in range(goals) for g in part.goals) and (conditions or not part.goals)
 
 
 def some_only(

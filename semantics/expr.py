@@ -186,6 +186,8 @@ def _junction(op: Op, unit: Expr, zero: Expr, parts: Iterable[Expr]) -> Expr:
 
 
 def and_(*parts: Expr) -> Expr:
+    if len(parts) == 2 and parts[1] is TRUE and parts[0].op is not Op.CONST:
+        return parts[0]  # (asked of most steps)
     return _junction(Op.AND, TRUE, FALSE, parts)
 
 

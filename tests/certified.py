@@ -17,6 +17,7 @@ from wfverify.proofs.solvers import Solvers
 from wfverify.semantics.evidence import Evidence, Part
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import TransitionSystem
+from wfverify.verifier.growth import fitted
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Result
 
@@ -64,9 +65,18 @@ def certified(
 ) -> Certified:
     """Verifies a text and writes its certificates."""
     spec = load_text(source, file)
-    system = lower(spec)
     options = Options(only, timeout, jobs)
-    results = verify(spec, system, options, replay=replay, schedule=schedule, simulate=simulator)
+    fit = fitted(spec, lower(spec, room=1), options, replay, schedule, simulator)
+    system = fit.system
+    results = verify(
+        spec,
+        system,
+        options,
+        replay=replay,
+        schedule=schedule,
+        simulate=simulator,
+        growth=fit.growth,
+    )
     certifier = Certifier(spec, system, file, folder)
     for result in results:
         certifier.one(result)

@@ -158,6 +158,10 @@ class Session:
             _slots=self._slots,
         )
 
+    def of_run(self, verdict: Refuted) -> Session:
+        """That of the system of which the run is one."""
+        return self if verdict.system is None else self.of(verdict.system)
+
     def bounds(self) -> Mapping[str, Verdict]:
         """Whether channels grow that have no bound of their own, by name."""
         return {**self.growth, **self.piling}

@@ -325,14 +325,15 @@ def _takes(known: dict[tuple[str, str], Delay], env: Env, a: ast.Activity) -> De
     """Of one spelling one, where that is of two times from the shortest to the longest."""
     if a.takes is None:
         return Delay(const(Fraction(0)), None)
-    match a.takes:
-        case ast.Takes(ast.DurationLit(text=low, value=least), ast.DurationLit() as most, "", ()):
-            found = known.get((low, most.text))
+    low, most = a.takes.lo, a.takes.hi
+    if isinstance(low, ast.DurationLit) and isinstance(most, ast.DurationLit):
+        if not a.takes.dist and not a.takes.args:
+            found = known.get((low.text, most.text))
             if found is not None and found.hi is not None:
-                if found.lo.value is least and found.hi.value is most.value:
+                if found.lo.value is low.value and found.hi.value is most.value:
                     return found
-            if least <= most.value:
-                found = known[low, most.text] = _delay(env, a.takes)
+            if low.value <= most.value:
+                found = known[low.text, most.text] = _delay(env, a.takes)
                 return found
     return _delay(env, a.takes)
 

@@ -23,6 +23,8 @@ def gained(
 
 
 def _after(amount: Expr, updates: dict[int, Expr]) -> Expr:
+    if amount.op is Op.CONST:
+        return amount
     return substitute(amount, lambda x: updates.get(x.index, x) if x.op is Op.VAR else x)
 
 

@@ -87,6 +87,8 @@ def through(moves: Sequence[Update]) -> Callable[[Expr], Expr]:
     kept: list[Expr] = []
 
     def apply(e: Expr) -> Expr:
+        if not e.args:
+            return table.get(e.index, e) if e.op is Op.VAR else e
         kept.append(e)  # the memo is keyed by identity
         return substitute(e, lambda x: table.get(x.index, x) if x.op is Op.VAR else x, memo)
 

@@ -38,8 +38,8 @@ def test_nothing_proves_what_was_refuted(name: str, tmp_path: Path) -> None:
             parts = list(made.parts(claim, Proved("test", "not so")))
             answer = made.checker.judged(claim, parts).answer
             assert answer is not Answer.VALID, f"{result.check} {result.name}"
-            if made.system.open_channels:
-                continue  # the command writes no certificate where a channel has no bound
+            if made.system.room is not None and made.system.any_number:
+                continue  # the command writes no certificate then
             again = made.one(result)
             assert again is None or again.answer is not Answer.INVALID, again
 

@@ -7,13 +7,19 @@ from dataclasses import replace
 
 import pytest
 from certified import judged, system_of, valid
+from wfverify.dsl import load_text
+from wfverify.proofs import anynumber
 from wfverify.proofs.check import Answer, Checker
 from wfverify.proofs.solvers import Solvers
 from wfverify.proofs.states import View, explored
 from wfverify.semantics.evidence import (
+    Answered,
+    Classes,
     Facts,
     Inductive,
+    Instance,
     Measure,
+    Merged,
     Pairs,
     Peaks,
     Progress,
@@ -139,6 +145,37 @@ def test_evidence_for_some_goals_only_is_not_enough() -> None:
     claim = claim_of(system, "resources", "r", "error", "PROVED")
     assert checker.judged(claim, [Part(both, [0])]).answer is Answer.INVALID
     assert checker.judged(claim, [Part(both, [0, 1, 2])]).answer is Answer.INVALID
+
+
+NO_CONDITION = {
+    "pairs": Pairs(Facts()),
+    "answered": Answered(),
+    "classes": Classes(()),
+    "merged": Merged((), 0, 0, (), ()),
+    "instance": Instance(()),
+    "runs": Runs(()),
+}
+
+
+@pytest.mark.parametrize("kind", NO_CONDITION)
+def test_evidence_about_the_whole_shows_no_condition(kind: str) -> None:
+    """That all steps commute holds here, and says nothing of a false invariant (it was taken for
+    a proof of it once)."""
+    system = system_of(COUNTER)
+    checker = Checker(system, Solvers(second=False))
+    if kind in ("pairs", "answered"):
+        assert valid(judged(checker, "deterministic", "", NO_CONDITION[kind]))
+    for name in ("false_in_the_end", "bounded"):
+        wrong = judged(checker, "invariant", name, NO_CONDITION[kind])
+        assert wrong.answer is Answer.INVALID, wrong
+
+
+def test_nor_of_any_number() -> None:
+    system = system_of(COUNTER + "system { w[*] }")
+    spec = load_text(COUNTER + "system { w[*] }", "w.wf")
+    many = anynumber.checker(spec, system, Solvers(second=False), {})
+    for evidence in NO_CONDITION.values():
+        assert judged(many, "invariant", "false_in_the_end", evidence).answer is Answer.INVALID
 
 
 # --- reachable -------------------------------------------------------------------------------

@@ -141,6 +141,20 @@ workflow server {
 }
 system { asks  tells  server }
 """
+# Two messages are under way at once, in channels without a bound.
+OPEN = """\
+channel goods : int 0..1
+channel credit : int 0..1
+shared sent: int 0..2 = 0
+workflow maker {
+  run { while (true) { send 1 to goods ; send 0 to goods ; { sent := 2 } ; receive k from credit } }
+}
+workflow taker {
+  run { while (true) { receive a from goods ; receive b from goods ; send a to credit } }
+}
+invariant most : len(goods) <= 2
+invariant fewer : len(goods) <= 1
+"""
 BYTES = 700
 SAID = 300
 KINDS = {
@@ -148,6 +162,7 @@ KINDS = {
     PARTED: {"inductive", "progress", "measure", "runs"},
     CROWD: {"inductive", "measure", "progress", "pairs", "reachable", "syntactic"},
     ENDLESS: {"reachable", "pairs", "runs"},
+    OPEN: {"reachable", "pairs", "runs", "syntactic"},
     TURNS: {"answered", "pairs", "measure", "progress"},
     COMPARED: {"classes", "followed", "answered", "derivation", "coupled"},
 }
@@ -157,7 +172,9 @@ LINES = ("equivalent", "refines", "upgrade", "law")
 
 
 @pytest.fixture(
-    scope="module", params=KINDS, ids=["checks", "parted", "crowd", "endless", "turns", "compared"]
+    scope="module",
+    params=KINDS,
+    ids=["checks", "parted", "crowd", "endless", "open", "turns", "compared"],
 )
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
