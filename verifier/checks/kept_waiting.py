@@ -8,10 +8,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from itertools import islice
 
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr
 from ...semantics.idle import alike
 from ...semantics.system import RuleKind

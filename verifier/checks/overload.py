@@ -14,11 +14,12 @@ that come add up.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from heapq import heappop, heappush
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, whole
 from ...semantics.lower import lower
 from ...semantics.system import ResourceInfo, Rule, RuleKind, Thread, TransitionSystem

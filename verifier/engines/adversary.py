@@ -14,9 +14,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Scalar
 from ...semantics.idle import idle
 from ...semantics.system import Rule, RuleKind, TransitionSystem
