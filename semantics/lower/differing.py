@@ -1,8 +1,8 @@
 """Where two specs differ in terms only, of which one may stand for the other by laws of terms.
 
-That is so if the two declare the same, the terms are of the forms below, and nothing looks into
-them from outside: a time limit that asks how long its body lasts, a crash that goes on from the
-log, a clock (docs/decisions/0017-laws.md).
+That is so if the two declare the same (but for what nothing speaks of), the terms are of the forms
+below, and nothing looks into them from outside: a time limit that asks how long its body lasts, a
+crash that goes on from the log, a clock (docs/decisions/0017-laws.md).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ..system import RuleKind, Variable, VarKind
 from ..walks import variables
 from .env import unasked
 from .expressions import scalar
+from .unneeded import needed
 from .world import contexts, lower
 
 FORMS = (
@@ -80,6 +81,8 @@ Pairs = list[tuple[ast.Workflow, ast.Workflow]]
 def _apart(old: ast.Spec, new: ast.Spec) -> tuple[ast.Spec, ast.Spec, Pairs | None]:
     """Each `by_itself`, and the workflows that differ, in bodies only; None as `differing`."""
     one, other = by_itself(old), by_itself(new)
+    if without_bodies(one) != without_bodies(other):
+        one, other = needed(one, other)
     return one, other, _differing_in((one, other))
 
 

@@ -15,36 +15,33 @@ from __future__ import annotations
 
 import gc
 
-from .lts import TAU, Lts, adjacency
-from .partition import refine
+from .lts import TAU, Lts
+from .partition import Edges, edges_of, refine
 
 
 def bisimilar(lts: Lts, branching: bool) -> list[int]:
     """By state its class, numbered from 0 on.  With `branching` as in `partition.refine`, which is
     asked where there are cycles."""
-    found = classes(lts, branching)
-    return refine(lts, branching).block if found is None else found
+    edges = edges_of(lts)
+    found = classes(lts, branching, edges)
+    return refine(lts, branching, edges).block if found is None else found
 
 
-def classes(lts: Lts, branching: bool) -> list[int] | None:
-    """The same; None where some step leads back."""
+def classes(lts: Lts, branching: bool, edges: Edges | None = None) -> list[int] | None:
+    """The same; None where some step leads back.  `edges`: its own, where they are known."""
     # Millions of sets are made, and none in a cycle: the collector would go through all of them.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _classes(lts, branching)
+        return _classes(lts.states, edges or edges_of(lts), branching)
     finally:
         if collecting:
             gc.enable()
 
 
-def _classes(lts: Lts, branching: bool) -> list[int] | None:
-    n = lts.states
-    out, into = adjacency(n, lts.source), adjacency(n, lts.target)
-    start, before = out.start, into.start
-    label = [lts.label[k] for k in out.edges]
-    target = [lts.target[k] for k in out.edges]
-    source = [lts.source[k] for k in into.edges]
+def _classes(n: int, edges: Edges, branching: bool) -> list[int] | None:
+    start, label, target = edges.start, edges.label, edges.target
+    before, source = edges.before, edges.source
     left = [start[s + 1] - start[s] for s in range(n)]  # steps into what has no class yet
     todo = [s for s in range(n) if not left[s]]
     of = [-1] * n

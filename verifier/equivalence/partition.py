@@ -63,30 +63,49 @@ class Partition:
         return last
 
 
-def refine(lts: Lts, branching: bool) -> Partition:
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Those of state s by their source: `label` and `target` from start[s] to start[s + 1]; by
+    their target: `source`, and whether they are `internal`, from before[s] to before[s + 1]."""
+
+    start: list[int]
+    label: list[int]
+    target: list[int]
+    before: list[int]
+    source: list[int]
+    internal: list[bool]
+
+
+def edges_of(lts: Lts) -> Edges:
+    out, into = adjacency(lts.states, lts.source), adjacency(lts.states, lts.target)
+    return Edges(
+        out.start,
+        [lts.label[k] for k in out.edges],
+        [lts.target[k] for k in out.edges],
+        into.start,
+        [lts.source[k] for k in into.edges],
+        [lts.label[k] == TAU for k in into.edges],
+    )
+
+
+def refine(lts: Lts, branching: bool, edges: Edges | None = None) -> Partition:
     """Strong bisimulation, or branching bisimulation of an `lts` in which internal steps lead to
-    smaller numbers."""
+    smaller numbers.  `edges`: its own, where they are known."""
     # Millions of sets are made, and none in a cycle: the collector would go through all of them.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _Refinement(lts, branching).run()
+        return _Refinement(lts.states, edges or edges_of(lts), branching).run()
     finally:
         if collecting:
             gc.enable()
 
 
 class _Refinement:
-    def __init__(self, lts: Lts, branching: bool) -> None:
-        n = lts.states
+    def __init__(self, n: int, edges: Edges, branching: bool) -> None:
         self.states, self.branching = n, branching
-        # The edges of state s are those from start[s] to start[s + 1].
-        out, into = adjacency(n, lts.source), adjacency(n, lts.target)
-        self.start, self.before = out.start, into.start
-        self.label = [lts.label[k] for k in out.edges]
-        self.target = [lts.target[k] for k in out.edges]
-        self.source = [lts.source[k] for k in into.edges]
-        self.silent = [lts.label[k] == TAU for k in into.edges] if branching else []
+        self.start, self.label, self.target = edges.start, edges.label, edges.target
+        self.before, self.source, self.silent = edges.before, edges.source, edges.internal
         self.block = [0] * n
         self.parent, self.born = [-1], [0]
         # The states of a block stand in a row: elements[first[b]:first[b] + size[b]].

@@ -10,7 +10,7 @@ from .acyclic import bisimilar, classes
 from .formula import Formula, Not, telling, telling_first, telling_internally
 from .internal import Contracted, contract
 from .lts import Lts, distinct, union
-from .partition import refine
+from .partition import edges_of, refine
 from .runs import Limits, Related, compare
 
 
@@ -53,10 +53,11 @@ def equivalent(left: Lts, right: Lts, under: Under, limits: Limits | None = None
     """Raises OutOfReach (failures and traces)."""
     both, second = union(left, right)
     if under is Under.STRONG:
-        found = classes(both, False)
+        edges = edges_of(both)
+        found = classes(both, False, edges)
         if found is not None and found[both.initial] == found[second]:
             return Alike(tuple(found))
-        partition = refine(both, False)
+        partition = refine(both, False, edges)
         if partition.block[both.initial] == partition.block[second]:
             return Alike(tuple(partition.block))
         return Apart(telling(both, partition, both.initial, second))
@@ -76,10 +77,11 @@ def included(left: Lts, right: Lts, under: Under, limits: Limits | None = None) 
 
 
 def _branching(both: Lts, second: int, contracted: Contracted) -> Alike | Apart:
-    part, block = contracted.part, classes(contracted.lts, True)
+    edges = edges_of(contracted.lts)
+    part, block = contracted.part, classes(contracted.lts, True, edges)
     if block is not None and not _apart_at_first(both, second, part, block):
         return Alike(tuple(block[p] for p in part))
-    partition = refine(contracted.lts, True)
+    partition = refine(contracted.lts, True, edges)
     block = partition.block
     p, q = part[both.initial], part[second]
     if block[p] != block[q]:

@@ -196,7 +196,7 @@ def test_where_terms_may_be_compared(old: str, new: str, level: str | None) -> N
 def test_other_declarations_are_other_workflows() -> None:
     text = SMALL.format("a ; skip")
     for other in (
-        text.replace("activity b {", "activity b { takes 1s"),
+        text.replace("activity a {", "activity a { takes 1s"),
         text.replace("= false", "= true"),
         text.replace("w {", "w(n: int) {", 1),
         text + "\nworkflow v { run { skip } }",
@@ -204,6 +204,8 @@ def test_other_declarations_are_other_workflows() -> None:
     ):
         assert said(*specs_of(text, other.replace("a ; skip", "a"))) is None
     assert said(*specs_of(text, text.replace("a ; skip", "a"))) is not None
+    unused = text.replace("activity b {", "activity b { takes 1s")
+    assert said(*specs_of(text, unused.replace("a ; skip", "a"))) is not None
 
 
 def test_a_workflow_that_is_called_is_not_compared_by_its_term() -> None:

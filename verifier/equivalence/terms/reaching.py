@@ -93,6 +93,11 @@ class Reaching:
         return self.pairs.mixed
 
     @property
+    def parted(self) -> bool:
+        """Whether some run would part them if every test could change at any time."""
+        return self.first in self._away
+
+    @property
     def silent(self) -> bool:
         """One goes round without a step."""
         return self.m.silent or self.pairs.silent

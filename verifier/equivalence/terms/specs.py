@@ -133,7 +133,7 @@ class Two:
         self.nodes: dict[int, list[ast.Term]] = {}
         both = terms.left, terms.right
         self.left, self.right = (read(s, t, self.sources, self.nodes) for t in both)
-        self._reaching: Reaching | None = None
+        self._reaching: Reaching | TooMany | None = None
         self.operators = max(s.operators(self.left), s.operators(self.right))
 
     @cached_property
@@ -200,6 +200,13 @@ class Two:
     def _apart(self) -> bool:
         """Whether they surely do not do the same, if all tests may change at any time."""
         try:
+            if self.terms.alone and (self.conditions is None or self.conditions.apart):
+                reaching = self.reaching()  # (which is asked next where this says yes)
+                if reaching is not None:
+                    return reaching.parted
+        except TooMany:
+            pass
+        try:
             a, b = self.forms.left, self.forms.right
             found = guarded.compare(self.store, a, b, machine=self.forms_machine)
         except TooMany:
@@ -252,7 +259,12 @@ class Two:
             return None
         if self._reaching is None:
             machine, known = self.forms_machine, self.known()
-            self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
+            try:
+                self._reaching = Reaching(machine, machine.state(a), machine.state(b), known)
+            except TooMany as error:
+                self._reaching = error
+        if isinstance(self._reaching, TooMany):
+            raise self._reaching
         return self._reaching
 
     def known(self) -> Knowing:

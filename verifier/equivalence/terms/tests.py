@@ -34,6 +34,12 @@ class Conditions:
         self._asked = 0
         self._sampled: list[list[Scalar]] | None = None
 
+    @property
+    def apart(self) -> bool:
+        """Whether no two of them read the same, so that they may have any values at once."""
+        read = [v for data in self.data.values() for v in data]
+        return len({*read}) == len(read)
+
     def meant(self) -> Meant:
         """Tests that are always true or false, and those that say what an earlier one says."""
         out: dict[str, bool | tuple[str, bool]] = {}
