@@ -22,7 +22,7 @@ from ..verifier.equivalence.lts import Lts
 from ..verifier.equivalence.runs import Limits, OutOfReach
 from ..verifier.equivalence.spectrum import Under
 from .interrupts import stopping_solver
-from .loading import load_spec, load_specs, opened, say_rejected
+from .loading import load_spec, load_specs, load_two, opened, say_rejected
 from .terminal import Progress, complain, style, write
 
 AUT = ".aut"
@@ -154,7 +154,7 @@ def _of_files(args: argparse.Namespace, paths: tuple[str, str]) -> Compared:
     from ..verifier.equivalence.workflows import compare_lts
 
     _no_options_of_specs(args)
-    left, right = (from_aut(read(p), p) for p in paths)
+    left, right = load_two(paths, lambda path: from_aut(read(path), path))
     if args.refines:
         return (paths[1], paths[0]), compare_lts(right, left, _size(args), inclusion=True)
     return paths, compare_lts(left, right, _size(args))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected, Span
 from ..dsl.text import unified
+
+T = TypeVar("T")
 
 STDIN = "<stdin>"
 LARGE = 100_000  # bytes of a file that is worth a process
@@ -26,8 +29,18 @@ def load_spec(path: str, text: str | None = None) -> Spec:
 
 
 def load_specs(paths: Sequence[str], large: int = LARGE) -> list[Spec]:
-    """Each as `load_spec` (of `-` what stdin says).  Of two large files the smaller one is read by
-    a process beside ours.
+    """Each as `load_spec` (of `-` what stdin says), as `load_two` reads them.
+
+    Raises `Rejected` of the first that is.
+    """
+    from ..dsl import check  # noqa: F401 (before there are two that would import it)
+
+    return load_two(paths, lambda path: load_spec(*opened(path)), large)
+
+
+def load_two(paths: Sequence[str], load: Callable[[str], T], large: int = LARGE) -> list[T]:
+    """What is in each of these files.  Of two large ones the smaller one is read by a process
+    beside ours.
 
     Raises `Rejected` of the first that is.
     """
@@ -37,27 +50,27 @@ def load_specs(paths: Sequence[str], large: int = LARGE) -> list[Spec]:
         or min(map(_size, paths)) < large
         or (os.cpu_count() or 1) < 2
     ):
-        return [load_spec(*opened(p)) for p in paths]
-    from ..dsl import check, packing  # noqa: F401 (before there are two that would import it)
+        return [load(p) for p in paths]
+    from ..dsl import packing
     from .beside import beside
 
     mine, yours = sorted(paths, key=_size, reverse=True)
-    found: dict[str, Spec | Rejected] = {}
-    with beside(lambda: packing.packed(_told(yours))) as answer:
-        found[mine] = _read(mine)
+    found: dict[str, T | Rejected] = {}
+    with beside(lambda: packing.packed(_told(load, yours))) as answer:
+        found[mine] = _read(load, mine)
         # (Where ours is first, and no good, nobody asks for the other one.)
-        told = answer() if mine != paths[0] or isinstance(found[mine], Spec) else b""
+        told = answer() if mine != paths[0] or not isinstance(found[mine], Rejected) else b""
     if told:
         there, diagnostics = packing.unpacked(told)
         found[yours] = there if there is not None else Rejected(diagnostics)
     elif told is None:
-        found[yours] = _read(yours)
-    out: list[Spec] = []
+        found[yours] = _read(load, yours)
+    out: list[T] = []
     for path in paths:
-        spec = found[path]
-        if isinstance(spec, Rejected):
-            raise spec
-        out.append(spec)
+        one = found[path]
+        if isinstance(one, Rejected):
+            raise one
+        out.append(one)
     return out
 
 
@@ -69,15 +82,15 @@ def _size(path: str) -> int:
         return 0
 
 
-def _read(path: str) -> Spec | Rejected:
+def _read(load: Callable[[str], T], path: str) -> T | Rejected:
     try:
-        return load_spec(path)
+        return load(path)
     except Rejected as error:
         return error
 
 
-def _told(path: str) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
-    found = _read(path)
+def _told(load: Callable[[str], T], path: str) -> tuple[T | None, tuple[Diagnostic, ...]]:
+    found = _read(load, path)
     return (None, found.diagnostics) if isinstance(found, Rejected) else (found, ())
 
 

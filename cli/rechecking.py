@@ -9,12 +9,13 @@ import argparse
 import gc
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Rejected
+from ..dsl.records import dataclass
 from ..proofs.anynumber import checker
 from ..proofs.certificate import KINDS, Certificate, Damaged, parse, spec_hash
 from ..proofs.check import Answer, Checked, Checker

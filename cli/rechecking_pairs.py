@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..dsl.ast import Spec
+from ..dsl.records import dataclass
 from ..proofs.certificate import Certificate, spec_hash
 from ..proofs.check import Answer, Checked, Checker
 from ..proofs.compared import Comparing

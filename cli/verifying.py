@@ -6,12 +6,13 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..dsl.ast import Spec
 from ..dsl.errors import Diagnostic, Rejected
+from ..dsl.records import dataclass
 from ..interpreter.collection import paused
 from ..report import render
 from ..report.outcome import Exit, Note, Report, exit_status, status, title

@@ -9,10 +9,13 @@ for leave to set each field.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from operator import attrgetter, is_
 from typing import Any, TypeVar
+
+from .errors import Span
+from .records import dataclass, frozen
 
 T = TypeVar("T")
 Put = Callable[[Any, Any], None]
@@ -38,10 +41,9 @@ class _Kind:
 def _kind(cls: Hashable) -> _Kind:
     names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
     assert not hasattr(cls, "__post_init__"), "its values are not made of its fields alone"
-    frozen: bool = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     plain = not hasattr(cls, "__slots__")
     named = {} if plain else {n: getattr(cls, n).__set__ for n in names}
-    return _Kind(frozen, plain, attrgetter(*names, "__class__"), tuple(named.values()), named)
+    return _Kind(frozen(cls), plain, attrgetter(*names, "__class__"), tuple(named.values()), named)
 
 
 def replace(value: T, /, **new: Any) -> T:
@@ -137,13 +139,25 @@ def maker(cls: Callable[..., T]) -> Callable[..., T]:
 
     The value is filled while it is of a class with the same fields that is not frozen.
     """
+    return _maker(cls, "span", "span", {})
+
+
+@cache
+def placer(cls: Callable[..., T], file: str) -> Callable[..., T]:
+    """The same as `made(line, col, end_line, end_col, *values)`, of nodes of one file."""
+    place = "line, col, end_line, end_col"
+    return _maker(cls, place, f"new(Span, (file, {place}))", {"new": tuple.__new__, "file": file})
+
+
+def _maker(cls: Callable[..., T], place: str, span: str, scope: dict[str, Any]) -> Callable[..., T]:
     others = [f for f in fields(cls) if f.name != "span"]  # type: ignore[arg-type]
     defaults = {f"_{f.name}": f.default for f in others if f.default is not MISSING}
-    parameters = [f"{n}=_{n}" if f"_{n}" in defaults else n for n in made_of(cls)]
-    body = [f"made.{n} = {n}" for n in made_of(cls)]
+    values = made_of(cls)[1:]
+    parameters = [place, *(f"{n}=_{n}" if f"_{n}" in defaults else n for n in values)]
+    body = [f"made.span = {span}", *(f"made.{n} = {n}" for n in values)]
     head = f"def make({', '.join(parameters)}):"
     lines = [head, "made = draft()", *body, "made.__class__ = cls", "return made"]
-    scope: dict[str, Any] = {"draft": _draft(cls), "cls": cls, **defaults}
+    scope |= {"draft": _draft(cls), "cls": cls, "Span": Span, **defaults}
     exec("\n    ".join(lines), scope)
     make: Callable[..., T] = scope["make"]
     return make

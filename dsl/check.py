@@ -6,6 +6,8 @@ names, evaluate constants, resolve types, then visit every item once.
 
 from __future__ import annotations
 
+from functools import partial
+
 from . import ast
 from .ast import RefKind
 from .changed import replace
@@ -51,7 +53,7 @@ class _Checker:
         names = collect(spec, self.report)
         self.names = names
         symbols = names.symbols
-        count_instances(spec, symbols)
+        symbols.counted = partial(count_instances, spec, symbols)
         self.x = ExprChecker(symbols, self.report)
         self.x.shapes = names.shapes
         self.terms = TermChecker(self.x)
@@ -160,6 +162,7 @@ class _Checker:
             variables=tuple(variables),
             activities=activities,
             properties=properties,
+            nodes=Kinds.of(body),
         )
 
     def local_name(self, name: str, node: ast.Node, names: dict[str, Symbol]) -> None:

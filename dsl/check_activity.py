@@ -13,7 +13,7 @@ from .check_control import placement
 from .check_terms import TermChecker
 from .constants import evaluate
 from .names import Scope, Symbol
-from .types import Bool, Int
+from .types import BOOL, Int
 
 
 def check_activity(
@@ -42,8 +42,8 @@ def check_activity(
     for failure in a.fails:
         terms.known_error(failure.error, failure.span)
     with x.words("old"):
-        ensures = tuple(x.expr(e, contract, Bool()) for e in a.ensures)
-        undone = terms.maybe(a.undone_when, contract, Bool())
+        ensures = tuple(x.expr(e, contract, BOOL) for e in a.ensures)
+        undone = terms.maybe(a.undone_when, contract, BOOL)
     return replace(
         a,
         params=tuple(params),
@@ -51,7 +51,7 @@ def check_activity(
         uses=terms.claims(a.uses, scope.child(names)),
         takes=_takes(a.takes, terms, inner),
         runs_in=placement(a.runs_in, terms, inner) if a.runs_in is not None else None,
-        needs=tuple(x.expr(e, inner, Bool()) for e in a.needs),
+        needs=tuple(x.expr(e, inner, BOOL) for e in a.needs),
         do=terms.term(a.do, inner, simple) if a.do is not None else None,
         ensures=ensures,
         fails=tuple(

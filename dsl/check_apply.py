@@ -10,7 +10,7 @@ from .ast import RefKind
 from .changed import replace
 from .names import Reporter, Scope, Symbols
 from .transform_expr import FUNCTIONS, PREDICATES
-from .types import Array, Bool, Duration, Instance, Int, Option, Real, SetOf, Type
+from .types import BOOL, Array, Duration, Instance, Int, Option, Real, SetOf, Type
 
 _OF_ACTIVITY = ("started", "running", "done", "failed", "times")
 
@@ -68,7 +68,7 @@ class ApplyRules:
                 elem = arg.type.elem if isinstance(arg.type, Option) else None
                 if arg.type is not None and elem is None:
                     self.report.error("E0301", arg.span, f"expected an option, found {arg.type}")
-                return replace(e, args=(arg,), type=Bool() if e.func == "is_some" else elem)
+                return replace(e, args=(arg,), type=BOOL if e.func == "is_some" else elem)
             case "size":
                 arg = self.visit(e.args[0], scope)
                 if arg.type is not None and not isinstance(arg.type, SetOf | Array):
@@ -162,7 +162,7 @@ class ApplyRules:
             "len": Int(),
             "instances": Int(),
         }
-        typed = replace(e, type=kinds.get(e.kind, Bool()))
+        typed = replace(e, type=kinds.get(e.kind, BOOL))
         self.symbols.used.add(e.target)
         if e.kind in _OF_ACTIVITY:
             self.activity_target(e, scope)

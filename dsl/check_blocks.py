@@ -10,7 +10,7 @@ from .changed import replace
 from .check_calls import CallRules, Context
 from .constants import evaluate
 from .names import Scope, Symbol
-from .types import Bool, Int
+from .types import BOOL, Int
 
 
 class BlockRules(CallRules):
@@ -46,7 +46,7 @@ class BlockRules(CallRules):
             body=self.term(t.body, scope, ctx),
             orelse=self.term(t.orelse, after, ctx) if t.orelse is not None else None,
             duration=self.maybe_time(t.duration, scope),
-            until=self.maybe(t.until, scope, Bool()),
+            until=self.maybe(t.until, scope, BOOL),
             receive=receive,
         )
 
@@ -84,7 +84,7 @@ class BlockRules(CallRules):
             after = scope.child({t.var: bound})
             t = replace(t, resolved=kind)
         key = self.channel_key(t.channel, t.key, t.span, scope)
-        return replace(t, key=key, where=self.maybe(t.where, after, Bool())), after
+        return replace(t, key=key, where=self.maybe(t.where, after, BOOL)), after
 
     def send(self, t: ast.Send, scope: Scope) -> ast.Term:
         """To a channel, or to who asked what was received."""
@@ -178,7 +178,7 @@ class BlockRules(CallRules):
                 replace(
                     node,
                     body=self.term(node.body, scope, ctx),
-                    when=self.maybe(node.when, scope, Bool()),
+                    when=self.maybe(node.when, scope, BOOL),
                     n=n,
                 )
             )

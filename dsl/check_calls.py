@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from . import ast
 from .ast import RefKind
 from .changed import replace
@@ -11,6 +9,7 @@ from .check_claims import ClaimRules
 from .check_expr import ExprChecker
 from .errors import Span
 from .names import Scope
+from .records import dataclass
 from .types import Duration, Int, Real, SetOf, Type
 
 

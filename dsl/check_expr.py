@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from . import ast
 from .ast import RefKind
 from .changed import maker, replace
@@ -12,11 +10,12 @@ from .constants import evaluate, whole
 from .errors import Span
 from .extent import extent
 from .names import Scope
+from .records import dataclass
 from .resolve_types import fits
 from .types import (
+    BOOL,
     DURATION,
     Array,
-    Bool,
     Duration,
     Enum,
     Instance,
@@ -107,7 +106,7 @@ class ExprChecker(LiteralRules):
     ) -> ast.Expression:
         match e:
             case ast.BoolLit():
-                return replace(e, type=Bool())
+                return replace(e, type=BOOL)
             case ast.IntLit():
                 # A whole number may be written where a real is expected.
                 return replace(e, type=Real() if isinstance(expected, Real) else Int())
@@ -213,8 +212,8 @@ class ExprChecker(LiteralRules):
 
     def unary(self, e: ast.Unary, scope: Scope, expected: Type | None) -> ast.Expression:
         if e.op == "not":
-            arg = self.expr(e.arg, scope, Bool())
-            negated: ast.Unary = maker(ast.Unary)(e.span, e.op, arg, Bool())
+            arg = self.expr(e.arg, scope, BOOL)
+            negated: ast.Unary = maker(ast.Unary)(e.span, e.op, arg, BOOL)
             return negated
         arg = self.visit(e.arg, scope, expected if isinstance(expected, Real) else None)
         if arg.type is not None and not isinstance(arg.type, Int | Real | Duration):
@@ -224,8 +223,8 @@ class ExprChecker(LiteralRules):
 
     def binary(self, e: ast.Binary, scope: Scope, expected: Type | None) -> ast.Expression:
         if e.op in ("and", "or", "=>"):
-            left, right = self.expr(e.left, scope, Bool()), self.expr(e.right, scope, Bool())
-            joined: ast.Binary = maker(ast.Binary)(e.span, e.op, left, right, Bool())
+            left, right = self.expr(e.left, scope, BOOL), self.expr(e.right, scope, BOOL)
+            joined: ast.Binary = maker(ast.Binary)(e.span, e.op, left, right, BOOL)
             return joined
         if e.op == "in":
             return self.contains(e, scope)
@@ -234,9 +233,9 @@ class ExprChecker(LiteralRules):
         left, right = self.pair(e.left, e.right, scope, wish, mixed=e.op == "*")
         typed = replace(e, left=left, right=right)
         if left.type is None or right.type is None:
-            return replace(typed, type=Bool()) if compares else typed
+            return replace(typed, type=BOOL) if compares else typed
         result = self.combine(e.op, left.type, right.type, e.span)
-        return replace(typed, type=Bool() if compares else result)
+        return replace(typed, type=BOOL if compares else result)
 
     def pair(
         self, a: ast.Expression, b: ast.Expression, scope: Scope, wish: Type | None, mixed: bool
@@ -282,12 +281,12 @@ class ExprChecker(LiteralRules):
         if op in _EQUAL:
             if not fits(a, b):
                 self.clash(op, a, b, span)
-            return Bool()
+            return BOOL
         if op in _ORDER:
             if isinstance(a, Int | Real | Duration) and fits(a, b):
-                return Bool()
+                return BOOL
             self.clash(op, a, b, span)
-            return Bool()
+            return BOOL
         match op, a, b:
             case (("+" | "-" | "*" | "/" | "%"), Int(), Int()):
                 return Int()
@@ -323,7 +322,7 @@ class ExprChecker(LiteralRules):
         if isinstance(e.right, ast.Range):
             domain = self.range(e.right, scope)
             left = self.expr(e.left, scope, Int())
-            return replace(e, left=left, right=domain, type=Bool())
+            return replace(e, left=left, right=domain, type=BOOL)
         if self.open_type(e.left):
             right = self.visit(e.right, scope)
             hint = right.type.elem if isinstance(right.type, SetOf) else None
@@ -336,7 +335,7 @@ class ExprChecker(LiteralRules):
             self.report.error("E0301", right.span, f"`in` takes a set or a range, not {right.type}")
         elif right.type is not None and left.type is not None:
             self.require(left, right.type.elem)
-        return replace(e, left=left, right=right, type=Bool())
+        return replace(e, left=left, right=right, type=BOOL)
 
     def range(self, e: ast.Range, scope: Scope) -> ast.Range:
         lo, hi = self.expr(e.lo, scope, Int()), self.expr(e.hi, scope, Int())

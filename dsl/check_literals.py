@@ -13,7 +13,7 @@ from .check_apply import ApplyRules
 from .errors import Span
 from .names import Scope, Symbol
 from .resolve_types import join
-from .types import Array, Bool, Duration, Enum, Instance, Int, Real, Record, SetOf, Type
+from .types import BOOL, Array, Duration, Enum, Instance, Int, Real, Record, SetOf, Type
 
 Typed = tuple[ast.Expression, Type | None]
 
@@ -90,8 +90,8 @@ class LiteralRules(ApplyRules):
                 self.report.error("E0301", body.span, f"`sum` adds numbers, not {body.type}")
             result: Type | None = Int() if isinstance(body.type, Int) else body.type
         else:
-            body = self.expr(e.body, inner, Bool())
-            result = Int() if e.kind == "count" else Bool()
+            body = self.expr(e.body, inner, BOOL)
+            result = Int() if e.kind == "count" else BOOL
         return replace(e, domain=domain, body=body, type=result)
 
     def bind(self, name: str, kind: Type | None, span: Span, scope: Scope) -> Scope:

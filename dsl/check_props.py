@@ -9,7 +9,7 @@ from .changed import replace
 from .check_calls import Context
 from .check_terms import TermChecker
 from .names import BUILT_CHECKS, Scope
-from .types import Bool
+from .types import BOOL
 
 
 class PropertyChecker:
@@ -21,16 +21,16 @@ class PropertyChecker:
         """The property, checked; `beside` are the properties that `expect refuted` may name."""
         match p:
             case ast.Invariant() | ast.Requires() | ast.Ensures() | ast.AssumeEventually():
-                return replace(p, cond=self.x.expr(p.cond, scope, Bool()))
+                return replace(p, cond=self.x.expr(p.cond, scope, BOOL))
             case ast.Always():
                 with self.x.words("next"):
-                    return replace(p, cond=self.x.expr(p.cond, scope, Bool()))
+                    return replace(p, cond=self.x.expr(p.cond, scope, BOOL))
             case ast.Pattern():
                 with self.report.known_elsewhere(self.reach(p)):
                     return replace(
                         p,
-                        p=self.x.expr(p.p, scope, Bool()),
-                        q=self.terms.maybe(p.q, scope, Bool()),
+                        p=self.x.expr(p.p, scope, BOOL),
+                        q=self.terms.maybe(p.q, scope, BOOL),
                         within=self.terms.maybe_time(p.within, scope),
                     )
             case ast.CheckOn():

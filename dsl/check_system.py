@@ -13,9 +13,9 @@ from .names import Scope, Symbol, Symbols
 from .walk import Kinds, walk
 
 
-def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
+def count_instances(spec: ast.Spec, symbols: Symbols) -> dict[str, int]:
     """1 where a workflow has exactly one instance in the system, 2 where it may have more."""
-    counts = symbols.instances
+    counts: dict[str, int] = {}
     if spec.system is None:
         counts.update(dict.fromkeys(symbols.workflows, 1))
     else:
@@ -29,6 +29,7 @@ def count_instances(spec: ast.Spec, symbols: Symbols) -> None:
             counts[i.workflow] = counts.get(i.workflow, 0) + (1 if single else 2)
     nodes = Kinds.of(tuple(w.body for w in spec.workflows))
     counts.update((c.name, 2) for c in nodes.all(ast.Call) if c.name in symbols.workflows)
+    return counts
 
 
 def check_system(s: ast.System, terms: TermChecker, names: Collected, top: Scope) -> ast.System:

@@ -12,9 +12,11 @@ from .check_calls import Context
 from .constants import evaluate
 from .errors import Span
 from .names import Scope
-from .types import Bool, Enum, Int
+from .types import BOOL, Enum, Int
 
 _SIMPLE: Final = (ast.Skip, ast.Assign, ast.If, ast.Switch, ast.Assert, ast.Seq, ast.Each)
+
+_ENDING: Final = (ast.Fail, ast.Return, ast.Abort)
 
 
 class TermChecker(BlockRules):
@@ -47,13 +49,13 @@ class TermChecker(BlockRules):
                 self.known_error(t.error, t.span)
                 return t
             case ast.Assert() | ast.Assume():
-                return replace(t, cond=self.x.expr(t.cond, scope, Bool()))
+                return replace(t, cond=self.x.expr(t.cond, scope, BOOL))
             case ast.Require():
                 if not ctx.in_transaction:
                     self.report.error(
                         "E0406", t.span, "`require` stands only in a `transaction`", "use `assert`"
                     )
-                return replace(t, cond=self.x.expr(t.cond, scope, Bool()))
+                return replace(t, cond=self.x.expr(t.cond, scope, BOOL))
             case ast.Return():
                 return self.result(t, scope, ctx)
             case ast.Par():
@@ -73,7 +75,7 @@ class TermChecker(BlockRules):
             case ast.Switch():
                 return self.switch(t, scope, ctx)
             case ast.While():
-                cond = self.x.expr(t.cond, scope, Bool())
+                cond = self.x.expr(t.cond, scope, BOOL)
                 if evaluate(cond, self.symbols.constants) is False:
                     self.report.warn("W0002", t.body.span, "this loop never runs")
                 return replace(
@@ -108,7 +110,7 @@ class TermChecker(BlockRules):
             case ast.Wait():
                 return replace(t, duration=self.span_of_time(t.duration, scope))
             case ast.WaitUntil():
-                return replace(t, cond=self.x.expr(t.cond, scope, Bool()))
+                return replace(t, cond=self.x.expr(t.cond, scope, BOOL))
             case ast.Send():
                 return self.send(t, scope)
             case ast.Receive():
@@ -127,7 +129,7 @@ class TermChecker(BlockRules):
                         s,
                         body=self.term(s.body, scope, ctx),
                         edges=tuple(
-                            replace(g, cond=self.maybe(g.cond, scope, Bool())) for g in s.edges
+                            replace(g, cond=self.maybe(g.cond, scope, BOOL)) for g in s.edges
                         ),
                     )
                     for s in t.states
@@ -149,11 +151,11 @@ class TermChecker(BlockRules):
                 parts.append(done)
             else:
                 parts.append(self.term(part, scope, ctx))
-            ended = part if isinstance(part, ast.Fail | ast.Return | ast.Abort) else None
+            ended = part if isinstance(part, _ENDING) else None
         return replace(t, parts=tuple(parts))
 
     def branch(self, t: ast.If, scope: Scope, ctx: Context) -> ast.Term:
-        cond = self.x.expr(t.cond, scope, Bool())
+        cond = self.x.expr(t.cond, scope, BOOL)
         value = evaluate(cond, self.symbols.constants)
         if value is False:
             self.report.warn("W0002", t.then.span, "this branch never runs: the test is false")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from . import ast
 from .ast import RefKind
@@ -11,6 +11,7 @@ from .constants import evaluate, in_order
 from .damage import Damage
 from .errors import Span
 from .names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES, Reporter, Scope, Symbol, Symbols
+from .records import dataclass
 from .resolve_types import TypeResolver
 from .types import Array, Bool, Enum, Int, Real, Str, Type
 from .walk import items_of

@@ -18,6 +18,8 @@ def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | 
     Works on checked and unchecked trees; on the latter a duration is a Fraction of seconds.
     """
     match expr:
+        case ast.Name(name=name, ref=ref):  # (what there is most of comes first)
+            return constants.get(name) if ref in (None, ast.RefKind.CONST) else None
         case ast.IntLit(value=value):
             return Fraction(value) if isinstance(expr.type, Real | Duration) else value
         case ast.BoolLit(value=flag):
@@ -26,8 +28,6 @@ def evaluate(expr: ast.Expression, constants: Mapping[str, object]) -> object | 
             return number
         case ast.StrLit(value=text):
             return text
-        case ast.Name(name=name, ref=ref) if ref in (None, ast.RefKind.CONST):
-            return constants.get(name)
         case ast.Unary(op="-", arg=arg):
             inner = evaluate(arg, constants)
             return -inner if _is_number(inner) else None  # type: ignore[operator]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Final
 
 from .changed import replace
 from .errors import Diagnostic, Span
 from .lexer import Tokens
+from .records import dataclass
 from .transform_expr import FUNCTIONS, PREDICATES
 from .words import (
     CLAUSE_WORDS,

@@ -6,9 +6,11 @@ list, what is wrong, and the mend.  `Rejected` carries all diagnostics of a file
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
+
+from .records import dataclass
 
 
 class Span(NamedTuple):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from . import ast
 from .format_control import placement
 from .format_expr import SUM, expr, exprs, string, type_text
 from .format_inline import block, claim, inline, retry
 from .format_out import WIDTH
 from .format_term import TermLayout
+from .records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

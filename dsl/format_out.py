@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from .errors import Span
 from .lexer import Comment, Tokens
+from .records import dataclass
 
 WIDTH = 100
 

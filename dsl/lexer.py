@@ -12,7 +12,7 @@ stands between two pieces that need more (comments, strings, errors) is taken ov
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from itertools import accumulate
 from operator import add, sub
@@ -20,6 +20,7 @@ from sys import intern
 from typing import Final
 
 from .errors import Diagnostic, Span
+from .records import dataclass
 from .words import ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS, TERM_WORDS
 
 MAX_TOKENS: Final = 3_000_000

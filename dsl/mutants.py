@@ -7,7 +7,6 @@ activities do and how workflows put them together.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from . import ast
@@ -15,6 +14,7 @@ from .ast import Node
 from .changed import replace
 from .errors import Span
 from .format_inline import inline
+from .records import dataclass
 from .walk import items_of, with_items
 
 

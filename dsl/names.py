@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from typing import Final
 
@@ -12,6 +12,7 @@ from . import ast
 from .ast import RefKind
 from .damage import Damage
 from .errors import Diagnostic, Severity, Span
+from .records import dataclass
 from .types import Enum, Type
 
 # Looking for names that resemble one takes time linear in the names there are.
@@ -88,8 +89,16 @@ class Symbols:
     detectors: dict[str, ast.Detector] = field(default_factory=dict)
     controllers: dict[str, ast.Controller] = field(default_factory=dict)
     constants: dict[str, object] = field(default_factory=dict)  # evaluated
-    instances: dict[str, int] = field(default_factory=dict)  # how many; 2 means several
+    # How many instances of each workflow (2 means several): only who asks needs all calls.
+    counted: Callable[[], dict[str, int]] = dict
     used: set[str] = field(default_factory=set)  # items that something speaks of
+    _instances: dict[str, int] | None = None
+
+    @property
+    def instances(self) -> Mapping[str, int]:
+        if self._instances is None:
+            self._instances = self.counted()
+        return self._instances
 
     def kind_of(self, name: str) -> str:
         """What sort of thing a top-level name is, for messages; "" when there is none."""

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from .ast import Node
-from .changed import made_of, maker
+from .changed import made_of, placer
 from .collector import uncollected
 from .errors import Span
 
@@ -46,26 +46,34 @@ class _Table(dict[type, Callable[[Any], Any]]):
     def __init__(self) -> None:
         super().__init__(copyreg.dispatch_table)
         self[Span] = lambda span: (Span, tuple(span))
-        self[_Make] = lambda make: (maker, (make.cls,))
+        self[_Make] = lambda make: (placer, (make.cls, make.file))
 
     def __missing__(self, cls: type) -> Callable[[Any], Any]:
         if not issubclass(cls, Node):
             raise KeyError(cls)
         kind: Any = cls
-        make = _Make(maker(kind))
-        make.cls = cls
+        names = made_of(kind)
         # (Of one field alone the getter gives no tuple.)
-        read: Callable[[Any], Any] = attrgetter(*made_of(kind))
-        found = (
-            (lambda node: (make, read(node)))
-            if len(made_of(kind)) > 1
-            else (lambda node: (make, (read(node),)))
+        read: Callable[[Any], Any] = (
+            attrgetter(*names) if len(names) > 1 else lambda node: (node.span,)
         )
+        makes: dict[str, _Make] = {}  # by file
+
+        def found(node: Any) -> tuple[_Make, tuple[Any, ...]]:
+            span, *values = read(node)
+            file, *place = span
+            make = makes.get(file)
+            if make is None:
+                make = makes[file] = _Make(placer(kind, file))
+                make.cls, make.file = cls, file
+            return make, (*place, *values)
+
         self[cls] = found
         return found
 
 
 class _Make(partial[Node]):
-    """Made again as what it calls: one of `maker`."""
+    """Made again as what it calls: one of `placer`."""
 
     cls: type
+    file: str

@@ -8,7 +8,6 @@ nesting is limited only by MAX_DEPTH of the tree (which later stages do walk rec
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from .ast import Spec
 from .damage import Damage, Losses
 from .errors import Diagnostic, Span
 from .lexer import MAX_ERRORS, Tokens, lex
+from .records import dataclass
 from .recovery import Recovery
 from .tables import COLLECT, LIST, PASS, Rule, tables
 from .transform import Builder

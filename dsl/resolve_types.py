@@ -7,8 +7,8 @@ from .constants import evaluate
 from .errors import Span
 from .names import BUILTIN_TYPES, Reporter, Symbols
 from .types import (
+    BOOL,
     Array,
-    Bool,
     Duration,
     Enum,
     Instance,
@@ -26,7 +26,7 @@ MAX_SIZE = 100_000  # elements are variables of the transition system
 MAX_NESTING = 64
 
 _PLAIN: dict[str, Type] = {
-    "bool": Bool(),
+    "bool": BOOL,
     "int": Int(),
     "real": Real(),
     "duration": Duration(),
@@ -201,6 +201,8 @@ def fits(target: Type, source: Type) -> bool:
 
     Ranges are not compared: whether a value stays inside is proved, not typed.
     """
+    if target is source:
+        return True
     match target, source:
         case Int(), Int():
             return True

@@ -7,10 +7,10 @@ error with its mend; `repair` says how the rest is read all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from .lexer import Tokens
+from .records import dataclass
 from .words import CLAUSE_WORDS, ITEM_WORDS, MEMBER_WORDS, PROPERTY_WORDS
 
 # How the parser goes on: reads over the part, over this token, or as if more stood there.

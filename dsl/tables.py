@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from .records import dataclass
 
 PASS, LIST, COLLECT, ACT = range(4)
 

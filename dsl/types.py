@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from .records import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Duration:
 
 
 DURATION: Final = Duration()  # the one that literals share
+BOOL: Final = Bool()  # .. and that tests share
 
 
 @dataclass(frozen=True, slots=True)

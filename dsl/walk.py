@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from . import ast
 from .ast import Node
 from .changed import replace
+from .records import dataclass
 
 N = TypeVar("N", bound=Node)
 
@@ -18,7 +19,7 @@ N = TypeVar("N", bound=Node)
 _LEAVES: Final = frozenset(
     (
         *("str", "bool", "int", "Fraction", "str | None", "tuple[str, ...]"),
-        *("Span", "Type | None", "RefKind | None", "tuple[Diagnostic, ...]"),
+        *("Span", "Type | None", "RefKind | None", "tuple[Diagnostic, ...]", "Kinds | None"),
     )
 )
 
@@ -53,8 +54,9 @@ def walk(root: object) -> Iterator[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """All nodes of some items by their classes, those of one class in source order."""
+    """All nodes of a tree (`root`) by their classes, those of one class in source order."""
 
+    root: object
     found: Mapping[type, Sequence[Any]]
 
     @staticmethod
@@ -69,18 +71,23 @@ class Kinds:
             if cls is tuple:
                 stack += node[::-1]
                 continue
+            if cls is Kinds:
+                for kind_of, nodes in node.found.items():
+                    found.setdefault(kind_of, []).extend(nodes)
+                continue
             kind = known.get(cls)
             if kind is None:
                 inner = None
                 if issubclass(cls, Node):
-                    found[cls] = []
+                    found.setdefault(cls, [])
                     inner = _reader(cls) if children(cls) else None
+                    inner = _known_body if cls is ast.Workflow else inner
                 kind = known[cls] = found.get(cls, []), inner
             nodes, reader = kind
             nodes.append(node)
             if reader is not None:
                 stack += filter(None, reader(node))
-        return Kinds(found)
+        return Kinds(root, found)
 
     def all(self, *kinds: type[N]) -> Iterator[N]:
         """Those of some classes."""
@@ -94,6 +101,21 @@ class Kinds:
             all(map(holds, nodes)) if kind in of_each else holds(nodes[0])
             for kind, nodes in self.found.items()
         )
+
+
+def nodes_of(workflow: ast.Workflow) -> Kinds:
+    """Those of its body.  (Bodies may be large: a checked one has been looked through.)"""
+    known = workflow.nodes
+    return known if known is not None and known.root is workflow.body else Kinds.of(workflow.body)
+
+
+def _known_body(workflow: Any) -> tuple[object, ...]:
+    """What stands in it, the last first; of its body the nodes, where they are known."""
+    read = _reader(ast.Workflow)(workflow)
+    known = workflow.nodes
+    if known is None or known.root is not workflow.body:
+        return read
+    return tuple(known if part is workflow.body else part for part in read)
 
 
 def parts_of(node: Node) -> Iterator[tuple[object, ...] | Node]:

@@ -37,10 +37,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from pathlib import Path
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.values import Unreadable, read_duration

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, Expr, Op, Scalar
 from ..semantics.system import PointKind, Thread, TransitionSystem
 from ..semantics.values import evaluate

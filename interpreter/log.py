@@ -12,12 +12,13 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol, TypeVar
 from zlib import crc32
 
+from ..dsl.records import dataclass
 from ..semantics.events import Event
 from ..semantics.expr import Scalar
 from ..semantics.system import EventKind

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from ..semantics.expr import TRUE, Expr, Op, Scalar, and_
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
 from ..semantics.walks import fold, variables

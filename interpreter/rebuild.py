@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from ..dsl.records import dataclass
 from ..semantics.events import apply_in_place
 from ..semantics.expr import Scalar
 from ..semantics.system import EventKind, TransitionSystem

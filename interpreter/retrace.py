@@ -4,8 +4,7 @@ the generated functions of the runner or the formulas of the solver.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.idle import alike, idle
 from ..semantics.system import TransitionSystem

@@ -7,12 +7,13 @@ been enabled, without a break, for a time that the environment chose when it bec
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from fractions import Fraction
 from heapq import heappop, heappush
 from random import Random
 
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, Expr, Scalar
 from ..semantics.system import RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace

@@ -8,8 +8,8 @@ read in prefix order, which is quick; large or shared ones are written as text a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Expr, Op, Sort
 from ..semantics.walks import postorder
 

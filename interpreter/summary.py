@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.system import PointKind, Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Trace

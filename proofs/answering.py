@@ -8,10 +8,11 @@ each end of one must be one of the other.  Nothing is believed: there is no evid
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import product
 
+from ..dsl.records import dataclass
 from ..semantics.claimed import Side
 from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, eq, not_, or_, var
 from ..semantics.observing import ENDS, plain

@@ -11,11 +11,12 @@ shown part by part, and answers no question (decision 27).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from ..dsl import ast
 from ..dsl.changed import replace
+from ..dsl.records import dataclass
 from ..semantics.atonce import looks_at_instances, unlike
 from ..semantics.evidence import (
     Answered,

@@ -12,8 +12,8 @@ Steps that differ only in the branch that takes them stand for one another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, TRUE, Expr, Op, alike, and_, not_
 from ..semantics.system import Rule, VarKind
 from ..semantics.walks import fold, fold_early, rebuild, variables

@@ -7,9 +7,9 @@ numbered as they are found, breadth first.  Time is not looked at.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 
+from ..dsl.records import dataclass
 from ..semantics.claimed import Side
 from ..semantics.expr import FALSE, Expr, Op
 from ..semantics.observing import INTERNAL, Act, Observer, needed, plain

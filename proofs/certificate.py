@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, get_args
 
+from ..dsl.records import dataclass
 from ..semantics.evidence import (
     Compared,
     Evidence,

@@ -7,9 +7,10 @@ name, and of the checks of the whole system what stands in WHOLE.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from ..dsl.records import dataclass
 from ..semantics.claimed import COMPARED
 from ..semantics.evidence import (
     Answered,

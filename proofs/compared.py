@@ -7,9 +7,9 @@ each step.  Definitions: docs/equivalence.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..dsl.errors import Rejected
+from ..dsl.records import dataclass
 from ..semantics.claimed import COMPARED, OUTCOME, UNDER, Claimed, Terms
 from ..semantics.evidence import (
     Answered,

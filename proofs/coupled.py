@@ -9,8 +9,9 @@ to the solvers for each pair and step.  Time is not looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from ..semantics.claimed import OUTCOME, UNDER, Side
 from ..semantics.evidence import Coupled
 from ..semantics.expr import FALSE, Expr, Op, Sort, and_, eq, or_

@@ -7,9 +7,10 @@ sums only the parts are looked at that the rule changes: what it adds to both si
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from ..dsl.records import dataclass
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, var
 from ..semantics.system import Obligation, Thread, TransitionSystem, VarKind

@@ -11,8 +11,9 @@ through, so what is held is given back by what is below its holder.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, TRUE, Expr, Op, and_, not_, or_
 from ..semantics.system import Point, PointKind, Rule, RuleKind, Thread
 from ..semantics.walks import fold_early, rebuild, variables

@@ -9,8 +9,8 @@ and each step leads from values that are listed to values that are listed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..semantics.claimed import Tests
 from ..semantics.expr import Expr, Op, and_, not_, or_, var
 from ..semantics.walks import substitute, variables

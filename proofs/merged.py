@@ -13,9 +13,10 @@ Rests on it that the rules of such terms do what is read here (`_Reading.next`),
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..dsl import ast
+from ..dsl.records import dataclass
 from ..semantics.claimed import UNDER, Terms, Tests
 from ..semantics.evidence import Merged
 from ..semantics.expr import FALSE, Expr, eq, not_

@@ -9,8 +9,9 @@ has no longest time takes; which of the other clocks rings next is the choice of
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.system import PointKind, Rule, RuleKind, Thread
 from ..semantics.values import evaluate

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 
+from ..dsl.records import dataclass
 from ..semantics.claimed import Side
 from ..semantics.expr import FALSE, Expr, Op, Sort, and_, const, inp, not_, var
 from ..semantics.observing import Observer, plain

@@ -4,8 +4,8 @@ they are few, by plain evaluation; times are left out, so more is reached than c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.system import RuleKind, TransitionSystem, VarKind
 from ..semantics.values import evaluate

@@ -9,9 +9,10 @@ waits take is an answer, too (`deterministic`); then an end by a time-out is non
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from ..dsl.records import dataclass
 from ..semantics.expr import Scalar
 from ..semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from ..semantics.trace import Step, Trace

@@ -7,10 +7,11 @@ that most questions are answered by arithmetic on constants and never reach a so
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import cached_property
 
+from ..dsl.records import dataclass
 from ..dsl.types import Enum, Str
 from ..semantics.expr import FALSE, TRUE, Expr, Op, Sort, const, inp, le, not_, var
 from ..semantics.system import Input, Rule, TransitionSystem, Variable

@@ -15,9 +15,9 @@ all that may come after it does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ..dsl.changed import replace
+from ..dsl.records import dataclass
 from ..semantics.evidence import Part, Runs
 from ..semantics.expr import FALSE, not_
 from ..semantics.system import Obligation

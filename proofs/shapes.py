@@ -4,8 +4,9 @@ by what they mention."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from ..semantics.expr import NUMBERS, Expr, Op, Sort, add, const, eq, ite, or_, var
 from ..semantics.system import PointKind, Thread, TransitionSystem
 from ..semantics.walks import postorder, variables

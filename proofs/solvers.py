@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import z3
 
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, Expr, Op, not_
 from ..semantics.smtlib import SORTS, Unreadable, text
 from ..semantics.walks import postorder

@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from math import inf, prod
 from typing import TypeVar
 
+from ..dsl.records import dataclass
 from ..dsl.types import Enum
 from ..semantics.evidence import States
 from ..semantics.expr import Expr, Op, Scalar, Sort, var

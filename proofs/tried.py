@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ..dsl.changed import replace
+from ..dsl.records import dataclass
 from ..semantics.evidence import Answered, Evidence, Measure, Pairs, Part, Progress, States
 from ..semantics.expr import FALSE
 from ..semantics.system import RuleKind

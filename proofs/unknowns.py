@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, Expr, Op, Scalar, Sort
 from ..semantics.system import Rule, TransitionSystem, VarKind
 from ..semantics.walks import variables

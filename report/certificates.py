@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..proofs.check import Answer, Checked
 
 

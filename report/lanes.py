@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..dsl.records import dataclass
 from ..dsl.rendering import cells
 from ..semantics.system import PointKind
 from .runs import RunView

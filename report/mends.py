@@ -4,6 +4,7 @@ what it is about; and which refutations are the same deadlock."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -76,6 +77,8 @@ def mend_of(report: Report, result: Result) -> str:
     if result.fix:
         return result.fix
     verdict = result.verdict
+    if isinstance(verdict, Refuted) and verdict.system is not None:
+        report = replace(report, system=verdict.system)
     if isinstance(verdict, Refuted) and not report.imported_from:
         if result.check == "compensated" and _cut_off(report.system, verdict):
             return _UNSURE
@@ -134,6 +137,7 @@ def _unending(report: Report, result: Result) -> Trace | None:
     verdict = result.verdict
     if not isinstance(verdict, Refuted) or report.system is None:
         return None
+    system = verdict.system or report.system  # (of which the run is one)
     match result.check:
         case "deadlock_free" | "can_finish":
             return verdict.trace
@@ -141,7 +145,7 @@ def _unending(report: Report, result: Result) -> Trace | None:
             return verdict.trace if verdict.trace.loop_at is None else None
         case "deterministic" | "timing_independent":
             both = [t for t in (verdict.trace, verdict.second) if t is not None]
-            return next((t for t in both if _is_stuck(report.system, t)), None)
+            return next((t for t in both if _is_stuck(system, t)), None)
     return None
 
 

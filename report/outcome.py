@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum, StrEnum
 
 from ..dsl.errors import NOWHERE, Diagnostic, Severity
+from ..dsl.records import dataclass
 from ..semantics.system import TransitionSystem
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain

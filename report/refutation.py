@@ -6,10 +6,10 @@ Lines of plain text with a style name each; `report.text` puts them on the termi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..dsl.rendering import cells, excerpt
 from ..semantics.system import RuleKind
 from ..verifier.verdict import Refuted, Result

@@ -6,10 +6,10 @@ Text and JSON are both made from a `RunView`, so that they say the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..interpreter.parts import paths
 from ..semantics.expr import Op, Scalar
 from ..semantics.system import (

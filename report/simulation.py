@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ..dsl.records import dataclass
 from ..interpreter import Figures, LogReplay, RunResult, Status
 from ..interpreter import Summary as Totals
 from ..interpreter import summarise as totals_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from rich.table import Table
 from rich.text import Text
 
+from ..dsl.records import dataclass
 from ..dsl.rendering import cells
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from .outcome import Status, fails, status, title, trivial

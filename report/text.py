@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from ..dsl.errors import Severity
+from ..dsl.records import dataclass
 from ..verifier.verdict import Proved, Refuted, Result, Unknown
 from . import explain
 from .mends import mend_of

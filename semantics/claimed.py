@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ..dsl import ast
+from ..dsl.records import dataclass
 from .expr import Expr
 from .observing import View
 from .system import TransitionSystem

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..dsl.changed import filled
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from .expr import TRUE, Expr
 
 

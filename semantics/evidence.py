@@ -7,8 +7,8 @@ Variables, rules and threads are named by their index in the system that the spe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from .expr import Expr, Scalar
 from .trace import Trace
 

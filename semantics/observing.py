@@ -8,8 +8,9 @@ scheduling, grants, tests and other assignments.  The last end shows the observe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from .expr import Scalar
 from .system import Rule, RuleKind, TransitionSystem, Variable, VarKind
 from .values import evaluate, show

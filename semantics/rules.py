@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..dsl.changed import filled
 from ..dsl.closed import ClosedStr
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..dsl.types import Type
 from .expr import TRUE, Expr, Sort
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from ..dsl.records import dataclass
 from ..dsl.types import Enum, Str, Type
 from .expr import TRUE, Expr, Op, Scalar, and_, eq, inp, not_
 from .observing import ENDS, VERBS, Observer, plain

@@ -11,11 +11,10 @@ that is not running sits at point 0 (`ENTRY`); its rules are guarded by its pare
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..dsl.changed import filled
 from ..dsl.closed import ClosedStr
 from ..dsl.errors import NOWHERE, Span
+from ..dsl.records import dataclass
 from ..dsl.types import Type
 from .declared import (
     AnyNumber,

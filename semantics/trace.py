@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ..dsl.records import dataclass
 from .expr import Expr, Scalar
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..dsl import ast
 from ..dsl.format_expr import AND, QUANTIFIER, expr
+from ..dsl.records import dataclass
 from ..dsl.walk import walk
 from ..semantics.expr import FALSE, Op
 from ..semantics.system import RuleKind, TransitionSystem, VarKind

@@ -8,8 +8,9 @@ where it does not hold.  `States` without states say only which variables to loo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..dsl.records import dataclass
 from ..semantics.evidence import (
     Answered,
     Evidence,

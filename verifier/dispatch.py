@@ -12,9 +12,10 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..dsl.records import dataclass
 from .session import GRACE
 from .tasks import NEVER_BEGUN, OVER, Checks, Found, Kind, Task
 from .verdict import Result, Unknown, Verdict

@@ -10,9 +10,10 @@ so that they can be taken again and again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..dsl import ast
+from ..dsl.records import dataclass
 from ..semantics.evidence import Runs
 from ..semantics.expr import FALSE, not_, or_
 from ..semantics.idle import idle, without

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
 from ..dsl import ast
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE, TRUE, Expr, Scalar, const, not_
 from ..semantics.lower.durations import Duration
 from ..semantics.system import TimeLimit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..dsl import ast
@@ -47,7 +48,6 @@ class Lifting:
         self.shown: set[Key] = set()
         self.anew: frozenset[Key] = frozenset()
         self._proofs: AnyNumber | None = None
-        self._enough: Enough | None = None
 
     # --- proofs of all that is meant -----------------------------------------------------------
 
@@ -68,11 +68,11 @@ class Lifting:
             chosen = self.session.options.engines
             found.update(proofs.all_claims(self.claims).items())
             for check in whole:
-                verdict = proofs.settled(check, verdicts)
+                verdict = proofs.settled(check, verdicts, self._enough)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[check] = verdicts[check] = verdict
             for name in at_last:
-                verdict = proofs.comes_at_last(name, verdicts)
+                verdict = proofs.comes_at_last(name, verdicts, self._enough)
                 if verdict is not None and allowed(chosen, verdict) is verdict:
                     found[PROPERTY + name] = verdict
             for name in limits:
@@ -83,6 +83,12 @@ class Lifting:
         if self._proofs is not None:
             self.anew = frozenset(self._proofs.anew & found.keys())
         return found
+
+    @cached_property
+    def _enough(self) -> Enough:
+        from .checks.enough import Enough
+
+        return Enough(self.session, self.spec)
 
     def of_any_room(self, verdicts: MutableMapping[str, Verdict]) -> dict[Key, Verdict]:
         """However many messages there are in channels without a bound."""
@@ -126,12 +132,8 @@ class Lifting:
 
     def _of_enough(self, verdict: Verdict, key: Key) -> Verdict | None:
         """What runs of so many instances show as a few cannot."""
-        from .checks.enough import Enough
-
         if isinstance(verdict, Refuted) is not (key == "no_dead_code"):
             return None  # (nothing is open)
-        if self._enough is None:
-            self._enough = Enough(self.session, self.spec)
         with self.session.limit():
             if key == "no_dead_code":
                 return self._enough.alive()

@@ -6,8 +6,9 @@ messages in channels without a bound, so that they can be taken again and again 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..dsl.records import dataclass
 from ..semantics.expr import TRUE, Op, Scalar, and_, const, le, var
 from ..semantics.idle import idle, without
 from ..semantics.system import ChannelInfo, Rule, RuleKind, TransitionSystem

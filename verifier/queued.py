@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from ..dsl.records import dataclass
 
 Letter = tuple[object, int]  # what a message says, and who asks (0: nobody, or not any more)
 Word = list[Letter]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from ..dsl import ast
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..semantics.evidence import Rank
 from ..semantics.expr import FALSE, Expr, Scalar
 from ..semantics.idle import idle
@@ -156,6 +157,10 @@ class Session:
             until=self.until,
             _slots=self._slots,
         )
+
+    def of_run(self, verdict: Refuted) -> Session:
+        """That of the system of which the run is one."""
+        return self if verdict.system is None else self.of(verdict.system)
 
     def bounds(self) -> Mapping[str, Verdict]:
         """Whether channels grow that have no bound of their own, by name."""

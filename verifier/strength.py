@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ..dsl import ast
 from ..dsl.errors import Rejected
 from ..dsl.mutants import Mutant
+from ..dsl.records import dataclass
 from .verdict import Refuted, Result, Unknown
 
 Decide = Callable[[ast.Spec], Sequence[Result]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
 from ..dsl import ast
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..semantics.expr import FALSE
 from ..semantics.system import RuleKind, TimeLimit, TransitionSystem
 from .checks import (

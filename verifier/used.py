@@ -8,9 +8,9 @@ any other step keeps it without a look at what the step does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..semantics.evidence import Evidence, Inductive, Part, Peaks, States
 from ..semantics.system import Obligation, TransitionSystem
 from ..semantics.walks import variables

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..dsl.errors import Span
+from ..dsl.records import dataclass
 from ..semantics.evidence import Compared, Part
 from ..semantics.system import TransitionSystem
 from ..semantics.trace import Trace

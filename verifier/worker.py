@@ -21,9 +21,9 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from mmap import mmap
 
+from ..dsl.records import dataclass
 from .limit import Late
 from .session import InternalError
 from .tasks import OVER, Checks, Found, Task

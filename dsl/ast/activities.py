@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..records import dataclass
 from ..types import Type
 from .expressions import Expression, Node, TypeExpr
 from .terms import Claim, RetrySpec, Term

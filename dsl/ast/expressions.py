@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from ..closed import ClosedStr
 from ..errors import NOWHERE, Span
+from ..records import dataclass
 from ..types import Type
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import TYPE_CHECKING
 
 from ..errors import Diagnostic
+from ..records import dataclass
 from ..types import Type
 from .activities import Activity, Amount, Param
 from .expressions import Expression, Node, TypeExpr
 from .properties import Property
 from .terms import Term
+
+if TYPE_CHECKING:
+    from ..walk import Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Workflow(Node):
     activities: tuple[Activity, ...] = ()
     properties: tuple[Property, ...] = ()
     doc: str = field(default="", compare=False)
+    # Of some body, where they were looked for; ask `walk.nodes_of`.
+    nodes: Kinds | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

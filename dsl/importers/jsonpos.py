@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from ..errors import Diagnostic, Rejected, Severity, Span
+from ..records import dataclass
 
 MAX_DEPTH = 120
 MAX_CHARS = 4_000_000  # the service itself takes at most 1 MB

@@ -8,7 +8,7 @@ Nothing here says whether a law holds: that is found out (verifier/equivalence/l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ...dsl.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

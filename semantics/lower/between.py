@@ -6,9 +6,9 @@ The options are text, as `equiv` takes them and certificates keep them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ..claimed import Claimed, Side, Terms
 from ..observing import View, in_both
 from ..system import TransitionSystem

@@ -8,10 +8,11 @@ thread may stand at): they are *knots*, empty junctions whose arguments are tied
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Duration, Int, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, const, eq, le, to_real, var, whole
 from ..system import (

@@ -10,11 +10,11 @@ there runs on, and keeps the lock until it has ended.  (Of services that queue d
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...dsl.changed import replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, Op, and_, const, eq, implies, ite, lt, not_, or_
 from ..system import PointKind, ResourceInfo, RuleKind
 from .builder import Asking, Builder, Holds, RuleDraft, knot, tie

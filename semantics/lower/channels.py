@@ -9,9 +9,10 @@ docs/decisions/0012-messages.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Enum, Int, Type
 from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, lt, not_, or_, to_real

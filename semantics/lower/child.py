@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, Sort, and_, const, eq, to_real
 from ..system import EventKind, PointKind, RuleKind, VarKind
 from .assign import assign

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import reduce
 
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...dsl.types import Duration, Int
 from ...dsl.walk import walk
 from ..expr import (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, inp, to_real
 from ..system import (

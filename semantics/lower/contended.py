@@ -7,11 +7,11 @@ and branches that share no resource do not wait for each other.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 from ..expr import TRUE, Op, Sort
 from ..network import Task

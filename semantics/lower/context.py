@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, Op, Sort, and_, const, implies, le, not_, or_, var
 from ..system import (
     Delay,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Int, Real
 from ..expr import (
     FALSE,

@@ -8,11 +8,12 @@ so that after so many rounds the test fails; what leaves the body otherwise leav
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fractions import Fraction
 from math import ceil
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 from ..expr import Expr
 

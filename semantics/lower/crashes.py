@@ -11,11 +11,11 @@ some time within it (for how long it has run is not kept).  Who comes back waits
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ..expr import (
     FALSE,
     TRUE,

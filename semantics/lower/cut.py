@@ -7,8 +7,9 @@ its start for a number, its `turn`; a smaller one comes first.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...dsl.types import Int
 from ..expr import TRUE, Expr, Op, Sort, and_, const, eq, inp, ite, var
 from ..system import Input, VarKind

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
 
+from ...dsl.records import dataclass
 from ...dsl.types import (
     Array,
     Bool,

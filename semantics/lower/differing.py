@@ -15,7 +15,7 @@ from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Rejected, Span
 from ...dsl.types import Enum
-from ...dsl.walk import Kinds, walk
+from ...dsl.walk import Kinds, nodes_of, walk
 from ..claimed import Effects, Terms, Tests
 from ..expr import TRUE, Expr, Op, Sort, and_, const, le, var
 from ..system import RuleKind, Variable, VarKind
@@ -79,24 +79,17 @@ Pairs = list[tuple[ast.Workflow, ast.Workflow]]
 
 def _apart(old: ast.Spec, new: ast.Spec) -> tuple[ast.Spec, ast.Spec, Pairs | None]:
     """Each `by_itself`, and the workflows that differ, in bodies only; None as `differing`."""
-    # (Bodies may be large: their nodes are looked for once.)
-    known: list[dict[str, Kinds]] = [{}, {}]
-    one, other = _itself(old, known[0]), _itself(new, known[1])
-    return one, other, _differing_in((one, other), known)
+    one, other = by_itself(old), by_itself(new)
+    return one, other, _differing_in((one, other))
 
 
-def _differing_in(
-    both: tuple[ast.Spec, ast.Spec], known: Sequence[dict[str, Kinds]]
-) -> Pairs | None:
+def _differing_in(both: tuple[ast.Spec, ast.Spec]) -> Pairs | None:
     old, new = both
     if any(s.controllers or s.imported_from or (s.system and s.system.faults) for s in both):
         return None
     if without_bodies(old) != without_bodies(new):
         return None
-    nodes = [
-        [of.get(w.name) or Kinds.of(w.body) for w in s.workflows]
-        for s, of in zip(both, known, strict=True)
-    ]
+    nodes = [[nodes_of(w) for w in s.workflows] for s in both]
     called = {name for found in nodes for body in found for name in _called(body)}
     pairs = []
     each = zip(old.workflows, new.workflows, *nodes, strict=True)
@@ -147,20 +140,11 @@ def plain_terms(both: tuple[ast.Term, ast.Term]) -> tuple[ast.Term, ast.Term] | 
 
 def by_itself(s: ast.Spec) -> ast.Spec:
     """Without what is not called, and whatever the workflow that runs is called."""
-    return _itself(s, {})
-
-
-def _itself(s: ast.Spec, known: dict[str, Kinds]) -> ast.Spec:
-    """The same; `known` gets the nodes of a body that were looked for."""
     main = alone_runs(s)
     if s.workflows == (main,) and s.system == ALONE:
         return s
-    if main is None:
+    if main is None or not _called(nodes_of(main)) <= _activities(s, main):
         return s
-    nodes = Kinds.of(main.body)
-    if not _called(nodes) <= _activities(s, main):
-        return s
-    known[ALONE.instances[0].workflow] = nodes
     only = replace(main, name=ALONE.instances[0].workflow)
     return replace(s, workflows=(only,), system=ALONE)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ...dsl import ast
 from ...dsl.changed import filled
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ..expr import (
     TRUE,
     Expr,

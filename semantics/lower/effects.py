@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Enum, Type
 from ..expr import FALSE, TRUE, Expr, Op, Sort, add, and_, ite, neg, not_, or_, to_real, var
 from .assign import assign

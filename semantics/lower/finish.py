@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from itertools import takewhile
 
+from ...dsl.records import dataclass
 from ..expr import (
     FALSE,
     TRUE,

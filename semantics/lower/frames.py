@@ -8,13 +8,13 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ..expr import (
     FALSE,
     TRUE,

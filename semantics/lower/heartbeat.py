@@ -11,10 +11,10 @@ from d on, as long as the attempt may run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, and_, const, ite, le, lt, not_
 from ..system import Delay, EventKind, RuleKind
 from .builder import RuleDraft

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ..expr import TRUE, Expr, Op, and_, const, eq, le, lt, or_
 from .data import Value
 

@@ -10,8 +10,8 @@ the first waits is what a lock is for; that it waits for the third is what must 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ..expr import FALSE, Expr, Op, Sort, and_, const, eq, lt, not_, or_, var
 from ..system import Obligation, Point, PointKind, ResourceInfo, Rule, RuleKind, Thread
 from ..walks import variables

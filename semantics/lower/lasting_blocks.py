@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 from ..expr import FALSE, TRUE, Expr, Sort, add, const, div, ite, mul, not_, or_, sub, to_real
 from .context import RETURN, UNDO_FAILED, Ctx, real_error

@@ -12,10 +12,10 @@ lasts longer than all work together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 
 Amounts = Mapping[str, int]  # units asked for, by the name of the resource
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Enum, Int, Type
 from ..expr import (
     FALSE,

@@ -20,9 +20,9 @@ of its steps by the same step of the same token (docs/decisions/0017-laws.md, 00
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, ite, not_
 from ..system import PointKind, RuleKind
 from .context import RETURN, UNDO_FAILED, Ctx, raise_error, step

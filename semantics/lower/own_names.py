@@ -7,12 +7,13 @@ for them use; `plain` takes it off again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.format_expr import expr
 from ...dsl.format_inline import inline
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 
 OWN = "__"

@@ -7,11 +7,11 @@ gives every branch a frame of its own; otherwise an error goes to the frames aro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ...dsl import ast
 from ...dsl.changed import replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...dsl.types import Int
 from ..expr import FALSE, TRUE, Expr, Sort, add, and_, const, eq, ite, le, lt, not_, or_, sub, var
 from ..joins import WIDEST

@@ -8,10 +8,10 @@ before which it did not.  `q leads_to p`, `eventually p`: a ghost remembers that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...dsl.changed import replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...dsl.types import Bool
 from ..expr import FALSE, Expr, Op, and_, implies, not_, or_
 from ..system import EventKind, Liveness, Obligation, Rule, TimeLimit, VarKind

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ...dsl.changed import filled, replace
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ..expr import FALSE, TRUE, Expr, Op, and_, ite, or_, var
 from ..walks import substitute
 from .builder import PointDraft, Update

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...dsl import static_bounds
 from ...dsl.errors import Diagnostic, Rejected, Span
+from ...dsl.records import dataclass
 
 
 def not_here(message: str, span: Span, fix: str) -> Rejected:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import get_args
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 
 Seconds = Callable[[ast.Expression], Fraction | None]  # of what never changes

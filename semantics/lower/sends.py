@@ -9,12 +9,13 @@ fails) leaves a request behind.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import NamedTuple, get_args
 
 from ...dsl import ast
 from ...dsl.extent import Known, extent
+from ...dsl.records import dataclass
 from ...dsl.types import Array, Enum, SetOf
 from ...dsl.walk import parts_of, walk
 from .rounds import Least, Seconds

@@ -14,10 +14,10 @@ no more than the sum of k / r.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 from ..expr import TRUE
 from .channels import Channel

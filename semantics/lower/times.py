@@ -7,11 +7,12 @@ during a run; sums and maxima of them are simplified where ranges of the paramet
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import reduce
 
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ..expr import (
     FALSE,
     TRUE,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ..expr import Expr, add, const, lt
 from ..system import PointKind, RuleKind
 from .context import Ctx, step

@@ -8,10 +8,10 @@ kept from then on.  What is proved for whatever it names is proved of all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ...dsl import ast
 from ...dsl.changed import replace
+from ...dsl.records import dataclass
 from ...dsl.types import Bool
 from ..expr import FALSE, Expr, Op, Sort, and_, inp, ite, not_, or_, var
 from ..expr import zero as nothing

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from wfverify.cli import beside, loading
-from wfverify.cli.loading import load_specs
+from wfverify.cli.loading import load_specs, load_two
 from wfverify.dsl.ast import Spec
 from wfverify.dsl.errors import Rejected
+from wfverify.verifier.equivalence import aut
+from wfverify.verifier.equivalence.lts import Lts
 
 GOOD = "workflow w() { activity a { }  run { a ; a } }\n"
 MORE = "workflow v(n: int 0..3) { var x: int 0..3 = n  activity a { }  run { a ; x := n } }\n"
@@ -46,13 +48,34 @@ def test_beside_each_other_as_one_by_one(
         os.waitpid(-1, 0)  # nobody is left
 
 
+@pytest.mark.parametrize("text", ["des (0, 2, 3)\n(0, i, 1)\n(1, go, 2)\n", "des (0, 1)\n", ""])
+def test_systems_beside_each_other(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    paths = [str(tmp_path / "one.aut"), str(tmp_path / "other.aut")]
+    for path, there in zip(paths, (text, "des (1, 1, 2)\n(1, stop, 0)\n"), strict=True):
+        Path(path).write_text(there)
+
+    def load(path: str) -> Lts:
+        return aut.read(Path(path).read_text(), path)
+
+    found: list[object] = []
+    for large in (10**9, 1):
+        try:
+            found.append(load_two(paths, load, large))
+        except Rejected as error:
+            found.append(error.diagnostics)
+    assert found[0] == found[1]
+
+
 def test_what_comes_to_nothing_is_read_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     here = os.getpid()
 
-    def told(path: str) -> tuple[Spec | None, tuple[object, ...]]:
+    def told(load: object, path: str) -> tuple[Spec | None, tuple[object, ...]]:
         assert os.getpid() != here
         raise MemoryError
 

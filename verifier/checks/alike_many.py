@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...semantics.system import TransitionSystem
 from ..session import Session
 from ..verdict import Proved, Verdict

@@ -47,6 +47,7 @@ from .anyroom import in_range
 from .arrivals import arrivals
 from .controlled import by_order
 from .coverage import sources
+from .enough import Enough
 from .few import Few
 from .incrowd import BY_CROWD, InCrowd
 from .obligations import Claim, claims
@@ -111,13 +112,22 @@ class AnyNumber:
             return None
         return by_time.of_each(self.session, self.spec, limits)
 
-    def settled(self, check: str, known: Mapping[str, Verdict]) -> Verdict | None:
-        """A check of the whole: proved at once, or refuted by few, or proved at length."""
-        return self.whole(check, known, True) or self.few.whole(check) or self.whole(check, known)
+    def settled(self, check: str, known: Mapping[str, Verdict], more: Enough) -> Verdict | None:
+        """A check of the whole: proved at once, or refuted by few, or proved at length, or refuted
+        by `more`; by these first where sizes say that a few do not use up what there is."""
+        found: Verdict | None = self.whole(check, known, True)
+        if found is None and more.first:
+            found = more.whole(check)
+        found = found or self.few.whole(check) or self.whole(check, known)
+        return more.whole(check) if found is None and not more.first else found
 
-    def comes_at_last(self, name: str, known: Mapping[str, Verdict]) -> Verdict | None:
+    def comes_at_last(
+        self, name: str, known: Mapping[str, Verdict], more: Enough
+    ) -> Verdict | None:
         """A property of what comes at last."""
-        return self.few.comes(name) or self.comes(name, known)
+        found: Verdict | None = more.at_last(name) if more.first else None
+        found = found or self.few.comes(name) or self.comes(name, known)
+        return more.at_last(name) if found is None and not more.first else found
 
     def all_claims(self, wanted: Sequence[Claim]) -> dict[int, Verdict]:
         """Those that are settled, by position: what rules show, what few refute, and then what is

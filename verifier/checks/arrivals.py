@@ -11,10 +11,11 @@ before the last, and would have.  (The least m that will do is the best.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op
 from ...semantics.lower import lower
 from ...semantics.lower.durations import durations

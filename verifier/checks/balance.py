@@ -9,8 +9,9 @@ which there may be any number each by itself has to be in balance, of the others
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op
 from ...semantics.system import ChannelInfo, PointKind, Rule, RuleKind, Thread
 from ...semantics.walks import fold, rebuild, variables

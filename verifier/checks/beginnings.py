@@ -6,11 +6,11 @@ What is assumed in vain would prove anything: both are errors.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ...dsl import ast
 from ...dsl.errors import NOWHERE, Span
 from ...dsl.format_expr import expr
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, not_, var
 from ...semantics.system import Obligation, RuleKind, TransitionSystem
 from ...semantics.trace import Trace

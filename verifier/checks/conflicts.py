@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.trace import Trace

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...semantics.lower.contended import network
 from ...semantics.network import Task
 from ...semantics.trace import Trace

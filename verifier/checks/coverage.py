@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...semantics.evidence import Part, Runs
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, not_
 from ...semantics.system import Obligation, Place, TransitionSystem

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NEVER_ENDS = "this run goes round for ever"
 STUCK = "a run never ends: some branches are stuck for ever"
+NO_END = "from here no end of {} can be reached"
 NO_WAY_ON = "once this run goes round, there is no other way on"
 
 
@@ -43,7 +44,9 @@ def can_finish(session: Session, deadlock: Verdict, terminates: Verdict) -> Verd
         assert isinstance(terminates, Proved)
         how = "every run ends (`terminates`), and nobody is ever stuck on the way"
         return Proved("structure", how, evidence=terminates.evidence)
-    if isinstance(terminates, Refuted) and inescapable(session.system, terminates.trace):
+    if isinstance(terminates, Refuted) and inescapable(
+        session.of_run(terminates).system, terminates.trace
+    ):
         return replace(terminates, message=NO_WAY_ON)
     hopeless = _without_end(session)
     if hopeless is not None:
@@ -86,7 +89,7 @@ def _never_ends(session: Session, answer: NeverEnds, lost: _Lost) -> Verdict:
     last = replayed.states[-1]
     return session.confirm(
         "search",
-        f"from here no end of {names} can be reached",
+        NO_END.format(names),
         answer.trace,
         span,
         # Another order of the same steps may end somewhere else.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, ite, not_, or_, same, var
 from ...semantics.expr import const as constant
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain, islice
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Scalar, and_, or_
 from ...semantics.system import Obligation, PointKind, Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Step, Trace

@@ -33,11 +33,12 @@ instances, and any room in channels.  It speaks of the untimed view.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE
 from ...semantics.system import ChannelInfo, Rule, RuleKind, Thread, TransitionSystem, VarKind
 from ...semantics.walks import variables

@@ -21,11 +21,13 @@ from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from . import obligations
 from .graph import full_graph
+from .kept_waiting import Owing, kept_waiting
 from .lassos import States, goes_round
 from .stuck import blocked_for_ever
 from .waiters import waiting_in
 
 FOR_EVER = "somebody waits for a resource for ever"
+MAY_WAIT = "{} may wait for {} for ever"
 NOBODY = "nobody ever waits for a resource"
 
 
@@ -55,7 +57,21 @@ def _one(session: Session, goal: Liveness, terminates: Verdict) -> Verdict:
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
-    return _owed(session, graph, goal) or _settled(graph, "nothing is owed for ever")
+    found = _owed(session, graph, goal)
+    if found is None and not graph.complete:
+        found = kept_waiting(session, list(owing(session.system, goal)))
+    return found or _settled(graph, "nothing is owed for ever")
+
+
+def owing(system: TransitionSystem, goal: Liveness) -> Iterator[Owing]:
+    """Who may have to wait for it for ever, if served last; of those who are alike, one."""
+    whose = _whose(system, goal)
+    ones = _ones(system)
+    if whose and not whose & ones:
+        return
+    for one in whose & ones or (None, *sorted(ones)):
+        last = frozenset(() if one is None else (one,))
+        yield Owing(goal.owed, last, goal.at_end.message, goal.at_end.span, True)
 
 
 def _owed(session: Session, graph: Graph, goal: Liveness) -> Verdict | None:
@@ -67,7 +83,9 @@ def _owed(session: Session, graph: Graph, goal: Liveness) -> Verdict | None:
 
 def owed_in(session: Session, graph: Graph, name: str) -> Verdict | None:
     """A property: what a graph of all states says at once."""
+    others = _like_others(session.system)
     goals = [g for g in session.system.liveness if g.name == name]
+    goals = [g for g in goals if not _whose(session.system, g) & others]
     found = (_owed(session, graph, g) for g in goals)
     return next((v for v in found if isinstance(v, Refuted)), None)
 
@@ -147,7 +165,7 @@ def starvation_free(
     if not waits and session.may("structure"):
         return Proved("structure", NOBODY)
     if isinstance(deadlock, Refuted):
-        if _stuck_asking(session, deadlock):
+        if stuck_asking(session, deadlock):
             return replace(deadlock, message=FOR_EVER)
     if isinstance(terminates, Proved) and session.may("structure"):
         how = "every run ends (`terminates`), so nobody waits for ever"
@@ -157,18 +175,50 @@ def starvation_free(
     graph, why = full_graph(session)
     if graph is None:
         return Unknown("search", why)
-    return _starved(session, graph) or _settled(graph, "somebody waits all the time")
+    found = _starved(session, graph)
+    if found is None and not graph.complete:
+        found = kept_waiting(session, list(asking(session.system)))
+    return found or _settled(graph, "somebody waits all the time")
+
+
+def asking(system: TransitionSystem) -> Iterator[Owing]:
+    """The same of who waits for a resource."""
+    ones = _ones(system)
+    for thread, cond, names in waits_for_claims(system):
+        if thread.instance in ones:
+            last = frozenset((thread.instance,))
+            yield Owing(cond, last, MAY_WAIT.format(thread.name, names), thread.span, False)
+
+
+def _whose(system: TransitionSystem, goal: Liveness) -> set[int]:
+    """The instances of which it speaks."""
+    found = {system.variables[v].instance for v in variables([goal.owed])}
+    return {i for i in found if i is not None}
+
+
+def _like_others(system: TransitionSystem) -> frozenset[int]:
+    """Of any number that are alike all but the first: what one of them may suffer, it may."""
+    if system.in_order:
+        return frozenset()  # (of those that are ready at one instant the first in the spec is next)
+    groups = [g.members[1:] for g in system.any_number if g.between is None]
+    return frozenset(i for members in groups for i in members)
+
+
+def _ones(system: TransitionSystem) -> set[int]:
+    """Of each workflow the last instance, who comes last if they come one after the other."""
+    return set({i.workflow: i.id for i in system.instances}.values())
 
 
 def starved_in(session: Session, graph: Graph, stuck: Verdict | None) -> Verdict | None:
     """`starvation_free`: what a graph of all states says at once; `stuck`: of `deadlock_free`."""
     if isinstance(stuck, Refuted):
-        return replace(stuck, message=FOR_EVER) if _stuck_asking(session, stuck) else None
+        return replace(stuck, message=FOR_EVER) if stuck_asking(session, stuck) else None
     return _starved(session, graph)
 
 
-def _stuck_asking(session: Session, deadlock: Refuted) -> bool:
+def stuck_asking(session: Session, deadlock: Refuted) -> bool:
     """Whether one of those who are stuck for ever would have a step but for a resource."""
+    session = session.of_run(deadlock)
     last = session.replay(session.system, deadlock.trace).states[-1]
     core = blocked_for_ever(session.structure, last, waiting_in(session.system, last))
     waits = waits_for_claims(session.system)
@@ -176,11 +226,14 @@ def _stuck_asking(session: Session, deadlock: Refuted) -> bool:
 
 
 def _starved(session: Session, graph: Graph) -> Verdict | None:
+    others = _like_others(session.system)
     for thread, cond, names in waits_for_claims(session.system):
+        if thread.instance in others:
+            continue
         nodes = {n for n in range(len(graph.nodes)) if graph.holds(n, cond) is not False}
         if any(_at_rest(graph, n) for n in nodes):
             return Unknown("search", f"{thread.name} may be stuck where it waits for {names}")
-        message = f"{thread.name} may wait for {names} for ever"
+        message = MAY_WAIT.format(thread.name, names)
         found = _goes_round(session, graph, nodes, cond, message, thread.span)
         if found is not None:
             return found

@@ -55,11 +55,12 @@ def _waits(session: Session, deadlock: Verdict) -> Verdict:
     if isinstance(deadlock, Proved):
         return Proved(deadlock.engine, "nobody is ever stuck (`deadlock_free`)", deadlock.figure)
     if isinstance(deadlock, Refuted):
-        last = session.replay(system, deadlock.trace).states[-1]
-        dead = blocked_for_ever(session.structure, last, waiting_in(system, last))
-        waiting = [t for t in dead if any(waits_for_message(system, t, last))]
+        own = session.of_run(deadlock)
+        last = own.replay(own.system, deadlock.trace).states[-1]
+        dead = blocked_for_ever(own.structure, last, waiting_in(own.system, last))
+        waiting = [t for t in dead if any(waits_for_message(own.system, t, last))]
         if waiting:
-            span = place_of(system, waiting[0], last)
+            span = place_of(own.system, waiting[0], last)
             return replace(deadlock, message=FOR_EVER, span=span)
     graph, why = full_graph(session)
     if graph is None:

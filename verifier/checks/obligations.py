@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...dsl.records import dataclass
 from ...semantics import evidence as evidence_
 from ...semantics.evidence import Part
 from ...semantics.expr import FALSE, Expr
 from ...semantics.system import Obligation, TransitionSystem, VarKind
 from ...semantics.words import in_words
-from ..engines.common import Budget, touched, written
+from ..engines.common import Budget, stutter, touched, written
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .peaks import by_structure, figure
@@ -364,25 +365,30 @@ class _Deciding:
                 everywhere = goal.every_step and not steps_stutter(goal)
                 groups.setdefault((everywhere, self._instance(goal)), []).append(k)
         until = time.monotonic() + max(seconds, self.session.share(0.15))
-        for (everywhere, _), members in groups.items():
-            if everywhere and cut:
-                continue
+        looks = [(m, k[0], False) for k, m in groups.items()]
+        if not cut:
+            looks += [(m, False, True) for k, m in groups.items() if k[0]]
+        for members, everywhere, all_rules in looks:
             # One violation refutes a claim; where no time fits it, each goal may have its own.
             for one in (True, False):
                 left = [k for k in members if self.verdicts[k] is None]
                 if not left or self.session.left() <= 0 or time.monotonic() > until:
                     break
                 goals = [self.goals[k] for k in left]
+                together = [self.claim_of[k] for k in left]
+                if everywhere:  # then it is known of a step that leaves all of it as it is
+                    goals += [replace(g, cond=stutter(g.cond), every_step=False) for g in goals]
+                    together += [len(self.goals) + k for k in left]
                 result = explore(
                     system,
                     goals,
                     max_states=states,
                     seconds=min(seconds, self.session.left()),
-                    cone=None if everywhere else slice_for(system, goals, cut),
+                    cone=None if all_rules else slice_for(system, goals, cut),
                     reduce=True,
-                    together=[self.claim_of[k] for k in left] if one else None,
+                    together=together if one else None,
                 )
-                found = dict(zip(left, result.findings, strict=True))
+                found = dict(zip(left, result.findings, strict=False))
                 if not refutations_only:
                     self._note_proofs(found)
                 if proofs_only or not self._note_refutations(found):

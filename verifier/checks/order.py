@@ -13,8 +13,8 @@ the other step may come during the run, not only at the same instant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, and_, ne, not_, or_, same, var
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate

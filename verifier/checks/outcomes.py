@@ -16,9 +16,10 @@ end, and the observed data.  Tried in this order:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
+from ...dsl.records import dataclass
 from ...semantics.system import Rule
 from ..engines.confluence import Confluence, Finding, Fork
 from ..engines.environments import bound_elsewhere
@@ -38,7 +39,7 @@ from .independence import obstacle, read_clock
 from .intime import in_time
 from .placed import anywhere
 from .refusals import never_refused
-from .samples import as_in_part, as_scheduled, at_random
+from .samples import as_in_part, as_scheduled, at_random, by_order
 from .scheduled import decided
 from .settled import settled
 from .two_runs import Judge
@@ -167,8 +168,10 @@ class _Small:
         # Which side of `+` a random environment names is not compared afterwards.
         found = None
         if not system.choices:
-            search = as_scheduled if system.in_order else at_random
-            found = search(self.session, self.why, self.durations)
+            for search in (as_scheduled,) if system.in_order else (by_order, at_random):
+                found = search(self.session, self.why, self.durations)
+                if isinstance(found, Refuted):
+                    break
         if isinstance(found, Refuted):
             return found
         tail = f"; {reason}" if reason else ""

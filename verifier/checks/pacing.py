@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import Any
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Scalar
 from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace

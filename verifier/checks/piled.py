@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import takewhile
 
 from ...dsl import ast
 from ...dsl.errors import Span
+from ...dsl.records import dataclass
 from ...semantics.atonce import looks_at_instances
 from ...semantics.expr import Scalar, or_
 from ...semantics.idle import idle
@@ -187,6 +188,10 @@ class _Run:
         ]
 
     @cached_property
+    def _idle(self) -> frozenset[int]:
+        return idle(self.system)
+
+    @cached_property
     def _inside(self) -> set[int]:
         slots = {v for c in self.channels for queue in c.slots for slot in queue for v in slot}
         return slots | {v for c in self.channels for v in c.lengths}
@@ -194,7 +199,7 @@ class _Run:
     @cached_property
     def _shared(self) -> list[int]:
         """Variables of nobody who arrives, and of no channel that may grow."""
-        skip = self._inside | idle(self.system)
+        skip = self._inside | self._idle
         number = {g.number for g in self.system.any_number}
         return [
             v.index
@@ -204,7 +209,7 @@ class _Run:
 
     @cached_property
     def _own(self) -> dict[int, list[int]]:
-        skip = idle(self.system)
+        skip = self._idle
         out: dict[int, list[int]] = {i: [] for i in self.members}
         for v in self.system.variables:
             if v.instance in out and v.index not in skip:
@@ -343,7 +348,7 @@ class _Run:
     def _left(self, begin: int, end: int, passing: Sequence[int]) -> dict[str, int] | None:
         """By channel: how many messages more there are."""
         states = self.states[begin : end + 1]
-        skip = idle(self.system)
+        skip = self._idle
         out: dict[str, int] = {}
         for c in self.channels:
             for length, slots in zip(c.lengths, c.slots, strict=True):

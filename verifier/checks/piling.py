@@ -25,6 +25,7 @@ from ..growth import fitted
 from ..session import Session
 from ..verdict import Proved, Refuted, Unknown, Verdict
 from .arrivals import arrivals, seconds
+from .overload import overload
 from .piled import piled
 
 PART = 0.3  # of the time
@@ -49,6 +50,8 @@ def piling(session: Session, spec: ast.Spec) -> dict[str, Verdict]:
     if not rooms or any(n not in out for n in names):
         with session.slot(PART):
             out |= piled(session, spec, times, [n for n in names if n not in out])
+            if not any(w in out for w in times):
+                out |= overload(session, spec, times)
     if any(n not in out for n in names):
         with session.slot(PART):
             out = {**_by_loops(session, spec, times), **out}

@@ -12,10 +12,11 @@ from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 
-from ...semantics.expr import Expr, Scalar
+from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.system import Obligation
 from ...semantics.trace import Step, Trace
 from ...semantics.values import evaluate
+from ...semantics.walks import variables
 from ..engines.readings import Read, grain, read
 from ..session import Session, breaks_obligation
 from ..verdict import Proved, Refuted, Verdict
@@ -31,9 +32,11 @@ def decided(session: Session, goals: Sequence[Obligation]) -> Verdict | None:
         return None
     if system.clock is None and timed_graph(session) is None:
         return None  # what goals read would make it larger still
-    finest = grain(system, goals)
+    # (What holds in each state holds before each step.)
+    states = [g if variables([g.cond], Op.POST) else replace(g, every_step=False) for g in goals]
+    finest = grain(system, states)
     while True:
-        made = read(system, goals, finest)
+        made = read(system, states, finest)
         graph = timed_graph(session.of(made.system)) if made is not None else None
         if made is None or graph is None:
             return None

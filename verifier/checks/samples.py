@@ -8,12 +8,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 from ...semantics.expr import Op, Scalar
 from ...semantics.system import RuleKind, TransitionSystem
 from ...semantics.trace import Trace
 from ...semantics.values import evaluate
+from ..engines.adversary import ALIKE, Adversary
 from ..engines.partings import Answers, answers_of, contradiction
 from ..engines.timed import Ends, Environment, Occurrence, Pace, Schedules
 from ..session import Replayed, Session
@@ -22,6 +25,7 @@ from .two_runs import one_environment, refuted, results_of
 from .walk import Walker
 
 MOST_TRIES = 96  # environments
+MOST_STEPS = 5_000  # of a run
 SECONDS = 2.0
 MOST_MARKS = 64
 
@@ -54,6 +58,36 @@ def at_random(session: Session, why: str, durations: bool) -> Verdict | None:
             for second in traces[:i]:
                 if one_environment(session, first, second, durations) is None:
                     return refuted(session, second, first, why, "", durations)
+    return None
+
+
+def by_order(session: Session, why: str, durations: bool) -> Verdict | None:
+    """Looks for two runs that differ in who is served last, where all last as long as they can, or
+    as short.  Such runs are soon made of large systems."""
+    system = session.system
+    # (Which side of `+` is named is not compared afterwards.)
+    if system.in_order or system.reads_clock or system.choices:
+        return None
+    walker = Walker(system)
+    until = time.monotonic() + min(SECONDS, session.share(0.05))
+    initial = walker.start(random.Random(session.options.seed))
+    ones = {i.workflow: frozenset((i.id,)) for i in reversed(system.instances)}.values()
+    others = {i.workflow: frozenset((i.id,)) for i in system.instances}.values()
+    for manner in ALIKE if initial is not None else ():
+        runs: dict[tuple[Scalar, ...], Trace] = {}
+        for last, turns in product(dict.fromkeys((frozenset(), *ones, *others)), (True, False)):
+            assert initial is not None
+            by = Adversary(system, walker.answer, last, replace(manner, turns=turns))
+            trace = by.whole(initial, MOST_STEPS, until)
+            # (Durations are answers: the times must be those of the run.)
+            if trace is not None and session.schedule(system, replace(trace, exact=True)):
+                states = session.replay(system, trace).states
+                runs.setdefault(results_of(system, states[-1]), trace)
+        first, *rest = runs.values() or (None,)
+        for other in rest:
+            assert first is not None
+            if one_environment(session, first, other, durations) is None:
+                return refuted(session, first, other, why, "", durations)
     return None
 
 
@@ -209,4 +243,4 @@ def _paces(system: TransitionSystem) -> list[Pace]:
     return [level, just, mixed, highest, lowest, mixed]
 
 
-__all__ = ["as_in_part", "as_scheduled", "at_random"]
+__all__ = ["as_in_part", "as_scheduled", "at_random", "by_order"]

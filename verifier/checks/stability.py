@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import cmath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Scalar
 from ...semantics.lower.control import period
 from ...semantics.system import Control, TransitionSystem

@@ -7,11 +7,12 @@ What cannot be decided soon is not said.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.errors import Span
 from ...dsl.format_expr import expr
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 from ...semantics.expr import FALSE, Expr, Op, not_, or_
 from ...semantics.system import Obligation, TransitionSystem

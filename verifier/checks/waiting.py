@@ -10,8 +10,8 @@ instances.  So the argument about the order of resources (Havender 1968,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.expr import TRUE, Expr, and_, not_, or_
 from ...semantics.symbolic import is_valid
 from ...semantics.system import WAITING, Obligation, Rule, RuleKind, Thread, VarKind

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import combinations
 
+from ...dsl.records import dataclass
 from ...semantics.expr import (
     NUMBERS,
     Expr,

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, inp, not_, var
 from ...semantics.symbolic import Answer, Encoder, Smt
 from ...semantics.system import Rule, TransitionSystem

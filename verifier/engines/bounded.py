@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort
 from ...semantics.symbolic import Answer, Encoder, Smt, Term, any_of, negated, symbol
 from ...semantics.system import Obligation, Rule, TransitionSystem

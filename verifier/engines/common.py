@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...dsl.types import Enum, Str
 from ...semantics.expr import (
     FALSE,

@@ -37,9 +37,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Op
 from ...semantics.system import Rule, RuleKind
 from ...semantics.values import evaluate

@@ -21,10 +21,11 @@ Instances of one workflow are alike, so what holds of `a` in every such run hold
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from types import MappingProxyType
 
+from ...dsl.records import dataclass
 from ...dsl.types import Int
 from ...semantics.expr import (
     FALSE,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Sort, add, and_, const, eq, ite, le, or_, var
 from ...semantics.system import AnyNumber, EventKind, Rule, RuleKind, TransitionSystem
 from .crowd_control import Group

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, eq
 from ...semantics.phrases import LEFT, ORPHAN
 from ...semantics.system import Liveness, Obligation, TransitionSystem, Variable

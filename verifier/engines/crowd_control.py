@@ -5,11 +5,11 @@ data is; as many as can be reached.  Where there are too many, the threads are c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
 
+from ...dsl.records import dataclass
 from ...dsl.types import Int
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort, const, eq, inp, ite
 from ...semantics.system import Input, Rule, TransitionSystem, VarKind

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from ...dsl.records import dataclass
 from ...semantics.expr import TRUE, Expr, Op, and_, const, eq, le, lt, not_, or_, var
 from ...semantics.symbolic import is_valid
 from ...semantics.system import PointKind, Rule, RuleKind, Thread, VarKind

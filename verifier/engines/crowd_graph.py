@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from ...dsl.errors import NOWHERE
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_, var
 from ...semantics.symbolic import is_valid
 from ...semantics.system import Delay, Obligation, Rule, TransitionSystem, VarKind

@@ -10,12 +10,13 @@ candidates for induction, none is taken for true.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import partial
 from itertools import product
 from math import lcm, prod
 
+from ...dsl.records import dataclass
 from ...semantics.expr import (
     TRUE,
     Expr,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Int, Real, Type
 from ...semantics.expr import FALSE, Expr, Op, Sort, and_, inp
 from ...semantics.system import Input, Rule, Thread, TransitionSystem, Variable, VarKind

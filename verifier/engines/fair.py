@@ -12,11 +12,11 @@ can take such a step all the time takes it: the scheduler is fair among what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
+from ...dsl.records import dataclass
 from ...semantics.expr import TRUE, Expr, Op, Scalar, Sort, const, le
 from ...semantics.system import Rule, RuleKind, TransitionSystem, VarKind
 from ...semantics.walks import variables

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, not_, var
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from ...semantics.walks import substitute, variables

@@ -8,8 +8,9 @@ reading counts, anything else is asked again with integers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.symbolic import (
     Answer,

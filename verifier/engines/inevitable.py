@@ -13,8 +13,9 @@ of the node, whatever its clocks show; where it does not, nothing is known.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.system import RuleKind
 from .fair import EXCLUDED, Arc, Clock, View, clock, demands, inside, met, parts
 from .search_graph import SPLIT

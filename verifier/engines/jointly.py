@@ -8,11 +8,12 @@ answer is looked at again by whoever uses it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import z3
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Scalar
 from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace

@@ -6,9 +6,9 @@ A vector is in homogeneous coordinates: column 0 is 1 for a point, 0 for a direc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import NUMBERS, Expr, Op, Sort
 from ...semantics.walks import postorder
 

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op, Sort, add, const, eq, ite, or_, var
 from ...semantics.system import PointKind, Rule, Thread, TransitionSystem, VarKind
 from ...semantics.walks import postorder

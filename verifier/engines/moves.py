@@ -6,9 +6,10 @@ Read off guards and updates, so there may be moves that no run makes, and there 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Op
 from ...semantics.system import PointKind, Rule, Thread
 from ...semantics.walks import postorder

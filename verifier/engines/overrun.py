@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from math import lcm
 
+from ...dsl.records import dataclass
 from ...dsl.types import Bool
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, add, and_, const, not_, var
 from ...semantics.system import (

@@ -12,9 +12,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Scalar
 from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Trace

@@ -7,9 +7,9 @@ the same value whatever those are.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op
 from ...semantics.walks import variables
 

@@ -10,9 +10,9 @@ templates are: what declared ranges say of amounts is itself to be shown.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
+from ...dsl.records import dataclass
 from ...semantics.expr import (
     NUMBERS,
     Expr,

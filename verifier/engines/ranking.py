@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from ...dsl.records import dataclass
 from ...semantics.expr import (
     TRUE,
     Expr,

@@ -20,10 +20,11 @@ compares a variable that is only ever set to such a difference (a *span*) with a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from math import lcm
 
+from ...dsl.records import dataclass
 from ...dsl.types import Bool
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, eq, ite, not_, or_, var
 from ...semantics.system import (

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import (
     FALSE,
     NUMBERS,

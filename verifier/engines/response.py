@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from operator import add
 
+from ...dsl.records import dataclass
 from ...semantics.network import Task
 from .response_ahead import Edges, Following
 from .response_busy import Busy

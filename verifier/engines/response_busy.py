@@ -27,10 +27,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from math import lcm
 from typing import Any
 
+from ...dsl.records import dataclass
 from .response_network import Network, members
 
 MOST_PASSES = 40

@@ -4,11 +4,11 @@ what may be granted, and the run that a chain of zones stands for."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
 
+from ...dsl.records import dataclass
 from ...semantics.network import Task
 from .schedules import Latest
 

@@ -7,8 +7,9 @@ writes then are constants; rules that this disables are gone; everything is numb
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar
 from ...semantics.system import Obligation, Point, Rule, Thread, TransitionSystem
 from ...semantics.trace import Step, Trace

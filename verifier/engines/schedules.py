@@ -9,11 +9,11 @@ it is the same.  So the bound that is found holds of all runs; OR-tools is belie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, lcm
 from typing import Any
 
+from ...dsl.records import dataclass
 from ...semantics.network import Task
 
 

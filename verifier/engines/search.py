@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Trace
+from .common import is_state, stutter
 from .packed.beside import Machine
 from .packed.graph_search import GraphSearch
 from .packed.reports import Outcome
@@ -119,9 +120,13 @@ def explore(
 def findings(out: Outcome, goals: Sequence[Obligation], cone: Slice, up_to: str) -> list[Finding]:
     """One for each goal."""
     found: list[Finding] = []
+    broken = out.found.keys() | out.failed.keys()
+    held = {g.cond for k, g in enumerate(goals) if is_state(g) and k not in broken}
     for k, goal in enumerate(goals):
-        # A slice leaves out the steps that write nothing of a goal: those must satisfy it anyway.
-        unsure = goal.every_step and not cone.everything and not steps_stutter(goal)
+        # A slice leaves out the steps that write nothing of a goal: those must satisfy it anyway,
+        # or another goal says that each state does.
+        unsure = goal.every_step and not cone.everything
+        unsure = unsure and stutter(goal.cond) not in held and not steps_stutter(goal)
         if k in out.found:
             found.append(Violated(out.found[k]))
         elif k in out.failed:

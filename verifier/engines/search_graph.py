@@ -9,10 +9,10 @@ any more, a proof that it must be possible; in between the answer is open.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op, Scalar
 from ...semantics.system import TransitionSystem
 from ...semantics.trace import Trace

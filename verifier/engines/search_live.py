@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...dsl.errors import NOWHERE
+from ...dsl.records import dataclass
 from ...semantics.expr import (
     FALSE,
     TRUE,

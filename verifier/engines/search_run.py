@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, Scalar, not_
 from ...semantics.system import Obligation, Rule, TransitionSystem
 from ...semantics.trace import Trace

@@ -9,11 +9,12 @@ condition, the step is split in two.  Rules that read no symbolic variable run a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar
 from ...semantics.system import Rule, TransitionSystem
 from ...semantics.walks import variables

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, inp, not_, var
 from ...semantics.system import Obligation, TransitionSystem
 from ...semantics.trace import Step, Trace

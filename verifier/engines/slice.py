@@ -12,8 +12,9 @@ them become free inputs.  The slice then has more runs: good for proofs only.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...dsl.types import Bool, Type
 from ...semantics.expr import FALSE, Expr, Op, Sort, and_, inp, ite, or_
 from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable, VarKind

@@ -13,8 +13,9 @@ Deadlock.  See `hold_and_wait`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from ...semantics.evidence import Evidence
 from ...semantics.expr import TRUE, Expr, Op, Sort, const, eq, not_, var
 from ...semantics.intervals import UNKNOWN, Range, interval

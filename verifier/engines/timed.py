@@ -12,9 +12,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Scalar
 from ...semantics.system import Rule, RuleKind, TransitionSystem
 from ...semantics.trace import Step, Trace

@@ -10,8 +10,8 @@ tell two apart their order is left open, which costs nodes but is no error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Op
 from ...semantics.system import Obligation, Rule, TimeLimit, TransitionSystem
 from ...semantics.walks import variables

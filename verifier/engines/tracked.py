@@ -12,12 +12,13 @@ Answers that reach nothing tracked are not told apart: one representative stands
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice, product
 from random import Random
 from typing import NamedTuple, cast
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op, Scalar, Sort, inp
 from ...semantics.system import Rule, TransitionSystem, VarKind
 from ...semantics.values import evaluate

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
+from ...dsl.records import dataclass
 from ...semantics.system import RuleKind
 from .confluence import Confluence, Node
 from .environments import alternatives

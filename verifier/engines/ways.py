@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, inp, not_
 from ...semantics.system import Loop, Rule, TransitionSystem
 from ...semantics.walks import substitute

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, Scalar, eq, var
 from ...semantics.observing import plain
 from ...semantics.symbolic import is_valid

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar, overload
 
+from ...dsl.records import dataclass
 from ...dsl.types import Int
 from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, const, not_
 from ...semantics.observing import Act, Observer, View, needed, plain

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, eq, inp, not_, or_, var
 from ...semantics.symbolic import Answer, Encoder, Smt, is_valid
 from ...semantics.system import Input

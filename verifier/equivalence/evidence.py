@@ -14,13 +14,13 @@ from ...semantics.evidence import Answered, Classes, Compared, Coupled, Differin
 from ...semantics.expr import FALSE, TRUE, Expr, Op, and_, const, not_, or_
 from ...semantics.smtlib import literal, text
 from ...semantics.walks import substitute
+from .acyclic import bisimilar
 from .behaviour import Exploring
 from .coupling import Coupling, Pair
 from .findings import Fails
 from .formula import All, Can, Forever, Formula, Not, Until
 from .internal import contract
 from .lts import INTERNAL, made
-from .partition import refine
 from .runs import OutOfReach
 from .symbolic import Moves, Place
 
@@ -147,9 +147,9 @@ def classes(left: Steps, right: Steps, strong: bool) -> Classes:
     edges += [(s + shift, a, t + shift) for s, out in enumerate(right) for a, t in out]
     both = made(shift + len(right), 0, edges)
     if strong:
-        return Classes(tuple(refine(both, False).block))
+        return Classes(tuple(bisimilar(both, False)))
     contracted = contract(both)
-    block = refine(contracted.lts, True).block
+    block = bisimilar(contracted.lts, True)
     return Classes(tuple(block[p] for p in contracted.part))
 
 

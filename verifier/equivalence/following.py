@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 from typing import Protocol, TypeVar
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Scalar, Sort, const, inp
 from ...semantics.observing import ENDS, Observer, View, plain
 from ...semantics.symbolic import Answer, Encoder, Smt

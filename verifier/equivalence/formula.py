@@ -9,8 +9,8 @@ states only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from .internal import Contracted
 from .lts import TAU, Adjacency, Lts, adjacency
 from .partition import Partition

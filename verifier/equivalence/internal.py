@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...dsl.records import dataclass
 from .lts import TAU, Adjacency, Lts, adjacency, distinct
 
 DIVERGENCE = "(internal steps for ever)"

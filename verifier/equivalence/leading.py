@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, Sort, and_, const, not_, var
 from ...semantics.observing import ENDS, Act, Observer, View, plain
 from ...semantics.symbolic import Answer, Encoder, Smt

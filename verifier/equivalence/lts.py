@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.observing import INTERNAL as INTERNAL
 
 TAU = 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .acyclic import bisimilar
 from .internal import contract
 from .lts import INTERNAL, Lts, distinct, made, reachable
-from .partition import refine
 from .runs import Limits, OutOfReach
 from .sets import Sets, States
 from .spectrum import Under, quotient
@@ -23,13 +23,13 @@ def minimise(lts: Lts, under: Under, limits: Limits | None = None) -> Lts:
     lts = reachable(lts)
     match under:
         case Under.STRONG:
-            return _merged(lts, refine(lts, False).block)
+            return _merged(lts, bisimilar(lts, False))
         case Under.BRANCHING:
             return _branching(lts)
         case Under.FAILURES | Under.TRACE:
             failures = under is Under.FAILURES
             normal = made(*_determinised(lts, failures, limits or Limits()), labels=lts.labels)
-            return reachable(_merged(normal, refine(normal, False).block))
+            return reachable(_merged(normal, bisimilar(normal, False)))
 
 
 def _merged(lts: Lts, block: list[int]) -> Lts:
@@ -44,8 +44,7 @@ def _merged(lts: Lts, block: list[int]) -> Lts:
 
 def _branching(lts: Lts) -> Lts:
     contracted = contract(lts)
-    partition = refine(contracted.lts, True)
-    small, block = quotient(contracted, partition)
+    small, block = quotient(contracted, bisimilar(contracted.lts, True))
     part, names = contracted.part, contracted.lts.labels
     edges = [
         (s, INTERNAL if a == contracted.divergence else names[a], t)
@@ -70,7 +69,7 @@ def _determinised(
     lts: Lts, failures: bool, limits: Limits
 ) -> tuple[int, int, list[tuple[int, str, int]]]:
     contracted = contract(lts)
-    small, block = quotient(contracted, refine(contracted.lts, True))
+    small, block = quotient(contracted, bisimilar(contracted.lts, True))
     sets = Sets(small)
     start = sets.closure([block[contracted.part[lts.initial]]])
     number: dict[States, int] = {start: 0}

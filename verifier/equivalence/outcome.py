@@ -12,9 +12,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 
+from ...dsl.records import dataclass
 from .behaviour import Behaviour
 from .lts import INTERNAL, Adjacency, adjacency
 from .runs import OutOfReach

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import product
 
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Sort, and_, const, eq, not_, or_, var
 from ...semantics.observing import ENDS, VERBS
 from ...semantics.symbolic import is_valid

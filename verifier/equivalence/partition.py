@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+from ...dsl.records import dataclass
 from .lts import TAU, Lts, adjacency
 
 Signature = frozenset[int]

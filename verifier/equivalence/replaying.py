@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from ...dsl.records import dataclass
 from ...semantics.observing import ENDS, View
 from ...semantics.system import RuleKind
 from .behaviour import Exploring, begin
@@ -36,11 +37,13 @@ def replayed(
     seconds: float,
     inclusion: bool = False,
     outcomes: bool = True,
+    least: float = LEAST,
 ) -> Found:
     """What was found of a run of one only, and (with `outcomes`) of an outcome of one only; each
     suggestion counts only as far as the systems do what it says.  With `inclusion`: of the first
     one only.  The run is as short as there is one, if the systems have what is suggested before it
-    (`Suggested.least`)."""
+    (`Suggested.least`).  For an outcome as long is looked as for the run, `least` seconds anyway.
+    """
     begun = time.monotonic()
     until = begun + seconds
     apart: Apart | None = None
@@ -63,7 +66,7 @@ def replayed(
                     if apart is None:
                         # Runs need not come to ends: for outcomes as long again, no longer.
                         now = time.monotonic()
-                        until = min(until, now + max(LEAST, now - begun))
+                        until = min(until, now + max(least, now - begun))
                         both = [replace(one, until=until) for one in both]
                     apart, length = found, len(found.run) - bool(_arguments(both, views, run))
                 for seed in range(SEEDS if outcomes and different is None else 0):

@@ -7,10 +7,11 @@ it is compared with the workflow as it was before anybody sees it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...dsl import ast
 from ...dsl.format_inline import inline
+from ...dsl.records import dataclass
 from ...dsl.walk import walk
 from ...semantics.lower import lower
 from ...semantics.lower.alone import alone

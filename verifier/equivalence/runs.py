@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from .internal import Contracted
 from .sets import Offers, Sets, States
 

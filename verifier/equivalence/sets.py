@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from .internal import Contracted
 from .lts import TAU, adjacency
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import StrEnum
 
+from ...dsl.records import dataclass
+from .acyclic import bisimilar, classes
 from .formula import Formula, Not, telling, telling_first, telling_internally
 from .internal import Contracted, contract
 from .lts import Lts, distinct, union
-from .partition import Partition, refine
+from .partition import refine
 from .runs import Limits, Related, compare
 
 
@@ -51,15 +53,17 @@ def equivalent(left: Lts, right: Lts, under: Under, limits: Limits | None = None
     """Raises OutOfReach (failures and traces)."""
     both, second = union(left, right)
     if under is Under.STRONG:
+        found = classes(both, False)
+        if found is not None and found[both.initial] == found[second]:
+            return Alike(tuple(found))
         partition = refine(both, False)
         if partition.block[both.initial] == partition.block[second]:
             return Alike(tuple(partition.block))
         return Apart(telling(both, partition, both.initial, second))
     contracted = contract(both)
-    partition = refine(contracted.lts, True)
     if under is Under.BRANCHING:
-        return _branching(both, second, contracted, partition)
-    return _runs(both, second, contracted, partition, under, False, limits)
+        return _branching(both, second, contracted)
+    return _runs(both, second, contracted, under, False, limits)
 
 
 def included(left: Lts, right: Lts, under: Under, limits: Limits | None = None) -> Alike | Apart:
@@ -68,23 +72,19 @@ def included(left: Lts, right: Lts, under: Under, limits: Limits | None = None) 
     Raises OutOfReach.
     """
     both, second = union(left, right)
-    contracted = contract(both)
+    return _runs(both, second, contract(both), under, True, limits)
+
+
+def _branching(both: Lts, second: int, contracted: Contracted) -> Alike | Apart:
+    part, block = contracted.part, classes(contracted.lts, True)
+    if block is not None and not _apart_at_first(both, second, part, block):
+        return Alike(tuple(block[p] for p in part))
     partition = refine(contracted.lts, True)
-    return _runs(both, second, contracted, partition, under, True, limits)
-
-
-def _branching(
-    both: Lts, second: int, contracted: Contracted, partition: Partition
-) -> Alike | Apart:
-    part, block = contracted.part, partition.block
+    block = partition.block
     p, q = part[both.initial], part[second]
     if block[p] != block[q]:
         return Apart(telling_internally(contracted, partition, p, q))
-    first: list[dict[tuple[int, int], int]] = [{}, {}]
-    for s, a, t in zip(both.source, both.label, both.target, strict=True):
-        for root, steps in zip((both.initial, second), first, strict=True):
-            if s == root:
-                steps.setdefault((a, block[part[t]]), part[t])
+    first = _first(both, second, part, block)
     for one, other, negated in ((first[0], first[1], False), (first[1], first[0], True)):
         for a, b in sorted(one.keys() - other.keys()):
             rivals = [t for (label, _), t in other.items() if label == a]
@@ -94,16 +94,35 @@ def _branching(
     return Alike(tuple(block[p] for p in part))
 
 
+def _apart_at_first(both: Lts, second: int, part: Sequence[int], block: Sequence[int]) -> bool:
+    """Whether they are in different classes, or their first steps are not alike."""
+    if block[part[both.initial]] != block[part[second]]:
+        return True
+    one, other = _first(both, second, part, block)
+    return one.keys() != other.keys()
+
+
+def _first(
+    both: Lts, second: int, part: Sequence[int], block: Sequence[int]
+) -> list[dict[tuple[int, int], int]]:
+    """The first steps of the two: label and class of what they lead to, and one such part."""
+    first: list[dict[tuple[int, int], int]] = [{}, {}]
+    for s, a, t in zip(both.source, both.label, both.target, strict=True):
+        for root, steps in zip((both.initial, second), first, strict=True):
+            if s == root:
+                steps.setdefault((a, block[part[t]]), part[t])
+    return first
+
+
 def _runs(
     both: Lts,
     second: int,
     contracted: Contracted,
-    partition: Partition,
     under: Under,
     inclusion: bool,
     limits: Limits | None,
 ) -> Alike | Apart:
-    small, block = quotient(contracted, partition)
+    small, block = quotient(contracted, bisimilar(contracted.lts, True))
     left, right = (block[contracted.part[s]] for s in (both.initial, second))
     found = compare(small, left, right, under is Under.FAILURES, inclusion, limits)
     if isinstance(found, Related):
@@ -119,10 +138,10 @@ def _runs(
     )
 
 
-def quotient(contracted: Contracted, partition: Partition) -> tuple[Contracted, list[int]]:
+def quotient(contracted: Contracted, block: list[int]) -> tuple[Contracted, list[int]]:
     """One state for each block, and the state of each part.  Internal steps inside a block are left
     out, those that go on for ever are kept as a loop."""
-    lts, block, n = contracted.lts, partition.block, partition.blocks
+    lts, n = contracted.lts, max(block, default=-1) + 1
     width = len(lts.labels)
     keys = (
         (block[s] * width + a) * n + block[t]

@@ -13,7 +13,7 @@ from ...semantics.system import TransitionSystem
 from .behaviour import Exploring
 from .findings import OUTCOME, Asked, Comparison, Fails, Finding, Open
 from .lazily import Lazily
-from .replaying import replayed
+from .replaying import LEAST, replayed
 from .runs import OutOfReach
 from .terms import specs as terms
 from .walking import walked
@@ -49,6 +49,8 @@ def by_terms(
         asked.size.seconds,
         inclusion,
         OUTCOME in levels,
+        # (Of terms so large a run by chance comes to no end.)
+        LEAST if looked.operators <= terms.LARGE else 0,
     )
     if found.apart is None and found.different is None:
         return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from ...dsl.records import dataclass
 from ...dsl.types import Str
 from ...semantics.expr import FALSE, TRUE, Expr, Op, Scalar, and_, const, eq, not_, var
 from ...semantics.observing import Observer

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...dsl.records import dataclass
 from .behaviour import Behaviour, begin
 from .lts import INTERNAL, adjacency
 from .runs import Limits, OutOfReach

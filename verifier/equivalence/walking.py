@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Scalar
 from ...semantics.observing import View, plain
 from ...semantics.system import Rule, RuleKind, TransitionSystem

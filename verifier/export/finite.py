@@ -8,11 +8,11 @@ numbers.  Time is left out, as in the untimed view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
 from ...dsl.errors import NOWHERE, Span
+from ...dsl.records import dataclass
 from ...semantics.expr import FALSE, Expr, Op, Scalar, Sort, and_, const, not_, var
 from ...semantics.system import Input, Obligation, Rule, TransitionSystem, Variable
 from ...semantics.walks import substitute, variables

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...semantics.expr import Expr, Op, Scalar, Sort
 from ...semantics.system import TransitionSystem
 from ...semantics.words import in_words

@@ -7,8 +7,8 @@ The rules compute with numbers of any size.  Each variable of the model has a ra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from ...dsl.records import dataclass
 from ...dsl.types import Enum
 from ...semantics.expr import Expr, Op, Scalar, Sort
 from ...semantics.system import TransitionSystem, Variable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...dsl import ast
+from ...dsl.records import dataclass
 from ...semantics.system import Obligation, TransitionSystem
 from ..directives import called
 from ..portfolio import CHECKS, SAFETY, WARNINGS

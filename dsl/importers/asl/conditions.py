@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import assert_never
 
 from ...errors import Diagnostic, Span
+from ...records import dataclass
 from ..jsonpos import Json
 from .fields import OPERATORS, TESTS, later, near, of_rule, operand
 from .paths import Path, parse_path

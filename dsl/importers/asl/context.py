@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from ... import ast
 from ...errors import Span
+from ...records import dataclass
 from .data import Document, Liveness, Place, Scope
 from .failures import TIMEOUT, Errors
 from .machine import Amount, Catcher, Rule, State

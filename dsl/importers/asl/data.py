@@ -9,9 +9,10 @@ form a group with the same classes of values.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...errors import Span
+from ...records import dataclass
 from .classes import Classes, Signature, Splitter
 from .conditions import Cond, Junction, Not, Opaque, Test, tests_of
 from .machine import Catcher, Machine, Rule, State

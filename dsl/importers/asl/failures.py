@@ -8,8 +8,8 @@ way out treats alike are one error here: the machine cannot tell them apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from ...records import dataclass
 from .data import Scope
 from .machine import Machine, State
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from ...errors import Diagnostic, Severity, Span
+from ...records import dataclass
 from ..jsonpos import Hole, Json
 from . import fields
 from .conditions import Cond, read_condition

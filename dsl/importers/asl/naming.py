@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ...lexer import RESERVED
 from ...names import BUILTIN_ERRORS, BUILTIN_TYPES, OWN_NAMES
+from ...records import dataclass
 
 _TAKEN = frozenset(RESERVED) | frozenset(BUILTIN_ERRORS) | frozenset(BUILTIN_TYPES) | OWN_NAMES
 _NO_WORD = re.compile(r"\W+")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ...records import dataclass
 from ..jsonpos import Hole, Json
 
 Steps = tuple[str | int, ...]

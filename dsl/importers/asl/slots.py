@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import assert_never
 
 from ... import ast
 from ...errors import Span
+from ...records import dataclass
 from .classes import Classes, Signature, Splitter
 from .conditions import Cond, Junction, Not, Opaque, Test
 from .data import Document, Place, Scope

@@ -10,8 +10,9 @@ from itertools import product
 import pytest
 from guarded_terms import NAMES, Stack, move, random_term
 from wfverify.verifier.equivalence.terms import reaching
-from wfverify.verifier.equivalence.terms.guarded import ENDS, Machine
+from wfverify.verifier.equivalence.terms.guarded import ENDS, ROUND, WAITS, Machine
 from wfverify.verifier.equivalence.terms.images import Change
+from wfverify.verifier.equivalence.terms.pairing import ALIKE, Parting
 from wfverify.verifier.equivalence.terms.reaching import Knowing, Reaching
 from wfverify.verifier.equivalence.terms.store import Op, Store
 
@@ -21,10 +22,12 @@ NEVER = {"x": True, "y": True}  # at once, in some of the cases
 
 
 class Case:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, around: int = 0) -> None:
         rng = random.Random(seed)
         self.store = Store()
         self.terms = [random_term(self.store, rng, rng.randint(1, 7)) for _ in range(2)]
+        for _ in range(rng.randint(0, around)):
+            self.surround(rng)
         if rng.random() < 0.6:  # the same before or after what differs
             other = random_term(self.store, rng, rng.randint(1, 5))
             here = rng.random() < 0.5
@@ -35,6 +38,20 @@ class Case:
         self.linked = rng.random() < 0.3
         if self.linked:
             self.start = {"x": False, "y": True}
+
+    def surround(self, rng: random.Random) -> None:
+        """Puts the same around both."""
+        s = self.store
+        kind, test = rng.randrange(4), s.test(rng.choice(NAMES))
+        other, step = random_term(s, rng, rng.randint(1, 4)), s.act(rng.choice("abc"))
+        for k, t in enumerate(self.terms):
+            around = (
+                s.seq(other, t),
+                s.seq(step, t, other),
+                s.if_(test, t, other),
+                s.while_(test, s.seq(step, t) if step % 2 else s.seq(t, step)),
+            )
+            self.terms[k] = around[kind]
 
     def change(self, rng: random.Random) -> Change:
         lost = frozenset(n for n in NAMES if rng.random() < 0.2)
@@ -94,14 +111,15 @@ class Case:
         return Reaching(machine, left, right, known)
 
 
+@pytest.mark.parametrize("around", [0, 3])
 @pytest.mark.parametrize("swept", [False, True])
-def test_what_is_found(swept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_found(swept: bool, around: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if swept:
         monkeypatch.setattr(reaching, "FEW", 0)
         monkeypatch.setattr(reaching, "MANY", 0)
     seen = {"alike": 0, "apart": 0}
     for seed in range(500):
-        case = Case(seed)
+        case = Case(seed, around)
         made = case.reaching()
         found = next(made.runs(), None)
         best = case.naive()
@@ -136,3 +154,34 @@ def follows(case: Case, found: reaching.Differ, values: Values) -> bool:
         elif one == other == found.run[k].action:
             todo += [(k + 1, x1, y1, v) for v in case.after(one, now)]
     return False
+
+
+def test_pairs_are_what_they_are_made_of() -> None:
+    """Each has the steps of its two sides, one by one; the numbers of pairs are those of states."""
+    contexts = apart = 0
+    for seed in range(1_000):
+        made = Case(seed, 4).reaching()
+        bdd, pairs, m = made.bdd, made.pairs, made.m
+        sides = {pair: pairs.sides(pair) for pair in made.before}
+        assert len({*sides.values()}) == len(sides)
+        for pair, (left, right) in sides.items():
+            assert pairs.pair(left, right) == pair
+            contexts += pairs.frames[pair] != (0, False, 0)
+            for values in product((False, True), repeat=len(m.names)):
+                said = []
+                for at in (m.start(left), m.start(right), pairs.start(pair)):
+                    while bdd.level[at] != bdd.LEAF:
+                        at = (bdd.high if values[bdd.level[at]] else bdd.low)[at]
+                    said.append(bdd.value[at])
+                x, y, both = said
+                if isinstance(both, Parting):
+                    apart += 1
+                    assert (both.left, both.right) == (x, y)
+                    assert not (isinstance(x, tuple) and isinstance(y, tuple) and x[0] == y[0])
+                elif both == ALIKE:
+                    assert x == y or {x, y} == {WAITS, ROUND}
+                else:
+                    assert isinstance(x, tuple) and isinstance(y, tuple)
+                    assert isinstance(both, tuple) and x[0] == y[0] == both[0]
+                    assert sides[both[1]] == (x[1], y[1])
+    assert contexts > 300 and apart > 500, (contexts, apart)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ....dsl.records import dataclass
 from ..search_space import Unsupported
 
 # What only long searches need is loaded when one is long.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 
+from ....dsl.records import dataclass
 from ....semantics.expr import FALSE, Expr
 from ..common import touched
 from .c import Text

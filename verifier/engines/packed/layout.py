@@ -7,8 +7,8 @@ that does not fit is noticed where it is written, and the search begins again wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from ....dsl.records import dataclass
 from ....semantics.expr import Scalar, Sort
 from ....semantics.system import TransitionSystem, Variable, VarKind
 from ..search_space import Unsupported

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ....dsl.records import dataclass
 from ....semantics.expr import Scalar, Sort
 from ....semantics.system import Obligation, TransitionSystem
 from ....semantics.trace import Trace

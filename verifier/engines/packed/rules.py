@@ -4,9 +4,10 @@ that is written over known values; terms for the rest."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 
+from ....dsl.records import dataclass
 from ....semantics.expr import Expr, Op, Scalar
 from ....semantics.system import Obligation, Rule, VarKind
 from ..common import after, concerns, conjuncts, fixed_by, is_state, whereabouts

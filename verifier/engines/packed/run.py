@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ....dsl.records import dataclass
 from ....semantics.expr import FALSE, Sort
 from ....semantics.system import Obligation, TransitionSystem
 from ..common import is_state, touched

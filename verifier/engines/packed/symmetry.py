@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
+from ....dsl.records import dataclass
 from ....semantics.expr import FALSE, Expr, Op
 from ....semantics.system import Obligation, Rule, Thread, TransitionSystem
 from ....semantics.walks import variables

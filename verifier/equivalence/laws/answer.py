@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ....dsl.records import dataclass
 from .explore import TooLarge, Unsuitable
 from .prove import LEVELS, WITH_UNDO, Claim, contexts, finest, within
 from .refute import refuted

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, product
 from typing import Any
 
+from ....dsl.records import dataclass
 from ....semantics.expr import Scalar
 from ....semantics.system import Rule, RuleKind, TransitionSystem
 from ...engines.search_space import Space, State

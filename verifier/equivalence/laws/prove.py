@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
+from ....dsl.records import dataclass
 from ....semantics.lower.open import Open
 from ....semantics.system import TransitionSystem
 from ..lts import INTERNAL, Lts, adjacency, made, relabelled

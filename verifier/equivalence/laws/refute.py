@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice, permutations, product
 
 from ....dsl.errors import Rejected
+from ....dsl.records import dataclass
 from ....semantics.system import TransitionSystem
 from ....semantics.values import read_duration
 from ..lts import INTERNAL, Adjacency, Lts, adjacency, relabelled

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ....dsl import load_text
+from ....dsl.records import dataclass
 from ....semantics.lower import lower
 from ....semantics.lower.open import Open
 from ....semantics.system import TransitionSystem

@@ -24,8 +24,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ....dsl.records import dataclass
 from .decide import Cube, Diagrams, TooMany
 from .store import TESTS, Op, Store
 
@@ -91,9 +92,16 @@ def compare(
     return _Merging(machine, feasible, ends).run(machine.state(left), machine.state(right))
 
 
-def same(store: Store, left: int, right: int, ends: bool | None = None) -> Same | None:
+def same(
+    store: Store,
+    left: int,
+    right: int,
+    ends: bool | None = None,
+    machine: Machine | None = None,
+) -> Same | None:
     """Whether two guarded terms are equivalent, as far as it takes few pairs to see.  Raises
-    decide.TooMany.  None: they may be, or not.  `ends`: what `rounds` says, where that is known.
+    decide.TooMany.  None: they may be, or not.  `ends`: what `rounds` says, where that is known;
+    `machine`: of these two terms, where there is one already.
 
     Two that do the same first and are then alike are alike, so of such a pair only what differs
     is looked at: bisimulation up to equivalence and context (Rot, Bonsangue and Rutten 2013,
@@ -101,7 +109,7 @@ def same(store: Store, left: int, right: int, ends: bool | None = None) -> Same 
     """
     if ends is None:
         ends = left != right and rounds(store, left, right)
-    machine = Machine(store, (left, right))
+    machine = machine or Machine(store, (left, right))
     merging = _Merging(machine, None, ends, context=True)
     found = merging.run(machine.state(left), machine.state(right))
     # (What comes first may have no end, and what then differs does not matter.)
@@ -149,23 +157,41 @@ class Machine:
         self.store = store
         self.bdd = Diagrams(limit)
         self.meant = meant or {}
-        self.silent = False
         self.names: list[str] = []  # of the variables
-        self._frames: list[tuple[int, bool, int]] = [(0, False, 0)]
-        self._known: dict[tuple[int, bool, int], int] = {}
         self._conditions: dict[int, int] = {}
+        self._begin()
+        self._starts[0] = self.bdd.leaf(ENDS)
+        self._read(self._tests(roots))
+
+    def _begin(self) -> None:
+        """Without any state but the end."""
+        self.silent = False
+        self.frames: list[tuple[int, bool, int]] = [(0, False, 0)]
+        self._known: dict[tuple[int, bool, int], int] = {}
         self._heads: dict[tuple[int, int], int] = {}
-        self._starts: dict[int, int] = {0: self.bdd.leaf(ENDS)}
+        self._starts: dict[int, int] = {}
         self._aged: dict[int, int] = {0: 0}
         self._apart: dict[tuple[int, int], tuple[int, int]] = {}
-        self._read(self._tests(roots))
+
+    def _share(self, other: Machine) -> None:
+        """The same terms with the same tests and diagrams, and states of its own."""
+        self.store, self.bdd, self.meant = other.store, other.bdd, other.meant
+        self.names, self._conditions = other.names, other._conditions
+        self._begin()
 
     def state(self, term: int, fresh: bool = False, rest: int = 0) -> int:
         key = (term, fresh, rest)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = len(self._frames)
-            self._frames.append(key)
+            found = self._known[key] = len(self.frames)
+            self.frames.append(key)
+        return found
+
+    def bottom(self) -> int:
+        """A state that is no stack: what it does is for `start` and `passing_to` to say."""
+        found = len(self.frames)
+        self.frames.append((0, False, 0))
+        self._aged[found] = found
         return found
 
     def _later(self, state: int) -> int:
@@ -174,17 +200,17 @@ class Machine:
         chain: list[int] = []
         while state not in aged:
             chain.append(state)
-            state = self._frames[state][2]
+            state = self.frames[state][2]
         made = aged[state]
         for one in reversed(chain):
-            term, fresh, rest = self._frames[one]
+            term, fresh, rest = self.frames[one]
             made = one if not fresh and rest == made else self.state(term, False, made)
             aged[one] = made
         return made
 
     def apart(self, one: int, other: int) -> tuple[int, int]:
         """Where two states begin to differ (after an action: none of their frames is fresh)."""
-        frames, met = self._frames, []
+        frames, met = self.frames, []
         while one != other and one and other and frames[one][0] == frames[other][0]:
             known = self._apart.get((one, other))
             if known is not None:
@@ -263,9 +289,9 @@ class Machine:
             chain = []
             while state not in number:
                 chain.append(state)
-                state = self._frames[state][2]
+                state = self.frames[state][2]
             for one in reversed(chain):
-                term, _, rest = self._frames[one]
+                term, _, rest = self.frames[one]
                 rests.append((term, number[rest]))
                 number[one] = len(rests)
             return number[chain[0] if chain else state]
@@ -284,16 +310,20 @@ class Machine:
         """The diagram of what is done next in a state."""
         found = self._starts.get(state)
         if found is None:
-            term, _, rest = self._frames[state]
+            term, _, rest = self.frames[state]
             found = self._starts[state] = self._head(term, rest)
         return found
 
-    def _pass(self, state: int) -> int | None:
+    def passing_to(self, state: int) -> int | None:
         """What comes of passing on to a state in the same instant, if it is known."""
-        if self._frames[state][1]:
+        if self.frames[state][1]:
             self.silent = True
-            return self.bdd.leaf(ROUND)
+            return self.over(ROUND)
         return self._starts.get(state)
+
+    def over(self, done: str) -> int:
+        """The leaf behind which nothing comes."""
+        return self.bdd.leaf(done)
 
     def _head(self, term: int, rest: int) -> int:
         """The diagram of a term before `rest`."""
@@ -312,9 +342,9 @@ class Machine:
                 case Op.ACT:
                     made = self.bdd.leaf((s.label[t], self._later(k)))
                 case Op.FAIL:
-                    made = self.bdd.leaf(f"fail {s.label[t]}")
+                    made = self.over(f"fail {s.label[t]}")
                 case Op.STUCK:
-                    made = self.bdd.leaf(WAITS)
+                    made = self.over(WAITS)
                 case Op.SKIP:
                     made = self._passing(k, needed)
                 case Op.SEQ:
@@ -352,9 +382,9 @@ class Machine:
         return found
 
     def _passing(self, state: int, needed: list[tuple[int, int]]) -> int | None:
-        found = self._pass(state)
+        found = self.passing_to(state)
         if found is None:
-            term, _, rest = self._frames[state]
+            term, _, rest = self.frames[state]
             found = self._of(term, rest, needed)
         return found
 

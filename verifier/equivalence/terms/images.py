@@ -7,9 +7,10 @@ symbolic model checking (Burch, Clarke, McMillan, Dill and Hwang 1992).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise, product
 
+from ....dsl.records import dataclass
 from .decide import Cube, Diagrams
 
 EITHER = -1  # of a test, what is no diagram: it may come out either way

@@ -10,8 +10,10 @@ plain data and is replayed by proofs/laws/derivation.py, which shares nothing wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 
+from ....dsl.records import dataclass
 from .store import Op, Store
 
 # The finest equivalence under which each law is used.
@@ -116,11 +118,13 @@ def forms(store: Store, left: int, right: int) -> Forms:
 def further(store: Store, found: Forms, under: str) -> Forms:
     """By what a coarser equivalence allows as well."""
     more = allowed(under) - allowed(found.under)
-    rules = {op: [rule for law, rule in of if law in more] for op, of in _RULES.items()}
-    below = store.below(found.left, found.right)
+    rules = {op: [rule for _, rule in of] for op, of in _rules(more).items()}
+    op, below = store.op, store.below(found.left, found.right)
     # (All are in normal form under the laws before.)
     new = {
-        t for t in below if any(rule(store, t) is not None for rule in rules.get(store.op[t], ()))
+        t
+        for t in below
+        if op[t] in rules and any(rule(store, t) is not None for rule in rules[op[t]])
     }
     if not new:
         return replace(found, under=under)
@@ -151,7 +155,7 @@ class Normaliser:
 
     def __init__(self, store: Store, laws: Iterable[str]) -> None:
         self.s = store
-        self.laws = frozenset(laws)
+        self.rules = _rules(frozenset(laws))
         self.done: dict[int, int] = {}
         self._via: dict[int, int] = {}
         self.steps: list[Step] = []
@@ -192,13 +196,18 @@ class Normaliser:
         new = tuple(map(self.done.__getitem__, parts))
         if new != parts:
             return s.make(s.op[t], new, s.label[t])
-        for law, rule in _RULES.get(s.op[t], ()):
-            if law in self.laws:
-                after = rule(s, t)
-                if after is not None:
-                    self.steps.append(Step(law, t, after))
-                    return after
+        for law, rule in self.rules.get(s.op[t], ()):
+            after = rule(s, t)
+            if after is not None:
+                self.steps.append(Step(law, t, after))
+                return after
         return t
+
+
+def _rules(laws: frozenset[str]) -> Mapping[Op, Sequence[tuple[str, Rule]]]:
+    """Those laws, by what they are about."""
+    found = {op: [rule for rule in of if rule[0] in laws] for op, of in _RULES.items()}
+    return {op: rules for op, rules in found.items() if rules}
 
 
 def joined(s: Store, op: Op, parts: Sequence[int]) -> int:
@@ -212,7 +221,7 @@ def joined(s: Store, op: Op, parts: Sequence[int]) -> int:
 
 def _flat(s: Store, t: int) -> int | None:
     op = s.op[t]
-    if not any(s.op[k] is op for k in s.kids[t]):
+    if op not in map(s.op.__getitem__, s.kids[t]):
         return None
     parts: list[int] = []
     for k in s.kids[t]:
@@ -227,20 +236,19 @@ def _without(s: Store, t: int, unit: int) -> int | None:
 
 def _skip_left(s: Store, t: int) -> int | None:
     *front, last = s.kids[t]
-    parts = [k for k in front if k != s.skip]
-    return joined(s, Op.SEQ, [*parts, last]) if len(parts) < len(front) else None
+    if s.skip not in front:
+        return None
+    return joined(s, Op.SEQ, [*(k for k in front if k != s.skip), last])
 
 
 def _skip_right(s: Store, t: int) -> int | None:
-    *front, last = s.kids[t]
-    return joined(s, Op.SEQ, front) if last == s.skip else None
+    kids = s.kids[t]
+    return joined(s, Op.SEQ, kids[:-1]) if kids[-1] == s.skip else None
 
 
 def _cut(s: Store, t: int, op: Op) -> int | None:
-    for i, k in enumerate(s.kids[t][:-1]):
-        if s.op[k] is op:
-            return joined(s, Op.SEQ, s.kids[t][: i + 1])
-    return None
+    ops = [s.op[k] for k in s.kids[t][:-1]]
+    return joined(s, Op.SEQ, s.kids[t][: ops.index(op) + 1]) if op in ops else None
 
 
 def _sorted(s: Store, t: int) -> int | None:
@@ -306,11 +314,9 @@ def _tested(s: Store, t: int) -> int | None:
 
 
 def _twice(s: Store, t: int) -> int | None:
-    parts: list[int] = []
-    for k in s.kids[t]:
-        if not (parts and parts[-1] == k and s.op[k] is Op.WHILE):
-            parts.append(k)
-    return joined(s, Op.SEQ, parts) if len(parts) < len(s.kids[t]) else None
+    kids = s.kids[t]
+    again = {j for j, (k, n) in enumerate(pairwise(kids), 1) if k == n and s.op[k] is Op.WHILE}
+    return joined(s, Op.SEQ, [k for j, k in enumerate(kids) if j not in again]) if again else None
 
 
 Rule = Callable[[Store, int], int | None]

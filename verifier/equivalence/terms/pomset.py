@@ -10,8 +10,7 @@ end alike, when activities commute.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ....dsl.records import dataclass
 from .normal import Derivation, Normaliser
 from .store import Op, Store
 

@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 
+from ....dsl.records import dataclass
 from .decide import Cube, TooMany
-from .guarded import ENDS, ROUND, WAITS, Differ, Machine, Taken, said
+from .guarded import ENDS, Differ, Machine, Taken
 from .images import Change, Images
-from .sweeping import Leaf, Pair, Places, action, following, mattering, sweep
+from .pairing import ALIKE, Pairs, Parting, Sides
+from .sweeping import Leaf, Pair, Places, action, following, mattering, parted, sweep
 
 MOST_PAIRS = 400_000
 MOST_LEMMAS = 400
@@ -64,18 +66,19 @@ class Reaching:
     """Of one pair of states.  All methods may raise decide.TooMany."""
 
     def __init__(self, machine: Machine, left: int, right: int, known: Knowing) -> None:
-        self.m, self.known, self.first = machine, known, (left, right)
+        self.m, self.known = machine, known
+        self.pairs = Pairs(machine)
+        self.first: Pair = self.pairs.pair(left, right)
         self.bdd = machine.bdd
         self.images = Images(machine.bdd, machine.names, known.change)
         # By pair: how it is come to (the pair before, the action).
         self.before: dict[Pair, list[tuple[Pair, str]]] = {}
-        self.mixed = False  # one waits for ever where the other one goes round without a step
         self.alike = False
         self._leaves: dict[Pair, list[Leaf]] = {}
         self._tested: dict[Pair, int] = {}
         self._possible = self.bdd.true  # what tests may be at once, as far as was asked
         self._lemmas = 0
-        self._when: dict[tuple[Pair, Leaf], int] = {}
+        self._when: dict[tuple[int, Leaf], int] = {}
         self._told: dict[tuple[object, ...], Differs] = {}
         self._going: Iterator[Differs] | None = None
         self._explore()
@@ -84,6 +87,16 @@ class Reaching:
 
     # --- the pairs ---------------------------------------------------------------------------
 
+    @property
+    def mixed(self) -> bool:
+        """One waits for ever where the other one goes round without a step."""
+        return self.pairs.mixed
+
+    @property
+    def silent(self) -> bool:
+        """One goes round without a step."""
+        return self.m.silent or self.pairs.silent
+
     def _explore(self) -> None:
         before = self.before
         before[self.first] = []
@@ -91,58 +104,47 @@ class Reaching:
         while todo:
             pair = todo.popleft()
             self._read(pair)
-            for x, y in self._leaves[pair]:
-                after = following(x, y)
+            for leaf in self._leaves[pair]:
+                after = following(leaf)
                 if after is None:
                     continue
                 if after not in before:
                     before[after] = []
                     todo.append(after)
-                before[after].append((pair, str(x[0])))  # type: ignore[index]
+                before[after].append((pair, action(leaf)))
             if len(before) > MOST_PAIRS:
                 raise TooMany(f"more than {MOST_PAIRS} pairs of states")
 
     def _read(self, pair: Pair) -> None:
         """What the two may do at once, each once, and which tests are looked at."""
         bdd = self.bdd
-        first = self.m.start(pair[0]), self.m.start(pair[1])
+        first = self.pairs.start(pair)
         leaves: list[Leaf] = []
         tested = 0
         seen = {first}
         todo = [first]
         while todo:
-            a, b = todo.pop()
-            if a == b:
-                continue
-            v = min(bdd.level[a], bdd.level[b])
+            a = todo.pop()
+            v = bdd.level[a]
             if v != bdd.LEAF:
                 tested |= 1 << v
-                for half in self._halves(a, b, v):
+                for half in (bdd.low[a], bdd.high[a]):
                     if half not in seen:
                         seen.add(half)
                         todo.append(half)
                 continue
-            x, y = bdd.value[a], bdd.value[b]
-            after = following(x, y)
-            if {x, y} == {WAITS, ROUND}:
-                self.mixed = True
-            elif after is None or after[0] != after[1]:
-                leaves.append((x, y))
+            leaf = bdd.value[a]
+            if leaf != ALIKE:
+                assert isinstance(leaf, tuple | Parting)
+                leaves.append(leaf)
         self._leaves[pair], self._tested[pair] = leaves, tested
-
-    def _halves(self, a: int, b: int, v: int) -> tuple[Pair, Pair]:
-        bdd = self.bdd
-        a1, a0 = (bdd.high[a], bdd.low[a]) if bdd.level[a] == v else (a, a)
-        b1, b0 = (bdd.high[b], bdd.low[b]) if bdd.level[b] == v else (b, b)
-        return (a0, b0), (a1, b1)
 
     def _distances(self) -> dict[Pair, int]:
         """How much is seen on the way to a difference, where every test may change at any time."""
         away: dict[Pair, int] = {}
         queue: list[tuple[int, Pair]] = []
         for pair, leaves in self._leaves.items():
-            # (That one ends is seen with its last step.)
-            own = [0 if ENDS in leaf else 1 for leaf in leaves if following(*leaf) is None]
+            own = [_last(leaf) for leaf in leaves if isinstance(leaf, Parting)]
             if own:
                 heappush(queue, (min(own), pair))
         while queue:
@@ -227,18 +229,19 @@ class Reaching:
                 return found
             self._learn(impossible)
 
-    def why(self) -> tuple[list[Pair], list[tuple[Pair, Cube]]]:
-        """Where they are alike: the pairs that do the same whatever tests are, and the others, with
-        the values with which a run may come to them."""
-        sure = [pair for pair in self.before if pair not in self._away]
+    def why(self) -> tuple[list[Sides], list[tuple[Sides, Cube]]]:
+        """Where they are alike: the pairs of states that do the same whatever tests are, and the
+        others, with the values with which a run may come to them."""
+        sides = self.pairs.sides
+        sure = [sides(pair) for pair in self.before if pair not in self._away]
         if self.first not in self._away:
             return sure, []
-        kept: list[tuple[Pair, Cube]] = []
+        kept: list[tuple[Sides, Cube]] = []
         found = self._swept()
         assert not isinstance(found, Differ)
         for pair, values in found.items():
             for cube in self.images.cubes(values):
-                kept.append((pair, cube))
+                kept.append((sides(pair), cube))
                 if len(kept) > MOST_KEPT:
                     raise TooMany(f"more than {MOST_KEPT} sets of values")
         return sure, kept
@@ -294,15 +297,14 @@ class Reaching:
                 often[k] = images.any(often[k], images.both(often[k - 1], here))
             often[0] = images.any(often[0], here)
             for leaf in self._leaves[pair]:
-                after = following(*leaf)
+                after = following(leaf)
                 if after is not None and after not in self._away:
                     continue
                 now = images.both(images.both(here, self._at(pair, leaf)), self._possible)
                 if now == false:
                     continue
                 if after is None:
-                    # (That one ends is seen with its last step.)
-                    push(replace(come, values=now), 0 if ENDS in leaf else 1, leaf)
+                    push(replace(come, values=now), _last(leaf), leaf)
                     continue
                 taken = action(leaf)
                 then = images.onto(self._live[after], images.after(taken, now))
@@ -332,7 +334,7 @@ class Reaching:
             earlier, name = come.before, come.action
             could = images.both(earlier.values, images.before(name, cube))
             for taken in self._leaves[earlier.pair]:
-                if following(*taken) != come.pair or action(taken) != name:
+                if following(taken) != come.pair or action(taken) != name:
                     continue
                 here = images.both(
                     images.both(could, self._at(earlier.pair, taken)), self._possible
@@ -345,37 +347,31 @@ class Reaching:
             cube = mattering(images, self._live[earlier.pair], chosen)
             run.append(Taken(tuple(chosen.items()), name))
             come = earlier
-        return Differ(tuple(reversed(run)), tuple(last.items()), *map(said, leaf))
+        left, right = parted(leaf)
+        return Differ(tuple(reversed(run)), tuple(last.items()), left, right)
 
     def _at(self, pair: Pair, leaf: Leaf) -> int:
         """The values of tests under which the two do this."""
-        found = self._when.get((pair, leaf))
-        if found is not None:
-            return found
-        bdd = self.bdd
-        first = self.m.start(pair[0]), self.m.start(pair[1])
-        done: dict[Pair, int] = {}
+        bdd, when = self.bdd, self._when
+        first = self.pairs.start(pair)
         todo = [first]
         while todo:
-            a, b = here = todo[-1]
-            if here in done:
+            a = todo[-1]
+            if (a, leaf) in when:
                 todo.pop()
                 continue
-            v = min(bdd.level[a], bdd.level[b])
-            if a == b or v == bdd.LEAF:
-                same = a != b and (bdd.value[a], bdd.value[b]) == leaf
-                done[here] = bdd.true if same else bdd.false
+            if bdd.level[a] == bdd.LEAF:
+                when[a, leaf] = bdd.true if bdd.value[a] == leaf else bdd.false
                 todo.pop()
                 continue
-            no, yes = self._halves(a, b, v)
-            missing = [half for half in (no, yes) if half not in done]
+            missing = [half for half in (bdd.low[a], bdd.high[a]) if (half, leaf) not in when]
             if missing:
                 todo += missing
                 continue
-            done[here] = bdd.node(v, done[yes], done[no])
+            yes, no = when[bdd.high[a], leaf], when[bdd.low[a], leaf]
+            when[a, leaf] = bdd.node(bdd.level[a], yes, no)
             todo.pop()
-        self._when[pair, leaf] = done[first]
-        return done[first]
+        return when[first, leaf]
 
     def _learn(self, cube: Cube) -> None:
         """That tests cannot be so, with as few of them as show it."""
@@ -388,3 +384,10 @@ class Reaching:
             if not self.known.feasible(tuple(less)):
                 kept = less
         self._possible = self.images.without(self._possible, self.images.cube(kept))
+
+
+def _last(leaf: Leaf) -> int:
+    """How much is seen of what they do where they part."""
+    assert isinstance(leaf, Parting)
+    # (That one ends is seen with its last step.)
+    return 0 if ENDS in (leaf.left, leaf.right) else 1

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import get_args
 
 from ....dsl import ast
 from ....dsl.collector import uncollected
+from ....dsl.records import dataclass
 from ....semantics.claimed import Terms
 from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
@@ -171,8 +172,15 @@ class Two:
         return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
 
     @cached_property
+    def forms_named(self) -> guarded.Machine:
+        """Of their normal forms, tests by their names only."""
+        return guarded.Machine(self.store, (self.forms.left, self.forms.right))
+
+    @cached_property
     def forms_machine(self) -> guarded.Machine:
-        """The same of their normal forms."""
+        """The same with what tests mean."""
+        if not self.meant:
+            return self.forms_named
         return guarded.Machine(self.store, (self.forms.left, self.forms.right), meant=self.meant)
 
     def same(self) -> guarded.Same | None:
@@ -182,7 +190,7 @@ class Two:
         if not guarded.guarded(s, self.left, self.right):
             return None
         try:
-            found = guarded.same(s, forms.left, forms.right, self.rounds)
+            found = guarded.same(s, forms.left, forms.right, self.rounds, self.forms_named)
         except TooMany:
             found = None
         if found is None or found.mixed:
@@ -229,7 +237,7 @@ class Two:
             return None
         level = LEVELS[0]
         rounds = guarded.rounds(self.store, self.forms.left, self.forms.right)
-        if reaching.mixed or reaching.m.silent or rounds:
+        if reaching.mixed or reaching.silent or rounds:
             level = "trace" if reaching.mixed else "failures"
         return Said(level, (), max(1, len(reaching.before)), self.operators, kept=True)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import Final
 
+from ....dsl.closed import ClosedStr
 
-class Op(StrEnum):
+
+class Op(ClosedStr):
     SKIP = "skip"
     STUCK = "stuck"  # waits for ever
     FAIL = "fail"  # label: the error

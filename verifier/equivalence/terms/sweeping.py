@@ -8,15 +8,16 @@ Where runs by their length are too many, this decides whether there is one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from ....dsl.records import dataclass
 from .decide import Cube
 from .guarded import Differ, Taken, said
 from .images import Images
+from .pairing import Parting
 
-Pair = tuple[int, int]
-Leaf = tuple[object, object]  # what the two do next
+Pair = int  # one of `pairing.Pairs`
+Leaf = tuple[str, Pair] | Parting  # what the two do next
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,21 @@ class Places:
     possible: int
 
 
-def following(x: object, y: object) -> Pair | None:
-    """The states behind an action that both take; None: they do different things."""
-    if isinstance(x, tuple) and isinstance(y, tuple) and x[0] == y[0]:
-        return x[1], y[1]
-    return None
+def following(leaf: Leaf) -> Pair | None:
+    """The pair behind an action that both take; None: they do different things."""
+    return None if isinstance(leaf, Parting) else leaf[1]
 
 
 def action(leaf: Leaf) -> str:
     """The one that both take."""
-    taken = leaf[0]
-    assert isinstance(taken, tuple)
-    return str(taken[0])
+    assert not isinstance(leaf, Parting)
+    return leaf[0]
+
+
+def parted(leaf: Leaf) -> tuple[str, str]:
+    """What the two do where they do different things."""
+    assert isinstance(leaf, Parting)
+    return said(leaf.left), said(leaf.right)
 
 
 def sweep(places: Places, images: Images) -> Differ | Mapping[Pair, int]:
@@ -61,7 +65,7 @@ class _Sweep:
 
     def _ways(self, pair: Pair) -> Iterator[tuple[Leaf, Pair | None]]:
         for leaf in self.p.leaves[pair]:
-            after = following(*leaf)
+            after = following(leaf)
             if after is None or after in self.p.live:
                 yield leaf, after
 
@@ -126,7 +130,8 @@ class _Sweep:
             before, taken, cube, chosen = self._earlier(before, into[pair], numbers, cube)
             pair = self.batches[before][0]
             run.append(Taken(tuple(chosen.items()), action(taken)))
-        return Differ(tuple(reversed(run)), tuple(last.items()), *map(said, leaf))
+        left, right = parted(leaf)
+        return Differ(tuple(reversed(run)), tuple(last.items()), left, right)
 
     def _earlier(
         self,

@@ -9,13 +9,13 @@ from ....semantics.evidence import Derivation, Merged
 from . import guarded, normal
 from .decide import Cube, TooMany
 from .guarded import Meant
+from .pairing import Sides
 from .reaching import Reaching
 from .read import read
 from .specs import Two
 from .store import Store
-from .sweeping import Pair
 
-Pairs = tuple[Pair, ...]
+Pairs = tuple[Sides, ...]
 
 
 def evidence(terms: Terms, under: str) -> Iterator[Derivation | Merged]:
@@ -71,7 +71,7 @@ def _written(s: Store) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
 
 
 def _merged(
-    two: Two, rests: Pairs, pairs: Pairs, meant: Meant, kept: Iterable[tuple[Pair, Cube]] = ()
+    two: Two, rests: Pairs, pairs: Pairs, meant: Meant, kept: Iterable[tuple[Sides, Cube]] = ()
 ) -> Merged:
     same = []
     for label, other in sorted(meant.items()):
