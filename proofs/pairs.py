@@ -10,7 +10,7 @@ shown, unless claims were left out of the guards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from ..semantics.evidence import Facts
 from ..semantics.expr import FALSE, TRUE, Expr, Op, eq, inp, not_, or_
@@ -167,6 +167,15 @@ def commuting(
         by_thread.setdefault(step.rule.thread, []).append(step)
         for v in step.updates:
             writers.setdefault(v, []).append(step)
+    made: dict[tuple[int, int], Pair] = {}
+
+    def beside(a: Step, b: Step) -> Pair:
+        """(Whatever else may be possible where `a` is.)"""
+        key = id(a), id(b)
+        if key not in made:
+            made[key] = Pair(prover, a, b, known)
+        return made[key]
+
     for mine in by_thread.values():
         if len(mine) ** 2 > MOST_PAIRS:
             raise Wrong("too many pairs of steps")
@@ -178,7 +187,7 @@ def commuting(
                 if not _decided(system, a.rule, b.rule) and not pair.impossible():
                     raise Wrong(f"`{a.rule.name}` and `{b.rule.name}` may meet")
                 for one, other in ((a, b), (b, a)):
-                    _opens(prover, one, other, writers, known)
+                    _opens(prover, one, other, writers, beside)
     for a, b in meetings(prover, prover.model.steps):
         if not may_meet(met, a.rule, b.rule):
             continue
@@ -205,7 +214,7 @@ def _opens(
     one: Step,
     other: Step,
     writers: dict[int, list[Step]],
-    known: Known,
+    beside: Callable[[Step, Step], Pair],
 ) -> None:
     """No step of another thread makes `other` possible where its thread can take `one`."""
     where = [one.pins.get(prover.model.system.threads[one.rule.thread].location)]
@@ -216,7 +225,7 @@ def _opens(
     for step in {id(s): s for v in reads_ for s in writers.get(v, ())}.values():
         if step.rule.thread == one.rule.thread:
             continue
-        pair = Pair(prover, one, step, known)
+        pair = beside(one, step)
         if pair.never:
             continue
         goal = or_(

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...semantics.expr import FALSE
-from ...semantics.system import PointKind, TransitionSystem, VarKind
+from ...semantics.expr import FALSE, Sort, const, eq, not_, var
+from ...semantics.system import Instance, Obligation, PointKind, TransitionSystem, VarKind
 from ..engines.moves import Moves
 from ..engines.structure import Structure
 from ..session import Session
 from ..verdict import Proved, Verdict
+from . import otherwise
 from .loops import ends
+from .obligations import Claim
 
+SHARE = 0.2  # of what is left, to see whether anybody fails
 SETTLED = (
     "no step changes what makes up the result, nothing fails, and every run ends: so all runs end "
     "alike"
@@ -34,7 +37,9 @@ def settled(
         return None
     if any(g.between is not None for g in system.any_number):
         return None  # (of infinitely many one may be kept waiting by those that come)
-    if not _unchanged(session.structure):
+    failing = _failing(session.structure)
+    # (Of any number of instances a few are looked at, which says nothing of the others.)
+    if _changed(system) or (failing and (system.any_number or not _never(session, failing))):
         return None
     over = all(ends(session, x) for x in system.loops) if all_end is None else all_end()
     return Proved("structure", SETTLED) if over else None
@@ -46,18 +51,39 @@ def results(system: TransitionSystem) -> set[int]:
     return out | {v.index for v in system.variables if v.kind is VarKind.SHARED}
 
 
-def _unchanged(structure: Structure) -> bool:
+def _changed(system: TransitionSystem) -> bool:
+    """Whether a step changes observed data."""
+    seen = results(system) - {i.error for i in system.instances}
+    return any(r.guard is not FALSE and any(v in seen for v, _ in r.updates) for r in system.rules)
+
+
+def _failing(structure: Structure) -> list[Instance]:
+    """Instances that may fail, as far as the moves of their threads say."""
     system = structure.system
-    result = results(system)
-    for r in system.rules:
-        if r.guard is not FALSE and any(v in result for v, _ in r.updates):
-            return False
     moves = Moves(structure)
+    out = []
     for i in system.instances:
         root = system.threads[i.root]
-        if any(root.points[p].kind is PointKind.FAILED for p in moves.reached(root, [0])):
-            return False
-    return True
+        fails = any(root.points[p].kind is PointKind.FAILED for p in moves.reached(root, [0]))
+        sets = any(r.guard is not FALSE and i.error in dict(r.updates) for r in system.rules)
+        if fails or sets:
+            out.append(i)
+    return out
+
+
+def _never(session: Session, failing: list[Instance]) -> bool:
+    """None of them ever fails."""
+    system = session.system
+    goals = []
+    for i in failing:
+        root = system.threads[i.root]
+        for p in root.points:
+            if p.kind is PointKind.FAILED:
+                at = eq(var(root.location, Sort.INT), const(p.id))
+                goals.append(Obligation("handled", i.name, not_(at), "it fails", i.span))
+    with session.slot(SHARE):
+        found = otherwise.decided(session, [Claim("handled", "", tuple(goals))])
+    return isinstance(found[0], Proved)
 
 
 __all__ = ["results", "settled"]
