@@ -26,6 +26,7 @@ from ..semantics.system import Obligation, TransitionSystem
 from ..verifier.certify import Learned, for_goal, for_whole
 from ..verifier.engines.structure import Structure
 from ..verifier.verdict import Proved, Refuted, Result
+from .certifying_runs import that_meet, to_all_places
 from .comparing_evidence import compared
 from .rechecking import ROOM, comparisons
 
@@ -49,6 +50,7 @@ class Certifier:
     _sets: dict[tuple[int, ...], States | None] = field(default_factory=dict)
     _late: list[frozenset[int]] = field(default_factory=list)  # variables with too many states
     learned: Learned = field(default_factory=Learned)
+    runs: list[Runs] = field(default_factory=list)  # to every place: what others may use, too
     _each: Certifier | None = None
     _enough: dict[Evidence | None, list[int]] | None = None
 
@@ -189,6 +191,8 @@ class Certifier:
     def _whole(self, claim: Mapping[str, str], verdict: Proved) -> list[Part]:
         """Evidence for what is said of the whole system."""
         hints = [p.evidence for p in verdict.evidence]
+        if claim["check"] == "contracts":
+            hints = that_meet(self.checker.watch, self.runs, self.patience)
         for several in for_whole(self.structure, claim["check"], hints):
             self.checker.solvers.until = time.monotonic() + self.patience
             ready = [self.made(e) for e in several]
@@ -264,6 +268,7 @@ def certify(
     """Writes all certificates of a spec; returns what to say of it."""
     certifier = Certifier(spec, system, file, Path(folder))
     found: list[Checked] = []
+    certifier.runs += to_all_places(results)
     for result in results:
         progress(f"certificate of {result.check} {result.name}")
         checked = certifier.one(result)

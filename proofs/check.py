@@ -38,13 +38,13 @@ from .peaks import peaks
 from .plain import PLAIN, is_line, may_show, some_only, taken
 from .reading import Model
 from .refuted import refuted
-from .runs import Watch, places
+from .runs import Watch, by_runs
 from .solvers import Solvers
 from .states import View, closed, holds
 from .tried import Tried
 
 # What a certificate of a check of the whole system claims, and the evidence that it needs: of
-# these kinds one each.
+# these kinds one each.  So of a line by itself, of which the spec asks nothing elsewhere.
 WHOLE = {
     "atomicity": "the events of each rule, applied one by one, give exactly what it writes",
     "deadlock_free": "in no reachable state do some only wait for each other",
@@ -63,6 +63,7 @@ NEEDS: dict[str, tuple[tuple[type[Evidence], ...], ...]] = {
     "terminates": ((Measure, Progress), (States,)),
     "can_finish": ((Measure, Progress), (States,)),
     "no_dead_code": ((Runs,),),
+    "contracts: ensures": ((Runs,),),
     "starvation_free": ((Syntactic,), (Measure, Progress), (States,)),
     "messages": ((Syntactic,), (Progress,), (Measure, Progress), (States,)),
     "race_free": ((Pairs,), (States, Pairs)),
@@ -112,9 +113,8 @@ def claim_of(
     goals = goals_of(system, check, name, level)
     said = list(dict.fromkeys(g.message for g in goals))
     place = f"{goals[0].span.line}:{goals[0].span.col}" if goals else ""
-    other = (
-        "the spec has nothing of the kind" if check in NOTHING else f"`wfverify explain {check}`"
-    )
+    explained = f"`wfverify explain {check}`"
+    other = "the spec has nothing of the kind" if check in NOTHING else explained
     never = [f"never: {'; '.join(said)}"] if goals else []
     whole = [WHOLE[check]] if check in WHOLE and (not goals or check == "messages") else []
     says = "; ".join([*never, *whole]) or other
@@ -193,7 +193,7 @@ class Checker:
         if (not goals or check == "messages") and not trusted:
             nothing = ((Syntactic,),) if check in NOTHING else ()
             kinds = tuple(type(p.evidence) for p in parts if not p.goals)
-            if kinds not in NEEDS.get(check, nothing):
+            if kinds not in NEEDS.get(check, NEEDS.get(f"{check}: {name}", nothing)):
                 raise Wrong("this evidence does not belong to this check")
             ordered = any(isinstance(p.evidence, Progress) and p.evidence.order for p in parts)
             # Who holds a resource gives it back only if it does not go round for ever.
@@ -234,7 +234,7 @@ class Checker:
             case Progress() | Measure() | Pairs() | Answered():
                 self.tried.shown(self.prover, evidence, check, beside)
             case Runs(runs):
-                places(self.watch, runs)
+                by_runs(check, self.watch, runs)
             case Syntactic():
                 if check in PLAIN and not goals:
                     PLAIN[check](self.prover)

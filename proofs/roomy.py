@@ -30,6 +30,7 @@ FULL = "there is no room for a message"
 # Of checks without conditions, those that runs refute by themselves; and those with conditions that
 # a run may refute by what never comes after it.
 BY_ITSELF = ("deterministic", "timing_independent")
+RUN = ("no_dead_code", "contracts")  # what runs prove
 AT_LAST = ("messages", "deadlock_free", "terminates", "can_finish", "starvation_free", "timeouts")
 
 
@@ -77,10 +78,11 @@ class Roomy(Checker):
         """Do runs show it by themselves, and nobody finds a channel full in them?"""
         check, refuted = claim["check"], claim["verdict"] == "REFUTED"
         alone = check in BY_ITSELF or (own > 0 and check not in AT_LAST)
-        if not (alone if refuted else check == "no_dead_code"):
+        if not (alone if refuted else check in RUN and not own):
             return False
         runs = [t for p in parts if isinstance(p.evidence, Runs) for t in p.evidence.runs]
-        return bool(runs) and all(
+        only = all(isinstance(p.evidence, Runs) for p in parts)  # (other evidence is of the rules)
+        return bool(runs and only) and all(
             evaluate(g.cond, run.state) is True
             for t in runs
             for run, _ in steps(self.watch, t)

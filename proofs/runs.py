@@ -9,12 +9,13 @@ no time passes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from fractions import Fraction
 
 from ..dsl.records import dataclass
-from ..semantics.expr import Scalar
+from ..semantics.expr import TRUE, Scalar
 from ..semantics.system import Rule, RuleKind, TransitionSystem
 from ..semantics.trace import Step, Trace
 from ..semantics.values import evaluate, evaluate_all, fits, initial_holds, relation_holds
@@ -22,6 +23,8 @@ from ..semantics.walks import variables
 from .facts import Open, Wrong
 from .reading import conjuncts, pinned
 from .tree import Tree
+
+COPY = re.compile(r"\[\d+\]|#\d+")  # of one activity
 
 
 @dataclass
@@ -210,6 +213,35 @@ def fired(watch: Watch, traces: Iterable[Trace]) -> set[int]:
                 mine.add(rule.index)
         out |= mine
     return out
+
+
+def by_runs(check: str, watch: Watch, runs: Sequence[Trace]) -> None:
+    """`Wrong` where runs do not show what is said of a spec; `Open` where no one asked who takes
+    them."""
+    if check == "contracts":
+        met(watch, runs)
+    else:
+        places(watch, runs)
+
+
+def contracts(system: TransitionSystem) -> dict[int, str]:
+    """By the rules that end an attempt with an answer of which something is asked: whose it is."""
+    return {
+        r.index: COPY.sub("", r.activity)
+        for r in system.rules
+        if r.kind is RuleKind.COMPLETE and r.relation is not TRUE
+    }
+
+
+def met(watch: Watch, runs: Sequence[Trace]) -> None:
+    """Of each activity with a contract one run has an answer that satisfies it, in a state to which
+    it comes."""
+    asked = contracts(watch.system)
+    seen = {asked[i] for i in fired(watch, runs) if i in asked}
+    if not asked:
+        raise Wrong("there is no contract")
+    if seen != {*asked.values()}:
+        raise Wrong("an `ensures` is met in none of the runs")
 
 
 def places(watch: Watch, runs: Sequence[Trace]) -> None:

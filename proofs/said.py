@@ -31,13 +31,10 @@ def _at_points(tree: Tree, fact: Expr) -> bool:
     memo: dict[int, bool] = {}
     rules = {r.index: r for x in (v, *said) for r in tree.writing.get(x, ())}
     for rule in rules.values():
-        before, own, gone = (
-            tree.before[rule.index],
-            tree.sent[rule.index],
-            tree.cancelled(rule.bundle),
-        )
-        if before is None:
-            continue
+        before, own = tree.before[rule.index], tree.sent[rule.index]
+        if before is None or (own is not None and v in own and own[v] not in points):
+            continue  # it is never taken, or leads elsewhere
+        gone = tree.cancelled(rule.bundle)
         assert own is not None and gone is not None
         old = before.get(v) or tree.resting(v, before) or tree.points[v]
         new = {own[v]} if v in own else {gone[v]} if v in gone else old

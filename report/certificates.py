@@ -48,6 +48,8 @@ def _what(line: Line) -> str:
 
 def written(folder: str, found: Sequence[Checked]) -> str:
     """After `--certify`."""
+    if not found:
+        return f"no certificate in {folder}: nothing that was found has one"
     trusted = sum(c.answer is Answer.HOLEY for c in found)
     more = (
         f"; {trusted} of them rest on an argument that cannot be checked again" if trusted else ""

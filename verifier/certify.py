@@ -252,7 +252,7 @@ def for_whole(
             yield from ((states, Pairs(Facts())) for (states,) in _everything(structure))
             if small:
                 yield (_answered(structure),)
-        case "no_dead_code":
+        case "no_dead_code" | "contracts":
             yield tuple(h for h in hints if isinstance(h, Runs)) or (Runs(()),)
         case _:
             yield (Syntactic(),)

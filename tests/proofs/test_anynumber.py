@@ -235,7 +235,7 @@ def test_a_measure_uses_no_sum_over_a_few() -> None:
     facts = Facts((), ("fresh", "linking slot"))
     used = variable(c.system, "slot")
     rules = [r for r in prover.model.system.rules if r.gains]
-    for known in (prover.established(facts), falling._near(prover, facts, rules)):
+    for known in (prover.established(facts), falling._near(prover, facts, rules, [])):
         near = known.about([rules[0].guard, le(used, const(5))])
         assert not prover.implies([], le(used, const(5)), near)
         assert prover.implies([], le(const(0), used), near)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from certified import judged, system_of, valid
+from wfverify.cli.certifying_runs import that_meet
 from wfverify.dsl import load_text
 from wfverify.proofs import anynumber
 from wfverify.proofs.check import Answer, Checker
@@ -466,6 +467,43 @@ def test_runs_are_taken_again() -> None:
         Runs(()),
     ):
         assert not valid(judged(checker, "no_dead_code", "", wrong))
+
+
+ASKED = """\
+workflow w(n: int 0..3) {
+  var x: int 0..9 = 0
+  activity a(k: int) -> int 0..9 { ensures result > k }
+  activity b { writes x  ensures x > old(x) }
+  activity free -> int 0..9 { }
+  run { x <- a(n) ; if (x < 9) { b } ; { x <- a(n) || free } }
+}
+"""
+
+
+def test_contracts_are_met_in_runs() -> None:
+    system = system_of(ASKED)
+    checker = Checker(system, Solvers(second=False))
+    shown = that_meet(checker.watch, [], 20)
+    assert valid(judged(checker, "contracts", "ensures", *shown))
+    (runs,) = shown
+    assert isinstance(runs, Runs)
+    last = runs.runs[-1]
+    for fewer in (runs.runs[:-1], (*runs.runs[:-1], replace(last, steps=last.steps[:-1]))):
+        assert judged(checker, "contracts", "ensures", Runs(fewer)).answer is Answer.INVALID
+    # The answer has to be one that the contract allows: 0 is not more than an argument.
+    (done,) = [r.index for r in system.rules if r.name == "complete w.a"]
+    none = [
+        replace(t, steps=tuple(replace(s, inputs=(0,)) if s.rule == done else s for s in t.steps))
+        for t in runs.runs
+    ]
+    assert judged(checker, "contracts", "ensures", Runs(tuple(none))).answer is Answer.INVALID
+    for name in ("", "a", "assume", "other ensures"):
+        assert judged(checker, "contracts", name, *shown).answer is Answer.INVALID, name
+    for evidence in (Syntactic(), Pairs(Facts()), Answered()):
+        assert judged(checker, "contracts", "ensures", evidence).answer is Answer.INVALID
+    bare = Checker(system_of(COUNTER), Solvers(second=False))
+    for nothing in (Runs(()), Syntactic()):
+        assert judged(bare, "contracts", "ensures", nothing).answer is Answer.INVALID
 
 
 def test_refutations_are_runs_that_break_something() -> None:

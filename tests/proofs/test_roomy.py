@@ -63,6 +63,7 @@ workflow right {
   run { while (true) { receive k from b ; receive m from a ; receive n from a ; send 1 to ready } }
 }
 """
+ACK = "activity ack -> int 0..1 { ensures result == 1 }"
 # A longer campaign: WFVERIFY_SEEDS=0..400 pytest tests/proofs/test_roomy.py
 SEEDS = range(*map(int, os.environ.get("WFVERIFY_SEEDS", "0..12").split("..")))
 WIDE = 6
@@ -143,6 +144,27 @@ def test_too_little_room_is_not_believed(tmp_path: Path) -> None:
     assert of.checker.judged(of.claim("invariant", "one"), mine).answer is Answer.INVALID
     mixed = [Part(mine[0].evidence, [0, *behind])]
     assert of.checker.judged(of.claim("invariant", "one"), mixed).answer is Answer.INVALID
+
+
+def test_a_run_beside_other_evidence_is_none_for_the_room(tmp_path: Path) -> None:
+    """Contracts have conditions, too, and those no run proves."""
+    text = CREDIT.replace(
+        "workflow maker {\n", "workflow maker {\n  activity look { needs len(goods) <= 1 }\n"
+    ).replace("receive k from credit", "look ; receive k from credit")
+    text = text.replace("workflow taker {\n  run {", f"workflow taker {{\n  {ACK}\n  run {{ ack ;")
+    of = made(text, 1, tmp_path)
+    name = next(o.name for o in of.system.obligations if o.check == "contracts")
+    mine = [p for p in of.parts("contracts", name) if p.goals == [0]]
+    assert mine and isinstance(mine[0].evidence, States)
+    # At the start nobody stands before a send that finds no room.
+    ack = [r.index for r in of.system.rules if r.name in ("start taker.ack", "complete taker.ack")]
+    first = next(naive.initial_states(of.system))
+    meets = Runs((Trace(first, (Step(ack[0]), Step(ack[1], (1,)))),))
+    alone = of.checker.judged(of.claim("contracts", "ensures"), [Part(meets)])
+    assert alone.answer is Answer.VALID
+    found = of.checker.judged(of.claim("contracts", name), [*mine, Part(meets)])
+    assert found.answer is Answer.INVALID, found
+    assert made(text, 2, tmp_path).proved("contracts", name).answer is not Answer.VALID
 
 
 def test_a_run_that_waits_for_room_refutes_nothing(tmp_path: Path) -> None:
