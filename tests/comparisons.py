@@ -42,6 +42,8 @@ from wfverify.verifier.growth import fitted
 from wfverify.verifier.portfolio import SAFETY, WARNINGS, Options, verify
 from wfverify.verifier.verdict import Proved, Refuted, Result, Unknown
 
+GROWING = "more and more"  # is said of growth
+
 
 class LeftOut(Exception):
     """Nothing is compared: too large, or a form that is not supported there."""
@@ -256,11 +258,22 @@ def of_any_number(text: str, results: list[Result], counts: Counter[str]) -> lis
         # (A run that goes on for ever may refute what comes at last; these are not looked at.)
         lasting = r.check == "property" and r.name in at_last
         safety = r.check in SAFETY and not lasting
-        if isinstance(verdict, Refuted) and safety and complete and not wrong:
-            out.append(f"{r.check} {r.name}: REFUTED, but it holds for 1 to 3 instances")
         if isinstance(verdict, Refuted) and verdict.system is not None:
-            if not piles_up(spec):
+            # With more instances than are looked at here: the run says it.
+            goals = [
+                g
+                for g in verdict.system.obligations
+                if (g.check, g.name, g.warning) == (r.check, r.name, level)
+            ]
+            if not naive.replays(verdict.system, verdict.trace):
+                out.append(f"{r.check} {r.name}: REFUTED by what is no run")
+            if safety and not any(naive.replays(verdict.system, verdict.trace, g) for g in goals):
+                out.append(f"{r.check} {r.name}: REFUTED by a run that does not break it")
+            grows = GROWING in verdict.message
+            if grows and not piles_up(spec):
                 out.append("messages: REFUTED, but 40 that come leave no more than 12")
+        elif isinstance(verdict, Refuted) and safety and complete and not wrong:
+            out.append(f"{r.check} {r.name}: REFUTED, but it holds for 1 to 3 instances")
         elif isinstance(verdict, Refuted) and r.check == "messages" and complete:
             if not wrong and not dead:
                 out.append("messages: REFUTED, but none is lost with 1 to 3 instances")

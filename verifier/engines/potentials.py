@@ -113,8 +113,8 @@ def added(
     places, forks = standing(cone, above)
     moves = [(r, possible(r, places, forks)) for r in rules] if numbers else []
     out: list[Expr] = []
-    for v in numbers[:MOST_NUMBERS]:
-        out += _Together(cone.system, moves, around, v).bounds()
+    for shared in numbers[:MOST_NUMBERS]:
+        out += _Together(cone.system, moves, around, shared).bounds()
     return [*out, *at_rest(places, forks)] if out else []
 
 
