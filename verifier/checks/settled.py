@@ -37,9 +37,11 @@ def settled(
         return None
     if any(g.between is not None for g in system.any_number):
         return None  # (of infinitely many one may be kept waiting by those that come)
+    if _changed(session.structure):
+        return None
     failing = _failing(session.structure)
     # (Of any number of instances a few are looked at, which says nothing of the others.)
-    if _changed(system) or (failing and (system.any_number or not _never(session, failing))):
+    if failing and (system.any_number or not _never(session, failing)):
         return None
     over = all(ends(session, x) for x in system.loops) if all_end is None else all_end()
     return Proved("structure", SETTLED) if over else None
@@ -51,10 +53,15 @@ def results(system: TransitionSystem) -> set[int]:
     return out | {v.index for v in system.variables if v.kind is VarKind.SHARED}
 
 
-def _changed(system: TransitionSystem) -> bool:
+def _changed(structure: Structure) -> bool:
     """Whether a step changes observed data."""
+    system = structure.system
     seen = results(system) - {i.error for i in system.instances}
-    return any(r.guard is not FALSE and any(v in seen for v, _ in r.updates) for r in system.rules)
+    return any(_written(structure, v) for v in sorted(seen))
+
+
+def _written(structure: Structure, v: int) -> bool:
+    return any(r.guard is not FALSE for r in structure.writing(v))
 
 
 def _failing(structure: Structure) -> list[Instance]:
@@ -65,8 +72,7 @@ def _failing(structure: Structure) -> list[Instance]:
     for i in system.instances:
         root = system.threads[i.root]
         fails = any(root.points[p].kind is PointKind.FAILED for p in moves.reached(root, [0]))
-        sets = any(r.guard is not FALSE and i.error in dict(r.updates) for r in system.rules)
-        if fails or sets:
+        if fails or _written(structure, i.error):
             out.append(i)
     return out
 
