@@ -21,6 +21,7 @@ from pathlib import Path
 from wfverify.verifier.equivalence.terms import guarded, normal, pomset
 from wfverify.verifier.equivalence.terms.decide import TooMany
 from wfverify.verifier.equivalence.terms.images import Change
+from wfverify.verifier.equivalence.terms.machine import Machine
 from wfverify.verifier.equivalence.terms.reaching import Knowing, Reaching
 from wfverify.verifier.equivalence.terms.store import Op, Store
 
@@ -158,7 +159,7 @@ def said(found: object) -> str:
 
 def kept(s: Store, left: int, right: int, rng: random.Random) -> str:
     """All tests are false at first, and each action writes what one or two of them read."""
-    machine = guarded.Machine(s, (left, right))
+    machine = Machine(s, (left, right))
     names = machine.names
     labels = sorted({s.label[t] for t in s.below(left, right) if s.op[t] is Op.ACT})
     changes = {a: Change(frozenset(rng.sample(names, rng.randint(1, 2)))) for a in labels}

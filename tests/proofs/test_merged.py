@@ -19,6 +19,7 @@ from wfverify.semantics.evidence import Merged
 from wfverify.semantics.lower import differing
 from wfverify.verifier.equivalence.terms import specs, why
 from wfverify.verifier.equivalence.terms.guarded import Same
+from wfverify.verifier.equivalence.terms.machine import Machine
 
 SPEC = """\
 error E permanent
@@ -133,7 +134,7 @@ def _alike(left: str, right: str, pair: tuple[int, int], found: Merged) -> bool:
     known = two.conditions
     feasible = None if known is None else known.feasible
     one, other = map(term, pair)
-    machine = guarded.Machine(s, (one, other), meant=two.meant)
+    machine = Machine(s, (one, other), meant=two.meant)
     return isinstance(guarded.compare(s, one, other, feasible, machine), Same)
 
 

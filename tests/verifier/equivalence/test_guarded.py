@@ -13,13 +13,13 @@ from guarded_terms import NAMES, Stack, move, random_term
 from wfverify.verifier.equivalence.terms.decide import TooMany
 from wfverify.verifier.equivalence.terms.guarded import (
     Differ,
-    Machine,
     Same,
     compare,
     guarded,
     rounds,
     same,
 )
+from wfverify.verifier.equivalence.terms.machine import Machine
 from wfverify.verifier.equivalence.terms.store import Op, Store
 
 BENCH = runpy.run_path(str(Path(__file__).parents[3] / "bench" / "terms.py"))

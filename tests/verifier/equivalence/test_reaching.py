@@ -10,8 +10,8 @@ from itertools import product
 import pytest
 from guarded_terms import NAMES, Stack, move, random_term
 from wfverify.verifier.equivalence.terms import reaching
-from wfverify.verifier.equivalence.terms.guarded import ENDS, ROUND, WAITS, Machine
 from wfverify.verifier.equivalence.terms.images import Change
+from wfverify.verifier.equivalence.terms.machine import ENDS, ROUND, WAITS, Machine
 from wfverify.verifier.equivalence.terms.pairing import ALIKE, Parting
 from wfverify.verifier.equivalence.terms.reaching import Knowing, Reaching
 from wfverify.verifier.equivalence.terms.store import Op, Store

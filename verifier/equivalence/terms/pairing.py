@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import field
 
 from ....dsl.records import dataclass
-from .guarded import ROUND, WAITS, Machine
+from .machine import ROUND, WAITS, Machine
 
 ALIKE = "alike"  # both do the same and are then the same, or do no more
 

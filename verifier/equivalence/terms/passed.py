@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .guarded import Differ, Machine
+from .guarded import Differ
+from .machine import Machine
 from .store import Op
 
 MOST = 4_000  # operators in one instant

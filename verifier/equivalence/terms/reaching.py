@@ -19,8 +19,9 @@ from heapq import heappop, heappush
 
 from ....dsl.records import dataclass
 from .decide import Cube, TooMany
-from .guarded import ENDS, Differ, Machine, Taken
+from .guarded import Differ, Taken
 from .images import Change, Images
+from .machine import ENDS, Machine
 from .pairing import ALIKE, Pairs, Parting, Sides
 from .sweeping import Leaf, Pair, Places, action, following, mattering, parted, sweep
 

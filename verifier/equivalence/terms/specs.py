@@ -23,8 +23,8 @@ from ....semantics.lower.differing import (
 )
 from . import guarded, normal
 from .decide import TooMany
-from .guarded import Meant
 from .images import Change
+from .machine import ENDS, ROUND, WAITS, Machine, Meant
 from .passed import passed
 from .reaching import Knowing, Reaching
 from .read import read
@@ -167,21 +167,21 @@ class Two:
         return guarded.rounds(self.store, self.left, self.right)
 
     @cached_property
-    def machine(self) -> guarded.Machine:
+    def machine(self) -> Machine:
         """Of the terms as they are written, with what tests mean."""
-        return guarded.Machine(self.store, (self.left, self.right), meant=self.meant)
+        return Machine(self.store, (self.left, self.right), meant=self.meant)
 
     @cached_property
-    def forms_named(self) -> guarded.Machine:
+    def forms_named(self) -> Machine:
         """Of their normal forms, tests by their names only."""
-        return guarded.Machine(self.store, (self.forms.left, self.forms.right))
+        return Machine(self.store, (self.forms.left, self.forms.right))
 
     @cached_property
-    def forms_machine(self) -> guarded.Machine:
+    def forms_machine(self) -> Machine:
         """The same with what tests mean."""
         if not self.meant:
             return self.forms_named
-        return guarded.Machine(self.store, (self.forms.left, self.forms.right), meant=self.meant)
+        return Machine(self.store, (self.forms.left, self.forms.right), meant=self.meant)
 
     def same(self) -> guarded.Same | None:
         """Whether they do the same as guarded terms: first by their normal forms, which are
@@ -221,7 +221,7 @@ class Two:
         if not guarded.guarded(s, a, b):
             return None
         try:
-            machine = guarded.Machine(s, (a, b))
+            machine = Machine(s, (a, b))
             found = guarded.compare(s, a, b, machine=machine)
             known = self.conditions if isinstance(found, guarded.Differ) else None
             if known is not None:
@@ -319,11 +319,11 @@ class Two:
 def _suggested(found: guarded.Differ, calls: Mapping[str, str | None]) -> Iterator[Suggested]:
     before = [calls[t.action] for t in found.run]
     for side, done in enumerate((found.left, found.right)):
-        if done in (guarded.WAITS, guarded.ROUND):
+        if done in (WAITS, ROUND):
             continue
         word = (*before, calls.get(done))
         named = tuple(n for n in word if n is not None)
-        over = done == guarded.ENDS or (done not in calls and done.startswith("fail "))
+        over = done == ENDS or (done not in calls and done.startswith("fail "))
         yield Suggested(named, side, over)
 
 

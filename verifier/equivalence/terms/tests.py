@@ -16,8 +16,8 @@ from ....semantics.symbolic import is_valid
 from ....semantics.values import evaluate
 from ....semantics.walks import postorder, substitute, variables
 from .decide import Cube
-from .guarded import Meant
 from .images import Change
+from .machine import Meant
 
 MILLISECONDS = 500
 QUESTIONS = 2_000  # to the solver; behind that nothing more is known

@@ -8,7 +8,7 @@ from ....semantics.claimed import Terms
 from ....semantics.evidence import Derivation, Merged
 from . import guarded, normal
 from .decide import Cube, TooMany
-from .guarded import Meant
+from .machine import Meant
 from .pairing import Sides
 from .reaching import Reaching
 from .read import read
