@@ -266,3 +266,13 @@ def test_how_many_states_a_term_has(text: str, states: int) -> None:
     assert s.states(read(s, spec.workflows[0].body)) == states
     many = s.make(Op.PAR, [s.act(str(n)) for n in range(100)])
     assert s.states(many) == MANY + 1
+
+
+def test_how_large_terms_are_counts_where_declarations_differ() -> None:
+    """Else all rules of two large specs are made before nothing is known of them."""
+    text = "workflow w {{ activity a {{ takes {} }} run {{ {} }} }}"
+    one, other = (
+        load_text(text.format(takes, " ; ".join(["a"] * 50)), "w.wf") for takes in ("1s", "2s")
+    )
+    found = module_of_specs.looked(one, other)
+    assert found.said is None and found.operators >= 50

@@ -14,6 +14,7 @@ from typing import get_args
 from ....dsl import ast
 from ....dsl.collector import uncollected
 from ....dsl.records import dataclass
+from ....dsl.walk import nodes_of
 from ....semantics.claimed import Terms
 from ....semantics.joins import WIDEST
 from ....semantics.lower.differing import (
@@ -105,8 +106,8 @@ def looked(old: ast.Spec, new: ast.Spec) -> Looked:
 
 def _looked(old: ast.Spec, new: ast.Spec) -> Looked:
     pairs = differing(old, new)
-    if pairs is None:
-        return Looked(None)
+    if pairs is None:  # (they are declared differently: how large they are counts all the same)
+        return Looked(None, operators=max(map(_size, (old, new))))
     worst, states = Said(LEVELS[0]), 0
     for terms in pairs:
         two = Two(terms)
@@ -121,6 +122,13 @@ def _looked(old: ast.Spec, new: ast.Spec) -> Looked:
         if LEVELS.index(found.level) >= LEVELS.index(worst.level):
             worst = found
     return Looked(worst, operators=worst.operators, states=states)
+
+
+def _size(spec: ast.Spec) -> int:
+    """About how many operators its workflows have."""
+    kinds = get_args(ast.Term)
+    found = [nodes_of(w).found for w in spec.workflows]
+    return sum(len(nodes) for of in found for kind, nodes in of.items() if kind in kinds)
 
 
 class Two:
