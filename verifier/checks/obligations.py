@@ -206,8 +206,8 @@ class _Deciding:
 
     def _counts(self, seconds: float, part: float) -> None:
         """What branches have added up, by their places."""
+        from ..engines.adding import added
         from ..engines.counting import suggest
-        from ..engines.potentials import added
 
         # (Bounds are few, and often enough; equations are many.)
         above = self.session.linking.above

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
-from types import MappingProxyType
 
 from ...dsl.records import dataclass
 from ...semantics.expr import (
@@ -23,19 +22,15 @@ from ...semantics.expr import (
     const,
     eq,
     implies,
-    ite,
     le,
     mul,
     neg,
-    or_,
     var,
 )
 from ...semantics.intervals import UNKNOWN, Number, Range, narrower, total, wider
-from ...semantics.system import Obligation, Rule, Thread, TransitionSystem, Variable, VarKind
+from ...semantics.system import Rule, Thread, TransitionSystem, Variable, VarKind
 from ...semantics.walks import fold, postorder, variables
 from .common import written
-from .counting import at_rest, possible, standing
-from .slice import without_claims_for
 from .value_ranges import Ranges, against, compared, everywhere, number, within
 
 MOST_NUMBERS = 12  # that are looked at in one cone
@@ -79,7 +74,7 @@ def potentials(
             continue
         place = system.threads[t].location
         moving = [r for r in rules if not written(r).isdisjoint({place, *mine})]
-        graph = _Graph(system, system.threads[t], moving, around)
+        graph = Graph(system, system.threads[t], moving, around)
         for x in sorted(mine):
             yield from graph.bounds(x, None, 1, 0)
         graph.learn(x for x in mine if all(r.thread == t for r in rules if x in written(r)))
@@ -87,130 +82,6 @@ def potentials(
             if system.variables[x].sort is system.variables[c].sort:
                 for k, h in _ratios(graph.changes(x), graph.changes(c)):
                     yield from graph.bounds(x, c, k, h)
-
-
-def added(
-    system: TransitionSystem,
-    goal: Obligation,
-    above: Mapping[int, Collection[int]] = MappingProxyType({}),
-) -> list[Expr]:
-    """Bounds of the numbers in the goal's cone that several threads add to, by the places of all of
-    them: inequalities where `counting` asks for an equation."""
-    if goal.every_step:
-        return []
-    cone = without_claims_for(system, goal)
-    rules = cone.system.rules
-    writers: dict[int, set[int]] = {}
-    for r in rules:
-        for v in written(r):
-            writers.setdefault(v, set()).add(r.thread)
-    numbers = [
-        v
-        for v in cone.system.variables
-        if v.sort in NUMBERS and v.kind in KINDS and len(writers.get(v.index, ())) > 1
-    ]
-    around = everywhere(cone.system, rules) if numbers else {}
-    places, forks = standing(cone, above)
-    moves = [(r, possible(r, places, forks)) for r in rules] if numbers else []
-    out: list[Expr] = []
-    for shared in numbers[:MOST_NUMBERS]:
-        out += _Together(cone.system, moves, around, shared).bounds()
-    return [*out, *at_rest(places, forks)] if out else []
-
-
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """`begins`: where the thread may be (None: anywhere); `adds`: what the rule does to the number
-    counts here; `over`: branches that it ends."""
-
-    rule: Rule
-    begins: frozenset[int] | None
-    adds: bool
-    over: frozenset[int]
-
-
-@dataclass(slots=True)
-class _Together:
-    """A number that several threads add to: it is where it was at first, and what each of them has
-    added at most on its way to where it is.  What branches have added counts for who forked them
-    once they are joined."""
-
-    system: TransitionSystem
-    moves: Sequence[tuple[Rule, Mapping[int, frozenset[int]]]]  # and where threads may be
-    around: Mapping[int, Range]
-    number: Variable
-
-    def bounds(self) -> Iterator[Expr]:
-        x, sort = self.number.index, self.number.sort
-        for sign in (1, -1):
-            found = self._added(sign)
-            rules = [r for r, _ in self.moves]
-            first = _Graph(self.system, self.system.threads[0], rules, self.around).first(x)
-            start = _most_of(first, (0, 0), sign, 0)
-            if found is None or start is None:
-                continue
-            ways = [self._where(t, most, sign) for t, most in found.items() if any(most.values())]
-            limit = add(number(sign * start, sort), *ways)
-            highest = start + sum(max(most.values()) for most in found.values())
-            for most in (limit, number(sign * highest, sort)):
-                yield le(var(x, sort), most) if sign > 0 else le(most, var(x, sort))
-
-    def _where(self, t: int, most: Mapping[int, Number], sign: int) -> Expr:
-        """As a term over the place of the thread."""
-        sort = self.number.sort
-        here = var(self.system.threads[t].location, Sort.INT)
-        by_value: dict[Number, list[Expr]] = {}
-        for p, value in sorted(most.items()):
-            by_value.setdefault(value, []).append(eq(here, const(p)))
-        out = number(0, sort)
-        for value, at in sorted(by_value.items()):
-            if value:
-                out = ite(or_(*at), number(sign * value, sort), out)
-        return out
-
-    def _added(self, sign: int) -> dict[int, dict[int, Number]] | None:
-        """By thread and point; None where a round adds to it, or a step sets it."""
-        threads = self.system.threads
-        out: dict[int, dict[int, Number]] = {}
-        mine: dict[int, list[_Moved]] = {}
-        for r, places in self.moves:
-            for t, moved in self._moved(r, places):
-                mine.setdefault(t, []).append(moved)
-        for t in sorted(mine, key=self._depth, reverse=True):
-            graph = _Graph(self.system, threads[t], [m.rule for m in mine[t]], self.around)
-            edges = [_Edge(START, 0, 0)]
-            for m in mine[t]:
-                more = sum(max(out[c].values()) for c in m.over if c in out)
-                x = self.number.index if m.adds else None
-                found = graph.edges(m.rule, x, sign, more, m.begins)
-                if found is None:
-                    return None
-                edges += found
-            longest = graph.longest(edges)
-            if longest is None:
-                return None
-            out[t] = longest
-        return out
-
-    def _moved(self, r: Rule, places: Mapping[int, frozenset[int]]) -> Iterator[tuple[int, _Moved]]:
-        """Threads that a rule moves.  What it adds counts for its own thread; if that is over, for
-        the one on top, as what branches have added that are over."""
-        owner = {t.location: t.id for t in self.system.threads}
-        targets = {owner[v]: _values(e) for v, e in r.updates if v in owner}
-        if self.number.index in written(r):
-            targets.setdefault(r.thread, set())
-        if not targets:
-            return
-        top = min(targets, key=self._depth)
-        over = {t for t, to in targets.items() if to == {0} and t != top}
-        adding = top if r.thread in over or r.thread not in targets else r.thread
-        for t in targets.keys() - over:
-            begins = places.get(self.system.threads[t].location)
-            yield t, _Moved(r, begins, t == adding, frozenset(over if t == top else ()))
-
-    def _depth(self, t: int) -> int:
-        parent = self.system.threads[t].parent
-        return 0 if parent is None else 1 + self._depth(parent)
 
 
 def _ratios(of: Iterable[_Change], by: Iterable[_Change]) -> Iterator[tuple[Number, Number]]:
@@ -242,7 +113,7 @@ def _grown(ranges: Ranges, x: int, e: Expr) -> _Change | None:
     return None
 
 
-def _values(e: Expr) -> set[int]:
+def places_in(e: Expr) -> set[int]:
     found = (n.value for n in postorder([e]) if n.op is Op.CONST)
     return {v for v in found if type(v) is int}
 
@@ -295,7 +166,7 @@ def _joined(parts: Sequence[Places]) -> Places:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edge:
+class Edge:
     """`most`: of the number where it begins, if the guard bounds it."""
 
     begin: int
@@ -304,7 +175,7 @@ class _Edge:
     most: Number | None = None
 
 
-class _Graph:
+class Graph:
     """The points of a thread, and which rules lead from one to the other."""
 
     def __init__(
@@ -386,10 +257,10 @@ class _Graph:
         if len(self.points) > MOST_POINTS:
             return None
         first = [self.first(x), (0, 0) if c is None else self.first(c)]
-        start = _most_of(first[0], first[1], k, h)
+        start = most_of(first[0], first[1], k, h)
         if start is None:
             return None
-        edges = [_Edge(START, 0, start)]
+        edges = [Edge(START, 0, start)]
         for rule in self.rules:
             to = next((e for v, e in rule.updates if v == self.location), None)
             for begin, here in self._begins(rule, x).items():
@@ -398,25 +269,25 @@ class _Graph:
                 # Of two that are set at once, what they are; of one, nothing of the other.
                 if one.absolute is not two.absolute and (c is not None or not one.absolute):
                     return None
-                grown = _most_of((one.lo, one.hi), (two.lo, two.hi), k, h)
+                grown = most_of((one.lo, one.hi), (two.lo, two.hi), k, h)
                 if grown is None:
                     return None
-                most = None if c is not None else _most_of(here, (0, 0), k, 0)
+                most = None if c is not None else most_of(here, (0, 0), k, 0)
                 # (Where it does not move, it ends where it began.)
-                for end in (begin,) if to is None else _values(to) & set(self.points):
+                for end in (begin,) if to is None else places_in(to) & set(self.points):
                     if one.absolute:
-                        edges.append(_Edge(START, end, grown))
+                        edges.append(Edge(START, end, grown))
                     elif begin != end or grown > 0:
-                        edges.append(_Edge(begin, end, grown, most))
+                        edges.append(Edge(begin, end, grown, most))
         longest = self.longest(edges)
         if longest is None:  # not counting what was there before, where a guard bounds it
-            cut = [e if e.most is None else _Edge(START, e.end, e.most + e.grown) for e in edges]
+            cut = [e if e.most is None else Edge(START, e.end, e.most + e.grown) for e in edges]
             longest = self.longest(cut)
         return longest
 
     def edges(
         self, rule: Rule, x: int | None, sign: int, more: Number, begins: frozenset[int] | None
-    ) -> list[_Edge] | None:
+    ) -> list[Edge] | None:
         """Of one rule, which may add `more` beside what it does to x; None where x is set, or grows
         by anything."""
         to = next((e for v, e in rule.updates if v == self.location), None)
@@ -426,15 +297,15 @@ class _Graph:
             if begins is not None and begin not in begins:
                 continue
             change = STAYS if x is None else self._change(rule, begin, x)
-            grown = _most_of((change.lo, change.hi), (0, 0), sign, 0)
+            grown = most_of((change.lo, change.hi), (0, 0), sign, 0)
             if change.absolute or grown is None:
                 return None
-            for end in (begin,) if to is None else _values(to) & set(self.points):
+            for end in (begin,) if to is None else places_in(to) & set(self.points):
                 if begin != end or grown + more > 0:
-                    out.append(_Edge(begin, end, grown + more))
+                    out.append(Edge(begin, end, grown + more))
         return out
 
-    def longest(self, edges: Sequence[_Edge]) -> dict[int, Number] | None:
+    def longest(self, edges: Sequence[Edge]) -> dict[int, Number] | None:
         """None: it grows with a round."""
         most: dict[int, Number] = {START: 0}
         for _ in range(len(self.points) + 2):
@@ -457,7 +328,7 @@ class _Graph:
         return Ranges(self.system, self.rules[0], {}).of(variable.init)
 
 
-def _most_of(x: Range, c: Range, k: Number, h: Number) -> Number | None:
+def most_of(x: Range, c: Range, k: Number, h: Number) -> Number | None:
     """The largest `k x - h c`."""
     left, right = x[1 if k > 0 else 0], c[0 if h > 0 else 1]
     if left is None or (right is None and h):

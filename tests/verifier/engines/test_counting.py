@@ -15,8 +15,8 @@ from wfverify.interpreter.timing import schedule
 from wfverify.semantics.expr import Expr, Op
 from wfverify.semantics.lower import lower
 from wfverify.semantics.system import Obligation, TransitionSystem
+from wfverify.verifier.engines.adding import added
 from wfverify.verifier.engines.counting import suggest
-from wfverify.verifier.engines.potentials import added
 from wfverify.verifier.portfolio import Options, verify
 from wfverify.verifier.verdict import Proved, Refuted
 
